@@ -1,0 +1,30 @@
+# Each target makes .venv by itself; a machine needs python3 (3.11 or newer) and make, nothing else.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint bench clean
+.DELETE_ON_ERROR:
+
+demo: .venv
+	$(BIN)/retina demo
+
+test: .venv lint
+	$(BIN)/python -m pytest -q -m "not slow"
+	$(BIN)/python -m pytest -q -m slow
+
+lint: .venv
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: .venv
+	$(BIN)/python -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py'
+
+# The lock is made for one Python; on another the ranges of pyproject.toml hold, and this says so.
+.venv: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	touch .venv
+
+clean:
+	rm -rf .venv .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,1 @@
+"""Tracked runs in; scores, tables, figures and the report out."""

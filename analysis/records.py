@@ -1,0 +1,93 @@
+"""Every name that a study records: metrics, parameters, tags, artifacts.
+
+`study` writes under these names and `analysis` reads under them; nothing else spells one out.
+"""
+
+GRADES = (0, 1, 2, 3, 4)
+"""International clinical diabetic retinopathy scale: none, mild, moderate, severe, proliferative."""
+
+GRADE_NAMES = ("No DR", "Mild", "Moderate", "Severe", "Proliferative")
+
+ARM_LABELS = {
+    "resnet18-scratch": "ResNet18, from scratch",
+    "resnet18-pretrained": "ResNet18, pretrained",
+    "resnet50-scratch": "ResNet50, from scratch",
+    "resnet50-pretrained": "ResNet50, pretrained",
+}
+"""The four cells of the comparison, in the order in which every table and figure shows them."""
+
+SCORES = (
+    "accuracy",
+    "kappa",
+    "balanced_accuracy",
+    "macro_f1",
+    "auc",
+    *(f"recall_{grade}" for grade in GRADES),
+)
+"""Scores of one set of predictions, each in [0, 1] except kappa in [-1, 1]; an undefined one is left out."""
+
+TRAIN_METRICS = ("train/loss", "train/accuracy")
+VAL_METRICS = ("val/loss", *(f"val/{score}" for score in SCORES))
+EPOCH_METRICS = (*TRAIN_METRICS, *VAL_METRICS, "images_per_second")
+"""Logged once for each epoch; step = epoch, counted from 1."""
+
+BEST_EPOCH = "best/epoch"
+BEST_METRICS = ("best/val_loss", *(f"best/val_{score}" for score in SCORES))
+"""Logged once, all taken at the epoch that the objective selects."""
+
+IMAGES_SEEN = "budget/images_seen"
+SECONDS = "budget/seconds"
+
+
+def hparam(name: str) -> str:
+    """Metric that repeats a numeric hyperparameter (MLflow filters parameters as text only)."""
+    return f"hparam/{name}"
+
+
+TAG_KIND = "kind"
+KIND_STUDY, KIND_TRIAL, KIND_CONFIRM = "study", "trial", "confirm"
+TAG_STUDY = "study"
+TAG_ARM = "arm"
+TAG_TRIAL = "trial"
+TAG_STATE = "state"
+TAG_REASON = "reason"
+TAG_SEED = "seed"
+TAG_DATA = "data_digest"
+TAG_SPLIT = "split_digest"
+TAG_WEIGHTS = "weights_digest"
+TAG_BEST_WEIGHTS = "best_weights_digest"
+TAG_OBJECTIVE = "objective"
+TAG_SELECTED_ON = "selected_on"
+TAG_PART_NOTE = "part_note"
+TAG_ARMS = "arms"
+TAG_ARMS_NOT_RUN = "arms_not_run"
+TAG_EPOCHS_SENT = "epochs_sent"
+TAG_COMMIT = "commit"
+TAG_VERSIONS = "versions"
+TAG_THREADS = "threads"
+TAG_DEVICE = "device"
+TAG_PRECISION = "precision"
+
+STATE_RUNNING = "running"
+STATE_COMPLETE = "complete"  # ran all its epochs
+STATE_STOPPED = "stopped"  # stopped early by the pruner
+STATE_INTERRUPTED = "interrupted"  # the search ended first; goes on when it is started again
+STATE_FAILED = "failed"
+MLFLOW_STATUS = {
+    STATE_RUNNING: "RUNNING",
+    STATE_COMPLETE: "FINISHED",
+    STATE_STOPPED: "KILLED",
+    STATE_INTERRUPTED: "KILLED",
+    STATE_FAILED: "FAILED",
+}
+
+ARTIFACT_CONFUSION = "confusion/val.json"
+"""{"epoch": int, "part": str, "confusion": 5x5 counts, rows = truth, columns = prediction}"""
+ARTIFACT_CONFUSION_PNG = "confusion/val.png"
+ARTIFACT_PREDICTIONS = "predictions/val.parquet"
+"""Columns row, patient (group numbers, never names), grade, p0 .. p4; the selected epoch."""
+ARTIFACT_CURVES = "curves.png"
+ARTIFACT_WEIGHTS = "weights/best.safetensors"
+ARTIFACT_STUDY = "study.json"
+"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}}"""
+ARTIFACT_REPORT = "report"

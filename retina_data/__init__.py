@@ -1,0 +1,1 @@
+"""Label files and photographs in, batches on the device out."""

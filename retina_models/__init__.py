@@ -1,0 +1,1 @@
+"""ResNet18 and ResNet50 written out, and where their weights come from."""

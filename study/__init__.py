@@ -1,0 +1,1 @@
+"""The application: the `retina` command, training, search, tracking."""
