@@ -1,20 +1,19 @@
-"""What a trial and a study are: frozen, validated, read from and written to YAML.
+"""What a trial and a study are: frozen and validated.
 
 A field stands here once with its meaning, unit and bounds; the command line makes its flags from these fields.
 """
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Annotated, Any, Literal
+import difflib
+import re
+from collections.abc import Callable
+from typing import Any, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 Architecture = Literal["resnet18", "resnet50"]
-Imbalance = Literal[
-    "none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment"
-]
+Imbalance = Literal["none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment"]
 
 
 class ConfigError(ValueError):
@@ -39,17 +38,17 @@ class TrialConfig(BaseModel):
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, beta1 of adamw")
     weight_decay: float = Field(1e-4, ge=0, le=1, description="weight decay (decoupled in adamw)")
-    schedule: Literal["constant", "one_cycle", "cosine"] = Field("one_cycle", description="learning rate over the epochs")
+    schedule: Literal["constant", "one_cycle", "cosine"] = Field("one_cycle", description="course of the learning rate")
     head: Literal["linear", "lab"] = Field("linear", description="features -> 5, or the lab's 1000 -> ReLU -> 5")
     augmentation: Literal["none", "flips", "full"] = Field(
         "flips", description="full adds crop and scale, rotation, brightness and contrast"
     )
-    normalisation: Literal["unit", "imagenet"] = Field("imagenet", description="pixels in [0,1], or ImageNet's mean and deviation")
+    normalisation: Literal["unit", "imagenet"] = Field("imagenet", description="pixels in [0,1], or ImageNet's")
     freeze_epochs: int = Field(0, ge=0, description="first epochs in which only the head learns (pretrained only)")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the forward pass")
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass moved from the true grade to all")
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focus of imbalance=focal")
-    weight_power: float = Field(1.0, ge=0, le=2, description="power of the inverse frequency in imbalance=weighted_loss")
+    weight_power: float = Field(1.0, ge=0, le=2, description="power of imbalance=weighted_loss")
     logit_tau: float = Field(1.0, ge=0, le=5, description="strength of imbalance=logit_adjustment")
     objective: Literal["kappa", "accuracy"] = Field("kappa", description="validation score that selects the epoch")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of initialisation, draws and augmentation")
@@ -71,3 +70,188 @@ class TrialConfig(BaseModel):
     def arm(self) -> str:
         """Cell of the four-way comparison that this trial belongs to, such as `resnet18-pretrained`."""
         return f"{self.architecture}-{'pretrained' if self.pretrained else 'scratch'}"
+
+
+class Range(BaseModel):
+    """Interval of a numeric field that a search draws from, both ends included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low < self.high:
+            raise ValueError(f"low < high must hold, but got low={self.low:g}, high={self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low > 0 must hold on a logarithmic scale, but got low={self.low:g}")
+        return self
+
+
+Value = bool | int | float | str
+Axis = Range | tuple[Value, ...]
+
+DEFAULT_SPACE: dict[str, Axis] = {
+    "architecture": ("resnet18", "resnet50"),
+    "pretrained": (False, True),
+    "lr": Range(low=1e-4, high=1e-1, log=True),
+    "batch_size": (16, 32, 64),
+    "imbalance": (
+        "none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment",
+    ),
+}  # fmt: skip
+
+
+def _imagenet_weights() -> dict[Architecture, str]:
+    return {"resnet18": "imagenet", "resnet50": "imagenet"}
+
+
+class StudyConfig(BaseModel):
+    """One study: what is searched, how, and with which budget."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: int = Field(24, ge=1, le=1_000_000, description="trials in all, dealt evenly over the arms")
+    arms: Literal["cells", "joint"] = Field(
+        "cells", description="one search for each cell of architecture x pretrained, or one over all of them"
+    )
+    sampler: Literal["tpe", "random", "gp"] = Field("tpe", description="how configurations are suggested")
+    early_stopping: Literal["halving", "hyperband", "none"] = Field(
+        "halving", description="rule that stops a weak trial before its last epoch; compares within an arm only"
+    )
+    select_on: Literal["validation", "test"] = Field(
+        "validation",
+        description="part that choices are made on; test is the lab's way: optimistic, and marked so",
+    )
+    val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
+    fixed: dict[str, Value] = Field(default_factory=dict, description="fields that are the same in all trials")
+    space: dict[str, Axis] = Field(
+        default_factory=lambda: dict(DEFAULT_SPACE),
+        description="fields that are searched: a list, or low and high",
+    )
+    weights: dict[Architecture, str] = Field(
+        default_factory=_imagenet_weights,
+        description="where pretrained weights come from: imagenet, or a file",
+    )
+
+    @model_validator(mode="after")
+    def _fields_exist_and_fit(self) -> StudyConfig:
+        for section, values in (("fixed", self.fixed), ("space", self.space)):
+            for name in values:
+                if name not in TrialConfig.model_fields:
+                    raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
+        for name in sorted(set(self.space) & {"seed", "image_size", "crop", "objective"}):
+            raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
+        if "seed" in self.fixed:
+            raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
+        for name in sorted(set(self.space) & set(self.fixed)):
+            raise ValueError(f"{name} stands under fixed and under space; keep one of them")
+        for name, axis in self.space.items():
+            for value in (axis.low, axis.high) if isinstance(axis, Range) else axis:
+                self._check_value(name, value, "space")
+            if isinstance(axis, tuple) and not axis:
+                raise ValueError(f"space.{name} must name at least one value")
+            if isinstance(axis, Range) and TrialConfig.model_fields[name].annotation not in (int, float):
+                raise ValueError(f"space.{name} is not numeric; list its values")
+        for name, value in self.fixed.items():
+            self._check_value(name, value, "fixed")
+        return self
+
+    @staticmethod
+    def _check_value(name: str, value: Value, section: str) -> None:
+        # Rules that join two fields are checked when a trial is made; here each value alone, beside harmless others.
+        beside = {"freeze_epochs": {"pretrained": True, "epochs": 10_000}}.get(name, {})
+        try:
+            TrialConfig.model_validate({**beside, name: value})
+        except ValidationError as error:
+            raise ValueError(f"{section}.{explain(error)}") from None
+
+    @property
+    def objective(self) -> str:
+        """Validation score that selects epochs and trials."""
+        return str(self.fixed.get("objective", TrialConfig.model_fields["objective"].default))
+
+    def cells(self) -> list[tuple[str, bool]]:
+        """(architecture, pretrained) of each arm that the study asks for, in the order of the comparison's tables."""
+
+        def values(name: str) -> tuple[Value, ...]:
+            axis = self.space.get(name)
+            return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
+
+        return sorted((str(a), bool(p)) for a in values("architecture") for p in values("pretrained"))
+
+
+def _meant(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(known)}"
+
+
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+
+
+def explain(error: ValidationError, where: str = "") -> str:
+    """One sentence for the first broken rule: rule, value, place."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part != "Range"]
+    name, value, kind, context = ".".join(path), first["input"], first["type"], first.get("ctx", {})
+    if kind in _BOUNDS:
+        sign, key = _BOUNDS[kind]
+        text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={value}"
+    elif kind == "literal_error":
+        text = f"{name} must be one of {context['expected']}, but got {name}={value!r}"
+    elif kind == "extra_forbidden":
+        known = TrialConfig.model_fields if len(path) == 1 and where == "trial" else StudyConfig.model_fields
+        text = f"{name} is no known key{_meant(path[-1], known)}"
+    elif kind == "value_error":
+        text = str(context["error"])
+    else:
+        text = f"{name or 'the configuration'}: {first['msg'][:1].lower()}{first['msg'][1:]}, but got {value!r}"
+    return text
+
+
+def make_study_config(
+    values: dict[str, Any], overrides: dict[str, Any], place: Callable[[list[str]], str] = lambda keys: ""
+) -> StudyConfig:
+    """StudyConfig from plain values; a field of a trial among `overrides` is fixed and leaves the space.
+
+    Raises ConfigError; `place` names the line of a key path.
+    """
+    merged = {
+        **values,
+        "fixed": dict(values.get("fixed") or {}),
+        "space": dict(values.get("space", DEFAULT_SPACE) or {}),
+    }
+    for name, value in overrides.items():
+        if name in StudyConfig.model_fields:
+            merged[name] = value
+        else:
+            merged["fixed"][name] = value
+            merged["space"].pop(name, None)
+    try:
+        return StudyConfig.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        keys = [str(part) for part in first["loc"]]
+        named = re.match(
+            r"(fixed|space)\.(\w+)|(\w+) (?:must be the same|stands under)", str(first.get("ctx", {}).get("error", ""))
+        )
+        if not keys and named:
+            keys = [named[1], named[2]] if named[1] else ["space", named[3]]
+        overridden = bool(keys) and keys[-1] in overrides
+        raise ConfigError(explain(error) + ("" if overridden or not keys else place(keys))) from None
+
+
+def make_trial_config(values: dict[str, Any]) -> TrialConfig:
+    """TrialConfig from plain values; raises ConfigError naming the rule that is broken."""
+    try:
+        return TrialConfig.model_validate(values)
+    except ValidationError as error:
+        raise ConfigError(explain(error, where="trial")) from None

@@ -1,0 +1,50 @@
+"""A study's configuration as a YAML file: an error names the line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import BaseModel
+
+from study.config import ConfigError, StudyConfig, make_study_config
+
+
+def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> StudyConfig:
+    """StudyConfig in a YAML file, with `overrides` (flags of the command line) laid over it.
+
+    Raises ConfigError with file and line for a file that is missing, is no YAML, or breaks a rule.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read ({error}); give --config the path of a YAML file") from None
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(values, dict):
+        raise ConfigError(f"{path.name} must hold `key: value` lines, but holds a {type(values).__name__}")
+    return make_study_config(values, overrides or {}, place=lambda keys: f" ({path.name}, line {_line(node, keys)})")
+
+
+def _line(node: Any, keys: list[str]) -> int:
+    """Line, from 1, of the deepest key of a path that stands in a composed YAML document."""
+    line = 1
+    for key in keys:
+        if not isinstance(node, yaml.MappingNode):
+            break
+        for key_node, value_node in node.value:
+            if key_node.value == key:
+                line, node = key_node.start_mark.line + 1, value_node
+                break
+        else:
+            break
+    return line
+
+
+def to_yaml(config: BaseModel) -> str:
+    """YAML text that reads back as an equal configuration."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
