@@ -1,0 +1,203 @@
+"""Where weights come from: ImageNet's or a file; every key of file and model is accounted for.
+
+Files are torchvision state dicts and checkpoints (`.pth`, `.pt`, read without running code in them) or `.safetensors`, the
+format that is written here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import pickle
+import re
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor, nn
+
+COUNTER = "num_batches_tracked"  # of each BatchNorm; older files lack it, and nothing here depends on its value
+
+
+class WeightsError(ValueError):
+    """Weights cannot be had, read or used; the message names the file and a remedy."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A state dict and where it came from.
+
+    digest: SHA-256 of the file, hexadecimal. source: "imagenet" or the file's name without its folder.
+    """
+
+    architecture: str
+    state: dict[str, Tensor]
+    digest: str
+    source: str
+
+
+@dataclass(frozen=True)
+class LoadReport:
+    """What became of each key: every key of the model and of the file stands in exactly one of the four."""
+
+    loaded: tuple[str, ...]
+    new: tuple[str, ...]  # in the model only: keeps its initialisation
+    left_out: tuple[str, ...]  # in the file only
+    wrong_shape: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]  # key, file's shape, model's shape: as new
+
+    def __str__(self) -> str:
+        lines = [f"loaded {len(self.loaded)} of {len(self.loaded) + len(self.new) + len(self.wrong_shape)} tensors"]
+        if self.new:
+            lines.append(f"new, not in the file: {listed(self.new)}")
+        if self.left_out:
+            lines.append(f"left out, not in the model: {listed(self.left_out)}")
+        if self.wrong_shape:
+            shapes = [f"{key} (file {list(file)}, model {list(model)})" for key, file, model in self.wrong_shape]
+            lines.append(f"wrong shape, kept new: {listed(shapes)}")
+        return "; ".join(lines)
+
+
+def listed(names: tuple[str, ...] | list[str], most: int = 6) -> str:
+    """The names, the first few of many."""
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def read_weights(source: str | Path, architecture: str, *, download: bool = True) -> Weights:
+    """Read the weights of an architecture from "imagenet" or from a file.
+
+    "imagenet" is the file that torchvision's hub cache holds; it is downloaded if it is missing and `download` is set.
+    Raises WeightsError where there is no such file, or it is damaged, or it holds something else than weights.
+    """
+    imagenet = str(source) == "imagenet"
+    path = imagenet_file(architecture) if imagenet else Path(source)
+    if imagenet and not path.exists():
+        fetch_imagenet(architecture, path, download)
+    if not path.is_file():
+        raise WeightsError(f"weights must be 'imagenet' or an existing file, but {path} is not a file")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if imagenet and not digest.startswith(hash_prefix(path)):
+        raise WeightsError(
+            f"{path} is damaged: its SHA-256 must begin with {hash_prefix(path)}, but begins with {digest[:8]}; "
+            "delete it and put a good copy there, or start again with a network"
+        )
+    state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+    return Weights(architecture, state, digest, "imagenet" if imagenet else path.name)
+
+
+def read_safetensors(path: Path) -> dict[str, Tensor]:
+    """Tensors of a safetensors file, on the CPU."""
+    try:
+        return load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file ({first_line(error)}); copy it again") from error
+
+
+def read_torch(path: Path) -> dict[str, Tensor]:
+    """Tensors of a file that torch.save wrote: a state dict, or a checkpoint that holds one under "model".
+
+    A pickle that would run code is refused.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise WeightsError(
+            f"{path} is no plain state dict: loading it could run code, or it is damaged; "
+            "save only model.state_dict() and use that file"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path} is damaged or no torch file ({first_line(error)}); copy it again") from error
+    if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
+        content = content["model"]
+    if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
+        raise WeightsError(f"{path} must hold a state dict (name -> tensor), but holds something else")
+    return {str(key): value for key, value in content.items()}
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an error's message, short."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+
+
+def imagenet_url(architecture: str) -> str:
+    """Address of ImageNet's weights as torchvision knows it: version 1 for ResNet18 (it has no other), 2 for ResNet50."""
+    from torchvision.models import ResNet18_Weights, ResNet50_Weights
+
+    choices = {"resnet18": ResNet18_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
+    if architecture not in choices:
+        raise WeightsError(f"architecture must be one of {', '.join(choices)}, but got {architecture!r}")
+    return str(choices[architecture].url)
+
+
+def imagenet_file(architecture: str) -> Path:
+    """Where torchvision's hub cache has ImageNet's weights, or wants them."""
+    return Path(torch.hub.get_dir()) / "checkpoints" / imagenet_url(architecture).rpartition("/")[2]
+
+
+def hash_prefix(path: Path) -> str:
+    """First digits of the SHA-256 that the publisher wrote into the file's name, as in resnet18-f37072fd.pth."""
+    found = re.search(r"-([0-9a-f]{8,})\.", path.name)
+    assert found, f"torchvision's file names carry a hash, but {path.name} does not"
+    return found[1]
+
+
+def fetch_imagenet(architecture: str, path: Path, download: bool) -> None:
+    """Download ImageNet's weights with a progress bar and a check of their hash; a file appears whole or not at all."""
+    remedy = f"put the file {path.name} into the folder {path.parent}, or give a file of weights"
+    if not download:
+        raise WeightsError(f"ImageNet weights of {architecture} are not on this machine; {remedy}")
+    print(f"downloading ImageNet weights of {architecture} to {path}", file=sys.stderr)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(imagenet_url(architecture), str(path), hash_prefix(path), progress=True)
+    except (OSError, RuntimeError) as error:  # no network, no room, or another hash than the name's
+        raise WeightsError(f"ImageNet weights of {architecture} could not be downloaded; {remedy}") from error
+
+
+def load_weights(model: nn.Module, weights: Weights) -> LoadReport:
+    """Copy into the model each tensor whose name and shape agree, and say what became of every other one.
+
+    A classifier with another number of classes is of wrong shape and stays new. Raises WeightsError if nothing was loaded;
+    the counters of BatchNorm, equal in all architectures, do not count as something.
+    """
+    mine, theirs = model.state_dict(), weights.state
+    loaded = tuple(key for key in mine if key in theirs and mine[key].shape == theirs[key].shape)
+    report = LoadReport(
+        loaded=loaded,
+        new=tuple(key for key in mine if key not in theirs),
+        left_out=tuple(key for key in theirs if key not in mine),
+        wrong_shape=tuple(
+            (key, tuple(theirs[key].shape), tuple(mine[key].shape))
+            for key in mine
+            if key in theirs and mine[key].shape != theirs[key].shape
+        ),
+    )
+    if all(key.endswith(COUNTER) for key in loaded):
+        raise WeightsError(
+            f"at least one tensor of {weights.source} must fit {weights.architecture}, but none does ({report}); "
+            "give weights of the same architecture"
+        )
+    model.load_state_dict({key: theirs[key] for key in loaded}, strict=False)
+    return report
+
+
+def save_weights(path: Path, model_state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
+    """Write a state dict as safetensors, whole or not at all; returns the file's SHA-256, hexadecimal."""
+    tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model_state.items()}
+    content = save(tensors, dict(metadata))
+    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    return hashlib.sha256(content).hexdigest()
