@@ -143,7 +143,7 @@ class StudyConfig(BaseModel):
             for name in values:
                 if name not in TrialConfig.model_fields:
                     raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
-        for name in sorted(set(self.space) & {"seed", "image_size", "crop", "objective"}):
+        for name in sorted(set(self.space) & {"seed", "image_size", "crop", "objective", "epochs"}):
             raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
         if "seed" in self.fixed:
             raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
@@ -167,7 +167,7 @@ class StudyConfig(BaseModel):
         try:
             TrialConfig.model_validate({**beside, name: value})
         except ValidationError as error:
-            raise ValueError(f"{section}.{explain(error)}") from None
+            raise ValueError(f"under {section}: {explain(error)}") from None
 
     @property
     def objective(self) -> str:
@@ -224,11 +224,9 @@ def make_study_config(
 
     Raises ConfigError; `place` names the line of a key path.
     """
-    merged = {
-        **values,
-        "fixed": dict(values.get("fixed") or {}),
-        "space": dict(values.get("space", DEFAULT_SPACE) or {}),
-    }
+    fixed = dict(values.get("fixed") or {})
+    default_space = {name: axis for name, axis in DEFAULT_SPACE.items() if name not in fixed}
+    merged = {**values, "fixed": fixed, "space": dict(values.get("space", default_space) or {})}
     for name, value in overrides.items():
         if name in StudyConfig.model_fields:
             merged[name] = value
@@ -240,9 +238,8 @@ def make_study_config(
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         keys = [str(part) for part in first["loc"]]
-        named = re.match(
-            r"(fixed|space)\.(\w+)|(\w+) (?:must be the same|stands under)", str(first.get("ctx", {}).get("error", ""))
-        )
+        sentence = str(first.get("ctx", {}).get("error", ""))
+        named = re.match(r"(?:under )?(fixed|space)(?:\.|: `?)(\w+)|(\w+) (?:must be the same|stands under)", sentence)
         if not keys and named:
             keys = [named[1], named[2]] if named[1] else ["space", named[3]]
         overridden = bool(keys) and keys[-1] in overrides

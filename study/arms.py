@@ -1,0 +1,190 @@
+"""One Optuna sampler and pruner for each arm, made again from the ledger; equal budgets.
+
+Optuna's studies live in memory only. What they suggest and whom they stop depends on the ledger and the seed alone, so
+a search that was killed goes on with the suggestions and decisions of one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import TrialState
+
+from analysis import records
+from study.config import StudyConfig, TrialConfig, make_trial_config
+from study.ledger import StudyState, TrialRecord
+from study.space import Cell, arm_name, suggest
+
+STARTUP_TRIALS = 5
+"""Random trials of an arm before TPE models them; Optuna's default of 10 would leave small arms all random."""
+
+HALVING_FACTOR = 3
+ONE_CYCLE_WARMUP = 0.3
+
+_STATES = {
+    records.STATE_COMPLETE: TrialState.COMPLETE,
+    records.STATE_STOPPED: TrialState.PRUNED,
+    records.STATE_FAILED: TrialState.FAIL,
+    records.STATE_INTERRUPTED: TrialState.RUNNING,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A configuration to run, with what Optuna needs to be told of it again."""
+
+    trial: str
+    group: str
+    number: int
+    config: TrialConfig
+    params: dict[str, Any]
+    distributions: dict[str, str]
+
+
+def first_rung(config: StudyConfig) -> int:
+    """Epoch at which a trial may be stopped first: after warm-up, frozen epochs, and at least a third of all epochs."""
+    fields = TrialConfig.model_fields
+    epochs = int(config.fixed.get("epochs", fields["epochs"].default))
+    frozen_axis = config.space.get("freeze_epochs", (config.fixed.get("freeze_epochs", 0),))
+    frozen = int(max(frozen_axis)) if isinstance(frozen_axis, tuple) else int(frozen_axis.high)
+    schedule_axis = config.space.get("schedule", (config.fixed.get("schedule", fields["schedule"].default),))
+    one_cycle = isinstance(schedule_axis, tuple) and "one_cycle" in schedule_axis
+    warmup = math.ceil(ONE_CYCLE_WARMUP * epochs) if one_cycle else 0
+    return max(math.ceil(epochs / 3), warmup, frozen + 1)
+
+
+class Arms:
+    """Asks for configurations round robin over the groups, and tells what became of them.
+
+    `groups` maps a group's name to its cells: one cell each, or one group with all cells (arms=joint).
+    """
+
+    def __init__(self, config: StudyConfig, groups: dict[str, list[Cell]], state: StudyState) -> None:
+        self._config, self._groups = config, groups
+        self._live: dict[str, optuna.Trial] = {}
+        self._studies = {name: self._rebuild(name, state) for name in groups}
+
+    def _rebuild(self, group: str, state: StudyState) -> optuna.Study:
+        # Hyperband's brackets hang on the study's name and the trial's number, so both are kept.
+        study = optuna.create_study(
+            study_name=group,
+            direction="maximize",
+            pruner=_pruner(self._config),
+            sampler=optuna.samplers.RandomSampler(0),
+        )
+        known = sorted((r for r in state.trials.values() if r.group == group), key=lambda r: r.number)
+        study.add_trials([_frozen(record) for record in known])
+        for record, frozen in zip(known, study.get_trials(deepcopy=False), strict=True):
+            if not record.end:
+                self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
+        return study
+
+    def ask(self, index: int) -> Asked:
+        """Configuration of the study's trial number `index` (from 0); asked once for each index, in order."""
+        names = list(self._groups)
+        group, number = names[index % len(names)], index // len(names)
+        study = self._studies[group]
+        # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
+        study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
+        trial = study.ask()
+        assert trial.number == number, f"{group} has {trial.number} trials, but {number} were expected"
+        values = suggest(trial, self._config, self._groups[group])
+        name = f"{index:04d}"
+        self._live[name] = trial
+        return Asked(
+            trial=name,
+            group=group,
+            number=number,
+            config=make_trial_config({**values, "seed": (self._config.seed + index) % 2**31}),
+            params=dict(trial.params),
+            distributions={key: distribution_to_json(value) for key, value in trial.distributions.items()},
+        )
+
+    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
+        """Tell the running best after an epoch; returns (stop now, the pruner's memory of this trial).
+
+        The memory belongs into the ledger with the epoch: without it the rungs are lost at a restart. A trial's last
+        epoch is never a reason to stop it.
+        """
+        if best is None or epoch >= record.config["epochs"]:
+            return False, {}
+        trial = self._live[record.trial]
+        trial.report(best, epoch)
+        stop = trial.should_prune()
+        return stop, _rungs(self._studies[record.group].get_trials(deepcopy=False)[record.number])
+
+    def finish(self, record: TrialRecord) -> None:
+        """Tell how a trial ended; what Optuna hears is the best epoch, never the last."""
+        assert record.end is not None
+        trial, study = self._live.pop(record.trial), self._studies[record.group]
+        best, state = record.best_score(), _STATES[record.end["state"]]
+        if state == TrialState.COMPLETE and best is not None:
+            study.tell(trial, best)
+        else:
+            study.tell(trial, state=TrialState.PRUNED if state == TrialState.PRUNED else TrialState.FAIL)
+
+
+def groups_of(config: StudyConfig, cells: list[Cell]) -> dict[str, list[Cell]]:
+    """Groups of cells that share a search: each cell alone, or all in one."""
+    return {"joint": cells} if config.arms == "joint" else {arm_name(cell): [cell] for cell in cells}
+
+
+def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
+    state = _STATES[record.state]
+    best = record.best_score()
+    if state == TrialState.COMPLETE and best is None:
+        state = TrialState.FAIL
+    running_best: dict[int, float] = {}
+    attributes: dict[str, float] = {}
+    score = f"val/{record.config['objective']}"
+    for event in record.epochs:
+        # The last epoch is not reported while a search runs, so it is not here either.
+        if score in event["scores"] and event["epoch"] < record.config["epochs"]:
+            running_best[event["epoch"]] = max([event["scores"][score], *running_best.values()])
+        attributes |= event["rungs"]
+    return optuna.trial.create_trial(
+        state=state,
+        value=best if state == TrialState.COMPLETE else None,
+        params=record.params,
+        distributions={key: json_to_distribution(text) for key, text in record.distributions.items()},
+        intermediate_values=running_best,
+        system_attrs=attributes,
+    )
+
+
+def _rungs(trial: optuna.trial.FrozenTrial) -> dict[str, float]:
+    return {key: value for key, value in trial.system_attrs.items() if key.startswith("completed_rung_")}
+
+
+def _seed(seed: int, group: str, number: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{group}/{number}".encode()).digest()[:4], "big")
+
+
+def _sampler(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        # constant_liar keeps trials that run at once apart; Optuna marks it and grouping as experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if config.sampler == "tpe":
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
+            )
+        if config.sampler == "gp":
+            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, deterministic_objective=False)
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _pruner(config: StudyConfig) -> optuna.pruners.BasePruner:
+    epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
+    rung = first_rung(config)
+    if config.early_stopping == "none" or rung >= epochs:
+        return optuna.pruners.NopPruner()
+    # Resources are numbers, never "auto": those would be guessed again from other trials after a restart.
+    if config.early_stopping == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=rung, max_resource=epochs, reduction_factor=HALVING_FACTOR)
+    return optuna.pruners.SuccessiveHalvingPruner(min_resource=rung, reduction_factor=HALVING_FACTOR)

@@ -1,0 +1,202 @@
+"""The one source of truth of a study: an append-only file of events, and the study's state read from it.
+
+An event counts once its line is on the disk. Everything else (Optuna's studies, MLflow's runs, Ray's own state) is a
+projection that can be thrown away and made again from here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from analysis import records
+
+Event = dict[str, Any]
+
+
+class LedgerError(ValueError):
+    """A ledger cannot be read; the message names file and line."""
+
+
+class LockedError(RuntimeError):
+    """Another living process is the study's writer."""
+
+
+def read_events(path: Path) -> tuple[list[Event], int]:
+    """Events of a ledger and the number of bytes that hold them.
+
+    A last line that is torn (the writer died within it) never counted and is dropped. A broken line before it means
+    that the file was damaged by something else: LedgerError.
+    """
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return [], 0
+    events, end = [], 0
+    for number, line in enumerate(data.splitlines(keepends=True), 1):
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError("no line end")
+            event = json.loads(line)
+            if not isinstance(event, dict) or "event" not in event:
+                raise ValueError("no event")
+        except ValueError:
+            if end + len(line) == len(data):
+                break
+            raise LedgerError(
+                f"each line of a ledger must be one JSON event, but line {number} of {path} is not; "
+                "restore the file from a copy, or start a study with another name"
+            ) from None
+        events.append(event)
+        end += len(line)
+    return events, end
+
+
+class Ledger:
+    """The writer: reads what is there, drops a torn last line, then appends.
+
+    Only the process that holds `locked(folder)` may make one.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.events, end = read_events(path)
+        self.torn = path.exists() and path.stat().st_size > end
+        self._file = path.open("ab")
+        if self.torn:
+            self._file.truncate(end)
+            os.fsync(self._file.fileno())
+
+    def append(self, event: str, **values: Any) -> Event:
+        """Write one event to the disk and return it; when this returns it counts."""
+        entry: Event = {"event": event, "time": round(time.time(), 3), **values}
+        line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+        self._file.write(line)
+        self._file.flush()
+        os.fsync(self._file.fileno())
+        self.events.append(entry)
+        return entry
+
+    def close(self) -> None:
+        """Close the file; appending afterwards is an error."""
+        self._file.close()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the study's lock, or raise LockedError naming the process that holds it.
+
+    The kernel drops the lock when its owner dies, so a dead owner is never in the way.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            handle.seek(0)
+            owner = handle.read().strip() or "unknown"
+            raise LockedError(
+                f"study {folder.name} is being written by process {owner}; wait for it, stop it, or choose another name"
+            ) from None
+        handle.truncate(0)
+        handle.write(str(os.getpid()))
+        handle.flush()
+        yield
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process is writing the study."""
+    try:
+        with locked(folder):
+            return False
+    except LockedError:
+        return True
+
+
+@dataclass
+class TrialRecord:
+    """What the ledger knows of one trial; `epochs` holds each epoch once, in order."""
+
+    trial: str
+    group: str
+    number: int
+    config: dict[str, Any]
+    params: dict[str, Any]
+    distributions: dict[str, str]
+    started: float
+    epochs: list[Event] = field(default_factory=list)
+    end: Event | None = None
+
+    @property
+    def arm(self) -> str:
+        """Cell of the comparison."""
+        return f"{self.config['architecture']}-{'pretrained' if self.config['pretrained'] else 'scratch'}"
+
+    @property
+    def state(self) -> str:
+        """One of records.STATE_*; a trial without an end is interrupted unless someone is running it."""
+        return self.end["state"] if self.end else records.STATE_INTERRUPTED
+
+    @property
+    def finishing(self) -> str | None:
+        """State in which the trial must be ended without another epoch, if its last epoch was the last one."""
+        if self.end or not self.epochs:
+            return None
+        if self.epochs[-1]["stop"]:
+            return records.STATE_STOPPED
+        return records.STATE_COMPLETE if len(self.epochs) >= self.config["epochs"] else None
+
+    def best(self) -> Event | None:
+        """Epoch with the highest score that the objective names, the first among equals; None where it is undefined."""
+        score = f"val/{self.config['objective']}"
+        able = [epoch for epoch in self.epochs if score in epoch["scores"]]
+        return max(able, key=lambda epoch: float(epoch["scores"][score]), default=None)
+
+    def best_score(self) -> float | None:
+        """The objective's score at the best epoch."""
+        best = self.best()
+        return None if best is None else float(best["scores"][f"val/{self.config['objective']}"])
+
+
+@dataclass
+class StudyState:
+    """A study as its events tell it; `study` is the event that began it, with the latest number of trials."""
+
+    study: Event | None = None
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+
+    def apply(self, event: Event) -> bool:
+        """Take in one event; False when it repeats what is known and must not count again."""
+        kind = event["event"]
+        if kind == "study":
+            self.study = {**(self.study or {}), **event}
+        elif kind == "trial":
+            if event["trial"] in self.trials:
+                return False
+            keys = ("trial", "group", "number", "config", "params", "distributions")
+            self.trials[event["trial"]] = TrialRecord(**{key: event[key] for key in keys}, started=event["time"])
+        elif kind == "epoch":
+            record = self.trials[event["trial"]]
+            if record.end or event["epoch"] != len(record.epochs) + 1:
+                return False
+            record.epochs.append(event)
+        elif kind == "end":
+            record = self.trials[event["trial"]]
+            if record.end:
+                return False
+            record.end = event
+        return True
+
+
+def study_state(events: Iterable[Event]) -> StudyState:
+    """State after all events."""
+    state = StudyState()
+    for event in events:
+        state.apply(event)
+    return state

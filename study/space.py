@@ -1,0 +1,68 @@
+"""The search space as Optuna sees it: StudyConfig.space in, one configuration out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import optuna
+
+from study.config import Range, StudyConfig, TrialConfig, Value
+
+USED_WITH = {
+    "focal_gamma": ("imbalance", "focal"),
+    "weight_power": ("imbalance", "weighted_loss"),
+    "logit_tau": ("imbalance", "logit_adjustment"),
+    "freeze_epochs": ("pretrained", True),
+}
+"""A field that one value of another field alone reads: elsewhere it is not drawn, a dead axis would cost budget."""
+
+Cell = tuple[str, bool]
+
+
+def arm_name(cell: Cell) -> str:
+    """Name of an (architecture, pretrained) cell, equal to TrialConfig.arm."""
+    architecture, pretrained = cell
+    return f"{architecture}-{'pretrained' if pretrained else 'scratch'}"
+
+
+def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[Cell]) -> dict[str, Value]:
+    """Values of a TrialConfig, without its seed: fixed fields, a cell, and one draw for each axis of the space.
+
+    With one cell nothing is drawn for it; with several (arms=joint) the cell is one categorical axis, so that a cell
+    whose weights are missing can be left out.
+    """
+    names = [arm_name(cell) for cell in cells]
+    name = trial.suggest_categorical("arm", names) if len(names) > 1 else names[0]
+    architecture, pretrained = cells[names.index(name)]
+    values: dict[str, Value] = {**config.fixed, "architecture": architecture, "pretrained": pretrained}
+    # An axis that decides whether another is read comes first.
+    for field in sorted(config.space, key=lambda field: (field in USED_WITH, list(config.space).index(field))):
+        if field in ("architecture", "pretrained"):
+            continue
+        decides, wanted = USED_WITH.get(field, (field, None))
+        if field in USED_WITH and values.get(decides, TrialConfig.model_fields[decides].default) != wanted:
+            continue
+        values[field] = _draw(trial, field, config.space[field])
+    return values
+
+
+def _draw(trial: optuna.Trial, field: str, axis: Range | tuple[Value, ...]) -> Value:
+    if isinstance(axis, tuple):
+        value = trial.suggest_categorical(field, list(axis))
+        assert value is not None
+        return value
+    if TrialConfig.model_fields[field].annotation is int:
+        return trial.suggest_int(field, int(axis.low), int(axis.high), log=axis.log)
+    return trial.suggest_float(field, axis.low, axis.high, log=axis.log)
+
+
+def describe(config: StudyConfig) -> list[tuple[str, str]]:
+    """(field, what is drawn) for each axis, as people read it."""
+
+    def text(axis: Any) -> str:
+        if isinstance(axis, tuple):
+            return ", ".join(str(value) for value in axis)
+        return f"{axis.low:g} to {axis.high:g}{', logarithmic' if axis.log else ''}"
+
+    return [(field, text(axis)) for field, axis in config.space.items()]
