@@ -188,14 +188,10 @@ def _lines(file: Path) -> list[str]:
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except FileNotFoundError:
-        raise DataError(
-            f"{file.name} must be beside the other label files, but {file} does not exist; add it"
-        ) from None
+        raise DataError(f"{file.name} must be beside the other label files, but {file} does not exist") from None
     except UnicodeDecodeError as error:
         broken = error.object[: error.start].count(b"\n") + 1
-        raise DataError(
-            f"a label file must be UTF-8 text, but {file}, line {broken} is not; save it as UTF-8"
-        ) from None
+        raise DataError(f"a label file must be UTF-8, but {file}, line {broken} is not; save it as UTF-8") from None
     except OSError as error:
         raise DataError(f"a label file must be readable, but {file} is not: {error.strerror}") from None
     lines = [line.strip() for line in text.removesuffix("\n").split("\n")] if text else []
