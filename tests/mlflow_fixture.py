@@ -1,0 +1,200 @@
+"""Studies written into one MLflow store for all tests, in the layout that `study` writes.
+
+Opening a new store takes seconds, so a test process makes one and gives each study its own name.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param
+
+from analysis import records, scores
+
+ARMS = tuple(records.ARM_LABELS)
+LAB_TEST = (5153, 488, 1082, 175, 127)
+"""Grades 0..4 of the lab's published test confusion."""
+
+
+@dataclass(frozen=True)
+class TrialSpec:
+    """One trial: its model is right with probability `skill`, else it guesses by the grades' mix."""
+
+    number: int
+    arm: str
+    skill: float = 0.5
+    state: str = records.STATE_COMPLETE
+    epochs: int = 3
+    best: bool = True  # False: ended or broke off before a selected epoch was recorded
+    confusion: tuple[int, ...] | None = None  # true grades 0..4 of a model that calls everything grade 0
+    params: dict[str, str] = field(default_factory=dict)
+    reason: str = ""
+
+
+@functools.cache
+def store() -> tuple[str, Path]:
+    """Tracking URI and artifact folder of this test process."""
+    folder = Path(tempfile.mkdtemp(prefix="retina-mlflow-"))
+    atexit.register(shutil.rmtree, folder, True)
+    return f"sqlite:///{folder / 'mlflow.db'}", folder / "mlartifacts"
+
+
+@functools.cache
+def client() -> MlflowClient:
+    """The only client of the tests' store."""
+    return MlflowClient(tracking_uri=store()[0])
+
+
+def predictions(spec: TrialSpec, patients: int = 60) -> pd.DataFrame:
+    """Predictions of two eyes for each patient, grades of both alike; the same patients for every trial."""
+    if spec.confusion is not None:
+        grade = np.repeat(np.arange(5), spec.confusion)
+        patient = np.arange(grade.size) // 2
+        chance = np.tile([0.8, 0.05, 0.05, 0.05, 0.05], (grade.size, 1))
+    else:
+        mix = np.random.default_rng(7)
+        grade = np.repeat(mix.choice(5, size=patients, p=[0.735, 0.07, 0.15, 0.025, 0.02]), 2)
+        grade[:10] = np.repeat(np.arange(5), 2)
+        patient = np.repeat(np.arange(patients), 2)
+        rng = np.random.default_rng(spec.number)
+        guess = np.where(rng.random(grade.size) < spec.skill, grade, rng.permutation(grade))
+        chance = 0.1 * rng.dirichlet(np.ones(5), size=grade.size)
+        chance[np.arange(grade.size), guess] += 0.9
+    columns = {"row": np.arange(grade.size), "patient": patient, "grade": grade}
+    return pd.DataFrame(columns | {f"p{place}": chance[:, place] for place in range(5)})
+
+
+def write_study(
+    name: str,
+    trials: list[TrialSpec],
+    *,
+    not_run: dict[str, str] | None = None,
+    selected_on: str = "validation",
+    objective: str = "kappa",
+    study: dict[str, Any] | None = None,
+) -> str:
+    """Write a study and return the tracking URI."""
+    uri, artifacts = store()
+    mlflow = client()
+    experiment = mlflow.create_experiment(name, artifact_location=(artifacts / str(abs(hash(name)))).as_uri())
+    tags = {
+        records.TAG_KIND: records.KIND_STUDY,
+        records.TAG_STUDY: name,
+        records.TAG_ARMS: ",".join(sorted({spec.arm for spec in trials})),
+        records.TAG_ARMS_NOT_RUN: json.dumps(not_run or {}),
+        records.TAG_OBJECTIVE: objective,
+        records.TAG_SELECTED_ON: selected_on,
+        records.TAG_DATA: "d" * 64,
+        records.TAG_SPLIT: "5" * 64,
+    }
+    parent = mlflow.create_run(experiment, tags=tags, run_name=name).info.run_id
+    mlflow.log_dict(parent, study if study is not None else {"not_run": not_run or {}}, records.ARTIFACT_STUDY)
+    for spec in trials:
+        _write_trial(mlflow, experiment, parent, name, spec, objective)
+    mlflow.set_terminated(parent)
+    return uri
+
+
+def _write_trial(
+    mlflow: MlflowClient, experiment: str, parent: str, name: str, spec: TrialSpec, objective: str
+) -> None:
+    tags = {
+        "mlflow.parentRunId": parent,
+        records.TAG_KIND: records.KIND_TRIAL,
+        records.TAG_STUDY: name,
+        records.TAG_ARM: spec.arm,
+        records.TAG_TRIAL: f"{spec.number:04d}",
+        records.TAG_STATE: spec.state,
+        records.TAG_REASON: spec.reason,
+        records.TAG_SEED: str(spec.number),
+        records.TAG_DEVICE: "cpu",
+        records.TAG_THREADS: "1",
+        records.TAG_PRECISION: "fp32",
+    }
+    architecture, start = spec.arm.split("-")
+    params = {
+        "architecture": architecture,
+        "pretrained": str(start == "pretrained"),
+        "lr": str(0.001 * (spec.number + 1)),
+        "batch_size": "16",
+        "imbalance": "none",
+        "objective": objective,
+        "optimizer": "sgd",
+        "seed": str(spec.number),
+        **spec.params,
+    }
+    table = predictions(spec)
+    confusion = scores.confusion_matrix(table["grade"], table[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(1))
+    found = {key: float(value) for key, value in scores.scores_from_confusion(confusion).items()}
+    found["auc"] = scores.auc_ovr(table["grade"], table[[f"p{grade}" for grade in range(5)]])
+    found = {key: value for key, value in found.items() if not np.isnan(value)}
+    metrics = [
+        Metric(key, value, 1000 * epoch, epoch)
+        for epoch in range(1, spec.epochs + 1)
+        for key, value in _epoch_values(found, epoch, spec.epochs).items()
+    ]
+    run = mlflow.create_run(experiment, tags=tags, run_name=f"{spec.number:04d}").info.run_id
+    if spec.best:
+        best = {f"best/val_{key}": value for key, value in found.items()} | {"best/val_loss": 1.0}
+        best |= {records.BEST_EPOCH: spec.epochs, records.SECONDS: 2.0 * spec.epochs}
+        best |= {records.IMAGES_SEEN: 400 * spec.epochs}
+        metrics += [Metric(key, value, 10_000, spec.epochs) for key, value in best.items()]
+        counts = {"epoch": spec.epochs, "part": "val", "confusion": confusion.tolist()}
+        mlflow.log_dict(run, counts, records.ARTIFACT_CONFUSION)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / Path(records.ARTIFACT_PREDICTIONS).name
+            table.to_parquet(path, index=False)
+            mlflow.log_artifact(run, str(path), str(Path(records.ARTIFACT_PREDICTIONS).parent))
+    mlflow.log_batch(run, metrics=metrics, params=[Param(key, value) for key, value in params.items()])
+    if spec.state != records.STATE_RUNNING:
+        mlflow.set_terminated(run, records.MLFLOW_STATUS[spec.state])
+
+
+def _epoch_values(best: dict[str, float], epoch: int, epochs: int) -> dict[str, float]:
+    """Scores of an epoch, rising to those of the last one."""
+    share = epoch / epochs
+    values = {f"val/{key}": value * share for key, value in best.items()}
+    return values | {
+        "train/loss": 2 - share,
+        "train/accuracy": min(best["accuracy"] * share + 0.05, 1.0),
+        "val/loss": 2 - 0.9 * share,
+        "images_per_second": 100.0,
+    }
+
+
+@functools.cache
+def four_arms() -> str:
+    """A finished study `four` of eight trials, two in each arm, pretrained arms better; returns the tracking URI."""
+    trials = [
+        TrialSpec(2 * place + second, arm, skill=0.3 + 0.4 * arm.endswith("pretrained") + 0.1 * second)
+        for place, arm in enumerate(ARMS)
+        for second in (0, 1)
+    ]
+    return write_study("four", trials, study=STUDY_JSON)
+
+
+STUDY_JSON: dict[str, Any] = {
+    "config": {"trials": 8, "epochs": 3, "seed": 0, "sampler": "tpe"},
+    "audit": {
+        "images": {"train": 400, "test": 100},
+        "grades": {"train": [290, 30, 60, 12, 8], "test": [73, 7, 15, 3, 2]},
+        "majority": {"train": 0.725, "test": 0.73},
+        "fellow_copy": {"accuracy": 0.84728, "kappa": 0.72299, "n": 5618},
+        "test_fellow_in_train": 5618,
+        "notes": ["reads as the lab's layout"],
+    },
+    "budget": {arm: {"trials": 2, "epochs": 3} for arm in ARMS},
+    "weights": {"resnet18": {"source": "source18.safetensors", "digest": "a" * 64}},
+    "commands": ["retina search four --data DATA --trials 8 --epochs 3", "retina report four"],
+    "not_run": {},
+}

@@ -1,0 +1,133 @@
+"""What MLflow holds comes back as checked tables."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from analysis import records
+from analysis.runs import RunsError, read_study
+from tests import mlflow_fixture as fixture
+from tests.mlflow_fixture import TrialSpec
+
+
+def test_a_study_comes_back_as_it_was_written() -> None:
+    found = read_study(fixture.four_arms(), "four")
+    assert list(found.trials["trial"]) == [f"{number:04d}" for number in range(8)]
+    assert found.trials["pretrained"].dtype == bool
+    assert list(found.trials["lr"]) == pytest.approx([0.001 * number for number in range(1, 9)])
+    assert found.hyperparameters[:3] == ("architecture", "pretrained", "lr")
+    assert (found.trials["epochs_run"] == 3).all()
+    assert (found.trials["seconds"] == 6.0).all()
+    assert list(found.epochs.columns) == ["trial", "epoch", *records.EPOCH_METRICS]
+    assert len(found.epochs) == 24
+    last = found.epochs[found.epochs["epoch"] == 3].set_index("trial")
+    best = found.trials.set_index("trial")
+    np.testing.assert_allclose(last["val/kappa"], best["best_val_kappa"])
+    written = fixture.predictions(TrialSpec(4, "resnet50-scratch", skill=0.3))
+    pd.testing.assert_frame_equal(found.predictions["0004"], written)
+    assert found.confusions["0004"].sum() == len(written) == 120
+    assert found.study["audit"]["images"]["train"] == 400
+    assert found.tags[records.TAG_SELECTED_ON] == "validation"
+    assert len(found.predictions) == 8
+    assert "9999" not in found.predictions
+
+
+def test_trials_that_never_ended_have_gaps_and_no_artifacts() -> None:
+    arm = "resnet18-scratch"
+    trials = [
+        TrialSpec(0, arm, state=records.STATE_RUNNING, best=False, epochs=1),
+        TrialSpec(1, arm, state=records.STATE_FAILED, best=False, epochs=0, reason="loss is not finite"),
+    ]
+    found = read_study(fixture.write_study("gaps", trials, study={}), "gaps")
+    assert found.trials["best_epoch"].isna().all()
+    assert list(found.trials["epochs_run"]) == [1, 0]
+    assert found.trials["reason"].iloc[1] == "loss is not finite"
+    assert found.confusions == {}
+    assert list(found.predictions) == []
+    assert found.study == {}
+
+
+def test_a_study_without_a_trial_is_an_empty_table_with_its_columns() -> None:
+    found = read_study(fixture.write_study("empty", []), "empty")
+    assert len(found.trials) == len(found.epochs) == 0
+    assert {"trial", "arm", "best_epoch", "best_val_kappa", "epochs_run"} <= set(found.trials.columns)
+
+
+def test_an_unknown_study_is_refused_with_the_names_there_are() -> None:
+    fixture.four_arms()
+    with pytest.raises(RunsError, match=r"study fuor must exist.*four"):
+        read_study(fixture.store()[0], "fuor")
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    with pytest.raises(RunsError, match="must exist"):
+        read_study(f"sqlite:///{tmp_path}/none.db", "four")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_trial_that_is_there_twice_is_refused() -> None:
+    arm = "resnet18-scratch"
+    uri = fixture.write_study("twice", [TrialSpec(3, arm, epochs=1), TrialSpec(3, arm, epochs=1)])
+    with pytest.raises(RunsError, match="trial='0003'.*has it too"):
+        read_study(uri, "twice")
+
+
+def test_an_unknown_arm_is_refused() -> None:
+    with pytest.raises(RunsError, match="arm.*resnet18-scratch.*'resnet34-scratch'"):
+        read_study(fixture.write_study("arm", [TrialSpec(0, "resnet34-scratch", epochs=1)]), "arm")
+
+
+def test_an_epoch_that_was_sent_twice_counts_once_and_the_later_value_wins() -> None:
+    uri = fixture.write_study("resent", [TrialSpec(0, "resnet18-scratch", epochs=2)])
+    run = read_study(uri, "resent").trials["run_id"].iloc[0]
+    fixture.client().log_metric(run, "val/kappa", -0.5, timestamp=99_999, step=1)
+    epochs = read_study(uri, "resent").epochs
+    assert list(epochs["epoch"]) == [1, 2]
+    assert epochs["val/kappa"].iloc[0] == -0.5
+
+
+def test_broken_artifacts_are_refused_by_name() -> None:
+    uri = fixture.write_study("broken", [TrialSpec(0, "resnet18-scratch", epochs=1)])
+    run = read_study(uri, "broken").trials["run_id"].iloc[0]
+    folder = fixture.client().get_run(run).info.artifact_uri.removeprefix("file://")
+    table = fixture.predictions(TrialSpec(0, "resnet18-scratch"))
+    for change, message in (
+        (table.assign(grade=7), r"grades 0\.\.4, but got 7"),
+        (table.assign(p1=float("nan")), "finite"),
+        (table.assign(row=1), "each row once, but row 1 is there twice"),
+        (table.drop(columns="patient"), "columns row, patient"),
+    ):
+        change.to_parquet(f"{folder}/{records.ARTIFACT_PREDICTIONS}")
+        with pytest.raises(RunsError, match=f"trial 0000 must hold {message}"):
+            read_study(uri, "broken").predictions["0000"]
+    with open(f"{folder}/{records.ARTIFACT_CONFUSION}", "w") as file:
+        json.dump({"confusion": [[1]]}, file)
+    with pytest.raises(RunsError, match="5x5 counts, but that of trial 0000"):
+        read_study(uri, "broken")
+
+
+def test_the_number_of_queries_does_not_grow_with_the_number_of_trials() -> None:
+    """One query for each metric, not for each run and metric; this pins the store's interface that MLflow hides."""
+    counts = []
+    for name, number in (("few", 2), ("many", 12)):
+        trials = [TrialSpec(place, "resnet18-scratch", epochs=2) for place in range(number)]
+        uri = fixture.write_study(name, trials)
+        queries: list[str] = []
+
+        def note(*args: object, into: list[str] = queries) -> None:
+            into.append(str(args[2]))
+
+        event.listen(Engine, "before_cursor_execute", note)
+        try:
+            read_study(uri, name)
+        finally:
+            event.remove(Engine, "before_cursor_execute", note)
+        counts.append(len([query for query in queries if query.startswith("SELECT")]))
+    assert counts[0] == counts[1] > 0
