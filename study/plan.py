@@ -1,0 +1,243 @@
+"""What a search is going to do, settled before anything starts; and whether it may go on with what is there."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from retina_data.audit import audit
+from retina_data.index import DataSet, read_index
+from retina_models.pretrained import WeightsError, imagenet_file, read_weights
+from study.arms import first_rung, groups_of
+from study.checkpoints import write_whole
+from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
+from study.ledger import StudyState
+from study.prepared import Prepared, prepare_data
+from study.space import Cell, arm_name
+from study.yamlfile import read_study_config
+
+STUDY_FILE = "study.yaml"
+RECORDED_VERSIONS = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study that can run: every input has been read and found right."""
+
+    name: str
+    home: Path
+    config: StudyConfig
+    dataset: DataSet
+    prepared: Prepared
+    groups: dict[str, list[Cell]]
+    not_run: dict[str, str]  # arm -> reason
+    weights: dict[str, dict[str, str]]  # architecture -> source as given, name, digest
+    notes: tuple[str, ...]
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the study below the home."""
+        return self.home / self.name
+
+    def identity(self) -> dict[str, Any]:
+        """What must stay as it was for old and new trials to belong to one study."""
+        config = self.config.model_dump(mode="json", exclude={"trials", "weights"})
+        digests = {name: value["digest"] for name, value in self.weights.items()}
+        return {
+            "data_digest": self.prepared.cache.digest,
+            "split_digest": self.prepared.split_digest,
+            "arms": [arm_name(cell) for cells in self.groups.values() for cell in cells],
+            "weights": digests,
+            **{f"config.{key}": value for key, value in config.items()},
+        }
+
+    def event(self, threads: int) -> dict[str, Any]:
+        """The `study` event of the ledger; holds no path and no name of an image."""
+        config = self.config.model_dump(mode="json", exclude={"weights"})
+        return {
+            "config": config,
+            "objective": self.config.objective,
+            "identity": self.identity(),
+            "arms": self.identity()["arms"],
+            "not_run": self.not_run,
+            "weights": {k: {"source": v["name"], "digest": v["digest"]} for k, v in self.weights.items()},
+            "audit": audit(self.dataset),
+            "parts": self.prepared.parts.value_counts().to_dict(),
+            "versions": versions(),
+            "threads": threads,
+            "notes": list(self.notes),
+            "commands": [f"retina search {self.name}", f"retina report {self.name}"],
+        }
+
+
+def make_plan(
+    name: str,
+    home: Path,
+    state: StudyState,
+    *,
+    data: Path | None,
+    layout: str | None,
+    config_file: Path | None,
+    overrides: dict[str, Any],
+) -> Plan:
+    """Settle everything: configuration, data, split, weights, arms.
+
+    A study that exists goes on with its own configuration and data where none are given. Raises ConfigError, DataError
+    or WeightsError; nothing but the shared cache has been written then.
+    """
+    known = _read_study_file(home / name / STUDY_FILE) if state.study else None
+    if config_file:
+        config = read_study_config(config_file, overrides)
+    else:
+        config = make_study_config(known["config"] if known else {}, overrides)
+    source = data or (Path(known["data"]) if known else None)
+    if source is None:
+        raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
+    dataset = read_index(source, layout or (known["layout"] if known else None))
+    _check_each_cell(config)
+    cells, not_run, weights = _runnable(config)
+    if not cells:
+        raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
+    fields = TrialConfig.model_fields
+    prepared = prepare_data(
+        dataset,
+        home,
+        image_size=int(config.fixed.get("image_size", fields["image_size"].default)),
+        crop=str(config.fixed.get("crop", fields["crop"].default)),
+        val_fraction=config.val_fraction,
+        seed=config.seed,
+        select_on=config.select_on,
+    )
+    plan = Plan(name, home, config, dataset, prepared, groups_of(config, cells), not_run, weights, ())
+    plan = Plan(**{**vars(plan), "notes": _notes(plan)})
+    if state.study:
+        _check_same(plan, state.study)
+    return plan
+
+
+def write_study_file(plan: Plan) -> None:
+    """Keep configuration and place of the data, so that going on needs no flags. Local to the home: it holds paths."""
+    content = {
+        "data": str(plan.dataset.folder.resolve()),
+        "layout": plan.dataset.layout,
+        "config": plan.config.model_dump(mode="json"),
+    }
+    write_whole(plan.folder / STUDY_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def _read_study_file(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        return {"data": content["data"], "layout": content["layout"], "config": content["config"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} must hold data, layout and config, but does not ({type(error).__name__}: {error}); "
+            "restore it, or give --data and --config"
+        ) from None
+
+
+def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
+    """Cells whose weights are here, the others with the reason, and the weights. Downloads nothing."""
+    cells: list[Cell] = []
+    not_run: dict[str, str] = {}
+    weights: dict[str, dict[str, str]] = {}
+    for cell in config.cells():
+        architecture, pretrained = cell
+        if pretrained and architecture not in weights:
+            source = config.weights.get(architecture, "imagenet")  # type: ignore[call-overload]
+            try:
+                if source == "imagenet" and not imagenet_file(architecture).exists():
+                    file = imagenet_file(architecture)
+                    raise WeightsError(
+                        f"its ImageNet weights are not on this machine: put {file.name} into {file.parent}, "
+                        f"or give --weights {architecture}=FILE"
+                    )
+                read = read_weights(source, architecture, download=False)
+            except WeightsError as error:
+                if source != "imagenet":
+                    raise
+                not_run[arm_name(cell)] = str(error)
+                continue
+            weights[architecture] = {"given": source, "name": read.source, "digest": read.digest}
+        cells.append(cell)
+    return cells, not_run, weights
+
+
+def _check_each_cell(config: StudyConfig) -> None:
+    """Rules that join fields (frozen epochs, say) are broken here, not in the middle of a search."""
+    for architecture, pretrained in config.cells():
+        values = {k: v for k, v in config.fixed.items() if k != "freeze_epochs" or pretrained}
+        make_trial_config({**values, "architecture": architecture, "pretrained": pretrained})
+        axis = config.space.get("freeze_epochs")
+        if axis and pretrained:
+            highest = max(axis) if isinstance(axis, tuple) else axis.high
+            make_trial_config({**values, "pretrained": True, "freeze_epochs": int(highest)})
+
+
+def _notes(plan: Plan) -> tuple[str, ...]:
+    """What a reader of the study must be told, one line each."""
+    config, arms = plan.config, len(plan.groups)
+    notes = list(plan.dataset.notes)
+    left_out = plan.prepared.count("left_out")
+    if left_out:
+        notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
+    if config.select_on == "test":
+        notes.append("epochs and trials are chosen on the test part: scores are optimistic")
+    epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
+    if config.early_stopping != "none":
+        if config.trials // arms < 3:
+            notes.append(f"early stopping is idle: {config.trials // arms} trials in an arm, fewer than three")
+        elif first_rung(config) >= epochs:
+            notes.append(f"early stopping is idle: its first rung, epoch {first_rung(config)}, is the last of {epochs}")
+    if config.trials % arms:
+        notes.append(f"{config.trials} trials over {arms} arms are not the same number each; use a multiple of {arms}")
+    return tuple(notes)
+
+
+def _check_same(plan: Plan, study: dict[str, Any]) -> None:
+    before, now = study["identity"], json.loads(json.dumps(plan.identity()))
+    for key, value in now.items():
+        if before.get(key) != value:
+            name = key.removeprefix("config.")
+            raise ConfigError(
+                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(key))} and is now "
+                f"{_short(value)}; give it as before, or start a study with another name"
+            )
+    if plan.config.trials < study["config"]["trials"]:
+        raise ConfigError(
+            f"`trials >= {study['config']['trials']}` must hold for study {plan.name}, but got "
+            f"trials={plan.config.trials}; a study can grow, not shrink"
+        )
+
+
+def _short(value: Any) -> str:
+    text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "..."
+
+
+def versions() -> dict[str, str]:
+    """Versions of what computed the numbers, and the commit of this code where it is known."""
+    found = {name: importlib.metadata.version(name) for name in RECORDED_VERSIONS}
+    return {"python": platform.python_version(), **found, "retina_commit": _commit()}
+
+
+def _commit() -> str:
+    place = Path(__file__).resolve().parent
+    try:
+        done = subprocess.run(  # noqa: S603
+            ["git", "-C", str(place), "rev-parse", "--short=12", "HEAD"],  # noqa: S607
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+        )
+    except OSError:
+        return importlib.metadata.version("retina")
+    return done.stdout.strip() or importlib.metadata.version("retina")

@@ -1,0 +1,242 @@
+"""Ledger -> MLflow: a projection that can be sent again without doubling; the only module here that imports mlflow.
+
+Runs are found by their study and trial tags. An epoch is one batch with the ledger's own time stamps, so sending it
+twice leaves one value; the tag `epochs_sent` says what need not be sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+
+from analysis import figures, records
+from study.checkpoints import BEST, PREDICTIONS
+from study.ledger import Event, StudyState, TrialRecord
+
+PARENT = "mlflow.parentRunId"
+_FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
+
+
+class Tracking:
+    """The MLflow side of one study, fed with the ledger's events in order."""
+
+    def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
+        """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
+        self._client, self._name, self._folder = MlflowClient(uri), name, folder
+        self._state = StudyState()
+        experiment = self._client.get_experiment_by_name(name)
+        self._experiment = (
+            experiment.experiment_id
+            if experiment
+            else self._client.create_experiment(name, artifact_location=artifacts)
+        )
+        self._parent = ""
+        self._runs: dict[str, str] = {}  # trial -> run
+        self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has
+        self._closed: set[str] = set()  # trials whose run has its final state
+        token = None
+        while True:
+            page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
+            for run in page:
+                self._know(run)
+            token = page.token
+            if not token:
+                break
+
+    def _know(self, run: Any) -> None:
+        tags = run.data.tags
+        if tags.get(records.TAG_KIND) == records.KIND_STUDY:
+            self._parent = run.info.run_id
+        elif tags.get(records.TAG_KIND) == records.KIND_TRIAL:
+            trial = tags[records.TAG_TRIAL]
+            self._runs[trial] = run.info.run_id
+            self._sent[trial] = int(tags.get(records.TAG_EPOCHS_SENT, "0"))
+            if tags.get(records.TAG_STATE) in _FINAL and run.info.status != "RUNNING":
+                self._closed.add(trial)
+
+    def apply(self, event: Event) -> None:
+        """Send what one event means; an event that MLflow has already costs nothing."""
+        new = self._state.apply(event)
+        kind = event["event"]
+        if kind == "study":
+            self._begin_study()
+        elif kind == "close":
+            self._close_study(event)
+        elif new and event["trial"] not in self._closed:
+            record = self._state.trials[event["trial"]]
+            if kind == "trial":
+                self._begin_trial(record)
+            elif kind == "epoch":
+                self._send_epoch(record, event)
+            elif kind == "end":
+                self._end_trial(record)
+
+    def close_interrupted(self) -> None:
+        """The ledger has no close though nobody is writing it: its writer was killed. Leave no run RUNNING."""
+        self._close_study({"state": records.STATE_INTERRUPTED, "time": None})
+
+    def _begin_study(self) -> None:
+        study = self._state.study
+        assert study is not None
+        if not self._parent:
+            run = self._client.create_run(
+                self._experiment,
+                start_time=_ms(study["time"]),
+                tags={records.TAG_KIND: records.KIND_STUDY, records.TAG_STUDY: self._name},
+                run_name=self._name,
+            )
+            self._parent = run.info.run_id
+        config = study["config"]
+        tags = {
+            records.TAG_STATE: records.STATE_RUNNING,
+            records.TAG_ARMS: ",".join(study["arms"]),
+            records.TAG_ARMS_NOT_RUN: json.dumps(study["not_run"]),
+            records.TAG_OBJECTIVE: study["objective"],
+            records.TAG_SELECTED_ON: config["select_on"],
+            records.TAG_DATA: study["identity"]["data_digest"],
+            records.TAG_SPLIT: study["identity"]["split_digest"],
+            records.TAG_VERSIONS: json.dumps(study["versions"]),
+            records.TAG_COMMIT: study["versions"]["retina_commit"],
+        }
+        self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
+        self._client.update_run(self._parent, "RUNNING")
+        self._client.log_dict(self._parent, self._summary(), records.ARTIFACT_STUDY)
+
+    def _summary(self) -> dict[str, Any]:
+        """What study.json holds."""
+        study = self._state.study
+        assert study is not None
+        budget: dict[str, dict[str, float]] = {}
+        for record in self._state.trials.values():
+            spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
+            spent["trials"] += 1
+            spent["epochs"] += len(record.epochs)
+            spent["images_seen"] += sum(epoch["images_seen"] for epoch in record.epochs)
+            spent["seconds"] = round(spent["seconds"] + sum(epoch["seconds"] for epoch in record.epochs), 3)
+        keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
+        return {**{key: study[key] for key in keys}, "budget": budget}
+
+    def _begin_trial(self, record: TrialRecord) -> None:
+        study = self._state.study
+        assert study is not None
+        if record.trial in self._runs:
+            self._client.set_tag(self._runs[record.trial], records.TAG_STATE, records.STATE_RUNNING)
+            self._client.update_run(self._runs[record.trial], "RUNNING")
+            return
+        config = record.config
+        weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
+        run = self._client.create_run(
+            self._experiment,
+            start_time=_ms(record.started),
+            run_name=f"{record.trial} {record.arm}",
+            tags={
+                PARENT: self._parent,
+                records.TAG_KIND: records.KIND_TRIAL,
+                records.TAG_STUDY: self._name,
+                records.TAG_TRIAL: record.trial,
+                records.TAG_ARM: record.arm,
+                records.TAG_STATE: records.STATE_RUNNING,
+                records.TAG_SEED: str(config["seed"]),
+                records.TAG_PRECISION: config["precision"],
+                records.TAG_WEIGHTS: weights.get("digest", ""),
+                records.TAG_DATA: study["identity"]["data_digest"],
+                records.TAG_SPLIT: study["identity"]["split_digest"],
+            },
+        )
+        self._runs[record.trial], self._sent[record.trial] = run.info.run_id, 0
+        numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+        numbers["log10_lr"] = math.log10(config["lr"])
+        stamp = _ms(record.started)
+        self._client.log_batch(
+            run.info.run_id,
+            params=[Param(key, str(value)) for key, value in config.items()],
+            metrics=[Metric(records.hparam(key), value, stamp, 0) for key, value in numbers.items()],
+        )
+
+    def _send_epoch(self, record: TrialRecord, event: Event) -> None:
+        if event["epoch"] <= self._sent[record.trial]:
+            return
+        tags = {records.TAG_EPOCHS_SENT: event["epoch"]}
+        if event["epoch"] == 1:
+            tags |= {records.TAG_DEVICE: event["device"], records.TAG_THREADS: event["threads"]}
+        self._client.log_batch(
+            self._runs[record.trial],
+            metrics=[Metric(k, v, _ms(event["time"]), event["epoch"]) for k, v in event["scores"].items()],
+            tags=[RunTag(key, str(value)) for key, value in tags.items()],
+        )
+        self._sent[record.trial] = event["epoch"]
+
+    def _end_trial(self, record: TrialRecord) -> None:
+        assert record.end is not None
+        run, stamp, best = self._runs[record.trial], _ms(record.end["time"]), record.best()
+        if best:
+            values = {
+                f"best/{name.replace('/', '_')}": v for name, v in best["scores"].items() if name.startswith("val/")
+            }
+            values[records.BEST_EPOCH] = float(best["epoch"])
+            values[records.IMAGES_SEEN] = float(sum(epoch["images_seen"] for epoch in record.epochs))
+            values[records.SECONDS] = sum(epoch["seconds"] for epoch in record.epochs)
+            self._client.log_batch(run, metrics=[Metric(k, v, stamp, best["epoch"]) for k, v in values.items()])
+            self._client.set_tag(run, records.TAG_BEST_WEIGHTS, best.get("weights_digest", ""))
+            self._send_artifacts(run, record, best)
+        if record.end["reason"]:
+            self._client.set_tag(run, records.TAG_REASON, record.end["reason"])
+        self._client.set_tag(run, records.TAG_STATE, record.end["state"])
+        self._client.set_terminated(run, records.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
+        self._closed.add(record.trial)
+
+    def _send_artifacts(self, run: str, record: TrialRecord, best: Event) -> None:
+        study = self._state.study
+        assert study is not None
+        part = "test" if study["config"]["select_on"] == "test" else "validation"
+        confusion = {"epoch": best["epoch"], "part": part, "confusion": best["confusion"]}
+        self._client.log_dict(run, confusion, records.ARTIFACT_CONFUSION)
+        predictions = self._folder / "checkpoints" / record.trial / PREDICTIONS
+        with tempfile.TemporaryDirectory() as temporary:
+            if predictions.exists():
+                target = Path(temporary) / records.ARTIFACT_PREDICTIONS
+                target.parent.mkdir()
+                target.write_bytes(predictions.read_bytes())
+            curves, matrix = Path(temporary) / records.ARTIFACT_CURVES, Path(temporary) / records.ARTIFACT_CONFUSION_PNG
+            matrix.parent.mkdir(exist_ok=True)
+            figures.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
+            title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {best['epoch']}"
+            figures.confusion_png(matrix, pd.DataFrame(best["confusion"]).to_numpy(), title)
+            self._client.log_artifacts(run, temporary)
+
+    def _close_study(self, event: Event) -> None:
+        stamp = _ms(event["time"]) if event["time"] else None
+        for trial, record in self._state.trials.items():
+            if not record.end and trial in self._runs:
+                self._client.set_tag(self._runs[trial], records.TAG_STATE, records.STATE_INTERRUPTED)
+                self._client.set_terminated(self._runs[trial], records.MLFLOW_STATUS[records.STATE_INTERRUPTED], stamp)
+        if not self._parent:
+            return
+        self._send_best_weights()
+        self._client.log_dict(self._parent, self._summary(), records.ARTIFACT_STUDY)
+        self._client.set_tag(self._parent, records.TAG_STATE, event["state"])
+        self._client.set_terminated(self._parent, records.MLFLOW_STATUS[event["state"]], stamp)
+
+    def _send_best_weights(self) -> None:
+        """The weights of each arm's best trial go along; of the others the digest must do."""
+        for arm in {record.arm for record in self._state.trials.values()}:
+            ended = [r for r in self._state.trials.values() if r.arm == arm and r.end and r.best_score() is not None]
+            best = max(ended, key=lambda record: record.best_score() or 0.0, default=None)
+            file = self._folder / "checkpoints" / best.trial / BEST if best else None
+            if best and file and file.exists():
+                self._client.log_artifact(self._runs[best.trial], str(file), "weights")
+
+    def send_report(self, folder: Path) -> None:
+        """Put a report's files beside the study's parent run."""
+        self._client.log_artifacts(self._parent, str(folder), records.ARTIFACT_REPORT)
+
+
+def _ms(seconds: float) -> int:
+    return int(seconds * 1000)

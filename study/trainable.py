@@ -1,0 +1,116 @@
+"""The Ray trainable around `train`: an actor that is used for one trial after the other, with checkpoints of our own.
+
+A Python exception in here would be retried by Ray in the same place, so what a configuration causes (a loss that is not
+finite, memory that does not suffice) is returned as a failure with its reason. Only a dead process raises.
+"""
+
+from __future__ import annotations
+
+import gc
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+from ray import tune
+
+from retina_models.pretrained import read_weights, save_weights
+from study.checkpoints import BEST, load_last, save_last, save_predictions, write_whole
+from study.config import TrialConfig
+from study.ledger import Event
+from study.prepared import open_data
+from study.train import Epoch, TrainingError, train
+
+
+class TrialActor(tune.Trainable):  # type: ignore[misc]
+    """Runs trials; its config is a plain dictionary made by `job`.
+
+    Each step is one epoch and returns {"epoch": event values} or {"failure": reason}. What an epoch left on the disk
+    before its report was lost is reported again, not computed again.
+    """
+
+    def setup(self, config: dict[str, Any]) -> None:
+        """Begin a trial, or go on with it from its checkpoint."""
+        self._begin(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take over another trial without a new process."""
+        self._epochs = iter(())
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+        self._begin(new_config)
+        return True
+
+    def _begin(self, job: dict[str, Any]) -> None:
+        self._job = job
+        self._config = TrialConfig(**job["config"])
+        self._folder = Path(job["folder"])
+        torch.set_num_threads(job["threads"])
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        saved = load_last(self._folder, self._device)
+        # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
+        # ledger counts an epoch once.
+        state, self._unsent = saved if saved else (None, None)
+        self._best: float | None = self._unsent["best"] if self._unsent else None
+        self._epochs = self._train(state)
+
+    def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
+        # A generator, so that reading data and weights falls into the first step, where failures are told apart.
+        job = self._job
+        data = open_data(Path(job["cache"]), **job["split"]).train_data()
+        weights = read_weights(job["weights"], self._config.architecture, download=False) if job["weights"] else None
+        yield from train(self._config, data, self._device, weights=weights, resume=state)
+
+    def step(self) -> dict[str, Any]:
+        """One epoch."""
+        if self._unsent:
+            report, self._unsent = self._unsent, None
+        else:
+            try:
+                report = self._save(next(self._epochs))
+            except Exception as error:  # whatever it is, the next try would meet it again
+                self._folder.mkdir(parents=True, exist_ok=True)
+                write_whole(self._folder / "error.txt", traceback.format_exc().encode())
+                return {"failure": _reason(error), "done": True}
+        return {"report": report, "done": report["epoch"] >= self._config.epochs}
+
+    def _save(self, epoch: Epoch) -> Event:
+        """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
+        state = epoch.state()
+        report: Event = {
+            "epoch": epoch.number,
+            "scores": epoch.scores,
+            "confusion": epoch.confusion.tolist(),
+            "images_seen": epoch.images_seen,
+            "seconds": round(epoch.seconds, 4),
+            "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
+            "threads": torch.get_num_threads(),
+        }
+        value = epoch.scores.get(f"val/{self._config.objective}")
+        if value is not None and (self._best is None or value > self._best):
+            self._best = value
+            save_predictions(self._folder, epoch.predictions)
+            report["weights_digest"] = save_weights(self._folder / BEST, state["model"], self._metadata(epoch.number))
+        report["best"] = self._best
+        save_last(self._folder, state, report)
+        return report
+
+    def _metadata(self, epoch: int) -> dict[str, str]:
+        return {
+            "architecture": self._config.architecture,
+            "head": self._config.head,
+            "image_size": str(self._config.image_size),
+            "crop": self._config.crop,
+            "normalisation": self._config.normalisation,
+            "epoch": str(epoch),
+        }
+
+
+def _reason(error: Exception) -> str:
+    """One line that a table can hold; what a user can act on comes as it is, a mistake of ours with its class."""
+    text = " ".join(str(error).split())[:300]
+    if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text:
+        return f"out of memory: {text}"
+    return text if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {text}"
