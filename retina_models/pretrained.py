@@ -1,7 +1,7 @@
 """Where weights come from: ImageNet's or a file; every key of file and model is accounted for.
 
-Files are torchvision state dicts and checkpoints (`.pth`, `.pt`, read without running code in them) or `.safetensors`, the
-format that is written here.
+Files are torchvision state dicts and checkpoints (`.pth`, `.pt`, read without running code in them) or `.safetensors`,
+the format that is written here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import os
 import pickle
 import re
 import sys
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,7 +124,7 @@ def first_line(error: Exception) -> str:
 
 
 def imagenet_url(architecture: str) -> str:
-    """Address of ImageNet's weights as torchvision knows it: version 1 for ResNet18 (it has no other), 2 for ResNet50."""
+    """Address of ImageNet's weights in torchvision: version 1 for ResNet18 (it has no other), 2 for ResNet50."""
     from torchvision.models import ResNet18_Weights, ResNet50_Weights
 
     choices = {"resnet18": ResNet18_Weights.IMAGENET1K_V1, "resnet50": ResNet50_Weights.IMAGENET1K_V2}
@@ -162,8 +161,8 @@ def fetch_imagenet(architecture: str, path: Path, download: bool) -> None:
 def load_weights(model: nn.Module, weights: Weights) -> LoadReport:
     """Copy into the model each tensor whose name and shape agree, and say what became of every other one.
 
-    A classifier with another number of classes is of wrong shape and stays new. Raises WeightsError if nothing was loaded;
-    the counters of BatchNorm, equal in all architectures, do not count as something.
+    A classifier with another number of classes is of wrong shape and stays new. Raises WeightsError if nothing was
+    loaded; the counters of BatchNorm, equal in all architectures, do not count as something.
     """
     mine, theirs = model.state_dict(), weights.state
     loaded = tuple(key for key in mine if key in theirs and mine[key].shape == theirs[key].shape)
@@ -190,14 +189,13 @@ def save_weights(path: Path, model_state: Mapping[str, Tensor], metadata: Mappin
     """Write a state dict as safetensors, whole or not at all; returns the file's SHA-256, hexadecimal."""
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model_state.items()}
     content = save(tensors, dict(metadata))
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
     return hashlib.sha256(content).hexdigest()

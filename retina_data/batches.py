@@ -1,0 +1,179 @@
+"""Cached images -> batches on the device: draws, augmentation and normalisation, whole batches at once.
+
+Nothing in here waits for the device. Draws come from a generator on the CPU, so that they are the same on every device;
+the parameters of augmentation are drawn where the images are.
+
+Shapes: N images of a part, B images of a batch, S pixels a side. Positions count within the part, from 0.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+SCALES = (0.85, 1.15)
+SHIFT = 0.05  # of the side
+BRIGHTNESS = 0.2
+CONTRAST = 0.2
+
+
+def load_images(
+    cache_images: NDArray[np.uint8], rows: NDArray[np.int64], device: torch.device, *, budget_bytes: int
+) -> Tensor:
+    """Rows of the cache (N_all, S, S, 3) -> uint8 tensor (N, 3, S, S), in the order of `rows`.
+
+    It lies on the device where it takes at most `budget_bytes`, else in host memory (pinned if the device is a GPU).
+    The three channels of a pixel stay together, as in the cache (channels last).
+    """
+    shape = (len(rows), *cache_images.shape[1:])
+    pinned = device.type == "cuda"
+    images = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+    for start in range(0, len(rows), 1024):  # in pieces: the copy that numpy makes stays small
+        images[start : start + 1024] = torch.from_numpy(cache_images[rows[start : start + 1024]])
+    if images.nbytes <= budget_bytes:
+        images = images.to(device)
+    return images.permute(0, 3, 1, 2)
+
+
+def permutation(n: int, generator: torch.Generator) -> Tensor:
+    """Each of n positions once, in random order: (n,)."""
+    return torch.randperm(n, generator=generator)
+
+
+def weighted_draws(weights: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """n positions with replacement, each with a chance in proportion to its weight: weights (N,) -> (n,)."""
+    ends = weights.double().cumsum(0)  # (N,): position i owns the interval that ends at ends[i]
+    points = torch.rand(n, generator=generator, dtype=torch.float64) * ends[-1]
+    return torch.searchsorted(ends, points, right=True).clamp_max(len(weights) - 1)
+
+
+def balanced_draws(labels: Tensor, n: int, generator: torch.Generator) -> Tensor:
+    """n positions in random order, as many of each grade that occurs (but for a remainder): labels (N,) -> (n,).
+
+    Within a grade nothing is drawn again before all its images were drawn; then a new pass over it begins.
+    """
+    grades = torch.bincount(labels).nonzero().squeeze(1)
+    shares = torch.full((len(grades),), n // len(grades))
+    shares[torch.randperm(len(grades), generator=generator)[: n % len(grades)]] += 1
+    draws: list[Tensor] = []
+    for grade, share in zip(grades.tolist(), shares.tolist(), strict=True):
+        positions = (labels == grade).nonzero().squeeze(1)
+        passes = [
+            positions[torch.randperm(len(positions), generator=generator)]
+            for _ in range(math.ceil(share / len(positions)))
+        ]
+        draws.extend(one[: share - i * len(positions)] for i, one in enumerate(passes))
+    drawn = torch.cat(draws)
+    return drawn[torch.randperm(n, generator=generator)]
+
+
+def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
+    """Where each batch of n draws begins and ends; a last batch of one image, which BatchNorm cannot take, joins
+    the batch before it."""
+    starts = list(range(0, n, batch_size))
+    if len(starts) > 1 and n - starts[-1] == 1:
+        starts.pop()
+    return list(zip(starts, [*starts[1:], n], strict=True))
+
+
+def batches(
+    images: Tensor,
+    labels: Tensor,
+    order: Tensor,
+    batch_size: int,
+    *,
+    augmentation: str,
+    flip_only: Tensor | None,
+    normalisation: str,
+    generator: torch.Generator,
+    channels_last: bool,
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Yield (x float32 (B, 3, S, S), grades (B,), positions (B,)) on the device of the labels, in the order drawn.
+
+    images: uint8 (N, 3, S, S), on that device or on the host. labels: (N,). order: positions, on the CPU.
+    augmentation: "none", "flips" or "full" (flips, scale, rotation, shift, brightness, contrast).
+    flip_only: bool (N,), the images that may be flipped; None: all. generator: on the device of the labels.
+    """
+    device = labels.device
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    moved = order.to(device)  # the whole epoch's at once
+    for start, stop in batch_bounds(len(order), batch_size):
+        positions = moved[start:stop]
+        if images.device == device:
+            x = images[positions]
+        else:
+            x = images[order[start:stop]].pin_memory().to(device, non_blocking=True)
+        x = x.contiguous(memory_format=layout)
+        if augmentation != "none":
+            x = random_flips(x, generator, None if flip_only is None else flip_only[positions])
+        x = x.float() / 255
+        if augmentation == "full":
+            x = brightness_contrast(random_affine(x, generator), generator)
+        yield normalise(x, normalisation).contiguous(memory_format=layout), labels[positions], positions
+
+
+def normalise(x: Tensor, normalisation: str) -> Tensor:
+    """Pixels in [0, 1], (B, 3, S, S) -> the network's input: "unit" as they are, "imagenet" standardised by channel."""
+    if normalisation == "unit":
+        return x
+    mean = constant(IMAGENET_MEAN, x)
+    return (x - mean) / constant(IMAGENET_DEVIATION, x)
+
+
+def constant(values: tuple[float, float, float], x: Tensor) -> Tensor:
+    """One number for each channel, made on x's device (copying it there would make the host wait): (1, 3, 1, 1)."""
+    return torch.stack([x.new_full((), value) for value in values]).view(1, 3, 1, 1)
+
+
+def uniform(n: int, low: float, high: float, x: Tensor, generator: torch.Generator) -> Tensor:
+    """n random numbers in [low, high), on x's device."""
+    return torch.rand(n, generator=generator, device=x.device) * (high - low) + low
+
+
+def random_flips(x: Tensor, generator: torch.Generator, only: Tensor | None = None) -> Tensor:
+    """Mirror each image left-right and top-bottom, with a chance of one half each: (B, 3, S, S), any type.
+
+    only: bool (B,), the images that may be flipped; the others pass unchanged.
+    """
+    for dimension in (3, 2):
+        chosen = torch.rand(len(x), generator=generator, device=x.device) < 0.5
+        if only is not None:
+            chosen &= only
+        x = torch.where(chosen.view(-1, 1, 1, 1), x.flip(dimension), x)
+    return x
+
+
+def random_affine(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Rotate each image by any angle, scale it by 0.85 to 1.15 and shift it by up to 5 % of the side; black outside.
+
+    (B, 3, S, S) float -> the same. A fundus photograph has no upright position that a grade depends on.
+    """
+    n = len(x)
+    angle = uniform(n, -math.pi, math.pi, x, generator)
+    zoom = 1 / uniform(n, *SCALES, x, generator)
+    shift = uniform(2 * n, -2 * SHIFT, 2 * SHIFT, x, generator).view(n, 2)  # the grid's side is 2
+    cos, sin = zoom * angle.cos(), zoom * angle.sin()
+    matrix = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1).view(n, 2, 3)
+    grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
+    return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def brightness_contrast(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Scale each image's brightness by 0.8 to 1.2, then its distance from its mean by 0.8 to 1.2; black stays black.
+
+    (B, 3, S, S) float in [0, 1] -> the same.
+    """
+    brightness = uniform(len(x), 1 - BRIGHTNESS, 1 + BRIGHTNESS, x, generator).view(-1, 1, 1, 1)
+    contrast = uniform(len(x), 1 - CONTRAST, 1 + CONTRAST, x, generator).view(-1, 1, 1, 1)
+    inside = x.amax(dim=1, keepdim=True) > 0  # the frame around the disc is no part of the photograph
+    bright = x * brightness
+    mean = bright.mean(dim=(1, 2, 3), keepdim=True)
+    return (((bright - mean) * contrast + mean) * inside).clamp(0, 1)

@@ -1,0 +1,298 @@
+"""One training run: a configuration and data in, one Epoch after another out.
+
+    for epoch in train(config, data, device):
+        print(epoch.number, epoch.scores["val/kappa"])
+
+Within an epoch the host never waits for the device: losses and hits add up there and are fetched once, at its end. The
+same configuration, data, device and number of threads give the same numbers, also across a stop and a resume.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.records import GRADES
+from analysis.scores import auc_ovr, confusion_matrix, scores_from_confusion
+from retina_data.batches import batch_bounds, batches, load_images
+from retina_data.index import DataError
+from retina_models.pretrained import Weights, load_weights
+from retina_models.resnet import ARCHITECTURES, ResNet
+from study.config import ConfigError, TrialConfig
+from study.imbalance import Strategy, strategy
+from study.predict import channels_last, logits
+
+Ints = NDArray[np.int64]
+DEVICE_SHARE = 0.4  # of a GPU's free memory that images may take; two trials can share one
+
+
+class TrainingError(RuntimeError):
+    """Training went wrong in a way that trying again with the same configuration would repeat."""
+
+
+@dataclass(frozen=True)
+class TrainData:
+    """The cache and the two parts that training reads.
+
+    images: uint8 (N, S, S, 3). grades, groups (patients): (N,). train_rows, val_rows: row numbers of the cache.
+    """
+
+    images: NDArray[np.uint8]
+    grades: Ints
+    groups: Ints
+    train_rows: Ints
+    val_rows: Ints
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """One epoch, after its validation.
+
+    scores: names of records.EPOCH_METRICS; undefined ones are left out. train/loss (of the strategy) and train/accuracy
+    are over the drawn, augmented images as the epoch went; val/loss is plain cross-entropy in every strategy;
+    images_per_second is of training alone. confusion: (5, 5) of validation, rows = truth.
+    predictions: row, patient, grade, p0 .. p4 of the validation rows in their order.
+    images_seen, seconds: of this epoch alone; seconds include validation.
+    state: makes what `train(..., resume=...)` goes on from; call it before the next epoch is asked for.
+    """
+
+    number: int  # from 1
+    scores: dict[str, float]
+    confusion: Ints
+    predictions: pd.DataFrame
+    images_seen: int
+    seconds: float
+    state: Callable[[], dict[str, Any]]
+
+
+@dataclass
+class Learner:
+    """Everything that changes while learning, and nothing else: what a checkpoint holds."""
+
+    config: TrialConfig
+    model: ResNet
+    optimizer: torch.optim.Optimizer
+    draws: torch.Generator  # on the CPU: which images an epoch draws
+    augmentation: torch.Generator  # on the device: how they are varied
+    epoch: int = 0  # the last one that is done
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """A copy on the CPU, for torch.load(weights_only=True). Raises RuntimeError if training has gone on."""
+        optimizer = self.optimizer.state_dict()
+        if epoch != self.epoch:
+            raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
+        return {
+            "epoch": self.epoch,
+            "config": self.config.model_dump(),
+            "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
+            "optimizer": {
+                "state": {
+                    index: {
+                        key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slots.items()
+                    }
+                    for index, slots in optimizer["state"].items()
+                },
+                "param_groups": optimizer["param_groups"],
+            },
+            "draws": self.draws.get_state(),
+            "augmentation": self.augmentation.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state. Raises ConfigError, naming the fields, if it is one of another configuration."""
+        mine, theirs = self.config.model_dump(), state["config"]
+        other = [f"{key}={theirs.get(key)!r} (now {mine[key]!r})" for key in mine if mine[key] != theirs.get(key)]
+        if other:
+            raise ConfigError(
+                f"a run goes on with the configuration it began with, but its state has {', '.join(other)}"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.draws.set_state(state["draws"])
+        self.augmentation.set_state(state["augmentation"])
+        self.epoch = state["epoch"]
+
+
+def train(
+    config: TrialConfig,
+    data: TrainData,
+    device: torch.device,
+    *,
+    weights: Weights | None = None,
+    resume: dict[str, Any] | None = None,
+) -> Iterator[Epoch]:
+    """Train and yield each epoch; the caller stops by not asking for the next one.
+
+    weights: needed by `pretrained`, unless a run is resumed. resume: what an Epoch's state() gave.
+    Raises ConfigError or DataError for input that does not fit together, TrainingError for a loss that is not finite.
+    """
+    check(config, data, weights, resume)
+    learner = begin(config, device, weights)
+    if resume is not None:
+        learner.restore(resume)
+    budget = int(torch.cuda.mem_get_info(device)[0] * DEVICE_SHARE) if device.type == "cuda" else 0
+    images = load_images(data.images, data.train_rows, device, budget_bytes=budget)  # (N, 3, S, S)
+    val_images = load_images(data.images, data.val_rows, device, budget_bytes=max(0, budget - images.nbytes))
+    grades = torch.from_numpy(data.grades[data.train_rows])  # (N,)
+    plan = strategy(config, grades, device)
+
+    for number in range(learner.epoch + 1, config.epochs + 1):
+        started = time.perf_counter()
+        loss, accuracy = train_epoch(learner, images, grades.to(device), plan)
+        trained = time.perf_counter()
+        if not math.isfinite(loss):
+            raise TrainingError(
+                f"the training loss must stay finite, but is {loss} in epoch {number}; {remedy(config)}"
+            )
+        scores, confusion, predictions = validate(learner, val_images, data)
+        scores |= {
+            "train/loss": loss,
+            "train/accuracy": accuracy,
+            "images_per_second": len(grades) / (trained - started),
+        }
+        seconds = time.perf_counter() - started
+        yield Epoch(number, scores, confusion, predictions, len(grades), seconds, partial(learner.state, number))
+
+
+def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume: dict[str, Any] | None) -> None:
+    """Raise ConfigError or DataError, naming rule and value, if configuration, data and weights do not fit together."""
+    if config.pretrained and weights is None and resume is None:
+        raise ConfigError(
+            "weights must be given for pretrained=true, but there are none; give some or pretrained=false"
+        )
+    if weights is not None and not config.pretrained:
+        raise ConfigError(f"pretrained=false must go without weights, but got {weights.source}; set pretrained=true")
+    if weights is not None and weights.architecture != config.architecture:
+        raise ConfigError(
+            f"weights must be of {config.architecture}, but {weights.source} is of {weights.architecture}"
+        )
+    if data.images.shape[1:] != (config.image_size, config.image_size, 3):
+        raise DataError(
+            f"cached images must be {config.image_size} pixels square (image_size), but are {data.images.shape[1:]}; "
+            "prepare the data with that size"
+        )
+    if len(data.train_rows) < 2 or len(data.val_rows) < 1:
+        raise DataError(
+            "at least 2 training and 1 validation images must be there, "
+            f"but got {len(data.train_rows)} and {len(data.val_rows)}"
+        )
+
+
+def begin(config: TrialConfig, device: torch.device, weights: Weights | None) -> Learner:
+    """A network, its optimizer and the generators before the first epoch; three independent seeds come from one."""
+    initial, draws, augmentation = (int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3))
+    model = ARCHITECTURES[config.architecture](len(GRADES), config.head, seed=initial)
+    if weights is not None:
+        load_weights(model, weights)
+    layout = torch.channels_last if channels_last(device, config.precision) else torch.contiguous_format
+    model = model.to(device).to(memory_format=layout)
+    return Learner(
+        config,
+        model,
+        make_optimizer(config, model),
+        torch.Generator().manual_seed(draws),
+        torch.Generator(device).manual_seed(augmentation),
+    )
+
+
+def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:
+    """The optimizer over all parameters, in one kernel a step; a frozen one has no gradient and is passed over."""
+    decay = config.weight_decay
+    if config.optimizer == "adamw":
+        betas = (config.momentum, 0.999)
+        return torch.optim.AdamW(model.parameters(), lr=config.lr, betas=betas, weight_decay=decay, fused=True)
+    return torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)
+
+
+def learning_rate(schedule: str, step: int, total: int) -> float:
+    """Share of the peak learning rate in step 0 .. total - 1.
+
+    constant: 1. cosine: from 1 towards 0 (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983). one_cycle: up
+    from 1/25 in the first 30 % of the steps, then down to 1/250,000, both along a cosine (Smith and Topin 2019,
+    https://arxiv.org/abs/1708.07120; shape and numbers are torch's OneCycleLR, without its cycle of the momentum).
+    """
+    if schedule == "constant":
+        return 1.0
+    if schedule == "cosine":
+        return 0.5 * (1 + math.cos(math.pi * step / total))
+    peak = max(0.0, 0.3 * total - 1)
+    if step < peak:
+        return anneal(1 / 25, 1.0, step / peak)
+    return anneal(1.0, 1 / 250_000, (step - peak) / max(1.0, total - 1 - peak))
+
+
+def anneal(start: float, end: float, progress: float) -> float:
+    """From start to end along half a cosine, progress 0 .. 1."""
+    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, float]:
+    """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and accuracy over the drawn images."""
+    config, model, optimizer, device = learner.config, learner.model, learner.optimizer, grades.device
+    learner.epoch += 1
+    model.train()
+    model.freeze_backbone(learner.epoch <= config.freeze_epochs)
+    order = plan.draws(learner.draws)  # (N,)
+    steps = len(batch_bounds(len(order), config.batch_size))
+    first_step, total_steps = (learner.epoch - 1) * steps, config.epochs * steps
+    totals = torch.zeros(2, dtype=torch.float64, device=device)  # sum of losses, hits
+    drawn = batches(
+        images,
+        grades,
+        order,
+        config.batch_size,
+        augmentation=plan.augmentation,
+        flip_only=plan.flip_only,
+        normalisation=config.normalisation,
+        generator=learner.augmentation,
+        channels_last=channels_last(device, config.precision),
+    )
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
+        for step, (x, y, _) in enumerate(drawn, start=first_step):  # x (B, 3, S, S), y (B,)
+            for group in optimizer.param_groups:
+                group["lr"] = config.lr * learning_rate(config.schedule, step, total_steps)
+            with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+                outputs = model(x)  # (B, 5)
+            outputs = outputs.float()
+            loss = plan.loss(outputs, y)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            totals += torch.stack([loss.detach() * len(y), (outputs.detach().argmax(dim=1) == y).sum()])
+    loss_sum, hits = totals.tolist()  # the one time in an epoch that the host waits
+    return loss_sum / len(order), hits / len(order)
+
+
+def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
+    """Scores `val/...`, confusion (5, 5) and predictions of the validation images (M, 3, S, S)."""
+    config, rows = learner.config, data.val_rows
+    outputs = logits(
+        learner.model, images, normalisation=config.normalisation, precision=config.precision
+    ).cpu()  # (M, 5)
+    if not torch.isfinite(outputs).all():
+        raise TrainingError(f"predictions must be finite, but are not after epoch {learner.epoch}; {remedy(config)}")
+    truth, probabilities = data.grades[rows], outputs.softmax(dim=1).numpy()
+    confusion = confusion_matrix(truth, probabilities.argmax(axis=1))
+    scores = {f"val/{name}": float(value) for name, value in scores_from_confusion(confusion).items()}
+    scores["val/auc"] = auc_ovr(truth, probabilities)
+    scores["val/loss"] = F.cross_entropy(outputs, torch.from_numpy(truth)).item()
+    predictions = pd.DataFrame({"row": rows, "patient": data.groups[rows], "grade": truth})
+    for grade in GRADES:
+        predictions[f"p{grade}"] = probabilities[:, grade]
+    return {name: value for name, value in scores.items() if not math.isnan(value)}, confusion, predictions
+
+
+def remedy(config: TrialConfig) -> str:
+    """What helps against numbers that are not finite."""
+    return f"lower lr (now {config.lr:g})" + (" or use precision=fp32" if config.precision == "bf16" else "")
