@@ -154,11 +154,8 @@ def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str
             source = config.weights.get(architecture, "imagenet")  # type: ignore[call-overload]
             try:
                 if source == "imagenet" and not imagenet_file(architecture).exists():
-                    file = imagenet_file(architecture)
-                    raise WeightsError(
-                        f"its ImageNet weights are not on this machine: put {file.name} into {file.parent}, "
-                        f"or give --weights {architecture}=FILE"
-                    )
+                    name = imagenet_file(architecture).name  # the folder would tell the user's name to readers
+                    raise WeightsError(f"ImageNet weights {name} are not on this machine")
                 read = read_weights(source, architecture, download=False)
             except WeightsError as error:
                 if source != "imagenet":
@@ -207,8 +204,8 @@ def _check_same(plan: Plan, study: dict[str, Any]) -> None:
         if before.get(key) != value:
             name = key.removeprefix("config.")
             raise ConfigError(
-                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(key))} and is now "
-                f"{_short(value)}; give it as before, or start a study with another name"
+                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(key))} "
+                f"and is now {_short(value)}; give it as before, or start a study with another name"
             )
     if plan.config.trials < study["config"]["trials"]:
         raise ConfigError(

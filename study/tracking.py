@@ -41,6 +41,10 @@ class Tracking:
         self._runs: dict[str, str] = {}  # trial -> run
         self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has
         self._closed: set[str] = set()  # trials whose run has its final state
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Look up what MLflow has: before the first event, and after an answer was lost."""
         token = None
         while True:
             page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
@@ -61,15 +65,18 @@ class Tracking:
             if tags.get(records.TAG_STATE) in _FINAL and run.info.status != "RUNNING":
                 self._closed.add(trial)
 
-    def apply(self, event: Event) -> None:
-        """Send what one event means; an event that MLflow has already costs nothing."""
-        new = self._state.apply(event)
+    def note(self, event: Event) -> bool:
+        """Take in an event; False when it repeats what is known, and there is nothing to send."""
+        return self._state.apply(event)
+
+    def send(self, event: Event) -> None:
+        """Send what a noted event means; it may be sent again, and what MLflow has already costs nothing."""
         kind = event["event"]
         if kind == "study":
             self._begin_study()
         elif kind == "close":
             self._close_study(event)
-        elif new and event["trial"] not in self._closed:
+        elif event["trial"] not in self._closed:
             record = self._state.trials[event["trial"]]
             if kind == "trial":
                 self._begin_trial(record)

@@ -23,7 +23,7 @@ from study.prepared import open_data
 from study.train import Epoch, TrainingError, train
 
 
-class TrialActor(tune.Trainable):  # type: ignore[misc]
+class TrialActor(tune.Trainable):
     """Runs trials; its config is a plain dictionary made by `job`.
 
     Each step is one epoch and returns {"epoch": event values} or {"failure": reason}. What an epoch left on the disk
@@ -36,7 +36,7 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over another trial without a new process."""
-        self._epochs = iter(())
+        del self._epochs  # and with it the model and its optimizer, before the next ones are made
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -52,9 +52,10 @@ class TrialActor(tune.Trainable):  # type: ignore[misc]
         saved = load_last(self._folder, self._device)
         # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
         # ledger counts an epoch once.
-        state, self._unsent = saved if saved else (None, None)
+        state: dict[str, Any] | None = saved[0] if saved else None
+        self._unsent: Event | None = saved[1] if saved else None
         self._best: float | None = self._unsent["best"] if self._unsent else None
-        self._epochs = self._train(state)
+        self._epochs: Iterator[Epoch] = self._train(state)
 
     def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
         # A generator, so that reading data and weights falls into the first step, where failures are told apart.

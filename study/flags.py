@@ -1,0 +1,66 @@
+"""Flags of the command line made from configuration fields: name, type, bounds and help stand once, on the field."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import typer
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+SIMPLE = (bool, int, float, str)
+
+
+def field_flags(model: type[BaseModel], panel: str) -> list[inspect.Parameter]:
+    """One optional flag for each plain field of a model; None means that it was not given.
+
+    Values are checked by the model, not here, so that a flag and a line of YAML give the same message.
+    """
+    return [
+        inspect.Parameter(
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field, panel)
+        )
+        for name, field in model.model_fields.items()
+        if field.annotation in SIMPLE or get_origin(field.annotation) is Literal
+    ]
+
+
+def _annotation(name: str, field: FieldInfo, panel: str) -> Any:
+    kind: Any = field.annotation
+    if get_origin(kind) is Literal:
+        choices = ", ".join(str(value) for value in get_args(kind))
+        text, kind = f"{field.description}: {choices}", str
+    else:
+        text = str(field.description)
+    flag = f"--{name.replace('_', '-')}"
+    if kind is bool:
+        flag = f"{flag}/--no-{name.replace('_', '-')}"
+    option = typer.Option(flag, help=f"{text} [{field.default}]", rich_help_panel=panel, show_default=False)
+    return Annotated[kind | None, option]
+
+
+def with_flags(flags: Iterable[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorate a command `f(..., **values)`: the flags become part of its signature, typer sees them as its own."""
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        hints = typing.get_type_hints(command, include_extras=True)
+        own = [
+            parameter.replace(annotation=hints[parameter.name])
+            for parameter in inspect.signature(command).parameters.values()
+            if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+        ]
+        keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
+        merged = {parameter.name: parameter for parameter in [*flags, *keyword_only]}  # the command's own win
+        command.__signature__ = inspect.Signature(list(merged.values()))  # type: ignore[attr-defined]
+        command.__annotations__ = {parameter.name: parameter.annotation for parameter in merged.values()}
+        return command
+
+    return decorate
+
+
+def given(values: dict[str, Any]) -> dict[str, Any]:
+    """The flags that were given."""
+    return {name: value for name, value in values.items() if value is not None}

@@ -1,0 +1,269 @@
+"""Runs a plan's trials on Ray Tune; starting and going on are the same call.
+
+Ray schedules and supervises processes. What is suggested, stopped and remembered is not Ray's: its searcher and
+scheduler here only pass questions and results to the recorder, and its own state is written but never read.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from analysis import records
+from study.arms import Arms
+from study.ledger import Event, Ledger, TrialRecord, study_state
+from study.plan import Plan
+from study.recorder import Recorder
+from study.trainable import TrialActor
+
+PROCESS_RETRIES = 3
+"""Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial gets, and how many run at once. threads: of torch within a trial."""
+
+    cpus: int
+    gpus: float
+    slots: int
+
+    @property
+    def threads(self) -> int:
+        """Threads of one trial's arithmetic."""
+        return self.cpus
+
+
+def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, available: dict[str, float]) -> Resources:
+    """Divide what Ray has: one GPU for each trial where there are GPUs, else all CPUs for one trial.
+
+    Raises ValueError where a trial asks for more than there is.
+    """
+    cpus, gpus = int(available.get("CPU", 1)), float(available.get("GPU", 0))
+    gpu = (1.0 if gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
+    if gpu > gpus:
+        raise ValueError(f"`gpus_per_trial <= {gpus:g}` must hold, as so many GPUs are here, but got {gpu:g}")
+    gpu_slots = int(gpus // gpu) if gpu else cpus
+    cpu = cpus_per_trial or (max(1, cpus // gpu_slots) if gpu else cpus)
+    if cpu > cpus:
+        raise ValueError(f"`cpus_per_trial <= {cpus}` must hold, as so many CPUs are here, but got {cpu}")
+    return Resources(cpu, gpu, max(1, min(gpu_slots, cpus // cpu)))
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[dict[str, float]]:
+    """Join the Ray cluster at `address`, or start one on this machine; yields its resources and leaves it again."""
+    os.environ.update(
+        RAY_USAGE_STATS_ENABLED="0",  # nothing is sent anywhere
+        RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+        TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",  # the ledger is the only log
+        TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
+        TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
+    )
+    ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
+    finally:
+        ray.shutdown()
+
+
+def run_search(
+    plan: Plan, ledger: Ledger, limits: Resources, available_storage: Path, watch: Callable[[Event], None]
+) -> str:
+    """Run what is left of the plan and return the state in which it closed, one of records.STATE_*.
+
+    Every event goes to the ledger and then to `watch`. SIGINT and SIGTERM stop the trials at their last checkpoint;
+    the handlers that were there before are put back.
+    """
+    state = study_state(ledger.events)
+    arms = Arms(plan.config, plan.groups, state)
+    recorder = Recorder(ledger, state, arms, plan.folder / "checkpoints", watch)
+    recorder.end_finished()
+    stop = _Stop()
+    trials = _Trials(plan, recorder, arms, limits, stop)
+    with _signals(stop):
+        if trials.left():
+            _fit(trials, limits, available_storage, stop)
+    reason = stop.reason or recorder.common_failure() or ""
+    if stop.signal:
+        closed = records.STATE_INTERRUPTED
+    elif trials.left():
+        closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
+    else:
+        closed = records.STATE_COMPLETE
+    recorder.close(closed, reason)
+    return closed
+
+
+def _fit(trials: _Trials, limits: Resources, storage: Path, stop: _Stop) -> None:
+    shutil.rmtree(storage, ignore_errors=True)
+    tuner = tune.Tuner(
+        tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=_Asker(trials), scheduler=_Teller(trials), num_samples=-1, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(storage.parent),
+            stop=stop,
+            failure_config=tune.FailureConfig(max_failures=PROCESS_RETRIES),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+    shutil.rmtree(storage, ignore_errors=True)
+
+
+class _Stop(tune.Stopper):
+    """Ends all trials once a signal came, or the search has no point any more."""
+
+    def __init__(self) -> None:
+        self.signal = 0
+        self.reason = ""
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return False
+
+    def stop_all(self) -> bool:
+        return bool(self.signal or self.reason)
+
+
+@contextmanager
+def _signals(stop: _Stop) -> Iterator[None]:
+    """SIGINT and SIGTERM set `stop`; a second one ends the process at once, which the ledger survives."""
+
+    def note(number: int, frame: Any) -> None:
+        if stop.signal:
+            os._exit(128 + number)
+        stop.signal, stop.reason = number, f"stopped by {signal.Signals(number).name}"
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Trials:
+    """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
+
+    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: _Stop) -> None:
+        self._plan, self._recorder, self._arms, self._limits, self._stop = plan, recorder, arms, limits, stop
+        self._waiting = [record for record in recorder.state.trials.values() if not record.end]
+        self._running: dict[str, str] = {}  # Ray's trial -> ours
+
+    def left(self) -> bool:
+        """Whether a trial is still to be run or ended."""
+        known = self._recorder.state.trials
+        return len(known) < self._plan.config.trials or any(not record.end for record in known.values())
+
+    def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
+        """Job of the next trial, None while all slots are taken, FINISHED when there is none any more."""
+        if self._stop.stop_all() or not (self._waiting or self._to_ask()):
+            return str(Searcher.FINISHED)
+        if len(self._running) >= self._limits.slots:
+            return None
+        record = self._waiting.pop(0) if self._waiting else self._recorder.begin(self._arms.ask(self._asked()))
+        self._running[ray_trial] = record.trial
+        return self._job(record)
+
+    def _asked(self) -> int:
+        return len(self._recorder.state.trials)
+
+    def _to_ask(self) -> int:
+        return self._plan.config.trials - self._asked()
+
+    def _job(self, record: TrialRecord) -> dict[str, Any]:
+        """What an actor needs; plain values, since it goes through Ray to another process."""
+        plan, pretrained = self._plan, record.config["pretrained"]
+        config = plan.config
+        return {
+            "trial": record.trial,
+            "config": record.config,
+            "folder": str(plan.folder / "checkpoints" / record.trial),
+            "cache": str(plan.prepared.cache.folder),
+            "split": {"val_fraction": config.val_fraction, "seed": config.seed, "select_on": config.select_on},
+            "weights": plan.weights[record.config["architecture"]]["given"] if pretrained else None,
+            "threads": self._limits.threads,
+        }
+
+    def result(self, ray_trial: str, result: dict[str, Any]) -> bool:
+        """Take in one step's result; returns whether the trial is to be stopped."""
+        trial = self._running[ray_trial]
+        if "failure" in result:
+            self._end(trial, records.STATE_FAILED, result["failure"])
+            return True
+        return self._recorder.epoch(trial, result["report"])
+
+    def complete(self, ray_trial: str, result: dict[str, Any] | None, error: bool) -> None:
+        """Ray is done with a trial. Its last result comes only here when it said `done`."""
+        trial = self._running.pop(ray_trial, None)
+        if trial is None:
+            return
+        record = self._recorder.state.trials[trial]
+        if error:
+            self._end(trial, records.STATE_FAILED, f"its process died {PROCESS_RETRIES + 1} times")
+        elif result and "failure" in result:
+            self._end(trial, records.STATE_FAILED, result["failure"])
+        elif result and "report" in result:
+            self._recorder.epoch(trial, result["report"])
+        if record.finishing:
+            self._end(trial, record.finishing)
+        if reason := self._recorder.common_failure():
+            self._stop.reason = f"the first trials all failed: {reason}"
+
+    def _end(self, trial: str, state: str, reason: str = "") -> None:
+        self._recorder.end(trial, state, reason)
+
+
+class _Asker(Searcher):
+    """Ray's searcher: asks `_Trials`."""
+
+    def __init__(self, trials: _Trials) -> None:
+        super().__init__()
+        self._trials = trials
+
+    # Ray's own annotation forgets that a searcher may answer FINISHED.
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        return self._trials.next_job(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._trials.complete(trial_id, result, error)
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the state."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+
+class _Teller(FIFOScheduler):
+    """Ray's scheduler: first in, first out, and stops whom the recorder says."""
+
+    def __init__(self, trials: _Trials) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._trials = trials
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stop = self._trials.result(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)
