@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -103,7 +105,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
     for arm, cell in records.ARM_LABELS.items():
         trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
         row: dict[str, object] = {"cell": cell, "arm": arm, "trials": len(trials), "trials_ended": len(ranked)}
-        row |= {"images_seen": trials["images_seen"].sum(), "seconds": trials["seconds"].sum(), "part": part(study)}
+        row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")} | {"part": part(study)}
         if len(ranked):
             top = ranked.iloc[0]
             row |= {"status": RUN, "reason": "", "best_epoch": top["best_epoch"], "trial": top["trial"]}
@@ -152,6 +154,14 @@ def not_run(study: StudyRuns) -> dict[str, str]:
     return {**study.study.get("not_run", {}), **tagged}
 
 
+def with_interval(row: Mapping[Hashable, Any], score: str) -> str:
+    """A row's score in words: `0.925 (0.875 to 0.967)`, with three decimals; `undefined` for NaN."""
+    value, low, high = (float(row[f"{score}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(value):
+        return "undefined"
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
 def write_csv(path: Path, table: pd.DataFrame) -> None:
     """Write a table as UTF-8 CSV, whole or not at all, with text that a spreadsheet cannot take for a formula."""
     safe = table.rename(columns=_inert)
@@ -174,6 +184,12 @@ def write_whole(path: Path, data: bytes) -> None:
         except BaseException:
             os.unlink(file.name)
             raise
+
+
+def _spent(study: StudyRuns, arm: str, name: str) -> float:
+    """images_seen or seconds of an arm; trials that broke off stand only in the budget of study.json."""
+    of_trials = float(study.trials.loc[study.trials["arm"] == arm, name].sum())
+    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)))
 
 
 def _inert(value: object) -> object:
