@@ -186,7 +186,7 @@ def write_figures(study: StudyRuns, folder: Path, cells: pd.DataFrame | None = N
         draw(list(figure.subplots(2 if name == "confusions" else 1, 2, squeeze=False).ravel()))
         paths = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")}
         write_whole(paths["png"], _rendered(figure, "png", DPI))
-        write_whole(paths["svg"], _rendered(figure, "svg", DPI))
+        write_whole(paths["svg"], _rendered(figure, "svg", 100))
         write_csv(paths["csv"], numbers)
         return FigureFiles(name, title, f"{caption} {about}", f"{title}. {alt}.", **paths)
 
