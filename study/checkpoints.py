@@ -16,6 +16,8 @@ from typing import Any
 import pandas as pd
 import torch
 
+from study.config import TrialConfig
+
 LAST, PREVIOUS, BEST, PREDICTIONS = "last.pt", "previous.pt", "best.safetensors", "predictions.parquet"
 
 
@@ -61,6 +63,12 @@ def save_predictions(folder: Path, predictions: pd.DataFrame) -> None:
     """Save the best epoch's predictions: row and group numbers, never names."""
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / PREDICTIONS, predictions.to_parquet(index=False))
+
+
+def weights_metadata(config: TrialConfig, epoch: int) -> dict[str, str]:
+    """What a reader of a weights file must know to use it."""
+    fields = ("architecture", "head", "image_size", "crop", "normalisation")
+    return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch)}
 
 
 def drop_last(folder: Path) -> None:

@@ -12,13 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from analysis import records
 from study.ledger import Event, StudyState
 
-DEFAULT_EPOCH_SECONDS = 60.0
-
 
 class SearchDisplay:
     """Watches events; the bar is drawn on a terminal, the lines everywhere."""
 
-    def __init__(self, console: Console, state: StudyState, trials: int, slots: int, early_best: str = "") -> None:
+    def __init__(self, console: Console, state: StudyState, trials: int, slots: int) -> None:
         self._state, self._trials, self._slots = state, trials, slots
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
@@ -71,7 +69,7 @@ class SearchDisplay:
             return None
         usual = sum(known.values()) / len(known)
         records_ = list(self._state.trials.values())
-        left = sum(
+        left: float = sum(
             known.get(r.arm, usual) * (r.config["epochs"] - len(r.epochs)) for r in records_ if not r.end
         ) + usual * records_[0].config["epochs"] * (self._trials - len(records_))
         return left / self._slots

@@ -7,12 +7,12 @@ import threading
 import time
 from pathlib import Path
 
-from study.ledger import Event, is_locked, read_events
+from study.ledger import Event, read_events
+from study.synced import mark_synced
 from study.tracking import Tracking
 
 RETRY_SECONDS = 2.0
 CLOSE_SECONDS = 60.0
-SYNCED = "synced"  # holds the size of the ledger that MLflow has whole
 
 
 class Feed:
@@ -63,20 +63,6 @@ class Feed:
                 self.problem = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
 
-def mark_synced(folder: Path) -> None:
-    """Remember that MLflow has the whole ledger of a study."""
-    (folder / SYNCED).write_text(str((folder / "ledger.jsonl").stat().st_size))
-
-
-def stale_studies(home: Path) -> list[Path]:
-    """Folders of studies that nobody is writing and whose ledger MLflow does not have whole."""
-    return [
-        ledger.parent
-        for ledger in sorted(home.glob("*/ledger.jsonl"))
-        if _synced_size(ledger.parent) != ledger.stat().st_size and not is_locked(ledger.parent)
-    ]
-
-
 def sync(folder: Path, uri: str, artifacts: str | None) -> None:
     """Send what MLflow lacks of a study that nobody is writing; its unfinished runs become KILLED."""
     events, _ = read_events(folder / "ledger.jsonl")
@@ -87,10 +73,3 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
     if events and events[-1]["event"] != "close":
         tracking.close_interrupted()
     mark_synced(folder)
-
-
-def _synced_size(folder: Path) -> int:
-    try:
-        return int((folder / SYNCED).read_text())
-    except (OSError, ValueError):
-        return -1

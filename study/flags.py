@@ -53,7 +53,10 @@ def with_flags(flags: Iterable[inspect.Parameter]) -> Callable[[Callable[..., No
             if parameter.kind is not inspect.Parameter.VAR_KEYWORD
         ]
         keyword_only = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in own]
-        merged = {parameter.name: parameter for parameter in [*flags, *keyword_only]}  # the command's own win
+        # Where two share a name (a study's seed, a trial's seed) the first stands; the command's own before all.
+        merged = {parameter.name: parameter for parameter in reversed([*keyword_only, *flags])}
+        order = [parameter.name for parameter in [*keyword_only, *flags]]
+        merged = {name: merged[name] for name in dict.fromkeys(order)}
         command.__signature__ = inspect.Signature(list(merged.values()))  # type: ignore[attr-defined]
         command.__annotations__ = {parameter.name: parameter.annotation for parameter in merged.values()}
         return command

@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
+from mlflow.exceptions import MlflowException
 
 from analysis import figures, records
 from study.checkpoints import BEST, PREDICTIONS
@@ -247,3 +248,14 @@ class Tracking:
 
 def _ms(seconds: float) -> int:
     return int(seconds * 1000)
+
+
+def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
+    """(study, trial) of a trial's run; None where there is no such run."""
+    try:
+        tags = MlflowClient(uri).get_run(run_id).data.tags
+    except MlflowException:
+        return None
+    if tags.get(records.TAG_KIND) != records.KIND_TRIAL:
+        return None
+    return tags[records.TAG_STUDY], tags[records.TAG_TRIAL]

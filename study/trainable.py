@@ -16,7 +16,7 @@ import torch
 from ray import tune
 
 from retina_models.pretrained import read_weights, save_weights
-from study.checkpoints import BEST, load_last, save_last, save_predictions, write_whole
+from study.checkpoints import BEST, load_last, save_last, save_predictions, weights_metadata, write_whole
 from study.config import TrialConfig
 from study.ledger import Event
 from study.prepared import open_data
@@ -93,20 +93,12 @@ class TrialActor(tune.Trainable):
         if value is not None and (self._best is None or value > self._best):
             self._best = value
             save_predictions(self._folder, epoch.predictions)
-            report["weights_digest"] = save_weights(self._folder / BEST, state["model"], self._metadata(epoch.number))
+            report["weights_digest"] = save_weights(
+                self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number)
+            )
         report["best"] = self._best
         save_last(self._folder, state, report)
         return report
-
-    def _metadata(self, epoch: int) -> dict[str, str]:
-        return {
-            "architecture": self._config.architecture,
-            "head": self._config.head,
-            "image_size": str(self._config.image_size),
-            "crop": self._config.crop,
-            "normalisation": self._config.normalisation,
-            "epoch": str(epoch),
-        }
 
 
 def _reason(error: Exception) -> str:

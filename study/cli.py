@@ -1,0 +1,291 @@
+"""The `retina` command: paths made absolute, the environment read, exit codes; the work is done elsewhere.
+
+Heavy things (torch, Ray, MLflow) are imported inside the commands that need them: `retina --help` loads none.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+
+from study.config import ConfigError, StudyConfig, TrialConfig
+from study.flags import field_flags, given, with_flags
+
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
+app.add_typer(data_app, name="data")
+
+EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
+OURS = ("study", "retina_models", "retina_data", "analysis")
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
+]
+Data = Annotated[Path, typer.Argument(help="Folder with label files and photographs.")]
+Layout = Annotated[str | None, typer.Option(help="Take DATA as this layout: lab, kaggle.", show_default=False)]
+WeightFiles = Annotated[
+    list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
+]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own."""
+
+    home: Path
+    tracking_uri: str
+    artifacts: str | None
+
+    def artifacts_of(self, name: str) -> str | None:
+        """Artifact location of a new experiment."""
+        return f"{self.artifacts}/{name}" if self.artifacts else None
+
+
+def place(home: Path | None) -> Place:
+    """Absolute paths from flag, environment and default; makes nothing."""
+    folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", None if uri else (folder / "mlartifacts").as_uri())
+
+
+def main() -> None:
+    """Run the command; what is wrong in the input is one line and exit code 2, never a traceback."""
+    # Read by MLflow and torch when they are imported: no usage statistics, no update checks.
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    try:
+        app()
+    except ValueError as error:
+        if type(error).__module__.split(".")[0] not in OURS:
+            raise
+        err.print(f"retina: {error}", markup=False)
+        sys.exit(EXIT_WRONG)
+    except KeyboardInterrupt:
+        err.print("retina: interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+
+
+@data_app.command("synth")
+def data_synth(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")],
+    patients: Annotated[int, typer.Option(help="Patients, two eyes each.")] = 200,
+    image_size: Annotated[int, typer.Option(help="Side of a photograph, pixels.")] = 64,
+    camera: Annotated[str, typer.Option(help="Look of the photographs: a, b.")] = "a",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Make a synthetic data set in the lab's layout."""
+    from retina_data.synthetic import make_dataset
+
+    make_dataset(folder.resolve(), patients=patients, image_size=image_size, camera=camera, seed=seed)
+    out.print(f"made {2 * patients} photographs of {patients} patients in {folder}", markup=False)
+
+
+@data_app.command("check")
+def data_check(
+    data: Data,
+    layout: Layout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+) -> None:
+    """Say what is in a data set, and what is wrong with it."""
+    from retina_data.audit import audit
+    from retina_data.index import read_index
+    from study.audit_view import print_audit
+
+    report = audit(read_index(data.resolve(), layout))
+    if as_json:
+        out.print_json(data=report)
+    else:
+        print_audit(out, report)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    data: Data,
+    image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
+    crop: Annotated[str, typer.Option(help="disc, none.")] = "disc",
+    layout: Layout = None,
+    home: Home = None,
+) -> None:
+    """Decode a data set once, for all studies."""
+    from retina_data.cache import prepare
+    from retina_data.index import read_index
+
+    cache = prepare(read_index(data.resolve(), layout), place(home).home, image_size=image_size, crop=crop)  # type: ignore[arg-type]
+    out.print(f"{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+
+
+@app.command()
+@with_flags(field_flags(TrialConfig, "Configuration"))
+def train(
+    data: Annotated[Path | None, typer.Argument(help="Folder with label files and photographs.")] = None,
+    from_run: Annotated[
+        str | None, typer.Option(help="Run a trial again: STUDY/TRIAL or the id of its MLflow run.", show_default=False)
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for weights and epochs.")] = Path("trained"),
+    layout: Layout = None,
+    weights: WeightFiles = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads [all cores]", show_default=False)] = None,
+    home: Home = None,
+    **values: Any,
+) -> None:
+    """Train one configuration, without Ray."""
+    from study import single
+
+    here, target = place(home), folder.resolve()
+    if from_run:
+        if given(values) or data or weights or threads:
+            raise ConfigError("--from-run takes everything from the run; drop DATA and the other flags")
+        if not single.repeat(from_run, here.home, here.tracking_uri, target, out):
+            sys.exit(EXIT_FAILED)
+    elif data is None:
+        raise ConfigError("DATA must be given (a folder with label files and photographs), or --from-run")
+    else:
+        single.train_new(data.resolve(), layout, here.home, given(values), weight_files(weights), threads, target, out)
+
+
+@app.command()
+@with_flags(
+    [*field_flags(StudyConfig, "Study"), *field_flags(TrialConfig, "Fix a field (and take it out of the space)")]
+)
+def search(
+    name: Annotated[str, typer.Argument(help="Study; it is begun, or gone on with.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with label files and photographs.", show_default=False)
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with the study.", show_default=False)] = None,
+    layout: Layout = None,
+    weights: WeightFiles = None,
+    gpus_per_trial: Annotated[
+        float | None, typer.Option(help="GPUs of a trial, or a part of one [1]", show_default=False)
+    ] = None,
+    cpus_per_trial: Annotated[
+        int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
+    ] = None,
+    address: Annotated[str | None, typer.Option(help="Ray cluster to join [RAY_ADDRESS]", show_default=False)] = None,
+    home: Home = None,
+    **values: Any,
+) -> None:
+    """Search for the best configuration of each arm; killed, the same command goes on."""
+    from study import session
+
+    overrides = given(values)
+    if weights:
+        overrides["weights"] = weight_files(weights)
+    here = place(home)
+    code = session.search(
+        study_name(name),
+        here,
+        out,
+        data=data.resolve() if data else None,
+        layout=layout,
+        config_file=config.resolve() if config else None,
+        overrides=overrides,
+        gpus_per_trial=gpus_per_trial,
+        cpus_per_trial=cpus_per_trial,
+        address=address or os.environ.get("RAY_ADDRESS"),
+    )
+    sys.exit(code)
+
+
+@app.command()
+def status(
+    name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    home: Home = None,
+) -> None:
+    """Say how far studies are, from their ledgers alone."""
+    from study.status import print_status
+
+    here = place(home)
+    settle(here)
+    print_status(out, here.home, study_name(name) if name else None, as_json)
+
+
+@app.command()
+def report(
+    name: Annotated[str, typer.Argument(help="Study.")],
+    home: Home = None,
+) -> None:
+    """Write tables, figures and one HTML page about a study, from MLflow."""
+    from study import session
+
+    here = place(home)
+    settle(here)
+    folder = session.write_study_report(study_name(name), here)
+    out.print(f"report: {folder / 'report.html'}", markup=False)
+
+
+@app.command()
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Study to open.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    home: Home = None,
+) -> None:
+    """Browse trials in the MLflow UI, on this machine only."""
+    here = place(home)
+    settle(here)
+    if here.artifacts is None:
+        out.print(f"MLflow is served elsewhere: {here.tracking_uri}", markup=False)
+        return
+    if not (here.home / "mlflow.db").exists():
+        raise ConfigError(f"a home must hold a study before its trials can be browsed, but {here.home} has none")
+    out.print(f"open http://127.0.0.1:{port}  (stop with Ctrl-C)")
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
+    options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
+    os.execve(sys.executable, command + options, environment)  # noqa: S606
+
+
+@app.command()
+def demo(home: Home = None) -> None:
+    """Run the whole line on synthetic photographs: data, source weights, four arms, report."""
+    from study.demo import run_demo
+
+    sys.exit(run_demo(place(home), out))
+
+
+def settle(here: Place) -> None:
+    """Send MLflow what a killed search left unsent, so that no run stays RUNNING."""
+    from study.synced import stale_studies
+
+    stale = stale_studies(here.home)
+    if stale:
+        from study.feed import sync
+
+        for folder in stale:
+            sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
+
+
+def study_name(name: str) -> str:
+    """A name that is one folder and reads well everywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
+        raise ConfigError(
+            "a study's name must be up to 64 letters, digits, '.', '_' and '-', begin with a letter or digit, "
+            f"and not be {' or '.join(RESERVED)}, but got {name!r}"
+        )
+    return name
+
+
+RESERVED = ("cache", "mlartifacts", "mlflow.db")
+
+
+def weight_files(pairs: list[str] | None) -> dict[str, str]:
+    """ARCHITECTURE=FILE pairs with absolute paths."""
+    files: dict[str, str] = {}
+    for pair in pairs or []:
+        architecture, sign, source = pair.partition("=")
+        if not sign or not source:
+            raise ConfigError(
+                f"--weights must be ARCHITECTURE=FILE, but got {pair!r}; for example resnet18=weights.pth"
+            )
+        files[architecture] = source if source == "imagenet" else str(Path(source).expanduser().resolve())
+    return files

@@ -1,0 +1,108 @@
+"""The whole line on synthetic photographs: data, source weights from another camera, four arms, report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from analysis.records import ARM_LABELS
+from retina_data.index import read_index
+from retina_data.synthetic import make_dataset
+from retina_models.pretrained import imagenet_file, save_weights
+from study import session
+from study.checkpoints import weights_metadata
+from study.config import make_trial_config
+from study.prepared import prepare_data
+
+if TYPE_CHECKING:
+    from study.cli import Place
+
+NAME = "demo"
+SIZE = 48
+PATIENTS, SOURCE_PATIENTS = 200, 300
+SOURCE_EPOCHS = {"resnet18": 12, "resnet50": 12}
+SOURCE: dict[str, Any] = {"image_size": SIZE, "lr": 0.02, "batch_size": 32, "imbalance": "none"}
+SEARCH: dict[str, Any] = {"trials": 12, "epochs": 4, "image_size": SIZE}
+
+
+def run_demo(here: Place, console: Console) -> int:
+    """Make data, train source weights, search, report; returns the exit code. What is there already is used again."""
+    begun = time.monotonic()
+    folder = here.home / "demo-data"
+    console.rule("1/4 two synthetic data sets: the study's camera, and another one to learn from first")
+    make_dataset(folder / "study", patients=PATIENTS, image_size=64, camera="a", seed=1)
+    make_dataset(folder / "source", patients=SOURCE_PATIENTS, image_size=64, camera="b", seed=2)
+    console.rule("2/4 source weights: what `with pretraining` means here")
+    weights = {name: _source_weights(name, folder, here.home, console) for name in SOURCE_EPOCHS}
+    console.rule("3/4 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
+    code = session.search(
+        NAME,
+        here,
+        console,
+        data=folder / "study",
+        layout=None,
+        config_file=None,
+        overrides={**SEARCH, "weights": weights},
+        gpus_per_trial=None,
+        cpus_per_trial=None,
+        address=None,
+    )
+    if code:
+        return code
+    console.rule("4/4 the report")
+    report = session.write_study_report(NAME, here)
+    _print_four_way(console, pd.read_csv(report / "four_way.csv"))
+    console.print(f"report:  {report / 'report.html'}", markup=False)
+    console.print(f"trials:  retina ui {NAME}", markup=False)
+    console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
+    return 0
+
+
+def _source_weights(architecture: str, folder: Path, home: Path, console: Console) -> str:
+    """ImageNet weights where they are on the disk, else a file trained on the other camera."""
+    if imagenet_file(architecture).exists():
+        console.print(f"{architecture}: ImageNet weights from the disk")
+        return "imagenet"
+    import torch
+
+    from study.train import train
+
+    file = folder / f"source-{architecture}.safetensors"
+    if file.exists():
+        console.print(f"{architecture}: {file} is there already", markup=False)
+        return str(file)
+    epochs = SOURCE_EPOCHS[architecture]
+    config = make_trial_config({**SOURCE, "architecture": architecture, "epochs": epochs})
+    dataset = read_index(folder / "source")
+    prepared = prepare_data(
+        dataset, home, image_size=SIZE, crop=config.crop, val_fraction=0.2, seed=0, select_on="validation"
+    )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    runs = track(train(config, prepared.train_data(), device), f"{architecture} on the other camera", total=epochs)
+    last = list(runs)[-1]
+    save_weights(file, last.state()["model"], weights_metadata(config, last.number))
+    kappa = last.scores.get("val/kappa", float("nan"))
+    console.print(f"{architecture}: kappa {kappa:.3f} on {prepared.count('val')} photographs of the other camera")
+    return str(file)
+
+
+def _print_four_way(console: Console, cells: pd.DataFrame) -> None:
+    table = Table(
+        "arm", "accuracy (95 %)", "kappa (95 %)", "n", "majority class", title="chosen and measured on validation"
+    )
+    for cell in cells.to_dict("records"):
+        interval = "{0:.3f} ({1:.3f} to {2:.3f})"
+        table.add_row(
+            ARM_LABELS[cell["arm"]],
+            interval.format(cell["accuracy"], cell["accuracy_low"], cell["accuracy_high"]),
+            interval.format(cell["kappa"], cell["kappa_low"], cell["kappa_high"]),
+            str(int(cell["n"])),
+            f"{cell['majority']:.3f}",
+        )
+    console.print(table)

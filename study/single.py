@@ -1,0 +1,163 @@
+"""One configuration without Ray: a new one, or a trial of a study run again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+
+from retina_data.index import read_index
+from retina_models.pretrained import Weights, read_weights, save_weights
+from study.checkpoints import BEST, save_predictions, weights_metadata, write_whole
+from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
+from study.ledger import TrialRecord, read_events, study_state
+from study.plan import STUDY_FILE
+from study.prepared import Prepared, prepare_data
+from study.train import Epoch, TrainingError, train
+
+TIMING = "images_per_second"  # the one score that is not computed from the data
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one training run needs."""
+
+    config: TrialConfig
+    prepared: Prepared
+    weights: Weights | None
+    threads: int | None
+
+
+def train_new(
+    data: Path,
+    layout: str | None,
+    home: Path,
+    values: dict[str, Any],
+    files: dict[str, str],
+    threads: int | None,
+    folder: Path,
+    console: Console,
+) -> None:
+    """Train a configuration on a data set and leave weights, predictions and epochs in `folder`."""
+    config = make_trial_config(values)
+    weights = None
+    if config.pretrained:
+        weights = read_weights(files.get(config.architecture, "imagenet"), config.architecture)
+    elif files:
+        raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
+    defaults = StudyConfig.model_fields
+    prepared = prepare_data(
+        read_index(data, layout),
+        home,
+        image_size=config.image_size,
+        crop=config.crop,
+        val_fraction=defaults["val_fraction"].default,
+        seed=config.seed,
+        select_on=defaults["select_on"].default,
+    )
+    run(Job(config, prepared, weights, threads), folder, console)
+
+
+def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
+    """Train, print a line for each epoch, and write weights and predictions of the best one as it goes."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
+    best, epochs = None, []
+    objective = f"val/{job.config.objective}"
+    console.print(_opening(job), markup=False)
+    for epoch in _epochs(job):
+        epochs.append(epoch)
+        value = epoch.scores.get(objective)
+        if value is not None and (best is None or value > best):
+            best = value
+            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number))
+            save_predictions(folder, epoch.predictions)
+        lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
+        write_whole(folder / "epochs.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+        console.print(_line(epoch, job.config.epochs), markup=False)
+    console.print(f"weights, predictions and epochs are in {folder}", markup=False)
+    return epochs
+
+
+def _epochs(job: Job) -> Iterator[Epoch]:
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        yield from train(job.config, job.prepared.train_data(), device, weights=job.weights)
+    except TrainingError as error:
+        raise ConfigError(f"training stopped: {error}") from error
+
+
+def _opening(job: Job) -> str:
+    counts = ", ".join(f"{job.prepared.count(part)} {part}" for part in ("train", "val", "test"))
+    start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
+    return f"{job.config.architecture}, {start}; images: {counts} (the test part is not looked at)"
+
+
+def _line(epoch: Epoch, of: int) -> str:
+    names = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/kappa", TIMING)
+    scores = "  ".join(f"{name} {epoch.scores[name]:.4g}" for name in names if name in epoch.scores)
+    counts = epoch.confusion.sum(axis=1)
+    return f"epoch {epoch.number}/{of}  {scores}  (n {counts.sum()}, majority class {counts.max() / counts.sum():.4g})"
+
+
+def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Console) -> bool:
+    """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
+    study, record, threads = _find(name, home, tracking_uri)
+    settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
+    config = StudyConfig.model_validate(settings["config"])
+    trial = TrialConfig.model_validate(record.config)
+    weights = read_weights(config.weights[trial.architecture], trial.architecture) if trial.pretrained else None
+    prepared = prepare_data(
+        read_index(Path(settings["data"]), settings["layout"]),
+        home,
+        image_size=trial.image_size,
+        crop=trial.crop,
+        val_fraction=config.val_fraction,
+        seed=config.seed,
+        select_on=config.select_on,
+    )
+    epochs = run(Job(trial, prepared, weights, threads), folder, console)
+    return _compare(epochs, record, console)
+
+
+def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:
+    differ = 0
+    for epoch, known in zip(epochs, record.epochs, strict=False):
+        mine = {name: value for name, value in epoch.scores.items() if name != TIMING}
+        theirs = {name: value for name, value in known["scores"].items() if name != TIMING}
+        for score in sorted(mine.keys() | theirs.keys()):
+            if mine.get(score) != theirs.get(score):
+                differ += 1
+                console.print(f"epoch {epoch.number} {score}: recorded {theirs.get(score)}, now {mine.get(score)}")
+        differ += epoch.confusion.tolist() != known["confusion"]
+    compared = min(len(epochs), len(record.epochs))
+    verdict = "equal to the last digit" if not differ else f"{differ} numbers differ (another machine or version?)"
+    console.print(f"{compared} epochs compared with trial {record.trial}: {verdict}", markup=False)
+    return differ == 0
+
+
+def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, int]:
+    study, slash, trial = name.partition("/")
+    if not slash:
+        from study.tracking import trial_of_run
+
+        found = trial_of_run(tracking_uri, name)
+        if found is None:
+            raise ConfigError(f"--from-run must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
+        study, trial = found
+    state = study_state(read_events(home / study / "ledger.jsonl")[0])
+    if trial not in state.trials:
+        known = ", ".join(sorted(state.trials)) or "none"
+        raise ConfigError(f"study {study} must have a trial {trial!r}, but it has: {known}")
+    record = state.trials[trial]
+    if not record.epochs:
+        raise ConfigError(f"trial {trial} of study {study} has no epoch to compare with; choose another")
+    return study, record, int(record.epochs[0]["threads"])

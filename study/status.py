@@ -1,0 +1,99 @@
+"""How far studies are: read from their ledgers alone, no Ray, no MLflow, no pickle."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis import records
+from study.config import ConfigError
+from study.ledger import StudyState, TrialRecord, is_locked, read_events, study_state
+
+STATES = (
+    records.STATE_COMPLETE,
+    records.STATE_STOPPED,
+    records.STATE_RUNNING,
+    records.STATE_INTERRUPTED,
+    records.STATE_FAILED,
+)
+
+
+def print_status(console: Console, home: Path, name: str | None, as_json: bool) -> None:
+    """All studies of a home, or one with its arms and failures. A home without studies is not an error."""
+    folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
+    if name and home / name not in folders:
+        known = ", ".join(folder.name for folder in folders) or "none"
+        raise ConfigError(f"study {name} must exist in {home}, but there is: {known}")
+    studies = [summary(folder) for folder in folders if not name or folder.name == name]
+    if as_json:
+        console.print_json(data=studies)
+        return
+    if not studies:
+        console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
+        return
+    table = Table("study", "state", "trials", *STATES, "best")
+    for study in studies:
+        counts = [str(study["states"].get(state, 0)) for state in STATES]
+        table.add_row(
+            study["study"], study["state"], f"{study['ended']}/{study['trials']}", *counts, study["best"] or ""
+        )
+    console.print(table)
+    if name:
+        _print_arms(console, studies[0])
+
+
+def summary(folder: Path) -> dict[str, Any]:
+    """What one ledger says, as plain values."""
+    events, _ = read_events(folder / "ledger.jsonl")
+    state, living = study_state(events), is_locked(folder)
+    states: dict[str, int] = {}
+    for record in state.trials.values():
+        now = records.STATE_RUNNING if living and not record.end else record.state
+        states[now] = states.get(now, 0) + 1
+    last = events[-1] if events else {}
+    closed = last["state"] if last.get("event") == "close" else records.STATE_INTERRUPTED
+    best = _best(state, list(state.trials.values()))
+    return {
+        "study": folder.name,
+        "state": records.STATE_RUNNING if living else closed,
+        "trials": state.study["config"]["trials"] if state.study else 0,
+        "ended": sum(1 for record in state.trials.values() if record.end),
+        "states": states,
+        "best": best,
+        "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
+        "not_run": state.study["not_run"] if state.study else {},
+        "failures": {
+            r.trial: r.end["reason"] for r in state.trials.values() if r.end and r.state == records.STATE_FAILED
+        },
+    }
+
+
+def _arm(state: StudyState, arm: str) -> dict[str, Any]:
+    mine = [record for record in state.trials.values() if record.arm == arm]
+    return {
+        "trials": len(mine),
+        "epochs": sum(len(record.epochs) for record in mine),
+        "best": _best(state, mine),
+    }
+
+
+def _best(state: StudyState, among: list[TrialRecord]) -> str | None:
+    scored = [(score, record) for record in among if (score := record.best_score()) is not None]
+    if not scored or not state.study:
+        return None
+    score, record = max(scored, key=lambda pair: pair[0])
+    return f"{state.study['objective']} {score:.3f} (trial {record.trial}, n {state.study['parts']['val']})"
+
+
+def _print_arms(console: Console, study: dict[str, Any]) -> None:
+    table = Table("arm", "trials", "epochs", "best on validation")
+    for arm, values in study["arms"].items():
+        table.add_row(records.ARM_LABELS[arm], str(values["trials"]), str(values["epochs"]), values["best"] or "")
+    for arm, reason in study["not_run"].items():
+        table.add_row(records.ARM_LABELS[arm], "not run", "", reason)
+    console.print(table)
+    for trial, reason in study["failures"].items():
+        console.print(f"failed: {trial}: {reason}", markup=False)
