@@ -1,0 +1,166 @@
+"""Draws, batches and augmentation: what each image goes through, and that a seed fixes it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retina_data.batches import (
+    balanced_draws,
+    batch_bounds,
+    batches,
+    brightness_contrast,
+    load_images,
+    normalise,
+    permutation,
+    random_affine,
+    random_flips,
+    weighted_draws,
+)
+
+CPU = torch.device("cpu")
+
+
+def seeded(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def cache(n: int = 12, side: int = 16) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    return np.random.default_rng(0).integers(0, 256, (n, side, side, 3), dtype=np.uint8)
+
+
+def run(order: torch.Tensor, batch_size: int = 4, seed: int = 0, **changes: Any) -> list[tuple[torch.Tensor, ...]]:
+    options: dict[str, Any] = {
+        "augmentation": "none",
+        "flip_only": None,
+        "normalisation": "unit",
+        "channels_last": False,
+    } | changes
+    images = load_images(cache(), np.arange(12), CPU, budget_bytes=0)
+    return list(batches(images, torch.arange(12) % 5, order, batch_size, generator=seeded(seed), **options))
+
+
+def test_images_are_read_in_the_order_of_the_rows(tmp_path: Any) -> None:
+    np.save(tmp_path / "images.npy", cache(3000, 4))
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
+    rows = np.random.default_rng(1).permutation(3000)[:2500]  # more than one piece
+    images = load_images(mapped, rows, CPU, budget_bytes=0)
+    assert images.shape == (2500, 3, 4, 4) and images.dtype == torch.uint8
+    np.testing.assert_array_equal(images.permute(0, 2, 3, 1).numpy(), mapped[rows])
+
+
+@pytest.mark.parametrize("channels_last", [False, True])
+def test_a_batch_is_the_drawn_images_scaled_to_one(channels_last: bool) -> None:
+    order = torch.tensor([7, 1, 1, 11, 0, 3])
+    done = run(order, channels_last=channels_last)
+    assert [len(x) for x, _, _ in done] == [4, 2]
+    x, y, positions = (torch.cat(parts) for parts in zip(*done, strict=True))
+    assert torch.equal(positions, order) and torch.equal(y, order % 5)
+    expected = torch.from_numpy(cache()[order.numpy()]).permute(0, 3, 1, 2).float() / 255
+    assert torch.equal(x, expected)
+    layout = torch.channels_last if channels_last else torch.contiguous_format
+    assert all(batch.is_contiguous(memory_format=layout) for batch, _, _ in done)
+
+
+def test_imagenets_normalisation_is_torchvisions() -> None:
+    from torchvision.transforms import v2
+
+    x = torch.rand(2, 3, 8, 8, generator=seeded())
+    expected = v2.functional.normalize(x, [0.485, 0.456, 0.406], [0.229, 0.224, 0.225])
+    torch.testing.assert_close(normalise(x, "imagenet"), expected)
+
+
+@given(n=st.integers(1, 200), batch_size=st.integers(2, 50))
+@settings(max_examples=100, deadline=None)
+def test_batches_cover_the_draws_and_none_holds_one_image(n: int, batch_size: int) -> None:
+    bounds = batch_bounds(n, batch_size)
+    assert bounds[0][0] == 0 and bounds[-1][1] == n
+    assert all(stop == start for (_, stop), (start, _) in zip(bounds, bounds[1:], strict=False))
+    sizes = [stop - start for start, stop in bounds]
+    assert max(sizes) <= batch_size + 1
+    assert n == 1 or min(sizes) > 1
+
+
+@pytest.mark.parametrize("augmentation", ["flips", "full"])
+def test_a_seed_fixes_the_augmentation(augmentation: str) -> None:
+    order = torch.arange(12)
+    first, again, other = (run(order, seed=seed, augmentation=augmentation) for seed in (1, 1, 2))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(first, again, strict=True))
+    assert not torch.equal(first[0][0], other[0][0])
+    assert all(x.min() >= 0 and x.max() <= 1 for x, _, _ in first)
+
+
+def test_only_the_chosen_images_are_flipped() -> None:
+    only = torch.arange(12) % 5 != 0
+    order = torch.arange(12).repeat(20)
+    for x, y, positions in run(order, batch_size=12, augmentation="flips", flip_only=only):
+        plain = torch.from_numpy(cache()[positions.numpy()]).permute(0, 3, 1, 2).float() / 255
+        assert torch.equal(x[y == 0], plain[y == 0])
+        changed = (x != plain).flatten(1).any(1)
+        assert changed.any() and not changed[y == 0].any()
+
+
+def test_each_of_the_four_mirrorings_is_as_likely() -> None:
+    one = torch.arange(6.0).view(1, 1, 2, 3).expand(4000, 3, 2, 3)
+    flipped = random_flips(one, seeded())
+    counts = []
+    for dimensions in ((), (2,), (3,), (2, 3)):
+        counts.append((flipped == one[:1].flip(dimensions)).flatten(1).all(1).sum().item())
+    assert sum(counts) == 4000
+    assert all(abs(count - 1000) < 5 * 27.4 for count in counts)  # five standard deviations of a binomial number
+
+
+def test_rotation_keeps_a_centred_disc_and_moves_what_lies_on_it() -> None:
+    side = 64
+    y, x = torch.meshgrid(torch.arange(side) - 31.5, torch.arange(side) - 31.5, indexing="ij")
+    disc = ((x**2 + y**2) < 20**2).float().expand(16, 3, side, side).clone()
+    moved = random_affine(disc, seeded())
+    area = moved[:, 0].sum(dim=(1, 2)) / disc[0, 0].sum()
+    assert (area > 0.85**2 * 0.97).all() and (area < 1.15**2 * 1.03).all()
+    assert area.max() - area.min() > 0.2  # the scales differ from image to image
+    across = (moved[:, 0] * x).sum(dim=(1, 2)) / moved[:, 0].sum(dim=(1, 2))
+    assert across.abs().max() < 0.06 * side * 1.15 * 1.5 and across.std() > 0.3
+    spot = torch.zeros(16, 3, side, side)
+    spot[:, :, 30:34, 48:52] = 1
+    angles = torch.stack([torch.atan2((s * y).sum(), (s * x).sum()) for s in random_affine(spot, seeded())[:, 0]])
+    assert angles.max() > 1.5 and angles.min() < -1.5  # turned any way round
+
+
+def test_brightness_and_contrast_vary_by_image_and_leave_black_alone() -> None:
+    x = torch.rand(50, 3, 8, 8, generator=seeded()) * 0.5 + 0.1
+    x[:, :, :2] = 0
+    changed = brightness_contrast(x, seeded(1))
+    assert (changed[:, :, :2] == 0).all()
+    ratio = changed.mean(dim=(1, 2, 3)) / x.mean(dim=(1, 2, 3))
+    assert 0.75 < ratio.min() < 0.9 and 1.1 < ratio.max() < 1.25
+
+
+def test_a_permutation_holds_each_position_once() -> None:
+    assert permutation(100, seeded()).sort().values.tolist() == list(range(100))
+
+
+def test_weighted_draws_follow_the_weights() -> None:
+    weights = torch.tensor([0.0, 1.0, 0.0, 3.0, 0.0])
+    counts = torch.bincount(weighted_draws(weights, 8000, seeded()), minlength=5).tolist()
+    assert counts[0] == counts[2] == counts[4] == 0
+    assert abs(counts[3] - 6000) < 5 * 38.7  # five standard deviations
+
+
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=60), st.integers(0, 1000))
+@settings(max_examples=100, deadline=None)
+def test_balanced_draws_use_each_grade_alike_and_each_image_of_it_alike(grades: list[int], seed: int) -> None:
+    labels = torch.tensor(grades)
+    n = len(grades)
+    drawn = balanced_draws(labels, n, seeded(seed))
+    assert len(drawn) == n
+    by_grade = torch.bincount(labels[drawn], minlength=5)[labels.unique()]
+    assert by_grade.max() - by_grade.min() <= 1
+    uses = torch.bincount(drawn, minlength=n)
+    for grade in set(grades):
+        mine = uses[labels == grade]
+        assert mine.max() - mine.min() <= 1
