@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFilter
 Floats = npt.NDArray[np.float32]
 
 _NERVE = (0.56, -0.04)  # the optic nerve's head
-_NERVE_RADIUS = 0.15
+_NERVE_RADIUS = 0.17
 
 # What is left of the light in red, green and blue where a layer is opaque; bright layers add towards a colour.
 _BLOOD = np.array([0.55, 0.24, 0.26], np.float32)
@@ -87,7 +87,7 @@ def paint(grade: int, eye: str, look: Look, camera: Camera, size: int, rng: np.r
     light *= 1 - 0.35 * rng.uniform(0.6, 1.2) * np.exp(-(x**2 + (y - 0.05) ** 2) / 0.035)  # macula
     picture = light[..., None] * np.array(look.tint, np.float32)
     nerve = _nerve(x, y, rng)
-    picture += (nerve * rng.uniform(0.75, 1.0))[..., None] * (_NERVE_COLOUR * look.brightness - picture)
+    picture += (nerve * rng.uniform(0.8, 1.0))[..., None] * (_NERVE_COLOUR * (0.3 + 0.75 * look.brightness) - picture)
     picture *= 1 - sheet.vessels(look.vessel_width)[..., None] * (1 - _VESSEL)
     blood, bright, fibre = sheet.lesions(grade)
     picture += fibre[..., None] * 0.75 * (_FIBRE * look.brightness - picture)

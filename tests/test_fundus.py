@@ -1,0 +1,85 @@
+"""retina_data.fundus: the disc is found whatever the frame cuts off, and the eye is never oval."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from PIL import Image
+
+from retina_data.fundus import crop_to_disc, find_disc, pad_to_square
+from tests.test_index import SHARED, needs_data
+
+
+def photograph(
+    width: int, height: int, cx: float, cy: float, radius: float, light: float = 180
+) -> npt.NDArray[np.uint8]:
+    """A disc with a darker rim on noisy black, and a bright mark outside that a camera might print."""
+    y, x = np.mgrid[:height, :width] + 0.5
+    distance = np.hypot(x - cx, y - cy) / radius
+    grey = np.where(distance < 1, light * (1 - 0.5 * distance**2), 0)
+    grey[5:12, 5:30] = light
+    noise = np.random.default_rng(0).normal(0, 1, grey.shape)
+    rgb = grey[..., None] * np.array([1.0, 0.5, 0.2]) + noise[..., None]
+    return np.clip(rgb, 0, 255).astype(np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "cx", "cy", "radius", "light"),
+    [
+        (800, 600, 390.0, 310.0, 250.0, 180.0),  # the whole disc
+        (1072, 712, 495.0, 355.0, 427.0, 180.0),  # cut at top and bottom
+        (600, 600, 300.0, 300.0, 300.0, 180.0),  # cropped to the disc
+        (500, 600, 250.0, 290.0, 300.0, 180.0),  # cut at left and right
+        (800, 600, 390.0, 310.0, 250.0, 30.0),  # dim
+        (64, 64, 31.0, 33.0, 29.0, 180.0),  # small
+    ],
+)
+def test_the_disc_is_found(width: int, height: int, cx: float, cy: float, radius: float, light: float) -> None:
+    disc = find_disc(photograph(width, height, cx, cy, radius, light))
+    assert disc.found
+    tolerance = 0.02 * radius + 0.5
+    assert abs(disc.cx - cx) < tolerance and abs(disc.cy - cy) < tolerance and abs(disc.radius - radius) < tolerance
+
+
+@pytest.mark.parametrize("fill", [0, 128])
+def test_without_an_edge_nothing_is_claimed(fill: int) -> None:
+    frame = np.full((300, 400, 3), fill, np.uint8)
+    disc = find_disc(frame)
+    assert not disc.found
+    whole = crop_to_disc(Image.fromarray(frame), 64)
+    assert np.array_equal(np.asarray(whole), np.asarray(pad_to_square(Image.fromarray(frame), 64)))
+
+
+@pytest.mark.parametrize(("width", "height", "radius"), [(800, 600, 280.0), (1072, 712, 427.0), (600, 800, 250.0)])
+def test_a_cropped_eye_is_round_centred_and_of_common_radius(width: int, height: int, radius: float) -> None:
+    image = Image.fromarray(photograph(width, height, width / 2 + 20, height / 2, radius))
+    square = np.asarray(crop_to_disc(image, 128)).max(axis=2)
+    bright = square > 20
+    row, column = bright[64], bright[:, 64]
+    assert square.shape == (128, 128)
+    assert row.sum() >= 125  # from rim to rim
+    seen = min(128, round(128 * height / (2 * radius)))  # black where the frame cut the eye
+    assert abs(column.sum() - seen) <= 3
+    assert abs(np.flatnonzero(column).mean() - 63.5) <= 1.5
+    assert not bright[:12, :12].any()  # outside the disc
+
+
+def test_padding_keeps_the_shape() -> None:
+    frame = Image.new("RGB", (200, 100), (255, 0, 0))
+    square = np.asarray(pad_to_square(frame, 50))
+    assert square.shape == (50, 50, 3)
+    assert (square[15:35, :, 0] > 200).all() and not square[:10].any() and not square[40:].any()
+
+
+@needs_data
+def test_the_disc_is_found_in_all_real_photographs() -> None:
+    found = []
+    for path in sorted((SHARED / "idrid/images").iterdir()):
+        image = Image.open(path)
+        image.draft("RGB", (500, 300))  # half the size
+        found.append(find_disc(np.asarray(image)))
+    assert len(found) == 413 and all(disc.found for disc in found)
+    # One camera took them all: its disc is always about the same.
+    assert np.ptp([disc.radius for disc in found]) < 5
+    assert np.ptp([disc.cx for disc in found]) < 8 and np.ptp([disc.cy for disc in found]) < 6
