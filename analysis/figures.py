@@ -34,6 +34,9 @@ STYLES = {
 """Arm -> colour and marker."""
 
 GREY = "#555555"
+PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
+"""Behind a text, so that no line runs through it."""
+
 DPI = 300
 SCORE_LABELS = {"accuracy": "accuracy (share of images)", "kappa": "quadratic weighted kappa"}
 PANELS = {"resnet18": "ResNet18", "resnet50": "ResNet50"}
@@ -55,10 +58,10 @@ class FigureFiles:
 def curve_numbers(study: StudyRuns, cells: pd.DataFrame) -> pd.DataFrame:
     """Accuracy and kappa of each cell's best trial over the epochs.
 
-    cells: tables.four_way(study). Columns: arm, cell, status, reason, trial, n, majority_share, best_epoch, epoch,
+    cells: tables.four_way(study). Columns: arm, cell, status, reason, trial, n, majority, best_epoch, epoch,
     train/accuracy, val/accuracy, val/kappa; a cell without a result is one row without an epoch.
     """
-    known = cells[["arm", "cell", "status", "reason", "trial", "n", "majority_share", "best_epoch"]]
+    known = cells[["arm", "cell", "status", "reason", "trial", "n", "majority", "best_epoch"]]
     curves = study.epochs[["trial", "epoch", "train/accuracy", "val/accuracy", "val/kappa"]]
     return known.merge(curves, on="trial", how="left")
 
@@ -87,11 +90,11 @@ def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: s
                 (line,) = panel.plot(curve["epoch"], curve["train/accuracy"], color=colour, ls=":", label=label)
                 line.set(marker=marker, markersize=4, markerfacecolor="white")
         ran = here[here["status"] == RUN]
-        _draw_baseline(panel, score, ran["majority_share"].max())
+        _draw_baseline(panel, score, ran["majority"].max())
         _say(panel, absent)
         count = f" (n = {int(ran['n'].max()):,})" if ran["n"].notna().any() else ""
         panel.set(title=title + count, xlabel="epoch", ylabel=SCORE_LABELS[score])
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.set_xlim(0.5, max(float(numbers["epoch"].max()), 1.0) + 0.5 if numbers["epoch"].notna().any() else 1.5)
         if panel.get_legend_handles_labels()[1]:
             panel.legend(fontsize=7, frameon=False)
@@ -136,7 +139,7 @@ def draw_confusions(axes: Sequence[Axes], numbers: pd.DataFrame, part: str = "va
 
 def interval_numbers(cells: pd.DataFrame) -> pd.DataFrame:
     """Accuracy and kappa of each cell with 95 % bounds, long: arm, cell, status, score, value, low, high, ..."""
-    keep = ["arm", "cell", "status", "n", "patients", "majority_share", "degenerate", "interval_over", "part"]
+    keep = ["arm", "cell", "status", "n", "patients", "majority", "degenerate", "interval_over", "part"]
     long = []
     for score in SCORE_LABELS:
         names = {score: "value", f"{score}_low": "low", f"{score}_high": "high"}
@@ -148,7 +151,7 @@ def draw_intervals(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     """Two panels, accuracy and kappa: a point with its interval for each cell, the baseline dashed."""
     for panel, score in zip(axes, SCORE_LABELS, strict=True):
         here = numbers[numbers["score"] == score].reset_index(drop=True)
-        _draw_baseline(panel, score, here["majority_share"].max(), vertical=True)
+        _draw_baseline(panel, score, here["majority"].max(), vertical=True)
         for place, one in enumerate(here.to_dict("records")):
             colour, marker = STYLES[one["arm"]]
             if one["status"] != RUN or np.isnan(one["value"]):
@@ -159,10 +162,13 @@ def draw_intervals(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
                 panel.plot([one["low"], one["high"]], [place, place], color=colour, lw=2.5, solid_capstyle="butt")
             panel.plot(one["value"], place, color=colour, marker=marker, ms=8, mec="black", ls="")
             note = f"{one['value']:.3f}" + (" (degenerate)" if one["degenerate"] else "")
-            panel.annotate(note, (one["value"], place), (0, 8), textcoords="offset points", ha="center", fontsize=7)
+            where = (one["value"], place)
+            panel.annotate(note, where, (0, 9), textcoords="offset points", ha="center", fontsize=7, bbox=PLATE)
         panel.set(xlabel=f"{SCORE_LABELS[score]}, 95 % interval", ylim=(len(here) - 0.3, -0.7))
         panel.set_yticks(range(len(here)), here["cell"] if score == "accuracy" else [""] * len(here))
-        panel.margins(x=0.15)
+        panel.margins(x=0.2)
+        if here["value"].isna().all():
+            panel.set_xlim(0, 1)
         if panel.get_legend_handles_labels()[1]:
             panel.legend(fontsize=7, frameon=False, loc="lower right")
 
@@ -185,8 +191,8 @@ def write_figures(study: StudyRuns, folder: Path, cells: pd.DataFrame | None = N
         figure.suptitle(f"{title}: {part}", fontsize=10)
         draw(list(figure.subplots(2 if name == "confusions" else 1, 2, squeeze=False).ravel()))
         paths = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")}
-        write_whole(paths["png"], _rendered(figure, "png", DPI))
         write_whole(paths["svg"], _rendered(figure, "svg", 100))
+        write_whole(paths["png"], _rendered(figure, "png", DPI))
         write_csv(paths["csv"], numbers)
         return FigureFiles(name, title, f"{caption} {about}", f"{title}. {alt}.", **paths)
 
@@ -236,7 +242,7 @@ def curves_png(path: Path, epochs: pd.DataFrame) -> None:
                 panel.plot(epochs["epoch"], epochs[f"{part}/{name}"], style, ms=3, color="#0072b2", label=part)
                 panel.legend(fontsize=7, frameon=False)
         panel.set(xlabel="epoch", ylabel={"loss": "loss (nats)", **SCORE_LABELS}[name])
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True))
+        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     write_whole(Path(path), _rendered(figure, "png", 100))
 
 
@@ -269,7 +275,7 @@ def _draw_baseline(panel: Axes, score: str, majority: float, *, vertical: bool =
 def _say(panel: Axes, lines: list[str], x: float = 0.5, y: float = 0.5, transform: Transform | None = None) -> None:
     """A remark in the panel's middle, or at (x, y) of another transform, about what cannot be drawn."""
     where = panel.transAxes if transform is None else transform
-    panel.text(x, y, "\n".join(lines), transform=where, ha="center", va="center", color=GREY)
+    panel.text(x, y, "\n".join(lines), transform=where, ha="center", va="center", color=GREY, bbox=PLATE)
 
 
 def _row_shares(counts: Ints) -> Floats:

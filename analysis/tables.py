@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -36,7 +37,7 @@ MEASURES = (
     "accuracy",
     "accuracy_low",
     "accuracy_high",
-    "majority_share",
+    "majority",
     "kappa",
     "kappa_low",
     "kappa_high",
@@ -104,7 +105,8 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
     rows = []
     for arm, cell in records.ARM_LABELS.items():
         trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
-        row: dict[str, object] = {"cell": cell, "arm": arm, "trials": len(trials), "trials_ended": len(ranked)}
+        row: dict[str, object] = {"cell": cell, "arm": arm, "trial": ""}
+        row |= {"trials": len(trials), "trials_ended": len(ranked)}
         row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")} | {"part": part(study)}
         if len(ranked):
             top = ranked.iloc[0]
@@ -121,9 +123,9 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
     return pd.DataFrame(rows, columns=[*columns, "objective_value", "best_epoch", "images_seen", "seconds", "part"])
 
 
-def write_tables(study: StudyRuns, folder: Path) -> dict[str, Path]:
+def write_tables(study: StudyRuns, folder: Path, *, board: pd.DataFrame | None = None) -> dict[str, Path]:
     """Write leaderboard.csv, best.csv, best_by_accuracy.csv and four_way.csv; returns name -> path."""
-    board = leaderboard(study)
+    board = leaderboard(study) if board is None else board
     tables = {
         "leaderboard": board,
         "best": best(study, board=board),
@@ -151,7 +153,16 @@ def part(study: StudyRuns) -> str:
 def not_run(study: StudyRuns) -> dict[str, str]:
     """Arm -> why it did not run, from the parent run's tag or its study.json."""
     tagged = json.loads(study.tags.get(records.TAG_ARMS_NOT_RUN) or "{}")
-    return {**study.study.get("not_run", {}), **tagged}
+    return {arm: without_folders(str(why)) for arm, why in {**study.study.get("not_run", {}), **tagged}.items()}
+
+
+def without_folders(text: str) -> str:
+    """The same text with absolute paths cut to their last name: what is passed on names no user and no machine."""
+    return re.sub(r"(?:file://)?(?<![\w.:/~-])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+", _last_name, text)
+
+
+def _last_name(path: re.Match[str]) -> str:
+    return re.split(r"[/\\]", path[0])[-1]
 
 
 def with_interval(row: Mapping[Hashable, Any], score: str) -> str:
@@ -232,7 +243,7 @@ def _measure(study: StudyRuns, trials: list[str]) -> pd.DataFrame:
 
 def _scores(confusion: Ints) -> dict[str, object]:
     row: dict[str, object] = {name: float(value) for name, value in scores_from_confusion(confusion).items()}
-    row |= {"n": int(confusion.sum()), "majority_share": float(majority_share(confusion))}
+    row |= {"n": int(confusion.sum()), "majority": float(majority_share(confusion))}
     return row | {"degenerate": bool(is_degenerate(confusion))}
 
 

@@ -68,7 +68,7 @@ def test_the_majority_class_is_a_dashed_line(four: StudyRuns) -> None:
     axes = list(Figure().subplots(1, 2))
     figures.draw_curves(axes, figures.curve_numbers(four, cells), "accuracy")
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
-    assert [line.get_ydata()[0] for line in dashed] == [cells["majority_share"].iloc[0]]
+    assert [line.get_ydata()[0] for line in dashed] == [cells["majority"].iloc[0]]
 
 
 def test_an_arm_has_one_colour_and_marker_of_its_own_that_differs_in_grey(four: StudyRuns) -> None:

@@ -87,7 +87,7 @@ def test_the_labs_published_confusion_is_called_degenerate() -> None:
     uri = fixture.write_study("lab", trials, selected_on="test")
     row = tables.four_way(read_study(uri, "lab")).iloc[0]
     assert row["n"] == 7025
-    assert row["accuracy"] == row["majority_share"] == pytest.approx(0.7335, abs=5e-5)
+    assert row["accuracy"] == row["majority"] == pytest.approx(0.7335, abs=5e-5)
     assert row["kappa"] == row["kappa_low"] == row["kappa_high"] == 0.0
     assert bool(row["degenerate"])
     assert row["part"] == "test (chosen on test: optimistic)"
