@@ -105,7 +105,7 @@ def read_torch(path: Path) -> dict[str, Tensor]:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # torch asks to report old pickles to it; whether one loads is all that counts
+            warnings.simplefilter("ignore")  # of other pickle protocols; whether it loads is all that counts
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(

@@ -207,12 +207,16 @@ def begin(config: TrialConfig, device: torch.device, weights: Weights | None) ->
 
 
 def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:
-    """The optimizer over all parameters, in one kernel a step; a frozen one has no gradient and is passed over."""
+    """The optimizer over all parameters; a frozen one has no gradient and is passed over.
+
+    Head and backbone are groups of their own: fused SGD wants the parameters of a group to begin in the same step.
+    """
+    groups = [{"params": list(model.head_parameters())}, {"params": list(model.backbone_parameters())}]
     decay = config.weight_decay
     if config.optimizer == "adamw":
         betas = (config.momentum, 0.999)
-        return torch.optim.AdamW(model.parameters(), lr=config.lr, betas=betas, weight_decay=decay, fused=True)
-    return torch.optim.SGD(model.parameters(), lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)
+        return torch.optim.AdamW(groups, lr=config.lr, betas=betas, weight_decay=decay, fused=True)
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)
 
 
 def learning_rate(schedule: str, step: int, total: int) -> float:

@@ -1,0 +1,131 @@
+"""How near train() comes to the bare arithmetic of its steps, and how far it is ahead of a loop that opens JPEGs.
+
+Ratios are asserted, speeds only printed. All of an epoch counts against train(): draws, flips, normalisation, schedule,
+losses, hits, scores, the table of predictions. Its validation part is 8 images: scoring counts, but little of the forward
+pass over a validation part, which no bare step has.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision.transforms import v2
+
+from retina_models.resnet import ARCHITECTURES
+from study.config import TrialConfig
+from study.train import TrainData, train
+
+DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+BATCH, SIDE = 32, 64
+STEPS = {"resnet18": 6, "resnet50": 3} if DEVICE.type == "cpu" else {"resnet18": 100, "resnet50": 50}
+REPEATS = 7
+ARCHITECTURE_NAMES = sorted(ARCHITECTURES)
+
+
+def made(images: int) -> TrainData:
+    """`images` random training images and 8 for validation."""
+    rng = np.random.default_rng(0)
+    n = images + 8
+    pixels = rng.integers(0, 256, (n, SIDE, SIDE, 3), dtype=np.uint8)
+    return TrainData(pixels, np.arange(n) % 5, np.arange(n), np.arange(images), np.arange(images, n))
+
+
+def epochs(architecture: str, data: TrainData) -> Callable[[], float]:
+    """Images per second of the next epoch of train(), all of it counted."""
+    config = TrialConfig.model_validate(
+        {"architecture": architecture, "image_size": SIDE, "epochs": 10_000, "lr": 1e-4}
+    )
+    run = train(config, data, DEVICE)
+
+    def measure() -> float:
+        epoch = next(run)
+        return epoch.images_seen / epoch.seconds
+
+    return measure
+
+
+def plain(architecture: str, feed: Callable[[], Iterator[tuple[torch.Tensor, torch.Tensor]]]) -> Callable[[], float]:
+    """Images per second of an ordinary training loop over the batches that `feed` gives."""
+    layout = torch.channels_last if DEVICE.type == "cuda" else torch.contiguous_format
+    model = ARCHITECTURES[architecture]().to(DEVICE).to(memory_format=layout).train()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4, fused=True)
+
+    def measure() -> float:
+        started, seen = time.perf_counter(), 0
+        for x, y in feed():
+            loss = F.cross_entropy(model(x), y)
+            optimizer.zero_grad(set_to_none=True)
+            loss.backward()
+            optimizer.step()
+            seen += len(y)
+        loss.item()  # waits for the device
+        return seen / (time.perf_counter() - started)
+
+    return measure
+
+
+def ratio(ours: Callable[[], float], theirs: Callable[[], float], title: str) -> float:
+    """Median of ours / theirs over pairs that ran one right after the other, so that noise of the machine hits both."""
+    ours(), theirs()  # the first one of each allocates and compiles
+    pairs = [(ours(), theirs()) if i % 2 else (theirs(), ours())[::-1] for i in range(REPEATS)]
+    found = median(a / b for a, b in pairs)
+    speeds = f"{median(a for a, _ in pairs):8.1f} against {median(b for _, b in pairs):8.1f} images/s"
+    print(f"\n{title:52} {speeds}, ratio {found:.3f} (from {min(a / b for a, b in pairs):.3f})")
+    return found
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURE_NAMES)
+def test_train_against_bare_steps_on_one_batch(architecture: str) -> None:
+    steps = STEPS[architecture]
+    x = torch.randn(BATCH, 3, SIDE, SIDE, device=DEVICE)
+    if DEVICE.type == "cuda":
+        x = x.contiguous(memory_format=torch.channels_last)
+    y = torch.arange(BATCH, device=DEVICE) % 5
+    bare = plain(architecture, lambda: ((x, y) for _ in range(steps)))
+    assert ratio(epochs(architecture, made(steps * BATCH)), bare, f"{architecture}: train() / bare steps") >= 0.9
+
+
+class Photographs(Dataset[tuple[torch.Tensor, int]]):
+    """The usual way: a file is opened, decoded, resized, flipped and normalised each time that it is drawn."""
+
+    def __init__(self, files: list[Path]) -> None:
+        self.files = files
+        self.transform = v2.Compose(
+            [
+                v2.Resize((SIDE, SIDE)),
+                v2.RandomHorizontalFlip(),
+                v2.RandomVerticalFlip(),
+                v2.PILToTensor(),
+                v2.ToDtype(torch.float32, scale=True),
+                v2.Normalize([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        with Image.open(self.files[index]) as image:
+            return self.transform(image.convert("RGB")), index % 5
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURE_NAMES)
+def test_train_against_a_loop_that_opens_jpegs(architecture: str, tmp_path: Path) -> None:
+    images = STEPS[architecture] * BATCH
+    rng = np.random.default_rng(0)
+    files = [tmp_path / f"{i}.jpeg" for i in range(images)]
+    for file in files:  # smooth, like a photograph, and small beside a camera's: the usual way is spared
+        small = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
+        small.resize((1024, 768), Image.Resampling.BICUBIC).save(file, quality=90)
+    loader = DataLoader(Photographs(files), batch_size=BATCH, shuffle=True)
+    usual = plain(architecture, lambda: ((x.to(DEVICE), y.to(DEVICE)) for x, y in loader))
+    assert ratio(epochs(architecture, made(images)), usual, f"{architecture}: train() / Dataset and DataLoader") > 1

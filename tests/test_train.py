@@ -1,0 +1,303 @@
+"""Training: exact resume, same seed same numbers, schedules, freezing, and that something is learned."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
+
+from analysis.records import EPOCH_METRICS
+from retina_data.index import DataError
+from retina_models.pretrained import Weights
+from retina_models.resnet import resnet18, resnet50
+from study.config import ConfigError, TrialConfig
+from study.train import Epoch, TrainData, TrainingError, begin, learning_rate, train
+
+CPU = torch.device("cpu")
+SIDE = 32
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Tiny images are fastest so, and numbers depend on the number of threads."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def made(train_images: int = 33, val_images: int = 20, seed: int = 0) -> TrainData:
+    """Images whose brightness tells the grade; training rows are not the first ones, and not in order."""
+    rng = np.random.default_rng(seed)
+    n = train_images + val_images
+    grades = rng.permutation(np.arange(n) % 5)
+    images = rng.integers(0, 30, (n, SIDE, SIDE, 3)) + 45 * grades[:, None, None, None]
+    rows = rng.permutation(n)
+    return TrainData(images.astype(np.uint8), grades, np.arange(n) // 2, rows[val_images:], rows[:val_images])
+
+
+def config(**changes: Any) -> TrialConfig:
+    values = {"image_size": SIDE, "epochs": 4, "batch_size": 8, "augmentation": "full", "lr": 0.01}
+    return TrialConfig.model_validate(values | changes)
+
+
+def source(seed: int = 9) -> Weights:
+    return Weights("resnet18", resnet18(1000, seed=seed).state_dict(), "0" * 64, "made.pth")
+
+
+def numbers(epochs: list[Epoch]) -> list[dict[str, float]]:
+    """The scores that are not about time."""
+    return [{k: v for k, v in epoch.scores.items() if k != "images_per_second"} for epoch in epochs]
+
+
+def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    loaded: dict[str, Any] = torch.load(file, weights_only=True)
+    return loaded
+
+
+def assert_same(first: list[Epoch], second: list[Epoch]) -> None:
+    assert [epoch.number for epoch in first] == [epoch.number for epoch in second]
+    assert numbers(first) == numbers(second)
+    for a, b in zip(first, second, strict=True):
+        np.testing.assert_array_equal(a.confusion, b.confusion)
+        pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
+
+
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+@pytest.mark.parametrize("stop, freeze", [(2, 0), (2, 1), (1, 2)])  # resumed unfrozen, after and amid the frozen epochs
+def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop: int, freeze: int) -> None:
+    data, weights = made(17, 10), source()
+    chosen = config(optimizer=optimizer, lr=0.003, pretrained=True, freeze_epochs=freeze, imbalance="oversample")
+    unbroken = list(train(chosen, data, CPU, weights=weights))
+    end = unbroken[-1].state()
+
+    begun: list[Epoch] = []
+    for epoch in train(chosen, data, CPU, weights=weights):
+        begun.append(epoch)
+        if epoch.number == stop:
+            state = through_a_file(epoch.state())
+            break
+    rest = list(train(chosen, data, CPU, resume=state))
+    assert_same(unbroken, begun + rest)
+    again = rest[-1].state()
+    assert all(torch.equal(tensor, again["model"][key]) for key, tensor in end["model"].items())
+    assert torch.equal(end["draws"], again["draws"]) and torch.equal(end["augmentation"], again["augmentation"])
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_a_seed_fixes_every_number(precision: str) -> None:
+    data = made()
+    runs = [list(train(config(epochs=2, seed=seed, precision=precision), data, CPU)) for seed in (1, 1, 2)]
+    assert_same(runs[0], runs[1])
+    assert numbers(runs[0]) != numbers(runs[2])
+
+
+def test_training_leaves_global_generators_and_threads_alone() -> None:
+    before, threads = torch.random.get_rng_state(), torch.get_num_threads()
+    numpy_before = np.random.get_state()[1].copy()  # noqa: NPY002
+    list(train(config(epochs=1), made(), CPU))
+    assert torch.equal(torch.random.get_rng_state(), before) and torch.get_num_threads() == threads
+    assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
+
+
+def test_a_resumed_run_refuses_another_configuration() -> None:
+    epoch = next(train(config(), made(), CPU))
+    with pytest.raises(ConfigError, match=r"lr=0.01 \(now 0.02\)"):
+        next(train(config(lr=0.02), made(), CPU, resume=epoch.state()))
+
+
+def test_a_finished_run_has_no_further_epoch() -> None:
+    (epoch,) = train(config(epochs=1), made(), CPU)
+    assert list(train(config(epochs=1), made(), CPU, resume=epoch.state())) == []
+
+
+def test_a_state_is_a_copy_and_is_refused_once_training_has_gone_on() -> None:
+    run = train(config(), made(), CPU)
+    first = next(run)
+    state = first.state()
+    kept = {key: tensor.clone() for key, tensor in state["model"].items()}
+    moments = [slot["momentum_buffer"].clone() for slot in state["optimizer"]["state"].values()]
+    next(run)
+    assert all(torch.equal(tensor, kept[key]) for key, tensor in state["model"].items())
+    after = [slot["momentum_buffer"] for slot in state["optimizer"]["state"].values()]
+    assert moments and all(torch.equal(a, b) for a, b in zip(moments, after, strict=True))
+    with pytest.raises(RuntimeError, match="before epoch 2"):
+        first.state()
+
+
+def test_scores_and_predictions_are_of_the_validation_rows_in_order() -> None:
+    data = made()
+    epoch = list(train(config(epochs=2), data, CPU))[-1]
+    table = epoch.predictions
+    assert list(table) == ["row", "patient", "grade", "p0", "p1", "p2", "p3", "p4"]
+    np.testing.assert_array_equal(table["row"], data.val_rows)
+    np.testing.assert_array_equal(table["patient"], data.groups[data.val_rows])
+    np.testing.assert_array_equal(table["grade"], data.grades[data.val_rows])
+    chances = table[[f"p{grade}" for grade in range(5)]].to_numpy(dtype=np.float64)
+    guess = chances.argmax(axis=1)
+    assert set(epoch.scores) == set(EPOCH_METRICS)
+    assert epoch.scores["val/accuracy"] == pytest.approx((guess == table["grade"]).mean())
+    assert epoch.scores["val/kappa"] == pytest.approx(cohen_kappa_score(table["grade"], guess, weights="quadratic"))
+    chances /= chances.sum(axis=1, keepdims=True)
+    assert epoch.scores["val/auc"] == pytest.approx(roc_auc_score(table["grade"], chances, multi_class="ovr"))
+    assert epoch.scores["val/loss"] == pytest.approx(log_loss(table["grade"], chances), rel=1e-5)
+    assert epoch.confusion.sum() == len(data.val_rows) and epoch.confusion.dtype == np.int64
+    assert (epoch.confusion.sum(axis=1) == np.bincount(table["grade"], minlength=5)).all()
+    assert epoch.images_seen == len(data.train_rows) and epoch.seconds > 0
+
+
+def test_undefined_scores_are_left_out() -> None:
+    data = made()
+    zeros = data.val_rows[data.grades[data.val_rows] == 0]
+    one_grade = TrainData(data.images, data.grades, data.groups, data.train_rows, zeros)
+    (epoch,) = train(config(epochs=1), one_grade, CPU)
+    missing = set(EPOCH_METRICS) - set(epoch.scores)
+    assert missing == {"val/kappa", "val/auc", *(f"val/recall_{grade}" for grade in range(1, 5))}
+
+
+def test_validation_loss_is_plain_in_every_strategy() -> None:
+    """With a learning rate of next to nothing the network stays the same, so the loss must, too."""
+    losses = {
+        name: next(train(config(lr=1e-12, imbalance=name, augmentation="none"), made(), CPU)).scores
+        for name in ("none", "weighted_loss", "focal", "logit_adjustment")
+    }
+    assert all(s["val/loss"] == pytest.approx(losses["none"]["val/loss"], rel=1e-2) for s in losses.values())
+    assert len({round(s["train/loss"], 4) for s in losses.values()}) >= 3
+
+
+@pytest.mark.parametrize(
+    "optimizer, lr, imbalance", [("sgd", 0.005, "none"), ("sgd", 0.005, "flip_minority"), ("adamw", 0.003, "none")]
+)
+def test_brightness_is_learned(optimizer: str, lr: float, imbalance: str) -> None:
+    chosen = config(optimizer=optimizer, lr=lr, epochs=8, augmentation="flips", imbalance=imbalance)
+    last = list(train(chosen, made(60, 30), CPU))[-1]
+    assert last.scores["val/accuracy"] > 0.7 and last.scores["train/accuracy"] > 0.5
+
+
+@pytest.mark.parametrize("head", ["linear", "lab"])
+def test_frozen_epochs_change_the_head_only(head: str) -> None:
+    weights = source()
+    chosen = config(pretrained=True, freeze_epochs=1, epochs=2, head=head)
+    run = train(chosen, made(), CPU, weights=weights)
+    first, second = next(run).state()["model"], next(run).state()["model"]
+    for key, tensor in weights.state.items():
+        if not key.startswith("fc"):
+            assert torch.equal(first[key], tensor), key
+            assert not torch.equal(second[key], tensor), key
+    begun_with = resnet18(5, head, seed=0).state_dict() | (weights.state if head == "lab" else {})
+    changed = [key for key in first if key.startswith("fc") and not torch.equal(first[key], begun_with[key])]
+    assert len(changed) == (4 if head == "lab" else 2)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_both_architectures_and_a_last_batch_of_one_image_train(precision: str) -> None:
+    data = made(train_images=9, val_images=5)
+    for architecture in ("resnet18", "resnet50"):
+        chosen = config(architecture=architecture, epochs=1, batch_size=4, precision=precision)
+        (epoch,) = train(chosen, data, CPU)
+        assert math.isfinite(epoch.scores["train/loss"]) and math.isfinite(epoch.scores["val/loss"])
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_a_loss_that_is_not_finite_ends_the_run_with_a_remedy() -> None:
+    with pytest.raises(TrainingError, match=r"epoch 1; lower lr \(now 10\)"):
+        weights = source()
+        state = {key: tensor * 1e30 if key == "fc.weight" else tensor for key, tensor in weights.state.items()}
+        exploding = Weights("resnet18", state, weights.digest, weights.source)
+        next(train(config(lr=10.0, pretrained=True, head="lab"), made(), CPU, weights=exploding))
+
+
+def test_input_that_does_not_fit_together_is_refused() -> None:
+    data = made()
+    with pytest.raises(ConfigError, match="weights must be given for pretrained=true"):
+        next(train(config(pretrained=True), data, CPU))
+    with pytest.raises(ConfigError, match="pretrained=false must go without weights, but got made.pth"):
+        next(train(config(), data, CPU, weights=source()))
+    with pytest.raises(ConfigError, match="weights must be of resnet50, but made.pth is of resnet18"):
+        next(train(config(pretrained=True, architecture="resnet50"), data, CPU, weights=source()))
+    with pytest.raises(DataError, match=r"must be 64 pixels square \(image_size\), but are \(32, 32, 3\)"):
+        next(train(config(image_size=64), data, CPU))
+    empty = TrainData(data.images, data.grades, data.groups, data.train_rows, data.val_rows[:0])
+    with pytest.raises(DataError, match="but got 33 and 0"):
+        next(train(config(), empty, CPU))
+
+
+def rates(schedule: str, total: int) -> list[float]:
+    return [learning_rate(schedule, step, total) for step in range(total)]
+
+
+@pytest.mark.parametrize("total", [10, 37, 400])
+def test_one_cycle_is_torchs(total: int) -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=total, cycle_momentum=False)
+    expected = []
+    for _ in range(total):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        if len(expected) < total:
+            scheduler.step()
+    assert rates("one_cycle", total) == pytest.approx(expected, abs=1e-9)
+
+
+def test_schedules_stay_within_the_peak_from_the_first_step_to_the_last() -> None:
+    for total in range(1, 60):
+        for schedule in ("constant", "cosine", "one_cycle"):
+            assert all(0 < rate <= 1 for rate in rates(schedule, total))
+    cosine = rates("cosine", 50)
+    assert cosine[0] == 1 and cosine == sorted(cosine, reverse=True) and cosine[-1] < 0.001
+    assert set(rates("constant", 5)) == {1.0}
+    assert rates("one_cycle", 100).index(max(rates("one_cycle", 100))) == 29
+
+
+def test_the_optimizer_gets_the_schedules_rate_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+    step = torch.optim.SGD.step
+
+    def noting(self: torch.optim.SGD, *arguments: Any) -> Any:
+        used.append(self.param_groups[0]["lr"])
+        return step(self, *arguments)
+
+    monkeypatch.setattr(torch.optim.SGD, "step", noting)
+    list(train(config(epochs=2, lr=0.5, schedule="cosine"), made(), CPU))  # 33 images by 8: 3 batches and one of 9
+    assert used == [0.5 * rate for rate in rates("cosine", 8)]
+
+
+def test_resnet50_takes_the_same_path_as_by_hand() -> None:
+    """One step of plain SGD on one batch, without augmentation, against torch written out."""
+    data = made(train_images=8, val_images=4)
+    chosen = config(
+        architecture="resnet50",
+        epochs=1,
+        batch_size=8,
+        momentum=0.0,
+        weight_decay=0.0,
+        augmentation="none",
+        schedule="constant",
+        normalisation="unit",
+        pretrained=True,
+        freeze_epochs=0,
+    )
+    start = resnet50(seed=4).state_dict()
+    (epoch,) = train(chosen, data, CPU, weights=Weights("resnet50", start, "", "start"))
+    model = resnet50(seed=4).train()
+    rows = data.train_rows[torch.randperm(8, generator=begin(chosen, CPU, None).draws).numpy()]
+    x = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2).contiguous().float() / 255
+    loss = torch.nn.functional.cross_entropy(model(x), torch.from_numpy(data.grades[rows]))
+    loss.backward()
+    assert epoch.scores["train/loss"] == pytest.approx(loss.item(), rel=1e-5)
+    after = epoch.state()["model"]
+    for key, parameter in model.named_parameters():
+        assert parameter.grad is not None
+        moved = start[key] - after[key]
+        error = (moved - chosen.lr * parameter.grad).norm() / (chosen.lr * parameter.grad).norm().clamp_min(1e-6)
+        assert error < 1e-2, key
