@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retina_data.fundus import crop_to_disc, find_disc, pad_to_square
+from retina_data.fundus import crop_to_disc, disc_in, pad_to_square
 from retina_data.index import DataError, some
 
 FORMATS = ("JPEG", "PNG", "TIFF")
@@ -75,7 +75,7 @@ def read_photograph(path: Path, size: int, disc: bool) -> tuple[npt.NDArray[np.u
     image = upright_rgb(data, 2 * size)
     if not disc:
         return np.asarray(pad_to_square(image, size)), hashlib.sha256(data).hexdigest(), False
-    place = find_disc(np.asarray(image))
+    place = disc_in(image)
     return np.asarray(crop_to_disc(image, size, place)), hashlib.sha256(data).hexdigest(), place.found
 
 

@@ -32,12 +32,16 @@ class Disc:
 
 def find_disc(rgb: Pixels) -> Disc:
     """The retina's disc in a photograph (H, W, 3) uint8; where none is seen, the circle around the frame, not found."""
-    height, width = rgb.shape[:2]
-    step = max(1, round(max(height, width) / _THUMBNAIL))
-    small = _means(np.maximum(np.maximum(rgb[..., 0], rgb[..., 1]), rgb[..., 2]), step)
-    x, y = _edge_points(_bright(small))
+    return disc_in(Image.fromarray(rgb))
+
+
+def disc_in(image: Image.Image) -> Disc:
+    """The retina's disc in an RGB photograph, found in a small copy of it; else the circle around the frame."""
+    width, height = image.size
+    step = max(1, round(max(width, height) / _THUMBNAIL))
+    small = np.asarray(image.reduce(step)).max(axis=2)
     guess = Disc(width / 2, height / 2, max(width, height) / 2, found=False)
-    circle = _fit_circle(x, y)
+    circle = _fit_circle(*_edge_points(_bright(small)))
     if circle is None:
         return guess
     cx, cy, radius = (value * step for value in circle)
@@ -52,7 +56,7 @@ def crop_to_disc(image: Image.Image, size: int, disc: Disc | None = None) -> Ima
 
     `disc` is looked for when it is not given; where it is not found, the whole frame is padded to a square.
     """
-    disc = disc or find_disc(np.asarray(image))
+    disc = disc or disc_in(image)
     if not disc.found:
         return pad_to_square(image, size)
     pixels = np.array(_square(image, disc, size))
@@ -74,14 +78,7 @@ def _square(image: Image.Image, disc: Disc, size: int) -> Image.Image:
     return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
 
 
-def _means(grey: Pixels, step: int) -> Floats:
-    """Mean over blocks of step x step pixels; a rest at right and bottom is dropped."""
-    height, width = grey.shape[0] // step, grey.shape[1] // step
-    blocks = grey[: height * step, : width * step].reshape(height, step, width, step)
-    return np.asarray(blocks.mean(axis=(1, 3)), dtype=np.float64)
-
-
-def _bright(small: Floats) -> npt.NDArray[np.bool_]:
+def _bright(small: Pixels) -> npt.NDArray[np.bool_]:
     """Where the retina is. Black is what the darkest pixels show; a dim retina is little above it."""
     black, light = np.percentile(small, (0.5, 90.0))
     return np.asarray(small > black + max(4.0, 0.15 * (light - black)), dtype=np.bool_)
@@ -109,10 +106,11 @@ def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float] | None:
     """
     if len(x) < _MINIMUM_EDGE_POINTS:
         return None
-    picks = np.random.Generator(np.random.PCG64(0)).integers(0, len(x), (300, 3))
-    circles = _through_three(x[picks], y[picks])  # (300, 3)
+    picks = np.random.Generator(np.random.PCG64(0)).integers(0, len(x), (200, 3))
+    circles = _through_three(x[picks], y[picks])  # (200, 3)
+    every = max(1, len(x) // 150)  # of the points, enough to compare circles by
     with np.errstate(invalid="ignore"):
-        errors = np.abs(np.hypot(x - circles[:, :1], y - circles[:, 1:2]) - circles[:, 2:])
+        errors = np.abs(np.hypot(x[::every] - circles[:, :1], y[::every] - circles[:, 1:2]) - circles[:, 2:])
         support = (errors < _EDGE_ERROR * circles[:, 2:]).sum(axis=1)
     # A huge circle has a huge tolerance: radii beyond any frame's disc do not count.
     support[~(circles[:, 2] < np.ptp(x) + np.ptp(y))] = 0

@@ -1,7 +1,7 @@
 """Label files of a known layout and the images beside them -> one table with a row for each image.
 
-A layout is found by looking at the files that are there. Every rule that the files break is a `DataError`, because
-pandas' forgiving defaults (a first line eaten as header, blank lines dropped) shift labels against images.
+Every rule that the files break is a `DataError`, because pandas' forgiving defaults (a first line eaten as header,
+blank lines dropped) shift labels against images.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _lab_entries(folder: Path) -> list[_Entry]:
             raise DataError(
                 f"{image_file.name} must have no header, but got {images[0]!r} ({image_file}, line 1); delete this line"
             )
-        if labels and not _is_integer(labels[0]):
+        if labels and not re.fullmatch(r"[+-]?[0-9]+", labels[0]):
             raise DataError(
                 f"{label_file.name} must have no header, only grades 0..4, but got {labels[0]!r} "
                 f"({label_file}, line 1); delete this line"
@@ -171,11 +171,7 @@ def _kaggle_entries(folder: Path) -> list[_Entry]:
 
 LAYOUTS: dict[str, _Layout] = {  # in the order of preference
     "lab": _Layout(
-        f"{', '.join(_LAB_FILES)} (one column each, no header)",
-        _lab_fits,
-        _LAB_FILES,
-        ("data", "images", "."),
-        _lab_entries,
+        f"{', '.join(_LAB_FILES)} (no header)", _lab_fits, _LAB_FILES, ("data", "images", "."), _lab_entries
     ),
     "kaggle": _Layout(
         f"{_KAGGLE_FILE} (header image,level)", _kaggle_fits, (_KAGGLE_FILE,), ("train", "images", "."), _kaggle_entries
@@ -199,10 +195,6 @@ def _lines(file: Path) -> list[str]:
         if not line:
             raise DataError(f"a line must not be blank, but {file}, line {number} is; delete it or fill it in")
     return [line[1:-1] if len(line) > 1 and line[0] == line[-1] == '"' else line for line in lines]
-
-
-def _is_integer(text: str) -> bool:
-    return re.fullmatch(r"[+-]?[0-9]+", text) is not None
 
 
 def _checked_grade(text: str, place: str) -> int:
