@@ -25,6 +25,9 @@ STARTUP_TRIALS = 5
 """Random trials of an arm before TPE models them; Optuna's default of 10 would leave small arms all random."""
 
 HALVING_FACTOR = 3
+COMPARED = 3
+"""Trials that an arm must have before one of them is stopped: two are no comparison."""
+
 ONE_CYCLE_WARMUP = 0.3
 
 _STATES = {
@@ -66,6 +69,7 @@ class Arms:
     """
 
     def __init__(self, config: StudyConfig, groups: dict[str, list[Cell]], state: StudyState) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each trial is the display's business
         self._config, self._groups = config, groups
         self._live: dict[str, optuna.Trial] = {}
         self._studies = {name: self._rebuild(name, state) for name in groups}
@@ -116,8 +120,9 @@ class Arms:
             return False, {}
         trial = self._live[record.trial]
         trial.report(best, epoch)
-        stop = trial.should_prune()
-        return stop, _rungs(self._studies[record.group].get_trials(deepcopy=False)[record.number])
+        weak = trial.should_prune()
+        among = self._studies[record.group].get_trials(deepcopy=False)
+        return weak and len(among) >= COMPARED, _rungs(among[record.number])
 
     def finish(self, record: TrialRecord) -> None:
         """Tell how a trial ended; what Optuna hears is the best epoch, never the last."""

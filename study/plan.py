@@ -15,7 +15,7 @@ import yaml
 from retina_data.audit import audit
 from retina_data.index import DataSet, read_index
 from retina_models.pretrained import WeightsError, imagenet_file, read_weights
-from study.arms import first_rung, groups_of
+from study.arms import COMPARED, first_rung, groups_of
 from study.checkpoints import write_whole
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
 from study.ledger import StudyState
@@ -189,8 +189,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
         notes.append("epochs and trials are chosen on the test part: scores are optimistic")
     epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
     if config.early_stopping != "none":
-        if config.trials // arms < 3:
-            notes.append(f"early stopping is idle: {config.trials // arms} trials in an arm, fewer than three")
+        if config.trials // arms < COMPARED:
+            notes.append(f"early stopping is idle: {config.trials // arms} trials in an arm, fewer than {COMPARED}")
         elif first_rung(config) >= epochs:
             notes.append(f"early stopping is idle: its first rung, epoch {first_rung(config)}, is the last of {epochs}")
     if config.trials % arms:

@@ -6,6 +6,7 @@ scheduler here only pass questions and results to the recorder, and its own stat
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import shutil
@@ -71,6 +72,7 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",  # the ledger is the only log
         TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
+        RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )
     ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
@@ -80,9 +82,7 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
         ray.shutdown()
 
 
-def run_search(
-    plan: Plan, ledger: Ledger, limits: Resources, available_storage: Path, watch: Callable[[Event], None]
-) -> str:
+def run_search(plan: Plan, ledger: Ledger, limits: Resources, storage: Path, watch: Callable[[Event], None]) -> str:
     """Run what is left of the plan and return the state in which it closed, one of records.STATE_*.
 
     Every event goes to the ledger and then to `watch`. SIGINT and SIGTERM stop the trials at their last checkpoint;
@@ -96,7 +96,7 @@ def run_search(
     trials = _Trials(plan, recorder, arms, limits, stop)
     with _signals(stop):
         if trials.left():
-            _fit(trials, limits, available_storage, stop)
+            _fit(trials, limits, storage, stop)
     reason = stop.reason or recorder.common_failure() or ""
     if stop.signal:
         closed = records.STATE_INTERRUPTED
@@ -119,6 +119,8 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: _Stop) -> None
             name="ray",
             storage_path=str(storage.parent),
             stop=stop,
+            # Checkpoints are ours, written within each step; Ray asks for none, not even at a trial's end.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=PROCESS_RETRIES),
             verbose=0,
         ),
@@ -210,7 +212,7 @@ class _Trials:
         if "failure" in result:
             self._end(trial, records.STATE_FAILED, result["failure"])
             return True
-        return self._recorder.epoch(trial, result["report"])
+        return self._recorder.epoch(trial, json.loads(result["report"]))
 
     def complete(self, ray_trial: str, result: dict[str, Any] | None, error: bool) -> None:
         """Ray is done with a trial. Its last result comes only here when it said `done`."""
@@ -223,7 +225,7 @@ class _Trials:
         elif result and "failure" in result:
             self._end(trial, records.STATE_FAILED, result["failure"])
         elif result and "report" in result:
-            self._recorder.epoch(trial, result["report"])
+            self._recorder.epoch(trial, json.loads(result["report"]))
         if record.finishing:
             self._end(trial, record.finishing)
         if reason := self._recorder.common_failure():
@@ -239,6 +241,10 @@ class _Asker(Searcher):
     def __init__(self, trials: _Trials) -> None:
         super().__init__()
         self._trials = trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles its experiment, and never reads it here: nothing of ours goes along."""
+        return {}
 
     # Ray's own annotation forgets that a searcher may answer FINISHED.
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
@@ -263,6 +269,10 @@ class _Teller(FIFOScheduler):
     def __init__(self, trials: _Trials) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._trials = trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As above: nothing of ours goes into Ray's pickles."""
+        return {}
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = self._trials.result(trial.trial_id, result)

@@ -34,11 +34,11 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool) 
     if not studies:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
         return
-    table = Table("study", "state", "trials", *STATES, "best")
+    table = Table("study", "state", "ended", "trials", "best on validation")
     for study in studies:
-        counts = [str(study["states"].get(state, 0)) for state in STATES]
+        counts = ", ".join(f"{study['states'][state]} {state}" for state in STATES if state in study["states"])
         table.add_row(
-            study["study"], study["state"], f"{study['ended']}/{study['trials']}", *counts, study["best"] or ""
+            study["study"], study["state"], f"{study['ended']}/{study['trials']}", counts, study["best"] or ""
         )
     console.print(table)
     if name:

@@ -7,6 +7,7 @@ twice leaves one value; the tag `epochs_sent` says what need not be sent again.
 from __future__ import annotations
 
 import json
+import logging
 import math
 import tempfile
 from pathlib import Path
@@ -30,6 +31,8 @@ class Tracking:
 
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
+        for logger in ("mlflow", "alembic"):  # a new store is not news
+            logging.getLogger(logger).setLevel(logging.WARNING)
         self._client, self._name, self._folder = MlflowClient(uri), name, folder
         self._state = StudyState()
         experiment = self._client.get_experiment_by_name(name)

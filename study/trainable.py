@@ -7,6 +7,8 @@ finite, memory that does not suffice) is returned as a failure with its reason. 
 from __future__ import annotations
 
 import gc
+import json
+import math
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,10 +26,10 @@ from study.train import Epoch, TrainingError, train
 
 
 class TrialActor(tune.Trainable):
-    """Runs trials; its config is a plain dictionary made by `job`.
+    """Runs trials; its config is the plain dictionary that `search` makes.
 
-    Each step is one epoch and returns {"epoch": event values} or {"failure": reason}. What an epoch left on the disk
-    before its report was lost is reported again, not computed again.
+    Each step is one epoch and returns {"report": JSON of the epoch's event} or {"failure": reason}. What an epoch left
+    on the disk before its report was lost is reported again, not computed again.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -75,14 +77,15 @@ class TrialActor(tune.Trainable):
                 self._folder.mkdir(parents=True, exist_ok=True)
                 write_whole(self._folder / "error.txt", traceback.format_exc().encode())
                 return {"failure": _reason(error), "done": True}
-        return {"report": report, "done": report["epoch"] >= self._config.epochs}
+        # As text: Ray would flatten a nested result and rename its parts.
+        return {"report": json.dumps(report), "done": report["epoch"] >= self._config.epochs}
 
     def _save(self, epoch: Epoch) -> Event:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
         state = epoch.state()
         report: Event = {
             "epoch": epoch.number,
-            "scores": epoch.scores,
+            "scores": {name: value for name, value in epoch.scores.items() if math.isfinite(value)},
             "confusion": epoch.confusion.tolist(),
             "images_seen": epoch.images_seen,
             "seconds": round(epoch.seconds, 4),
