@@ -20,7 +20,7 @@ _NERVE = (0.56, -0.04)  # the optic nerve's head
 _NERVE_RADIUS = 0.17
 
 # What is left of the light in red, green and blue where a layer is opaque; bright layers add towards a colour.
-_BLOOD = np.array([0.55, 0.24, 0.26], np.float32)
+_BLOOD = np.array([0.52, 0.18, 0.22], np.float32)
 _VESSEL = np.array([0.76, 0.50, 0.52], np.float32)
 _EXUDATE = np.array([1.0, 0.88, 0.38], np.float32)
 _FIBRE = np.array([0.92, 0.74, 0.50], np.float32)
@@ -32,7 +32,7 @@ _NERVE_COLOUR = np.array([1.0, 0.84, 0.52], np.float32)
 _LESIONS = (
     ((0, 0), (0, 0), (0, 0), (0, 0), (0, 0)),
     ((4, 9), (0, 0), (0, 0), (0, 0), (0, 0)),
-    ((8, 15), (3, 8), (0, 3), (0, 1), (0, 0)),
+    ((8, 15), (5, 10), (1, 3), (0, 1), (0, 0)),
     ((15, 25), (20, 32), (0, 3), (0, 3), (0, 0)),
     ((8, 20), (4, 13), (0, 2), (0, 2), (3, 5)),
 )
@@ -52,7 +52,7 @@ class Camera:
 
 CAMERAS = {
     "a": Camera((1.0, 1.0, 1.0), blur=0.006, fall_off=0.30, noise=0.010, radius=0.47, haze=0.00),
-    "b": Camera((0.90, 1.05, 1.45), blur=0.010, fall_off=0.45, noise=0.014, radius=0.50, haze=0.04),
+    "b": Camera((0.90, 1.05, 1.45), blur=0.010, fall_off=0.40, noise=0.012, radius=0.50, haze=0.04),
 }
 
 
@@ -169,26 +169,26 @@ class _Sheet:
         (blood, red), (bright, yellow), (fibre, white) = self._layer(), self._layer(), self._layer()
         dots, blots, clusters, wool, webs = (int(rng.integers(low, high + 1)) for low, high in _LESIONS[grade])
         for _ in range(dots):
-            self._blob(red, self._place(), rng.uniform(0.018, 0.030), 225)
+            self._blob(red, self._place(), rng.uniform(0.020, 0.032), 235)
         for n in range(blots):
             at = self._place(quadrant=n % 4 if grade == 3 else None)
-            self._blob(red, at, rng.uniform(0.03, 0.07), int(rng.integers(170, 235)))
+            self._blob(red, at, rng.uniform(0.035, 0.075), int(rng.integers(205, 245)))
         for _ in range(clusters):
             middle = self._place(reach=0.6)
             for _ in range(rng.integers(6, 16)):
                 spot = (middle[0] + rng.normal(0, 0.08), middle[1] + rng.normal(0, 0.08))
-                self._blob(yellow, spot, rng.uniform(0.012, 0.030), int(rng.integers(150, 240)))
+                self._blob(yellow, spot, rng.uniform(0.015, 0.034), int(rng.integers(200, 250)))
         for _ in range(wool):
             self._blob(white, self._place(), rng.uniform(0.05, 0.08), 140)
         for _ in range(webs):
             self._web(red, white)
-        return self._finished(blood, 0.009), self._finished(bright, 0.006), self._finished(fibre, 0.025)
+        return self._finished(blood, 0.007), self._finished(bright, 0.005), self._finished(fibre, 0.025)
 
     def _web(self, red: ImageDraw.ImageDraw, white: ImageDraw.ImageDraw) -> None:
         """New vessels: a tangle of fine loops on a pale patch of fibres, often with blood before the retina."""
         rng = self.rng
         root = self._place(reach=0.7)
-        self._blob(white, root, rng.uniform(0.12, 0.2), 190)
+        self._blob(white, root, rng.uniform(0.13, 0.22), 200)
         for _ in range(9):
             at, angle = root, rng.uniform(0, 2 * math.pi)
             for turn in rng.normal(rng.choice([-0.35, 0.35]), 0.35, 14):
