@@ -1,0 +1,112 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study.ledger import Ledger, LedgerError, LockedError, StudyState, is_locked, locked, read_events, study_state
+
+TRIAL = {"trial": "0000", "group": "g", "number": 0, "params": {}, "distributions": {}}
+CONFIG = {"architecture": "resnet18", "pretrained": False, "epochs": 2, "objective": "kappa"}
+
+
+def _epoch(number: int, kappa: float | None, stop: bool = False) -> dict[str, object]:
+    scores = {} if kappa is None else {"val/kappa": kappa}
+    return {"trial": "0000", "epoch": number, "scores": scores, "stop": stop}
+
+
+def test_events_are_read_back_in_order(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append("study", config={"trials": 3})
+    ledger.append("trial", config=CONFIG, **TRIAL)
+    ledger.close()
+    events, size = read_events(tmp_path / "ledger.jsonl")
+    assert [event["event"] for event in events] == ["study", "trial"]
+    assert size == (tmp_path / "ledger.jsonl").stat().st_size
+    assert read_events(tmp_path / "other.jsonl") == ([], 0)
+
+
+@pytest.mark.parametrize("cut", [1, 2, 10])
+def test_a_torn_last_line_never_counted(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "ledger.jsonl"
+    ledger = Ledger(path)
+    ledger.append("study", config={})
+    ledger.append("close", state="complete")
+    ledger.close()
+    path.write_bytes(path.read_bytes()[:-cut])
+    again = Ledger(path)
+    assert again.torn
+    assert [event["event"] for event in again.events] == ["study"]
+    again.append("close", state="failed")
+    again.close()
+    assert [event["event"] for event in read_events(path)[0]] == ["study", "close"]
+
+
+def test_a_damaged_line_in_the_middle_is_an_error_that_names_it(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b'{"event":"study"}\n{"eve\n{"event":"close"}\n')
+    with pytest.raises(LedgerError, match="line 2 of"):
+        read_events(path)
+
+
+def test_a_number_that_json_has_not_is_refused(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    with pytest.raises(ValueError, match="JSON"):
+        ledger.append("epoch", scores={"val/loss": float("nan")})
+    ledger.close()
+    assert (tmp_path / "ledger.jsonl").read_bytes() == b""
+
+
+def test_an_epoch_counts_once_and_in_order() -> None:
+    state = study_state([{"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL}])
+    assert state.apply({"event": "epoch", **_epoch(1, 0.5)})
+    assert not state.apply({"event": "epoch", **_epoch(1, 0.9)})
+    assert not state.apply({"event": "epoch", **_epoch(3, 0.9)})
+    assert state.trials["0000"].best_score() == 0.5
+    assert not state.apply({"event": "trial", "time": 2.0, "config": CONFIG, **TRIAL})
+
+
+def test_the_first_of_equal_epochs_is_the_best_and_undefined_ones_never_are() -> None:
+    state = study_state([{"event": "trial", "time": 1.0, "config": {**CONFIG, "epochs": 9}, **TRIAL}])
+    for number, kappa in enumerate([None, 0.2, 0.4, 0.4, None], 1):
+        state.apply({"event": "epoch", **_epoch(number, kappa)})
+    best = state.trials["0000"].best()
+    assert best is not None
+    assert best["epoch"] == 3
+
+
+def test_a_trial_whose_last_epoch_is_there_only_has_to_be_ended() -> None:
+    state = study_state([{"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL}])
+    record = state.trials["0000"]
+    assert record.finishing is None
+    state.apply({"event": "epoch", **_epoch(1, 0.5)})
+    assert record.finishing is None
+    state.apply({"event": "epoch", **_epoch(2, 0.5)})
+    assert record.finishing == "complete"
+    state.apply({"event": "end", "trial": "0000", "state": "complete", "reason": ""})
+    assert record.finishing is None
+    stopped = StudyState()
+    stopped.apply({"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL})
+    stopped.apply({"event": "epoch", **_epoch(1, 0.1, stop=True)})
+    assert stopped.trials["0000"].finishing == "stopped"
+
+
+def test_the_lock_names_its_owner_and_dies_with_it(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    code = (
+        "import sys, time; from pathlib import Path; from study.ledger import locked\n"
+        "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
+    )
+    owner = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
+    assert owner.stdout is not None
+    assert owner.stdout.readline() == "held\n"
+    with pytest.raises(LockedError, match=f"process {owner.pid}"), locked(folder):
+        pass
+    assert is_locked(folder)
+    owner.kill()
+    owner.wait()
+    owner.stdout.close()
+    assert not is_locked(folder)
+    with locked(folder):
+        assert (folder / "lock").read_text() == str(os.getpid())

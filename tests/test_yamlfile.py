@@ -1,0 +1,55 @@
+from pathlib import Path
+
+import pytest
+
+from study.config import ConfigError, make_study_config
+from study.yamlfile import read_study_config, to_yaml
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trials: 3\nfixed:\n  epochs: 2\n  lr: -0.1\n", "`lr > 0` must hold, but got lr=-0.1 (lab.yaml, line 4)"),
+        ("trials: 4\ntrails: 3\n", "trails is no known key; did you mean trials? (lab.yaml, line 2)"),
+        ("space:\n  lr: {low: 1, high: 0.1}\n", "low < high must hold, but got low=1, high=0.1 (lab.yaml, line 2)"),
+        ("seed: 0\n\ntrials: 0\n", "`trials >= 1` must hold, but got trials=0 (lab.yaml, line 3)"),
+        ("fixed: [1, 2", "lab.yaml is not YAML"),
+        ("- 1\n", "lab.yaml must hold `key: value` lines, but holds a list"),
+    ],
+)
+def test_an_error_names_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    path = tmp_path / "lab.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        read_study_config(path)
+    assert message in str(caught.value)
+
+
+def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="give --config the path of a YAML file"):
+        read_study_config(tmp_path / "none.yaml")
+
+
+def test_a_study_reads_back_equal(tmp_path: Path) -> None:
+    config = make_study_config({}, {"epochs": 3, "lr": 0.1 + 0.2, "trials": 8})
+    (tmp_path / "study.yaml").write_text(to_yaml(config))
+    assert read_study_config(tmp_path / "study.yaml") == config
+
+
+def test_the_lab_is_four_cells_of_its_own_settings() -> None:
+    config = read_study_config(ROOT / "configs" / "lab.yaml")
+    assert (config.select_on, config.trials, len(config.cells())) == ("test", 4, 4)
+    assert config.fixed["imbalance"] == "flip_minority"
+    assert config.fixed["head"] == "lab"
+    assert (config.fixed["epochs"], config.fixed["batch_size"], config.fixed["lr"]) == (15, 8, 0.001)
+    assert set(config.space) == {"architecture", "pretrained"}
+
+
+@pytest.mark.parametrize("name", ["lab", "study"])
+def test_each_config_opens_with_its_command(name: str) -> None:
+    lines = (ROOT / "configs" / f"{name}.yaml").read_text().splitlines()[:12]
+    assert any(f"retina search {name} --config configs/{name}.yaml --data" in line for line in lines)
+    assert any("Hardware:" in line for line in lines)
+    assert read_study_config(ROOT / "configs" / f"{name}.yaml", {"trials": 8}).trials == 8
