@@ -72,13 +72,13 @@ def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: s
     axes: two. The dashed line is the majority class for accuracy, chance agreement (0) for kappa. A larger marker
     shows the selected epoch.
     """
+    bounds: list[float] = []
     for panel, (architecture, title) in zip(axes, PANELS.items(), strict=True):
         here = numbers[numbers["arm"].str.startswith(f"{architecture}-")]
-        absent = []
         for arm, curve in here.groupby("arm", sort=False):
             start = "pretrained" if str(arm).endswith("pretrained") else "from scratch"
             if curve["status"].iloc[0] != RUN:
-                absent.append(f"{start}: {curve['status'].iloc[0]}")
+                panel.plot([], [], " ", label=f"{start}: {curve['status'].iloc[0]}")
                 continue
             colour, marker = STYLES[str(arm)]
             label = f"{start}, {part}"
@@ -90,15 +90,14 @@ def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: s
                 (line,) = panel.plot(curve["epoch"], curve["train/accuracy"], color=colour, ls=":", label=label)
                 line.set(marker=marker, markersize=4, markerfacecolor="white")
         ran = here[here["status"] == RUN]
-        _draw_baseline(panel, score, ran["majority"].max())
-        _say(panel, absent)
+        if len(ran):
+            _draw_baseline(panel, score, ran["majority"].max())
+            bounds += panel.get_ylim()
         count = f" (n = {int(ran['n'].max()):,})" if ran["n"].notna().any() else ""
         panel.set(title=title + count, xlabel="epoch", ylabel=SCORE_LABELS[score])
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.set_xlim(0.5, max(float(numbers["epoch"].max()), 1.0) + 0.5 if numbers["epoch"].notna().any() else 1.5)
-        if panel.get_legend_handles_labels()[1]:
-            panel.legend(fontsize=7, frameon=False)
-    bounds = [limit for panel in axes for limit in panel.get_ylim() if panel.lines]
+        panel.legend(fontsize=7, frameon=False)
     for panel in axes:
         panel.set_ylim(min(bounds, default=0.0), max(bounds, default=1.0))  # architectures are compared by eye
 

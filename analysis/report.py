@@ -73,7 +73,7 @@ def render(
         board_size=len(board),
         best=[_trial(row, varied) for row in trials.to_dict("records")],
         failures=findings.failures(study).to_dict("records"),
-        tags={label: study.tags[tag] for label, tag in DIGEST_TAGS.items() if study.tags.get(tag)},
+        tags={label: _tag(study.tags[tag]) for label, tag in DIGEST_TAGS.items() if study.tags.get(tag)},
         audit=described.get("audit", {}),
         weights=described.get("weights", {}),
         commands=described.get("commands", []),
@@ -139,6 +139,13 @@ def _shareable(value: Any) -> Any:
     if isinstance(value, list):
         return [_shareable(one) for one in value]
     return tables.without_folders(value) if isinstance(value, str) else value
+
+
+def _tag(text: str) -> str:
+    """A tag as it is read: versions are recorded as JSON, {"torch": "2.14.1", ...}."""
+    if not text.startswith("{"):
+        return tables.without_folders(text)
+    return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())
 
 
 def _number(value: Any) -> str:

@@ -96,6 +96,7 @@ def write_study(
         records.TAG_SELECTED_ON: selected_on,
         records.TAG_DATA: "d" * 64,
         records.TAG_SPLIT: "5" * 64,
+        records.TAG_VERSIONS: json.dumps({"torch": "2.14.1", "python": "3.11"}),
     }
     parent = mlflow.create_run(experiment, tags=tags, run_name=name).info.run_id
     mlflow.log_dict(parent, study if study is not None else {"not_run": not_run or {}}, records.ARTIFACT_STUDY)

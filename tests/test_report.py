@@ -92,6 +92,7 @@ def test_the_answer_comes_first_then_table_figures_leaderboard_and_what_was_run(
     places = [page.words.index(word) for word in order]
     assert places == sorted(places)
     assert "retina search four --data DATA" in page.words
+    assert "torch 2.14.1, python 3.11" in page.words
     for word in ("0.84728", "5,618", "source18.safetensors", '"sampler": "tpe"', "d" * 64):
         assert word in page.words
     assert "Before you read on" not in page.words
