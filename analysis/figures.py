@@ -132,7 +132,8 @@ def draw_confusions(axes: Sequence[Axes], numbers: pd.DataFrame, part: str = "va
             counts[here["truth"].astype(int), here["predicted"].astype(int)] = here["count"].astype(int)
             _draw_matrix(panel, counts, f"{label} (n = {counts.sum():,})")
             continue
-        panel.set(title=label, xticks=[], yticks=[])
+        panel.set(xticks=[], yticks=[])
+        panel.set_title(label, fontsize=9)
         _say(panel, [str(status) if status != RUN else "no confusion matrix" for status in here["status"]])
 
 

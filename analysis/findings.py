@@ -95,6 +95,8 @@ def _best(study: StudyRuns, top: Row, count: int) -> str:
     )
     if top["degenerate"]:
         return f"{text} This model is degenerate: it gives every image the same grade and has learned nothing."
+    if top["accuracy_high"] < top["majority"]:
+        return f"{text} Its accuracy lies below that of the majority class."
     if top["accuracy_low"] <= top["majority"]:
         return f"{text} Its accuracy cannot be told from the majority class."
     return text

@@ -55,9 +55,18 @@ def test_a_degenerate_winner_has_learned_nothing() -> None:
     assert "all 7,025 images get the same grade, so its accuracy of 0.7335" in remarks
 
 
-def test_an_accuracy_at_the_majority_class_is_said_to_be_no_better() -> None:
-    answer, _ = said(study_of("no better", [TrialSpec(0, "resnet18-scratch", skill=0.3)]))
-    assert "Its accuracy cannot be told from the majority class." in answer
+@pytest.mark.parametrize(
+    ("skill", "sentence"),
+    [
+        (0.3, "Its accuracy cannot be told from the majority class."),
+        (0.0, "Its accuracy lies below that of the majority class."),
+        (0.9, ""),
+    ],
+)
+def test_an_accuracy_that_is_no_better_than_the_majority_class_is_said_to_be(skill: float, sentence: str) -> None:
+    answer, _ = said(study_of(f"skill {skill}", [TrialSpec(0, "resnet18-scratch", skill=skill)]))
+    assert ("Its accuracy" in answer) == bool(sentence)
+    assert sentence in answer
 
 
 def test_what_is_missing_is_remarked() -> None:
