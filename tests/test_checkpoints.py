@@ -1,0 +1,64 @@
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from study.checkpoints import LAST, PREDICTIONS, drop_last, load_last, save_last, save_predictions, write_whole
+from tests.study_fixture import predictions
+
+CPU = torch.device("cpu")
+
+
+def _saved(folder: Path, epochs: int) -> None:
+    for epoch in range(1, epochs + 1):
+        save_last(
+            folder, {"epoch": epoch, "model": {"w": torch.full((3,), float(epoch))}}, {"epoch": epoch, "best": 0.1}
+        )
+
+
+def test_the_last_checkpoint_comes_back_whole(tmp_path: Path) -> None:
+    _saved(tmp_path, 3)
+    loaded = load_last(tmp_path, CPU)
+    assert loaded is not None
+    state, report = loaded
+    assert state["epoch"] == 3
+    assert torch.equal(state["model"]["w"], torch.full((3,), 3.0))
+    assert report == {"epoch": 3, "best": 0.1}
+
+
+@pytest.mark.parametrize("damage", ["cut", "bit"])
+def test_a_damaged_checkpoint_is_seen_and_the_one_before_is_used(tmp_path: Path, damage: str) -> None:
+    _saved(tmp_path, 2)
+    data = bytearray((tmp_path / LAST).read_bytes())
+    if damage == "cut":
+        data = data[: len(data) // 2]
+    else:
+        data[len(data) // 2] ^= 1
+    (tmp_path / LAST).write_bytes(bytes(data))
+    loaded = load_last(tmp_path, CPU)
+    assert loaded is not None
+    assert loaded[0]["epoch"] == 1
+
+
+def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
+    assert load_last(tmp_path / "none", CPU) is None
+    _saved(tmp_path, 2)
+    drop_last(tmp_path)
+    assert load_last(tmp_path, CPU) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    write_whole(path, b"old")
+    with pytest.raises(TypeError):
+        write_whole(path, "text")  # type: ignore[arg-type]
+    assert path.read_bytes() == b"old"
+
+
+def test_predictions_hold_numbers_only(tmp_path: Path) -> None:
+    save_predictions(tmp_path, predictions())
+    table = pd.read_parquet(tmp_path / PREDICTIONS)
+    assert list(table.columns) == ["row", "patient", "grade", "p0", "p1", "p2", "p3", "p4"]
+    assert all(kind.kind in "if" for kind in table.dtypes)

@@ -1,0 +1,77 @@
+from pathlib import Path
+
+import pytest
+
+from study import feed
+from study.feed import Feed, sync
+from study.ledger import Event, Ledger
+from study.synced import mark_synced, stale_studies
+from tests.mlflow_fixture import client, store
+from tests.study_fixture import epoch_event, study_event, trial_event
+
+
+class Unreliable:
+    """Stands for MLflow: answers after `failures` errors, keeps what it was sent."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.sent, self.refreshed = failures, [], 0
+        self.noted: list[Event] = []
+
+    def note(self, event: Event) -> bool:
+        self.noted.append(event)
+        return True
+
+    def send(self, event: Event) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError("no answer")
+        self.sent.append(event)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
+    tracking = Unreliable(failures=3)
+    events: list[Event] = [{"event": "epoch", "number": number} for number in range(5)]
+    sender = Feed(tracking, events[:2])  # type: ignore[arg-type]
+    for event in events[2:]:
+        sender.put(event)
+    assert sender.close()
+    assert tracking.sent == events
+    assert tracking.noted == events
+    assert tracking.refreshed == 3
+
+
+def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(feed, "CLOSE_SECONDS", 0.05)
+    sender = Feed(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
+    assert not sender.close()
+    assert sender.unsent == 2
+    assert "ConnectionError: no answer" in sender.problem
+
+
+def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
+    folder = tmp_path / "feed-killed"
+    folder.mkdir()
+    ledger = Ledger(folder / "ledger.jsonl")
+    for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3)):
+        ledger.append(**{key: value for key, value in event.items() if key != "time"})
+    ledger.close()
+    assert stale_studies(tmp_path) == [folder]
+    sync(folder, store()[0], (store()[1] / folder.name).as_uri())
+    assert stale_studies(tmp_path) == []
+    experiment = client().get_experiment_by_name("feed-killed")
+    assert {run.info.status for run in client().search_runs([experiment.experiment_id])} == {"KILLED"}
+
+
+def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:
+    folder = tmp_path / "grown"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text('{"event":"study"}\n')
+    mark_synced(folder)
+    assert stale_studies(tmp_path) == []
+    (folder / "ledger.jsonl").write_text('{"event":"study"}\n{"event":"close"}\n')
+    assert stale_studies(tmp_path) == [folder]

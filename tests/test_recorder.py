@@ -1,0 +1,111 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import records
+from study.arms import Arms, groups_of
+from study.checkpoints import BEST
+from study.config import make_study_config
+from study.ledger import Event, Ledger, read_events, study_state
+from study.recorder import Recorder
+
+CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})
+
+
+class Driver:
+    """A recorder on a ledger of its own, and what it told those who watch."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        state = study_state(self.ledger.events)
+        self.arms = Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
+        self.seen: list[Event] = []
+        self.recorder = Recorder(self.ledger, state, self.arms, folder / "checkpoints", self.seen.append)
+
+    def begin(self) -> str:
+        return self.recorder.begin(self.arms.ask(len(self.recorder.state.trials))).trial
+
+    def kinds(self) -> list[str]:
+        return [event["event"] for event in read_events(self.folder / "ledger.jsonl")[0]]
+
+
+@pytest.fixture
+def driver(tmp_path: Path) -> Any:
+    made = Driver(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def _report(epoch: int, kappa: float) -> Event:
+    return {"epoch": epoch, "scores": {"val/kappa": kappa}, "best": kappa, "images_seen": 3, "seconds": 1.0}
+
+
+def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
+    trial = driver.begin()
+    driver.recorder.epoch(trial, _report(1, 0.1))
+    driver.recorder.epoch(trial, _report(2, 0.2))
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    driver.recorder.close(records.STATE_COMPLETE)
+    assert driver.kinds() == ["trial", "epoch", "epoch", "end", "close"]
+    assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0]
+
+
+def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) -> None:
+    trial = driver.begin()
+    driver.recorder.epoch(trial, _report(1, 0.1))
+    assert driver.recorder.epoch(trial, _report(1, 0.1)) is False
+    driver.recorder.epoch(trial, _report(2, 0.2))
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    driver.recorder.end(trial, records.STATE_FAILED, "again")
+    assert driver.kinds() == ["trial", "epoch", "epoch", "end"]
+
+
+def test_after_a_kill_before_the_end_only_the_end_is_written(tmp_path: Path) -> None:
+    first = Driver(tmp_path)
+    trial = first.begin()
+    first.recorder.epoch(trial, _report(1, 0.1))
+    first.recorder.epoch(trial, _report(2, 0.2))
+    first.ledger.close()
+    second = Driver(tmp_path)
+    second.recorder.end_finished()
+    second.ledger.close()
+    assert second.kinds() == ["trial", "epoch", "epoch", "end"]
+    assert second.recorder.state.trials[trial].state == records.STATE_COMPLETE
+
+
+def test_a_trial_without_a_defined_objective_has_failed(driver: Driver) -> None:
+    trial = driver.begin()
+    for epoch in (1, 2):
+        driver.recorder.epoch(trial, {"epoch": epoch, "scores": {}, "best": None})
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    end = driver.recorder.state.trials[trial].end
+    assert end is not None
+    assert end["state"] == records.STATE_FAILED
+    assert "validation holds a single grade" in end["reason"]
+
+
+def test_three_trials_that_fail_alike_are_a_common_failure(driver: Driver) -> None:
+    for count in range(3):
+        assert driver.recorder.common_failure() is None, count
+        driver.recorder.end(driver.begin(), records.STATE_FAILED, "no data")
+    assert driver.recorder.common_failure() == "no data"
+    trial = driver.begin()
+    driver.recorder.epoch(trial, _report(1, 0.3))
+    driver.recorder.epoch(trial, _report(2, 0.3))
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    assert driver.recorder.common_failure() is None
+
+
+def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> None:
+    scores = [0.3, 0.1, 0.5, 0.2, 0.4]
+    for kappa in scores:
+        trial = driver.begin()
+        (driver.folder / "checkpoints" / trial).mkdir(parents=True)
+        (driver.folder / "checkpoints" / trial / BEST).write_bytes(b"weights")
+        driver.recorder.epoch(trial, _report(1, kappa))
+        driver.recorder.epoch(trial, _report(2, kappa))
+        driver.recorder.end(trial, records.STATE_COMPLETE)
+    kept = sorted(path.parent.name for path in (driver.folder / "checkpoints").glob(f"*/{BEST}"))
+    assert kept == ["0000", "0002", "0004"]

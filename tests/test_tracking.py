@@ -1,0 +1,113 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from mlflow.entities import Run
+
+from analysis import records
+from study.checkpoints import save_predictions
+from study.ledger import Event
+from study.tracking import Tracking, trial_of_run
+from tests.mlflow_fixture import client, store
+from tests.study_fixture import end_event, epoch_event, predictions, study_event, trial_event
+
+NAMES = iter(f"tracking-{number}" for number in range(1000))
+
+
+@pytest.fixture
+def name() -> Iterator[str]:
+    yield next(NAMES)
+
+
+def _tracking(name: str, folder: Path) -> Tracking:
+    return Tracking(store()[0], name, folder, (store()[1] / name).as_uri())
+
+
+def _send(tracking: Tracking, events: list[Event]) -> None:
+    for event in events:
+        if tracking.note(event):
+            tracking.send(event)
+
+
+def _runs(name: str) -> dict[str, Run]:
+    experiment = client().get_experiment_by_name(name)
+    runs = client().search_runs([experiment.experiment_id])
+    assert len({run.data.tags.get(records.TAG_TRIAL, "parent") for run in runs}) == len(runs)  # none is there twice
+    return {run.data.tags.get(records.TAG_TRIAL, "parent"): run for run in runs}
+
+
+def _whole(folder: Path) -> list[Event]:
+    save_predictions(folder / "checkpoints" / "0000", predictions())
+    return [
+        study_event(),
+        trial_event(0),
+        epoch_event(0, 1, 0.6),
+        epoch_event(0, 2, 0.4),
+        end_event(0),
+        trial_event(1),
+        epoch_event(1, 1, 0.1),
+        end_event(1, "failed", "loss is not finite"),
+        {"event": "close", "time": 1020.0, "state": "complete", "reason": ""},
+    ]
+
+
+def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> None:
+    _send(_tracking(name, tmp_path), _whole(tmp_path))
+    runs = _runs(name)
+    parent, good, bad = runs["parent"], runs["0000"], runs["0001"]
+    assert (parent.info.status, good.info.status, bad.info.status) == ("FINISHED", "FINISHED", "FAILED")
+    assert good.data.tags["mlflow.parentRunId"] == parent.info.run_id
+    assert bad.data.tags[records.TAG_REASON] == "loss is not finite"
+    assert good.data.params["lr"] == "0.01"
+    assert good.data.metrics["hparam/log10_lr"] == pytest.approx(-2)
+    assert (good.data.metrics["best/epoch"], good.data.metrics["best/val_kappa"]) == (1.0, 0.6)
+    assert good.data.metrics[records.IMAGES_SEEN] == 16
+    artifacts = {
+        item.path
+        for folder in ("confusion", "predictions", "")
+        for item in client().list_artifacts(good.info.run_id, folder)
+    }
+    assert {
+        records.ARTIFACT_CONFUSION,
+        records.ARTIFACT_CONFUSION_PNG,
+        records.ARTIFACT_PREDICTIONS,
+        records.ARTIFACT_CURVES,
+    } <= artifacts
+    assert trial_of_run(store()[0], good.info.run_id) == (name, "0000")
+    assert trial_of_run(store()[0], parent.info.run_id) is None
+    assert trial_of_run(store()[0], "f" * 32) is None
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_what_was_sent_before_a_kill_is_not_doubled(name: str, tmp_path: Path, cut: int) -> None:
+    events = _whole(tmp_path)
+    _send(_tracking(name, tmp_path), events[:cut])
+    _send(_tracking(name, tmp_path), events)
+    _send(_tracking(name, tmp_path), events)
+    runs = _runs(name)
+    assert set(runs) == {"parent", "0000", "0001"}
+    history = client().get_metric_history(runs["0000"].info.run_id, "val/kappa")
+    assert sorted((metric.step, metric.value) for metric in history) == [(1, 0.6), (2, 0.4)]
+    assert "RUNNING" not in {run.info.status for run in runs.values()}
+
+
+def test_a_batch_that_arrived_though_its_answer_was_lost_leaves_one_value(name: str, tmp_path: Path) -> None:
+    events = _whole(tmp_path)
+    tracking = _tracking(name, tmp_path)
+    _send(tracking, events[:3])
+    tracking._sent["0000"] = 0  # as if the answer had been lost
+    tracking.send(events[2])
+    assert len(client().get_metric_history(_runs(name)["0000"].info.run_id, "val/kappa")) == 1
+
+
+def test_a_killed_writer_leaves_no_run_running(name: str, tmp_path: Path) -> None:
+    events = _whole(tmp_path)
+    tracking = _tracking(name, tmp_path)
+    _send(tracking, events[:3])
+    assert _runs(name)["0000"].info.status == "RUNNING"
+    tracking.close_interrupted()
+    runs = _runs(name)
+    assert {run.info.status for run in runs.values()} == {"KILLED"}
+    assert runs["0000"].data.tags[records.TAG_STATE] == records.STATE_INTERRUPTED
+    _send(_tracking(name, tmp_path), events)  # and the search goes on
+    assert _runs(name)["0000"].info.status == "FINISHED"
