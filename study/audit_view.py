@@ -14,12 +14,14 @@ def print_audit(console: Console, report: dict[str, Any]) -> None:
     """Counts by part and grade, what needs no image, then what was noticed."""
     for note in report["notes"]:
         console.print(note, markup=False)
-    table = Table("part", "images", *[f"{grade} {name}" for grade, name in enumerate(GRADE_NAMES)], "majority class")
+    table = Table("part", "images", *[f"grade {grade}" for grade in range(len(GRADE_NAMES))], "majority")
     for part, count in report["images"].items():
         if count:
             grades = [str(number) for number in report["grades"][part]]
             table.add_row(part, f"{count:,}", *grades, f"{report['majority'][part]:.5f}")
     console.print(table)
+    console.print("majority: share of the majority class, grade " + str(report["majority_grade"]))
+    console.print(", ".join(f"{grade}: {name}" for grade, name in enumerate(GRADE_NAMES)), markup=False)
     console.print(f"patients: {report['patients']['all']:,}, of them in both parts: {report['patients']['in_both']:,}")
     fellow = report.get("fellow_copy")
     if fellow:

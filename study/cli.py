@@ -237,7 +237,7 @@ def ui(
         out.print(f"MLflow is served elsewhere: {here.tracking_uri}", markup=False)
         return
     if not (here.home / "mlflow.db").exists():
-        raise ConfigError(f"a home must hold a study before its trials can be browsed, but {here.home} has none")
+        raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
     out.print(f"open http://127.0.0.1:{port}  (stop with Ctrl-C)")
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]

@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from analysis.records import ARM_LABELS
+from analysis.tables import RUN, with_interval
 from retina_data.index import read_index
 from retina_data.synthetic import make_dataset
 from retina_models.pretrained import imagenet_file, save_weights
@@ -57,7 +57,7 @@ def run_demo(here: Place, console: Console) -> int:
         return code
     console.rule("4/4 the report")
     report = session.write_study_report(NAME, here)
-    _print_four_way(console, pd.read_csv(report / "four_way.csv"))
+    _print_four_way(console, pd.read_csv(report / "four_way.csv", dtype={"trial": str}))
     console.print(f"report:  {report / 'report.html'}", markup=False)
     console.print(f"trials:  retina ui {NAME}", markup=False)
     console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
@@ -93,16 +93,12 @@ def _source_weights(architecture: str, folder: Path, home: Path, console: Consol
 
 
 def _print_four_way(console: Console, cells: pd.DataFrame) -> None:
-    table = Table(
-        "arm", "accuracy (95 %)", "kappa (95 %)", "n", "majority class", title="chosen and measured on validation"
-    )
+    table = Table("arm", "accuracy (95 %)", "majority class", "kappa (95 %)", "n")
     for cell in cells.to_dict("records"):
-        interval = "{0:.3f} ({1:.3f} to {2:.3f})"
-        table.add_row(
-            ARM_LABELS[cell["arm"]],
-            interval.format(cell["accuracy"], cell["accuracy_low"], cell["accuracy_high"]),
-            interval.format(cell["kappa"], cell["kappa_low"], cell["kappa_high"]),
-            str(int(cell["n"])),
-            f"{cell['majority']:.3f}",
-        )
+        if cell["status"] != RUN:
+            table.add_row(str(cell["cell"]), f"{cell['status']}: {cell['reason']}")
+            continue
+        accuracy, kappa = with_interval(cell, "accuracy"), with_interval(cell, "kappa")
+        table.add_row(str(cell["cell"]), accuracy, f"{cell['majority']:.3f}", kappa, str(int(cell["n"])))
     console.print(table)
+    console.print("each arm's best trial, chosen and measured on validation: optimistic; intervals over patients")

@@ -169,8 +169,10 @@ def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str
 
 def _check_each_cell(config: StudyConfig) -> None:
     """Rules that join fields (frozen epochs, say) are broken here, not in the middle of a search."""
+    any_pretrained = any(pretrained for _, pretrained in config.cells())
     for architecture, pretrained in config.cells():
-        values = {k: v for k, v in config.fixed.items() if k != "freeze_epochs" or pretrained}
+        # Frozen epochs are for pretrained arms; where there is none they are a mistake, and said to be one.
+        values = {k: v for k, v in config.fixed.items() if k != "freeze_epochs" or pretrained or not any_pretrained}
         make_trial_config({**values, "architecture": architecture, "pretrained": pretrained})
         axis = config.space.get("freeze_epochs")
         if axis and pretrained:

@@ -36,6 +36,8 @@ def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[Cell]) -> 
     name = trial.suggest_categorical("arm", names) if len(names) > 1 else names[0]
     architecture, pretrained = cells[names.index(name)]
     values: dict[str, Value] = {**config.fixed, "architecture": architecture, "pretrained": pretrained}
+    if not pretrained:  # a study may freeze its pretrained arms; the others have nothing to freeze
+        values.pop("freeze_epochs", None)
     # An axis that decides whether another is read comes first.
     for field in sorted(config.space, key=lambda field: (field in USED_WITH, list(config.space).index(field))):
         if field in ("architecture", "pretrained"):
