@@ -1,8 +1,8 @@
 """How near train() comes to the bare arithmetic of its steps, and how far it is ahead of a loop that opens JPEGs.
 
 Ratios are asserted, speeds only printed. All of an epoch counts against train(): draws, flips, normalisation, schedule,
-losses, hits, scores, the table of predictions. Its validation part is 8 images: scoring counts, but little of the forward
-pass over a validation part, which no bare step has.
+losses, hits, scores, the table of predictions. Its validation part is 8 images: scoring counts, but little of the
+forward pass over a validation part, which no bare step has.
 """
 
 from __future__ import annotations
