@@ -89,22 +89,18 @@ class Learner:
 
     def state(self, epoch: int) -> dict[str, Any]:
         """A copy on the CPU, for torch.load(weights_only=True). Raises RuntimeError if training has gone on."""
-        optimizer = self.optimizer.state_dict()
         if epoch != self.epoch:
             raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
+        optimizer = self.optimizer.state_dict()
+        slots = {
+            index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
+            for index, slot in optimizer["state"].items()
+        }
         return {
             "epoch": self.epoch,
             "config": self.config.model_dump(),
             "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
-            "optimizer": {
-                "state": {
-                    index: {
-                        key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slots.items()
-                    }
-                    for index, slots in optimizer["state"].items()
-                },
-                "param_groups": optimizer["param_groups"],
-            },
+            "optimizer": {"state": slots, "param_groups": optimizer["param_groups"]},
             "draws": self.draws.get_state(),
             "augmentation": self.augmentation.get_state(),
         }
@@ -281,9 +277,8 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
 def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
     """Scores `val/...`, confusion (5, 5) and predictions of the validation images (M, 3, S, S)."""
     config, rows = learner.config, data.val_rows
-    outputs = logits(
-        learner.model, images, normalisation=config.normalisation, precision=config.precision
-    ).cpu()  # (M, 5)
+    outputs = logits(learner.model, images, normalisation=config.normalisation, precision=config.precision)
+    outputs = outputs.cpu()  # (M, 5)
     if not torch.isfinite(outputs).all():
         raise TrainingError(f"predictions must be finite, but are not after epoch {learner.epoch}; {remedy(config)}")
     truth, probabilities = data.grades[rows], outputs.softmax(dim=1).numpy()
