@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from study.cli import Place
 
 NAME = "demo"
-SIZE = 48
+SIZE = 64
 PATIENTS, SOURCE_PATIENTS = 200, 300
 SOURCE_EPOCHS = {"resnet18": 12, "resnet50": 12}
 SOURCE: dict[str, Any] = {"image_size": SIZE, "lr": 0.02, "batch_size": 32, "imbalance": "none"}

@@ -48,14 +48,18 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """What must stay as it was for old and new trials to belong to one study."""
-        config = self.config.model_dump(mode="json", exclude={"trials", "weights"})
-        digests = {name: value["digest"] for name, value in self.weights.items()}
+        config = self.config.model_dump(mode="json", exclude={"trials", "weights", "fixed", "space"})
+        fixed = {f"fixed.{name}": value for name, value in self.config.fixed.items()}
+        space = {f"space.{name}": axis for name, axis in self.config.model_dump(mode="json")["space"].items()}
+        # Causes before consequences: another seed also gives another split, and the seed is what has to be named.
         return {
+            **config,
+            **fixed,
+            **space,
+            "weights": {name: value["digest"] for name, value in self.weights.items()},
+            "arms": [arm_name(cell) for cells in self.groups.values() for cell in cells],
             "data_digest": self.prepared.cache.digest,
             "split_digest": self.prepared.split_digest,
-            "arms": [arm_name(cell) for cells in self.groups.values() for cell in cells],
-            "weights": digests,
-            **{f"config.{key}": value for key, value in config.items()},
         }
 
     def event(self, threads: int) -> dict[str, Any]:
@@ -202,12 +206,11 @@ def _notes(plan: Plan) -> tuple[str, ...]:
 
 def _check_same(plan: Plan, study: dict[str, Any]) -> None:
     before, now = study["identity"], json.loads(json.dumps(plan.identity()))
-    for key, value in now.items():
-        if before.get(key) != value:
-            name = key.removeprefix("config.")
+    for name in [*now, *before]:
+        if before.get(name) != now.get(name):
             raise ConfigError(
-                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(key))} "
-                f"and is now {_short(value)}; give it as before, or start a study with another name"
+                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(name))} "
+                f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
             )
     if plan.config.trials < study["config"]["trials"]:
         raise ConfigError(
@@ -217,6 +220,8 @@ def _check_same(plan: Plan, study: dict[str, Any]) -> None:
 
 
 def _short(value: Any) -> str:
+    if value is None:
+        return "not given"
     text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
     return text if len(text) <= 200 else text[:200] + "..."
 
