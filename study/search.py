@@ -25,6 +25,7 @@ from ray.tune.search import Searcher
 
 from analysis import records
 from study.arms import Arms
+from study.config import ConfigError
 from study.ledger import Event, Ledger, TrialRecord, study_state
 from study.plan import Plan
 from study.recorder import Recorder
@@ -51,16 +52,16 @@ class Resources:
 def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, available: dict[str, float]) -> Resources:
     """Divide what Ray has: one GPU for each trial where there are GPUs, else all CPUs for one trial.
 
-    Raises ValueError where a trial asks for more than there is.
+    Raises ConfigError where a trial asks for more than there is.
     """
     cpus, gpus = int(available.get("CPU", 1)), float(available.get("GPU", 0))
     gpu = (1.0 if gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
     if gpu > gpus:
-        raise ValueError(f"`gpus_per_trial <= {gpus:g}` must hold, as so many GPUs are here, but got {gpu:g}")
+        raise ConfigError(f"`gpus_per_trial <= {gpus:g}` must hold, as so many GPUs are here, but got {gpu:g}")
     gpu_slots = int(gpus // gpu) if gpu else cpus
     cpu = cpus_per_trial or (max(1, cpus // gpu_slots) if gpu else cpus)
     if cpu > cpus:
-        raise ValueError(f"`cpus_per_trial <= {cpus}` must hold, as so many CPUs are here, but got {cpu}")
+        raise ConfigError(f"`cpus_per_trial <= {cpus}` must hold, as so many CPUs are here, but got {cpu}")
     return Resources(cpu, gpu, max(1, min(gpu_slots, cpus // cpu)))
 
 

@@ -1,0 +1,42 @@
+import io
+
+from rich.console import Console
+
+from study.display import SearchDisplay
+from study.ledger import StudyState
+from tests.study_fixture import end_event, epoch_event, study_event, trial_event
+
+
+def _shown(width: int = 120) -> tuple[SearchDisplay, StudyState, io.StringIO]:
+    text, state = io.StringIO(), StudyState()
+    state.apply(study_event(trials=4))
+    return SearchDisplay(Console(file=text, width=width), state, trials=4, slots=1), state, text
+
+
+def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
+    display, state, text = _shown()
+    for event in (trial_event(0), epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.4), end_event(0)):
+        state.apply(event)
+        display.watch(event)
+    assert "0000 resnet18-scratch" in text.getvalue()
+    assert "kappa 0.600 at epoch 1 of 2" in text.getvalue()
+
+
+def test_a_failure_is_a_line_with_its_reason() -> None:
+    display, state, text = _shown()
+    for event in (trial_event(0), end_event(0, "failed", "out of memory: too big")):
+        state.apply(event)
+        display.watch(event)
+    assert "failed" in text.getvalue()
+    assert "out of memory: too big" in text.getvalue()
+
+
+def test_time_left_counts_every_epoch_that_may_still_come() -> None:
+    display, state, _ = _shown()
+    assert display._seconds_left() is None
+    for event in (trial_event(0), epoch_event(0, 1, 0.6)):
+        state.apply(event)
+        display.watch(event)
+    # 0.5 s an epoch: one of this trial, two of each of the three others.
+    assert display._seconds_left() == 0.5 * (1 + 3 * 2)
+    assert display._note() == "best 0.600 (0000 resnet18-scratch), about 00:00:03 left"

@@ -1,0 +1,46 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from retina_data.index import DataError, read_index
+from study.prepared import open_data, prepare_data
+from tests.study_fixture import small_data
+
+SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    small_data(folder / "data")
+    return folder
+
+
+def test_a_trial_opens_what_the_search_prepared(home: Path) -> None:
+    first = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    second = open_data(first.cache.folder, **SPLIT)  # type: ignore[arg-type]
+    assert first.split_digest == second.split_digest
+    assert first.cache.digest == second.cache.digest
+
+
+def test_the_parts_share_no_patient_and_the_test_part_is_in_none(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    data = prepared.train_data()
+    assert len(data.train_rows) + len(data.val_rows) + prepared.count("test") == len(prepared.parts)
+    assert not set(data.groups[data.train_rows]) & set(data.groups[data.val_rows])
+    test_rows = np.flatnonzero(prepared.parts == "test")
+    assert not set(test_rows) & {*data.train_rows, *data.val_rows}
+    assert (prepared.cache.table["part"].to_numpy()[test_rows] == "test").all()
+
+
+def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in "abcdef":
+        shade = 40 * "abcdef".index(name)
+        Image.new("RGB", (40, 40), (shade, shade, shade)).save(tmp_path / "images" / f"{name}.png")
+    (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"{name},0\n" for name in "abcdef"))
+    dataset = read_index(tmp_path)
+    with pytest.raises(DataError, match="at least 2 images must be in the part 'val', but it has 1 of 6"):
+        prepare_data(dataset, tmp_path, image_size=32, crop="none", val_fraction=0.2, seed=0, select_on="validation")

@@ -1,0 +1,124 @@
+"""The actor in this process, without Ray: what a step returns and leaves behind."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+
+from retina_data.index import read_index
+from retina_models.pretrained import read_weights
+from study import trainable
+from study.checkpoints import BEST, LAST, PREDICTIONS
+from study.config import TrialConfig
+from study.prepared import prepare_data
+from study.train import TrainingError
+from study.trainable import TrialActor
+from tests.study_fixture import SMALL, small_data
+
+SPLIT = {"val_fraction": 0.3, "seed": 0, "select_on": "validation"}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trainable")
+    dataset = read_index(small_data(folder / "data"))
+    return prepare_data(dataset, folder, image_size=32, crop="disc", **SPLIT).cache.folder  # type: ignore[arg-type]
+
+
+def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
+    config = TrialConfig(**{**SMALL, "epochs": 3, **values})
+    return {
+        "trial": folder.name,
+        "config": config.model_dump(mode="json"),
+        "folder": str(folder),
+        "cache": str(cache),
+        "split": SPLIT,
+        "weights": None,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _steps(actor: TrialActor, most: int = 99) -> list[dict[str, Any]]:
+    results = []
+    while len(results) < most and not (results and results[-1]["done"]):
+        results.append(actor.step())
+    return results
+
+
+def _reports(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(result["report"]) for result in results]
+
+
+def _numbers(report: dict[str, Any]) -> dict[str, Any]:
+    scores = {name: value for name, value in report["scores"].items() if name != "images_per_second"}
+    return {"epoch": report["epoch"], "scores": scores, "confusion": report["confusion"]}
+
+
+def test_each_step_is_an_epoch_and_the_last_says_so(cache: Path, tmp_path: Path) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000")))
+    assert [result["done"] for result in results] == [False, False, True]
+    reports = _reports(results)
+    assert [report["epoch"] for report in reports] == [1, 2, 3]
+    assert reports[0]["threads"] == torch.get_num_threads()
+    best = max(report["best"] for report in reports)
+    assert best == max(report["scores"]["val/kappa"] for report in reports)
+    chosen = next(report for report in reports if report["scores"]["val/kappa"] == best)
+    assert read_weights(tmp_path / "0000" / BEST, "resnet18").digest == chosen["weights_digest"]
+    table = pd.read_parquet(tmp_path / "0000" / PREDICTIONS)
+    hits = (table[["p0", "p1", "p2", "p3", "p4"]].to_numpy().argmax(axis=1) == table["grade"]).mean()
+    assert hits == pytest.approx(chosen["scores"]["val/accuracy"])
+
+
+def test_a_new_process_goes_on_with_the_same_numbers(cache: Path, tmp_path: Path) -> None:
+    unbroken = _reports(_steps(TrialActor(_job(cache, tmp_path / "whole"))))
+    first = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken")), most=2))
+    second = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken"))))
+    # The second process tells the last epoch of the first again, since its report may not have arrived.
+    assert [report["epoch"] for report in second] == [2, 3]
+    assert second[0] == first[1]
+    assert [_numbers(report) for report in [first[0], *second]] == [_numbers(report) for report in unbroken]
+    assert second[-1]["best"] == unbroken[-1]["best"]
+
+
+def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:
+    actor = TrialActor(_job(cache, tmp_path / "0000", epochs=1))
+    _steps(actor)
+    assert actor.reset_config(_job(cache, tmp_path / "0001", epochs=1, seed=1))
+    again = _reports(_steps(actor))
+    fresh = _reports(_steps(TrialActor(_job(cache, tmp_path / "0002", epochs=1, seed=1))))
+    assert _numbers(again[0]) == _numbers(fresh[0])
+    assert (tmp_path / "0001" / LAST).exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TrainingError("the loss must be finite, but is nan"), "the loss must be finite, but is nan"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried 20 GiB"), "out of memory: CUDA out of memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), "out of memory: DefaultCPUAllocator"),
+        (KeyError("x"), "KeyError: 'x'"),
+    ],
+)
+def test_what_the_configuration_causes_is_a_failure_with_its_reason(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+        yield
+
+    monkeypatch.setattr(trainable, "train", broken)
+    result = TrialActor(_job(cache, tmp_path / "0000")).step()
+    assert result["done"]
+    assert result["failure"].startswith(reason)
+    assert "Traceback" in (tmp_path / "0000" / "error.txt").read_text()
+
+
+def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path, tmp_path: Path) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", lr=10.0, momentum=0.99, schedule="constant", epochs=30)))
+    if "failure" in results[-1]:
+        assert "finite" in results[-1]["failure"]
+    else:
+        assert len(results) == 30
