@@ -14,7 +14,16 @@ import yaml
 
 from retina_data.audit import audit
 from retina_data.index import DataSet, read_index
-from retina_models.pretrained import WeightsError, imagenet_file, read_weights
+from retina_models.pretrained import (
+    COUNTER,
+    LoadReport,
+    Weights,
+    WeightsError,
+    imagenet_file,
+    load_weights,
+    read_weights,
+)
+from retina_models.resnet import ARCHITECTURES
 from study.arms import COMPARED, first_rung, groups_of
 from study.checkpoints import write_whole
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
@@ -24,6 +33,9 @@ from study.space import Cell, arm_name
 from study.yamlfile import read_study_config
 
 STUDY_FILE = "study.yaml"
+CONSEQUENCES = ("weights", "arms", "data_digest", "split_digest")
+"""What changes along with something else: another seed gives another split, and the seed is what has to be named."""
+
 RECORDED_VERSIONS = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
 
 
@@ -51,7 +63,6 @@ class Plan:
         config = self.config.model_dump(mode="json", exclude={"trials", "weights", "fixed", "space"})
         fixed = {f"fixed.{name}": value for name, value in self.config.fixed.items()}
         space = {f"space.{name}": axis for name, axis in self.config.model_dump(mode="json")["space"].items()}
-        # Causes before consequences: another seed also gives another split, and the seed is what has to be named.
         return {
             **config,
             **fixed,
@@ -166,9 +177,25 @@ def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str
                     raise
                 not_run[arm_name(cell)] = str(error)
                 continue
-            weights[architecture] = {"given": source, "name": read.source, "digest": read.digest}
+            fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
+            weights[architecture] = {"given": source, "name": read.source, "digest": read.digest, "fit": str(fit)}
         cells.append(cell)
     return cells, not_run, weights
+
+
+def check_fit(weights: Weights, head: str) -> LoadReport:
+    """Every key of the file and of the network it is for; raises WeightsError where more than the head is missing.
+
+    A file of another architecture fits in parts: that would be a from-scratch network under a pretrained name.
+    """
+    report = load_weights(ARCHITECTURES[weights.architecture](head=head), weights)
+    missing = [key for key in (*report.new, *(entry[0] for entry in report.wrong_shape)) if not key.startswith("fc")]
+    if any(not key.endswith(COUNTER) for key in missing):
+        raise WeightsError(
+            f"{weights.source} must hold all of a {weights.architecture} but its head, but: {report}; "
+            f"give a file of {weights.architecture}"
+        )
+    return report
 
 
 def _check_each_cell(config: StudyConfig) -> None:
@@ -188,6 +215,7 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     """What a reader of the study must be told, one line each."""
     config, arms = plan.config, len(plan.groups)
     notes = list(plan.dataset.notes)
+    notes += [f"weights of {name}: {value['name']}, {value['fit']}" for name, value in plan.weights.items()]
     left_out = plan.prepared.count("left_out")
     if left_out:
         notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
@@ -206,7 +234,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
 
 def _check_same(plan: Plan, study: dict[str, Any]) -> None:
     before, now = study["identity"], json.loads(json.dumps(plan.identity()))
-    for name in [*now, *before]:
+    causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
+    for name in [*causes, *CONSEQUENCES]:
         if before.get(name) != now.get(name):
             raise ConfigError(
                 f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(name))} "

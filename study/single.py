@@ -17,7 +17,7 @@ from retina_models.pretrained import Weights, read_weights, save_weights
 from study.checkpoints import BEST, save_predictions, weights_metadata, write_whole
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.ledger import TrialRecord, read_events, study_state
-from study.plan import STUDY_FILE
+from study.plan import STUDY_FILE, check_fit
 from study.prepared import Prepared, prepare_data
 from study.train import Epoch, TrainingError, train
 
@@ -49,6 +49,7 @@ def train_new(
     weights = None
     if config.pretrained:
         weights = read_weights(files.get(config.architecture, "imagenet"), config.architecture)
+        console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
     defaults = StudyConfig.model_fields

@@ -1,0 +1,153 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import yaml
+
+from retina_models.pretrained import WeightsError, save_weights
+from retina_models.resnet import resnet18, resnet50
+from study.config import ConfigError
+from study.ledger import StudyState
+from study.plan import STUDY_FILE, Plan, make_plan, versions, write_study_file
+from tests.study_fixture import small_data
+
+FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("plan")
+    small_data(made / "data")
+    save_weights(made / "r18.safetensors", resnet18(seed=1).state_dict(), {})
+    save_weights(made / "r50.safetensors", resnet50(seed=1).state_dict(), {})
+    torch.hub.set_dir(str(made / "hub"))  # no ImageNet file of this machine is found
+    return made
+
+
+def _plan(folder: Path, state: StudyState | None = None, **flags: Any) -> Plan:
+    data = None if state and state.study else folder / "data"
+    return make_plan(
+        "s",
+        folder / "home",
+        state or StudyState(),
+        data=data,
+        layout=None,
+        config_file=None,
+        overrides={**FLAGS, **flags},
+    )
+
+
+def _begun(plan: Plan) -> StudyState:
+    """The state after the study's first event, as it comes back from the ledger."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    write_study_file(plan)
+    state = StudyState()
+    state.apply(json.loads(json.dumps({"event": "study", "time": 1.0, **plan.event(2)})))
+    return state
+
+
+def test_arms_without_weights_are_left_out_with_the_reason(folder: Path) -> None:
+    plan = _plan(folder, weights={"resnet18": str(folder / "r18.safetensors")})
+    assert list(plan.groups) == ["resnet18-scratch", "resnet18-pretrained", "resnet50-scratch"]
+    assert list(plan.not_run) == ["resnet50-pretrained"]
+    assert plan.not_run["resnet50-pretrained"].startswith("ImageNet weights resnet50-")
+    assert any("weights of resnet18: r18.safetensors, loaded" in note for note in plan.notes)
+
+
+def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
+    with pytest.raises(WeightsError, match="must hold all of a resnet18 but its head"):
+        _plan(folder, weights={"resnet18": str(folder / "r50.safetensors")})
+
+
+def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Path) -> None:
+    plan = _plan(folder, weights={"resnet18": str(folder / "r18.safetensors")})
+    text = json.dumps(plan.event(2))
+    assert str(folder) not in text
+    assert str(Path.home()) not in text
+    assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
+
+
+def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
+    plan = _plan(folder, lr=0.05)
+    state = _begun(plan)
+    again = make_plan("s", folder / "home", state, data=None, layout=None, config_file=None, overrides={})
+    assert again.config == plan.config
+    assert again.identity() == plan.identity()
+    grown = make_plan("s", folder / "home", state, data=None, layout=None, config_file=None, overrides={"trials": 9})
+    assert grown.config.trials == 9
+
+
+def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
+    plan = _plan(folder)
+    state = _begun(plan)
+    small_data(tmp_path / "moved")
+    moved = make_plan("s", folder / "home", state, data=tmp_path / "moved", layout=None, config_file=None, overrides={})
+    assert moved.prepared.cache.digest == plan.prepared.cache.digest
+    small_data(tmp_path / "other", patients=31)
+    with pytest.raises(ConfigError, match="`data_digest` must stay what study s began with"):
+        make_plan("s", folder / "home", state, data=tmp_path / "other", layout=None, config_file=None, overrides={})
+
+
+@pytest.mark.parametrize(
+    ("flags", "field"),
+    [
+        ({"seed": 1}, "seed"),
+        ({"val_fraction": 0.4}, "val_fraction"),
+        ({"epochs": 4}, "fixed.epochs"),
+        ({"objective": "accuracy"}, "fixed.objective"),
+        ({"lr": 0.1}, "fixed.lr"),
+        ({"space": {"lr": [0.1, 0.2]}}, "space.lr"),
+        ({"sampler": "random"}, "sampler"),
+        ({"early_stopping": "none"}, "early_stopping"),
+    ],
+)
+def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) -> None:
+    state = _begun(_plan(folder))
+    with pytest.raises(ConfigError, match=f"`{field}` must stay what study s began with"):
+        _plan(folder, state, **flags)
+
+
+def test_a_study_cannot_shrink(folder: Path) -> None:
+    state = _begun(_plan(folder))
+    with pytest.raises(ConfigError, match="a study can grow, not shrink"):
+        _plan(folder, state, trials=3)
+
+
+def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:
+    plan = replace(_plan(folder), name="damaged")
+    state = _begun(plan)
+    (plan.folder / STUDY_FILE).write_text("data: x\n")
+    with pytest.raises(ConfigError, match="restore it, or give --data and --config"):
+        make_plan("damaged", folder / "home", state, data=None, layout=None, config_file=None, overrides={})
+
+
+def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
+    notes = " / ".join(_plan(folder, trials=5, arms="cells").notes)
+    assert "early stopping is idle: 2 trials in an arm, fewer than 3" in notes
+    assert "5 trials over 2 arms are not the same number each; use a multiple of 2" in notes
+    lab = " / ".join(_plan(folder, select_on="test").notes)
+    assert "epochs and trials are chosen on the test part: scores are optimistic" in lab
+
+
+def test_rules_that_join_fields_are_broken_before_the_search(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="set pretrained or freeze_epochs=0"):
+        _plan(folder, freeze_epochs=1, pretrained=False)
+    with pytest.raises(ConfigError, match="freeze_epochs < epochs must hold"):
+        _plan(folder, freeze_epochs=3, weights={"resnet18": str(folder / "r18.safetensors")})
+    plan = _plan(folder, freeze_epochs=1, weights={"resnet18": str(folder / "r18.safetensors")})
+    assert "resnet18-scratch" in plan.groups  # the arms without weights have nothing to freeze
+
+
+def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
+    plan = _plan(folder)
+    _begun(plan)
+    content = yaml.safe_load((plan.folder / STUDY_FILE).read_text())
+    assert content["data"] == str((folder / "data").resolve())
+    assert content["layout"] == "lab"
+
+
+def test_versions_name_what_computed_the_numbers() -> None:
+    assert {"python", "torch", "ray", "optuna", "retina_commit"} <= versions().keys()
