@@ -22,10 +22,12 @@ def audit(dataset: DataSet) -> dict[str, Any]:
 
     `majority` is the share of the training list's most frequent grade in each part; `fellow_copy` scores, on the whole
     test part, "the grade of the fellow eye in train where there is one, else grade 0" (`copied` eyes have one).
-    A finding is {"kind", "count", "text"}. Parts that are empty have counts of 0 and share None.
+    A finding is {"kind", "count", "text"}; none names a file or an image. Parts that are empty have counts of 0 and
+    share None; "val" is there where the files name such a part.
     """
     table = dataset.table
-    parts = {part: table[table["part"] == part] for part in ("train", "test")}
+    named = [part for part in ("train", "val", "test") if part != "val" or (table["part"] == "val").any()]
+    parts = {part: table[table["part"] == part] for part in named}
     grades = {part: np.bincount(rows["grade"], minlength=GRADES) for part, rows in parts.items()}
     common = int(np.argmax(grades["train"]))
     patients = {part: int(rows["patient"].nunique()) for part, rows in parts.items()}

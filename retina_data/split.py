@@ -18,7 +18,7 @@ from retina_data.index import DataError
 
 TEST_FRACTION = 0.2  # of the patients, where a data set names no test part
 
-_VALIDATION_STREAM, _TEST_STREAM = 0, 1  # so that the test part does not depend on how validation is drawn
+_VALIDATION_STREAM, _TEST_STREAM, _FOLD_STREAM = 0, 1, 2  # the test part must not depend on how validation is drawn
 
 
 def assign_parts(
@@ -31,28 +31,64 @@ def assign_parts(
     """The part of each row, "train", "val", "test" or "left_out", with the index of `table`.
 
     Groups are the column `group` where it is there (patients merged over byte-equal images), else `patient`. Where the
-    table has `sha256`, images of its training list that also stand in its test list are left out. Without a test part
-    20 % of the groups become "test" first. `select_on="test"` is the lab's own way: its test list is called "val", the
-    whole rest is "train", nothing is "test". 0 < val_fraction < 1. Raises DataError when a part would be empty.
+    table has `sha256`, images that also stand in a part that is read later are left out; where it has `error`, so are
+    images that could not be read. Without a test part 20 % of the groups become "test" first; a validation part
+    that the files name is kept. `select_on="test"` is the lab's own way: its test list is called "val", the whole rest
+    is "train", nothing is "test". 0 < val_fraction < 1. Raises DataError when a part would be empty.
     """
     if not 0 < val_fraction < 1:
         raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
-    given_test = (table["part"] == "test").to_numpy()
-    parts = pd.Series("train", index=table.index, name="part", dtype=object)
-    if select_on == "test" and not given_test.any():
+    given = {part: (table["part"] == part).to_numpy() for part in ("train", "val", "test")}
+    readable = (table["error"] == "").to_numpy() if "error" in table.columns else np.ones(len(table), dtype=bool)
+    if select_on == "test" and not given["test"].any():
         raise DataError("select_on=test needs a test list, but the data set has none; use select_on=validation")
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()
 
-    if given_test.any():
-        parts[given_test] = "val" if select_on == "test" else "test"
-        parts[_also_in_test(table, given_test)] = "left_out"
-    else:
-        parts[np.isin(groups, _drawn(groups, grades, TEST_FRACTION, seed, _TEST_STREAM))] = "test"
-    if select_on == "validation":
+    parts = pd.Series("train", index=table.index, name="part", dtype=object)
+    parts[given["test"]] = "val" if select_on == "test" else "test"
+    parts[_also_in(table, given["test"])] = "left_out"
+    if select_on == "validation" and given["val"].any():
+        kept = given["val"] & (parts != "left_out").to_numpy()
+        parts[kept] = "val"
+        parts[given["train"] & _also_in(table, kept)] = "left_out"
+    parts[~readable] = "left_out"
+    if not given["test"].any():
+        free = (parts == "train").to_numpy()
+        parts[free & np.isin(groups, _drawn(groups[free], grades[free], TEST_FRACTION, seed, _TEST_STREAM))] = "test"
+    if select_on == "validation" and not given["val"].any():
         train = (parts == "train").to_numpy()
         chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
         parts[train & np.isin(groups, chosen)] = "val"
+    return parts.astype("str")
+
+
+def fold_parts(
+    table: pd.DataFrame, *, folds: int, fold: int, val_fraction: float = 0.2, seed: int = 0
+) -> pd.Series[str]:
+    """The part of each row in one of K outer folds: fold 0..K-1 is "test", the rest is "train" and "val".
+
+    For sets so small that one test part says little: over all folds each image is tested once. The files' own parts are
+    not used. Folds are of whole groups, equal to within one group, and so is each stratum. Raises DataError where there
+    are fewer groups than folds, or folds < 2.
+    """
+    if not 0 < val_fraction < 1:
+        raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
+    if folds < 2 or not 0 <= fold < folds:
+        raise DataError(f"folds >= 2 and 0 <= fold < folds must hold, but got folds={folds}, fold={fold}")
+    parts = pd.Series("train", index=table.index, name="part", dtype=object)
+    if "error" in table.columns:
+        parts[table["error"] != ""] = "left_out"
+    free = (parts == "train").to_numpy()
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    grades = table["grade"].to_numpy()
+    dealt = _shuffled(groups[free], grades[free], seed, _FOLD_STREAM)
+    if len(dealt) < folds:
+        raise DataError(f"{folds} folds need as many patients, but there are {len(dealt)}; take fewer folds")
+    parts[free & np.isin(groups, dealt[fold::folds])] = "test"
+    train = (parts == "train").to_numpy()
+    chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
+    parts[train & np.isin(groups, chosen)] = "val"
     return parts.astype("str")
 
 
@@ -62,30 +98,51 @@ def split_digest(parts: pd.Series[str]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _also_in_test(table: pd.DataFrame, given_test: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def _also_in(table: pd.DataFrame, part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Rows outside of `part` that are byte-equal to one in it."""
     if "sha256" not in table.columns:
         return np.zeros(len(table), dtype=bool)
-    seen = table["sha256"].isin(table.loc[given_test, "sha256"])
-    return ~given_test & seen.to_numpy(dtype=bool)
+    seen = table["sha256"].isin(table.loc[part, "sha256"])
+    return ~part & seen.to_numpy(dtype=bool)
 
 
 def _drawn(
     groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64], fraction: float, seed: int, stream: int
 ) -> npt.NDArray[np.int64]:
     """Groups drawn without replacement: the rounded fraction of all, and of each stratum to within one group."""
-    worst = pd.Series(grades).groupby(groups).max()  # (groups,), sorted by group number
-    if len(worst) < 2:
-        raise DataError(f"a split needs at least 2 patients, but got {len(worst)}; add images of other patients")
-    numbers = worst.index.to_numpy("int64")
-    total = min(max(round(fraction * len(worst)), 1), len(worst) - 1)
-    counts = worst.value_counts().sort_index()
+    counts = _strata(groups, grades)[1]
+    count = int(counts.sum())
+    if count < 2:
+        raise DataError(f"a split needs at least 2 patients, but got {count}; add images of other patients")
+    total = min(max(round(fraction * count), 1), count - 1)
+    order, ends = _shuffled(groups, grades, seed, stream), np.cumsum(counts)
+    quotas = _quotas(counts, total)
+    return np.concatenate([order[e - n : e - n + q] for e, n, q in zip(ends, counts, quotas, strict=True)])
+
+
+def _strata(
+    groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64]
+) -> tuple[pd.Series[int], npt.NDArray[np.int64]]:
+    """The worst grade of each group, in the order of their numbers, and the number of groups for each worst grade."""
+    worst = pd.Series(grades).groupby(groups).max()
+    return worst, worst.value_counts().sort_index().to_numpy().astype(np.int64)
+
+
+def _shuffled(
+    groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64], seed: int, stream: int
+) -> npt.NDArray[np.int64]:
+    """All groups, one stratum after the other, each in random order."""
+    worst, counts = _strata(groups, grades)
     random = np.random.PCG64(np.random.SeedSequence([seed, stream]))
-    chosen: list[npt.NDArray[np.int64]] = []
-    for grade, quota in zip(counts.index, _quotas(counts.to_numpy().astype(np.int64), total), strict=True):
-        stratum = numbers[worst.to_numpy() == grade]
-        order = np.argsort(random.random_raw(len(stratum)), kind="stable")  # a permutation
-        chosen.append(stratum[order[:quota]])
-    return np.concatenate(chosen)
+    numbers = worst.index.to_numpy("int64")[np.argsort(worst.to_numpy(), kind="stable")]
+    ends = np.cumsum(counts)
+    return np.concatenate(
+        [
+            numbers[end - n : end][np.argsort(random.random_raw(int(n)), kind="stable")]
+            for end, n in zip(ends, counts, strict=True)
+        ]
+        or [numbers]
+    )
 
 
 def _quotas(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:

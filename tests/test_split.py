@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.index import DataError
-from retina_data.split import assign_parts, split_digest
+from retina_data.split import assign_parts, fold_parts, split_digest
 
 
 def make_table(grades: list[tuple[int, int]], test_patients: int = 0) -> pd.DataFrame:
@@ -99,3 +99,50 @@ def test_impossible_splits_are_refused() -> None:
         assign_parts(make_table([(0, 0)] * 5), val_fraction=1.0)
     with pytest.raises(DataError, match="at least 2 patients"):
         assign_parts(make_table([(0, 0)] * 3, test_patients=2))
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=6, max_size=120).map(make_table),
+    st.integers(2, 6),
+    st.integers(0, 2**31 - 1),
+)
+def test_folds_test_every_patient_once_and_each_grade_in_proportion(table: pd.DataFrame, folds: int, seed: int) -> None:
+    each = [fold_parts(table, folds=folds, fold=fold, seed=seed) for fold in range(folds)]
+    assert (sum((parts == "test").astype(int) for parts in each) == 1).all()
+    worst = table.groupby("patient")["grade"].max()
+    for parts in each:
+        assert set(parts) == {"train", "val", "test"}
+        assert (parts.groupby(table["patient"]).nunique() == 1).all()
+        tested = (parts == "test").groupby(table["patient"]).first()
+        assert abs(tested.sum() - len(worst) / folds) < 1
+        for _, stratum in tested.groupby(worst):
+            assert abs(stratum.sum() - len(stratum) / folds) < 1
+
+
+def test_folds_keep_merged_groups_and_leave_unreadable_images_out() -> None:
+    table = make_table([(n % 5, 0) for n in range(20)], test_patients=5)
+    table["group"] = table["patient"].replace({19: 0})
+    table["error"] = ["cut off" if row == 7 else "" for row in table["row"]]
+    for fold in range(5):
+        parts = fold_parts(table, folds=5, fold=fold, seed=3)
+        assert parts[table["group"] == 0].nunique() == 1 and parts[7] == "left_out"
+        assert (parts == "left_out").sum() == 1 and (parts == "test").sum() >= 5
+    with pytest.raises(DataError, match="fewer folds"):
+        fold_parts(table, folds=20, fold=0)
+    with pytest.raises(DataError, match="fold=5"):
+        fold_parts(table, folds=5, fold=5)
+
+
+def test_a_given_validation_part_is_kept_and_what_repeats_in_a_later_part_left_out() -> None:
+    table = make_table([(n % 5, 0) for n in range(30)], test_patients=6)
+    table.loc[table["patient"].between(20, 23), "part"] = "val"
+    table["sha256"] = [str(n) for n in range(60)]
+    table.loc[40, "sha256"] = "59"  # of validation, also in test
+    table.loc[0, "sha256"] = "41"  # of train, also in validation
+    table["error"] = ["cut off" if row in (5, 50) else "" for row in table["row"]]
+    parts = assign_parts(table)
+    assert parts[parts == "left_out"].index.tolist() == [0, 5, 40, 50]
+    assert (parts == "val").sum() == 7 and (parts == "test").sum() == 11 and (parts == "train").sum() == 38
+    lab = assign_parts(table, select_on="test")
+    assert (lab == "val").sum() == 11 and lab[42] == "train"
