@@ -1,6 +1,7 @@
-"""Photographs -> one uint8 memory map (N, S, S, 3), decoded once for each data set, size and crop.
+"""Photographs -> one uint8 memory map (N, S, S, 3), decoded once for each data set, size, crop and colour.
 
-    HOME/cache/DIGEST-SIZE-CROP/images.npy table.parquet manifest.json sources/FINGERPRINT
+    HOME/cache/DIGEST-SIZE-CROP[-COLOUR]/images.npy table.parquet manifest.json sources/FINGERPRINT
+    HOME/cache/.REQUEST.partial/                            one that is not finished; the next process goes on with it
 
 The digest is of names, grades, parts and file contents, not of places: a data set that moved is the same. Reading every
 byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path, size,
@@ -18,7 +19,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 import numpy.typing as npt
@@ -26,11 +27,12 @@ import pandas as pd
 import PIL
 
 from retina_data import decode
+from retina_data.decode import Colour, Crop, Form, Source
+from retina_data.groups import merged_groups
 from retina_data.index import DataError, DataSet, some
+from retina_data.unfinished import PIXELS, Done, Unfinished
 
-Crop = Literal["disc", "none"]
-
-VERSION = 1  # of the pixels: raised when decode or fundus give others
+VERSION = 2  # of pixels and table: raised when decode or fundus give others
 _SIZES = range(16, 2049)
 
 
@@ -39,16 +41,26 @@ class Cache:
     """A prepared data set.
 
     `images` (N, S, S, 3) uint8 is a read-only memory map; row n belongs to row n of `table`, which is the data set's
-    table with the columns sha256 (of the file), group (patient, merged over byte-equal images) and disc_found (False
-    where the crop is none). `digest` (hex) names the data, wherever its files lie.
+    table with the columns sha256 (of the file), disc_found (False where the crop is none), error (why the image was
+    skipped and is black, else "") and group (patient, merged over byte-equal images). `digest` (hex) names the data,
+    wherever its files lie.
     """
 
     folder: Path
     images: npt.NDArray[np.uint8]
     table: pd.DataFrame
     digest: str
-    image_size: int
-    crop: Crop
+    form: Form
+
+    @property
+    def image_size(self) -> int:
+        """Side of an image, pixels."""
+        return self.form.size
+
+    @property
+    def skipped(self) -> int:
+        """Images that could not be read; `assign_parts` leaves them out."""
+        return int((self.table["error"] != "").sum())
 
 
 def prepare(
@@ -57,27 +69,37 @@ def prepare(
     *,
     image_size: int,
     crop: Crop = "disc",
+    colour: Colour = "none",
+    on_error: Literal["fail", "skip"] = "fail",
     workers: int | None = None,
     progress: bool = True,
 ) -> Cache:
     """The cache of a data set below `home`, decoded by `workers` threads (all cores) when it is not there yet.
 
-    16 <= image_size <= 2048. A second process that prepares the same data waits for the first. What was interrupted
-    leaves nothing that is taken for a cache. Raises DataError, naming up to ten, when images cannot be read.
+    16 <= image_size <= 2048. A second process that prepares the same data waits for the first; one that follows an
+    interrupted one goes on with what it left. Images that cannot be read are a DataError that names up to ten, or, with
+    on_error="skip", black rows whose reason stands in table and manifest; a cache that was made so is used by all.
     """
-    if image_size not in _SIZES:
-        raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={image_size}")
-    if crop not in ("disc", "none"):
-        raise DataError(f"crop must be disc or none, but got {crop!r}")
-    if dataset.labels_only:
-        raise DataError(f"preparing needs images, but {dataset.folder} has labels only; put the images beside them")
+    form = Form(image_size, crop, colour)
+    _check(dataset, form)
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
-    fingerprint = _fingerprint(dataset.table, image_size, crop)
-    with _locked(caches / f".{fingerprint}.lock"):
-        folder = _known(caches, fingerprint)
-        if folder is None:
-            folder = _build(dataset, caches, fingerprint, image_size, crop, workers or os.cpu_count() or 1, progress)
+    stats = _stats(dataset.table)
+    fingerprint = _fingerprint(dataset.table, stats, form)
+    folder = _known(caches, fingerprint)
+    if folder is None:
+        request = _request(dataset.table, form)
+        with _locked(caches / f".{request}.lock"):
+            folder = _known(caches, fingerprint)  # another process may have been at it
+            if folder is None:
+                unfinished = Unfinished(caches / f".{request}.partial", len(stats), image_size, stats)
+                try:
+                    failed = _decode(dataset, unfinished, stats, form, on_error, workers, progress)
+                finally:
+                    unfinished.close()
+                if failed:
+                    raise _unreadable(dataset, failed)
+                folder = _finish(dataset, unfinished, caches, fingerprint, form)
     return open_cache(folder, dataset.table["path"])
 
 
@@ -89,58 +111,124 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         table = pd.read_parquet(folder / "table.parquet")
-        images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
-        digest, size, crop = manifest["digest"], manifest["image_size"], manifest["crop"]
+        images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
+        digest, form = manifest["digest"], Form(manifest["image_size"], manifest["crop"], manifest["colour"])
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder} must be a prepared cache, but is not readable ({error}); delete it") from error
-    if images.shape != (len(table), size, size, 3) or images.dtype != np.uint8:
-        raise DataError(f"{folder} must hold {len(table)} images of {size} px, but has {images.shape}; delete it")
+    if images.shape != (len(table), form.size, form.size, 3) or images.dtype != np.uint8:
+        raise DataError(f"{folder} must hold {len(table)} images of {form.size} px, but has {images.shape}; delete it")
     if paths is not None:
         table = table.assign(path=paths.to_numpy())
-    return Cache(folder, images, table, digest, size, crop)
+    return Cache(folder, images, table, digest, form)
 
 
-def _build(
-    dataset: DataSet, caches: Path, fingerprint: str, size: int, crop: Crop, workers: int, progress: bool
-) -> Path:
-    """Decode everything into a partial folder, then rename it; the lock of this fingerprint is held."""
-    partial = caches / f".{fingerprint}.partial"
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed
-    (partial / "sources").mkdir(parents=True)
-    paths = [Path(path) for path in dataset.table["path"]]
+def _check(dataset: DataSet, form: Form) -> None:
+    if form.size not in _SIZES:
+        raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={form.size}")
+    for name, value, known in (("crop", form.crop, get_args(Crop)), ("colour", form.colour, get_args(Colour))):
+        if value not in known:
+            raise DataError(f"{name} must be {' or '.join(known)}, but got {value!r}")
+    if dataset.labels_only:
+        raise DataError(f"preparing needs images, but {dataset.folder} has labels only; put the images beside them")
+
+
+def _decode(
+    dataset: DataSet,
+    unfinished: Unfinished,
+    stats: list[str],
+    form: Form,
+    on_error: str,
+    workers: int | None,
+    progress: bool,
+) -> dict[int, str]:
+    """Do the rows that are not done; the reasons of those that failed."""
+
+    def work(row: int, source: Source) -> Done:
+        try:
+            pixels, sha256, found = decode.read_photograph(source, form)
+        except Exception as error:  # Pillow's decoders raise nearly every kind
+            return Done(stats[row], _content(source), False, decode.reason(error))
+        unfinished.write(row, pixels)
+        return Done(stats[row], sha256, found, "")
+
+    if on_error == "fail":  # an earlier process was told to skip them
+        unfinished.done = {row: one for row, one in unfinished.done.items() if not one.error}
+    jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row not in unfinished.done)
+    left = len(stats) - len(unfinished.done)
+    bar = f"preparing {'the other ' if unfinished.done else ''}photographs" if progress else ""
+    failed: dict[int, str] = {}
+    for row, one in decode.in_threads(work, jobs, left, workers or os.cpu_count() or 1, bar):
+        if one.error and on_error == "fail":
+            failed[row] = one.error
+        else:
+            unfinished.add(row, one)
+    return failed
+
+
+def _unreadable(dataset: DataSet, failed: dict[int, str]) -> DataError:
+    table = dataset.table
+    named = [f"{Path(table['path'][row]).name} ({reason})" for row, reason in failed.items()]
+    return DataError(
+        f"every image must be readable, but {len(failed):,} of {len(table):,} in {dataset.folder} are not: "
+        f"{some(named)}; replace them, take their lines out of the label files, or leave them out with "
+        "`retina data prepare --on-error skip`; the others need not be decoded again"
+    )
+
+
+def _content(source: Source) -> str:
+    """SHA-256 of a file that is no image; "" where it cannot even be opened."""
     try:
-        hashes, found = decode.decode_all(paths, partial / "images.npy", size, crop == "disc", workers, progress)
-        table = dataset.table.assign(sha256=hashes, disc_found=found)
-        table = table.assign(group=merged_groups(table["patient"], table["sha256"]))
-        table.to_parquet(partial / "table.parquet")
-        digest = _digest(table)
-        manifest: dict[str, Any] = {
-            "digest": digest,
-            "image_size": size,
-            "crop": crop,
-            "images": len(table),
-            "discs_found": int(sum(found)),
-            "version": VERSION,
-            "versions": {"numpy": np.__version__, "pandas": pd.__version__, "pillow": PIL.__version__},
-        }
-        (partial / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
-        (partial / "sources" / fingerprint).touch()
-        for file in ("images.npy", "table.parquet", "manifest.json"):
-            with open(partial / file, "rb+") as written:
-                os.fsync(written.fileno())
-        return _published(partial, caches / f"{digest[:16]}-{size}-{crop}", fingerprint)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)
+        return hashlib.sha256(source.read_bytes() if isinstance(source, Path) else source.tobytes()).hexdigest()
+    except OSError:
+        return ""
 
 
-def _published(partial: Path, folder: Path, fingerprint: str) -> Path:
-    """Rename the partial folder; where the same data is there already, only remember that it has another source."""
+def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint: str, form: Form) -> Path:
+    """Write table and manifest beside the pixels, then give the folder its name: only now it is a cache."""
+    rows = [unfinished.done[row] for row in range(len(dataset.table))]
+    table = dataset.table.assign(
+        sha256=[one.sha256 for one in rows],
+        disc_found=[one.disc_found for one in rows],
+        error=[one.error for one in rows],
+    )
+    # Two files that are no images, say two empty ones, do not make their patients one.
+    contents = table["sha256"].where(table["error"] == "", "row " + table["row"].astype(str))
+    table = table.assign(group=merged_groups(table["patient"], contents))
+    digest = _digest(table)
+    skipped = table[table["error"] != ""]
+    manifest: dict[str, Any] = {
+        "digest": digest,
+        "image_size": form.size,
+        "crop": form.crop,
+        "colour": form.colour,
+        "images": len(table),
+        "discs_found": int(table["disc_found"].sum()),
+        "skipped": [{"image": i, "reason": r} for i, r in zip(skipped["image"], skipped["error"], strict=True)],
+        "version": VERSION,
+        "versions": {"numpy": np.__version__, "pandas": pd.__version__, "pillow": PIL.__version__},
+    }
+    partial = unfinished.folder
+    table.to_parquet(partial / "table.parquet")
+    (partial / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n", "utf-8")
+    (partial / "sources").mkdir(exist_ok=True)
+    (partial / "sources" / fingerprint).touch()
+    for file in (PIXELS, "table.parquet", "manifest.json"):
+        with open(partial / file, "rb+") as written:
+            os.fsync(written.fileno())
+    name = "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
+    return _published(unfinished, caches / name, fingerprint)
+
+
+def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:
+    """Rename the folder; where the same data is there already, only remember that it has another source."""
     with _locked(folder.parent / f".{folder.name}.lock"):
         if _current(folder):
             (folder / "sources" / fingerprint).touch()
+            shutil.rmtree(unfinished.folder)
         else:
             shutil.rmtree(folder, ignore_errors=True)  # of an older version
-            os.rename(partial, folder)
+            unfinished.forget()
+            os.rename(unfinished.folder, folder)
     return folder
 
 
@@ -168,19 +256,32 @@ def _locked(file: Path) -> Iterator[None]:
         yield
 
 
-def _fingerprint(table: pd.DataFrame, size: int, crop: Crop) -> str:
-    """Of names, grades, parts, and each file's path, size and modification time: cheap, and enough to see a change."""
-    hashed = hashlib.sha256(f"{VERSION} {size} {crop}\n".encode())
+def _stats(table: pd.DataFrame) -> list[str]:
+    """Size and modification time of each row's file: cheap, and enough to see a change."""
+    known: dict[str, str] = {}
     lost: list[str] = []
-    for image, grade, part, path in zip(table["image"], table["grade"], table["part"], table["path"], strict=True):
-        try:
-            stat = os.stat(path)
-        except OSError:
-            lost.append(image)
-            continue
-        hashed.update(f"{image}\t{grade}\t{part}\t{path}\t{stat.st_size}\t{stat.st_mtime_ns}\n".encode())
+    for image, path in zip(table["image"], table["path"], strict=True):
+        if path not in known:
+            try:
+                stat = os.stat(path)
+                known[path] = f"{stat.st_size}-{stat.st_mtime_ns}"
+            except OSError:
+                lost.append(image)
     if lost:
         raise DataError(f"every image must be there, but {len(lost):,} have gone since they were listed: {some(lost)}")
+    return [known[path] for path in table["path"]]
+
+
+def _request(table: pd.DataFrame, form: Form) -> str:
+    """Of what is asked for, whatever the state of the files: which unfinished cache is gone on with."""
+    return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
+
+
+def _fingerprint(table: pd.DataFrame, stats: list[str], form: Form) -> str:
+    hashed = hashlib.sha256(f"{VERSION} {form}\n".encode())
+    columns = (table["image"], table["grade"], table["part"], table["path"], stats)
+    for line in zip(*columns, strict=True):
+        hashed.update(("\t".join(map(str, line)) + "\n").encode())
     return hashed.hexdigest()[:32]
 
 
@@ -188,14 +289,3 @@ def _digest(table: pd.DataFrame) -> str:
     columns = (table["image"], table["grade"], table["part"], table["sha256"])
     lines = (f"{image}\t{grade}\t{part}\t{sha}\n" for image, grade, part, sha in zip(*columns, strict=True))
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def merged_groups(patient: pd.Series[int], sha256: pd.Series[str]) -> npt.NDArray[np.int64]:
-    """Group number 0.. by first appearance: patients that share a byte-equal image, directly or by others, are one."""
-    group = patient.astype("int64")
-    while True:
-        merged = group.groupby(sha256).transform("min")
-        merged = merged.groupby(patient).transform("min")
-        if merged.equals(group):
-            return np.asarray(pd.factorize(group)[0], dtype=np.int64)
-        group = merged

@@ -10,24 +10,29 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, ImageFilter
 
 Floats = npt.NDArray[np.float64]
 Pixels = npt.NDArray[np.uint8]
 
 _THUMBNAIL = 256  # longer side of the picture in which the disc is found, pixels
 _MINIMUM_EDGE_POINTS = 24
+_BLACK = 8  # highest channel of what counts as black around the disc
 _EDGE_ERROR = 0.015  # of the radius: how far an edge point may lie from the circle that it supports
 
 
 @dataclass(frozen=True)
 class Disc:
-    """Centre and radius in pixels of the picture, whose first pixel spans 0..1; `found` is False for a mere guess."""
+    """Centre and radius in pixels of the picture, whose first pixel spans 0..1; `found` is False for a mere guess.
+
+    `support` is the share of the edge points that lie on the circle: low where the edge is unclear, 0 for a guess.
+    """
 
     cx: float
     cy: float
     radius: float
     found: bool
+    support: float = 0.0
 
 
 def find_disc(rgb: Pixels) -> Disc:
@@ -44,11 +49,11 @@ def disc_in(image: Image.Image) -> Disc:
     circle = _fit_circle(*_edge_points(_bright(small)))
     if circle is None:
         return guess
-    cx, cy, radius = (value * step for value in circle)
+    cx, cy, radius = (value * step for value in circle[:3])
     inside = 0 <= cx <= width and 0 <= cy <= height
     if not inside or not 0.2 * min(height, width) <= radius <= 0.75 * float(np.hypot(height, width)):
         return guess
-    return Disc(cx, cy, radius, found=True)
+    return Disc(cx, cy, radius, found=True, support=circle[3])
 
 
 def crop_to_disc(image: Image.Image, size: int, disc: Disc | None = None) -> Image.Image:
@@ -69,6 +74,22 @@ def pad_to_square(image: Image.Image, size: int) -> Image.Image:
     """The whole frame of an RGB photograph as (size, size), black added at its shorter sides."""
     width, height = image.size
     return _square(image, Disc(width / 2, height / 2, max(width, height) / 2, found=False), size)
+
+
+def local_average(square: Image.Image) -> Image.Image:
+    """A square photograph with the average of each place's surroundings made grey and the contrast raised four times.
+
+    Differences of illumination and camera go, lesions and vessels stay (B. Graham, Kaggle Diabetic Retinopathy
+    Detection, 2015). What is black is no part of the average, and becomes grey (128) like it.
+    """
+    pixels = np.asarray(square)  # (S, S, 3)
+    seen = pixels.max(axis=2) > _BLACK
+    blur = ImageFilter.GaussianBlur(max(square.size) / 60)  # a thirtieth of the disc's radius
+    share = np.asarray(Image.fromarray((seen * 255).astype(np.uint8)).filter(blur), np.float32) / 255
+    sums = np.asarray(Image.fromarray(pixels * seen[..., None]).filter(blur), np.float32)
+    average = sums / np.maximum(share, 1 / 255)[..., None]
+    normalised = np.where(seen[..., None], 4 * (pixels - average) + 128, 128)
+    return Image.fromarray(normalised.clip(0, 255).astype(np.uint8))
 
 
 def _square(image: Image.Image, disc: Disc, size: int) -> Image.Image:
@@ -98,8 +119,8 @@ def _edge_points(bright: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     return x[seen], y[seen]
 
 
-def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float] | None:
-    """Centre and radius of the circle that most points support; None when too few do.
+def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float, float] | None:
+    """Centre, radius and share of supporters of the circle that most points support; None when too few do.
 
     Circles through three points, drawn with a fixed seed, find the supporters (Fischler and Bolles, RANSAC, 1981);
     least squares through these give the circle (Kasa, 1976).
@@ -122,7 +143,7 @@ def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float] | None:
         design = np.column_stack([x[near], y[near], np.ones(near.sum())])
         a, b, c = np.linalg.lstsq(design, x[near] ** 2 + y[near] ** 2, rcond=None)[0]
         cx, cy, radius = a / 2, b / 2, float(np.sqrt(c + (a / 2) ** 2 + (b / 2) ** 2))
-    return float(cx), float(cy), float(radius)
+    return float(cx), float(cy), float(radius), float(near.mean())
 
 
 def _through_three(x: Floats, y: Floats) -> Floats:

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from retina_data import decode
-from retina_data.index import DataError
+
+FORM = decode.Form(16, "disc", "none")
 
 
 def jpeg(size: tuple[int, int] = (90, 60), mode: str = "RGB") -> bytes:
@@ -31,7 +32,7 @@ def test_another_format_under_a_jpegs_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / "b.jpeg").write_text("<html></html>")
     for name in "ab":
         with pytest.raises(ValueError, match="no JPEG, PNG, TIFF image"):
-            decode.read_photograph(tmp_path / f"{name}.jpeg", 16, True)
+            decode.read_photograph(tmp_path / f"{name}.jpeg", FORM)
 
 
 def test_too_many_pixels_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -70,15 +71,72 @@ def test_draft_decoding_keeps_twice_the_target() -> None:
     assert 128 <= min(image.size) < 300
 
 
-def test_rows_are_written_in_order_and_bad_files_named(tmp_path: Path) -> None:
-    paths = [tmp_path / f"{n}.png" for n in range(30)]
-    for n, path in enumerate(paths):
-        Image.new("RGB", (32, 32), (n, n, n)).save(path)
-    hashes, found = decode.decode_all(paths, tmp_path / "images.npy", 16, False, 2, False)
-    images = np.load(tmp_path / "images.npy")
-    assert images.shape == (30, 16, 16, 3) and images[:, 8, 8, 0].tolist() == list(range(30))
-    assert hashes[3] == hashlib.sha256(paths[3].read_bytes()).hexdigest() and not any(found)
-    for path in paths[:14]:
-        path.write_bytes(b"")
-    with pytest.raises(DataError, match=r"14 of 30 .*0\.png \(the file is empty\).* and 4 more"):
-        decode.decode_all(paths, tmp_path / "images.npy", 16, False, 2, False)
+def encoded(format: str, **options: object) -> bytes:
+    file = io.BytesIO()
+    Image.effect_noise((90, 60), 60).convert("RGB").save(file, format, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("format", "options"),
+    [("PNG", {}), ("TIFF", {}), ("TIFF", {"compression": "tiff_lzw"}), ("JPEG", {"progressive": True})],
+)
+@pytest.mark.parametrize("cut", [10, 0.5, -2])
+def test_any_format_that_ends_early_is_refused(format: str, options: dict[str, object], cut: float) -> None:
+    data = encoded(format, **options)
+    assert decode.upright_rgb(data, 16).mode == "RGB"
+    end = int(cut * len(data)) if isinstance(cut, float) else cut
+    with pytest.raises((ValueError, OSError, UserWarning)):
+        decode.upright_rgb(data[:end], 16)
+
+
+def test_a_thumbnails_end_is_not_the_files_end() -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "\xff\xd9"  # as in an embedded picture
+    data = encoded("JPEG", exif=exif.tobytes()[:-1] + b"\xff\xd9")
+    assert decode.upright_rgb(data, 16).mode == "RGB"
+    with pytest.raises(ValueError, match="ends early"):
+        decode.upright_rgb(data[:-2], 16)
+    assert decode.upright_rgb(data + b"\0" * 5000, 16).mode == "RGB"  # cameras pad their files
+
+
+def test_a_real_bomb_is_refused_before_it_is_unpacked() -> None:
+    file = io.BytesIO()
+    Image.new("1", (30_000, 30_000)).save(file, "PNG")
+    with pytest.raises(ValueError, match="more than 89,478,485 pixels"):
+        decode.upright_rgb(file.getvalue(), 16)
+
+
+def test_inverted_cmyk_keeps_its_colours() -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (40, 40), (200, 40, 20)).convert("CMYK").save(file, "JPEG", quality=95)
+    pixel = decode.upright_rgb(file.getvalue(), 16).getpixel((10, 10))
+    assert isinstance(pixel, tuple) and all(abs(a - b) < 12 for a, b in zip(pixel, (200, 40, 20), strict=True))
+
+
+def test_colour_normalisation_is_part_of_the_form(tmp_path: Path) -> None:
+    data = jpeg()
+    (tmp_path / "a.jpeg").write_bytes(data)
+    plain = decode.read_photograph(tmp_path / "a.jpeg", decode.Form(32, "none", "none"))
+    normalised = decode.read_photograph(tmp_path / "a.jpeg", decode.Form(32, "none", "local_average"))
+    assert plain.sha256 == normalised.sha256 == hashlib.sha256(data).hexdigest()
+    assert (plain.pixels[0, 0] == 0).all() and (normalised.pixels[0, 0] == 128).all()
+
+
+def test_threads_keep_the_order_and_their_errors_come_out() -> None:
+    sources = [(row, np.full((1, 1, 3), row, np.uint8)) for row in range(30)]
+    done = list(decode.in_threads(lambda row, source: int(np.asarray(source).sum()), sources, 30, 3, ""))
+    assert done == [(row, 3 * row) for row in range(30)]
+
+    def fails(row: int, source: object) -> int:
+        return 1 // (5 - row)
+
+    with pytest.raises(ZeroDivisionError):
+        list(decode.in_threads(fails, sources, 30, 3, ""))
+
+
+def test_reasons_name_no_path(tmp_path: Path) -> None:
+    with pytest.raises(OSError) as caught:
+        (tmp_path / "gone").read_bytes()
+    assert decode.reason(caught.value) == "No such file or directory"
+    assert decode.reason(ValueError("a\n b")) == "a b" and decode.reason(KeyError()) == "KeyError"
