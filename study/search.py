@@ -11,7 +11,6 @@ import logging
 import os
 import shutil
 import signal
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -83,21 +82,20 @@ def cluster(address: str | None) -> Iterator[dict[str, float]]:
         ray.shutdown()
 
 
-def run_search(plan: Plan, ledger: Ledger, limits: Resources, storage: Path, watch: Callable[[Event], None]) -> str:
+def run_search(
+    plan: Plan, ledger: Ledger, limits: Resources, storage: Path, stop: Stop, watch: Callable[[Event], None]
+) -> str:
     """Run what is left of the plan and return the state in which it closed, one of records.STATE_*.
 
-    Every event goes to the ledger and then to `watch`. SIGINT and SIGTERM stop the trials at their last checkpoint;
-    the handlers that were there before are put back.
+    Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
     """
     state = study_state(ledger.events)
     arms = Arms(plan.config, plan.groups, state)
     recorder = Recorder(ledger, state, arms, plan.folder / "checkpoints", watch)
     recorder.end_finished()
-    stop = _Stop()
     trials = _Trials(plan, recorder, arms, limits, stop)
-    with _signals(stop):
-        if trials.left():
-            _fit(trials, limits, storage, stop)
+    if trials.left():
+        _fit(trials, limits, storage, stop)
     reason = stop.reason or recorder.common_failure() or ""
     if stop.signal:
         closed = records.STATE_INTERRUPTED
@@ -109,7 +107,7 @@ def run_search(plan: Plan, ledger: Ledger, limits: Resources, storage: Path, wat
     return closed
 
 
-def _fit(trials: _Trials, limits: Resources, storage: Path, stop: _Stop) -> None:
+def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
     tuner = tune.Tuner(
         tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
@@ -130,7 +128,7 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: _Stop) -> None
     shutil.rmtree(storage, ignore_errors=True)
 
 
-class _Stop(tune.Stopper):
+class Stop(tune.Stopper):
     """Ends all trials once a signal came, or the search has no point any more."""
 
     def __init__(self) -> None:
@@ -145,20 +143,21 @@ class _Stop(tune.Stopper):
 
 
 @contextmanager
-def _signals(stop: _Stop) -> Iterator[None]:
-    """SIGINT and SIGTERM set `stop`; a second one ends the process at once, which the ledger survives."""
+def signals() -> Iterator[Stop]:
+    """SIGINT and SIGTERM set the Stop that is yielded; a second one ends the process, which the ledger survives.
+
+    The handlers that were there before are put back.
+    """
+    stop = Stop()
 
     def note(number: int, frame: Any) -> None:
         if stop.signal:
             os._exit(128 + number)
         stop.signal, stop.reason = number, f"stopped by {signal.Signals(number).name}"
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        yield
+        yield stop
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
@@ -167,7 +166,7 @@ def _signals(stop: _Stop) -> Iterator[None]:
 class _Trials:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
-    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: _Stop) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: Stop) -> None:
         self._plan, self._recorder, self._arms, self._limits, self._stop = plan, recorder, arms, limits, stop
         self._waiting = [record for record in recorder.state.trials.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from analysis import records
+from study.checkpoints import write_whole
 from study.display import SearchDisplay
 from study.ledger import Event, Ledger, LockedError, StudyState, locked, read_events, study_state
 from study.plan import Plan, make_plan, write_study_file
@@ -16,7 +18,7 @@ from study.synced import mark_synced
 if TYPE_CHECKING:
     from study.cli import Place
 
-EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_FAILED: 1, records.STATE_INTERRUPTED: 130}
+EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_FAILED: 1}
 EXIT_LOCKED = 75
 
 
@@ -68,22 +70,36 @@ def _search_locked(
     cpus: int | None,
     address: str | None,
 ) -> int:
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    try:
+        if len(ledger.events) != events_planned:
+            raise LockedError(f"study {plan.name} was written by another process a moment ago; type the command again")
+        if ledger.torn:
+            console.print("the ledger's last line was torn, never counted, and is dropped")
+        state = study_state(ledger.events)
+        ended = [record for record in state.trials.values() if record.end]
+        if len(ended) == plan.config.trials:
+            console.print(f"study {plan.name} has all its {len(ended)} trials; a larger --trials extends it")
+            return 0
+        for note in plan.notes:
+            console.print(f"note: {note}", markup=False)
+        for arm, reason in plan.not_run.items():
+            console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
+        return _run(plan, ledger, here, console, gpus, cpus, address)
+    finally:
+        ledger.close()
+
+
+def _run(
+    plan: Plan, ledger: Ledger, here: Place, console: Console, gpus: float | None, cpus: int | None, address: str | None
+) -> int:
     from study.feed import Feed
-    from study.search import cluster, resources, run_search
+    from study.search import cluster, resources, run_search, signals
     from study.tracking import Tracking
 
-    ledger = Ledger(plan.folder / "ledger.jsonl")
-    if len(ledger.events) != events_planned:
-        raise LockedError(f"study {plan.name} was written by another process a moment ago; type the command again")
-    if ledger.torn:
-        console.print("the ledger's last line was torn, never counted, and is dropped")
-    for note in plan.notes:
-        console.print(f"note: {note}", markup=False)
-    for arm, reason in plan.not_run.items():
-        console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = Tracking(here.tracking_uri, plan.name, plan.folder, here.artifacts_of(plan.name))
-    with cluster(address) as available:
+    with cluster(address) as available, signals() as stop:
         limits = resources(gpus, cpus, available)
         write_study_file(plan)
         ledger.append("study", **plan.event(limits.threads))
@@ -98,14 +114,20 @@ def _search_locked(
             display.watch(event)
 
         with display.shown():
-            closed = run_search(plan, ledger, limits, plan.folder / "ray", watch)
+            try:
+                closed = run_search(plan, ledger, limits, plan.folder / "ray", stop, watch)
+            except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
+                write_whole(plan.folder / "error.txt", traceback.format_exc().encode())
+                closed = records.STATE_FAILED
+                watch(
+                    ledger.append("close", state=closed, reason=f"{type(error).__name__}; see error.txt of the study")
+                )
     if feed.close():
         mark_synced(plan.folder)
     else:
         console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
-    ledger.close()
     _closing(plan, state, closed, ledger.events[-1].get("reason", ""), console)
-    return EXIT_CODES[closed]
+    return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
 
 
 def _opening(plan: Plan, state: StudyState, slots: int, threads: int, gpus: float) -> str:
@@ -144,7 +166,6 @@ def _closing(plan: Plan, state: StudyState, closed: str, reason: str, console: C
 def write_study_report(name: str, here: Place) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder."""
     from analysis.report import write_report
-
     from analysis.runs import read_study
     from study.tracking import Tracking
 

@@ -1,0 +1,47 @@
+"""The demo, made small: every step of it runs, and its products are there."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from study import demo
+
+pytestmark = pytest.mark.slow
+
+SMALL_DEMO = """
+import sys
+from study import cli, demo
+if __name__ == "__main__":  # painting starts processes that import this file again
+    demo.PATIENTS, demo.SOURCE_PATIENTS, demo.SIZE = 24, 24, 32
+    demo.SOURCE |= {"epochs": 1, "image_size": 32}
+    demo.SEARCH |= {"epochs": 1, "image_size": 32, "trials": 4}
+    sys.argv = ["retina", "demo"]
+    cli.main()
+"""
+
+
+def test_the_demo_ends_in_a_report(tmp_path: Path) -> None:
+    (tmp_path / "small.py").write_text(SMALL_DEMO)
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(tmp_path / "home"), "TORCH_HOME": str(tmp_path / "torch")}
+    command = [sys.executable, str(tmp_path / "small.py")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr
+    report = tmp_path / "home" / "demo" / "report"
+    assert (report / "report.html").stat().st_size > 10_000
+    cells = pd.read_csv(report / "four_way.csv")
+    assert list(cells["status"]) == ["run"] * 4
+    assert (report / "best.csv").exists()
+    assert "retina ui demo" in done.stdout
+    page = (report / "report.html").read_text()
+    assert "source-resnet18.safetensors" in page  # the report says what pretraining means here
+
+
+def test_the_demo_s_budget_is_equal_for_all_arms() -> None:
+    assert demo.SEARCH["trials"] % 4 == 0
+    assert set(demo.SEARCH["space"]["architecture"]) == {"resnet18", "resnet50"}
+    assert demo.SEARCH["space"]["pretrained"] == [False, True]

@@ -1,0 +1,94 @@
+"""Whole calls of `retina search` beside the one of test_contract.py: the lab's configuration, and a signal."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from analysis import records
+from retina_models.pretrained import save_weights
+from retina_models.resnet import resnet18, resnet50
+from study.ledger import read_events, study_state
+from tests.study_fixture import small_data
+
+pytestmark = pytest.mark.slow
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("session")
+    small_data(made / "data", patients=24)
+    for name, network in (("resnet18", resnet18), ("resnet50", resnet50)):
+        save_weights(made / f"{name}.safetensors", network(seed=1).state_dict(), {})
+    return made
+
+
+def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(folder / "home")}
+    command = [sys.executable, "-m", "study", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _retina(folder: Path, *arguments: str) -> tuple[int, str]:
+    process = _start(folder, *arguments)
+    output, _ = process.communicate(timeout=400)
+    return process.returncode, output
+
+
+def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
+    weights = [f"--weights={name}={folder / name}.safetensors" for name in ("resnet18", "resnet50")]
+    config = ["--config", str(ROOT / "configs" / "lab.yaml"), "--data", str(folder / "data")]
+    code, output = _retina(folder, "search", "lab", *config, "--epochs", "2", "--image-size", "32", *weights)
+    assert code == 0, output
+    assert "epochs and trials are chosen on the test part: scores are optimistic" in output
+    events = read_events(folder / "home" / "lab" / "ledger.jsonl")[0]
+    state = study_state(events)
+    assert {record.arm for record in state.trials.values()} == set(records.ARM_LABELS)
+    assert all(record.state == records.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
+    assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
+    assert state.study is not None
+    assert state.study["parts"]["val"] == state.study["audit"]["images"]["test"]
+    assert _retina(folder, "report", "lab")[0] == 0
+    cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
+    assert list(cells["status"]) == ["run"] * 4
+    assert cells["part"].str.contains("chosen on").all()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_search_with_everything_kept(folder: Path, number: signal.Signals, code: int) -> None:
+    name = f"stopped-{number.name.lower()}"
+    flags = ["--trials", "2", "--epochs", "30", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+    process = _start(folder, "search", name, "--data", str(folder / "data"), *flags)
+    ledger, deadline = folder / "home" / name / "ledger.jsonl", time.monotonic() + 240
+    while not any(event["event"] == "epoch" for event in read_events(ledger)[0]):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(number)
+    begun = time.monotonic()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == code, output
+    assert time.monotonic() - begun < 60
+    assert f"go on with: retina search {name}" in output
+    events = read_events(ledger)[0]
+    assert events[-1]["event"] == "close"
+    assert events[-1]["state"] == records.STATE_INTERRUPTED
+    client = MlflowClient(f"sqlite:///{folder / 'home' / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    assert {run.info.status for run in runs} == {"KILLED"}
+    before = study_state(events).trials["0000"].epochs
+    going_on = _start(folder, "search", name)
+    while len(study_state(read_events(ledger)[0]).trials["0000"].epochs) <= len(before):
+        assert going_on.poll() is None
+        time.sleep(0.05)
+    going_on.send_signal(signal.SIGINT)
+    going_on.communicate(timeout=120)
+    assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
