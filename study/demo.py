@@ -32,7 +32,7 @@ SOURCE: dict[str, Any] = {
     "image_size": SIZE, "epochs": 16, "lr": 0.001, "batch_size": 16, "optimizer": "adamw", "imbalance": "oversample",
 }  # fmt: skip
 SEARCH: dict[str, Any] = {
-    "trials": 16, "epochs": 4, "image_size": SIZE, "optimizer": "adamw",
+    "trials": 16, "epochs": 3, "image_size": SIZE, "optimizer": "adamw",
     "space": {
         "architecture": ["resnet18", "resnet50"], "pretrained": [False, True],
         "lr": {"low": 1e-4, "high": 1e-2, "log": True}, "batch_size": [16, 32],

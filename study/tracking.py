@@ -12,6 +12,7 @@ import math
 import tempfile
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import pandas as pd
 from mlflow import MlflowClient
@@ -262,3 +263,17 @@ def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
     if tags.get(records.TAG_KIND) != records.KIND_TRIAL:
         return None
     return tags[records.TAG_STUDY], tags[records.TAG_TRIAL]
+
+
+def trials_link(uri: str, name: str, server: str) -> str | None:
+    """Link to a study's trials in the MLflow UI at `server`, best first; None where the study is not there."""
+    experiment = MlflowClient(uri).get_experiment_by_name(name)
+    if experiment is None:
+        return None
+    query = {
+        "workflowType": "machine_learning",
+        "searchFilter": f"tags.{records.TAG_KIND} = '{records.KIND_TRIAL}'",
+        "orderByKey": "metrics.`best/val_kappa`",
+        "orderByAsc": "false",
+    }
+    return f"{server}/#/experiments/{experiment.experiment_id}/runs?{urlencode(query, quote_via=quote)}"
