@@ -20,3 +20,19 @@ def merged_groups(patient: pd.Series[int], sha256: pd.Series[str]) -> npt.NDArra
         if merged.equals(group):
             return np.asarray(pd.factorize(group)[0], dtype=np.int64)
         group = merged
+
+
+def near_groups(bits: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]:
+    """For each hash (N, B) the first row before it, or itself, that differs in at most `most` bits: (N,).
+
+    A row whose nearest is near to a third takes the third: equal numbers are one group.
+    """
+    signs = np.where(bits, np.float32(1), np.float32(-1))  # their products count equal bits, exactly
+    first = np.arange(len(bits))
+    for start in range(0, len(bits), 512):
+        stop = min(start + 512, len(bits))
+        equal = signs[start:stop] @ signs[:stop].T  # equal bits less different ones
+        near = (equal >= bits.shape[1] - 2 * most) & (np.arange(stop) <= np.arange(start, stop)[:, None])
+        for row, other in enumerate(near.argmax(axis=1), start):
+            first[row] = first[other]
+    return first
