@@ -67,7 +67,7 @@ def save_predictions(folder: Path, predictions: pd.DataFrame) -> None:
 
 def weights_metadata(config: TrialConfig, epoch: int) -> dict[str, str]:
     """What a reader of a weights file must know to use it."""
-    fields = ("architecture", "head", "image_size", "crop", "normalisation")
+    fields = ("architecture", "head", "image_size", "crop", "colour", "normalisation")
     return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch)}
 
 

@@ -34,6 +34,9 @@ class TrialConfig(BaseModel):
     crop: Literal["disc", "none"] = Field(
         "disc", description="cut the square around the retina's disc, or take the whole frame, padded to a square"
     )
+    colour: Literal["none", "local_average"] = Field(
+        "none", description="subtract each place's local average colour (Graham 2015); one cache for each value"
+    )
     epochs: int = Field(15, ge=1, le=10_000, description="passes; each draws as many images as the training part has")
     optimizer: Literal["sgd", "adamw"] = Field("sgd", description="optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, beta1 of adamw")
@@ -177,11 +180,12 @@ class StudyConfig(BaseModel):
     def cells(self) -> list[tuple[str, bool]]:
         """(architecture, pretrained) of each arm that the study asks for, in the order of the comparison's tables."""
 
-        def values(name: str) -> tuple[Value, ...]:
-            axis = self.space.get(name)
-            return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
+        return sorted((str(a), bool(p)) for a in self.values("architecture") for p in self.values("pretrained"))
 
-        return sorted((str(a), bool(p)) for a in values("architecture") for p in values("pretrained"))
+    def values(self, name: str) -> tuple[Value, ...]:
+        """What a field that is not drawn from an interval can be in this study."""
+        axis = self.space.get(name)
+        return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
 
 
 def _meant(name: str, known: Any) -> str:

@@ -47,7 +47,8 @@ class Plan:
     home: Path
     config: StudyConfig
     dataset: DataSet
-    prepared: Prepared
+    prepared: Prepared  # split and digests, which are the same whatever the colours
+    caches: dict[str, Path]  # colour normalisation -> cache
     groups: dict[str, list[Cell]]
     not_run: dict[str, str]  # arm -> reason
     weights: dict[str, dict[str, str]]  # architecture -> source as given, name, digest
@@ -121,16 +122,22 @@ def make_plan(
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
     fields = TrialConfig.model_fields
-    prepared = prepare_data(
-        dataset,
-        home,
-        image_size=int(config.fixed.get("image_size", fields["image_size"].default)),
-        crop=str(config.fixed.get("crop", fields["crop"].default)),
-        val_fraction=config.val_fraction,
-        seed=config.seed,
-        select_on=config.select_on,
-    )
-    plan = Plan(name, home, config, dataset, prepared, groups_of(config, cells), not_run, weights, ())
+    by_colour = {
+        str(colour): prepare_data(
+            dataset,
+            home,
+            image_size=int(config.fixed.get("image_size", fields["image_size"].default)),
+            crop=str(config.fixed.get("crop", fields["crop"].default)),
+            colour=str(colour),
+            val_fraction=config.val_fraction,
+            seed=config.seed,
+            select_on=config.select_on,
+        )
+        for colour in config.values("colour")
+    }
+    caches = {colour: prepared.cache.folder for colour, prepared in by_colour.items()}
+    prepared = next(iter(by_colour.values()))
+    plan = Plan(name, home, config, dataset, prepared, caches, groups_of(config, cells), not_run, weights, ())
     plan = Plan(**{**vars(plan), "notes": _notes(plan)})
     if state.study:
         _check_same(plan, state.study)
@@ -216,7 +223,10 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     config, arms = plan.config, len(plan.groups)
     notes = list(plan.dataset.notes)
     notes += [f"weights of {name}: {value['name']}, {value['fit']}" for name, value in plan.weights.items()]
-    left_out = plan.prepared.count("left_out")
+    skipped = plan.prepared.cache.skipped
+    if skipped:
+        notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
+    left_out = plan.prepared.count("left_out") - skipped
     if left_out:
         notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":

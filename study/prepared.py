@@ -43,11 +43,18 @@ class Prepared:
 
 
 def prepare_data(
-    dataset: DataSet, home: Path, *, image_size: int, crop: str, val_fraction: float, seed: int, select_on: str
+    dataset: DataSet,
+    home: Path,
+    *,
+    image_size: int,
+    crop: str,
+    colour: str = "none",
+    val_fraction: float,
+    seed: int,
+    select_on: str,
 ) -> Prepared:
     """Decode (or find again) and split a data set. Raises DataError where no model can be trained on it."""
-    assert crop in ("disc", "none")
-    cache = prepare(dataset, home, image_size=image_size, crop=crop)  # type: ignore[arg-type]
+    cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
     return _split(cache, val_fraction, seed, select_on)
 
 

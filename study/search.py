@@ -200,7 +200,7 @@ class _Trials:
             "trial": record.trial,
             "config": record.config,
             "folder": str(plan.folder / "checkpoints" / record.trial),
-            "cache": str(plan.prepared.cache.folder),
+            "cache": str(plan.caches[record.config["colour"]]),
             "split": {"val_fraction": config.val_fraction, "seed": config.seed, "select_on": config.select_on},
             "weights": plan.weights[record.config["architecture"]]["given"] if pretrained else None,
             "threads": self._limits.threads,
