@@ -29,6 +29,9 @@ class TrialConfig(BaseModel):
     pretrained: bool = Field(False, description="start from pretrained weights instead of random ones")
     lr: float = Field(0.01, gt=0, le=10, description="peak learning rate")
     batch_size: int = Field(32, ge=2, le=4096, description="images in a batch")
+    micro_batch: int = Field(
+        0, ge=0, le=4096, description="images computed at once, for less memory (BatchNorm sees these alone); 0: all"
+    )
     imbalance: Imbalance = Field("none", description="what is done about rare grades")
     image_size: int = Field(256, ge=16, le=2048, description="side of the square input, pixels")
     crop: Literal["disc", "none"] = Field(
@@ -55,6 +58,12 @@ class TrialConfig(BaseModel):
     logit_tau: float = Field(1.0, ge=0, le=5, description="strength of imbalance=logit_adjustment")
     objective: Literal["kappa", "accuracy"] = Field("kappa", description="validation score that selects the epoch")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of initialisation, draws and augmentation")
+
+    @model_validator(mode="after")
+    def _one_image_has_no_variance(self) -> TrialConfig:
+        if self.micro_batch == 1:
+            raise ValueError("micro_batch must be 0 (off) or at least 2, as BatchNorm needs two images, but got 1")
+        return self
 
     @model_validator(mode="after")
     def _freeze_needs_weights(self) -> TrialConfig:

@@ -32,6 +32,7 @@ from retina_models.resnet import ARCHITECTURES, ResNet
 from study.config import ConfigError, TrialConfig
 from study.imbalance import Strategy, strategy
 from study.predict import channels_last, logits
+from study.schedule import learning_rate
 
 Ints = NDArray[np.int64]
 DEVICE_SHARE = 0.4  # of a GPU's free memory that images may take; two trials can share one
@@ -215,28 +216,6 @@ def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)
 
 
-def learning_rate(schedule: str, step: int, total: int) -> float:
-    """Share of the peak learning rate in step 0 .. total - 1.
-
-    constant: 1. cosine: from 1 towards 0 (Loshchilov and Hutter 2017, https://arxiv.org/abs/1608.03983). one_cycle: up
-    from 1/25 in the first 30 % of the steps, then down to 1/250,000, both along a cosine (Smith and Topin 2019,
-    https://arxiv.org/abs/1708.07120; shape and numbers are torch's OneCycleLR, without its cycle of the momentum).
-    """
-    if schedule == "constant":
-        return 1.0
-    if schedule == "cosine":
-        return 0.5 * (1 + math.cos(math.pi * step / total))
-    peak = max(0.0, 0.3 * total - 1)
-    if step < peak:
-        return anneal(1 / 25, 1.0, step / peak)
-    return anneal(1.0, 1 / 250_000, (step - peak) / max(1.0, total - 1 - peak))
-
-
-def anneal(start: float, end: float, progress: float) -> float:
-    """From start to end along half a cosine, progress 0 .. 1."""
-    return end + (start - end) * 0.5 * (1 + math.cos(math.pi * progress))
-
-
 def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, float]:
     """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and accuracy over the drawn images."""
     config, model, optimizer, device = learner.config, learner.model, learner.optimizer, grades.device
@@ -262,16 +241,30 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
         for step, (x, y, _) in enumerate(drawn, start=first_step):  # x (B, 3, S, S), y (B,)
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * learning_rate(config.schedule, step, total_steps)
-            with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-                outputs = model(x)  # (B, 5)
-            outputs = outputs.float()
-            loss = plan.loss(outputs, y)
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
+            totals += backward(learner, x, y, plan.loss)
             optimizer.step()
-            totals += torch.stack([loss.detach() * len(y), (outputs.detach().argmax(dim=1) == y).sum()])
     loss_sum, hits = totals.tolist()  # the one time in an epoch that the host waits
     return loss_sum / len(order), hits / len(order)
+
+
+def backward(learner: Learner, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Add the gradient of the batch's mean loss, part by part where micro_batch says so; returns (sum of losses, hits).
+
+    Every strategy's loss is a mean over images, so parts weighted by their size give the batch's gradient, but for what
+    BatchNorm makes of a part's own mean. Parts are even, and none is one image: that has no variance.
+    """
+    config = learner.config
+    parts = min(math.ceil(len(y) / config.micro_batch), len(y) // 2) if config.micro_batch else 1
+    totals = torch.zeros(2, dtype=torch.float64, device=y.device)
+    for images, grades in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
+        with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
+            outputs = learner.model(images)  # (B, 5)
+        outputs = outputs.float()
+        value = loss(outputs, grades)
+        (value * (len(grades) / len(y))).backward()
+        totals += torch.stack([value.detach() * len(grades), (outputs.detach().argmax(dim=1) == grades).sum()])
+    return totals
 
 
 def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:

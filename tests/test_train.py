@@ -18,7 +18,9 @@ from retina_data.index import DataError
 from retina_models.pretrained import Weights
 from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError, TrialConfig
-from study.train import Epoch, TrainData, TrainingError, begin, learning_rate, train
+from study.imbalance import strategy
+from study.schedule import learning_rate
+from study.train import Epoch, TrainData, TrainingError, backward, begin, train
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -232,33 +234,6 @@ def test_input_that_does_not_fit_together_is_refused() -> None:
         next(train(config(), empty, CPU))
 
 
-def rates(schedule: str, total: int) -> list[float]:
-    return [learning_rate(schedule, step, total) for step in range(total)]
-
-
-@pytest.mark.parametrize("total", [10, 37, 400])
-def test_one_cycle_is_torchs(total: int) -> None:
-    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, 1.0, total_steps=total, cycle_momentum=False)
-    expected = []
-    for _ in range(total):
-        expected.append(optimizer.param_groups[0]["lr"])
-        optimizer.step()
-        if len(expected) < total:
-            scheduler.step()
-    assert rates("one_cycle", total) == pytest.approx(expected, abs=1e-9)
-
-
-def test_schedules_stay_within_the_peak_from_the_first_step_to_the_last() -> None:
-    for total in range(1, 60):
-        for schedule in ("constant", "cosine", "one_cycle"):
-            assert all(0 < rate <= 1 for rate in rates(schedule, total))
-    cosine = rates("cosine", 50)
-    assert cosine[0] == 1 and cosine == sorted(cosine, reverse=True) and cosine[-1] < 0.001
-    assert set(rates("constant", 5)) == {1.0}
-    assert rates("one_cycle", 100).index(max(rates("one_cycle", 100))) == 29
-
-
 def test_the_optimizer_gets_the_schedules_rate_at_every_step(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
     step = torch.optim.SGD.step
@@ -269,7 +244,35 @@ def test_the_optimizer_gets_the_schedules_rate_at_every_step(monkeypatch: pytest
 
     monkeypatch.setattr(torch.optim.SGD, "step", noting)
     list(train(config(epochs=2, lr=0.5, schedule="cosine"), made(), CPU))  # 33 images by 8: 3 batches and one of 9
-    assert used == [0.5 * rate for rate in rates("cosine", 8)]
+    assert used == [0.5 * learning_rate("cosine", step, 8) for step in range(8)]
+
+
+@pytest.mark.parametrize("imbalance", ["none", "weighted_loss", "focal"])
+@pytest.mark.parametrize(("images", "parts"), [(33, (8, 8, 8, 9)), (3, (3,)), (8, (8,))])
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: int, parts: tuple[int, ...]) -> None:
+    """With BatchNorm's own statistics fixed; what it makes of the parts is why this is a field of the configuration."""
+    generator = torch.Generator().manual_seed(0)
+    x, y = torch.randn(images, 3, SIDE, SIDE, generator=generator), torch.arange(images) % 5
+    gradients, seen = [], []
+    for micro_batch in (0, 9 if images > 9 else 8):
+        chosen = config(imbalance=imbalance, micro_batch=micro_batch, batch_size=64)
+        learner = begin(chosen, CPU, None)
+        learner.model.eval()
+        learner.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        totals = backward(learner, x, y, strategy(chosen, y, CPU).loss)
+        gradients.append([totals, *(p.grad for p in learner.model.parameters())])
+    assert sorted(seen[1:]) == sorted(parts)
+    for whole, in_parts in zip(*gradients, strict=True):
+        torch.testing.assert_close(in_parts, whole, rtol=1e-3, atol=1e-5)
+
+
+def test_a_micro_batch_as_large_as_the_batch_changes_nothing_and_a_smaller_one_does() -> None:
+    data = made()
+    off, large, small = (numbers(list(train(config(epochs=2, micro_batch=m), data, CPU))) for m in (0, 9, 4))
+    assert large == off
+    assert small != off
+    with pytest.raises(ValueError, match="micro_batch must be 0"):
+        config(micro_batch=1)
 
 
 def test_resnet50_takes_the_same_path_as_by_hand() -> None:
