@@ -7,6 +7,7 @@ a search that was killed goes on with the suggestions and decisions of one that 
 from __future__ import annotations
 
 import hashlib
+import json
 import math
 import warnings
 from dataclasses import dataclass
@@ -48,6 +49,7 @@ class Asked:
     config: TrialConfig
     params: dict[str, Any]
     distributions: dict[str, str]
+    repeat_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
 
 
 def first_rung(config: StudyConfig) -> int:
@@ -70,11 +72,12 @@ class Arms:
 
     def __init__(self, config: StudyConfig, groups: dict[str, list[Cell]], state: StudyState) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each trial is the display's business
-        self._config, self._groups = config, groups
+        self._config, self._groups, self._state = config, groups, state
         self._live: dict[str, optuna.Trial] = {}
-        self._studies = {name: self._rebuild(name, state) for name in groups}
+        self._known = {_but_seed(record.config): record.trial for record in reversed(list(state.trials.values()))}
+        self._studies = {name: self._rebuild(name) for name in groups}
 
-    def _rebuild(self, group: str, state: StudyState) -> optuna.Study:
+    def _rebuild(self, group: str) -> optuna.Study:
         # Hyperband's brackets hang on the study's name and the trial's number, so both are kept.
         study = optuna.create_study(
             study_name=group,
@@ -82,33 +85,55 @@ class Arms:
             pruner=_pruner(self._config),
             sampler=optuna.samplers.RandomSampler(0),
         )
-        known = sorted((r for r in state.trials.values() if r.group == group), key=lambda r: r.number)
-        study.add_trials([_frozen(record) for record in known])
-        for record, frozen in zip(known, study.get_trials(deepcopy=False), strict=True):
+        known = sorted((r for r in self._state.trials.values() if r.group == group), key=lambda r: r.number)
+        told = [_told(trial) for trial in self._told(group)]
+        study.add_trials([*told, *(_frozen(record) for record in known)])
+        for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(told) :], strict=True):
             if not record.end:
                 self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
         return study
 
+    def _told(self, group: str) -> list[dict[str, Any]]:
+        """Trials of another study that this group's sampler was told before its first suggestion."""
+        return [trial for trial in (self._state.warm or {}).get("told", []) if trial["group"] == group]
+
+    def _tried(self, group: str) -> list[dict[str, Any]]:
+        """Configurations that somebody wants to see first."""
+        return [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
+
     def ask(self, index: int) -> Asked:
-        """Configuration of the study's trial number `index` (from 0); asked once for each index, in order."""
-        names = list(self._groups)
-        group, number = names[index % len(names)], index // len(names)
-        study = self._studies[group]
+        """Configuration of the study's trial number `index` (from 0); asked once for each index, in order.
+
+        The group with the fewest trials is next: round robin, and an arm that was added later catches up first.
+        """
+        counts = {
+            name: len(study.get_trials(deepcopy=False)) - len(self._told(name)) for name, study in self._studies.items()
+        }
+        group = min(counts, key=lambda name: counts[name])
+        study, number = self._studies[group], counts[group]
         # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
         study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
+        tries = self._tried(group)
+        if number < len(tries):
+            study.enqueue_trial(tries[number])
         trial = study.ask()
-        assert trial.number == number, f"{group} has {trial.number} trials, but {number} were expected"
         values = suggest(trial, self._config, self._groups[group])
+        config = make_trial_config({**values, "seed": (self._config.seed + index) % 2**31})
         name = f"{index:04d}"
         self._live[name] = trial
         return Asked(
             trial=name,
             group=group,
             number=number,
-            config=make_trial_config({**values, "seed": (self._config.seed + index) % 2**31}),
+            config=config,
             params=dict(trial.params),
             distributions={key: distribution_to_json(value) for key, value in trial.distributions.items()},
+            repeat_of=self._repeat_of(name, config),
         )
+
+    def _repeat_of(self, name: str, config: TrialConfig) -> str:
+        first = self._known.setdefault(_but_seed(config.model_dump(mode="json")), name)
+        return "" if first == name else first
 
     def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
         """Tell the running best after an epoch; returns (stop now, the pruner's memory of this trial).
@@ -122,7 +147,8 @@ class Arms:
         trial.report(best, epoch)
         weak = trial.should_prune()
         among = self._studies[record.group].get_trials(deepcopy=False)
-        return weak and len(among) >= COMPARED, _rungs(among[record.number])
+        told = len(self._told(record.group))
+        return weak and len(among) - told >= COMPARED, _rungs(among[told + record.number])
 
     def finish(self, record: TrialRecord) -> None:
         """Tell how a trial ended; what Optuna hears is the best epoch, never the last."""
@@ -161,6 +187,18 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
         intermediate_values=running_best,
         system_attrs=attributes,
     )
+
+
+def _told(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
+    return optuna.trial.create_trial(
+        value=trial["value"],
+        params=trial["params"],
+        distributions={key: json_to_distribution(text) for key, text in trial["distributions"].items()},
+    )
+
+
+def _but_seed(config: dict[str, Any]) -> str:
+    return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
 
 
 def _rungs(trial: optuna.trial.FrozenTrial) -> dict[str, float]:

@@ -130,6 +130,7 @@ class TrialRecord:
     params: dict[str, Any]
     distributions: dict[str, str]
     started: float
+    repeat_of: str = ""
     epochs: list[Event] = field(default_factory=list)
     end: Event | None = None
 
@@ -166,9 +167,14 @@ class TrialRecord:
 
 @dataclass
 class StudyState:
-    """A study as its events tell it; `study` is the event that began it, with the latest number of trials."""
+    """A study as its events tell it.
+
+    study: the event that began it, with the latest number of trials. warm: what samplers were told before the first
+    suggestion, {"told": trials of another study, "tries": configurations wanted first}.
+    """
 
     study: Event | None = None
+    warm: Event | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
 
     def apply(self, event: Event) -> bool:
@@ -176,11 +182,15 @@ class StudyState:
         kind = event["event"]
         if kind == "study":
             self.study = {**(self.study or {}), **event}
+        elif kind == "warm":
+            self.warm = self.warm or event
         elif kind == "trial":
             if event["trial"] in self.trials:
                 return False
             keys = ("trial", "group", "number", "config", "params", "distributions")
-            self.trials[event["trial"]] = TrialRecord(**{key: event[key] for key in keys}, started=event["time"])
+            values = {key: event[key] for key in keys}
+            repeat = event.get("repeat_of", "")
+            self.trials[event["trial"]] = TrialRecord(**values, started=event["time"], repeat_of=repeat)
         elif kind == "epoch":
             record = self.trials[event["trial"]]
             if record.end or event["epoch"] != len(record.epochs) + 1:

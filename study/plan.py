@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import json
 import platform
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-
-import yaml
 
 from retina_data.audit import audit
 from retina_data.index import DataSet, read_index
@@ -25,16 +22,13 @@ from retina_models.pretrained import (
 )
 from retina_models.resnet import ARCHITECTURES
 from study.arms import COMPARED, first_rung, groups_of
-from study.checkpoints import write_whole
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
+from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
 from study.ledger import StudyState
 from study.prepared import Prepared, prepare_data
 from study.space import Cell, arm_name
+from study.warm import read_tries, trials_of
 from study.yamlfile import read_study_config
-
-STUDY_FILE = "study.yaml"
-CONSEQUENCES = ("weights", "arms", "data_digest", "split_digest")
-"""What changes along with something else: another seed gives another split, and the seed is what has to be named."""
 
 RECORDED_VERSIONS = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
 
@@ -53,6 +47,7 @@ class Plan:
     not_run: dict[str, str]  # arm -> reason
     weights: dict[str, dict[str, str]]  # architecture -> source as given, name, digest
     notes: tuple[str, ...]
+    warm: dict[str, Any] | None  # what samplers are told before their first suggestion
 
     @property
     def folder(self) -> Path:
@@ -74,7 +69,7 @@ class Plan:
             "split_digest": self.prepared.split_digest,
         }
 
-    def event(self, threads: int) -> dict[str, Any]:
+    def event(self, threads: int, slots: int = 1) -> dict[str, Any]:
         """The `study` event of the ledger; holds no path and no name of an image."""
         config = self.config.model_dump(mode="json", exclude={"weights"})
         return {
@@ -88,6 +83,7 @@ class Plan:
             "parts": self.prepared.parts.value_counts().to_dict(),
             "versions": versions(),
             "threads": threads,
+            "slots": slots,
             "notes": list(self.notes),
             "commands": [f"retina search {self.name}", f"retina report {self.name}"],
         }
@@ -102,13 +98,17 @@ def make_plan(
     layout: str | None,
     config_file: Path | None,
     overrides: dict[str, Any],
+    add_arms: tuple[str, ...] = (),
+    told_by: str | None = None,
+    tries: Path | None = None,
 ) -> Plan:
     """Settle everything: configuration, data, split, weights, arms.
 
-    A study that exists goes on with its own configuration and data where none are given. Raises ConfigError, DataError
-    or WeightsError; nothing but the shared cache has been written then.
+    A study that exists goes on with its own configuration, data and arms where none are given; `add_arms` names arms
+    that it shall have from now on. `told_by` (another study) and `tries` (a YAML file) are for its beginning. Raises
+    ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
     """
-    known = _read_study_file(home / name / STUDY_FILE) if state.study else None
+    known = read_study_file(home / name / STUDY_FILE) if state.study else None
     if config_file:
         config = read_study_config(config_file, overrides)
     else:
@@ -119,6 +119,7 @@ def make_plan(
     dataset = read_index(source, layout or (known["layout"] if known else None))
     _check_each_cell(config)
     cells, not_run, weights = _runnable(config)
+    cells, not_run = arms_of(name, state, cells, not_run, add_arms, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
     fields = TrialConfig.model_fields
@@ -137,32 +138,28 @@ def make_plan(
     }
     caches = {colour: prepared.cache.folder for colour, prepared in by_colour.items()}
     prepared = next(iter(by_colour.values()))
-    plan = Plan(name, home, config, dataset, prepared, caches, groups_of(config, cells), not_run, weights, ())
-    plan = Plan(**{**vars(plan), "notes": _notes(plan)})
+    groups = groups_of(config, cells)
+    used = {architecture for architecture, pretrained in cells if pretrained}
+    weights = {architecture: value for architecture, value in weights.items() if architecture in used}
+    plan = Plan(name, home, config, dataset, prepared, caches, groups, not_run, weights, (), None)
+    warm, lines = _warm(plan, state, told_by, tries)
+    plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if state.study:
-        _check_same(plan, state.study)
+        check_same(plan, state.study, add_arms)
     return plan
 
 
-def write_study_file(plan: Plan) -> None:
-    """Keep configuration and place of the data, so that going on needs no flags. Local to the home: it holds paths."""
-    content = {
-        "data": str(plan.dataset.folder.resolve()),
-        "layout": plan.dataset.layout,
-        "config": plan.config.model_dump(mode="json"),
-    }
-    write_whole(plan.folder / STUDY_FILE, yaml.safe_dump(content, sort_keys=False).encode())
-
-
-def _read_study_file(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-        return {"data": content["data"], "layout": content["layout"], "config": content["config"]}
-    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
-        raise ConfigError(
-            f"{path} must hold data, layout and config, but does not ({type(error).__name__}: {error}); "
-            "restore it, or give --data and --config"
-        ) from None
+def _warm(
+    plan: Plan, state: StudyState, told_by: str | None, tries: Path | None
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The `warm` event of a new study, if anything is to be told, and what to say of it."""
+    if not told_by and not tries:
+        return None, []
+    if state.study:
+        raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
+    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups) if told_by else ([], [])
+    wanted = read_tries(tries, plan.config, plan.groups) if tries else []
+    return {"told": told, "tries": wanted}, lines
 
 
 def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
@@ -240,29 +237,6 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     if config.trials % arms:
         notes.append(f"{config.trials} trials over {arms} arms are not the same number each; use a multiple of {arms}")
     return tuple(notes)
-
-
-def _check_same(plan: Plan, study: dict[str, Any]) -> None:
-    before, now = study["identity"], json.loads(json.dumps(plan.identity()))
-    causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
-    for name in [*causes, *CONSEQUENCES]:
-        if before.get(name) != now.get(name):
-            raise ConfigError(
-                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(name))} "
-                f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
-            )
-    if plan.config.trials < study["config"]["trials"]:
-        raise ConfigError(
-            f"`trials >= {study['config']['trials']}` must hold for study {plan.name}, but got "
-            f"trials={plan.config.trials}; a study can grow, not shrink"
-        )
-
-
-def _short(value: Any) -> str:
-    if value is None:
-        return "not given"
-    text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
-    return text if len(text) <= 200 else text[:200] + "..."
 
 
 def versions() -> dict[str, str]:

@@ -40,6 +40,7 @@ class Recorder:
             config=asked.config.model_dump(mode="json"),
             params=asked.params,
             distributions=asked.distributions,
+            repeat_of=asked.repeat_of,
         )
         return self.state.trials[asked.trial]
 

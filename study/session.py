@@ -11,8 +11,9 @@ from rich.console import Console
 from analysis import records
 from study.checkpoints import write_whole
 from study.display import SearchDisplay
+from study.goingon import write_study_file
 from study.ledger import Event, Ledger, LockedError, StudyState, locked, read_events, study_state
-from study.plan import Plan, make_plan, write_study_file
+from study.plan import Plan, make_plan
 from study.synced import mark_synced
 
 if TYPE_CHECKING:

@@ -16,8 +16,9 @@ from retina_data.index import read_index
 from retina_models.pretrained import Weights, read_weights, save_weights
 from study.checkpoints import BEST, save_predictions, weights_metadata, write_whole
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
+from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
-from study.plan import STUDY_FILE, check_fit
+from study.plan import check_fit
 from study.prepared import Prepared, prepare_data
 from study.train import Epoch, TrainingError, train
 

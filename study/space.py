@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
 from study.config import Range, StudyConfig, TrialConfig, Value
 
@@ -18,6 +19,7 @@ USED_WITH = {
 """A field that one value of another field alone reads: elsewhere it is not drawn, a dead axis would cost budget."""
 
 Cell = tuple[str, bool]
+Distribution = CategoricalDistribution | FloatDistribution | IntDistribution
 
 
 def arm_name(cell: Cell) -> str:
@@ -47,6 +49,20 @@ def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[Cell]) -> 
             continue
         values[field] = _draw(trial, field, config.space[field])
     return values
+
+
+def distribution_of(config: StudyConfig, field: str, cells: Sequence[Cell]) -> Distribution | None:
+    """What Optuna knows an axis as; None for a field that is not searched."""
+    if field == "arm":
+        return CategoricalDistribution([arm_name(cell) for cell in cells]) if len(cells) > 1 else None
+    axis = config.space.get(field)
+    if axis is None or field in ("architecture", "pretrained"):
+        return None
+    if isinstance(axis, tuple):
+        return CategoricalDistribution(axis)
+    if TrialConfig.model_fields[field].annotation is int:
+        return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
+    return FloatDistribution(axis.low, axis.high, log=axis.log)
 
 
 def _draw(trial: optuna.Trial, field: str, axis: Range | tuple[Value, ...]) -> Value:

@@ -81,7 +81,7 @@ class Tracking:
             self._begin_study()
         elif kind == "close":
             self._close_study(event)
-        elif event["trial"] not in self._closed:
+        elif kind != "warm" and event["trial"] not in self._closed:
             record = self._state.trials[event["trial"]]
             if kind == "trial":
                 self._begin_trial(record)
@@ -157,6 +157,7 @@ class Tracking:
                 records.TAG_STATE: records.STATE_RUNNING,
                 records.TAG_SEED: str(config["seed"]),
                 records.TAG_PRECISION: config["precision"],
+                records.TAG_REPEAT_OF: record.repeat_of,
                 records.TAG_WEIGHTS: weights.get("digest", ""),
                 records.TAG_DATA: study["identity"]["data_digest"],
                 records.TAG_SPLIT: study["identity"]["split_digest"],

@@ -10,8 +10,9 @@ import yaml
 from retina_models.pretrained import WeightsError, save_weights
 from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError
+from study.goingon import STUDY_FILE, write_study_file
 from study.ledger import StudyState
-from study.plan import STUDY_FILE, Plan, make_plan, versions, write_study_file
+from study.plan import Plan, make_plan, versions
 from tests.study_fixture import small_data
 
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}

@@ -1,0 +1,94 @@
+"""What lets a study go on: its file, the arms it has, and what must not have changed since it began."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from study.checkpoints import write_whole
+from study.config import ConfigError
+from study.ledger import StudyState
+from study.space import Cell, arm_name
+
+if TYPE_CHECKING:
+    from study.plan import Plan
+
+STUDY_FILE = "study.yaml"
+CONSEQUENCES = ("weights", "arms", "data_digest", "split_digest")
+"""What changes along with something else: another seed gives another split, and the seed is what has to be named."""
+
+
+def write_study_file(plan: Plan) -> None:
+    """Keep configuration and place of the data, so that going on needs no flags. Local to the home: it holds paths."""
+    content = {
+        "data": str(plan.dataset.folder.resolve()),
+        "layout": plan.dataset.layout,
+        "config": plan.config.model_dump(mode="json"),
+    }
+    write_whole(plan.folder / STUDY_FILE, yaml.safe_dump(content, sort_keys=False).encode())
+
+
+def read_study_file(path: Path) -> dict[str, Any]:
+    """Data, layout and configuration of a study.yaml; raises ConfigError where it was damaged."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+        return {"data": content["data"], "layout": content["layout"], "config": content["config"]}
+    except (OSError, yaml.YAMLError, KeyError, TypeError) as error:
+        raise ConfigError(
+            f"{path} must hold data, layout and config, but does not ({type(error).__name__}: {error}); "
+            "restore it, or give --data and --config"
+        ) from None
+
+
+def arms_of(
+    name: str, state: StudyState, cells: list[Cell], not_run: dict[str, str], added: tuple[str, ...], joint: bool
+) -> tuple[list[Cell], dict[str, str]]:
+    """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
+    able = [arm_name(cell) for cell in cells]
+    for arm in added:
+        if state.study is None:
+            raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
+        if arm not in able:
+            raise ConfigError(f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}")
+        if joint:
+            raise ConfigError(
+                f"{arm} cannot be added where arms=joint: its sampler knows its cells; begin another study"
+            )
+    if state.study is None:
+        return cells, not_run
+    wanted = {*state.study["arms"], *added}
+    for arm in state.study["arms"]:
+        if arm in not_run:  # one that the configuration has no more is the configuration's change, named elsewhere
+            raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm]}")
+    later = {arm: f"not of this study; --add-arm {arm} adds it" for arm in able if arm not in wanted}
+    return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
+
+
+def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...]) -> None:
+    """Old and new trials must belong to one study; raises ConfigError naming what changed."""
+    before, now = study["identity"], json.loads(json.dumps(plan.identity()))
+    if added:  # an arm may come, with its weights; what was there must stay
+        now["arms"] = [arm for arm in now["arms"] if arm not in added]
+        now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
+    causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
+    for name in [*causes, *CONSEQUENCES]:
+        if before.get(name) != now.get(name):
+            raise ConfigError(
+                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(name))} "
+                f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
+            )
+    if plan.config.trials < study["config"]["trials"]:
+        raise ConfigError(
+            f"`trials >= {study['config']['trials']}` must hold for study {plan.name}, but got "
+            f"trials={plan.config.trials}; a study can grow, not shrink"
+        )
+
+
+def _short(value: Any) -> str:
+    if value is None:
+        return "not given"
+    text = value[:12] if isinstance(value, str) and len(value) == 64 else json.dumps(value)
+    return text if len(text) <= 200 else text[:200] + "..."
