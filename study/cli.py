@@ -198,28 +198,46 @@ def search(
         int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
     ] = None,
     address: Annotated[str | None, typer.Option(help="Ray cluster to join [RAY_ADDRESS]", show_default=False)] = None,
+    time_budget: Annotated[
+        str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
+    add_arm: Annotated[
+        list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")
+    ] = None,
+    told_by: Annotated[
+        str | None, typer.Option("--from", help="Tell the samplers another study's trials first.", show_default=False)
+    ] = None,
+    tries: Annotated[
+        Path | None, typer.Option("--try", help="YAML list of configurations to run first.", show_default=False)
+    ] = None,
     home: Home = None,
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
     from study import session
+    from study.plan import Inputs
+    from study.progress import parse_duration
 
     overrides = given(values)
     if weights:
         overrides["weights"] = weight_files(weights)
-    here = place(home)
-    code = session.search(
-        study_name(name),
-        here,
-        out,
+    inputs = Inputs(
         data=data.resolve() if data else None,
         layout=layout,
         config_file=config.resolve() if config else None,
         overrides=overrides,
+        add_arms=tuple(add_arm or ()),
+        told_by=study_name(told_by) if told_by else None,
+        tries=tries.resolve() if tries else None,
+    )
+    compute = session.Compute(
         gpus_per_trial=gpus_per_trial,
         cpus_per_trial=cpus_per_trial,
         address=address or os.environ.get("RAY_ADDRESS"),
+        time_budget=parse_duration(time_budget) if time_budget else None,
     )
+    code = session.search(study_name(name), place(home), out, inputs, compute, dry=dry_run)
     sys.exit(code)
 
 
@@ -227,14 +245,19 @@ def search(
 def status(
     name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
     home: Home = None,
 ) -> None:
     """Say how far studies are, from their ledgers alone."""
-    from study.status import print_status
+    from study.status import print_status, watch_status
 
     here = place(home)
     settle(here)
-    print_status(out, here.home, study_name(name) if name else None, as_json)
+    chosen = study_name(name) if name else None
+    if watch:
+        watch_status(out, here.home, chosen)
+    else:
+        print_status(out, here.home, chosen, as_json)
 
 
 @app.command()
@@ -260,12 +283,20 @@ def ui(
     """Browse trials in the MLflow UI, on this machine only."""
     here = place(home)
     settle(here)
-    if here.artifacts is None:
-        out.print(f"MLflow is served elsewhere: {here.tracking_uri}", markup=False)
-        return
-    if not (here.home / "mlflow.db").exists():
+    if here.artifacts and not (here.home / "mlflow.db").exists():
         raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
-    out.print(f"open http://127.0.0.1:{port}  (stop with Ctrl-C)")
+    server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri
+    link: str | None = server
+    if name:
+        from study.tracking import trials_link
+
+        link = trials_link(here.tracking_uri, study_name(name), server)
+        if link is None:
+            raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status` lists the studies")
+    out.print(f"open {link}", markup=False)
+    if not here.artifacts:
+        return  # a server that somebody else runs
+    out.print("(stop with Ctrl-C)")
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
     options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]

@@ -19,6 +19,7 @@ from retina_models.resnet import ARCHITECTURES
 from study import session
 from study.checkpoints import weights_metadata
 from study.config import make_trial_config
+from study.plan import Inputs
 from study.prepared import prepare_data
 
 if TYPE_CHECKING:
@@ -51,18 +52,8 @@ def run_demo(here: Place, console: Console) -> int:
     console.rule("2/4 source weights: what `with pretraining` means here")
     weights = {name: _source_weights(name, folder, here.home, console) for name in ARCHITECTURES}
     console.rule("3/4 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
-    code = session.search(
-        NAME,
-        here,
-        console,
-        data=folder / "study",
-        layout=None,
-        config_file=None,
-        overrides={**SEARCH, "weights": weights},
-        gpus_per_trial=None,
-        cpus_per_trial=None,
-        address=None,
-    )
+    inputs = Inputs(data=folder / "study", overrides={**SEARCH, "weights": weights})
+    code = session.search(NAME, here, console, inputs, session.Compute())
     if code:
         return code
     console.rule("4/4 the report")

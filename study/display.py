@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from analysis import records
 from study.ledger import Event, StudyState
+from study.progress import duration_text, seconds_left
 
 
 class SearchDisplay:
@@ -56,24 +56,5 @@ class SearchDisplay:
         scores = [(s, r.trial, r.arm) for r in self._state.trials.values() if (s := r.best_score()) is not None]
         best = max(scores, default=None)
         text = f"best {best[0]:.3f} ({best[1]} {best[2]})" if best else "no score yet"
-        left = self._seconds_left()
-        return text if left is None else f"{text}, about {_duration(left)} left"
-
-    def _seconds_left(self) -> float | None:
-        """Seconds until the last trial's last epoch, as if none were stopped early; None before the first epoch."""
-        spent: dict[str, list[float]] = {}
-        for record in self._state.trials.values():
-            spent.setdefault(record.arm, []).extend(epoch["seconds"] for epoch in record.epochs)
-        known = {arm: sum(values) / len(values) for arm, values in spent.items() if values}
-        if not known:
-            return None
-        usual = sum(known.values()) / len(known)
-        records_ = list(self._state.trials.values())
-        left: float = sum(
-            known.get(r.arm, usual) * (r.config["epochs"] - len(r.epochs)) for r in records_ if not r.end
-        ) + usual * records_[0].config["epochs"] * (self._trials - len(records_))
-        return left / self._slots
-
-
-def _duration(seconds: float) -> str:
-    return time.strftime("%H:%M:%S", time.gmtime(seconds)) if seconds < 86_400 else f"{seconds / 86_400:.1f} days"
+        left = seconds_left(self._state, self._trials, self._slots)
+        return text if left is None else f"{text}, about {duration_text(left)} left"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -89,37 +89,46 @@ class Plan:
         }
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a call of the command says; all of it may be left out where a study goes on.
+
+    add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
+    beginning.
+    """
+
+    data: Path | None = None
+    layout: str | None = None
+    config_file: Path | None = None
+    overrides: dict[str, Any] = field(default_factory=dict)
+    add_arms: tuple[str, ...] = ()
+    told_by: str | None = None
+    tries: Path | None = None
+
+
 def make_plan(
     name: str,
     home: Path,
     state: StudyState,
-    *,
-    data: Path | None,
-    layout: str | None,
-    config_file: Path | None,
-    overrides: dict[str, Any],
-    add_arms: tuple[str, ...] = (),
-    told_by: str | None = None,
-    tries: Path | None = None,
+    inputs: Inputs,
 ) -> Plan:
     """Settle everything: configuration, data, split, weights, arms.
 
-    A study that exists goes on with its own configuration, data and arms where none are given; `add_arms` names arms
-    that it shall have from now on. `told_by` (another study) and `tries` (a YAML file) are for its beginning. Raises
-    ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
+    A study that exists goes on with its own configuration, data and arms where none are given. Raises ConfigError,
+    DataError or WeightsError; nothing but the shared cache has been written then.
     """
     known = read_study_file(home / name / STUDY_FILE) if state.study else None
-    if config_file:
-        config = read_study_config(config_file, overrides)
+    if inputs.config_file:
+        config = read_study_config(inputs.config_file, inputs.overrides)
     else:
-        config = make_study_config(known["config"] if known else {}, overrides)
-    source = data or (Path(known["data"]) if known else None)
+        config = make_study_config(known["config"] if known else {}, inputs.overrides)
+    source = inputs.data or (Path(known["data"]) if known else None)
     if source is None:
         raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
-    dataset = read_index(source, layout or (known["layout"] if known else None))
+    dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
     _check_each_cell(config)
     cells, not_run, weights = _runnable(config)
-    cells, not_run = arms_of(name, state, cells, not_run, add_arms, config.arms == "joint")
+    cells, not_run = arms_of(name, state, cells, not_run, inputs.add_arms, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
     fields = TrialConfig.model_fields
@@ -142,10 +151,10 @@ def make_plan(
     used = {architecture for architecture, pretrained in cells if pretrained}
     weights = {architecture: value for architecture, value in weights.items() if architecture in used}
     plan = Plan(name, home, config, dataset, prepared, caches, groups, not_run, weights, (), None)
-    warm, lines = _warm(plan, state, told_by, tries)
+    warm, lines = _warm(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if state.study:
-        check_same(plan, state.study, add_arms)
+        check_same(plan, state.study, inputs.add_arms)
     return plan
 
 

@@ -11,6 +11,7 @@ import logging
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -97,8 +98,8 @@ def run_search(
     if trials.left():
         _fit(trials, limits, storage, stop)
     reason = stop.reason or recorder.common_failure() or ""
-    if stop.signal:
-        closed = records.STATE_INTERRUPTED
+    if stop.signal or (trials.left() and not reason and stop.out_of_time()):
+        closed, reason = records.STATE_INTERRUPTED, reason or "the time budget is used up"
     elif trials.left():
         closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
@@ -129,17 +130,22 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
 
 
 class Stop(tune.Stopper):
-    """Ends all trials once a signal came, or the search has no point any more."""
+    """Ends all trials once a signal came, the time budget is used up, or the search has no point any more."""
 
     def __init__(self) -> None:
         self.signal = 0
         self.reason = ""
+        self.deadline: float | None = None  # on time.monotonic()'s clock
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
 
     def stop_all(self) -> bool:
-        return bool(self.signal or self.reason)
+        return bool(self.signal or self.reason or self.out_of_time())
+
+    def out_of_time(self) -> bool:
+        """Whether the time budget is used up."""
+        return self.deadline is not None and time.monotonic() >= self.deadline
 
 
 @contextmanager

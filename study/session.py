@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import traceback
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
@@ -13,30 +15,30 @@ from study.checkpoints import write_whole
 from study.display import SearchDisplay
 from study.goingon import write_study_file
 from study.ledger import Event, Ledger, LockedError, StudyState, locked, read_events, study_state
-from study.plan import Plan, make_plan
+from study.plan import Inputs, Plan, make_plan
 from study.synced import mark_synced
 
 if TYPE_CHECKING:
     from study.cli import Place
 
-EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_FAILED: 1}
+EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}
+"""Interrupted without a signal means that the time budget was used up, which is what was asked for."""
+
 EXIT_LOCKED = 75
 
 
-def search(
-    name: str,
-    here: Place,
-    console: Console,
-    *,
-    data: Path | None,
-    layout: str | None,
-    config_file: Path | None,
-    overrides: dict[str, Any],
-    gpus_per_trial: float | None,
-    cpus_per_trial: int | None,
-    address: str | None,
-) -> int:
-    """Begin a study or go on with it; returns the exit code.
+@dataclass(frozen=True)
+class Compute:
+    """What one call may use. time_budget: seconds; address: of a Ray cluster; the rest None for the defaults."""
+
+    gpus_per_trial: float | None = None
+    cpus_per_trial: int | None = None
+    address: str | None = None
+    time_budget: float | None = None
+
+
+def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+    """Begin a study or go on with it, or (`dry`) only say what would run; returns the exit code.
 
     Wrong input raises before anything but the cache is written.
     """
@@ -46,31 +48,26 @@ def search(
             with locked(folder):
                 pass
         events, _ = read_events(folder / "ledger.jsonl")
-        plan = make_plan(
-            name,
-            here.home,
-            study_state(events),
-            data=data,
-            layout=layout,
-            config_file=config_file,
-            overrides=overrides,
-        )
+        plan = make_plan(name, here.home, study_state(events), inputs)
+        if dry:
+            _dry_run(plan, study_state(events), compute, console)
+            return 0
         with locked(folder):
-            return _search_locked(plan, len(events), here, console, gpus_per_trial, cpus_per_trial, address)
+            return _search_locked(plan, len(events), here, compute, console)
     except LockedError as error:
         console.print(f"retina: {error}", markup=False)
         return EXIT_LOCKED
 
 
-def _search_locked(
-    plan: Plan,
-    events_planned: int,
-    here: Place,
-    console: Console,
-    gpus: float | None,
-    cpus: int | None,
-    address: str | None,
-) -> int:
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console) -> None:
+    from study.dryrun import dry_run, here_available
+    from study.search import resources
+
+    limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, here_available())
+    dry_run(plan, state, limits.slots, limits.threads, console)
+
+
+def _search_locked(plan: Plan, events_planned: int, here: Place, compute: Compute, console: Console) -> int:
     ledger = Ledger(plan.folder / "ledger.jsonl")
     try:
         if len(ledger.events) != events_planned:
@@ -86,24 +83,26 @@ def _search_locked(
             console.print(f"note: {note}", markup=False)
         for arm, reason in plan.not_run.items():
             console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
-        return _run(plan, ledger, here, console, gpus, cpus, address)
+        return _run(plan, ledger, here, compute, console)
     finally:
         ledger.close()
 
 
-def _run(
-    plan: Plan, ledger: Ledger, here: Place, console: Console, gpus: float | None, cpus: int | None, address: str | None
-) -> int:
+def _run(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
     from study.feed import Feed
     from study.search import cluster, resources, run_search, signals
     from study.tracking import Tracking
 
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = Tracking(here.tracking_uri, plan.name, plan.folder, here.artifacts_of(plan.name))
-    with cluster(address) as available, signals() as stop:
-        limits = resources(gpus, cpus, available)
+    with cluster(compute.address) as available, signals() as stop:
+        limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        if compute.time_budget is not None:
+            stop.deadline = time.monotonic() + compute.time_budget
         write_study_file(plan)
-        ledger.append("study", **plan.event(limits.threads))
+        ledger.append("study", **plan.event(limits.threads, limits.slots))
+        if plan.warm:
+            ledger.append("warm", **plan.warm)
         feed = Feed(tracking, list(ledger.events))
         state = study_state(ledger.events)
         display = SearchDisplay(console, state, plan.config.trials, limits.slots)

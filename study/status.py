@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ from rich.table import Table
 from analysis import records
 from study.config import ConfigError
 from study.ledger import StudyState, TrialRecord, is_locked, read_events, study_state
+from study.progress import duration_text, epochs_saved, seconds_left, sparkline
 
+WATCH_SECONDS = 2.0
 STATES = (
     records.STATE_COMPLETE,
     records.STATE_STOPPED,
@@ -45,6 +48,19 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool) 
         _print_arms(console, studies[0])
 
 
+def watch_status(console: Console, home: Path, name: str | None) -> None:
+    """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C."""
+    while True:
+        with console.capture() as capture:
+            print_status(console, home, name, as_json=False)
+        console.clear()
+        console.print(capture.get(), markup=False, end="")
+        folders = [path.parent for path in home.glob("*/ledger.jsonl")]
+        if not any(is_locked(folder) for folder in folders if not name or folder.name == name):
+            return
+        time.sleep(WATCH_SECONDS)
+
+
 def summary(folder: Path) -> dict[str, Any]:
     """What one ledger says, as plain values."""
     events, _ = read_events(folder / "ledger.jsonl")
@@ -56,13 +72,16 @@ def summary(folder: Path) -> dict[str, Any]:
     last = events[-1] if events else {}
     closed = last["state"] if last.get("event") == "close" else records.STATE_INTERRUPTED
     best = _best(state, list(state.trials.values()))
+    trials = state.study["config"]["trials"] if state.study else 0
     return {
         "study": folder.name,
         "state": records.STATE_RUNNING if living else closed,
-        "trials": state.study["config"]["trials"] if state.study else 0,
+        "trials": trials,
         "ended": sum(1 for record in state.trials.values() if record.end),
         "states": states,
         "best": best,
+        "epochs_saved": epochs_saved(state),
+        "seconds_left": seconds_left(state, trials, state.study.get("slots", 1)) if living and state.study else None,
         "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
         "not_run": state.study["not_run"] if state.study else {},
         "failures": {
@@ -77,6 +96,7 @@ def _arm(state: StudyState, arm: str) -> dict[str, Any]:
         "trials": len(mine),
         "epochs": sum(len(record.epochs) for record in mine),
         "best": _best(state, mine),
+        "curve": sparkline(max(mine, key=lambda record: record.best_score() or -2.0)) if mine else "",
     }
 
 
@@ -89,11 +109,16 @@ def _best(state: StudyState, among: list[TrialRecord]) -> str | None:
 
 
 def _print_arms(console: Console, study: dict[str, Any]) -> None:
-    table = Table("arm", "trials", "epochs", "best on validation")
+    table = Table("arm", "trials", "epochs", "best on validation", "its epochs")
     for arm, values in study["arms"].items():
-        table.add_row(records.ARM_LABELS[arm], str(values["trials"]), str(values["epochs"]), values["best"] or "")
+        counts = str(values["trials"]), str(values["epochs"])
+        table.add_row(records.ARM_LABELS[arm], *counts, values["best"] or "", values["curve"])
     for arm, reason in study["not_run"].items():
         table.add_row(records.ARM_LABELS[arm], "not run", "", reason)
     console.print(table)
+    if study["epochs_saved"]:
+        console.print(f"early stopping saved {study['epochs_saved']} epochs")
+    if study["seconds_left"] is not None:
+        console.print(f"about {duration_text(study['seconds_left'])} left")
     for trial, reason in study["failures"].items():
         console.print(f"failed: {trial}: {reason}", markup=False)

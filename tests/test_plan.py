@@ -12,7 +12,7 @@ from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError
 from study.goingon import STUDY_FILE, write_study_file
 from study.ledger import StudyState
-from study.plan import Plan, make_plan, versions
+from study.plan import Inputs, Plan, make_plan, versions
 from tests.study_fixture import small_data
 
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
@@ -30,15 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _plan(folder: Path, state: StudyState | None = None, **flags: Any) -> Plan:
     data = None if state and state.study else folder / "data"
-    return make_plan(
-        "s",
-        folder / "home",
-        state or StudyState(),
-        data=data,
-        layout=None,
-        config_file=None,
-        overrides={**FLAGS, **flags},
-    )
+    return make_plan("s", folder / "home", state or StudyState(), Inputs(data=data, overrides={**FLAGS, **flags}))
 
 
 def _begun(plan: Plan) -> StudyState:
@@ -74,10 +66,10 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
 def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
     plan = _plan(folder, lr=0.05)
     state = _begun(plan)
-    again = make_plan("s", folder / "home", state, data=None, layout=None, config_file=None, overrides={})
+    again = make_plan("s", folder / "home", state, Inputs())
     assert again.config == plan.config
     assert again.identity() == plan.identity()
-    grown = make_plan("s", folder / "home", state, data=None, layout=None, config_file=None, overrides={"trials": 9})
+    grown = make_plan("s", folder / "home", state, Inputs(overrides={"trials": 9}))
     assert grown.config.trials == 9
 
 
@@ -85,11 +77,11 @@ def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -
     plan = _plan(folder)
     state = _begun(plan)
     small_data(tmp_path / "moved")
-    moved = make_plan("s", folder / "home", state, data=tmp_path / "moved", layout=None, config_file=None, overrides={})
+    moved = make_plan("s", folder / "home", state, Inputs(data=tmp_path / "moved"))
     assert moved.prepared.cache.digest == plan.prepared.cache.digest
     small_data(tmp_path / "other", patients=31)
     with pytest.raises(ConfigError, match="`data_digest` must stay what study s began with"):
-        make_plan("s", folder / "home", state, data=tmp_path / "other", layout=None, config_file=None, overrides={})
+        make_plan("s", folder / "home", state, Inputs(data=tmp_path / "other"))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +114,7 @@ def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:
     state = _begun(plan)
     (plan.folder / STUDY_FILE).write_text("data: x\n")
     with pytest.raises(ConfigError, match="restore it, or give --data and --config"):
-        make_plan("damaged", folder / "home", state, data=None, layout=None, config_file=None, overrides={})
+        make_plan("damaged", folder / "home", state, Inputs())
 
 
 def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
@@ -152,3 +144,34 @@ def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
 
 def test_versions_name_what_computed_the_numbers() -> None:
     assert {"python", "torch", "ray", "optuna", "retina_commit"} <= versions().keys()
+
+
+def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
+    state = _begun(replace(_plan(folder), name="adds"))
+    weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
+    later = _plan(folder, state, **weights)
+    assert list(later.groups) == ["resnet18-scratch", "resnet50-scratch"]
+    assert later.not_run["resnet18-pretrained"] == "not of this study; --add-arm resnet18-pretrained adds it"
+    inputs = Inputs(overrides=weights, add_arms=("resnet18-pretrained",))
+    grown = make_plan("s", folder / "home", state, inputs)
+    assert list(grown.groups) == ["resnet18-scratch", "resnet18-pretrained", "resnet50-scratch"]
+    with pytest.raises(ConfigError, match="--add-arm must name an arm that can run"):
+        make_plan("s", folder / "home", state, Inputs(add_arms=("resnet50-pretrained",)))
+    with pytest.raises(ConfigError, match="--add-arm needs a study that exists"):
+        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
+
+
+def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
+    state = _begun(replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="s"))
+    with pytest.raises(
+        ConfigError, match="arm resnet18-pretrained of study s must be able to go on, but ImageNet weights"
+    ):
+        _plan(folder, state, weights={"resnet18": "imagenet"})
+
+
+def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
+    state = _begun(_plan(folder))
+    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
+        make_plan("s", folder / "home", state, Inputs(told_by="other"))
+    with pytest.raises(ConfigError, match="--from must name a study of"):
+        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", told_by="other"))

@@ -1,0 +1,114 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from study.arms import Arms, groups_of
+from study.config import ConfigError, StudyConfig, make_study_config
+from study.ledger import StudyState, study_state
+from study.warm import read_tries, trials_of
+from tests.study_fixture import study_event
+from tests.test_arms import Search
+
+
+def _config(**flags: Any) -> StudyConfig:
+    return make_study_config({}, {"epochs": 2, "early_stopping": "none", **flags})
+
+
+def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
+    events = [study_event(), *Search(config, restarts=False).run(trials)]
+    (home / "other").mkdir(parents=True)
+    (home / "other" / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list[dict[str, Any]]:
+    state = StudyState()
+    if warm:
+        state.apply({"event": "warm", **warm})
+    arms = Arms(config, groups_of(config, config.cells()), state)
+    return [vars(arms.ask(index)) for index in range(count)]
+
+
+def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
+    config = _config(sampler="tpe")
+    _other(tmp_path, config, trials=40)
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()))
+    assert len(told) == 40
+    assert lines == ["40 trials of study other are told to the samplers"]
+    cold, warm = _asked(config, None, 4), _asked(config, {"told": told, "tries": []}, 4)
+    assert [asked["params"] for asked in cold] != [asked["params"] for asked in warm]
+    assert [asked["number"] for asked in warm] == [0, 0, 0, 0]
+    assert warm == _asked(config, {"told": told, "tries": []}, 4)
+
+
+def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    _other(tmp_path, _config())
+    here = _config(space={"lr": {"low": 1e-3, "high": 1e-1, "log": True}, "architecture": ["resnet18", "resnet50"]})
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()))
+    assert told == []
+    assert any("its axis" in line or "is not searched" in line for line in lines[1:])
+    accuracy = _config(objective="accuracy")
+    assert trials_of(tmp_path, "other", accuracy, groups_of(accuracy, accuracy.cells()))[0] == []
+    with pytest.raises(ConfigError, match="--from must name a study"):
+        trials_of(tmp_path, "none", here, groups_of(here, here.cells()))
+
+
+def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
+    (tmp_path / "try.yaml").write_text(text)
+    return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.cells()))
+
+
+def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
+    config = _config()
+    text = "- {architecture: resnet18, pretrained: true, lr: 0.01, imbalance: focal}\n- {lr: 0.002, batch_size: 64}\n"
+    tries = _tries(tmp_path, text, config)
+    assert len(tries) == 1 + 4  # the second names no arm, so every arm tries it
+    asked = _asked(config, {"told": [], "tries": tries}, 8)
+    pretrained = [each["config"] for each in asked if each["group"] == "resnet18-pretrained"]
+    assert (pretrained[0].lr, pretrained[0].imbalance) == (0.01, "focal")
+    assert (pretrained[1].lr, pretrained[1].batch_size) == (0.002, 64)
+    assert all(
+        each["config"].lr == 0.002 for each in asked if each["number"] == 0 and each["group"] != "resnet18-pretrained"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {lr: 0.5}", "lr must lie in low=0.0001 high=0.1 log=True, but got 0.5 (try.yaml, entry 1)"),
+        ("- {lr: 0.01}\n- {batch_size: 17}", "but got 17 (try.yaml, entry 2)"),
+        ("- {momentum: 0.5}", "momentum is not searched here and is 0.9, but got 0.5"),
+        ("- {rate: 0.5}", "rate is no known key"),
+        ("lr: 0.5", "must be a list of `field: value` mappings"),
+        ("- {architecture: resnet18, pretrained: 3}", "pretrained"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _tries(tmp_path, text, _config())
+    assert message in str(caught.value)
+
+
+def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
+    config = make_study_config(
+        {"space": {"batch_size": [16, 32]}}, {"architecture": "resnet18", "pretrained": False, "epochs": 2}
+    )
+    asked = _asked(config, None, 6)
+    first: dict[int, str] = {}
+    for each in asked:
+        size = each["config"].batch_size
+        assert each["repeat_of"] == first.get(size, "")
+        first.setdefault(size, each["trial"])
+    assert len({each["config"].seed for each in asked}) == 6
+
+
+def test_an_arm_that_was_added_catches_up_first() -> None:
+    config = _config()
+    search = Search(config, restarts=False)
+    search.groups = {name: cells for name, cells in search.groups.items() if name != "resnet50-pretrained"}
+    search._rebuild()
+    events = search.run(6)
+    arms = Arms(config, groups_of(config, config.cells()), study_state(events))
+    assert [arms.ask(index).group for index in (6, 7)] == ["resnet50-pretrained"] * 2
+    assert arms.ask(8).group == "resnet18-scratch"
