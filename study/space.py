@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import optuna
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
 from study.config import Range, StudyConfig, TrialConfig, Value
 
@@ -63,6 +63,22 @@ def distribution_of(config: StudyConfig, field: str, cells: Sequence[Cell]) -> D
     if TrialConfig.model_fields[field].annotation is int:
         return IntDistribution(int(axis.low), int(axis.high), log=axis.log)
     return FloatDistribution(axis.low, axis.high, log=axis.log)
+
+
+def axis_text(config: StudyConfig, field: str, cells: Sequence[Cell]) -> str | None:
+    """An axis as the ledger writes it; equal texts are equal axes. None for a field that is not searched."""
+    distribution = distribution_of(config, field, cells)
+    return None if distribution is None else distribution_to_json(distribution)
+
+
+def lies_inside(config: StudyConfig, field: str, cells: Sequence[Cell], value: Value) -> bool:
+    """Whether an axis of the space could draw the value."""
+    distribution = distribution_of(config, field, cells)
+    assert distribution is not None, f"{field} is not searched"
+    try:
+        return bool(distribution._contains(distribution.to_internal_repr(value)))
+    except ValueError:
+        return False
 
 
 def _draw(trial: optuna.Trial, field: str, axis: Range | tuple[Value, ...]) -> Value:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from optuna.distributions import distribution_to_json
 
 from analysis import records
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.ledger import TrialRecord, read_events, study_state
-from study.space import Cell, arm_name, distribution_of
+from study.space import Cell, arm_name, axis_text, lies_inside
 
 Groups = dict[str, list[Cell]]
 
@@ -51,8 +50,8 @@ def _unfit(record: TrialRecord, config: StudyConfig, groups: Groups) -> tuple[st
     if record.arm not in [arm_name(cell) for cell in cells]:
         return f"its arm {record.arm} is not searched", group
     for field, text in record.distributions.items():
-        here = distribution_of(config, field, cells)
-        if here is None or distribution_to_json(here) != text:
+        here = axis_text(config, field, cells)
+        if here != text:
             return f"its axis {field} is {'not searched' if here is None else 'another one'} here", group
     return "", group
 
@@ -95,17 +94,12 @@ def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell:
     for field, value in entry.items():
         if field in ("architecture", "pretrained"):
             continue
-        axis = distribution_of(config, field, cells)
-        if axis is None:
+        if axis_text(config, field, cells) is None:
             fixed = config.fixed.get(field, TrialConfig.model_fields[field].default)
             if value == fixed:
                 continue
             raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
-        try:
-            inside = axis._contains(axis.to_internal_repr(value))
-        except ValueError:
-            inside = False
-        if not inside:
+        if not lies_inside(config, field, cells, value):
             raise ConfigError(f"{field} must lie in {config.space[field]}, but got {value!r} ({place})")
         params[field] = value
     return params
