@@ -73,7 +73,7 @@ def axis_text(config: StudyConfig, field: str, cells: Sequence[Cell]) -> str | N
 
 def lies_inside(config: StudyConfig, field: str, cells: Sequence[Cell], value: Value) -> bool:
     """Whether an axis of the space could draw the value."""
-    distribution = distribution_of(config, field, cells)
+    distribution: Any = distribution_of(config, field, cells)  # each kind takes values of its own type
     assert distribution is not None, f"{field} is not searched"
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))
