@@ -75,6 +75,8 @@ class Arms:
         self._config, self._groups, self._state = config, groups, state
         self._live: dict[str, optuna.Trial] = {}
         self._known = {_but_seed(record.config): record.trial for record in reversed(list(state.trials.values()))}
+        self._counts = {name: sum(1 for r in state.trials.values() if r.group == name) for name in groups}
+        self._told = {name: [t for t in (state.warm or {}).get("told", []) if t["group"] == name] for name in groups}
         self._studies = {name: self._rebuild(name) for name in groups}
 
     def _rebuild(self, group: str) -> optuna.Study:
@@ -86,16 +88,12 @@ class Arms:
             sampler=optuna.samplers.RandomSampler(0),
         )
         known = sorted((r for r in self._state.trials.values() if r.group == group), key=lambda r: r.number)
-        told = [_told(trial) for trial in self._told(group)]
+        told = [_told(trial) for trial in self._told[group]]
         study.add_trials([*told, *(_frozen(record) for record in known)])
         for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(told) :], strict=True):
             if not record.end:
                 self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
         return study
-
-    def _told(self, group: str) -> list[dict[str, Any]]:
-        """Trials of another study that this group's sampler was told before its first suggestion."""
-        return [trial for trial in (self._state.warm or {}).get("told", []) if trial["group"] == group]
 
     def _tried(self, group: str) -> list[dict[str, Any]]:
         """Configurations that somebody wants to see first."""
@@ -106,11 +104,9 @@ class Arms:
 
         The group with the fewest trials is next: round robin, and an arm that was added later catches up first.
         """
-        counts = {
-            name: len(study.get_trials(deepcopy=False)) - len(self._told(name)) for name, study in self._studies.items()
-        }
-        group = min(counts, key=lambda name: counts[name])
-        study, number = self._studies[group], counts[group]
+        group = min(self._counts, key=lambda name: self._counts[name])
+        study, number = self._studies[group], self._counts[group]
+        self._counts[group] += 1
         # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
         study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
         tries = self._tried(group)
@@ -147,7 +143,7 @@ class Arms:
         trial.report(best, epoch)
         weak = trial.should_prune()
         among = self._studies[record.group].get_trials(deepcopy=False)
-        told = len(self._told(record.group))
+        told = len(self._told[record.group])
         return weak and len(among) - told >= COMPARED, _rungs(among[told + record.number])
 
     def finish(self, record: TrialRecord) -> None:

@@ -21,6 +21,27 @@ SAME_FAILURES = 3
 """A search whose first trials all fail for one reason is stopped: the reason is not in their configurations."""
 
 
+class Failures:
+    """Counts ended trials by what they failed of, so that no trial costs more because others came before."""
+
+    def __init__(self) -> None:
+        self._reasons: set[str] = set()
+        self._ended = self._failed = 0
+
+    def note(self, record: TrialRecord) -> None:
+        """One more trial has ended."""
+        assert record.end is not None
+        self._ended += 1
+        if record.end["state"] == records.STATE_FAILED:
+            self._failed += 1
+            self._reasons.add(record.end["reason"])
+
+    def common(self) -> str | None:
+        """The one reason for which all of them failed, if there are enough."""
+        alike = self._ended >= SAME_FAILURES and self._failed == self._ended and len(self._reasons) == 1
+        return next(iter(self._reasons)) if alike else None
+
+
 class Recorder:
     """Writes each event to the ledger, tells the arms, and hands it on to `watch`."""
 
@@ -29,6 +50,12 @@ class Recorder:
     ) -> None:
         self.state = state
         self._ledger, self._arms, self._checkpoints, self._watch = ledger, arms, checkpoints, watch
+        self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
+        self._failures = Failures()
+        for record in state.trials.values():
+            if record.end:
+                self._keep_best_weights(record)
+                self._failures.note(record)
 
     def begin(self, asked: Asked) -> TrialRecord:
         """A trial is going to run."""
@@ -65,7 +92,8 @@ class Recorder:
         self._arms.finish(record)
         if state != records.STATE_FAILED:
             drop_last(self._checkpoints / trial)
-        self._keep_best_weights(record.arm)
+        self._keep_best_weights(record)
+        self._failures.note(record)
 
     def end_finished(self) -> None:
         """End the trials whose last epoch is in the ledger, but whose end is not."""
@@ -79,18 +107,19 @@ class Recorder:
 
     def common_failure(self) -> str | None:
         """The reason for which every ended trial failed, once there are enough of them."""
-        ends = [record.end for record in self.state.trials.values() if record.end]
-        reasons = {end["reason"] for end in ends if end["state"] == records.STATE_FAILED}
-        failed = len(ends) >= SAME_FAILURES and len(reasons) == 1 and all(end["reason"] in reasons for end in ends)
-        return reasons.pop() if failed else None
+        return self._failures.common()
 
     def _write(self, event: str, **values: Any) -> None:
         entry = self._ledger.append(event, **values)
         self.state.apply(entry)
         self._watch(entry)
 
-    def _keep_best_weights(self, arm: str) -> None:
-        ended = [r for r in self.state.trials.values() if r.arm == arm and r.end and r.best_score() is not None]
-        ended.sort(key=lambda record: record.best_score() or 0.0, reverse=True)
-        for record in ended[WEIGHTS_KEPT:]:
-            (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
+    def _keep_best_weights(self, record: TrialRecord) -> None:
+        """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at."""
+        score = record.best_score()
+        kept = self._kept.setdefault(record.arm, [])
+        if score is not None:
+            kept.append((score, record.trial))
+            kept.sort(key=lambda entry: entry[0], reverse=True)
+        while len(kept) > WEIGHTS_KEPT:
+            (self._checkpoints / kept.pop()[1] / BEST).unlink(missing_ok=True)
