@@ -142,9 +142,8 @@ class Arms:
         trial = self._live[record.trial]
         trial.report(best, epoch)
         weak = trial.should_prune()
-        among = self._studies[record.group].get_trials(deepcopy=False)
-        told = len(self._told[record.group])
-        return weak and len(among) - told >= COMPARED, _rungs(among[told + record.number])
+        enough = self._counts[record.group] >= COMPARED
+        return weak and enough, _rungs(trial.storage.get_trial(trial._trial_id))
 
     def finish(self, record: TrialRecord) -> None:
         """Tell how a trial ended; what Optuna hears is the best epoch, never the last."""
