@@ -21,6 +21,7 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
 SCALES = (0.85, 1.15)
 SHIFT = 0.05  # of the side
+_CPU_CACHE = 3 * 2**20  # bytes of floats that are worked on together
 BRIGHTNESS = 0.2
 CONTRAST = 0.2
 
@@ -31,16 +32,17 @@ def load_images(
     """Rows of the cache (N_all, S, S, 3) -> uint8 tensor (N, 3, S, S), in the order of `rows`.
 
     It lies on the device where it takes at most `budget_bytes`, else in host memory (pinned if the device is a GPU).
-    The three channels of a pixel stay together, as in the cache (channels last).
+    For a GPU the three channels of a pixel stay together, as in the cache (channels last), for a CPU each is a plane:
+    what the convolutions there like best.
     """
-    shape = (len(rows), *cache_images.shape[1:])
-    pinned = device.type == "cuda"
-    images = torch.empty(shape, dtype=torch.uint8, pin_memory=pinned)
+    count, height, width, _ = cache_images.shape
+    on_gpu = device.type == "cuda"
+    layout = torch.channels_last if on_gpu else torch.contiguous_format
+    images = torch.empty((len(rows), 3, height, width), dtype=torch.uint8, memory_format=layout, pin_memory=on_gpu)
     for start in range(0, len(rows), 1024):  # in pieces: the copy that numpy makes stays small
-        images[start : start + 1024] = torch.from_numpy(cache_images[rows[start : start + 1024]])
-    if images.nbytes <= budget_bytes:
-        images = images.to(device)
-    return images.permute(0, 3, 1, 2)
+        piece = torch.from_numpy(cache_images[rows[start : start + 1024]])
+        images[start : start + 1024] = piece.permute(0, 3, 1, 2)
+    return images.to(device) if images.nbytes <= budget_bytes else images
 
 
 def permutation(n: int, generator: torch.Generator) -> Tensor:
@@ -108,24 +110,35 @@ def batches(
     for start, stop in batch_bounds(len(order), batch_size):
         positions = moved[start:stop]
         if images.device == device:
-            x = images[positions]
+            x = images.index_select(0, positions)
         else:
-            x = images[order[start:stop]].pin_memory().to(device, non_blocking=True)
+            x = images.index_select(0, order[start:stop]).pin_memory().to(device, non_blocking=True)
         x = x.contiguous(memory_format=layout)
         if augmentation != "none":
             x = random_flips(x, generator, None if flip_only is None else flip_only[positions])
-        x = x.float() / 255
-        if augmentation == "full":
-            x = brightness_contrast(random_affine(x, generator), generator)
-        yield normalise(x, normalisation).contiguous(memory_format=layout), labels[positions], positions
+        together = len(x)
+        if device.type == "cpu":  # a few at a time, so that what lies between two steps stays in the processor's cache
+            together = max(1, _CPU_CACHE // (4 * x[0].numel()))
+        parts = [_network_input(part, augmentation, normalisation, generator) for part in x.split(together)]
+        x = torch.cat(parts) if len(parts) > 1 else parts[0]
+        yield x.contiguous(memory_format=layout), labels[positions], positions
+
+
+def _network_input(x: Tensor, augmentation: str, normalisation: str, generator: torch.Generator) -> Tensor:
+    """uint8 (B, 3, S, S) -> float, augmented beyond flips where that is asked for, normalised."""
+    x = x.float().div_(255)
+    if augmentation == "full":
+        x = brightness_contrast(random_affine(x, generator), generator)
+    if normalisation == "imagenet":  # `normalise` in place
+        x.sub_(constant(IMAGENET_MEAN, x)).mul_(constant(IMAGENET_DEVIATION, x).reciprocal_())
+    return x
 
 
 def normalise(x: Tensor, normalisation: str) -> Tensor:
     """Pixels in [0, 1], (B, 3, S, S) -> the network's input: "unit" as they are, "imagenet" standardised by channel."""
     if normalisation == "unit":
         return x
-    mean = constant(IMAGENET_MEAN, x)
-    return (x - mean) / constant(IMAGENET_DEVIATION, x)
+    return (x - constant(IMAGENET_MEAN, x)).div_(constant(IMAGENET_DEVIATION, x))
 
 
 def constant(values: tuple[float, float, float], x: Tensor) -> Tensor:
@@ -143,11 +156,17 @@ def random_flips(x: Tensor, generator: torch.Generator, only: Tensor | None = No
 
     only: bool (B,), the images that may be flipped; the others pass unchanged.
     """
-    for dimension in (3, 2):
-        chosen = torch.rand(len(x), generator=generator, device=x.device) < 0.5
-        if only is not None:
-            chosen &= only
-        x = torch.where(chosen.view(-1, 1, 1, 1), x.flip(dimension), x)
+    chosen = torch.rand((2, len(x)), generator=generator, device=x.device) < 0.5
+    if only is not None:
+        chosen &= only
+    if x.device.type == "cpu":  # one image after the other is several times faster there, on a GPU slower
+        flipped = x.clone()
+        for n, (across, down) in enumerate(zip(*chosen.tolist(), strict=True)):
+            if across or down:
+                flipped[n] = x[n].flip([2] * across + [1] * down)
+        return flipped
+    for dimension, some in zip((3, 2), chosen, strict=True):
+        x = torch.where(some.view(-1, 1, 1, 1), x.flip(dimension), x)
     return x
 
 
@@ -161,9 +180,22 @@ def random_affine(x: Tensor, generator: torch.Generator) -> Tensor:
     zoom = 1 / uniform(n, *SCALES, x, generator)
     shift = uniform(2 * n, -2 * SHIFT, 2 * SHIFT, x, generator).view(n, 2)  # the grid's side is 2
     cos, sin = zoom * angle.cos(), zoom * angle.sin()
-    matrix = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1).view(n, 2, 3)
-    grid = F.affine_grid(matrix, list(x.shape), align_corners=False)
+    grid = _grid(cos, sin, shift, x)
     return F.grid_sample(x, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
+
+
+def _grid(cos: Tensor, sin: Tensor, shift: Tensor, x: Tensor) -> Tensor:
+    """Where each pixel comes from, (B, S, S, 2) in -1..1, for [[cos, -sin], [sin, cos]] and a shift (B, 2).
+
+    What affine_grid makes of this matrix, by sums of rows and columns instead of products of all: a third of the time.
+    """
+    side = x.shape[-1]
+    place = (torch.arange(side, device=x.device, dtype=x.dtype) * 2 + 1) / side - 1  # centres of the pixels
+    grid = x.new_empty((len(x), side, side, 2))
+    for axis, (across, down) in enumerate(((cos, -sin), (sin, cos))):
+        rows = down[:, None] * place + shift[:, axis, None]
+        torch.add((across[:, None] * place)[:, None, :], rows[:, :, None], out=grid[..., axis])
+    return grid
 
 
 def brightness_contrast(x: Tensor, generator: torch.Generator) -> Tensor:
@@ -173,7 +205,7 @@ def brightness_contrast(x: Tensor, generator: torch.Generator) -> Tensor:
     """
     brightness = uniform(len(x), 1 - BRIGHTNESS, 1 + BRIGHTNESS, x, generator).view(-1, 1, 1, 1)
     contrast = uniform(len(x), 1 - CONTRAST, 1 + CONTRAST, x, generator).view(-1, 1, 1, 1)
-    inside = x.amax(dim=1, keepdim=True) > 0  # the frame around the disc is no part of the photograph
-    bright = x * brightness
-    mean = bright.mean(dim=(1, 2, 3), keepdim=True)
-    return (((bright - mean) * contrast + mean) * inside).clamp(0, 1)
+    # The frame around the disc is no part of the photograph: 0 there, else 1. (amax would take three times as long.)
+    inside = x[:, :1].add(x[:, 1:2]).add_(x[:, 2:]).sign_()  # (B, 1, S, S)
+    mean = x.mean(dim=(1, 2, 3), keepdim=True) * brightness
+    return (x * (brightness * contrast)).add_(mean * (1 - contrast)).mul_(inside).clamp_(0, 1)

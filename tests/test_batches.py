@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.batches import (
+    _grid,
     balanced_draws,
     batch_bounds,
     batches,
@@ -103,6 +104,22 @@ def test_only_the_chosen_images_are_flipped() -> None:
         assert torch.equal(x[y == 0], plain[y == 0])
         changed = (x != plain).flatten(1).any(1)
         assert changed.any() and not changed[y == 0].any()
+
+
+def test_large_images_are_worked_on_in_pieces_with_the_same_result(monkeypatch: pytest.MonkeyPatch) -> None:
+    order = torch.arange(12)
+    whole = run(order, batch_size=12, augmentation="flips", normalisation="imagenet")
+    monkeypatch.setattr("retina_data.batches._CPU_CACHE", 4 * 3 * 16 * 16 * 5)
+    pieces = run(order, batch_size=12, augmentation="flips", normalisation="imagenet")
+    assert torch.equal(whole[0][0], pieces[0][0]) and len(pieces) == 1
+
+
+def test_sampling_is_torchs_affine_grid() -> None:
+    angle, shift = torch.tensor([0.3, 2.0]), torch.tensor([[0.1, -0.05], [0.0, 0.08]])
+    cos, sin = 1.1 * angle.cos(), 1.1 * angle.sin()
+    matrix = torch.stack([cos, -sin, shift[:, 0], sin, cos, shift[:, 1]], dim=1).view(2, 2, 3)
+    expected = torch.nn.functional.affine_grid(matrix, [2, 3, 9, 9], align_corners=False)
+    torch.testing.assert_close(_grid(cos, sin, shift, torch.zeros(2, 3, 9, 9)), expected)
 
 
 def test_each_of_the_four_mirrorings_is_as_likely() -> None:

@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from retina_data.fundus import crop_to_disc, find_disc, pad_to_square
+from retina_data.fundus import crop_to_disc, find_disc, local_average, pad_to_square
 from tests.test_index import SHARED, needs_data
 
 
@@ -70,6 +70,32 @@ def test_padding_keeps_the_shape() -> None:
     square = np.asarray(pad_to_square(frame, 50))
     assert square.shape == (50, 50, 3)
     assert (square[15:35, :, 0] > 200).all() and not square[:10].any() and not square[40:].any()
+
+
+def test_local_average_takes_light_and_colour_away_and_keeps_what_stands_out() -> None:
+    y, x = np.mgrid[:120, :120] + 0.5
+    inside = np.hypot(x - 60, y - 60) < 58
+    spots = (np.hypot(x - 40, y - 50) < 2.5) | (np.hypot(x - 85, y - 75) < 2.5)
+    seen = []
+    for tint in (np.array([180.0, 90.0, 40.0]), np.array([110.0, 80.0, 70.0])):
+        light = 1 - 0.5 * x / 120
+        picture = (light * np.where(spots, 0.7, 1.0))[..., None] * tint * inside[..., None]
+        seen.append(np.asarray(local_average(Image.fromarray(picture.astype(np.uint8))), float))
+    for normalised in seen:
+        assert (normalised[~inside] == 128).all()
+        plain = (
+            inside & (np.hypot(x - 60, y - 60) < 50) & (np.hypot(x - 40, y - 50) > 9) & (np.hypot(x - 85, y - 75) > 9)
+        )
+        assert np.abs(normalised[plain] - 128).max() <= 12
+        assert normalised[spots][:, 1].mean() < 100
+
+
+def test_a_clear_edge_supports_its_circle_more_than_a_broken_one() -> None:
+    clear = photograph(400, 400, 200, 200, 150)
+    broken = clear.copy()
+    broken[100:180, :200] = 0
+    assert find_disc(clear).support > 0.9 > find_disc(broken).support > 0.3
+    assert find_disc(np.zeros((100, 100, 3), np.uint8)).support == 0
 
 
 @needs_data

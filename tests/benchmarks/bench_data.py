@@ -1,0 +1,244 @@
+"""How far the cache is ahead of opening JPEGs, what preparing costs, and what the painted grades can be told from.
+
+Ratios are asserted, speeds only printed. Photographs are as large as EyePACS' and IDRiD's: 4288 x 2848 pixels.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import cohen_kappa_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from retina_data.batches import batches, load_images
+from retina_data.cache import Cache, prepare
+from retina_data.index import DataSet, read_index
+from retina_data.synthetic import make_dataset
+from study.config import TrialConfig
+from study.train import TrainData, train
+from tests.test_index import SHARED, needs_data
+
+SIZE = 256
+LARGE = (4288, 2848)
+PHOTOGRAPHS = 24
+PROCESSES = 2
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """Wall clock of one call."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def naive(path: str) -> torch.Tensor:
+    """The lab's way for each image in each epoch: open, convert, resize, tensor."""
+    with Image.open(path) as image:
+        small = image.convert("RGB").resize((SIZE, SIZE), Image.Resampling.BILINEAR)
+    return torch.from_numpy(np.array(small)).permute(2, 0, 1).float() / 255
+
+
+def naive_row(path: str) -> int:
+    """The same as a job of a process that keeps the pixels to itself."""
+    return naive(path).numel()
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory: pytest.TempPathFactory) -> DataSet:
+    """IDRiD's photographs enlarged to their first size, in the lab's layout."""
+    folder = tmp_path_factory.mktemp("large")
+    (folder / "images").mkdir()
+    index = read_index(SHARED / "idrid").table.head(PHOTOGRAPHS)
+    for image, path in zip(index["image"], index["path"], strict=True):
+        Image.open(path).resize(LARGE, Image.Resampling.BICUBIC).save(folder / "images" / f"{image}.jpeg", quality=92)
+    (folder / "train_img.csv").write_text("".join(f"{name}\n" for name in index["image"]))
+    (folder / "train_label.csv").write_text("".join(f"{grade}\n" for grade in index["grade"]))
+    return read_index(folder)
+
+
+@needs_data
+def test_preparing_against_a_naive_loop_with_as_many_processes(photographs: DataSet, tmp_path: Path) -> None:
+    paths = list(photographs.table["path"])
+    with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
+        list(pool.map(naive_row, paths[:PROCESSES]))  # starting the processes is not counted
+        ratios = []
+        for turn in range(3):
+            usual = seconds(lambda: list(pool.map(naive_row, paths)))
+            home = tmp_path / str(turn)
+            ours = seconds(
+                lambda home=home: prepare(photographs, home, image_size=SIZE, workers=PROCESSES, progress=False)  # type: ignore[misc]
+            )
+            ratios.append(usual / ours)
+            print(
+                f"\nprepare: {len(paths) / ours:.1f} against {len(paths) / usual:.1f} images/s, ratio {ratios[-1]:.2f}"
+            )
+    assert median(ratios) >= 2.5
+
+
+@needs_data
+def test_an_epoch_from_the_cache_against_opening_each_jpeg(photographs: DataSet, tmp_path: Path) -> None:
+    cache = prepare(photographs, tmp_path, image_size=SIZE, progress=False)
+    usual = seconds(lambda: [naive(path) for path in photographs.table["path"]]) / PHOTOGRAPHS
+    images, labels = loaded(cache)
+
+    def epoch() -> None:
+        for _ in fed(images, labels, "flips"):
+            pass
+
+    epoch()
+    ours = median(seconds(epoch) for _ in range(5)) / len(labels)
+    print(f"\nan epoch's input: {1 / ours:.0f} against {1 / usual:.1f} images/s, ratio {usual / ours:.0f}")
+    assert usual / ours >= 200
+
+
+def loaded(cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
+    """A part of 24 x 16 images as training holds it, and its labels."""
+    rows = np.arange(16 * len(cache.table)) % len(cache.table)
+    images = load_images(cache.images, rows, torch.device("cpu"), budget_bytes=2**31)
+    return images, torch.from_numpy(cache.table["grade"].to_numpy()[rows])
+
+
+def fed(images: torch.Tensor, labels: torch.Tensor, augmentation: str) -> object:
+    """Batches of an epoch in random order, as training takes them on a CPU."""
+    generator = torch.Generator().manual_seed(0)
+    return batches(
+        images,
+        labels,
+        torch.randperm(len(labels), generator=generator),
+        32,
+        augmentation=augmentation,
+        flip_only=None,
+        normalisation="imagenet",
+        generator=generator,
+        channels_last=False,
+    )
+
+
+@needs_data
+@pytest.mark.parametrize(("augmentation", "least"), [("flips", 0.7), ("full", 0.3)])
+def test_batches_against_a_plain_copy(photographs: DataSet, tmp_path: Path, augmentation: str, least: float) -> None:
+    """The copy: rows of the memory map, drawn at random, to one float tensor (B, 3, S, S) for each batch."""
+    cache = prepare(photographs, tmp_path, image_size=SIZE, progress=False)
+    images, labels = loaded(cache)
+    rows = np.arange(len(labels)) % len(cache.table)
+
+    def copied() -> None:
+        order = np.random.default_rng(0).permutation(rows)
+        for start in range(0, len(order), 32):
+            picked = torch.from_numpy(cache.images[order[start : start + 32]])
+            picked.permute(0, 3, 1, 2).float().contiguous()
+
+    def epoch() -> None:
+        for _ in fed(images, labels, augmentation):  # type: ignore[attr-defined]
+            pass
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # a second one would only measure who else uses the machine
+    copied(), epoch()
+    pairs = [(seconds(copied), seconds(epoch)) for _ in range(5)]
+    torch.set_num_threads(before)
+    ratio = median(copy / ours for copy, ours in pairs)
+    speeds = [len(labels) / median(pair[side] for pair in pairs) for side in (1, 0)]
+    print(f"\nbatches, {augmentation}: {speeds[0]:.0f} against {speeds[1]:.0f} images/s of a copy, ratio {ratio:.2f}")
+    assert ratio >= least
+
+
+_PEAK = """
+import resource, sys
+from pathlib import Path
+from retina_data.cache import prepare
+from retina_data.index import read_index
+prepare(read_index(Path(sys.argv[1])), Path(sys.argv[2]), image_size=96, workers=2, progress=False)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_of_preparing_does_not_grow(tmp_path: Path) -> None:
+    def peak(count: int) -> float:  # MiB
+        folder = tmp_path / str(count)
+        (folder / "images").mkdir(parents=True)
+        file = folder / "images" / "0.jpeg"
+        Image.effect_noise((900, 700), 60).convert("RGB").save(file)
+        for n in range(1, count):
+            (folder / "images" / f"{n}.jpeg").hardlink_to(file)
+        (folder / "train_img.csv").write_text("".join(f"{n}\n" for n in range(count)))
+        (folder / "train_label.csv").write_text("0\n" * count)
+        command = [sys.executable, "-c", _PEAK, str(folder), str(tmp_path / f"home{count}")]
+        return int(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / 1024
+
+    few, many = peak(400), peak(4000)
+    print(f"\npeak memory of prepare: {few:.0f} MiB with 400 images, {many:.0f} MiB with 4,000")
+    assert many - few < 20  # 4,000 images of 96 px are 105 MiB
+
+
+@pytest.fixture(scope="module")
+def painted(tmp_path_factory: pytest.TempPathFactory) -> Cache:
+    """1,000 painted photographs of 96 px; a fifth is the test list."""
+    folder = tmp_path_factory.mktemp("painted")
+    make_dataset(folder / "data", patients=500, image_size=96, seed=1, progress=False)
+    return prepare(read_index(folder / "data"), folder, image_size=96, progress=False)
+
+
+def kappa(truth: pd.Series, answers: object) -> float:
+    """Quadratic weighted kappa."""
+    return float(cohen_kappa_score(truth, answers, weights="quadratic"))
+
+
+@pytest.mark.parametrize("weights", [None, "balanced"])
+def test_painted_grades_are_not_told_by_colours_alone(painted: Cache, weights: str | None) -> None:
+    """A linear model on histograms of the three channels, and on one of colours, within the disc."""
+    test = (painted.table["part"] == "test").to_numpy()
+    grades = painted.table["grade"]
+    for name, features in (("channels", _by_channel(painted.images)), ("colours", _joint(painted.images))):
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000, class_weight=weights))
+        found = kappa(grades[test], model.fit(features[~test], grades[~test]).predict(features[test]))
+        print(f"\nlinear model on histograms of {name}, weights {weights}: kappa {found:.3f}")
+        assert found < 0.2
+
+
+def _by_channel(images: np.ndarray) -> np.ndarray:
+    rows = []
+    for image in images:
+        inside = image[image.max(axis=2) > 8]
+        rows.append(np.concatenate([np.histogram(inside[:, c], 32, (0, 256), density=True)[0] for c in range(3)]))
+    return np.sqrt(rows)
+
+
+def _joint(images: np.ndarray) -> np.ndarray:
+    rows = []
+    for image in images:
+        inside = image[image.max(axis=2) > 8]
+        rows.append(np.histogramdd(inside, 8, [(0, 256)] * 3)[0].ravel() / len(inside))
+    return np.sqrt(rows)
+
+
+def test_painted_grades_are_learned_by_a_resnet18(painted: Cache) -> None:
+    table = painted.table
+    data = TrainData(
+        images=painted.images,
+        grades=table["grade"].to_numpy(np.int64),
+        groups=table["group"].to_numpy(np.int64),
+        train_rows=np.flatnonzero(table["part"] == "train"),
+        val_rows=np.flatnonzero(table["part"] == "test"),
+    )
+    config = TrialConfig.model_validate(
+        {"image_size": 96, "epochs": 12, "lr": 0.001, "optimizer": "adamw", "imbalance": "oversample", "batch_size": 32}
+    )
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    last = list(train(config, data, device))[-1].scores["val/kappa"]
+    print(f"\nResNet18 from scratch at 96 px: kappa {last:.3f}")
+    assert last > 0.6
