@@ -8,7 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -89,70 +89,71 @@ def test_preparing_against_a_naive_loop_with_as_many_processes(photographs: Data
     assert median(ratios) >= 2.5
 
 
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """A second thread would only measure who else uses the machine."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def epoch(images: torch.Tensor, augmentation: str) -> Callable[[], None]:
+    """Take all batches of an epoch in random order, as training does."""
+    labels = torch.arange(len(images)) % 5
+
+    def run() -> None:
+        generator = torch.Generator().manual_seed(0)
+        drawn = batches(
+            images,
+            labels,
+            torch.randperm(len(labels), generator=generator),
+            32,
+            augmentation=augmentation,
+            flip_only=None,
+            normalisation="imagenet",
+            generator=generator,
+            channels_last=False,
+        )
+        for _ in drawn:
+            pass
+
+    return run
+
+
 @needs_data
+@pytest.mark.usefixtures("one_thread")
 def test_an_epoch_from_the_cache_against_opening_each_jpeg(photographs: DataSet, tmp_path: Path) -> None:
     cache = prepare(photographs, tmp_path, image_size=SIZE, progress=False)
     usual = seconds(lambda: [naive(path) for path in photographs.table["path"]]) / PHOTOGRAPHS
-    images, labels = loaded(cache)
-
-    def epoch() -> None:
-        for _ in fed(images, labels, "flips"):
-            pass
-
-    epoch()
-    ours = median(seconds(epoch) for _ in range(5)) / len(labels)
+    rows = np.arange(16 * PHOTOGRAPHS) % PHOTOGRAPHS
+    images = load_images(cache.images, rows, torch.device("cpu"), budget_bytes=2**31)
+    ours = median(seconds(epoch(images, "flips")) for _ in range(5)) / len(rows)
     print(f"\nan epoch's input: {1 / ours:.0f} against {1 / usual:.1f} images/s, ratio {usual / ours:.0f}")
     assert usual / ours >= 200
 
 
-def loaded(cache: Cache) -> tuple[torch.Tensor, torch.Tensor]:
-    """A part of 24 x 16 images as training holds it, and its labels."""
-    rows = np.arange(16 * len(cache.table)) % len(cache.table)
-    images = load_images(cache.images, rows, torch.device("cpu"), budget_bytes=2**31)
-    return images, torch.from_numpy(cache.table["grade"].to_numpy()[rows])
-
-
-def fed(images: torch.Tensor, labels: torch.Tensor, augmentation: str) -> object:
-    """Batches of an epoch in random order, as training takes them on a CPU."""
-    generator = torch.Generator().manual_seed(0)
-    return batches(
-        images,
-        labels,
-        torch.randperm(len(labels), generator=generator),
-        32,
-        augmentation=augmentation,
-        flip_only=None,
-        normalisation="imagenet",
-        generator=generator,
-        channels_last=False,
-    )
-
-
-@needs_data
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("augmentation", "least"), [("flips", 0.7), ("full", 0.3)])
-def test_batches_against_a_plain_copy(photographs: DataSet, tmp_path: Path, augmentation: str, least: float) -> None:
-    """The copy: rows of the memory map, drawn at random, to one float tensor (B, 3, S, S) for each batch."""
-    cache = prepare(photographs, tmp_path, image_size=SIZE, progress=False)
-    images, labels = loaded(cache)
-    rows = np.arange(len(labels)) % len(cache.table)
+def test_batches_against_a_plain_copy(tmp_path: Path, augmentation: str, least: float) -> None:
+    """The copy: rows of the memory map, drawn at random, to one float tensor (B, 3, S, S) in [0, 1] for each batch."""
+    rng = np.random.default_rng(0)
+    made = np.lib.format.open_memmap(tmp_path / "images.npy", "w+", np.uint8, (1024, SIZE, SIZE, 3))
+    for row in range(len(made)):
+        made[row] = rng.integers(0, 256, made.shape[1:], dtype=np.uint8)
+    mapped = np.load(tmp_path / "images.npy", mmap_mode="r")
 
     def copied() -> None:
-        order = np.random.default_rng(0).permutation(rows)
+        order = rng.permutation(len(mapped))
         for start in range(0, len(order), 32):
-            picked = torch.from_numpy(cache.images[order[start : start + 32]])
-            picked.permute(0, 3, 1, 2).float().contiguous()
+            picked = torch.from_numpy(mapped[order[start : start + 32]])
+            picked.permute(0, 3, 1, 2).float().div(255).contiguous()
 
-    def epoch() -> None:
-        for _ in fed(images, labels, augmentation):  # type: ignore[attr-defined]
-            pass
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)  # a second one would only measure who else uses the machine
-    copied(), epoch()
-    pairs = [(seconds(copied), seconds(epoch)) for _ in range(5)]
-    torch.set_num_threads(before)
-    ratio = median(copy / ours for copy, ours in pairs)
-    speeds = [len(labels) / median(pair[side] for pair in pairs) for side in (1, 0)]
+    ours = epoch(load_images(mapped, np.arange(1024), torch.device("cpu"), budget_bytes=2**31), augmentation)
+    copied(), ours()
+    pairs = [(seconds(copied), seconds(ours)) for _ in range(5)]
+    ratio = median(copy / mine for copy, mine in pairs)
+    speeds = [len(mapped) / median(pair[side] for pair in pairs) for side in (1, 0)]
     print(f"\nbatches, {augmentation}: {speeds[0]:.0f} against {speeds[1]:.0f} images/s of a copy, ratio {ratio:.2f}")
     assert ratio >= least
 
