@@ -47,6 +47,8 @@ def hparam(name: str) -> str:
 TAG_KIND = "kind"
 KIND_STUDY, KIND_TRIAL, KIND_CONFIRM = "study", "trial", "confirm"
 TAG_STUDY = "study"
+TAG_STUDY_ID = "study_id"
+"""Drawn when a study begins: two studies of one name are two, also in one store."""
 TAG_ARM = "arm"
 TAG_TRIAL = "trial"
 TAG_STATE = "state"

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
 
 Architecture = Literal["resnet18", "resnet50"]
 Imbalance = Literal["none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment"]
@@ -120,6 +120,18 @@ def _imagenet_weights() -> dict[Architecture, str]:
     return {"resnet18": "imagenet", "resnet50": "imagenet"}
 
 
+def _typed(name: str, value: Value) -> Value:
+    """The value as the field reads it: YAML has 1e-3 as text, and a quoted "false" is not true."""
+    field = TrialConfig.model_fields.get(name)
+    if field is None or field.annotation is None:
+        return value
+    try:
+        read: Value = TypeAdapter(field.annotation).validate_python(value)
+    except ValidationError:
+        return value  # named by the check of the whole
+    return read
+
+
 class StudyConfig(BaseModel):
     """One study: what is searched, how, and with which budget."""
 
@@ -148,6 +160,21 @@ class StudyConfig(BaseModel):
         default_factory=_imagenet_weights,
         description="where pretrained weights come from: imagenet, or a file",
     )
+
+    @field_validator("fixed", mode="after")
+    @classmethod
+    def _as_the_field_reads_it(cls, fixed: dict[str, Value]) -> dict[str, Value]:
+        return {name: _typed(name, value) for name, value in fixed.items()}
+
+    @field_validator("space", mode="after")
+    @classmethod
+    def _axis_as_the_field_reads_it(cls, space: dict[str, Axis]) -> dict[str, Axis]:
+        typed: dict[str, Axis] = {}
+        for name, axis in space.items():
+            typed[name] = axis if isinstance(axis, Range) else tuple(_typed(name, value) for value in axis)
+            if isinstance(axis, tuple) and len(set(map(repr, typed[name]))) < len(axis):
+                raise ValueError(f"space.{name} must name each value once, but got {list(axis)}")
+        return typed
 
     @model_validator(mode="after")
     def _fields_exist_and_fit(self) -> StudyConfig:

@@ -33,7 +33,7 @@ class SearchDisplay:
     def watch(self, event: Event) -> None:
         """Take in one event, after the state has."""
         if event["event"] == "end":
-            self._progress.console.print(self._line(event), highlight=False)
+            self._progress.console.print(self._line(event), highlight=False, markup=False)
         self._progress.update(self._task, completed=self._ended(), note=self._note())
 
     def _ended(self) -> int:

@@ -6,9 +6,12 @@ projection that can be thrown away and made again from here.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
+import re
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -68,20 +71,41 @@ class Ledger:
     def __init__(self, path: Path) -> None:
         self.events, end = read_events(path)
         self.torn = path.exists() and path.stat().st_size > end
-        self._file = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # a buffer would try a line again that was given up
+        self._end, self._writing = end, threading.Lock()
         if self.torn:
-            self._file.truncate(end)
-            os.fsync(self._file.fileno())
+            self._cut()
 
     def append(self, event: str, **values: Any) -> Event:
-        """Write one event to the disk and return it; when this returns it counts."""
+        """Write one event to the disk and return it; when this returns it counts.
+
+        Raises OSError where the disk does not take it; it does not count then, and nothing of it stays.
+        """
+        with self._writing:
+            return self._write(event, values)
+
+    def append_last(self, event: str, **values: Any) -> Event:
+        """Write an event after which this process writes no other: a thread that tries waits until the process ends."""
+        self._writing.acquire()
+        return self._write(event, values)
+
+    def _write(self, event: str, values: dict[str, Any]) -> Event:
         entry: Event = {"event": event, "time": round(time.time(), 3), **values}
         line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
-        self._file.write(line)
-        self._file.flush()
-        os.fsync(self._file.fileno())
+        try:
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            self._cut()
+            raise OSError(error.errno, error.strerror, self._file.name) from None
+        self._end += len(line)
         self.events.append(entry)
         return entry
+
+    def _cut(self) -> None:
+        self._file.truncate(self._end)
+        os.fsync(self._file.fileno())
 
     def close(self) -> None:
         """Close the file; appending afterwards is an error."""
@@ -181,7 +205,7 @@ class StudyState:
         """Take in one event; False when it repeats what is known and must not count again."""
         kind = event["event"]
         if kind == "study":
-            self.study = {**(self.study or {}), **event}
+            self.study = {**(self.study or {}), **event, **({"id": self.study["id"]} if self.study else {})}
         elif kind == "warm":
             self.warm = self.warm or event
         elif kind == "trial":
@@ -202,6 +226,18 @@ class StudyState:
                 return False
             record.end = event
         return True
+
+
+def without_folders(text: str) -> str:
+    """The text with each absolute path cut to its last name: what is recorded is passed on, and folders name people."""
+    return re.sub(r"(?<![\w.:/])/(?:[^\s/:,;'\"()]+/)+", "", text)
+
+
+def ranked(records_of: Iterable[TrialRecord]) -> list[TrialRecord]:
+    """Trials that may be called best, best first: complete or stopped, with a defined score; a failed one never is."""
+    able = [r for r in records_of if r.state in (records.STATE_COMPLETE, records.STATE_STOPPED)]
+    scored = [(score, r) for r in able if (score := r.best_score()) is not None]
+    return [r for _, r in sorted(scored, key=lambda pair: pair[0], reverse=True)]
 
 
 def study_state(events: Iterable[Event]) -> StudyState:

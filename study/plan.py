@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import platform
 import subprocess
+import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from retina_models.resnet import ARCHITECTURES
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
 from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
-from study.ledger import StudyState
+from study.ledger import StudyState, without_folders
 from study.prepared import Prepared, prepare_data
 from study.space import Cell, arm_name
 from study.warm import read_tries, trials_of
@@ -73,6 +74,7 @@ class Plan:
         """The `study` event of the ledger; holds no path and no name of an image."""
         config = self.config.model_dump(mode="json", exclude={"weights"})
         return {
+            "id": uuid.uuid4().hex,
             "config": config,
             "objective": self.config.objective,
             "identity": self.identity(),
@@ -117,7 +119,8 @@ def make_plan(
     A study that exists goes on with its own configuration, data and arms where none are given. Raises ConfigError,
     DataError or WeightsError; nothing but the shared cache has been written then.
     """
-    known = read_study_file(home / name / STUDY_FILE) if state.study else None
+    needed = state.study and not (inputs.data and inputs.config_file)
+    known = read_study_file(home / name / STUDY_FILE) if needed else None
     if inputs.config_file:
         config = read_study_config(inputs.config_file, inputs.overrides)
     else:
@@ -166,7 +169,7 @@ def _warm(
         return None, []
     if state.study:
         raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
-    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups) if told_by else ([], [])
+    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
     wanted = read_tries(tries, plan.config, plan.groups) if tries else []
     return {"told": told, "tries": wanted}, lines
 
@@ -188,7 +191,7 @@ def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str
             except WeightsError as error:
                 if source != "imagenet":
                     raise
-                not_run[arm_name(cell)] = str(error)
+                not_run[arm_name(cell)] = without_folders(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             weights[architecture] = {"given": source, "name": read.source, "digest": read.digest, "fit": str(fit)}
@@ -255,15 +258,18 @@ def versions() -> dict[str, str]:
 
 
 def _commit() -> str:
-    place = Path(__file__).resolve().parent
+    """This code's commit, `-dirty` where files changed since; its version where it is not in its own repository."""
+    place = Path(__file__).resolve().parents[1]
+    version = importlib.metadata.version("retina")
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", "-C", str(place), "rev-parse", "--short=12", "HEAD"],  # noqa: S607
-            capture_output=True,
-            text=True,
-            timeout=10,
-            check=False,
-        )
-    except OSError:
-        return importlib.metadata.version("retina")
-    return done.stdout.strip() or importlib.metadata.version("retina")
+        if _git(place, "rev-parse", "--show-toplevel") != str(place):
+            return version
+        return _git(place, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or version
+    except (OSError, subprocess.SubprocessError):
+        return version
+
+
+def _git(place: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(place), *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
+    return done.stdout.strip()

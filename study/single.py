@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -33,6 +34,7 @@ class Job:
     prepared: Prepared
     weights: Weights | None
     threads: int | None
+    epochs: int
 
 
 def train_new(
@@ -61,14 +63,20 @@ def train_new(
         crop=config.crop,
         colour=config.colour,
         val_fraction=defaults["val_fraction"].default,
-        seed=config.seed,
+        # The split of a study with default settings: another seed must not move patients between the parts.
+        seed=defaults["seed"].default,
         select_on=defaults["select_on"].default,
     )
-    run(Job(config, prepared, weights, threads), folder, console)
+    run(Job(config, prepared, weights, threads, config.epochs), folder, console)
 
 
 def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
-    """Train, print a line for each epoch, and write weights and predictions of the best one as it goes."""
+    """Train, print a line for each epoch, and write weights and predictions of the best one as it goes.
+
+    At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
     best, epochs = None, []
@@ -93,7 +101,8 @@ def _epochs(job: Job) -> Iterator[Epoch]:
         torch.set_num_threads(job.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        yield from train(job.config, job.prepared.train_data(), device, weights=job.weights)
+        steps = train(job.config, job.prepared.train_data(), device, weights=job.weights)
+        yield from itertools.islice(steps, job.epochs)
     except TrainingError as error:
         raise ConfigError(f"training stopped: {error}") from error
 
@@ -128,7 +137,7 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
         seed=config.seed,
         select_on=config.select_on,
     )
-    epochs = run(Job(trial, prepared, weights, threads), folder, console)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs)), folder, console)
     return _compare(epochs, record, console)
 
 

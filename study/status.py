@@ -11,7 +11,7 @@ from rich.table import Table
 
 from analysis import records
 from study.config import ConfigError
-from study.ledger import StudyState, TrialRecord, is_locked, read_events, study_state
+from study.ledger import StudyState, TrialRecord, is_locked, ranked, read_events, study_state
 from study.progress import duration_text, epochs_saved, seconds_left, sparkline
 
 WATCH_SECONDS = 2.0
@@ -96,16 +96,15 @@ def _arm(state: StudyState, arm: str) -> dict[str, Any]:
         "trials": len(mine),
         "epochs": sum(len(record.epochs) for record in mine),
         "best": _best(state, mine),
-        "curve": sparkline(max(mine, key=lambda record: record.best_score() or -2.0)) if mine else "",
+        "curve": "".join(sparkline(record) for record in ranked(mine)[:1]),
     }
 
 
 def _best(state: StudyState, among: list[TrialRecord]) -> str | None:
-    scored = [(score, record) for record in among if (score := record.best_score()) is not None]
-    if not scored or not state.study:
+    best = next(iter(ranked(among)), None)
+    if best is None or not state.study:
         return None
-    score, record = max(scored, key=lambda pair: pair[0])
-    return f"{state.study['objective']} {score:.3f} (trial {record.trial}, n {state.study['parts']['val']})"
+    return f"{state.study['objective']} {best.best_score():.3f} (trial {best.trial}, n {state.study['parts']['val']})"
 
 
 def _print_arms(console: Console, study: dict[str, Any]) -> None:

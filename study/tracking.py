@@ -21,7 +21,7 @@ from mlflow.exceptions import MlflowException
 
 from analysis import figures, records
 from study.checkpoints import BEST, PREDICTIONS
-from study.ledger import Event, StudyState, TrialRecord
+from study.ledger import Event, StudyState, TrialRecord, ranked
 
 PARENT = "mlflow.parentRunId"
 _FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
@@ -42,7 +42,7 @@ class Tracking:
             if experiment
             else self._client.create_experiment(name, artifact_location=artifacts)
         )
-        self._parent = ""
+        self._parent = self.study_id = ""  # id of the study that MLflow has under this name
         self._runs: dict[str, str] = {}  # trial -> run
         self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has
         self._closed: set[str] = set()  # trials whose run has its final state
@@ -50,6 +50,7 @@ class Tracking:
 
     def refresh(self) -> None:
         """Look up what MLflow has: before the first event, and after an answer was lost."""
+        self._runs, self._closed = {}, set()
         token = None
         while True:
             page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
@@ -62,7 +63,7 @@ class Tracking:
     def _know(self, run: Any) -> None:
         tags = run.data.tags
         if tags.get(records.TAG_KIND) == records.KIND_STUDY:
-            self._parent = run.info.run_id
+            self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
         elif tags.get(records.TAG_KIND) == records.KIND_TRIAL:
             trial = tags[records.TAG_TRIAL]
             self._runs[trial] = run.info.run_id
@@ -101,7 +102,11 @@ class Tracking:
             run = self._client.create_run(
                 self._experiment,
                 start_time=_ms(study["time"]),
-                tags={records.TAG_KIND: records.KIND_STUDY, records.TAG_STUDY: self._name},
+                tags={
+                    records.TAG_KIND: records.KIND_STUDY,
+                    records.TAG_STUDY: self._name,
+                    records.TAG_STUDY_ID: study["id"],
+                },
                 run_name=self._name,
             )
             self._parent = run.info.run_id
@@ -138,37 +143,41 @@ class Tracking:
     def _begin_trial(self, record: TrialRecord) -> None:
         study = self._state.study
         assert study is not None
-        if record.trial in self._runs:
-            self._client.set_tag(self._runs[record.trial], records.TAG_STATE, records.STATE_RUNNING)
-            self._client.update_run(self._runs[record.trial], "RUNNING")
-            return
         config = record.config
         weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
-        run = self._client.create_run(
-            self._experiment,
-            start_time=_ms(record.started),
-            run_name=f"{record.trial} {record.arm}",
-            tags={
-                PARENT: self._parent,
-                records.TAG_KIND: records.KIND_TRIAL,
-                records.TAG_STUDY: self._name,
-                records.TAG_TRIAL: record.trial,
-                records.TAG_ARM: record.arm,
-                records.TAG_STATE: records.STATE_RUNNING,
-                records.TAG_SEED: str(config["seed"]),
-                records.TAG_PRECISION: config["precision"],
-                records.TAG_REPEAT_OF: record.repeat_of,
-                records.TAG_WEIGHTS: weights.get("digest", ""),
-                records.TAG_DATA: study["identity"]["data_digest"],
-                records.TAG_SPLIT: study["identity"]["split_digest"],
-            },
-        )
-        self._runs[record.trial], self._sent[record.trial] = run.info.run_id, 0
+        if record.trial not in self._runs:
+            run = self._client.create_run(
+                self._experiment,
+                start_time=_ms(record.started),
+                run_name=f"{record.trial} {record.arm}",
+                tags={
+                    PARENT: self._parent,
+                    records.TAG_KIND: records.KIND_TRIAL,
+                    records.TAG_STUDY: self._name,
+                    records.TAG_TRIAL: record.trial,
+                    records.TAG_ARM: record.arm,
+                    records.TAG_STATE: records.STATE_RUNNING,
+                    records.TAG_SEED: str(config["seed"]),
+                    records.TAG_PRECISION: config["precision"],
+                    records.TAG_REPEAT_OF: record.repeat_of,
+                    records.TAG_WEIGHTS: weights.get("digest", ""),
+                    records.TAG_DATA: study["identity"]["data_digest"],
+                    records.TAG_SPLIT: study["identity"]["split_digest"],
+                    records.TAG_COMMIT: study["versions"]["retina_commit"],
+                    records.TAG_VERSIONS: json.dumps(study["versions"]),
+                    records.TAG_STUDY_ID: study["id"],
+                },
+            )
+            self._runs[record.trial], self._sent[record.trial] = run.info.run_id, 0
+        else:
+            self._client.set_tag(self._runs[record.trial], records.TAG_STATE, records.STATE_RUNNING)
+            self._client.update_run(self._runs[record.trial], "RUNNING")
+        # Also for a run that is there: its maker may have been killed between making it and this. Sent twice is once.
         numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
         numbers["log10_lr"] = math.log10(config["lr"])
         stamp = _ms(record.started)
         self._client.log_batch(
-            run.info.run_id,
+            self._runs[record.trial],
             params=[Param(key, str(value)) for key, value in config.items()],
             metrics=[Metric(records.hparam(key), value, stamp, 0) for key, value in numbers.items()],
         )
@@ -240,8 +249,7 @@ class Tracking:
     def _send_best_weights(self) -> None:
         """The weights of each arm's best trial go along; of the others the digest must do."""
         for arm in {record.arm for record in self._state.trials.values()}:
-            ended = [r for r in self._state.trials.values() if r.arm == arm and r.end and r.best_score() is not None]
-            best = max(ended, key=lambda record: record.best_score() or 0.0, default=None)
+            best = next(iter(ranked(r for r in self._state.trials.values() if r.arm == arm)), None)
             file = self._folder / "checkpoints" / best.trial / BEST if best else None
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")
@@ -268,13 +276,18 @@ def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
 
 def trials_link(uri: str, name: str, server: str) -> str | None:
     """Link to a study's trials in the MLflow UI at `server`, best first; None where the study is not there."""
-    experiment = MlflowClient(uri).get_experiment_by_name(name)
+    client = MlflowClient(uri)
+    experiment = client.get_experiment_by_name(name)
     if experiment is None:
         return None
+    parents = client.search_runs(
+        [experiment.experiment_id], f"tags.{records.TAG_KIND} = '{records.KIND_STUDY}'", max_results=1
+    )
+    objective = parents[0].data.tags.get(records.TAG_OBJECTIVE, "kappa") if parents else "kappa"
     query = {
         "workflowType": "machine_learning",
         "searchFilter": f"tags.{records.TAG_KIND} = '{records.KIND_TRIAL}'",
-        "orderByKey": "metrics.`best/val_kappa`",
+        "orderByKey": f"metrics.`best/val_{objective}`",
         "orderByAsc": "false",
     }
     return f"{server}/#/experiments/{experiment.experiment_id}/runs?{urlencode(query, quote_via=quote)}"

@@ -13,18 +13,31 @@ from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_confi
 from study.ledger import TrialRecord, read_events, study_state
 from study.space import Cell, arm_name, axis_text, lies_inside
 
+MEASURED_ALIKE = ("data_digest", "split_digest", "select_on", "val_fraction")
+
 Groups = dict[str, list[Cell]]
 
 
-def trials_of(home: Path, name: str, config: StudyConfig, groups: Groups) -> tuple[list[dict[str, Any]], list[str]]:
+def trials_of(
+    home: Path, name: str, config: StudyConfig, groups: Groups, identity: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """Complete trials of another study that lie in this one's space, and lines that say what was left out and why.
 
-    A trial fits when its arm is searched here, its objective is the same, and each of its axes is an axis of the same
-    range here. Raises ConfigError where the other study does not exist.
+    Scores can be told only where they were measured alike: on the same data, split and part, with the same fixed
+    fields; otherwise ConfigError names what differs. A trial fits when its arm is searched here, its objective is the
+    same, and each of its axes is one of the same range here. Raises ConfigError where there is no such study.
     """
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
         raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
+    before = state.study["identity"]
+    for key in dict.fromkeys([*identity, *before]):
+        alike = key in MEASURED_ALIKE or key.startswith("fixed.")
+        if alike and before.get(key) != identity.get(key):
+            raise ConfigError(
+                f"--from {name}: its `{key}` is {before.get(key)}, here it is {identity.get(key)}; its scores were not "
+                "measured as this study's are, and would mislead the samplers"
+            )
     told: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
     for record in state.trials.values():

@@ -77,3 +77,15 @@ def test_the_default_space_holds_the_five_axes() -> None:
     assert set(config.space) == {"architecture", "pretrained", "lr", "batch_size", "imbalance"}
     assert isinstance(config.space["lr"], Range)
     assert len(config.cells()) == 4
+
+
+def test_values_are_kept_as_the_field_reads_them() -> None:
+    # YAML reads 1e-3 as text, and a quoted "false" must not be true.
+    config = make_study_config(
+        {"fixed": {"lr": "1e-3", "pretrained": "false"}, "space": {"batch_size": ["16", 32]}}, {}
+    )
+    assert config.fixed == {"lr": 0.001, "pretrained": False}
+    assert config.space["batch_size"] == (16, 32)
+    assert config.cells() == [("resnet18", False)]
+    with pytest.raises(ConfigError, match="space.lr must name each value once"):
+        make_study_config({"space": {"lr": [0.1, 0.1]}}, {})

@@ -5,7 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from study.ledger import Ledger, LedgerError, LockedError, StudyState, is_locked, locked, read_events, study_state
+from study.ledger import (
+    Ledger,
+    LedgerError,
+    LockedError,
+    StudyState,
+    is_locked,
+    locked,
+    ranked,
+    read_events,
+    study_state,
+    without_folders,
+)
 
 TRIAL = {"trial": "0000", "group": "g", "number": 0, "params": {}, "distributions": {}}
 CONFIG = {"architecture": "resnet18", "pretrained": False, "epochs": 2, "objective": "kappa"}
@@ -110,3 +121,19 @@ def test_the_lock_names_its_owner_and_dies_with_it(tmp_path: Path) -> None:
     assert not is_locked(folder)
     with locked(folder):
         assert (folder / "lock").read_text() == str(os.getpid())
+
+
+def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
+    events = []
+    for number, (kappa, end) in enumerate([(0.9, "failed"), (0.5, "complete"), (0.6, "stopped"), (0.8, None)]):
+        trial = f"{number:04d}"
+        events.append({"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL, "trial": trial, "number": number})
+        events.append({"event": "epoch", **_epoch(1, kappa), "trial": trial})
+        if end:
+            events.append({"event": "end", "trial": trial, "state": end, "reason": ""})
+    assert [record.trial for record in ranked(study_state(events).trials.values())] == ["0002", "0001"]
+
+
+def test_what_is_recorded_names_no_folder() -> None:
+    text = "weights must be a file, but /home/alice/hub/r18.pth is damaged; see '/x/y/cache/abc' and http://host/a/b"
+    assert without_folders(text) == "weights must be a file, but r18.pth is damaged; see 'abc' and http://host/a/b"

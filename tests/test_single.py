@@ -72,3 +72,18 @@ def test_weights_without_pretrained_are_refused(folder: Path) -> None:
 def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         repeat(name, folder / "home", "sqlite:///unused.db", folder / "x", Console(file=io.StringIO()))
+
+
+def test_a_folder_that_holds_something_is_never_written_over(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(ConfigError, match="--out must be a new or empty folder"):
+        _train(folder, "mine")
+    assert [path.name for path in (folder / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_another_seed_trains_on_the_same_patients(folder: Path) -> None:
+    _train(folder, "seed5", seed=5, epochs=1)
+    _train(folder, "seed6", seed=6, epochs=1)
+    rows = [pd.read_parquet(folder / name / PREDICTIONS)["row"].tolist() for name in ("seed5", "seed6")]
+    assert rows[0] == rows[1]

@@ -111,3 +111,22 @@ def test_a_killed_writer_leaves_no_run_running(name: str, tmp_path: Path) -> Non
     assert runs["0000"].data.tags[records.TAG_STATE] == records.STATE_INTERRUPTED
     _send(_tracking(name, tmp_path), events)  # and the search goes on
     assert _runs(name)["0000"].info.status == "FINISHED"
+
+
+def test_a_run_whose_maker_was_killed_gets_its_parameters_later(name: str, tmp_path: Path) -> None:
+    events = _whole(tmp_path)
+    _send(_tracking(name, tmp_path), events[:1])
+    client().create_run(
+        client().get_experiment_by_name(name).experiment_id,
+        tags={records.TAG_KIND: records.KIND_TRIAL, records.TAG_TRIAL: "0000", records.TAG_STUDY: name},
+    )
+    _send(_tracking(name, tmp_path), events)
+    run = _runs(name)["0000"]
+    assert run.data.params["lr"] == "0.01"
+    assert run.data.metrics["hparam/log10_lr"] == pytest.approx(-2)
+
+
+def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:
+    assert _tracking(name, tmp_path).study_id == ""
+    _send(_tracking(name, tmp_path), _whole(tmp_path))
+    assert _tracking(name, tmp_path).study_id == "a" * 32

@@ -17,9 +17,15 @@ def _config(**flags: Any) -> StudyConfig:
 
 
 def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
-    events = [study_event(), *Search(config, restarts=False).run(trials)]
+    events = [{**study_event(), "identity": identity(config)}, *Search(config, restarts=False).run(trials)]
     (home / "other").mkdir(parents=True)
     (home / "other" / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def identity(config: StudyConfig, data: str = "d") -> dict[str, Any]:
+    """As a plan makes it, as far as it says how scores were measured."""
+    fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
+    return {"data_digest": data, "split_digest": "s", "select_on": "validation", "val_fraction": 0.2, **fixed}
 
 
 def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list[dict[str, Any]]:
@@ -33,7 +39,7 @@ def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list
 def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
     config = _config(sampler="tpe")
     _other(tmp_path, config, trials=40)
-    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()))
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
     cold, warm = _asked(config, None, 4), _asked(config, {"told": told, "tries": []}, 4)
@@ -45,13 +51,21 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
     _other(tmp_path, _config())
     here = _config(space={"lr": {"low": 1e-3, "high": 1e-1, "log": True}, "architecture": ["resnet18", "resnet50"]})
-    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()))
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here))
     assert told == []
     assert any("its axis" in line or "is not searched" in line for line in lines[1:])
-    accuracy = _config(objective="accuracy")
-    assert trials_of(tmp_path, "other", accuracy, groups_of(accuracy, accuracy.cells()))[0] == []
     with pytest.raises(ConfigError, match="--from must name a study"):
-        trials_of(tmp_path, "none", here, groups_of(here, here.cells()))
+        trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
+
+
+def test_scores_that_were_measured_otherwise_are_never_told(tmp_path: Path) -> None:
+    _other(tmp_path, _config())
+    for here, data, named in (
+        (_config(), "other data", "data_digest"),
+        (_config(objective="accuracy"), "d", "fixed.objective"),
+    ):
+        with pytest.raises(ConfigError, match=f"its `{named}` is"):
+            trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here, data))
 
 
 def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
