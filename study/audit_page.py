@@ -15,7 +15,7 @@ from retina_data.checks import Finding
 from retina_data.content import pictures
 from retina_data.index import DataSet
 from study.audit_view import baselines, images
-from study.checkpoints import write_whole
+from study.wholefile import write_whole
 
 SIDE = 240  # of a picture, pixels
 EXAMPLES = 2  # groups of a finding

@@ -1,7 +1,7 @@
 """A trial's files: the last checkpoint, and weights and predictions of its best epoch; whole or not there.
 
-`TRIAL/last.pt` beside `TRIAL/last.pt.sha256`; `TRIAL/best.safetensors`; `TRIAL/predictions.parquet`. The checkpoint
-before the last one is kept as `previous.pt` for the case that the last was damaged.
+`TRIAL/last.checkpoint` (its SHA-256, then what torch.save wrote), `best.safetensors` and `predictions.parquet`.
+The checkpoint before the last one is kept as `previous.checkpoint` for the case that the last was damaged.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -17,44 +16,40 @@ import pandas as pd
 import torch
 
 from study.config import TrialConfig
+from study.wholefile import write_whole
 
-LAST, PREVIOUS, BEST, PREDICTIONS = "last.pt", "previous.pt", "best.safetensors", "predictions.parquet"
-
-
-def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with temporary.open("wb") as handle:
-        handle.write(data)
-        handle.flush()
-        os.fsync(handle.fileno())
-    temporary.replace(path)
+LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
+DIGEST_BYTES = 32
 
 
 def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> None:
-    """Save what `train` needs to go on, and the report of its last epoch, which may not have reached the driver."""
+    """Save what `train` needs to go on, and the report of its last epoch, which may not have reached the driver.
+
+    The digest stands in the file's first bytes: one rename, so that no kill can part the two.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     buffer = io.BytesIO()
+    buffer.write(bytes(DIGEST_BYTES))
     torch.save({"state": state, "report": json.dumps(report)}, buffer)
     data = buffer.getbuffer()
-    last, digest = folder / LAST, folder / f"{LAST}.sha256"
-    if last.exists() and digest.exists():
-        digest.replace(folder / f"{PREVIOUS}.sha256")
-        last.replace(folder / PREVIOUS)
-    write_whole(last, data)
-    write_whole(digest, hashlib.sha256(data).hexdigest().encode())
+    data[:DIGEST_BYTES] = hashlib.sha256(data[DIGEST_BYTES:]).digest()
+    if (folder / LAST).exists():
+        (folder / LAST).replace(folder / PREVIOUS)
+    write_whole(folder / LAST, data)
 
 
-def load_last(folder: Path, device: torch.device) -> tuple[dict[str, Any], dict[str, Any]] | None:
-    """(state, report) of the newest checkpoint whose SHA-256 is right; None where there is none."""
+def load_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """(state, report) of the newest checkpoint whose SHA-256 is right; None where there is none.
+
+    Tensors are on the CPU: generator states must be, and `load_state_dict` copies the others to where they belong.
+    """
     for name in (LAST, PREVIOUS):
         try:
             data = (folder / name).read_bytes()
-            wanted = (folder / f"{name}.sha256").read_text()
         except FileNotFoundError:
             continue
-        if hashlib.sha256(data).hexdigest() == wanted:
-            loaded = torch.load(io.BytesIO(data), map_location=device, weights_only=True)
+        if hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]:
+            loaded = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
             return loaded["state"], json.loads(loaded["report"])
     return None
 
@@ -71,8 +66,14 @@ def weights_metadata(config: TrialConfig, epoch: int) -> dict[str, str]:
     return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch)}
 
 
+def drop_parts(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left."""
+    for part in folder.glob(".*"):
+        part.unlink(missing_ok=True)
+
+
 def drop_last(folder: Path) -> None:
     """Remove the checkpoints of a trial that has ended; its best weights stay."""
+    drop_parts(folder)
     for name in (LAST, PREVIOUS):
         (folder / name).unlink(missing_ok=True)
-        (folder / f"{name}.sha256").unlink(missing_ok=True)

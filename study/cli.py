@@ -5,6 +5,7 @@ Heavy things (torch, Ray, MLflow) are imported inside the commands that need the
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import sys
@@ -23,6 +24,12 @@ data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data 
 app.add_typer(data_app, name="data")
 
 EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
+MLFLOW = {
+    "DISABLE_TELEMETRY": "true",
+    "HTTP_REQUEST_MAX_RETRIES": "1",
+    "HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "HTTP_REQUEST_TIMEOUT": "20",
+}
 OURS = ("study", "retina_models", "retina_data", "analysis")
 
 out = Console(soft_wrap=True, highlight=False)
@@ -58,20 +65,29 @@ def place(home: Path | None) -> Place:
     """Absolute paths from flag, environment and default; makes nothing."""
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", None if uri else (folder / "mlartifacts").as_uri())
+    artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
+    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts)
 
 
 def main() -> None:
-    """Run the command; what is wrong in the input is one line and exit code 2, never a traceback."""
-    # Read by MLflow and torch when they are imported: no usage statistics, no update checks.
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
+    # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
+    for name, value in MLFLOW.items():
+        os.environ.setdefault(f"MLFLOW_{name}", value)
     try:
         app()
-    except ValueError as error:
+    except (ValueError, RuntimeError) as error:
         if type(error).__module__.split(".")[0] not in OURS:
             raise
         err.print(f"retina: {error}", markup=False)
-        sys.exit(EXIT_WRONG)
+        sys.exit(EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            where = f": {error.filename}" if error.filename else ""
+            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written", markup=False)
+            sys.exit(EXIT_WRONG)
+        err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
+        sys.exit(EXIT_FAILED)
     except KeyboardInterrupt:
         err.print("retina: interrupted")
         sys.exit(EXIT_INTERRUPTED)
@@ -215,7 +231,11 @@ def search(
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
-    from study import session
+    from study.reach import check_answers
+
+    here = place(home)
+    check_answers(here.tracking_uri)
+    from study import session  # only now, as it is heavy
     from study.plan import Inputs
     from study.progress import parse_duration
 
@@ -237,7 +257,7 @@ def search(
         address=address or os.environ.get("RAY_ADDRESS"),
         time_budget=parse_duration(time_budget) if time_budget else None,
     )
-    code = session.search(study_name(name), place(home), out, inputs, compute, dry=dry_run)
+    code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
     sys.exit(code)
 
 
@@ -246,18 +266,23 @@ def status(
     name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
     home: Home = None,
 ) -> None:
     """Say how far studies are, from their ledgers alone."""
     from study.status import print_status, watch_status
 
     here = place(home)
-    settle(here)
     chosen = study_name(name) if name else None
+    if sync and not chosen:
+        raise ConfigError("--sync needs the study's NAME")
+    sent = settle(here, chosen if sync else None)
     if watch:
         watch_status(out, here.home, chosen)
     else:
         print_status(out, here.home, chosen, as_json)
+    if sync and not sent:
+        sys.exit(EXIT_FAILED)
 
 
 @app.command()
@@ -311,16 +336,31 @@ def demo(home: Home = None) -> None:
     sys.exit(run_demo(place(home), out))
 
 
-def settle(here: Place) -> None:
-    """Send MLflow what a killed search left unsent, so that no run stays RUNNING."""
+def settle(here: Place, again: str | None = None) -> bool:
+    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
+
+    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    """
+    from study.ledger import LockedError
+    from study.reach import problem
     from study.synced import stale_studies
 
-    stale = stale_studies(here.home)
-    if stale:
-        from study.feed import sync
+    stale = stale_studies(here.home, here.tracking_uri, again)
+    if stale and (text := problem(here.tracking_uri)):
+        err.print(f"MLflow does not answer at {here.tracking_uri} ({text}); what it lacks is sent later", markup=False)
+        return False
+    sent = True
+    for folder in stale:
+        from study.feed import TrackingError, sync
 
-        for folder in stale:
+        try:
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
+        except LockedError:
+            continue  # somebody has begun to write it, and sends it
+        except TrackingError as error:
+            err.print(f"{folder.name} is sent to MLflow later: {error}", markup=False)
+            sent = False
+    return sent
 
 
 def study_name(name: str) -> str:

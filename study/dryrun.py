@@ -70,7 +70,7 @@ def _measure(plan: Plan, architecture: str, threads: int) -> tuple[int, float, i
     fields = ("image_size", "crop", "optimizer", "momentum", "augmentation", "precision", "head", "normalisation")
     fixed = {name: plan.config.fixed[name] for name in fields if name in plan.config.fixed}
     config = make_trial_config({**fixed, "architecture": architecture, "pretrained": pretrained, "epochs": 2})
-    weights = read_weights(plan.weights[architecture]["given"], architecture, download=False) if pretrained else None
+    weights = read_weights(plan.weights[architecture]["file"], architecture) if pretrained else None
     data = plan.prepared.train_data()
     some = replace(data, train_rows=data.train_rows[:MEASURED_IMAGES], val_rows=data.val_rows[:MEASURED_IMAGES])
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from study.checkpoints import write_whole
 from study.config import ConfigError
 from study.ledger import StudyState
 from study.space import Cell, arm_name
+from study.wholefile import write_whole
 
 if TYPE_CHECKING:
     from study.plan import Plan

@@ -22,6 +22,8 @@ from typing import Any
 from analysis import records
 
 Event = dict[str, Any]
+LOCK = "lock"
+PROBE_SECONDS = 0.5
 
 
 class LedgerError(ValueError):
@@ -116,18 +118,25 @@ class Ledger:
 def locked(folder: Path) -> Iterator[None]:
     """Hold the study's lock, or raise LockedError naming the process that holds it.
 
-    The kernel drops the lock when its owner dies, so a dead owner is never in the way.
+    The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
+    moment: that is waited for.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+    with (folder / LOCK).open("a+") as handle:
+        deadline = time.monotonic() + PROBE_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except OSError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
             raise LockedError(
                 f"study {folder.name} is being written by process {owner}; wait for it, stop it, or choose another name"
-            ) from None
+            )
         handle.truncate(0)
         handle.write(str(os.getpid()))
         handle.flush()
@@ -135,11 +144,14 @@ def locked(folder: Path) -> Iterator[None]:
 
 
 def is_locked(folder: Path) -> bool:
-    """Whether a living process is writing the study."""
+    """Whether a living process is writing the study; only looks, and makes no file."""
     try:
-        with locked(folder):
+        with (folder / LOCK).open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
-    except LockedError:
+    except FileNotFoundError:
+        return False
+    except OSError:
         return True
 
 

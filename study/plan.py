@@ -29,6 +29,7 @@ from study.ledger import StudyState, without_folders
 from study.prepared import Prepared, prepare_data
 from study.space import Cell, arm_name
 from study.warm import read_tries, trials_of
+from study.wholefile import write_whole
 from study.yamlfile import read_study_config
 
 RECORDED_VERSIONS = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
@@ -54,6 +55,18 @@ class Plan:
     def folder(self) -> Path:
         """Folder of the study below the home."""
         return self.home / self.name
+
+    def weights_file(self, architecture: str) -> Path:
+        """The study's own copy of an architecture's pretrained weights."""
+        return _kept(self.folder, self.weights[architecture])
+
+    def keep_weights(self) -> None:
+        """Copy the weights into the study: its trials read these, whatever becomes of the file that was given."""
+        for architecture, value in self.weights.items():
+            kept = self.weights_file(architecture)
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(kept, Path(value["file"]).read_bytes())
 
     def identity(self) -> dict[str, Any]:
         """What must stay as it was for old and new trials to belong to one study."""
@@ -130,7 +143,7 @@ def make_plan(
         raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
     dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
     _check_each_cell(config)
-    cells, not_run, weights = _runnable(config)
+    cells, not_run, weights = _runnable(config, _kept_weights(home / name, state, inputs.overrides.get("weights")))
     cells, not_run = arms_of(name, state, cells, not_run, inputs.add_arms, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
@@ -174,8 +187,17 @@ def _warm(
     return {"told": told, "tries": wanted}, lines
 
 
-def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
-    """Cells whose weights are here, the others with the reason, and the weights. Downloads nothing."""
+def _kept(folder: Path, weights: dict[str, str]) -> Path:
+    return folder / "weights" / f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}"
+
+
+def _runnable(
+    config: StudyConfig, kept: dict[str, Path]
+) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
+    """Cells whose weights are here, the others with the reason, and the weights. Downloads nothing.
+
+    kept: files that the study has copied, which come before where the configuration says that weights come from.
+    """
     cells: list[Cell] = []
     not_run: dict[str, str] = {}
     weights: dict[str, dict[str, str]] = {}
@@ -183,20 +205,30 @@ def _runnable(config: StudyConfig) -> tuple[list[Cell], dict[str, str], dict[str
         architecture, pretrained = cell
         if pretrained and architecture not in weights:
             source = config.weights.get(architecture, "imagenet")  # type: ignore[call-overload]
+            file = kept.get(architecture, imagenet_file(architecture) if source == "imagenet" else Path(source))
             try:
-                if source == "imagenet" and not imagenet_file(architecture).exists():
-                    name = imagenet_file(architecture).name  # the folder would tell the user's name to readers
-                    raise WeightsError(f"ImageNet weights {name} are not on this machine")
-                read = read_weights(source, architecture, download=False)
+                if source == "imagenet" and not file.exists():
+                    # Its name alone: the folder would tell the user's name to readers.
+                    raise WeightsError(f"ImageNet weights {file.name} are not on this machine")
+                read = read_weights(source if architecture not in kept else file, architecture, download=False)
             except WeightsError as error:
                 if source != "imagenet":
                     raise
                 not_run[arm_name(cell)] = without_folders(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
-            weights[architecture] = {"given": source, "name": read.source, "digest": read.digest, "fit": str(fit)}
+            name = "imagenet" if source == "imagenet" else Path(source).name
+            weights[architecture] = {"file": str(file), "name": name, "digest": read.digest, "fit": str(fit)}
         cells.append(cell)
     return cells, not_run, weights
+
+
+def _kept_weights(folder: Path, state: StudyState, given: Any) -> dict[str, Path]:
+    """Copies that the study has, of architectures whose weights are not given anew."""
+    if state.study is None:
+        return {}
+    files = {name: _kept(folder, {"name": w["source"], **w}) for name, w in state.study["weights"].items()}
+    return {name: file for name, file in files.items() if file.exists() and name not in (given or {})}
 
 
 def check_fit(weights: Weights, head: str) -> LoadReport:

@@ -5,6 +5,7 @@ One object in the driver; Ray's controller calls it from one thread, so there is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,26 +21,38 @@ WEIGHTS_KEPT = 3
 SAME_FAILURES = 3
 """A search whose first trials all fail for one reason is stopped: the reason is not in their configurations."""
 
+SAME_FAILURES_IN_A_ROW = 6
+"""So is one in which so many fail alike one after the other, however well it began: something around it has changed."""
+
 
 class Failures:
-    """Counts ended trials by what they failed of, so that no trial costs more because others came before."""
+    """Counts ended trials by what they failed of, so that no trial costs more because others came before.
+
+    Reasons that differ in their numbers alone (memory that did not suffice) are one kind.
+    """
 
     def __init__(self) -> None:
-        self._reasons: set[str] = set()
-        self._ended = self._failed = 0
+        self._ended = 0
+        self._row: list[str] = []  # reasons of the last trials, all of one kind
 
     def note(self, record: TrialRecord) -> None:
         """One more trial has ended."""
         assert record.end is not None
         self._ended += 1
-        if record.end["state"] == records.STATE_FAILED:
-            self._failed += 1
-            self._reasons.add(record.end["reason"])
+        reason = record.end["reason"] if record.end["state"] == records.STATE_FAILED else ""
+        if not reason or (self._row and _kind(self._row[-1]) != _kind(reason)):
+            self._row = []
+        if reason:
+            self._row.append(reason)
 
     def common(self) -> str | None:
-        """The one reason for which all of them failed, if there are enough."""
-        alike = self._ended >= SAME_FAILURES and self._failed == self._ended and len(self._reasons) == 1
-        return next(iter(self._reasons)) if alike else None
+        """The reason of the last failures, if there are enough of them in a row."""
+        first = SAME_FAILURES <= len(self._row) == self._ended
+        return self._row[-1] if first or len(self._row) >= SAME_FAILURES_IN_A_ROW else None
+
+
+def _kind(reason: str) -> str:
+    return re.sub(r"\d+(\.\d+)?", "#", reason)[:80]
 
 
 class Recorder:
@@ -106,7 +119,7 @@ class Recorder:
         self._write("close", state=state, reason=reason)
 
     def common_failure(self) -> str | None:
-        """The reason for which every ended trial failed, once there are enough of them."""
+        """The reason for which the search has no point any more, if trials keep failing alike."""
         return self._failures.common()
 
     def _write(self, event: str, **values: Any) -> None:
@@ -116,10 +129,12 @@ class Recorder:
 
     def _keep_best_weights(self, record: TrialRecord) -> None:
         """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at."""
-        score = record.best_score()
+        score = record.best_score() if record.state != records.STATE_FAILED else None
         kept = self._kept.setdefault(record.arm, [])
-        if score is not None:
-            kept.append((score, record.trial))
-            kept.sort(key=lambda entry: entry[0], reverse=True)
+        if score is None:
+            (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
+            return
+        kept.append((score, record.trial))
+        kept.sort(key=lambda entry: entry[0], reverse=True)
         while len(kept) > WEIGHTS_KEPT:
             (self._checkpoints / kept.pop()[1] / BEST).unlink(missing_ok=True)

@@ -7,84 +7,39 @@ scheduler here only pass questions and results to the recorder, and its own stat
 from __future__ import annotations
 
 import json
-import logging
 import os
 import shutil
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis import records
 from study.arms import Arms
-from study.config import ConfigError
-from study.ledger import Event, Ledger, TrialRecord, study_state
+from study.cluster import Resources
+from study.disk import told
+from study.ledger import Event, Ledger, TrialRecord, ranked, study_state
 from study.plan import Plan
 from study.recorder import Recorder
 from study.trainable import TrialActor
+from study.watcher import Head
 
 PROCESS_RETRIES = 3
 """Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
 
-
-@dataclass(frozen=True)
-class Resources:
-    """What one trial gets, and how many run at once. threads: of torch within a trial."""
-
-    cpus: int
-    gpus: float
-    slots: int
-
-    @property
-    def threads(self) -> int:
-        """Threads of one trial's arithmetic."""
-        return self.cpus
-
-
-def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, available: dict[str, float]) -> Resources:
-    """Divide what Ray has: one GPU for each trial where there are GPUs, else all CPUs for one trial.
-
-    Raises ConfigError where a trial asks for more than there is.
-    """
-    cpus, gpus = int(available.get("CPU", 1)), float(available.get("GPU", 0))
-    gpu = (1.0 if gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
-    if gpu > gpus:
-        raise ConfigError(f"`gpus_per_trial <= {gpus:g}` must hold, as so many GPUs are here, but got {gpu:g}")
-    gpu_slots = int(gpus // gpu) if gpu else cpus
-    cpu = cpus_per_trial or (max(1, cpus // gpu_slots) if gpu else cpus)
-    if cpu > cpus:
-        raise ConfigError(f"`cpus_per_trial <= {cpus}` must hold, as so many CPUs are here, but got {cpu}")
-    return Resources(cpu, gpu, max(1, min(gpu_slots, cpus // cpu)))
-
-
-@contextmanager
-def cluster(address: str | None) -> Iterator[dict[str, float]]:
-    """Join the Ray cluster at `address`, or start one on this machine; yields its resources and leaves it again."""
-    os.environ.update(
-        RAY_USAGE_STATS_ENABLED="0",  # nothing is sent anywhere
-        RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
-        TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",  # the ledger is the only log
-        TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
-        RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
-        TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
-    )
-    ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    try:
-        yield ray.cluster_resources()  # type: ignore[no-untyped-call]
-    finally:
-        ray.shutdown()
+NODE_DIED = "its node has died"
+"""Ray's words where the machine took the process along: not the trial's failure, and not counted."""
 
 
 def run_search(
-    plan: Plan, ledger: Ledger, limits: Resources, storage: Path, stop: Stop, watch: Callable[[Event], None]
+    plan: Plan, ledger: Ledger, limits: Resources, storage: Path, stop: Stop, watch: Callable[[Event], None], head: Head
 ) -> str:
     """Run what is left of the plan and return the state in which it closed, one of records.STATE_*.
 
@@ -94,17 +49,28 @@ def run_search(
     arms = Arms(plan.config, plan.groups, state)
     recorder = Recorder(ledger, state, arms, plan.folder / "checkpoints", watch)
     recorder.end_finished()
-    trials = _Trials(plan, recorder, arms, limits, stop)
+    trials = _Trials(plan, recorder, arms, limits, stop, head)
     if trials.left():
-        _fit(trials, limits, storage, stop)
+        try:
+            _fit(trials, limits, storage, stop)
+        except Exception:
+            if not (stop.stop_all() or head.gone()):  # else it is about an end that has its reason already
+                raise
+    if head.gone():
+        head.await_end()
     reason = stop.reason or recorder.common_failure() or ""
     if stop.signal or (trials.left() and not reason and stop.out_of_time()):
         closed, reason = records.STATE_INTERRUPTED, reason or "the time budget is used up"
     elif trials.left():
         closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
-        closed = records.STATE_COMPLETE
-    recorder.close(closed, reason)
+        scored = ranked(state.trials.values())
+        closed = records.STATE_COMPLETE if scored else records.STATE_FAILED
+        reason = "" if scored else reason or "no trial has a score"
+    try:
+        recorder.close(closed, reason)
+    except OSError as error:  # a ledger without a close: the next command tells MLflow
+        closed, stop.reason = records.STATE_FAILED, stop.reason or told(error)
     return closed
 
 
@@ -121,7 +87,7 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
             stop=stop,
             # Checkpoints are ours, written within each step; Ray asks for none, not even at a trial's end.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
-            failure_config=tune.FailureConfig(max_failures=PROCESS_RETRIES),
+            failure_config=tune.FailureConfig(max_failures=0),  # a trial that goes on is a new one to Ray
             verbose=0,
         ),
     )
@@ -139,6 +105,10 @@ class Stop(tune.Stopper):
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         return False
+
+    def halt(self, reason: str) -> None:
+        """The search has no point any more; the first reason counts."""
+        self.reason = self.reason or reason
 
     def stop_all(self) -> bool:
         return bool(self.signal or self.reason or self.out_of_time())
@@ -172,10 +142,12 @@ def signals() -> Iterator[Stop]:
 class _Trials:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
-    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: Stop) -> None:
-        self._plan, self._recorder, self._arms, self._limits, self._stop = plan, recorder, arms, limits, stop
+    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: Stop, head: Head) -> None:
+        self._plan, self._recorder, self._arms, self._limits = plan, recorder, arms, limits
+        self._stop, self._head = stop, head
         self._waiting = [record for record in recorder.state.trials.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
+        self._deaths: Counter[str] = Counter()  # of a trial's processes, in this call
 
     def left(self) -> bool:
         """Whether a trial is still to be run or ended."""
@@ -183,14 +155,24 @@ class _Trials:
         return len(known) < self._plan.config.trials or any(not record.end for record in known.values())
 
     def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
-        """Job of the next trial, None while all slots are taken, FINISHED when there is none any more."""
-        if self._stop.stop_all() or not (self._waiting or self._to_ask()):
+        """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
+        if self._stop.stop_all() or not (self._waiting or self._to_ask() or self._running):
             return str(Searcher.FINISHED)
-        if len(self._running) >= self._limits.slots:
-            return None
-        record = self._waiting.pop(0) if self._waiting else self._recorder.begin(self._arms.ask(self._asked()))
-        self._running[ray_trial] = record.trial
-        return self._job(record)
+        if len(self._running) >= self._limits.slots or not (self._waiting or self._to_ask()):
+            return None  # one that runs may have to go on in another process
+        with self._on_disk():
+            record = self._waiting.pop(0) if self._waiting else self._recorder.begin(self._arms.ask(self._asked()))
+            self._running[ray_trial] = record.trial
+            return self._job(record)
+        return str(Searcher.FINISHED)
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """A disk that does not take the ledger's line ends the search: what is not written did not happen."""
+        try:
+            yield
+        except OSError as error:
+            self._stop.halt(told(error))
 
     def _asked(self) -> int:
         return len(self._recorder.state.trials)
@@ -208,34 +190,59 @@ class _Trials:
             "folder": str(plan.folder / "checkpoints" / record.trial),
             "cache": str(plan.caches[record.config["colour"]]),
             "split": {"val_fraction": config.val_fraction, "seed": config.seed, "select_on": config.select_on},
-            "weights": plan.weights[record.config["architecture"]]["given"] if pretrained else None,
+            "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
+            "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
+            "device": "cuda" if self._limits.gpus else "cpu",
             "threads": self._limits.threads,
         }
 
     def result(self, ray_trial: str, result: dict[str, Any]) -> bool:
         """Take in one step's result; returns whether the trial is to be stopped."""
         trial = self._running[ray_trial]
-        if "failure" in result:
-            self._end(trial, records.STATE_FAILED, result["failure"])
-            return True
-        return self._recorder.epoch(trial, json.loads(result["report"]))
+        with self._on_disk():
+            if "halt" in result:
+                self._stop.halt(result["halt"])
+            elif "failure" in result:
+                self._end(trial, records.STATE_FAILED, result["failure"])
+            else:
+                return self._recorder.epoch(trial, json.loads(result["report"]))
+        return True
 
-    def complete(self, ray_trial: str, result: dict[str, Any] | None, error: bool) -> None:
+    def complete(self, ray_trial: str, result: dict[str, Any] | None) -> None:
         """Ray is done with a trial. Its last result comes only here when it said `done`."""
         trial = self._running.pop(ray_trial, None)
         if trial is None:
             return
         record = self._recorder.state.trials[trial]
-        if error:
-            self._end(trial, records.STATE_FAILED, f"its process died {PROCESS_RETRIES + 1} times")
-        elif result and "failure" in result:
-            self._end(trial, records.STATE_FAILED, result["failure"])
-        elif result and "report" in result:
-            self._recorder.epoch(trial, json.loads(result["report"]))
-        if record.finishing:
-            self._end(trial, record.finishing)
+        with self._on_disk():
+            if result and "halt" in result:
+                self._stop.halt(result["halt"])
+            elif result and "failure" in result:
+                self._end(trial, records.STATE_FAILED, result["failure"])
+            elif result and "report" in result:
+                self._recorder.epoch(trial, json.loads(result["report"]))
+            if record.finishing:
+                self._end(trial, record.finishing)
         if reason := self._recorder.common_failure():
-            self._stop.reason = f"the first trials all failed: {reason}"
+            self._stop.halt(f"the first trials all failed: {reason}")
+
+    def died(self, ray_trial: str, account: str) -> None:
+        """A trial's process is gone; `account` is what Ray says of it. The trial goes on in another one."""
+        trial = self._running.pop(ray_trial, None)
+        if trial is None:
+            return
+        if reason := self._head.gone():
+            self._stop.halt(reason)
+            return
+        record = self._recorder.state.trials[trial]
+        self._deaths[trial] += NODE_DIED not in account
+        with self._on_disk():
+            if record.finishing:
+                self._end(trial, record.finishing)
+            elif self._deaths[trial] > PROCESS_RETRIES:
+                self._end(trial, records.STATE_FAILED, f"its process died {self._deaths[trial]} times")
+            else:
+                self._waiting.insert(0, record)
 
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)
@@ -257,7 +264,7 @@ class _Asker(Searcher):
         return self._trials.next_job(trial_id)
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        self._trials.complete(trial_id, result, error)
+        self._trials.complete(trial_id, result)
 
     def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
         """Nothing: the ledger is the state."""
@@ -279,6 +286,10 @@ class _Teller(FIFOScheduler):
     def __getstate__(self) -> dict[str, Any]:
         """As above: nothing of ours goes into Ray's pickles."""
         return {}
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        file = trial.error_file
+        self._trials.died(trial.trial_id, Path(file).read_text() if file else "")
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = self._trials.result(trial.trial_id, result)

@@ -2,29 +2,44 @@
 
 from __future__ import annotations
 
+import os
 import time
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.console import Console
 
 from analysis import records
-from study.checkpoints import write_whole
+from study.config import TrialConfig
+from study.disk import check_room, is_full, needed, told
 from study.display import SearchDisplay
 from study.goingon import write_study_file
 from study.ledger import Event, Ledger, LockedError, StudyState, locked, read_events, study_state
 from study.plan import Inputs, Plan, make_plan
+from study.recorder import WEIGHTS_KEPT
 from study.synced import mark_synced
+from study.wholefile import write_whole
 
 if TYPE_CHECKING:
     from study.cli import Place
+    from study.cluster import Resources
+    from study.feed import Feed
+    from study.search import Stop
 
 EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}
 """Interrupted without a signal means that the time budget was used up, which is what was asked for."""
 
 EXIT_LOCKED = 75
+
+CLOSE_SECONDS = 60.0
+"""For what MLflow lacks at the end of a search, while it does not answer."""
+
+SIGNAL_CLOSE_SECONDS = 6.0
+HEAD_CLOSE_SECONDS = 5.0
 
 
 @dataclass(frozen=True)
@@ -49,8 +64,10 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
                 pass
         events, _ = read_events(folder / "ledger.jsonl")
         plan = make_plan(name, here.home, study_state(events), inputs)
+        if compute.address is None:
+            _limits_here(compute)  # wrong numbers are refused before anything is begun
         if dry:
-            _dry_run(plan, study_state(events), compute, console)
+            _dry_run(plan, study_state(events), _limits_here(compute), console)
             return 0
         with locked(folder):
             return _search_locked(plan, len(events), here, compute, console)
@@ -59,11 +76,16 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
         return EXIT_LOCKED
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console) -> None:
-    from study.dryrun import dry_run, here_available
-    from study.search import resources
+def _limits_here(compute: Compute) -> Resources:
+    from study.cluster import resources
+    from study.dryrun import here_available
 
-    limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, here_available())
+    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
+
+
+def _dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
+    from study.dryrun import dry_run
+
     dry_run(plan, state, limits.slots, limits.threads, console)
 
 
@@ -78,6 +100,8 @@ def _search_locked(plan: Plan, events_planned: int, here: Place, compute: Comput
         ended = [record for record in state.trials.values() if record.end]
         if len(ended) == plan.config.trials:
             console.print(f"study {plan.name} has all its {len(ended)} trials; a larger --trials extends it")
+            if ledger.events[-1].get("state") != records.STATE_COMPLETE:  # killed between its last trial and its close
+                ledger.append("close", state=records.STATE_COMPLETE, reason="")
             return 0
         for note in plan.notes:
             console.print(f"note: {note}", markup=False)
@@ -86,24 +110,33 @@ def _search_locked(plan: Plan, events_planned: int, here: Place, compute: Comput
         return _run(plan, ledger, here, compute, console)
     finally:
         ledger.close()
+        if not ledger.events:  # refused before its first event: nothing half-written
+            (plan.folder / "ledger.jsonl").unlink()
 
 
 def _run(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
-    from study.feed import Feed
-    from study.search import cluster, resources, run_search, signals
-    from study.tracking import Tracking
+    from study.cluster import cluster, head_places, resources
+    from study.feed import Feed, check_id, open_tracking, without_old_closes
+    from study.search import run_search, signals
+    from study.watcher import Head
 
     # The store is made here, before any other process could open it: two makers at once break it.
-    tracking = Tracking(here.tracking_uri, plan.name, plan.folder, here.artifacts_of(plan.name))
+    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
+    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
     with cluster(compute.address) as available, signals() as stop:
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.time_budget is not None:
             stop.deadline = time.monotonic() + compute.time_budget
+        check_room(plan.folder / "checkpoints", _need(plan, limits.slots))
+        plan.keep_weights()
         write_study_file(plan)
         ledger.append("study", **plan.event(limits.threads, limits.slots))
         if plan.warm:
             ledger.append("warm", **plan.warm)
-        feed = Feed(tracking, list(ledger.events))
+        if plan.config.select_on == "test":
+            ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
+        on_full = stop.halt if here.tracking_uri.startswith("sqlite") else None
+        feed = Feed(tracking, without_old_closes(ledger.events), on_full)
         state = study_state(ledger.events)
         display = SearchDisplay(console, state, plan.config.trials, limits.slots)
         console.print(_opening(plan, state, limits.slots, limits.threads, limits.gpus), markup=False)
@@ -113,21 +146,65 @@ def _run(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Con
             state.apply(event)
             display.watch(event)
 
-        with display.shown():
+        head = Head(head_places(), partial(_end_process, plan, ledger, feed, console, here.tracking_uri))
+        with display.shown(), head.watched():
             try:
-                closed = run_search(plan, ledger, limits, plan.folder / "ray", stop, watch)
+                closed = run_search(plan, ledger, limits, plan.folder / "ray", stop, watch, head)
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
-                write_whole(plan.folder / "error.txt", traceback.format_exc().encode())
+                if head.gone():
+                    head.await_end()
                 closed = records.STATE_FAILED
-                watch(
-                    ledger.append("close", state=closed, reason=f"{type(error).__name__}; see error.txt of the study")
-                )
-    if feed.close():
-        mark_synced(plan.folder)
-    else:
-        console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
-    _closing(plan, state, closed, ledger.events[-1].get("reason", ""), console)
+                _note_failure(plan, stop, error, traceback.format_exc())
+                with suppress(OSError):  # a ledger without a close: the next command tells MLflow
+                    watch(ledger.append("close", state=closed, reason=stop.reason))
+    _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
+    _closing(plan, state, closed, stop.reason or ledger.events[-1].get("reason", ""), console)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+
+
+def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
+    if is_full(error):
+        stop.halt(told(error))
+    else:
+        write_whole(plan.folder / "error.txt", text.encode())
+        stop.halt(f"{type(error).__name__}; see error.txt of the study")
+
+
+def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
+    sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
+    if not sent:
+        console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
+    elif ledger.events[-1]["event"] == "close":
+        with suppress(OSError):
+            mark_synced(plan.folder, uri)
+
+
+def _end_process(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, reason: str) -> None:
+    """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
+    from study.cluster import kill_below
+
+    with suppress(OSError):
+        feed.put(ledger.append_last("close", state=records.STATE_FAILED, reason=reason))
+    _send_rest(plan, ledger, feed, console, uri, HEAD_CLOSE_SECONDS)
+    console.show_cursor()
+    console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
+    console.print(f"go on with: retina search {plan.name}", markup=False)
+    console.file.flush()
+    kill_below(os.getpid())
+    os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
+
+
+def _need(plan: Plan, slots: int) -> int:
+    """Bytes that the study will take at most."""
+    fields = {name: _values(plan, name) for name in ("architecture", "optimizer")}
+    arms = sum(len(cells) for cells in plan.groups.values())
+    return needed(fields["architecture"], fields["optimizer"], arms, slots, WEIGHTS_KEPT)
+
+
+def _values(plan: Plan, name: str) -> set[str]:
+    axis = plan.config.space.get(name)
+    default = TrialConfig.model_fields[name].default
+    return {str(value) for value in axis} if isinstance(axis, tuple) else {str(plan.config.fixed.get(name, default))}
 
 
 def _opening(plan: Plan, state: StudyState, slots: int, threads: int, gpus: float) -> str:

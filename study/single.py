@@ -15,13 +15,14 @@ from rich.console import Console
 
 from retina_data.index import read_index
 from retina_models.pretrained import Weights, read_weights, save_weights
-from study.checkpoints import BEST, save_predictions, weights_metadata, write_whole
+from study.checkpoints import BEST, save_predictions, weights_metadata
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
 from study.plan import check_fit
 from study.prepared import Prepared, prepare_data
 from study.train import Epoch, TrainingError, train
+from study.wholefile import write_whole
 
 TIMING = "images_per_second"  # the one score that is not computed from the data
 

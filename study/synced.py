@@ -5,26 +5,40 @@ from __future__ import annotations
 from pathlib import Path
 
 from study.ledger import is_locked
+from study.wholefile import write_whole
 
-SYNCED = "synced"  # holds the size of the ledger that MLflow has whole
-
-
-def mark_synced(folder: Path) -> None:
-    """Remember that MLflow has the whole ledger of a study."""
-    (folder / SYNCED).write_text(str((folder / "ledger.jsonl").stat().st_size))
+SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and MLflow's address
 
 
-def stale_studies(home: Path) -> list[Path]:
-    """Folders of studies that nobody is writing and whose ledger MLflow does not have whole."""
+def mark_synced(folder: Path, uri: str) -> None:
+    """Remember that the MLflow at `uri` has the whole ledger of a study."""
+    write_whole(folder / SYNCED, _mark(folder, uri))
+
+
+def stale_studies(home: Path, uri: str, again: str | None = None) -> list[Path]:
+    """Folders of studies that nobody is writing and that MLflow does not have whole; `again` counts as one.
+
+    A store that was deleted, or another address, has nothing: the ledger has everything, and is sent.
+    """
+    store = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     return [
         ledger.parent
         for ledger in sorted(home.glob("*/ledger.jsonl"))
-        if _synced_size(ledger.parent) != ledger.stat().st_size and not is_locked(ledger.parent)
+        if (
+            ledger.parent.name == again
+            or _marked(ledger.parent) != _mark(ledger.parent, uri)
+            or (store is not None and not store.exists())
+        )
+        and not is_locked(ledger.parent)
     ]
 
 
-def _synced_size(folder: Path) -> int:
+def _mark(folder: Path, uri: str) -> bytes:
+    return f"{(folder / 'ledger.jsonl').stat().st_size} {uri}\n".encode()
+
+
+def _marked(folder: Path) -> bytes:
     try:
-        return int((folder / SYNCED).read_text())
-    except (OSError, ValueError):
-        return -1
+        return (folder / SYNCED).read_bytes()
+    except OSError:
+        return b""

@@ -82,7 +82,7 @@ class Tracking:
             self._begin_study()
         elif kind == "close":
             self._close_study(event)
-        elif kind != "warm" and event["trial"] not in self._closed:
+        elif "trial" in event and event["trial"] not in self._closed:
             record = self._state.trials[event["trial"]]
             if kind == "trial":
                 self._begin_trial(record)

@@ -9,27 +9,34 @@ from __future__ import annotations
 import gc
 import json
 import math
+import os
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import torch
 from ray import tune
 
-from retina_models.pretrained import read_weights, save_weights
-from study.checkpoints import BEST, load_last, save_last, save_predictions, weights_metadata, write_whole
+from retina_models.pretrained import WeightsError, read_weights, save_weights
+from study.checkpoints import BEST, drop_parts, load_last, save_last, save_predictions, weights_metadata
 from study.config import TrialConfig
-from study.ledger import Event
+from study.disk import told
+from study.ledger import Event, without_folders
 from study.prepared import open_data
 from study.train import Epoch, TrainingError, train
+from study.wholefile import write_whole
+
+NO_MEMORY = ("not enough memory", "can't allocate memory")  # of torch on a CPU, which has no class for it
 
 
 class TrialActor(tune.Trainable):
     """Runs trials; its config is the plain dictionary that `search` makes.
 
-    Each step is one epoch and returns {"report": JSON of the epoch's event} or {"failure": reason}. What an epoch left
-    on the disk before its report was lost is reported again, not computed again.
+    Each step is one epoch and returns {"report": JSON of the epoch's event}, {"failure": reason}, or {"halt": reason}
+    where no other trial would fare better: data, weights or disk do not let themselves be read or written. What an
+    epoch left on the disk before its report was lost is reported again, not computed again.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -50,8 +57,9 @@ class TrialActor(tune.Trainable):
         self._config = TrialConfig(**job["config"])
         self._folder = Path(job["folder"])
         torch.set_num_threads(job["threads"])
-        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        saved = load_last(self._folder, self._device)
+        self._device = torch.device(job["device"])
+        drop_parts(self._folder)
+        saved = load_last(self._folder)
         # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
         # ledger counts an epoch once.
         state: dict[str, Any] | None = saved[0] if saved else None
@@ -63,7 +71,12 @@ class TrialActor(tune.Trainable):
         # A generator, so that reading data and weights falls into the first step, where failures are told apart.
         job = self._job
         data = open_data(Path(job["cache"]), **job["split"]).train_data()
-        weights = read_weights(job["weights"], self._config.architecture, download=False) if job["weights"] else None
+        weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
+        if weights and weights.digest != job["weights_digest"]:
+            raise WeightsError(
+                f"weights of this study must have the digest {job['weights_digest'][:12]}, but {weights.source} has "
+                f"{weights.digest[:12]}; it was changed since: put the first file back"
+            )
         yield from train(self._config, data, self._device, weights=weights, resume=state)
 
     def step(self) -> dict[str, Any]:
@@ -73,12 +86,22 @@ class TrialActor(tune.Trainable):
         else:
             try:
                 report = self._save(next(self._epochs))
+            except torch.AcceleratorError:
+                # The device's context is broken for every later trial of this process: a fresh one takes over.
+                self._keep(traceback.format_exc())
+                os._exit(1)
+            except OSError as error:
+                return {"halt": told(error), "done": True}
             except Exception as error:  # whatever it is, the next try would meet it again
-                self._folder.mkdir(parents=True, exist_ok=True)
-                write_whole(self._folder / "error.txt", traceback.format_exc().encode())
+                self._keep(traceback.format_exc())
                 return {"failure": _reason(error), "done": True}
         # As text: Ray would flatten a nested result and rename its parts.
         return {"report": json.dumps(report), "done": report["epoch"] >= self._config.epochs}
+
+    def _keep(self, text: str) -> None:
+        with suppress(OSError):  # it explains a failure, and must not become one
+            self._folder.mkdir(parents=True, exist_ok=True)
+            write_whole(self._folder / "error.txt", text.encode())
 
     def _save(self, epoch: Epoch) -> Event:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
@@ -107,6 +130,7 @@ class TrialActor(tune.Trainable):
 def _reason(error: Exception) -> str:
     """One line that a table can hold; what a user can act on comes as it is, a mistake of ours with its class."""
     text = " ".join(str(error).split())[:300]
-    if isinstance(error, torch.OutOfMemoryError) or "not enough memory" in text:
+    if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in text for words in NO_MEMORY):
         return f"out of memory: {text}"
+    text = without_folders(text)
     return text if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {text}"

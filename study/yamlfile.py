@@ -25,9 +25,16 @@ def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> St
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
         raise ConfigError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    if isinstance(values, dict) and isinstance(values.get("weights"), dict):
+        values["weights"] = {name: _beside(path, source) for name, source in values["weights"].items()}
     if not isinstance(values, dict):
         raise ConfigError(f"{path.name} must hold `key: value` lines, but holds a {type(values).__name__}")
     return make_study_config(values, overrides or {}, place=lambda keys: f" ({path.name}, line {_line(node, keys)})")
+
+
+def _beside(path: Path, source: Any) -> Any:
+    """A weights file is looked for beside the YAML file that names it; trials run in other folders."""
+    return source if source == "imagenet" or not isinstance(source, str) else str((path.parent / source).resolve())
 
 
 def _line(node: Any, keys: list[str]) -> int:

@@ -4,10 +4,8 @@ import pandas as pd
 import pytest
 import torch
 
-from study.checkpoints import LAST, PREDICTIONS, drop_last, load_last, save_last, save_predictions, write_whole
+from study.checkpoints import LAST, PREDICTIONS, drop_last, load_last, save_last, save_predictions
 from tests.study_fixture import predictions
-
-CPU = torch.device("cpu")
 
 
 def _saved(folder: Path, epochs: int) -> None:
@@ -19,7 +17,7 @@ def _saved(folder: Path, epochs: int) -> None:
 
 def test_the_last_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     _saved(tmp_path, 3)
-    loaded = load_last(tmp_path, CPU)
+    loaded = load_last(tmp_path)
     assert loaded is not None
     state, report = loaded
     assert state["epoch"] == 3
@@ -36,25 +34,17 @@ def test_a_damaged_checkpoint_is_seen_and_the_one_before_is_used(tmp_path: Path,
     else:
         data[len(data) // 2] ^= 1
     (tmp_path / LAST).write_bytes(bytes(data))
-    loaded = load_last(tmp_path, CPU)
+    loaded = load_last(tmp_path)
     assert loaded is not None
     assert loaded[0]["epoch"] == 1
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:
-    assert load_last(tmp_path / "none", CPU) is None
+    assert load_last(tmp_path / "none") is None
     _saved(tmp_path, 2)
     drop_last(tmp_path)
-    assert load_last(tmp_path, CPU) is None
+    assert load_last(tmp_path) is None
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    write_whole(path, b"old")
-    with pytest.raises(TypeError):
-        write_whole(path, "text")  # type: ignore[arg-type]
-    assert path.read_bytes() == b"old"
 
 
 def test_predictions_hold_numbers_only(tmp_path: Path) -> None:

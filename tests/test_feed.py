@@ -1,9 +1,10 @@
+import threading
 from pathlib import Path
 
 import pytest
 
 from study import feed
-from study.feed import Feed, sync
+from study.feed import Feed, TrackingError, open_tracking, sync
 from study.ledger import Event, Ledger
 from study.synced import mark_synced, stale_studies
 from tests.mlflow_fixture import client, store
@@ -16,6 +17,7 @@ class Unreliable:
     def __init__(self, failures: int) -> None:
         self.failures, self.sent, self.refreshed = failures, [], 0
         self.noted: list[Event] = []
+        self.error: Exception = ConnectionError("no answer")
 
     def note(self, event: Event) -> bool:
         self.noted.append(event)
@@ -24,7 +26,7 @@ class Unreliable:
     def send(self, event: Event) -> None:
         if self.failures:
             self.failures -= 1
-            raise ConnectionError("no answer")
+            raise self.error
         self.sent.append(event)
 
     def refresh(self) -> None:
@@ -38,7 +40,7 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
     sender = Feed(tracking, events[:2])  # type: ignore[arg-type]
     for event in events[2:]:
         sender.put(event)
-    assert sender.close()
+    assert sender.close(60)
     assert tracking.sent == events
     assert tracking.noted == events
     assert tracking.refreshed == 3
@@ -46,11 +48,34 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
 
 def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
-    monkeypatch.setattr(feed, "CLOSE_SECONDS", 0.05)
     sender = Feed(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
-    assert not sender.close()
+    assert not sender.close(0.05)
     assert sender.unsent == 2
     assert "ConnectionError: no answer" in sender.problem
+
+
+def test_a_disk_without_room_is_told_once_and_not_waited_for() -> None:
+    tracking, told = Unreliable(failures=10**9), []
+    tracking.error = RuntimeError("(sqlite3.OperationalError) database or disk is full")
+    sender = Feed(tracking, [{"event": "study"}, {"event": "trial"}], told.append)  # type: ignore[arg-type]
+    assert not sender.close(60)
+    assert told == ["disk is full; free some space first"]
+    assert sender.unsent == 2
+
+
+def test_a_feed_is_not_waited_for_longer_than_it_is_given() -> None:
+    release = threading.Event()
+    tracking = Unreliable(failures=0)
+    tracking.send = lambda event: release.wait(60)  # type: ignore[assignment, method-assign]
+    sender = Feed(tracking, [{"event": "study"}])  # type: ignore[arg-type]
+    assert not sender.close(0.05, at_most=0.05)
+    release.set()
+    assert sender.close(60)
+
+
+def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="MLflow at sqlite:////proc/none/mlflow.db: "):
+        open_tracking("sqlite:////proc/none/mlflow.db", tmp_path, None, patience=0)
 
 
 def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
@@ -60,9 +85,9 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
     for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3)):
         ledger.append(**{key: value for key, value in event.items() if key != "time"})
     ledger.close()
-    assert stale_studies(tmp_path) == [folder]
+    assert stale_studies(tmp_path, store()[0]) == [folder]
     sync(folder, store()[0], (store()[1] / folder.name).as_uri())
-    assert stale_studies(tmp_path) == []
+    assert stale_studies(tmp_path, store()[0]) == []
     experiment = client().get_experiment_by_name("feed-killed")
     assert {run.info.status for run in client().search_runs([experiment.experiment_id])} == {"KILLED"}
 
@@ -71,7 +96,7 @@ def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:
     folder = tmp_path / "grown"
     folder.mkdir()
     (folder / "ledger.jsonl").write_text('{"event":"study"}\n')
-    mark_synced(folder)
-    assert stale_studies(tmp_path) == []
+    mark_synced(folder, store()[0])
+    assert stale_studies(tmp_path, store()[0]) == []
     (folder / "ledger.jsonl").write_text('{"event":"study"}\n{"event":"close"}\n')
-    assert stale_studies(tmp_path) == [folder]
+    assert stale_studies(tmp_path, store()[0]) == [folder]

@@ -17,7 +17,7 @@ MAY_IMPORT = {
 }
 ONLY_IN = {
     "mlflow": {"study/tracking.py", "analysis/runs.py"},
-    "ray": {"study/trainable.py", "study/search.py"},
+    "ray": {"study/trainable.py", "study/cluster.py", "study/search.py"},
     "optuna": {"study/space.py", "study/arms.py"},
     "torchvision": {"retina_models/pretrained.py"},
 }

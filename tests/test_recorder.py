@@ -109,3 +109,23 @@ def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> No
         driver.recorder.end(trial, records.STATE_COMPLETE)
     kept = sorted(path.parent.name for path in (driver.folder / "checkpoints").glob(f"*/{BEST}"))
     assert kept == ["0000", "0002", "0004"]
+
+
+def test_failures_alike_in_a_row_stop_a_search_that_began_well(driver: Driver) -> None:
+    trial = driver.begin()
+    driver.recorder.epoch(trial, _report(1, 0.3))
+    driver.recorder.epoch(trial, _report(2, 0.3))
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    for count in range(6):
+        assert driver.recorder.common_failure() is None, count
+        driver.recorder.end(driver.begin(), records.STATE_FAILED, f"out of memory: tried {count}.5 GiB")
+    assert driver.recorder.common_failure() == "out of memory: tried 5.5 GiB"
+
+
+def test_a_failed_trial_takes_no_place_among_the_kept_weights(driver: Driver) -> None:
+    trial = driver.begin()
+    (driver.folder / "checkpoints" / trial).mkdir(parents=True)
+    (driver.folder / "checkpoints" / trial / BEST).write_bytes(b"weights")
+    driver.recorder.epoch(trial, _report(1, 0.9))
+    driver.recorder.end(trial, records.STATE_FAILED, "diverged")
+    assert not (driver.folder / "checkpoints" / trial / BEST).exists()

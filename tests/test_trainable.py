@@ -37,6 +37,8 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "cache": str(cache),
         "split": SPLIT,
         "weights": None,
+        "weights_digest": None,
+        "device": "cpu",
         "threads": torch.get_num_threads(),
     }
 
@@ -99,6 +101,7 @@ def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:
         (TrainingError("the loss must be finite, but is nan"), "the loss must be finite, but is nan"),
         (torch.OutOfMemoryError("CUDA out of memory. Tried 20 GiB"), "out of memory: CUDA out of memory"),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), "out of memory: DefaultCPUAllocator"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "out of memory: DefaultCPUAllocator"),
         (KeyError("x"), "KeyError: 'x'"),
     ],
 )
@@ -116,7 +119,13 @@ def test_what_the_configuration_causes_is_a_failure_with_its_reason(
     assert "Traceback" in (tmp_path / "0000" / "error.txt").read_text()
 
 
+def test_a_disk_that_does_not_take_the_checkpoint_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:
+    actor = TrialActor(_job(cache, tmp_path / "0000"))
+    (tmp_path / "0000").write_text("a file where the trial's folder must be")
+    assert actor.step() == {"halt": "File exists: 0000", "done": True}
+
+
 def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path, tmp_path: Path) -> None:
     results = _steps(TrialActor(_job(cache, tmp_path / "0000", lr=10.0, momentum=0.99, schedule="constant", epochs=30)))
-    assert "must be finite" in results[-1]["failure"]
+    assert "finite" in results[-1]["failure"]
     assert "lower lr" in results[-1]["failure"]

@@ -1,0 +1,99 @@
+"""The machines: Ray joined or started, what of it one trial gets, and the processes that everything hangs on."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import ray
+
+from study.config import ConfigError
+from study.watcher import Address
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial gets, and how many run at once. threads: of torch within a trial."""
+
+    cpus: int
+    gpus: float
+    slots: int
+
+    @property
+    def threads(self) -> int:
+        """Threads of one trial's arithmetic."""
+        return self.cpus
+
+
+def resources(
+    gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: list[dict[str, float]]
+) -> Resources:
+    """Divide what each node has: one GPU for each trial where there are GPUs, else all CPUs of a node for one trial.
+
+    nodes: {"CPU": count, "GPU": count} of each; a trial never spans two. Raises ConfigError where none can hold one.
+    """
+    most_gpus = max(node.get("GPU", 0) for node in nodes)
+    gpu = (1.0 if most_gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
+    if not (0 <= gpu <= 1 or (gpu > 1 and gpu % 1 == 0)):  # also where it is no number
+        raise ConfigError(f"`gpus_per_trial` must be 0, a part of 1, or a whole number, but got {gpu:g}")
+    if gpu > most_gpus:
+        raise ConfigError(f"`gpus_per_trial <= {most_gpus:g}` must hold, as no node has more GPUs, but got {gpu:g}")
+    able = [node for node in nodes if node.get("GPU", 0) >= gpu]
+    most_cpus = int(max(node["CPU"] for node in able))
+    if cpus_per_trial and cpus_per_trial > most_cpus:
+        raise ConfigError(f"`cpus_per_trial <= {most_cpus}` must hold, as no node has more, but got {cpus_per_trial}")
+
+    def share(node: dict[str, float]) -> int:
+        return max(1, int(node["CPU"] // (node["GPU"] // gpu))) if gpu else int(node["CPU"])
+
+    cpu = cpus_per_trial or min(share(node) for node in able)
+    slots = sum(min(int(node["GPU"] // gpu) if gpu else most_cpus, int(node["CPU"] // cpu)) for node in able)
+    return Resources(cpu, gpu, max(1, slots))
+
+
+@contextmanager
+def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
+    """Join the Ray cluster at `address`, or start one on this machine; yields what each node has, and leaves it."""
+    os.environ.update(
+        RAY_USAGE_STATS_ENABLED="0",  # nothing is sent anywhere
+        RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
+        TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",  # the ledger is the only log
+        TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
+        RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
+        TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
+    )
+    # A process that died is told by what the ledger says of its trial.
+    logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
+    ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    try:
+        nodes = ray.nodes()  # type: ignore[no-untyped-call]
+        yield [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
+    finally:
+        ray.shutdown()
+
+
+def kill_below(pid: int) -> None:
+    """End all processes below one: Ray's own, once their head is gone, would wait for it for minutes."""
+    parents = {}
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # gone in the meantime
+            parents[int(entry.parent.name)] = int(entry.read_text().rpartition(")")[2].split()[1])
+    below = [pid]
+    for parent in below:  # grows while it is walked through
+        below += [child for child, its_parent in parents.items() if its_parent == parent]
+    for child in below[1:]:
+        with suppress(ProcessLookupError):
+            os.kill(child, signal.SIGKILL)
+
+
+def head_places() -> dict[str, Address]:
+    """Where Ray's control store and the node manager that this process hangs on take connections."""
+    mine = ray.get_runtime_context()
+    host, _, port = mine.gcs_address.rpartition(":")
+    node = next(node for node in ray.nodes() if node["NodeID"] == mine.get_node_id())  # type: ignore[no-untyped-call]
+    return {"GCS": (host, int(port)), "raylet": (node["NodeManagerAddress"], int(node["NodeManagerPort"]))}

@@ -1,0 +1,47 @@
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from study.disk import check_room, is_full, needed, size, told
+
+
+def test_a_full_disk_is_known_through_whatever_library_says_so() -> None:
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/somebody/last.pt")
+    assert is_full(full)
+    assert told(full) == "No space left on device: last.pt; free some space first"
+    through = RuntimeError("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT ...]")
+    assert is_full(through)
+    assert told(through) == "disk is full; free some space first"
+    other = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/x/best.safetensors")
+    assert not is_full(other)
+    assert told(other) == "Permission denied: best.safetensors"
+
+
+def test_what_is_needed_grows_with_slots_arms_and_the_network() -> None:
+    one = needed({"resnet18"}, {"sgd"}, arms=1, slots=1, kept=3)
+    weights = 11.18e6 * 4
+    assert one == pytest.approx(3 * 2 * weights + weights + 4 * weights + 64 * 2**20, rel=0.01)
+    assert needed({"resnet18"}, {"sgd"}, arms=1, slots=2, kept=3) - one == pytest.approx(7 * weights, rel=0.01)
+    assert needed({"resnet18"}, {"sgd"}, arms=2, slots=1, kept=3) - one == pytest.approx(4 * weights, rel=0.01)
+    assert needed({"resnet18", "resnet50"}, {"sgd", "adamw"}, arms=1, slots=1, kept=3) > 2 * one
+
+
+def test_too_little_room_is_said_with_how_much_and_where(tmp_path: Path) -> None:
+    check_room(tmp_path / "not" / "there", 10)
+    with pytest.raises(
+        ValueError, match=rf"1000000\.0 GB must be free .* on the disk of {tmp_path}, but only .* are; "
+    ):
+        check_room(tmp_path / "not" / "there", 10**15)
+
+
+def test_what_a_study_has_written_is_not_asked_for_again(tmp_path: Path) -> None:
+    free = os.statvfs(tmp_path).f_bavail * os.statvfs(tmp_path).f_frsize
+    with (tmp_path / "last.pt").open("wb") as file:
+        file.truncate(free)  # sparse: it takes no room itself
+    check_room(tmp_path, int(free * 1.5))
+
+
+def test_sizes_are_readable() -> None:
+    assert (size(512_300_000), size(2_340_000_000)) == ("512 MB", "2.3 GB")

@@ -1,0 +1,55 @@
+import http.server
+import socket
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from study import reach
+from study.config import ConfigError
+
+
+@pytest.fixture
+def refuses() -> int:
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        port: int = held.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def server() -> Iterator[str]:
+    class NotFound(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_error(404)
+
+        def log_message(self, format: str, *values: object) -> None:
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), NotFound) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}/"
+        made.shutdown()
+
+
+def test_any_answer_will_do(server: str) -> None:
+    assert reach.problem(server) == ""
+    reach.check_answers(server)
+
+
+def test_a_store_that_is_no_server_is_not_asked() -> None:
+    assert reach.problem("sqlite:////nowhere/mlflow.db") == ""
+
+
+def test_a_server_that_is_down_is_said_at_once_with_a_remedy(refuses: int) -> None:
+    with pytest.raises(ConfigError, match=rf"must answer at http://127.0.0.1:{refuses}, but .*refused.*; start it, "):
+        reach.check_answers(f"http://127.0.0.1:{refuses}")
+
+
+def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reach, "ANSWER_SECONDS", 0.2)
+    begun = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        assert "timed out" in reach.problem(f"http://127.0.0.1:{silent.getsockname()[1]}")
+    assert time.monotonic() - begun < 5
