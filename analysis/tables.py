@@ -237,6 +237,7 @@ def _measure(study: StudyRuns, trials: list[str]) -> pd.DataFrame:
             for place, (trial, _) in enumerate(models):
                 for score in ("accuracy", "kappa"):
                     rows[trial] |= _bounds(score, bounds[score], place)
+                rows[trial] |= _never_certain(rows[trial], stacked.shape[0])
     table = pd.DataFrame([{"trial": trial} | row for trial, row in rows.items()], columns=["trial", *MEASURES])
     return table.astype({"trial": study.trials["trial"].dtype})
 
@@ -249,6 +250,14 @@ def _scores(confusion: Ints) -> dict[str, object]:
 
 def _bounds(score: str, interval: Interval, place: int) -> dict[str, object]:
     return {f"{score}_low": float(interval.low[place]), f"{score}_high": float(interval.high[place])}
+
+
+def _never_certain(row: dict[str, object], patients: int) -> dict[str, object]:
+    """Where every patient is right (or wrong) each resample is alike, and the bootstrap knows no doubt: Wilson does."""
+    if row["accuracy_low"] != row["accuracy_high"]:
+        return {}
+    doubt = wilson(float(str(row["accuracy"])) * patients, patients)
+    return {"accuracy_low": float(doubt.low), "accuracy_high": float(doubt.high)}
 
 
 def _bounds_by_image(confusion: Ints) -> dict[str, object]:

@@ -165,3 +165,10 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         tables.write_whole(target, "not bytes")  # type: ignore[arg-type]
     assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
     assert target.read_text() == "old"
+
+
+def test_a_model_that_is_right_on_every_patient_is_not_certain() -> None:
+    bounds = tables._never_certain({"accuracy": 1.0, "accuracy_low": 1.0, "accuracy_high": 1.0}, patients=6)
+    assert bounds["accuracy_high"] == 1.0
+    assert bounds["accuracy_low"] == pytest.approx(0.6097, abs=1e-4)  # Wilson's bound of 6 of 6
+    assert tables._never_certain({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0}, patients=6) == {}
