@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +16,7 @@ from rich.console import Console
 
 from study.config import ConfigError, StudyConfig, TrialConfig
 from study.flags import field_flags, given, with_flags
+from study.place import Place, settle, study_name, weight_files
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
@@ -46,19 +45,6 @@ Layout = Annotated[
 WeightFiles = Annotated[
     list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
 ]
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own."""
-
-    home: Path
-    tracking_uri: str
-    artifacts: str | None
-
-    def artifacts_of(self, name: str) -> str | None:
-        """Artifact location of a new experiment."""
-        return f"{self.artifacts}/{name}" if self.artifacts else None
 
 
 def place(home: Path | None) -> Place:
@@ -276,7 +262,7 @@ def status(
     chosen = study_name(name) if name else None
     if sync and not chosen:
         raise ConfigError("--sync needs the study's NAME")
-    sent = settle(here, chosen if sync else None)
+    sent = settle(here, err.print, chosen if sync else None)
     if watch:
         watch_status(out, here.home, chosen)
     else:
@@ -294,7 +280,7 @@ def report(
     from study import session
 
     here = place(home)
-    settle(here)
+    settle(here, err.print)
     folder = session.write_study_report(study_name(name), here)
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
@@ -307,7 +293,7 @@ def ui(
 ) -> None:
     """Browse trials in the MLflow UI, on this machine only."""
     here = place(home)
-    settle(here)
+    settle(here, err.print)
     if here.artifacts and not (here.home / "mlflow.db").exists():
         raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri
@@ -334,56 +320,3 @@ def demo(home: Home = None) -> None:
     from study.demo import run_demo
 
     sys.exit(run_demo(place(home), out))
-
-
-def settle(here: Place, again: str | None = None) -> bool:
-    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
-
-    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
-    """
-    from study.ledger import LockedError
-    from study.reach import problem
-    from study.synced import stale_studies
-
-    stale = stale_studies(here.home, here.tracking_uri, again)
-    if stale and (text := problem(here.tracking_uri)):
-        err.print(f"MLflow does not answer at {here.tracking_uri} ({text}); what it lacks is sent later", markup=False)
-        return False
-    sent = True
-    for folder in stale:
-        from study.feed import TrackingError, sync
-
-        try:
-            sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
-        except LockedError:
-            continue  # somebody has begun to write it, and sends it
-        except TrackingError as error:
-            err.print(f"{folder.name} is sent to MLflow later: {error}", markup=False)
-            sent = False
-    return sent
-
-
-def study_name(name: str) -> str:
-    """A name that is one folder and reads well everywhere."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
-        raise ConfigError(
-            "a study's name must be up to 64 letters, digits, '.', '_' and '-', begin with a letter or digit, "
-            f"and not be {' or '.join(RESERVED)}, but got {name!r}"
-        )
-    return name
-
-
-RESERVED = ("cache", "mlartifacts", "mlflow.db")
-
-
-def weight_files(pairs: list[str] | None) -> dict[str, str]:
-    """ARCHITECTURE=FILE pairs with absolute paths."""
-    files: dict[str, str] = {}
-    for pair in pairs or []:
-        architecture, sign, source = pair.partition("=")
-        if not sign or not source:
-            raise ConfigError(
-                f"--weights must be ARCHITECTURE=FILE, but got {pair!r}; for example resnet18=weights.pth"
-            )
-        files[architecture] = source if source == "imagenet" else str(Path(source).expanduser().resolve())
-    return files

@@ -23,7 +23,7 @@ from study.plan import Inputs
 from study.prepared import prepare_data
 
 if TYPE_CHECKING:
-    from study.cli import Place
+    from study.place import Place
 
 NAME = "demo"
 SIZE = 64

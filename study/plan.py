@@ -12,21 +12,12 @@ from typing import Any
 
 from retina_data.audit import audit
 from retina_data.index import DataSet, read_index
-from retina_models.pretrained import (
-    COUNTER,
-    LoadReport,
-    Weights,
-    WeightsError,
-    imagenet_file,
-    load_weights,
-    read_weights,
-)
-from retina_models.resnet import ARCHITECTURES
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
 from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
-from study.ledger import StudyState, without_folders
+from study.ledger import StudyState
 from study.prepared import Prepared, prepare_data
+from study.pretraining import kept_file, kept_weights, runnable
 from study.space import Cell, arm_name
 from study.warm import read_tries, trials_of
 from study.wholefile import write_whole
@@ -58,7 +49,7 @@ class Plan:
 
     def weights_file(self, architecture: str) -> Path:
         """The study's own copy of an architecture's pretrained weights."""
-        return _kept(self.folder, self.weights[architecture])
+        return kept_file(self.folder, self.weights[architecture])
 
     def keep_weights(self) -> None:
         """Copy the weights into the study: its trials read these, whatever becomes of the file that was given."""
@@ -143,7 +134,7 @@ def make_plan(
         raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
     dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
     _check_each_cell(config)
-    cells, not_run, weights = _runnable(config, _kept_weights(home / name, state, inputs.overrides.get("weights")))
+    cells, not_run, weights = runnable(config, kept_weights(home / name, state, inputs.overrides.get("weights")))
     cells, not_run = arms_of(name, state, cells, not_run, inputs.add_arms, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
@@ -185,65 +176,6 @@ def _warm(
     told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
     wanted = read_tries(tries, plan.config, plan.groups) if tries else []
     return {"told": told, "tries": wanted}, lines
-
-
-def _kept(folder: Path, weights: dict[str, str]) -> Path:
-    return folder / "weights" / f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}"
-
-
-def _runnable(
-    config: StudyConfig, kept: dict[str, Path]
-) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
-    """Cells whose weights are here, the others with the reason, and the weights. Downloads nothing.
-
-    kept: files that the study has copied, which come before where the configuration says that weights come from.
-    """
-    cells: list[Cell] = []
-    not_run: dict[str, str] = {}
-    weights: dict[str, dict[str, str]] = {}
-    for cell in config.cells():
-        architecture, pretrained = cell
-        if pretrained and architecture not in weights:
-            source = config.weights.get(architecture, "imagenet")  # type: ignore[call-overload]
-            file = kept.get(architecture, imagenet_file(architecture) if source == "imagenet" else Path(source))
-            try:
-                if source == "imagenet" and not file.exists():
-                    # Its name alone: the folder would tell the user's name to readers.
-                    raise WeightsError(f"ImageNet weights {file.name} are not on this machine")
-                read = read_weights(source if architecture not in kept else file, architecture, download=False)
-            except WeightsError as error:
-                if source != "imagenet":
-                    raise
-                not_run[arm_name(cell)] = without_folders(str(error))
-                continue
-            fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
-            name = "imagenet" if source == "imagenet" else Path(source).name
-            weights[architecture] = {"file": str(file), "name": name, "digest": read.digest, "fit": str(fit)}
-        cells.append(cell)
-    return cells, not_run, weights
-
-
-def _kept_weights(folder: Path, state: StudyState, given: Any) -> dict[str, Path]:
-    """Copies that the study has, of architectures whose weights are not given anew."""
-    if state.study is None:
-        return {}
-    files = {name: _kept(folder, {"name": w["source"], **w}) for name, w in state.study["weights"].items()}
-    return {name: file for name, file in files.items() if file.exists() and name not in (given or {})}
-
-
-def check_fit(weights: Weights, head: str) -> LoadReport:
-    """Every key of the file and of the network it is for; raises WeightsError where more than the head is missing.
-
-    A file of another architecture fits in parts: that would be a from-scratch network under a pretrained name.
-    """
-    report = load_weights(ARCHITECTURES[weights.architecture](head=head), weights)
-    missing = [key for key in (*report.new, *(entry[0] for entry in report.wrong_shape)) if not key.startswith("fc")]
-    if any(not key.endswith(COUNTER) for key in missing):
-        raise WeightsError(
-            f"{weights.source} must hold all of a {weights.architecture} but its head, but: {report}; "
-            f"give a file of {weights.architecture}"
-        )
-    return report
 
 
 def _check_each_cell(config: StudyConfig) -> None:

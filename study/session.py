@@ -25,9 +25,9 @@ from study.synced import mark_synced
 from study.wholefile import write_whole
 
 if TYPE_CHECKING:
-    from study.cli import Place
     from study.cluster import Resources
     from study.feed import Feed
+    from study.place import Place
     from study.search import Stop
 
 EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}

@@ -19,8 +19,8 @@ from study.checkpoints import BEST, save_predictions, weights_metadata
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
-from study.plan import check_fit
 from study.prepared import Prepared, prepare_data
+from study.pretraining import check_fit
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 

@@ -1,0 +1,75 @@
+"""Where a home is, what its studies are called, and what MLflow is still owed of them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from study.config import ConfigError
+
+RESERVED = ("cache", "mlartifacts", "mlflow.db")
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own."""
+
+    home: Path
+    tracking_uri: str
+    artifacts: str | None
+
+    def artifacts_of(self, name: str) -> str | None:
+        """Artifact location of a new experiment."""
+        return f"{self.artifacts}/{name}" if self.artifacts else None
+
+
+def settle(here: Place, say: Callable[..., None], again: str | None = None) -> bool:
+    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
+
+    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    """
+    from study.ledger import LockedError
+    from study.reach import problem
+    from study.synced import stale_studies
+
+    stale = stale_studies(here.home, here.tracking_uri, again)
+    if stale and (text := problem(here.tracking_uri)):
+        say(f"MLflow does not answer at {here.tracking_uri} ({text}); what it lacks is sent later", markup=False)
+        return False
+    sent = True
+    for folder in stale:
+        from study.feed import TrackingError, sync
+
+        try:
+            sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
+        except LockedError:
+            continue  # somebody has begun to write it, and sends it
+        except TrackingError as error:
+            say(f"{folder.name} is sent to MLflow later: {error}", markup=False)
+            sent = False
+    return sent
+
+
+def study_name(name: str) -> str:
+    """A name that is one folder and reads well everywhere."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
+        raise ConfigError(
+            "a study's name must be up to 64 letters, digits, '.', '_' and '-', begin with a letter or digit, "
+            f"and not be {' or '.join(RESERVED)}, but got {name!r}"
+        )
+    return name
+
+
+def weight_files(pairs: list[str] | None) -> dict[str, str]:
+    """ARCHITECTURE=FILE pairs with absolute paths."""
+    files: dict[str, str] = {}
+    for pair in pairs or []:
+        architecture, sign, source = pair.partition("=")
+        if not sign or not source:
+            raise ConfigError(
+                f"--weights must be ARCHITECTURE=FILE, but got {pair!r}; for example resnet18=weights.pth"
+            )
+        files[architecture] = source if source == "imagenet" else str(Path(source).expanduser().resolve())
+    return files

@@ -1,0 +1,40 @@
+from pathlib import Path
+
+import pytest
+
+from study.config import ConfigError
+from study.place import Place, settle, study_name, weight_files
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "x" * 65])
+def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
+    with pytest.raises(ConfigError, match="study's name must be"):
+        study_name(name)
+    assert study_name("lab-2.b") == "lab-2.b"
+
+
+def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = {"resnet18": str(tmp_path / "w.pth"), "resnet50": "imagenet"}
+    assert weight_files(["resnet18=w.pth", "resnet50=imagenet"]) == wanted
+    for pair in ("resnet18", "resnet18="):
+        with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
+            weight_files([pair])
+
+
+def test_a_home_without_studies_owes_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    here = Place(tmp_path / "none", f"sqlite:///{tmp_path / 'none.db'}", None)
+    assert settle(here, said.append)
+    assert said == []
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_server_that_does_not_answer_is_one_line_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "ledger.jsonl").write_text('{"event":"study"}\n')
+    said: list[str] = []
+    here = Place(tmp_path, "http://127.0.0.1:9", None)
+    assert not settle(here, lambda text, **_: said.append(text))
+    assert len(said) == 1
+    assert "sent later" in said[0]
