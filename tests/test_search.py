@@ -1,0 +1,60 @@
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from analysis import records
+from study.ledger import read_events, study_state
+from study.search import Stop, _Asker, _Teller, signals
+from tests.study_fixture import small_data
+
+
+def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
+    assert not Stop().stop_all()
+    for field, value in (("signal", 2), ("reason", "no point"), ("deadline", time.monotonic() - 1)):
+        stop = Stop()
+        setattr(stop, field, value)
+        assert stop.stop_all()
+    later = Stop()
+    later.deadline = time.monotonic() + 60
+    assert not later.stop_all()
+    assert later("trial", {}) is False
+
+
+def test_signals_are_noted_and_the_handlers_put_back() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    with signals() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.stop_all()
+        assert stop.signal == signal.SIGTERM
+        assert "SIGTERM" in stop.reason
+    assert signal.getsignal(signal.SIGTERM) is before
+
+
+@pytest.mark.parametrize("bridge", [_Asker, _Teller])
+def test_nothing_of_ours_goes_into_ray_s_pickles(bridge: Any) -> None:
+    made = bridge(lambda: "cannot be pickled")
+    assert made.__getstate__() == {}
+    assert b"cannot be pickled" not in pickle.dumps(made.__getstate__())
+
+
+@pytest.mark.slow
+def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data", patients=24)
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(tmp_path / "home")}
+    flags = ["--trials", "2", "--epochs", "200", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+    command = [sys.executable, "-m", "study", "search", "short", "--data", str(data), *flags, "--time-budget", "15s"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the time budget is used up" in done.stdout
+    assert "go on with: retina search short" in done.stdout
+    events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
+    assert (events[-1]["event"], events[-1]["state"]) == ("close", records.STATE_INTERRUPTED)
+    assert not any(record.end for record in study_state(events).trials.values())
