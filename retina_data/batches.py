@@ -119,7 +119,8 @@ def batches(
         together = len(x)
         if device.type == "cpu":  # a few at a time, so that what lies between two steps stays in the processor's cache
             together = max(1, _CPU_CACHE // (4 * x[0].numel()))
-        parts = [_network_input(part, augmentation, normalisation, generator) for part in x.split(together)]
+        pieces = [x[first : first + together] for first in range(0, len(x), together)]
+        parts = [_network_input(piece, augmentation, normalisation, generator) for piece in pieces]
         x = torch.cat(parts) if len(parts) > 1 else parts[0]
         yield x.contiguous(memory_format=layout), labels[positions], positions
 

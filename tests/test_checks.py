@@ -46,7 +46,8 @@ def test_each_kind_is_found_and_named(tmp_path: Path) -> None:
     image_of(folder, 1).write_bytes(image_of(folder, 2).read_bytes()[:-2])
     shutil.copy(image_of(folder, 3), image_of(folder, 4))  # grades 3 and 4
     shutil.copy(image_of(folder, 5), image_of(folder, 11))  # train and test
-    Image.open(image_of(folder, 6)).resize((180, 180)).save(image_of(folder, 12))
+    image_of(folder, 12).unlink()
+    Image.open(image_of(folder, 6)).convert("RGB").save(image_of(folder, 12).with_suffix(".jpeg"), quality=80)
     Image.new("RGB", (90, 90)).save(image_of(folder, 7))
     Image.new("RGB", (90, 90), (255, 255, 255)).save(image_of(folder, 8))
     Image.open(image_of(folder, 9)).resize((40, 40)).save(image_of(folder, 9))
