@@ -39,7 +39,7 @@ def test_sound_photographs_have_no_warning(tmp_path: Path) -> None:
 
 
 def test_each_kind_is_found_and_named(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path, count=14)
+    folder = write_photographs(tmp_path, count=14, size=256)
     relabel(folder, [(f"{n}_left", n % 5) for n in range(11)])
     relabel(folder, [(f"{n}_left", n % 5) for n in range(11, 14)], "test")
     image_of(folder, 0).unlink()

@@ -15,6 +15,7 @@ from tests.test_medmnist import write_medmnist
 
 CONFIG = """
 trials: 4
+seed: 1
 early_stopping: none
 sampler: random
 fixed: {architecture: resnet18, pretrained: false, image_size: 28, crop: none, epochs: 1, batch_size: 16, lr: 0.01}
@@ -48,4 +49,4 @@ def test_a_medmnist_file_is_searched_and_reported(tmp_path: Path) -> None:
     _retina(home, "report", "m")
     page = (home / "m" / "report" / "report.html").read_text("utf-8")
     assert "intervals are too narrow" in page and str(tmp_path) not in page
-    assert "4 of 4 trials ended" in _retina(home, "search", "m")
+    assert "all its 4 trials" in _retina(home, "search", "m")
