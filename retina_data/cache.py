@@ -286,6 +286,8 @@ def _fingerprint(table: pd.DataFrame, stats: list[str], form: Form) -> str:
 
 
 def _digest(table: pd.DataFrame) -> str:
+    hashed = hashlib.sha256()
     columns = (table["image"], table["grade"], table["part"], table["sha256"])
-    lines = (f"{image}\t{grade}\t{part}\t{sha}\n" for image, grade, part, sha in zip(*columns, strict=True))
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    for image, grade, part, sha in zip(*columns, strict=True):
+        hashed.update(f"{image}\t{grade}\t{part}\t{sha}\n".encode())
+    return hashed.hexdigest()

@@ -243,7 +243,7 @@ def test_two_processes_at_once_share_one_cache(tmp_path: Path) -> None:
 
 
 _MEASURED = """
-import resource, sys
+import sys
 from pathlib import Path
 import pandas as pd
 from retina_data.cache import prepare
@@ -253,7 +253,8 @@ columns = {"row": range(count), "image": [str(n) for n in range(count)], "patien
 table = pd.DataFrame({**columns, "part": "train", "path": path})
 data = DataSet(Path(path).parent, "lab", table, (), False)
 prepare(data, Path(path).parent / f"home{count}", image_size=96, crop="none", workers=2, progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which begins with what the process that started this one has.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -265,5 +266,5 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
         out = subprocess.run(command, capture_output=True, text=True, check=True, timeout=120)
         return int(out.stdout) / 1024
 
-    # 2,000 images of 96 px are 53 MiB.
-    assert peak(2000) - peak(100) < 15
+    # 2,000 images of 96 px are 53 MiB; the table takes about 1 KiB a row, and writing it some MiB once.
+    assert peak(2000) - peak(100) < 25

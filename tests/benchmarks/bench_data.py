@@ -159,12 +159,13 @@ def test_batches_against_a_plain_copy(tmp_path: Path, augmentation: str, least: 
 
 
 _PEAK = """
-import resource, sys
+import sys
 from pathlib import Path
 from retina_data.cache import prepare
 from retina_data.index import read_index
 prepare(read_index(Path(sys.argv[1])), Path(sys.argv[2]), image_size=96, workers=2, progress=False)
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+# Not ru_maxrss, which begins with what the process that started this one has.
+print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 """
 
 
@@ -183,7 +184,7 @@ def test_memory_of_preparing_does_not_grow(tmp_path: Path) -> None:
 
     few, many = peak(400), peak(4000)
     print(f"\npeak memory of prepare: {few:.0f} MiB with 400 images, {many:.0f} MiB with 4,000")
-    assert many - few < 20  # 4,000 images of 96 px are 105 MiB
+    assert many - few < 30  # 4,000 images of 96 px are 105 MiB; the table takes about 1 KiB a row
 
 
 @pytest.fixture(scope="module")
