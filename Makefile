@@ -9,8 +9,8 @@ demo: .venv
 	$(BIN)/retina demo
 
 test: .venv lint
-	$(BIN)/python -m pytest -q -m "not slow"
-	$(BIN)/python -m pytest -q -m slow
+	$(BIN)/python -m pytest -q -m "not slow and not faults"
+	$(BIN)/python -m pytest -q -m "slow and not faults"
 
 lint: .venv
 	$(BIN)/ruff check .

@@ -32,8 +32,8 @@ class Tracking:
 
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
-        for logger in ("mlflow", "alembic"):  # a new store is not news
-            logging.getLogger(logger).setLevel(logging.WARNING)
+        for logger in ("mlflow", "alembic"):  # a new store is not news, and what fails is raised, and told in one line
+            logging.getLogger(logger).setLevel(logging.CRITICAL)
         self._client, self._name, self._folder = MlflowClient(uri), name, folder
         self._state = StudyState()
         experiment = self._client.get_experiment_by_name(name)
