@@ -23,7 +23,7 @@ bench: .venv
 .venv: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[dev]'
 	touch .venv
 
 clean:
