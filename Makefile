@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test test-faults lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -11,6 +11,11 @@ demo: .venv
 test: .venv lint
 	$(BIN)/python -m pytest -q -m "not slow and not faults"
 	$(BIN)/python -m pytest -q -m "slow and not faults"
+
+# Kills, fills and stops things for real. The wrong clock needs libfaketime, a small disk needs root; installs nothing.
+test-faults: .venv
+	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || echo "the wrong clock is skipped: apt-get install faketime"
+	$(BIN)/python -m pytest -q -m faults tests/faults
 
 lint: .venv
 	$(BIN)/ruff check .

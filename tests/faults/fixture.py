@@ -1,0 +1,216 @@
+"""A study in a home of its own, its processes, and what is lost or doubled in it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Run
+
+from analysis import records
+from study.checkpoints import load_last
+from study.ledger import Event, StudyState, read_events, study_state
+
+SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
+PATIENCE = 180.0
+"""Seconds that a step of a test may take on a machine that others use too; what is promised is asserted by itself."""
+
+
+class Search:
+    """One running `retina search`; its output is kept in a file."""
+
+    def __init__(self, study: Study, arguments: list[str], environment: dict[str, str]) -> None:
+        self.study, self.log = study, study.folder / f"log{len(list(study.folder.glob('log*')))}"
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "study", *arguments], env=environment, stdout=log, stderr=log
+            )
+        self.begun = time.monotonic()
+
+    def output(self) -> str:
+        return self.log.read_text()
+
+    def until(self, holds: Callable[[], Any], what: str = "it") -> Any:
+        """Wait until something holds, while the search lives; returns it."""
+        deadline = time.monotonic() + PATIENCE
+        while not (value := holds()):
+            assert self.process.poll() is None, f"ended ({self.process.returncode}) before {what}: {self.output()}"
+            assert time.monotonic() < deadline, f"{what} did not come: {self.output()}"
+            time.sleep(0.02)
+        return value
+
+    def until_epochs(self, count: int) -> None:
+        self.until(lambda: self.study.count("epoch") >= count, f"{count} epochs")
+
+    def until_closed(self, seconds: float) -> None:
+        """Wait until the ledger is closed, whether the process lives or not."""
+        deadline = time.monotonic() + seconds
+        while self.study.events()[-1]["event"] != "close":
+            assert time.monotonic() < deadline, f"not closed after {seconds:.0f} s: {self.output()}"
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def end(self, seconds: float = PATIENCE) -> int:
+        """Wait for the end; returns the exit code."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise AssertionError(f"no end after {seconds:.0f} s: {self.output()}") from None
+
+    def children(self, name: str) -> list[int]:
+        """Processes below this one whose command line holds `name`, eldest first."""
+        return [pid for pid in descendants(self.process.pid) if name in command_line(pid)]
+
+
+class Study:
+    """A home with one study; `uri` is where MLflow is."""
+
+    def __init__(self, folder: Path, data: Path, name: str = "s", uri: str = "") -> None:
+        self.folder, self.data, self.name = folder, data, name
+        folder.mkdir(parents=True, exist_ok=True)
+        self.home = folder / "home"
+        self.uri = uri or f"sqlite:///{self.home / 'mlflow.db'}"
+        self.environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+        self.environment |= {"RETINA_HOME": str(self.home), "COLUMNS": "200"}
+        if uri:
+            self.environment["MLFLOW_TRACKING_URI"] = uri
+
+    @property
+    def ledger(self) -> Path:
+        return self.home / self.name / "ledger.jsonl"
+
+    def begin(self, *flags: str, small: bool = True, environment: dict[str, str] | None = None) -> Search:
+        """Begin the study or go on with it."""
+        new = ["--data", str(self.data), *(SMALL if small else ())] if not self.events() else []
+        return Search(self, ["search", self.name, *new, *flags], self.environment | (environment or {}))
+
+    def finish(self, *flags: str, code: int = 0, environment: dict[str, str] | None = None) -> str:
+        """Go on until the end; returns the output."""
+        search = self.begin(*flags, environment=environment)
+        assert search.end() == code, search.output()
+        return search.output()
+
+    def retina(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "study", *arguments],
+            env=self.environment, capture_output=True, text=True, timeout=PATIENCE,
+        )  # fmt: skip
+
+    def events(self) -> list[Event]:
+        return read_events(self.ledger)[0]
+
+    def count(self, kind: str) -> int:
+        return sum(1 for event in self.events() if event["event"] == kind)
+
+    def state(self) -> StudyState:
+        return study_state(self.events())
+
+    def runs(self) -> list[Run]:
+        client = MlflowClient(self.uri)
+        experiment = client.get_experiment_by_name(self.name)
+        return list(client.search_runs([experiment.experiment_id], max_results=1000)) if experiment else []
+
+    def missing_and_doubled(self, trials: int) -> tuple[int, int]:
+        """What is lost (trials, ends, runs, values) and doubled (runs, values, trials or epochs begun twice).
+
+        Compares ledger and MLflow value by value; also asserts that no run is RUNNING.
+        """
+        state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
+        raw = [(e["event"], e["trial"], e.get("epoch")) for e in self.events() if "trial" in e]
+        of_trials = [run for run in runs if run.data.tags[records.TAG_KIND] == records.KIND_TRIAL]
+        found = Counter(run.data.tags[records.TAG_TRIAL] for run in of_trials)
+        lost = trials - sum(1 for record in state.trials.values() if record.end)
+        lost += sum(1 for trial in state.trials if trial not in found)
+        doubled = len(raw) - len(set(raw)) + found.total() - len(found)
+        for run in of_trials:
+            epochs = state.trials[run.data.tags[records.TAG_TRIAL]].epochs
+            for name in {name for epoch in epochs for name in epoch["scores"]}:
+                sent = Counter((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
+                told = Counter((e["epoch"], e["scores"][name]) for e in epochs if name in e["scores"])
+                lost, doubled = lost + (told - sent).total(), doubled + (sent - told).total()
+        kinds = Counter(run.data.tags[records.TAG_KIND] for run in runs)
+        assert set(kinds) == {records.KIND_STUDY, records.KIND_TRIAL} and kinds[records.KIND_STUDY] == 1
+        assert "RUNNING" not in {run.info.status for run in runs}
+        return lost, doubled
+
+
+def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int:
+    """Kill the driver up to `kills` times, at moments of all its phases; returns how often it was.
+
+    After each kill: no trial that had ended has changed, and no epoch that was reported must be computed again.
+    """
+    done = 0
+    for _ in range(kills):
+        before, events = study.state(), len(study.events())
+        search = study.begin(*([] if events else ["--trials", str(trials)]))
+        if random.random() < 0.25:
+            wait = random.uniform(0.5, 8.0)  # while it starts
+        else:
+            more, wait = random.randint(2, 5), random.uniform(0.0, 0.6)  # the first is the study's own
+            search.until(lambda e=events, m=more: len(study.events()) >= e + m, f"{more} events")  # type: ignore[misc]
+        time.sleep(wait)
+        if search.process.poll() is not None:
+            assert search.process.returncode == 0, search.output()
+            break
+        search.kill()
+        done += 1
+        after = study.state()
+        for trial, record in before.trials.items():
+            assert not record.end or after.trials[trial] == record
+        for record in after.trials.values():
+            saved = load_last(study.home / study.name / "checkpoints" / record.trial)
+            assert record.end or not record.epochs or (saved and saved[1]["epoch"] >= len(record.epochs))
+    return done
+
+
+def descendants(pid: int) -> list[int]:
+    """All processes below one, by /proc."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+            except OSError:
+                continue
+            parents.setdefault(parent, []).append(int(entry.name))
+    found, waiting = [], [pid]
+    while waiting:
+        below = sorted(parents.get(waiting.pop(0), []))
+        found += below
+        waiting += below
+    return found
+
+
+def command_line(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+    except OSError:
+        return ""
+
+
+def suggested(state: StudyState) -> list[tuple[Any, ...]]:
+    """Suggestions, scores and prune decisions of a study, without what clocks tell."""
+    return [
+        (
+            record.trial,
+            record.params,
+            record.config,
+            [({k: v for k, v in e["scores"].items() if k != "images_per_second"}, e["stop"], e["rungs"])
+             for e in record.epochs],
+            record.end["state"] if record.end else "",
+        )
+        for record in state.trials.values()
+    ]  # fmt: skip

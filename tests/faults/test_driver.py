@@ -1,0 +1,86 @@
+"""The driver: killed at random moments, told to stop, started twice."""
+
+from __future__ import annotations
+
+import random
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from analysis import records
+from tests.faults.conftest import Row
+from tests.faults.fixture import Study, kill_at_random, suggested
+
+pytestmark = pytest.mark.faults
+
+KILLS, TRIALS = 20, 20
+STOPS_WITHIN, STOPS_AT_ONCE, REFUSED_WITHIN = 15.0, 3.0, 2.0
+SLOW = ("--trials", "2", "--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")
+
+
+def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault = "SIGKILL of the driver"
+    study = Study(tmp_path / "killed", data)
+    row.tries = kill_at_random(study, KILLS, TRIALS, random.Random(20261124))
+    study.finish()
+    assert row.tries == KILLS, "the study ended before it was killed often enough"
+    row.lost, row.doubled = study.missing_and_doubled(TRIALS)
+    assert (row.lost, row.doubled) == (0, 0)
+    unbroken = Study(tmp_path / "unbroken", data)
+    unbroken.finish("--trials", str(TRIALS))
+    assert suggested(study.state()) == suggested(unbroken.state())
+    stopped = sum(1 for r in study.state().trials.values() if r.state == records.STATE_STOPPED)
+    assert 0 < stopped < TRIALS
+    row.note = f"{TRIALS} trials, {stopped} stopped early, all as in the unbroken run"
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_in_a_long_epoch(tmp_path: Path, data: Path, row: Row, number: signal.Signals, code: int) -> None:
+    row.fault = f"{number.name} in a long epoch, once; then twice"
+    row.tries = 2
+    study = Study(tmp_path, data)
+    search = study.begin(*SLOW, small=False)
+    search.until_epochs(1)
+    time.sleep(1)
+    search.process.send_signal(number)
+    begun = time.monotonic()
+    assert search.end(60) == code, search.output()
+    once = time.monotonic() - begun
+    assert {run.info.status for run in study.runs()} == {"KILLED"}
+    assert study.events()[-1]["state"] == records.STATE_INTERRUPTED
+    before = study.state().trials["0000"].epochs
+    search = study.begin()
+    search.until_epochs(len(before) + 1)
+    search.process.send_signal(number)
+    time.sleep(0.5)
+    search.process.send_signal(number)
+    begun = time.monotonic()
+    assert search.end(60) == code, search.output()
+    twice = time.monotonic() - begun
+    assert study.retina("status", "s").returncode == 0
+    assert {run.info.status for run in study.runs()} == {"KILLED"}
+    assert study.state().trials["0000"].epochs[: len(before)] == before
+    row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0]['seconds']:.0f} s"
+    assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
+
+
+def test_a_second_search_is_refused(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault, row.tries = "a second search of a study that one is writing", 3
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "1", "--epochs", "2000")
+    search.until_epochs(1)
+    waited = []
+    for _ in range(row.tries):
+        second = study.begin()
+        assert second.end() == 75
+        waited.append(time.monotonic() - second.begun)
+        assert f"being written by process {search.process.pid}" in second.output()
+    search.kill()
+    third = study.begin()  # the owner is dead: its lock is in nobody's way
+    third.until_epochs(study.count("epoch") + 1)
+    third.process.send_signal(signal.SIGINT)
+    assert third.end() == 130
+    row.note = f"refused after {min(waited):.1f} to {max(waited):.1f} s"
+    assert min(waited) <= REFUSED_WITHIN

@@ -1,0 +1,153 @@
+"""MLflow that does not answer: a server that is down, a database that another process holds."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from study.reach import problem
+from tests.faults.conftest import Row
+from tests.faults.fixture import PATIENCE, Study
+
+pytestmark = pytest.mark.faults
+
+SAID_WITHIN, AWAY, LOCKED = 10.0, 60.0, 35.0
+FLAGS = ("--trials", "2", "--early-stopping", "none")
+
+
+class Server:
+    """An MLflow server with a store of its own, which stays when it is stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True)
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.uri, self.folder = f"http://127.0.0.1:{self.port}", folder
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        store = ["--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
+        artifacts = ["--artifacts-destination", str(self.folder / "artifacts")]
+        place = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mlflow", "server", *store, *artifacts, *place],
+                stdout=log, stderr=log, start_new_session=True,
+                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
+            )  # fmt: skip
+        deadline = time.monotonic() + PATIENCE
+        while problem(self.uri):
+            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
+            time.sleep(0.2)
+
+    def stop(self) -> None:
+        if self.process:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+            self.process = None
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    made = Server(tmp_path / "server")
+    yield made
+    made.stop()
+
+
+def test_the_server_is_down_at_the_start(tmp_path: Path, data: Path, server: Server, row: Row) -> None:
+    row.fault = "MLflow's server down at the start"
+    study = Study(tmp_path / "study", data, uri=server.uri)
+    search = study.begin(*FLAGS)
+    assert search.end() == 2
+    waited = time.monotonic() - search.begun
+    assert f"MLflow's server must answer at {server.uri}" in search.output()
+    assert "start it" in search.output()
+    assert not study.home.exists()
+    row.note = f"said after {waited:.1f} s"
+    assert waited <= SAID_WITHIN
+
+
+def test_the_server_is_down_in_the_middle(tmp_path: Path, data: Path, server: Server, row: Row) -> None:
+    row.fault = f"MLflow's server down for {AWAY:.0f} s in the middle"
+    server.start()
+    study = Study(tmp_path / "study", data, uri=server.uri)
+    search = study.begin("--trials", "2", "--epochs", "200", "--early-stopping", "none")
+    search.until_epochs(2)
+    server.stop()
+    away, before = time.monotonic(), study.count("epoch")
+    search.until_epochs(before + 3)  # the search does not wait for its tracking
+    went_on = study.count("epoch")
+    if search.process.poll() is None:
+        time.sleep(max(0.0, AWAY - (time.monotonic() - away)))
+    server.start()
+    search.process.send_signal(signal.SIGINT)
+    assert search.end() in (0, 130), search.output()
+    assert went_on >= before + 3
+    assert study.retina("status", "s").returncode == 0
+    ended = sum(1 for record in study.state().trials.values() if record.end)
+    row.lost, row.doubled = study.missing_and_doubled(ended)
+    row.note = f"{study.count('epoch')} epochs"
+    assert (row.lost, row.doubled) == (0, 0)
+
+
+def test_the_server_is_down_at_the_end(tmp_path: Path, data: Path, server: Server, row: Row) -> None:
+    row.fault = "MLflow's server down at the end"
+    server.start()
+    study = Study(tmp_path / "study", data, uri=server.uri)
+    search = study.begin(*FLAGS)
+    search.until(lambda: study.count("end") == 1, "the first trial's end")
+    server.stop()
+    assert search.end() == 0, search.output()
+    assert "MLflow did not answer" in search.output()
+    told = study.retina("status", "s")  # says so, and tells all the same
+    assert told.returncode == 0 and "MLflow does not answer" in told.stderr and "2/2" in told.stdout
+    assert study.retina("status", "s", "--sync").returncode == 1
+    server.start()
+    assert study.retina("status", "s", "--sync").returncode == 0
+    row.lost, row.doubled = study.missing_and_doubled(2)
+    assert (row.lost, row.doubled) == (0, 0)
+    assert study.retina("status", "s", "--sync").returncode == 0  # once more: nothing is doubled
+    assert study.missing_and_doubled(2) == (0, 0)
+
+
+def test_the_database_is_locked(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault, row.tries = f"SQLite locked for {LOCKED:.0f} s, in the middle and at the start", 2
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "2", "--epochs", "30", "--early-stopping", "none")
+    search.until_epochs(2)
+    before = study.count("epoch")
+    _lock(study, LOCKED)
+    assert study.count("epoch") > before, "the search waited for its tracking"
+    search.kill()
+    holder = subprocess.Popen([sys.executable, "-c", HOLD, str(study.home / "mlflow.db"), str(LOCKED)])
+    search = study.begin()
+    assert search.end() == 0, search.output()
+    assert holder.wait() == 0
+    row.lost, row.doubled = study.missing_and_doubled(2)
+    assert (row.lost, row.doubled) == (0, 0)
+
+
+HOLD = """
+import sqlite3, sys, time
+held = sqlite3.connect(sys.argv[1], timeout=60, isolation_level=None)
+held.execute("BEGIN EXCLUSIVE")
+time.sleep(float(sys.argv[2]))
+held.execute("ROLLBACK")
+"""
+
+
+def _lock(study: Study, seconds: float) -> None:
+    held = sqlite3.connect(study.home / "mlflow.db", timeout=60, isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    time.sleep(seconds)
+    held.execute("ROLLBACK")
+    held.close()

@@ -1,0 +1,103 @@
+"""Processes of Ray that die: a trial's, the head's, a second machine's."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from analysis import records
+from tests.faults.conftest import Row
+from tests.faults.fixture import Study, command_line, descendants
+
+pytestmark = pytest.mark.faults
+
+NOTICED_WITHIN = 10.0
+TRIAL = "ray::TrialActor"
+
+
+def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault, row.tries = "SIGKILL of a trial's process", 4
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "2", "--epochs", "24", "--early-stopping", "none")
+    killed: set[int] = set()
+    for number in range(row.tries):  # three deaths of the first trial, which are as many as it may have
+        trial, epoch = (0, 5 * number + 1) if number < 3 else (1, 1)
+        search.until(lambda t=trial, e=epoch: _has(study, f"{t:04d}", e), f"trial {trial} epoch {epoch}")  # type: ignore[misc]
+        pid = search.until(lambda: [p for p in search.children(TRIAL) if p not in killed], "the trial's process")[0]
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    assert search.end() == 0, search.output()
+    states = {record.end["state"] for record in study.state().trials.values() if record.end}
+    assert states == {records.STATE_COMPLETE}
+    assert all([e["epoch"] for e in r.epochs] == list(range(1, 25)) for r in study.state().trials.values())
+    row.lost, row.doubled = study.missing_and_doubled(2)
+    assert (row.lost, row.doubled) == (0, 0)
+
+
+def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault, row.tries = "SIGKILL of a trial's process, four times", 4
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "2", "--epochs", "400", "--early-stopping", "none")
+    killed: set[int] = set()
+    for _ in range(row.tries):
+        before = study.count("epoch")
+        search.until_epochs(before + 1)
+        pid = search.until(lambda: [p for p in search.children(TRIAL) if p not in killed], "the trial's process")[0]
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    search.until(lambda: study.state().trials["0000"].end, "the trial's end")
+    end = study.state().trials["0000"].end
+    assert end and (end["state"], end["reason"]) == (records.STATE_FAILED, "its process died 4 times")
+    search.until(lambda: _has(study, "0001", 1), "the next trial")
+    search.process.send_signal(signal.SIGINT)
+    assert search.end() == 130
+
+
+def _has(study: Study, trial: str, epoch: int) -> bool:
+    record = study.state().trials.get(trial)
+    return record is not None and len(record.epochs) >= epoch
+
+
+@pytest.mark.parametrize(("name", "process"), [("raylet", "raylet/raylet"), ("GCS", "gcs/gcs_server")])
+def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, process: str) -> None:
+    row.fault, row.tries = f"SIGKILL of the head's {name}", 2
+    study, slowest = Study(tmp_path, data), 0.0
+    for _ in range(row.tries):
+        search = study.begin("--trials", "3", "--epochs", "30", "--early-stopping", "none")
+        search.until_epochs(study.count("epoch") + 2)
+        below = descendants(search.process.pid)
+        [pid] = search.children(process)
+        killed = time.monotonic()
+        os.kill(pid, signal.SIGKILL)
+        search.until_closed(NOTICED_WITHIN)
+        noticed = time.monotonic() - killed
+        assert search.end(60) == 1, search.output()
+        slowest = max(slowest, noticed)
+        assert noticed <= NOTICED_WITHIN
+        assert f"Ray's {name} at " in search.output() and "go on with: retina search s" in search.output()
+        last = study.events()[-1]
+        assert (last["event"], last["state"]) == ("close", records.STATE_FAILED)
+        assert study.count("end") == 0, "what the node caused is not a trial's failure"
+        assert {run.info.status for run in study.runs()} == {"KILLED", "FAILED"}  # the trial; the study
+        _gone(below)
+    row.note = f"noticed after {slowest:.1f} s"
+    before = study.state().trials["0000"].epochs
+    search = study.begin()
+    search.until_epochs(len(before) + 1)
+    search.process.send_signal(signal.SIGINT)
+    assert search.end() == 130
+    assert study.state().trials["0000"].epochs[: len(before)] == before
+    row.lost, row.doubled = study.missing_and_doubled(0)
+    assert (row.lost, row.doubled) == (0, 0)
+
+
+def _gone(pids: list[int]) -> None:
+    """Nothing that the search started outlives it, once it had a moment to go."""
+    deadline = time.monotonic() + 30
+    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+        assert time.monotonic() < deadline, [command_line(pid) for pid in left]
+        time.sleep(0.2)
