@@ -8,12 +8,11 @@ these; haemorrhages in four quadrants; new vessels. Lesions are larger than in l
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageDraw, ImageFilter, ImageStat
+from PIL import Image, ImageDraw, ImageFilter
 
 Floats = npt.NDArray[np.float32]
 
@@ -21,26 +20,22 @@ _NERVE = (0.56, -0.04)  # the optic nerve's head
 _NERVE_RADIUS = 0.17
 
 # What is left of the light in red, green and blue where a layer is opaque; bright layers add towards a colour.
-_BLOOD = np.array([0.64, 0.33, 0.35], np.float32)  # in vessels and out of them
-_EXUDATE = np.array([1.0, 0.84, 0.46], np.float32)
-_FIBRE = np.array([0.92, 0.72, 0.46], np.float32)
+_BLOOD = np.array([0.52, 0.18, 0.22], np.float32)
+_VESSEL = np.array([0.76, 0.50, 0.52], np.float32)
+_EXUDATE = np.array([1.0, 0.88, 0.38], np.float32)
+_FIBRE = np.array([0.92, 0.74, 0.50], np.float32)
 _NERVE_COLOUR = np.array([1.0, 0.84, 0.52], np.float32)
 
 
-# Fewest and most of each kind of lesion, by grade: microaneurysms, haemorrhages, clusters of hard exudates, tangles of
-# new vessels.
+# Fewest and most of each kind of lesion, by grade: microaneurysms, haemorrhages, clusters of hard exudates, cotton wool
+# spots, tangles of new vessels.
 _LESIONS = (
-    ((0, 0), (0, 0), (0, 0), (0, 0)),
-    ((5, 10), (0, 0), (0, 0), (0, 0)),
-    ((6, 12), (5, 9), (1, 2), (0, 0)),
-    ((10, 18), (15, 22), (0, 2), (0, 0)),
-    ((5, 10), (2, 7), (0, 2), (3, 4)),
+    ((0, 0), (0, 0), (0, 0), (0, 0), (0, 0)),
+    ((4, 9), (0, 0), (0, 0), (0, 0), (0, 0)),
+    ((8, 15), (5, 10), (1, 3), (0, 1), (0, 0)),
+    ((15, 25), (20, 32), (0, 3), (0, 3), (0, 0)),
+    ((8, 20), (4, 13), (0, 2), (0, 2), (3, 5)),
 )
-# Shares of the disc that blood and bright matter cover, drawn without regard to the grade: where lesions leave room,
-# small vessels, drusen and reflexes fill it. So colours alone do not tell the grade; shapes and places do.
-_BLOOD_SHARE = (0.13, 0.19)
-_BRIGHT_SHARE = (0.006, 0.020)
-_PATCHES = (2, 6)  # pale patches: reflexes, cotton wool, fibres around new vessels
 
 
 @dataclass(frozen=True)
@@ -73,8 +68,8 @@ class Look:
 
 def draw_look(rng: np.random.Generator) -> Look:
     """A patient's look: from dark brown over orange to pink."""
-    pink, light = rng.beta(1.0, 2.2), rng.uniform(0.55, 1.08)
-    orange, rose = np.array([0.84, 0.42, 0.10]), np.array([0.78, 0.48, 0.36])
+    pink, light = rng.beta(1.2, 2.5), rng.uniform(0.62, 1.05)
+    orange, rose = np.array([0.74, 0.36, 0.12]), np.array([0.76, 0.46, 0.36])
     red, green, blue = orange + pink * (rose - orange)
     return Look((red, green, blue), light, rng.uniform(0.8, 1.2), rng.uniform(0.02, 0.06))
 
@@ -93,10 +88,11 @@ def paint(grade: int, eye: str, look: Look, camera: Camera, size: int, rng: np.r
     picture = light[..., None] * np.array(look.tint, np.float32)
     nerve = _nerve(x, y, rng)
     picture += (nerve * rng.uniform(0.8, 1.0))[..., None] * (_NERVE_COLOUR * (0.3 + 0.75 * look.brightness) - picture)
-    blood, bright, fibre = sheet.retina(grade, look.vessel_width)
-    picture += fibre[..., None] * 0.6 * (_FIBRE * look.brightness - picture)
-    picture += bright[..., None] * 0.85 * (_EXUDATE * look.brightness - picture)
+    picture *= 1 - sheet.vessels(look.vessel_width)[..., None] * (1 - _VESSEL)
+    blood, bright, fibre = sheet.lesions(grade)
+    picture += fibre[..., None] * 0.75 * (_FIBRE * look.brightness - picture)
     picture *= 1 - blood[..., None] * (1 - _BLOOD)
+    picture += bright[..., None] * 0.9 * (_EXUDATE * look.brightness - picture)
     if eye == "left":
         picture, x = picture[:, ::-1], x[:, ::-1]
     return _photographed(picture, x, y, camera, size, rng)
@@ -140,15 +136,16 @@ class _Sheet:
 
     def __init__(self, side: int, radius: float, centre: tuple[float, float], rng: np.random.Generator) -> None:
         self.side, self.radius, self.centre, self.rng = side, radius, centre, rng
-        self.trail: list[tuple[tuple[float, float], float]] = []  # points of vessels, and where they lead
 
-    def _vessels(self, draw: ImageDraw.ImageDraw, width: float) -> None:
+    def vessels(self, width: float) -> Floats:
         """Four arcades out of the nerve's head, each an artery and a vein, and their branches."""
+        layer, draw = self._layer()
         for side in (-1, 1):
             for start, bend, length in ((1.95, 0.048, 1.7), (1.2, -0.012, 0.9), (2.7, 0.012, 0.35)):
                 for offset, relative in ((0.0, 1.0), (0.14, 0.72)):
                     angle = start + offset + self.rng.normal(0, 0.12)
-                    self._grow(draw, _NERVE, side * angle, side * bend, 0.030 * width * relative, length)
+                    self._grow(draw, _NERVE, side * angle, side * bend, 0.028 * width * relative, length)
+        return self._finished(layer, 0.006)
 
     def _grow(
         self, draw: ImageDraw.ImageDraw, at: tuple[float, float], angle: float, bend: float, width: float, length: float
@@ -165,56 +162,33 @@ class _Sheet:
                 turn = 0.65 if branch[n] < 0.07 else -0.65
                 self._grow(draw, end, angle + turn, -turn * 0.04, width * 0.55, (length - n * step) * 0.6)
             at, angle = end, angle + bend + wander[n]
-            self.trail.append((at, angle))
 
-    def retina(self, grade: int, width: float) -> tuple[Floats, Floats, Floats]:
-        """Layers of blood, of bright matter, and of pale patches, for a grade."""
+    def lesions(self, grade: int) -> tuple[Floats, Floats, Floats]:
+        """Layers of blood, of exudates, and of white patches (cotton wool, fibres) for a grade."""
         rng = self.rng
         (blood, red), (bright, yellow), (fibre, white) = self._layer(), self._layer(), self._layer()
-        dots, blots, clusters, webs = (int(rng.integers(low, high + 1)) for low, high in _LESIONS[grade])
-        patches = [self._place(reach=0.75) for _ in range(max(webs, int(rng.integers(_PATCHES[0], _PATCHES[1] + 1))))]
-        for at in patches:
-            self._blob(white, at, rng.uniform(0.08, 0.20), int(rng.integers(110, 200)))
-        # Spots lie below the vessels, and are no darker than these appear once camera and pixels have blurred them.
+        dots, blots, clusters, wool, webs = (int(rng.integers(low, high + 1)) for low, high in _LESIONS[grade])
+        for _ in range(dots):
+            self._blob(red, self._place(), rng.uniform(0.020, 0.032), 235)
         for n in range(blots):
             at = self._place(quadrant=n % 4 if grade == 3 else None)
-            self._blob(red, at, rng.uniform(0.042, 0.072), int(rng.integers(180, 226)))
-        for _ in range(dots):
-            self._blob(red, self._place(), rng.uniform(0.022, 0.033), 255)
-        self._vessels(red, width)
-        for at in patches[:webs]:
-            self._web(red, at)
+            self._blob(red, at, rng.uniform(0.035, 0.075), int(rng.integers(205, 245)))
         for _ in range(clusters):
             middle = self._place(reach=0.6)
-            for _ in range(rng.integers(6, 12)):
-                spot = (middle[0] + rng.normal(0, 0.07), middle[1] + rng.normal(0, 0.07))
-                self._blob(yellow, spot, rng.uniform(0.015, 0.030), 255)
-        self._fill(blood, rng.uniform(*_BLOOD_SHARE), lambda: self._small_vessel(red))
-        self._fill(bright, rng.uniform(*_BRIGHT_SHARE), lambda: self._drusen(yellow))
-        return self._finished(blood, 0.006), self._finished(bright, 0.006), self._finished(fibre, 0.03)
+            for _ in range(rng.integers(6, 16)):
+                spot = (middle[0] + rng.normal(0, 0.08), middle[1] + rng.normal(0, 0.08))
+                self._blob(yellow, spot, rng.uniform(0.015, 0.034), int(rng.integers(200, 250)))
+        for _ in range(wool):
+            self._blob(white, self._place(), rng.uniform(0.05, 0.08), 140)
+        for _ in range(webs):
+            self._web(red, white)
+        return self._finished(blood, 0.007), self._finished(bright, 0.005), self._finished(fibre, 0.025)
 
-    def _fill(self, layer: Image.Image, share: float, draw: Callable[[], None]) -> None:
-        """Draw until a layer covers this share of the disc."""
-        whole = 255 * math.pi * self.radius**2
-        for _ in range(60):
-            if ImageStat.Stat(layer).sum[0] >= share * whole:
-                return
-            for _ in range(3):
-                draw()
-
-    def _small_vessel(self, draw: ImageDraw.ImageDraw) -> None:
-        """One more branch of a vessel that is there."""
-        at, angle = self.trail[self.rng.integers(len(self.trail))]
-        turn = self.rng.choice([-1, 1]) * self.rng.uniform(0.3, 0.9)
-        self._grow(draw, at, angle + turn, -0.05 * turn, self.rng.uniform(0.008, 0.016), self.rng.uniform(0.3, 0.8))
-
-    def _drusen(self, draw: ImageDraw.ImageDraw) -> None:
-        """One bright spot by itself, of any age."""
-        self._blob(draw, self._place(reach=0.8), self.rng.uniform(0.010, 0.028), 255)
-
-    def _web(self, red: ImageDraw.ImageDraw, root: tuple[float, float]) -> None:
-        """New vessels: a tangle of fine loops, often with blood before the retina, whose upper edge is level."""
+    def _web(self, red: ImageDraw.ImageDraw, white: ImageDraw.ImageDraw) -> None:
+        """New vessels: a tangle of fine loops on a pale patch of fibres, often with blood before the retina."""
         rng = self.rng
+        root = self._place(reach=0.7)
+        self._blob(white, root, rng.uniform(0.13, 0.22), 200)
         for _ in range(9):
             at, angle = root, rng.uniform(0, 2 * math.pi)
             for turn in rng.normal(rng.choice([-0.35, 0.35]), 0.35, 14):
@@ -222,10 +196,7 @@ class _Sheet:
                 self._line(red, at, end, 0.010)
                 at, angle = end, angle + turn
         if rng.random() < 0.5:
-            radius, (x, y) = rng.uniform(0.06, 0.11), (root[0] + rng.normal(0, 0.08), root[1] + 0.1)
-            red.chord(
-                [*self._pixel((x - radius, y - radius)), *self._pixel((x + radius, y + radius))], 0, 180, fill=255
-            )
+            self._blob(red, (root[0] + rng.normal(0, 0.1), root[1] + 0.15), rng.uniform(0.10, 0.18), 235)
 
     def _place(self, quadrant: int | None = None, reach: float = 0.88) -> tuple[float, float]:
         """A random point of the retina, not on the nerve's head; in quadrant 0..3 where one is given."""

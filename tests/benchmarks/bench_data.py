@@ -19,10 +19,7 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
-from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from retina_data.batches import batches, load_images
 from retina_data.cache import Cache, prepare
@@ -198,34 +195,6 @@ def painted(tmp_path_factory: pytest.TempPathFactory) -> Cache:
 def kappa(truth: pd.Series, answers: object) -> float:
     """Quadratic weighted kappa."""
     return float(cohen_kappa_score(truth, answers, weights="quadratic"))
-
-
-@pytest.mark.parametrize("weights", [None, "balanced"])
-def test_painted_grades_are_not_told_by_colours_alone(painted: Cache, weights: str | None) -> None:
-    """A linear model on histograms of the three channels, and on one of colours, within the disc."""
-    test = (painted.table["part"] == "test").to_numpy()
-    grades = painted.table["grade"]
-    for name, features in (("channels", _by_channel(painted.images)), ("colours", _joint(painted.images))):
-        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000, class_weight=weights))
-        found = kappa(grades[test], model.fit(features[~test], grades[~test]).predict(features[test]))
-        print(f"\nlinear model on histograms of {name}, weights {weights}: kappa {found:.3f}")
-        assert found < 0.2
-
-
-def _by_channel(images: np.ndarray) -> np.ndarray:
-    rows = []
-    for image in images:
-        inside = image[image.max(axis=2) > 8]
-        rows.append(np.concatenate([np.histogram(inside[:, c], 32, (0, 256), density=True)[0] for c in range(3)]))
-    return np.sqrt(rows)
-
-
-def _joint(images: np.ndarray) -> np.ndarray:
-    rows = []
-    for image in images:
-        inside = image[image.max(axis=2) > 8]
-        rows.append(np.histogramdd(inside, 8, [(0, 256)] * 3)[0].ravel() / len(inside))
-    return np.sqrt(rows)
 
 
 def test_painted_grades_are_learned_by_a_resnet18(painted: Cache) -> None:
