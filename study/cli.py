@@ -66,7 +66,7 @@ def main() -> None:
         if type(error).__module__.split(".")[0] not in OURS:
             raise
         err.print(f"retina: {error}", markup=False)
-        sys.exit(EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED)
+        sys.exit(exit_code(error))
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             where = f": {error.filename}" if error.filename else ""
@@ -77,6 +77,15 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("retina: interrupted")
         sys.exit(EXIT_INTERRUPTED)
+
+
+def exit_code(error: Exception) -> int:
+    """What an error of ours ends a command with."""
+    from study.ledger import LockedError
+
+    if isinstance(error, LockedError):
+        return EXIT_LOCKED
+    return EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED
 
 
 @data_app.command("synth")
@@ -217,9 +226,11 @@ def search(
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
+    from study.ledger import check_free
     from study.reach import check_answers
 
     here = place(home)
+    check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     from study import session  # only now, as it is heavy
     from study.plan import Inputs

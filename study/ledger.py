@@ -143,6 +143,13 @@ def locked(folder: Path) -> Iterator[None]:
         yield
 
 
+def check_free(folder: Path) -> None:
+    """Raise LockedError where a living process is writing the study; makes nothing."""
+    if folder.exists():
+        with locked(folder):
+            pass
+
+
 def is_locked(folder: Path) -> bool:
     """Whether a living process is writing the study; only looks, and makes no file."""
     try:

@@ -18,7 +18,7 @@ from study.config import TrialConfig
 from study.disk import check_room, is_full, needed, told
 from study.display import SearchDisplay
 from study.goingon import write_study_file
-from study.ledger import Event, Ledger, LockedError, StudyState, locked, read_events, study_state
+from study.ledger import Event, Ledger, LockedError, StudyState, check_free, locked, read_events, study_state
 from study.plan import Inputs, Plan, make_plan
 from study.recorder import WEIGHTS_KEPT
 from study.synced import mark_synced
@@ -59,9 +59,7 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
     """
     folder = here.home / name
     try:
-        if folder.exists():  # asked first, since reading the data may take long; held only once all input is right
-            with locked(folder):
-                pass
+        check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
         events, _ = read_events(folder / "ledger.jsonl")
         plan = make_plan(name, here.home, study_state(events), inputs)
         if compute.address is None:

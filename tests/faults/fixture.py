@@ -70,9 +70,9 @@ class Search:
             self.kill()
             raise AssertionError(f"no end after {seconds:.0f} s: {self.output()}") from None
 
-    def children(self, name: str) -> list[int]:
-        """Processes below this one whose command line holds `name`, eldest first."""
-        return [pid for pid in descendants(self.process.pid) if name in command_line(pid)]
+    def children(self, *names: str) -> list[int]:
+        """Processes below this one whose command line holds one of the names, eldest first."""
+        return [pid for pid in descendants(self.process.pid) if any(name in command_line(pid) for name in names)]
 
 
 class Study:
@@ -192,6 +192,14 @@ def descendants(pid: int) -> list[int]:
         found += below
         waiting += below
     return found
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs; one that only waits to be taken note of does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def command_line(pid: int) -> str:

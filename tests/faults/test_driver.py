@@ -20,6 +20,7 @@ STOPS_WITHIN, STOPS_AT_ONCE, REFUSED_WITHIN = 15.0, 3.0, 2.0
 SLOW = ("--trials", "2", "--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")
 
 
+@pytest.mark.timeout(1500)
 def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "SIGKILL of the driver"
     study = Study(tmp_path / "killed", data)

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
 from analysis import records
 from tests.faults.conftest import Row
-from tests.faults.fixture import Study, command_line, descendants
+from tests.faults.fixture import Study, alive, command_line, descendants
 
 pytestmark = pytest.mark.faults
 
 NOTICED_WITHIN = 10.0
-TRIAL = "ray::TrialActor"
+TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
 
 
 def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
@@ -27,7 +30,7 @@ def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> Non
     for number in range(row.tries):  # three deaths of the first trial, which are as many as it may have
         trial, epoch = (0, 5 * number + 1) if number < 3 else (1, 1)
         search.until(lambda t=trial, e=epoch: _has(study, f"{t:04d}", e), f"trial {trial} epoch {epoch}")  # type: ignore[misc]
-        pid = search.until(lambda: [p for p in search.children(TRIAL) if p not in killed], "the trial's process")[0]
+        pid = search.until(lambda: [p for p in search.children(*TRIAL) if p not in killed], "the trial's process")[0]
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
     assert search.end() == 0, search.output()
@@ -41,12 +44,12 @@ def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> Non
 def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault, row.tries = "SIGKILL of a trial's process, four times", 4
     study = Study(tmp_path, data)
-    search = study.begin("--trials", "2", "--epochs", "400", "--early-stopping", "none")
+    search = study.begin("--trials", "2", "--epochs", "200", "--early-stopping", "none")
     killed: set[int] = set()
     for _ in range(row.tries):
         before = study.count("epoch")
         search.until_epochs(before + 1)
-        pid = search.until(lambda: [p for p in search.children(TRIAL) if p not in killed], "the trial's process")[0]
+        pid = search.until(lambda: [p for p in search.children(*TRIAL) if p not in killed], "the trial's process")[0]
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
     search.until(lambda: study.state().trials["0000"].end, "the trial's end")
@@ -98,6 +101,48 @@ def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, pro
 def _gone(pids: list[int]) -> None:
     """Nothing that the search started outlives it, once it had a moment to go."""
     deadline = time.monotonic() + 30
-    while left := [pid for pid in pids if Path(f"/proc/{pid}").exists()]:
+    while left := [pid for pid in pids if alive(pid)]:
         assert time.monotonic() < deadline, [command_line(pid) for pid in left]
         time.sleep(0.2)
+
+
+CLUSTER = """
+import sys
+from ray.cluster_utils import Cluster
+cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+second = cluster.add_node(num_cpus=1)
+cluster.wait_for_nodes()
+[raylet] = second.all_processes["raylet"]
+print(cluster.address, raylet.process.pid, flush=True)
+sys.stdin.read()
+cluster.shutdown()
+"""
+
+
+def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault = "a second node dies (SIGKILL of all its processes)"
+    study = Study(tmp_path, data)
+    machines = subprocess.Popen([sys.executable, "-c", CLUSTER], stdin=PIPE, stdout=PIPE, text=True)
+    assert machines.stdout and machines.stdin
+    try:
+        address, raylet = machines.stdout.readline().split()
+        flags = ["--trials", "2", "--epochs", "24", "--early-stopping", "none", "--cpus-per-trial", "1"]
+        search = study.begin("--address", address, *flags)
+        search.until(lambda: _has(study, "0000", 2) and _has(study, "0001", 2), "both trials' epochs")
+        assert study.count("end") == 0
+        node = [int(raylet), *descendants(int(raylet))]
+        assert any(command_line(pid).startswith(TRIAL) for pid in node), "no trial is on the second node"
+        before = study.state()
+        for pid in node:
+            os.kill(pid, signal.SIGKILL)
+        killed = time.monotonic()
+        assert search.end() == 0, search.output()
+    finally:
+        machines.stdin.close()
+        machines.wait(60)
+    after = study.state()
+    assert all(after.trials[t].epochs[: len(r.epochs)] == r.epochs for t, r in before.trials.items())
+    assert all(len(record.epochs) == 24 and record.state == records.STATE_COMPLETE for record in after.trials.values())
+    row.note = f"all done {time.monotonic() - killed:.0f} s later"
+    row.lost, row.doubled = study.missing_and_doubled(2)
+    assert (row.lost, row.doubled) == (0, 0)
