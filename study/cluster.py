@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,7 +14,9 @@ from pathlib import Path
 import ray
 
 from study.config import ConfigError
-from study.watcher import Address
+from study.watcher import Address, answers
+
+LATELY = 60.0
 
 
 @dataclass(frozen=True)
@@ -89,6 +92,31 @@ def kill_below(pid: int) -> None:
     for child in below[1:]:
         with suppress(ProcessLookupError):
             os.kill(child, signal.SIGKILL)
+
+
+class Nodes:
+    """Which machines have died: what they take along is not a trial's failure.
+
+    Ray says of a process on a node that is gone only that it does not answer, and learns of the node later.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, Address] = {}
+        self._died: dict[str, float] = {}  # time.monotonic() at which it was noticed
+        self._look()
+
+    def _look(self) -> None:
+        for node in ray.nodes():  # type: ignore[no-untyped-call]
+            if node["Alive"]:
+                self._known[node["NodeID"]] = (node["NodeManagerAddress"], int(node["NodeManagerPort"]))
+
+    def died_lately(self) -> bool:
+        """Whether a node has died within the last LATELY seconds; its other trials are heard of one by one."""
+        for name, address in self._known.items():
+            if name not in self._died and not answers(address):
+                self._died[name] = time.monotonic()
+        self._look()
+        return any(time.monotonic() - noticed < LATELY for noticed in self._died.values())
 
 
 def head_places() -> dict[str, Address]:

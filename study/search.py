@@ -23,7 +23,7 @@ from ray.tune.search import Searcher
 
 from analysis import records
 from study.arms import Arms
-from study.cluster import Resources
+from study.cluster import Nodes, Resources
 from study.disk import told
 from study.ledger import Event, Ledger, TrialRecord, ranked, study_state
 from study.plan import Plan
@@ -33,9 +33,6 @@ from study.watcher import Head
 
 PROCESS_RETRIES = 3
 """Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
-
-NODE_DIED = "its node has died"
-"""Ray's words where the machine took the process along: not the trial's failure, and not counted."""
 
 
 def run_search(
@@ -144,7 +141,7 @@ class _Trials:
 
     def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: Stop, head: Head) -> None:
         self._plan, self._recorder, self._arms, self._limits = plan, recorder, arms, limits
-        self._stop, self._head = stop, head
+        self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.state.trials.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
         self._deaths: Counter[str] = Counter()  # of a trial's processes, in this call
@@ -226,8 +223,8 @@ class _Trials:
         if reason := self._recorder.common_failure():
             self._stop.halt(f"the first trials all failed: {reason}")
 
-    def died(self, ray_trial: str, account: str) -> None:
-        """A trial's process is gone; `account` is what Ray says of it. The trial goes on in another one."""
+    def died(self, ray_trial: str) -> None:
+        """A trial's process is gone; the trial goes on in another one. What its node took along is not counted."""
         trial = self._running.pop(ray_trial, None)
         if trial is None:
             return
@@ -235,7 +232,7 @@ class _Trials:
             self._stop.halt(reason)
             return
         record = self._recorder.state.trials[trial]
-        self._deaths[trial] += NODE_DIED not in account
+        self._deaths[trial] += not self._nodes.died_lately()
         with self._on_disk():
             if record.finishing:
                 self._end(trial, record.finishing)
@@ -288,8 +285,7 @@ class _Teller(FIFOScheduler):
         return {}
 
     def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
-        file = trial.error_file
-        self._trials.died(trial.trial_id, Path(file).read_text() if file else "")
+        self._trials.died(trial.trial_id)
 
     def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
         stop = self._trials.result(trial.trial_id, result)

@@ -32,7 +32,7 @@ class Head:
     def gone(self) -> str:
         """Ask now; what is gone, in words, or nothing. What is gone once stays so."""
         for name, address in self._places.items():
-            if not self._reason and not any(_answers(address) for _ in range(TRIES)):
+            if not self._reason and not answers(address):
                 self._reason = f"Ray's {name} at {address[0]}:{address[1]} is gone"
         if self._reason:
             self._asked.set()  # who asked need not wait until the thread looks again
@@ -63,7 +63,12 @@ class Head:
             self._asked.wait(EVERY_SECONDS)
 
 
-def _answers(address: Address) -> bool:
+def answers(address: Address) -> bool:
+    """Whether somebody takes connections there; asked twice before it is denied."""
+    return any(_connects(address) for _ in range(TRIES))
+
+
+def _connects(address: Address) -> bool:
     begun = time.monotonic()
     try:
         socket.create_connection(address, timeout=ANSWER_SECONDS).close()
