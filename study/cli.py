@@ -255,6 +255,8 @@ def search(
         time_budget=parse_duration(time_budget) if time_budget else None,
     )
     code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
+    if not code and not dry_run:
+        settle(here)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -77,6 +78,7 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
         nodes = ray.nodes()  # type: ignore[no-untyped-call]
         yield [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
     finally:
+        gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
 
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ import pytest
 from analysis import records
 from study.ledger import read_events, study_state
 from study.search import Stop, _Asker, _Teller, signals
+from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.study_fixture import small_data
 
 
@@ -58,3 +60,15 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
     assert (events[-1]["event"], events[-1]["state"]) == ("close", records.STATE_INTERRUPTED)
     assert not any(record.end for record in study_state(events).trials.values())
+
+
+@pytest.mark.slow
+def test_three_kills_leave_nothing_lost_doubled_or_decided_otherwise(tmp_path: Path) -> None:
+    """The short form of the twenty in tests/faults."""
+    data = small_data(tmp_path / "data", patients=24)
+    study, unbroken = Study(tmp_path / "killed", data), Study(tmp_path / "unbroken", data)
+    assert kill_at_random(study, 3, 6, Random(7)) == 3
+    study.finish()
+    assert study.missing_and_doubled(6) == (0, 0)
+    unbroken.finish("--trials", "6")
+    assert suggested(study.state()) == suggested(unbroken.state())

@@ -159,7 +159,7 @@ def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int
         if random.random() < 0.25:
             wait = random.uniform(0.5, 8.0)  # while it starts
         else:
-            more, wait = random.randint(2, 5), random.uniform(0.0, 0.6)  # the first is the study's own
+            more, wait = random.randint(2, 5), random.uniform(0.0, 0.4)  # the first is the study's own
             search.until(lambda e=events, m=more: len(study.events()) >= e + m, f"{more} events")  # type: ignore[misc]
         time.sleep(wait)
         if search.process.poll() is not None:

@@ -15,7 +15,7 @@ from tests.faults.fixture import Study, kill_at_random, suggested
 
 pytestmark = pytest.mark.faults
 
-KILLS, TRIALS = 20, 20
+KILLS, TRIALS = 20, 30
 STOPS_WITHIN, STOPS_AT_ONCE, REFUSED_WITHIN = 15.0, 3.0, 2.0
 SLOW = ("--trials", "2", "--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")
 

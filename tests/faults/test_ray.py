@@ -127,7 +127,7 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
     assert machines.stdout and machines.stdin
     try:
         address, raylet = machines.stdout.readline().split()
-        flags = ["--trials", "2", "--epochs", "60", "--early-stopping", "none", "--cpus-per-trial", "1"]
+        flags = ["--trials", "2", "--epochs", "100", "--early-stopping", "none", "--cpus-per-trial", "1"]
         search = study.begin("--address", address, *flags)
         search.until(lambda: _has(study, "0000", 2) and _has(study, "0001", 2), "both trials' epochs")
         assert study.count("end") == 0
@@ -152,7 +152,7 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
         machines.wait(60)
     after = study.state()
     assert all(after.trials[t].epochs[: len(r.epochs)] == r.epochs for t, r in before.trials.items())
-    assert all(len(record.epochs) == 60 and record.state == records.STATE_COMPLETE for record in after.trials.values())
+    assert all(len(record.epochs) == 100 and record.state == records.STATE_COMPLETE for record in after.trials.values())
     row.note = f"all done {time.monotonic() - died:.0f} s later"
     row.lost, row.doubled = study.missing_and_doubled(2)
     assert (row.lost, row.doubled) == (0, 0)

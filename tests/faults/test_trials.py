@@ -132,7 +132,7 @@ def test_what_the_study_began_with_changes(tmp_path: Path, data: Path, row: Row)
 def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault, row.tries = "ledger's last line torn; checkpoint cut short; one bit flipped", 3
     study = Study(tmp_path, data)
-    search = study.begin("--trials", "1", "--epochs", "16")
+    search = study.begin("--trials", "1", "--epochs", "24")
     for damage in ("torn line", "cut short", "bit flipped"):
         search.until_epochs(study.count("epoch") + 3)
         search.kill()
@@ -156,7 +156,7 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
     row.lost, row.doubled = study.missing_and_doubled(1)
     assert (row.lost, row.doubled) == (0, 0)
     unbroken = Study(tmp_path / "unbroken", data)
-    unbroken.finish("--trials", "1", "--epochs", "16")
+    unbroken.finish("--trials", "1", "--epochs", "24")
     for broken, whole in zip(_scores(study), _scores(unbroken), strict=True):
         assert broken == whole  # what was computed again came out the same
 
