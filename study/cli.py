@@ -256,7 +256,7 @@ def search(
     )
     code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:
-        settle(here)  # a study that has all its trials may have been killed before MLflow had them
+        settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 
