@@ -34,9 +34,7 @@ class Resources:
         return self.cpus
 
 
-def resources(
-    gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: list[dict[str, float]]
-) -> Resources:
+def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: list[dict[str, float]]) -> Resources:
     """Divide what each node has: one GPU for each trial where there are GPUs, else all CPUs of a node for one trial.
 
     nodes: {"CPU": count, "GPU": count} of each; a trial never spans two. Raises ConfigError where none can hold one.

@@ -102,12 +102,24 @@ def test_without_a_result_nothing_is_concluded(trials: list[TrialSpec], states: 
     ("bound", "estimate", "sentence"),
     [
         (0, 0, "No configuration reaches an accuracy of 82 %, neither by the lower bound nor by the estimate."),
-        (0, 1, "1 configuration reaches an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
-               "none of them does."),
-        (1, 1, "1 configuration reaches an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
-               "it does."),
-        (2, 5, "5 configurations reach an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
-               "2 of them do."),
+        (
+            0,
+            1,
+            "1 configuration reaches an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
+            "none of them does.",
+        ),
+        (
+            1,
+            1,
+            "1 configuration reaches an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
+            "it does.",
+        ),
+        (
+            2,
+            5,
+            "5 configurations reach an accuracy of 82 % by the estimate; by the lower bound of the 95 % interval "
+            "2 of them do.",
+        ),
     ],
 )
 def test_the_threshold_in_a_sentence(bound: int, estimate: int, sentence: str) -> None:

@@ -95,6 +95,6 @@ def test_nothing_happens_at_import() -> None:
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
 def test_the_environment_is_read_in_the_command_alone(path: Path) -> None:
     text = path.read_text()
-    if path.name != "cli.py":
+    if path.name != "terminal.py" and not path.name.startswith("cli"):
         assert "environ.get" not in text
         assert "getenv" not in text

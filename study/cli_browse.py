@@ -1,0 +1,77 @@
+"""Commands about studies that are there: how far, what they found, where to look."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from study.config import ConfigError
+from study.place import settle, study_name
+from study.terminal import EXIT_FAILED, Home, err, out, place
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
+    home: Home = None,
+) -> None:
+    """Say how far studies are, from their ledgers alone."""
+    from study.status import print_status, watch_status
+
+    here = place(home)
+    chosen = study_name(name) if name else None
+    if sync and not chosen:
+        raise ConfigError("--sync needs the study's NAME")
+    sent = settle(here, err.print, chosen if sync else None)
+    if watch:
+        watch_status(out, here.home, chosen)
+    else:
+        print_status(out, here.home, chosen, as_json)
+    if sync and not sent:
+        sys.exit(EXIT_FAILED)
+
+
+def report(
+    name: Annotated[str, typer.Argument(help="Study.")],
+    home: Home = None,
+) -> None:
+    """Write tables, figures and one HTML page about a study, from MLflow."""
+    from study import session
+
+    here = place(home)
+    settle(here, err.print)
+    folder = session.write_study_report(study_name(name), here)
+    out.print(f"report: {folder / 'report.html'}", markup=False)
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Study to open.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    home: Home = None,
+) -> None:
+    """Browse trials in the MLflow UI, on this machine only."""
+    here = place(home)
+    settle(here, err.print)
+    if here.artifacts and not (here.home / "mlflow.db").exists():
+        raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
+    server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri
+    link: str | None = server
+    if name:
+        from study.tracking import trials_link
+
+        link = trials_link(here.tracking_uri, study_name(name), server)
+        if link is None:
+            raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status` lists the studies")
+    out.print(f"open {link}", markup=False)
+    if not here.artifacts:
+        return  # a server that somebody else runs
+    out.print("(stop with Ctrl-C)")
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
+    options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
+    os.execve(sys.executable, command + options, environment)  # noqa: S606

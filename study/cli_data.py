@@ -1,0 +1,87 @@
+"""`retina data`: make, check and prepare data sets."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.config import ConfigError
+from study.terminal import EXIT_FAILED, Data, Home, Layout, out, place
+
+data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
+
+
+@data_app.command("synth")
+def data_synth(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")],
+    patients: Annotated[int, typer.Option(help="Patients, two eyes each.")] = 200,
+    image_size: Annotated[int, typer.Option(help="Side of a photograph, pixels.")] = 64,
+    camera: Annotated[str, typer.Option(help="Look of the photographs: a, b.")] = "a",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Make a synthetic data set in the lab's layout."""
+    from retina_data.synthetic import make_dataset
+
+    make_dataset(folder.resolve(), patients=patients, image_size=image_size, camera=camera, seed=seed)
+    out.print(f"made {2 * patients} photographs of {patients} patients in {folder}", markup=False)
+
+
+@data_app.command("check")
+def data_check(
+    data: Data,
+    layout: Layout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page (HTML) with an example of each finding.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what is in a data set, and what is wrong with it; 1 where training on it would be wrong."""
+    from retina_data.checks import check
+    from retina_data.content import look_at
+    from retina_data.index import read_index
+    from study.audit_page import write_page
+    from study.audit_view import print_audit
+
+    dataset = read_index(data.resolve(), layout, missing="keep")
+    report, findings = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
+    if page:
+        write_page(page.resolve(), dataset, report, findings)
+    if as_json:
+        out.print_json(data=report)
+    else:
+        print_audit(out, report)
+        out.print(f"page: {page}" if page else "pictures of each finding: add --page FILE.html", markup=False)
+    if any(finding.severity == "error" for finding in findings):
+        sys.exit(EXIT_FAILED)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    data: Data,
+    image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
+    crop: Annotated[str, typer.Option(help="disc, none.")] = "disc",
+    colour: Annotated[str, typer.Option(help="none, local_average.")] = "none",
+    on_error: Annotated[str, typer.Option(help="What an unreadable image does: fail, skip.")] = "fail",
+    layout: Layout = None,
+    home: Home = None,
+) -> None:
+    """Decode a data set once, for all studies; interrupted, the same command goes on."""
+    from retina_data.cache import prepare
+    from retina_data.index import read_index
+
+    if on_error not in ("fail", "skip"):
+        raise ConfigError(f"--on-error must be fail or skip, but got {on_error!r}")
+    cache = prepare(
+        read_index(data.resolve(), layout),
+        place(home).home,
+        image_size=image_size,
+        crop=crop,  # type: ignore[arg-type]
+        colour=colour,  # type: ignore[arg-type]
+        on_error=on_error,  # type: ignore[arg-type]
+    )
+    out.print(f"{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    for row in cache.table[cache.table["error"] != ""].itertuples():
+        out.print(f"skipped: {row.image}: {row.error}", markup=False)

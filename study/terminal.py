@@ -1,0 +1,37 @@
+"""What all commands share: the consoles, exit codes, common flags, and where everything is."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from study.place import Place
+
+EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
+
+out = Console(soft_wrap=True, highlight=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
+]
+Data = Annotated[Path, typer.Argument(help="Folder with label files and photographs, or a MedMNIST file.")]
+Layout = Annotated[
+    str | None,
+    typer.Option(help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.", show_default=False),
+]
+WeightFiles = Annotated[
+    list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
+]
+
+
+def place(home: Path | None) -> Place:
+    """Absolute paths from flag, environment and default; makes nothing."""
+    folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
+    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts)
