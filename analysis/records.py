@@ -35,6 +35,11 @@ BEST_EPOCH = "best/epoch"
 BEST_METRICS = ("best/val_loss", *(f"best/val_{score}" for score in SCORES))
 """Logged once, all taken at the epoch that the objective selects."""
 
+TEST_METRICS = tuple(f"test/{score}" for score in SCORES)
+"""Of a confirmation, once; step = its last epoch. All photographs of the test part."""
+CLEAN_METRICS = tuple(f"test_clean/{score}" for score in SCORES)
+"""The same over the test photographs whose patient is not in training; only where that is not all of them."""
+
 IMAGES_SEEN = "budget/images_seen"
 SECONDS = "budget/seconds"
 
@@ -42,6 +47,11 @@ SECONDS = "budget/seconds"
 def hparam(name: str) -> str:
     """Metric that repeats a numeric hyperparameter (MLflow filters parameters as text only)."""
     return f"hparam/{name}"
+
+
+def fold_name(name: str, fold: int) -> str:
+    """Study of one outer fold (from 1) of the study `name`."""
+    return f"{name}-fold{fold}"
 
 
 TAG_KIND = "kind"
@@ -56,6 +66,18 @@ TAG_REASON = "reason"
 TAG_SEED = "seed"
 TAG_REPEAT_OF = "repeat_of"
 """First trial with this configuration but for the seed; "" for that one itself."""
+TAG_CONFIRM = "confirm"
+"""Of a confirmation: its name, c0000, c0001, ..."""
+TAG_CONFIRMS = "confirms"
+"""Of a confirmation: the trial whose configuration it repeats with a fresh seed."""
+TAG_REPEAT = "repeat"
+"""Of a confirmation: number of its fresh seed, from 0; all arms have the same numbers."""
+TAG_TEST_READS = "test_reads"
+"""Of a study: how often its test part has been read, one for each confirmation."""
+TAG_FOLD_OF = "fold_of"
+"""Of a study that is one outer fold: name of the whole; its own name is fold_name(whole, fold)."""
+TAG_FOLD = "fold"
+"""Of such a study: "1/5" is the first of five."""
 TAG_DATA = "data_digest"
 TAG_SPLIT = "split_digest"
 TAG_WEIGHTS = "weights_digest"
@@ -90,6 +112,14 @@ ARTIFACT_CONFUSION = "confusion/val.json"
 ARTIFACT_CONFUSION_PNG = "confusion/val.png"
 ARTIFACT_PREDICTIONS = "predictions/val.parquet"
 """Columns row, patient (group numbers, never names), grade, p0 .. p4; the selected epoch."""
+ARTIFACT_TEST_CONFUSION = "confusion/test.json"
+"""{"epoch": int, "part": "test", "confusion": 5x5, "clean": 5x5}: all photographs; those of patients not in training"""
+ARTIFACT_TEST_CONFUSION_PNG = "confusion/test.png"
+ARTIFACT_TEST_PREDICTIONS = "predictions/test.parquet"
+"""Columns row, patient, grade, clean (whether the patient is not in training), p0 .. p4; the last epoch."""
+ARTIFACT_EXPLAINED = "explained"
+"""Folder of the study's run: explained.json [{"picture": file, "arm", "confirm", "grade", "predicted", "p0".."p4"}] and
+its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
 ARTIFACT_CURVES = "curves.png"
 ARTIFACT_WEIGHTS = "weights/best.safetensors"
 ARTIFACT_STUDY = "study.json"
