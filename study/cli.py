@@ -66,7 +66,7 @@ def main() -> None:
 
 def exit_code(error: Exception) -> int:
     """What an error of ours ends a command with."""
-    from study.ledger import LockedError
+    from study.lock import LockedError
 
     if isinstance(error, LockedError):
         return EXIT_LOCKED
@@ -136,7 +136,7 @@ def search(
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
-    from study.ledger import check_free
+    from study.lock import check_free
     from study.reach import check_answers
 
     here = place(home)

@@ -9,7 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.disk import is_full, told
-from study.ledger import Event, StudyState, locked, read_events, study_state
+from study.ledger import Event, StudyState, read_events, study_state
+from study.lock import locked
 from study.synced import mark_synced
 from study.tracking import Tracking
 

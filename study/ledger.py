@@ -7,14 +7,12 @@ projection that can be thrown away and made again from here.
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
 import threading
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -22,16 +20,10 @@ from typing import Any
 from analysis import records
 
 Event = dict[str, Any]
-LOCK = "lock"
-PROBE_SECONDS = 0.5
 
 
 class LedgerError(ValueError):
     """A ledger cannot be read; the message names file and line."""
-
-
-class LockedError(RuntimeError):
-    """Another living process is the study's writer."""
 
 
 def read_events(path: Path) -> tuple[list[Event], int]:
@@ -114,57 +106,12 @@ class Ledger:
         self._file.close()
 
 
-@contextmanager
-def locked(folder: Path) -> Iterator[None]:
-    """Hold the study's lock, or raise LockedError naming the process that holds it.
-
-    The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
-    moment: that is waited for.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+") as handle:
-        deadline = time.monotonic() + PROBE_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
-            handle.seek(0)
-            owner = handle.read().strip() or "unknown"
-            raise LockedError(
-                f"study {folder.name} is being written by process {owner}; wait for it, stop it, or choose another name"
-            )
-        handle.truncate(0)
-        handle.write(str(os.getpid()))
-        handle.flush()
-        yield
-
-
-def check_free(folder: Path) -> None:
-    """Raise LockedError where a living process is writing the study; makes nothing."""
-    if folder.exists():
-        with locked(folder):
-            pass
-
-
-def is_locked(folder: Path) -> bool:
-    """Whether a living process is writing the study; only looks, and makes no file."""
-    try:
-        with (folder / LOCK).open() as handle:
-            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            return False
-    except FileNotFoundError:
-        return False
-    except OSError:
-        return True
-
-
 @dataclass
 class TrialRecord:
-    """What the ledger knows of one trial; `epochs` holds each epoch once, in order."""
+    """What the ledger knows of one trial, or of one confirmation; `epochs` holds each epoch once, in order.
+
+    confirm: the event that began a confirmation, None for a trial. test: its one reading of the test part.
+    """
 
     trial: str
     group: str
@@ -176,6 +123,8 @@ class TrialRecord:
     repeat_of: str = ""
     epochs: list[Event] = field(default_factory=list)
     end: Event | None = None
+    confirm: Event | None = None
+    test: Event | None = None
 
     @property
     def arm(self) -> str:
@@ -194,31 +143,54 @@ class TrialRecord:
             return None
         if self.epochs[-1]["stop"]:
             return records.STATE_STOPPED
-        return records.STATE_COMPLETE if len(self.epochs) >= self.config["epochs"] else None
+        if self.confirm and not self.test:
+            return None
+        return records.STATE_COMPLETE if len(self.epochs) >= self.last_epoch else None
+
+    @property
+    def last_epoch(self) -> int:
+        """The epoch after which it ends: the schedule's last one, or the one that a confirmation was given."""
+        return int(self.confirm["epochs"] if self.confirm else self.config["epochs"])
 
     def best(self) -> Event | None:
-        """Epoch with the highest score that the objective names, the first among equals; None where it is undefined."""
+        """Epoch with the highest score that the objective names, the first among equals; None where it is undefined.
+
+        In a confirmation nothing is selected: its last epoch, once that is done.
+        """
+        if self.confirm:
+            return self.epochs[-1] if len(self.epochs) >= self.last_epoch else None
         score = f"val/{self.config['objective']}"
         able = [epoch for epoch in self.epochs if score in epoch["scores"]]
         return max(able, key=lambda epoch: float(epoch["scores"][score]), default=None)
 
     def best_score(self) -> float | None:
         """The objective's score at the best epoch."""
-        best = self.best()
-        return None if best is None else float(best["scores"][f"val/{self.config['objective']}"])
+        best, score = self.best(), f"val/{self.config['objective']}"
+        return None if best is None or score not in best["scores"] else float(best["scores"][score])
 
 
 @dataclass
 class StudyState:
     """A study as its events tell it.
 
-    study: the event that began it, with the latest number of trials. warm: what samplers were told before the first
+    study: the event that began it, with the latest number of trials. trials: of the search; confirms: of its winners,
+    which no search ever sees. warm: what samplers were told before the first
     suggestion, {"told": trials of another study, "tries": configurations wanted first}.
     """
 
     study: Event | None = None
     warm: Event | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
+    confirms: dict[str, TrialRecord] = field(default_factory=dict)
+
+    @property
+    def test_reads(self) -> list[Event]:
+        """The readings of the test part by confirmations."""
+        return [record.test for record in self.confirms.values() if record.test]
+
+    def record(self, name: str) -> TrialRecord:
+        """The trial or confirmation of that name."""
+        return self.trials[name] if name in self.trials else self.confirms[name]
 
     def apply(self, event: Event) -> bool:
         """Take in one event; False when it repeats what is known and must not count again."""
@@ -234,17 +206,39 @@ class StudyState:
             values = {key: event[key] for key in keys}
             repeat = event.get("repeat_of", "")
             self.trials[event["trial"]] = TrialRecord(**values, started=event["time"], repeat_of=repeat)
+        elif kind == "confirm":
+            if event["confirm"] in self.confirms:
+                return False
+            self.confirms[event["confirm"]] = _confirmation(event)
         elif kind == "epoch":
-            record = self.trials[event["trial"]]
+            record = self.record(event["trial"])
             if record.end or event["epoch"] != len(record.epochs) + 1:
                 return False
             record.epochs.append(event)
+        elif kind == "test-read" and "confirm" in event:
+            record = self.confirms[event["confirm"]]
+            if record.test:
+                return False
+            record.test = event
         elif kind == "end":
-            record = self.trials[event["trial"]]
+            record = self.record(event["trial"])
             if record.end:
                 return False
             record.end = event
         return True
+
+
+def _confirmation(event: Event) -> TrialRecord:
+    return TrialRecord(
+        trial=event["confirm"],
+        group="",
+        number=event["repeat"],
+        config=event["config"],
+        params={},
+        distributions={},
+        started=event["time"],
+        confirm=event,
+    )
 
 
 def without_folders(text: str) -> str:

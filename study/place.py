@@ -30,7 +30,7 @@ def settle(here: Place, say: Callable[..., None], again: str | None = None) -> b
 
     again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
     """
-    from study.ledger import LockedError
+    from study.lock import LockedError
     from study.reach import problem
     from study.synced import stale_studies
 

@@ -18,7 +18,8 @@ from study.config import TrialConfig
 from study.disk import check_room, is_full, needed, told
 from study.display import SearchDisplay
 from study.goingon import write_study_file
-from study.ledger import Event, Ledger, LockedError, StudyState, check_free, locked, read_events, study_state
+from study.ledger import Event, Ledger, StudyState, read_events, study_state
+from study.lock import LockedError, check_free, locked
 from study.plan import Inputs, Plan, make_plan
 from study.recorder import WEIGHTS_KEPT
 from study.synced import mark_synced

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from analysis import records
 from study.config import ConfigError
-from study.ledger import StudyState, TrialRecord, is_locked, ranked, read_events, study_state
+from study.ledger import StudyState, TrialRecord, ranked, read_events, study_state
+from study.lock import is_locked
 from study.progress import duration_text, epochs_saved, seconds_left, sparkline
 
 WATCH_SECONDS = 2.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from study.ledger import is_locked
+from study.lock import is_locked
 from study.wholefile import write_whole
 
 SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and MLflow's address

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from study.ledger import locked
+from study.lock import locked
 from tests.command_fixture import copy_of, refused, retina
 from tests.study_fixture import small_data
 

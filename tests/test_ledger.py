@@ -1,6 +1,3 @@
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -8,10 +5,7 @@ import pytest
 from study.ledger import (
     Ledger,
     LedgerError,
-    LockedError,
     StudyState,
-    is_locked,
-    locked,
     ranked,
     read_events,
     study_state,
@@ -101,26 +95,6 @@ def test_a_trial_whose_last_epoch_is_there_only_has_to_be_ended() -> None:
     stopped.apply({"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL})
     stopped.apply({"event": "epoch", **_epoch(1, 0.1, stop=True)})
     assert stopped.trials["0000"].finishing == "stopped"
-
-
-def test_the_lock_names_its_owner_and_dies_with_it(tmp_path: Path) -> None:
-    folder = tmp_path / "study"
-    code = (
-        "import sys, time; from pathlib import Path; from study.ledger import locked\n"
-        "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(60)"
-    )
-    owner = subprocess.Popen([sys.executable, "-c", code, str(folder)], stdout=subprocess.PIPE, text=True)
-    assert owner.stdout is not None
-    assert owner.stdout.readline() == "held\n"
-    with pytest.raises(LockedError, match=f"process {owner.pid}"), locked(folder):
-        pass
-    assert is_locked(folder)
-    owner.kill()
-    owner.wait()
-    owner.stdout.close()
-    assert not is_locked(folder)
-    with locked(folder):
-        assert (folder / "lock").read_text() == str(os.getpid())
 
 
 def test_a_failed_trial_is_never_best_however_well_it_began() -> None:

@@ -6,7 +6,7 @@ import pytest
 from rich.console import Console
 
 from study.config import ConfigError
-from study.ledger import locked
+from study.lock import locked
 from study.status import print_status, summary
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 

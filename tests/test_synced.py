@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from study.ledger import locked
+from study.lock import locked
 from study.synced import mark_synced, stale_studies
 
 URI = "http://127.0.0.1:5000"
