@@ -19,6 +19,7 @@ from study.config import TrialConfig
 from study.wholefile import write_whole
 
 LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
+NEXT = ".next.checkpoint"  # until it is whole, the last one stays where it is
 DIGEST_BYTES = 32
 
 
@@ -33,9 +34,10 @@ def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> No
     torch.save({"state": state, "report": json.dumps(report)}, buffer)
     data = buffer.getbuffer()
     data[:DIGEST_BYTES] = hashlib.sha256(data[DIGEST_BYTES:]).digest()
+    write_whole(folder / NEXT, data)
     if (folder / LAST).exists():
         (folder / LAST).replace(folder / PREVIOUS)
-    write_whole(folder / LAST, data)
+    (folder / NEXT).replace(folder / LAST)
 
 
 def load_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:

@@ -123,7 +123,8 @@ class TrialActor(tune.Trainable):
                 self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number)
             )
         report["best"] = self._best
-        save_last(self._folder, state, report)
+        # Nothing goes on from a trial's last epoch, but its report may be lost: that alone is kept, not the weights.
+        save_last(self._folder, {} if epoch.number >= self._config.epochs else state, report)
         return report
 
 

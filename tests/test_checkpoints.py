@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 import torch
 
+from study import checkpoints
 from study.checkpoints import LAST, PREDICTIONS, drop_last, load_last, save_last, save_predictions
 from tests.study_fixture import predictions
 
@@ -37,6 +38,22 @@ def test_a_damaged_checkpoint_is_seen_and_the_one_before_is_used(tmp_path: Path,
     loaded = load_last(tmp_path)
     assert loaded is not None
     assert loaded[0]["epoch"] == 1
+
+
+def test_the_last_checkpoint_stays_until_the_next_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, data: bytes) -> None:
+        path.write_bytes(data[:100])
+        raise OSError("no room")
+
+    _saved(tmp_path, 2)
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="no room"):
+        patched.setattr(checkpoints, "write_whole", full)
+        save_last(tmp_path, {"epoch": 3}, {"epoch": 3})
+    loaded = load_last(tmp_path)
+    assert loaded is not None
+    assert loaded[0]["epoch"] == 2
+    drop_last(tmp_path)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_no_checkpoint_is_no_error(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import torch
 from retina_data.index import read_index
 from retina_models.pretrained import read_weights
 from study import trainable
-from study.checkpoints import BEST, LAST, PREDICTIONS
+from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS
 from study.config import TrialConfig
 from study.prepared import prepare_data
 from study.train import TrainingError
@@ -83,6 +83,13 @@ def test_a_new_process_goes_on_with_the_same_numbers(cache: Path, tmp_path: Path
     assert second[0] == first[1]
     assert [_numbers(report) for report in [first[0], *second]] == [_numbers(report) for report in unbroken]
     assert second[-1]["best"] == unbroken[-1]["best"]
+
+
+def test_the_report_of_the_last_epoch_is_told_again_without_its_weights(cache: Path, tmp_path: Path) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", epochs=2)))
+    again = TrialActor(_job(cache, tmp_path / "0000", epochs=2)).step()
+    assert (again["report"], again["done"]) == (results[-1]["report"], True)
+    assert (tmp_path / "0000" / LAST).stat().st_size < 10_000 < (tmp_path / "0000" / PREVIOUS).stat().st_size
 
 
 def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:
