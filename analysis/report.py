@@ -17,9 +17,11 @@ import pandas as pd
 from jinja2 import ChainableUndefined, Environment
 
 from analysis import findings, records, tables
-from analysis.figures import FigureFiles, write_figures
+from analysis.figures import FigureFiles
+from analysis.gallery import write_gallery
 from analysis.runs import StudyRuns
 
+ANSWER = "answer.md"
 LEADERBOARD_ROWS = 20
 DIGEST_TAGS = {
     "data digest": records.TAG_DATA,
@@ -35,12 +37,13 @@ Row = Mapping[Hashable, Any]
 
 
 def write_report(study: StudyRuns, folder: Path) -> Path:
-    """Write report.html with the CSV tables beside it and the figures in figures/; returns the path of the page."""
+    """Write report.html, its first sentences as answer.md, the tables and figures/; returns the path of the page."""
     board = tables.leaderboard(study)
     cells = tables.four_way(study, board=board)
+    tables.write_whole(folder / ANSWER, "\n\n".join(findings.answer(study, board, cells)).encode())
     best = tables.best(study, board=board)
     tables.write_tables(study, folder, board=board)
-    figures = write_figures(study, folder / "figures", cells)
+    figures, _ = write_gallery(study, folder / "figures", cells)
     page = folder / "report.html"
     tables.write_whole(page, render(study, board, cells, best, figures).encode())
     return page

@@ -51,25 +51,30 @@ def report(
 
 def ui(
     name: Annotated[str | None, typer.Argument(help="Study to open.", show_default=False)] = None,
-    port: Annotated[int, typer.Option(help="Port on this machine.")] = 5000,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
     home: Home = None,
 ) -> None:
     """Browse trials in the MLflow UI, on this machine only."""
+    from study.reach import check_answers, is_free
+
     here = place(home)
     settle(here, err.print)
     if here.artifacts and not (here.home / "mlflow.db").exists():
         raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
-    server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri
-    link: str | None = server
-    if name:
-        from study.tracking import trials_link
+    check_answers(here.tracking_uri)
+    server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
+    from study.showing import links, serves
 
-        link = trials_link(here.tracking_uri, study_name(name), server)
-        if link is None:
-            raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status` lists the studies")
-    out.print(f"open {link}", markup=False)
-    if not here.artifacts:
-        return  # a server that somebody else runs
+    found = links(here.tracking_uri, study_name(name), server) if name else [server]
+    if not found:
+        raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status` lists the studies")
+    begin = here.artifacts is not None and is_free(port)
+    if here.artifacts and not begin and not serves(server, here.tracking_uri):
+        raise ConfigError(f"port {port} must be free, but something else listens there; give another --port")
+    for link in found:
+        out.print(f"open {link}", markup=False)
+    if not begin:
+        return  # a server that runs already
     out.print("(stop with Ctrl-C)")
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]

@@ -1,7 +1,8 @@
-"""Whether MLflow's server answers: asked in seconds, before anything heavy is imported or MLflow tries for minutes."""
+"""Whether MLflow's server answers, and where one can listen: asked in seconds, before anything heavy is imported."""
 
 from __future__ import annotations
 
+import socket
 import urllib.error
 import urllib.request
 
@@ -33,3 +34,12 @@ def check_answers(uri: str) -> None:
             f"MLflow's server must answer at {uri}, but does not ({text}); start it, correct MLFLOW_TRACKING_URI, or "
             "unset that to use the home's own store"
         )
+
+
+def is_free(port: int) -> bool:
+    """Whether a server may listen at this port of the machine itself."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -241,11 +241,12 @@ def _closing(plan: Plan, state: StudyState, closed: str, reason: str, console: C
 
 def write_study_report(name: str, here: Place) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder."""
-    from analysis.report import write_report
+    from analysis.report import ANSWER, write_report
     from analysis.runs import read_study
     from study.tracking import Tracking
 
     folder = here.home / name / "report"
     write_report(read_study(here.tracking_uri, name), folder)
-    Tracking(here.tracking_uri, name, here.home / name, here.artifacts_of(name)).send_report(folder)
+    tracking = Tracking(here.tracking_uri, name, here.home / name, here.artifacts_of(name))
+    tracking.send_report(folder, (folder / ANSWER).read_text("utf-8"))
     return folder

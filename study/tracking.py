@@ -12,16 +12,18 @@ import math
 import tempfile
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
 
 import pandas as pd
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunTag
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import figures, records
 from study.checkpoints import BEST, PREDICTIONS
 from study.ledger import Event, StudyState, TrialRecord, ranked
+from study.note import closing_note, report_note
+from study.showing import log_data, picture_files, write_note, write_view
 
 PARENT = "mlflow.parentRunId"
 _FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
@@ -124,6 +126,7 @@ class Tracking:
         }
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
+        log_data(self._client, self._parent, study)
         self._client.log_dict(self._parent, self._summary(), records.ARTIFACT_STUDY)
 
     def _summary(self) -> dict[str, Any]:
@@ -181,6 +184,7 @@ class Tracking:
             params=[Param(key, str(value)) for key, value in config.items()],
             metrics=[Metric(records.hparam(key), value, stamp, 0) for key, value in numbers.items()],
         )
+        log_data(self._client, self._runs[record.trial], study)
 
     def _send_epoch(self, record: TrialRecord, event: Event) -> None:
         if event["epoch"] <= self._sent[record.trial]:
@@ -231,7 +235,9 @@ class Tracking:
             figures.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
             title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {best['epoch']}"
             figures.confusion_png(matrix, pd.DataFrame(best["confusion"]).to_numpy(), title)
+            picture_files(matrix, Path(temporary), _ms(best["time"]), run)
             self._client.log_artifacts(run, temporary)
+        self._client.set_tag(run, MLFLOW_LOGGED_IMAGES, "True")
 
     def _close_study(self, event: Event) -> None:
         stamp = _ms(event["time"]) if event["time"] else None
@@ -243,6 +249,8 @@ class Tracking:
             return
         self._send_best_weights()
         self._client.log_dict(self._parent, self._summary(), records.ARTIFACT_STUDY)
+        write_note(self._client, self._experiment, self._parent, closing_note(self._state))
+        write_view(self._client, self._client.get_experiment(self._experiment))
         self._client.set_tag(self._parent, records.TAG_STATE, event["state"])
         self._client.set_terminated(self._parent, records.MLFLOW_STATUS[event["state"]], stamp)
 
@@ -254,9 +262,10 @@ class Tracking:
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")
 
-    def send_report(self, folder: Path) -> None:
-        """Put a report's files beside the study's parent run."""
+    def send_report(self, folder: Path, answer: str) -> None:
+        """Put a report's files beside the study's parent run, and its first sentences into the note."""
         self._client.log_artifacts(self._parent, str(folder), records.ARTIFACT_REPORT)
+        write_note(self._client, self._experiment, self._parent, report_note(answer))
 
 
 def _ms(seconds: float) -> int:
@@ -272,22 +281,3 @@ def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
     if tags.get(records.TAG_KIND) != records.KIND_TRIAL:
         return None
     return tags[records.TAG_STUDY], tags[records.TAG_TRIAL]
-
-
-def trials_link(uri: str, name: str, server: str) -> str | None:
-    """Link to a study's trials in the MLflow UI at `server`, best first; None where the study is not there."""
-    client = MlflowClient(uri)
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None:
-        return None
-    parents = client.search_runs(
-        [experiment.experiment_id], f"tags.{records.TAG_KIND} = '{records.KIND_STUDY}'", max_results=1
-    )
-    objective = parents[0].data.tags.get(records.TAG_OBJECTIVE, "kappa") if parents else "kappa"
-    query = {
-        "workflowType": "machine_learning",
-        "searchFilter": f"tags.{records.TAG_KIND} = '{records.KIND_TRIAL}'",
-        "orderByKey": f"metrics.`best/val_{objective}`",
-        "orderByAsc": "false",
-    }
-    return f"{server}/#/experiments/{experiment.experiment_id}/runs?{urlencode(query, quote_via=quote)}"

@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "study": {"retina_models", "retina_data", "analysis"},
 }
 ONLY_IN = {
-    "mlflow": {"study/tracking.py", "analysis/runs.py"},
+    "mlflow": {"study/tracking.py", "study/showing.py", "analysis/runs.py"},
     "ray": {"study/trainable.py", "study/cluster.py", "study/search.py"},
     "optuna": {"study/space.py", "study/arms.py"},
     "torchvision": {"retina_models/pretrained.py"},
