@@ -9,47 +9,49 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
 
-import numpy as np
 import pandas as pd
 
-from analysis import records
-from analysis.scores import CLASSES, Ints
+from analysis import recorded, records
+from analysis.recorded import PREDICTION_COLUMNS, TEST_COLUMNS, Record, RunsError
+from analysis.scores import Ints
 
 if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns shall not wait for it
     from mlflow import MlflowClient
-    from mlflow.entities import Run
 
-PREDICTION_COLUMNS = ("row", "patient", "grade", *(f"p{grade}" for grade in records.GRADES))
+__all__ = ["ENDED", "Predictions", "RunsError", "StudyRuns", "read_study"]
+
 ENDED = (records.STATE_COMPLETE, records.STATE_STOPPED)
 """States of a trial that has ended in order, so that its selected epoch is final."""
 
-FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 RUNS_PER_QUERY = 100
 PAGE = 1000
 
 
-class RunsError(ValueError):
-    """What the tracking store holds breaks a rule; the message names rule, value, place and remedy."""
-
-
 @dataclass(frozen=True)
 class StudyRuns:
-    """All recorded runs of one study.
+    """All recorded runs of one study, or of all folds of one: then trial 0003 of the first fold is "1/0003".
 
-    trials       one row for each trial: trial, run_id, arm, state, reason, weights_digest, device, threads, every
-                 hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>, images_seen,
-                 seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
-    epochs       one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
-    predictions  trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
-    confusions   trial -> (5, 5) counts at the selected epoch, rows = truth
-    study        study.json of the parent run, {} when it is not there
-    tags         tags of the parent run
+    trials            one row for each trial: trial, run_id, fold, arm, state, reason, weights_digest, device, threads,
+                      every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
+                      images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
+    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
+    predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
+    confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
+    confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
+                      repeat (from 0), fold, state, reason, seed, test_<score>, test_clean_<score>, images_seen,
+                      seconds, epochs_run; sorted by confirm
+    confirm_epochs    like epochs, with `confirm` instead of `trial`
+    test_predictions  confirm -> table of TEST_COLUMNS (with `clean`); read from the store at each access
+    test_confusions   confirm -> (5, 5) counts over the whole test part, rows = truth
+    study             study.json of the parent run, {} when it is not there
+    tags              tags of the parent run
+    folds             number of outer folds that the study shall have; 0 for an ordinary study
+    folds_begun       numbers of those that have begun
     """
 
     name: str
@@ -57,32 +59,38 @@ class StudyRuns:
     epochs: pd.DataFrame
     predictions: Mapping[str, pd.DataFrame]
     confusions: dict[str, Ints]
+    confirmations: pd.DataFrame
+    confirm_epochs: pd.DataFrame
+    test_predictions: Mapping[str, pd.DataFrame]
+    test_confusions: dict[str, Ints]
     study: dict[str, Any]
     tags: dict[str, str]
     hyperparameters: tuple[str, ...]
+    folds: int = 0
+    folds_begun: tuple[int, ...] = ()
 
 
 class Predictions(Mapping[str, pd.DataFrame]):
-    """Trial -> checked table of predictions, read at each access: a thousand of them would fill the memory."""
+    """Name -> checked table of predictions, read at each access: a thousand of them would fill the memory."""
 
-    def __init__(self, trials: tuple[str, ...], read: Callable[[str], bytes | None]) -> None:
-        self._trials, self._read = trials, read
+    def __init__(self, names: tuple[str, ...], read: Callable[[str], pd.DataFrame | None]) -> None:
+        self._names, self._read = dict.fromkeys(names), read
 
-    def __getitem__(self, trial: str) -> pd.DataFrame:
-        data = self._read(trial) if trial in self._trials else None
-        if data is None:
-            raise KeyError(trial)
-        return _checked_predictions(data, trial)
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        table = self._read(name) if name in self._names else None
+        if table is None:
+            raise KeyError(name)
+        return table
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._trials)
+        return iter(self._names)
 
     def __len__(self) -> int:
-        return len(self._trials)
+        return len(self._names)
 
 
 def read_study(tracking_uri: str, name: str) -> StudyRuns:
-    """Everything that MLflow holds of the study `name`.
+    """Everything that MLflow holds of the study `name`; where that is a study of folds, of all of them.
 
     A store that does not exist yet is not made. Raises RunsError for an unknown study or runs that break a rule.
     """
@@ -92,126 +100,107 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=tracking_uri)
-    runs = _search(client, name)
-    parents = [run for run in runs if run.data.tags.get(records.TAG_KIND) == records.KIND_STUDY]
-    if len(parents) != 1:
-        raise RunsError(f"study {name} must have one run with tag kind=study, but has {len(parents)}; search it again")
-    by_trial = _by_trial(runs, name)
-    epochs = _epoch_table(client, by_trial)
-    trials, hyperparameters = _trial_table(by_trial, epochs)
-    saved = _read_artifact(client, parents[0], records.ARTIFACT_STUDY)
-    confusions = {}
-    for trial, run in by_trial.items():
-        if records.BEST_EPOCH not in run.data.metrics:
-            continue
-        if data := _read_artifact(client, run, records.ARTIFACT_CONFUSION):
-            confusions[trial] = _checked_confusion(data, trial)
+    runs, parents = _runs_and_parents(client, name)
+    trials = recorded.by_name(runs, records.KIND_TRIAL, records.TAG_TRIAL, name)
+    confirms = recorded.by_name(runs, records.KIND_CONFIRM, records.TAG_CONFIRM, name)
+    epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirms, "confirm")
+    table, hyperparameters = recorded.trial_table(trials, epochs)
+    chosen = {trial: one for trial, one in trials.items() if records.BEST_EPOCH in one.metrics}
+    confusions = _confusions(client, chosen, "trial", records.ARTIFACT_CONFUSION)
+    tested = _confusions(client, confirms, "confirmation", records.ARTIFACT_TEST_CONFUSION)
 
-    def read(trial: str) -> bytes | None:
-        return _read_artifact(client, by_trial[trial], records.ARTIFACT_PREDICTIONS)
+    def validation(trial: str) -> pd.DataFrame | None:
+        data = _read_artifact(client, trials[trial], records.ARTIFACT_PREDICTIONS)
+        where = f"trial {trial}", records.ARTIFACT_PREDICTIONS, PREDICTION_COLUMNS
+        return None if data is None else recorded.checked_predictions(data, *where)
 
+    def test(confirm: str) -> pd.DataFrame | None:
+        data = _read_artifact(client, confirms[confirm], records.ARTIFACT_TEST_PREDICTIONS)
+        where = f"confirmation {confirm}", records.ARTIFACT_TEST_PREDICTIONS, TEST_COLUMNS
+        return None if data is None else recorded.checked_predictions(data, *where)
+
+    saved = [_read_artifact(client, parent, records.ARTIFACT_STUDY) for parent in parents]
+    folds = parents[0].tags.get(records.TAG_FOLD, "") if parents[0].fold else ""
     return StudyRuns(
         name=name,
-        trials=trials,
+        trials=table,
         epochs=epochs,
-        predictions=Predictions(tuple(confusions), read),
+        predictions=Predictions(tuple(confusions), validation),
         confusions=confusions,
-        study=json.loads(saved) if saved else {},
-        tags=dict(parents[0].data.tags),
+        confirmations=recorded.confirmation_table(confirms, confirm_epochs),
+        confirm_epochs=confirm_epochs,
+        test_predictions=Predictions(tuple(tested), test),
+        test_confusions=tested,
+        study=recorded.joined_study([json.loads(data) if data else {} for data in saved]),
+        tags=recorded.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
         hyperparameters=hyperparameters,
+        folds=int(folds.partition("/")[2] or 0),
+        folds_begun=tuple(parent.fold for parent in parents if folds),
     )
 
 
-def _search(client: MlflowClient, name: str) -> list[Run]:
-    """All runs of the experiment `name`, page by page. Raises RunsError naming the studies there are."""
-    experiment = client.get_experiment_by_name(name)
-    if experiment is None or experiment.lifecycle_stage != "active":
+def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], list[Record]]:
+    """All runs of the study, and its parent run; in a study of folds those of all that have begun, in order.
+
+    Raises RunsError naming the studies there are, or for a study with no parent run or several.
+    """
+    experiment = _experiment(client, name)
+    if experiment is not None:
+        runs = _search(client, experiment, 0)
+        return runs, [_parent(runs, name)]
+    runs, parents, fold, folds = [], [], 1, 1
+    while fold <= folds:
+        part = records.fold_name(name, fold)
+        experiment = _experiment(client, part)
+        if experiment is not None:
+            here = _search(client, experiment, fold)
+            parent = _parent(here, part)
+            if parent.tags.get(records.TAG_FOLD_OF) == name:
+                runs, parents = runs + here, [*parents, parent]
+                folds = int(parent.tags.get(records.TAG_FOLD, "").partition("/")[2] or 0)
+        fold += 1
+    if not parents:
         there = sorted(one.name for one in client.search_experiments() if one.name != "Default")
         raise RunsError(f"study {name} must exist, but it does not; there are: {', '.join(there) or 'none yet'}")
-    runs: list[Run] = []
+    return runs, parents
+
+
+def _experiment(client: MlflowClient, name: str) -> str | None:
+    """Number of the experiment of that name; None where there is none, or it was deleted."""
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found is not None and found.lifecycle_stage == "active" else None
+
+
+def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
+    """All runs of an experiment, page by page."""
+    runs: list[Record] = []
     token: str | None = None
     while True:
-        page = client.search_runs([experiment.experiment_id], max_results=PAGE, page_token=token)
-        runs.extend(page)
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        for run in page:
+            data = run.data
+            runs.append(Record(run.info.run_id, run.info.artifact_uri, data.tags, data.params, data.metrics, fold))
         token = page.token
         if not token:
             return runs
 
 
-def _by_trial(runs: list[Run], name: str) -> dict[str, Run]:
-    """Trial tag -> its run, sorted. Raises RunsError for a missing or doubled trial tag or an unknown arm."""
-    found: dict[str, Run] = {}
-    for run in runs:
-        tags = run.data.tags
-        if tags.get(records.TAG_KIND) != records.KIND_TRIAL:
-            continue
-        trial = tags.get(records.TAG_TRIAL, "")
-        if not trial or trial in found:
-            what = f"run {found[trial].info.run_id} has it too" if trial else "it is missing"
-            raise RunsError(
-                f"the tag `trial` must be there once for each run, but for trial={trial!r} of run {run.info.run_id} "
-                f"({name}) {what}; delete the run that is too many in MLflow"
-            )
-        if tags.get(records.TAG_ARM) not in records.ARM_LABELS:
-            raise RunsError(
-                f"the tag `arm` must be one of {', '.join(records.ARM_LABELS)}, but trial {trial} of {name} has "
-                f"{tags.get(records.TAG_ARM)!r}; correct the tag in MLflow"
-            )
-        found[trial] = run
-    return dict(sorted(found.items()))
+def _parent(runs: list[Record], name: str) -> Record:
+    parents = [run for run in runs if run.tags.get(records.TAG_KIND) == records.KIND_STUDY]
+    if len(parents) != 1:
+        raise RunsError(f"study {name} must have one run with tag kind=study, but has {len(parents)}; search it again")
+    return parents[0]
 
 
-def _trial_table(by_trial: dict[str, Run], epochs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:
-    """Table of trials and the names of its hyperparameters, the five searched axes first."""
-    named = {key for run in by_trial.values() for key in run.data.params}
-    params = (*(name for name in FIRST_PARAMS if name in named), *sorted(named.difference(FIRST_PARAMS)))
-    plain = {
-        "arm": records.TAG_ARM,
-        "state": records.TAG_STATE,
-        "reason": records.TAG_REASON,
-        "weights_digest": records.TAG_WEIGHTS,
-        "device": records.TAG_DEVICE,
-        "threads": records.TAG_THREADS,
-    }
-    measured = {
-        "best_epoch": records.BEST_EPOCH,
-        **{name.replace("/", "_"): name for name in records.BEST_METRICS},
-        "images_seen": records.IMAGES_SEEN,
-        "seconds": records.SECONDS,
-    }
-    rows = [
-        {"trial": trial, "run_id": run.info.run_id}
-        | {column: run.data.tags.get(tag, "") for column, tag in plain.items()}
-        | {name: run.data.params.get(name, "") for name in params}
-        | {column: run.data.metrics.get(metric, float("nan")) for column, metric in measured.items()}
-        for trial, run in by_trial.items()
-    ]
-    table = pd.DataFrame(rows, columns=["trial", "run_id", *plain, *params, *measured])
-    for name in params:
-        table[name] = _typed(table[name])
-    ran = epochs.groupby("trial")["epoch"].max() if len(epochs) else pd.Series(dtype="int64")
-    table["epochs_run"] = table["trial"].map(ran).fillna(0).astype("int64")
-    return table, params
-
-
-def _typed(texts: pd.Series) -> pd.Series:
-    """The same values as bool or number where all of them are one, else as they are."""
-    if len(texts) and texts.isin(["True", "False"]).all():
-        return texts == "True"
-    numbers = pd.to_numeric(texts, errors="coerce")
-    return texts if numbers.isna().any() or not len(texts) else numbers
-
-
-def _epoch_table(client: MlflowClient, by_trial: dict[str, Run]) -> pd.DataFrame:
-    """Metrics of every epoch, one row for (trial, epoch); of a value that was sent twice the later one counts."""
-    trial_of = {run.info.run_id: trial for trial, run in by_trial.items()}
+def _epochs(client: MlflowClient, named: Mapping[str, Record], key: str) -> pd.DataFrame:
+    """Metrics of every epoch, one row for (name, epoch); of a value that was sent twice the later one counts."""
+    name_of = {one.run_id: name for name, one in named.items()}
     found: dict[tuple[str, int], dict[str, float]] = {}
     for metric in records.EPOCH_METRICS:
-        runs = [run.info.run_id for run in by_trial.values() if metric in run.data.metrics]
+        runs = [one.run_id for one in named.values() if metric in one.metrics]
         for run_id, step, value in _histories(client, runs, metric):
-            found.setdefault((trial_of[run_id], step), {})[metric] = value
-    rows = [{"trial": trial, "epoch": epoch} | values for (trial, epoch), values in sorted(found.items())]
-    return pd.DataFrame(rows, columns=["trial", "epoch", *records.EPOCH_METRICS])
+            found.setdefault((name_of[run_id], step), {})[metric] = value
+    return recorded.epoch_table(key, found)
 
 
 def _histories(client: MlflowClient, run_ids: list[str], metric: str) -> Iterator[tuple[str, int, float]]:
@@ -232,9 +221,18 @@ def _histories(client: MlflowClient, run_ids: list[str], metric: str) -> Iterato
                 yield run_id, entry.step, entry.value
 
 
-def _read_artifact(client: MlflowClient, run: Run, name: str) -> bytes | None:
+def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, artifact: str) -> dict[str, Ints]:
+    """Name -> counts (5, 5), of those that have the artifact."""
+    found = {}
+    for name, one in named.items():
+        if data := _read_artifact(client, one, artifact):
+            found[name] = recorded.checked_confusion(data, f"{what} {name}", artifact)
+    return found
+
+
+def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:
     """Content of an artifact, None when the run has none of that name."""
-    place = urlparse(run.info.artifact_uri)
+    place = urlparse(one.place)
     if place.scheme in ("", "file"):
         path = Path(unquote(place.path)) / name
         return path.read_bytes() if path.is_file() else None
@@ -242,32 +240,6 @@ def _read_artifact(client: MlflowClient, run: Run, name: str) -> bytes | None:
 
     with TemporaryDirectory() as folder:
         try:
-            return Path(client.download_artifacts(run.info.run_id, name, folder)).read_bytes()
+            return Path(client.download_artifacts(one.run_id, name, folder)).read_bytes()
         except (MlflowException, OSError):
             return None
-
-
-def _checked_confusion(data: bytes, trial: str) -> Ints:
-    counts = np.asarray(json.loads(data)["confusion"], dtype=np.int64)
-    if counts.shape != (CLASSES, CLASSES) or counts.min() < 0:
-        raise RunsError(
-            f"{records.ARTIFACT_CONFUSION} must hold {CLASSES}x{CLASSES} counts, but that of trial {trial} has "
-            f"shape {counts.shape}, minimum {counts.min()}; run the trial again"
-        )
-    return counts
-
-
-def _checked_predictions(data: bytes, trial: str) -> pd.DataFrame:
-    table = pd.read_parquet(BytesIO(data))
-    wrong = ""
-    if tuple(table.columns) != PREDICTION_COLUMNS:
-        wrong = f"columns {', '.join(PREDICTION_COLUMNS)}, but got {', '.join(map(str, table.columns))}"
-    elif not table["grade"].isin(records.GRADES).all():
-        wrong = f"grades 0..{CLASSES - 1}, but got {table['grade'].min()} .. {table['grade'].max()}"
-    elif not np.isfinite(table[[f"p{grade}" for grade in records.GRADES]].to_numpy()).all():
-        wrong = "finite probabilities, but got NaN or infinity"
-    elif table["row"].duplicated().any():
-        wrong = f"each row once, but row {table.loc[table['row'].duplicated(), 'row'].iloc[0]} is there twice"
-    if wrong:
-        raise RunsError(f"{records.ARTIFACT_PREDICTIONS} of trial {trial} must hold {wrong}; run the trial again")
-    return table

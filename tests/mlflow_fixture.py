@@ -10,6 +10,7 @@ import functools
 import json
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,20 @@ class TrialSpec:
     confusion: tuple[int, ...] | None = None  # true grades 0..4 of a model that calls everything grade 0
     params: dict[str, str] = field(default_factory=dict)
     reason: str = ""
+
+
+@dataclass(frozen=True)
+class ConfirmSpec:
+    """One confirmation of a trial: right on the test part with probability `skill`."""
+
+    number: int
+    confirms: TrialSpec
+    repeat: int = 0
+    skill: float = 0.5
+    state: str = records.STATE_COMPLETE
+    clean: float = 1.0  # share of the test patients who are not in training
+    read: bool = True  # False: trained, the test part not read yet
+    one_grade: bool = False  # a model that calls everything grade 0
 
 
 @functools.cache
@@ -74,10 +89,41 @@ def predictions(spec: TrialSpec, patients: int = 60) -> pd.DataFrame:
     return pd.DataFrame(columns | {f"p{place}": chance[:, place] for place in range(5)})
 
 
+def predictions_on_test(spec: ConfirmSpec, patients: int = 80, fold: int = 0, folds: int = 1) -> pd.DataFrame:
+    """Test predictions of two eyes for each patient; the same patients for every confirmation.
+
+    Of fold 1.. only the patients who are in it: rows and patients are numbered over the whole data set.
+    """
+    mix = np.random.default_rng(11)
+    grade = np.repeat(mix.choice(5, size=patients, p=[0.735, 0.07, 0.15, 0.025, 0.02]), 2)
+    grade[:20] = np.repeat(np.arange(5), 4)
+    patient = np.repeat(np.arange(patients), 2)
+    rng = np.random.default_rng(1000 + spec.number)
+    guess = np.where(rng.random(grade.size) < spec.skill, grade, rng.permutation(grade))
+    guess = np.zeros_like(grade) if spec.one_grade else guess
+    chance = 0.1 * rng.dirichlet(np.ones(5), size=grade.size)
+    chance[np.arange(grade.size), guess] += 0.9
+    clean = patient >= round((1 - spec.clean) * patients)
+    columns = {"row": np.arange(grade.size), "patient": patient, "grade": grade, "clean": clean}
+    table = pd.DataFrame(columns | {f"p{place}": chance[:, place] for place in range(5)})
+    return table[patient % folds == fold - 1].reset_index(drop=True) if fold else table
+
+
+def write_folds(name: str, trials: list[TrialSpec], confirms: Sequence[ConfirmSpec] = (), *, folds: int = 3) -> str:
+    """Write a study of outer folds, the same trials and confirmations in each; returns the tracking URI."""
+    for fold in range(1, folds + 1):
+        write_study(
+            records.fold_name(name, fold), trials, confirms=confirms, fold=(name, fold, folds), study=STUDY_JSON
+        )
+    return store()[0]
+
+
 def write_study(
     name: str,
     trials: list[TrialSpec],
     *,
+    confirms: Sequence[ConfirmSpec] = (),
+    fold: tuple[str, int, int] | None = None,  # name of the whole, number of this one, number of all
     not_run: dict[str, str] | None = None,
     selected_on: str = "validation",
     objective: str = "kappa",
@@ -98,10 +144,16 @@ def write_study(
         records.TAG_SPLIT: "5" * 64,
         records.TAG_VERSIONS: json.dumps({"torch": "2.14.1", "python": "3.11"}),
     }
+    if confirms:
+        tags[records.TAG_TEST_READS] = str(sum(one.read for one in confirms))
+    if fold is not None:
+        tags |= {records.TAG_FOLD_OF: fold[0], records.TAG_FOLD: f"{fold[1]}/{fold[2]}"}
     parent = mlflow.create_run(experiment, tags=tags, run_name=name).info.run_id
     mlflow.log_dict(parent, study if study is not None else {"not_run": not_run or {}}, records.ARTIFACT_STUDY)
     for spec in trials:
         _write_trial(mlflow, experiment, parent, name, spec, objective)
+    for one in confirms:
+        _write_confirmation(mlflow, experiment, parent, name, one, fold)
     mlflow.set_terminated(parent)
     return uri
 
@@ -122,23 +174,9 @@ def _write_trial(
         records.TAG_THREADS: "1",
         records.TAG_PRECISION: "fp32",
     }
-    architecture, start = spec.arm.split("-")
-    params = {
-        "architecture": architecture,
-        "pretrained": str(start == "pretrained"),
-        "lr": str(0.001 * (spec.number + 1)),
-        "batch_size": "16",
-        "imbalance": "none",
-        "objective": objective,
-        "optimizer": "sgd",
-        "seed": str(spec.number),
-        **spec.params,
-    }
+    params = _params(spec, objective)
     table = predictions(spec)
-    confusion = scores.confusion_matrix(table["grade"], table[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(1))
-    found = {key: float(value) for key, value in scores.scores_from_confusion(confusion).items()}
-    found["auc"] = scores.auc_ovr(table["grade"], table[[f"p{grade}" for grade in range(5)]])
-    found = {key: value for key, value in found.items() if not np.isnan(value)}
+    confusion, found = _scores(table)
     metrics = [
         Metric(key, value, 1000 * epoch, epoch)
         for epoch in range(1, spec.epochs + 1)
@@ -152,13 +190,82 @@ def _write_trial(
         metrics += [Metric(key, value, 10_000, spec.epochs) for key, value in best.items()]
         counts = {"epoch": spec.epochs, "part": "val", "confusion": confusion.tolist()}
         mlflow.log_dict(run, counts, records.ARTIFACT_CONFUSION)
-        with tempfile.TemporaryDirectory() as folder:
-            path = Path(folder) / Path(records.ARTIFACT_PREDICTIONS).name
-            table.to_parquet(path, index=False)
-            mlflow.log_artifact(run, str(path), str(Path(records.ARTIFACT_PREDICTIONS).parent))
+        _log_parquet(mlflow, run, table, records.ARTIFACT_PREDICTIONS)
     mlflow.log_batch(run, metrics=metrics, params=[Param(key, value) for key, value in params.items()])
     if spec.state != records.STATE_RUNNING:
         mlflow.set_terminated(run, records.MLFLOW_STATUS[spec.state])
+
+
+def _write_confirmation(
+    mlflow: MlflowClient, experiment: str, parent: str, name: str, one: ConfirmSpec, fold: tuple[str, int, int] | None
+) -> None:
+    spec = one.confirms
+    tags = {
+        "mlflow.parentRunId": parent,
+        records.TAG_KIND: records.KIND_CONFIRM,
+        records.TAG_STUDY: name,
+        records.TAG_ARM: spec.arm,
+        records.TAG_CONFIRM: f"c{one.number:04d}",
+        records.TAG_CONFIRMS: f"{spec.number:04d}",
+        records.TAG_REPEAT: str(one.repeat),
+        records.TAG_STATE: one.state,
+        records.TAG_SEED: str(100 + one.number),
+    }
+    run = mlflow.create_run(experiment, tags=tags, run_name=f"c{one.number:04d}").info.run_id
+    number, folds = (fold[1], fold[2]) if fold else (0, 1)
+    table = predictions_on_test(one, fold=number, folds=folds)
+    confusion, found = _scores(table)
+    clean_confusion, clean = _scores(table[table["clean"]])
+    metrics = [
+        Metric(key, value, 1000 * epoch, epoch)
+        for epoch in range(1, spec.epochs + 1)
+        for key, value in _epoch_values(found, epoch, spec.epochs).items()
+    ]
+    spent = {records.SECONDS: 2.0 * spec.epochs, records.IMAGES_SEEN: 400.0 * spec.epochs}
+    metrics += [Metric(key, value, 10_000, spec.epochs) for key, value in spent.items()]
+    if one.read:
+        read = {f"test/{key}": value for key, value in found.items()}
+        if not table["clean"].all():
+            read |= {f"test_clean/{key}": value for key, value in clean.items()}
+        metrics += [Metric(key, value, 10_000, spec.epochs) for key, value in read.items()]
+        counts = {"confusion": confusion.tolist(), "clean": clean_confusion.tolist()}
+        mlflow.log_dict(run, {"epoch": spec.epochs, "part": "test", **counts}, records.ARTIFACT_TEST_CONFUSION)
+        _log_parquet(mlflow, run, table, records.ARTIFACT_TEST_PREDICTIONS)
+    params = [Param(key, value) for key, value in (_params(spec, "kappa") | {"seed": str(100 + one.number)}).items()]
+    mlflow.log_batch(run, metrics=metrics, params=params)
+    if one.state != records.STATE_RUNNING:
+        mlflow.set_terminated(run, records.MLFLOW_STATUS[one.state])
+
+
+def _params(spec: TrialSpec, objective: str) -> dict[str, str]:
+    architecture, start = spec.arm.split("-")
+    return {
+        "architecture": architecture,
+        "pretrained": str(start == "pretrained"),
+        "lr": str(0.001 * (spec.number + 1)),
+        "batch_size": "16",
+        "imbalance": "none",
+        "objective": objective,
+        "optimizer": "sgd",
+        "seed": str(spec.number),
+        **spec.params,
+    }
+
+
+def _scores(table: pd.DataFrame) -> tuple[scores.Ints, dict[str, float]]:
+    """Confusion counts and every defined score of a table of predictions."""
+    chance = table[[f"p{grade}" for grade in range(5)]].to_numpy()
+    confusion = scores.confusion_matrix(table["grade"], chance.argmax(axis=1))
+    found = {key: float(value) for key, value in scores.scores_from_confusion(confusion).items()}
+    found["auc"] = scores.auc_ovr(table["grade"], chance)
+    return confusion, {key: value for key, value in found.items() if not np.isnan(value)}
+
+
+def _log_parquet(mlflow: MlflowClient, run: str, table: pd.DataFrame, name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / Path(name).name
+        table.to_parquet(path, index=False)
+        mlflow.log_artifact(run, str(path), str(Path(name).parent))
 
 
 def _epoch_values(best: dict[str, float], epoch: int, epochs: int) -> dict[str, float]:
@@ -184,6 +291,28 @@ def four_arms() -> str:
     return write_study("four", trials, study=STUDY_JSON)
 
 
+@functools.cache
+def confirmed() -> str:
+    """A study `confirmed` of four arms, three seeds each on the test part, of which half the patients are clean."""
+    trials = [TrialSpec(place, arm, skill=0.3 + 0.4 * arm.endswith("pretrained")) for place, arm in enumerate(ARMS)]
+    confirms = [
+        ConfirmSpec(3 * spec.number + repeat, spec, repeat, skill=spec.skill, clean=0.5)
+        for spec in trials
+        for repeat in range(3)
+    ]
+    return write_study("confirmed", trials, confirms=confirms, study=CONFIRMED_JSON)
+
+
+@functools.cache
+def folded() -> str:
+    """A study `folded` of three outer folds, two arms, two seeds each; returns the tracking URI."""
+    trials = [TrialSpec(0, "resnet18-scratch", skill=0.3), TrialSpec(1, "resnet18-pretrained", skill=0.7)]
+    confirms = [
+        ConfirmSpec(2 * spec.number + repeat, spec, repeat, skill=spec.skill) for spec in trials for repeat in range(2)
+    ]
+    return write_folds("folded", trials, confirms)
+
+
 STUDY_JSON: dict[str, Any] = {
     "config": {"trials": 8, "epochs": 3, "seed": 0, "sampler": "tpe"},
     "audit": {
@@ -198,4 +327,14 @@ STUDY_JSON: dict[str, Any] = {
     "weights": {"resnet18": {"source": "source18.safetensors", "digest": "a" * 64}},
     "commands": ["retina search four --data DATA --trials 8 --epochs 3", "retina report four"],
     "not_run": {},
+}
+
+CONFIRMED_JSON: dict[str, Any] = STUDY_JSON | {
+    "test": {
+        "n": 160,
+        "n_clean": 80,
+        "drop_fellows": False,
+        "reads": 12,
+        "note": "half of the patients are in training",
+    }
 }

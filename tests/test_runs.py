@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from analysis import records
 from analysis.runs import RunsError, read_study
 from tests import mlflow_fixture as fixture
-from tests.mlflow_fixture import TrialSpec
+from tests.mlflow_fixture import ConfirmSpec, TrialSpec
 
 
 def test_a_study_comes_back_as_it_was_written() -> None:
@@ -131,3 +131,67 @@ def test_the_number_of_queries_does_not_grow_with_the_number_of_trials() -> None
             event.remove(Engine, "before_cursor_execute", note)
         counts.append(len([query for query in queries if query.startswith("SELECT")]))
     assert counts[0] == counts[1] > 0
+
+
+def test_confirmations_come_back_beside_the_trials() -> None:
+    found = read_study(fixture.confirmed(), "confirmed")
+    assert len(found.trials) == 4
+    table = found.confirmations.set_index("confirm")
+    assert list(table.index) == [f"c{number:04d}" for number in range(12)]
+    assert table.loc["c0004", ["arm", "trial", "repeat", "fold"]].tolist() == ["resnet18-pretrained", "0001", 1, 0]
+    assert table.loc["c0004", "seed"] == "104"
+    assert (table["epochs_run"] == 3).all()
+    assert (table["seconds"] == 6.0).all()
+    spec = ConfirmSpec(4, TrialSpec(1, "resnet18-pretrained"), 1, skill=0.7, clean=0.5)
+    pd.testing.assert_frame_equal(found.test_predictions["c0004"], fixture.predictions_on_test(spec))
+    confusion = found.test_confusions["c0004"]
+    assert confusion.sum() == 160
+    assert table.loc["c0004", "test_accuracy"] == pytest.approx(np.trace(confusion) / 160)
+    clean = found.test_predictions["c0004"].query("clean")
+    guess = clean[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
+    assert table.loc["c0004", "test_clean_accuracy"] == pytest.approx((clean["grade"] == guess).mean())
+    assert list(found.confirm_epochs.columns) == ["confirm", "epoch", *records.EPOCH_METRICS]
+    assert len(found.confirm_epochs) == 36
+    assert found.folds == 0
+
+
+def test_a_confirmation_whose_test_part_was_not_read_has_gaps() -> None:
+    trial = TrialSpec(0, "resnet18-scratch", epochs=1)
+    confirms = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=records.STATE_RUNNING, read=False)]
+    found = read_study(fixture.write_study("half confirmed", [trial], confirms=confirms), "half confirmed")
+    assert found.confirmations["test_accuracy"].isna().tolist() == [False, True]
+    assert found.confirmations["test_clean_accuracy"].isna().all()  # all patients are clean
+    assert list(found.test_predictions) == ["c0000"]
+
+
+def test_the_folds_of_a_study_are_read_as_one() -> None:
+    found = read_study(fixture.folded(), "folded")
+    assert found.folds == 3
+    assert found.folds_begun == (1, 2, 3)
+    assert list(found.trials["trial"]) == ["1/0000", "1/0001", "2/0000", "2/0001", "3/0000", "3/0001"]
+    assert list(found.trials["fold"]) == [1, 1, 2, 2, 3, 3]
+    assert found.trials["pretrained"].dtype == bool
+    assert found.confirmations["confirm"].iloc[-1] == "3/c0003"
+    assert found.confirmations["trial"].iloc[-1] == "3/0001"
+    assert found.epochs["trial"].nunique() == 6
+    rows = [row for name in found.test_predictions for row in found.test_predictions[name]["row"]]
+    assert sorted(rows) == sorted(4 * list(range(160)))  # two arms, two seeds, each row once in one of the folds
+    assert found.study["budget"]["resnet18-scratch"]["trials"] == 6
+    assert found.tags[records.TAG_TEST_READS] == "12"
+    alone = read_study(fixture.folded(), "folded-fold2")
+    assert list(alone.trials["trial"]) == ["0000", "0001"]
+
+
+def test_a_study_that_is_named_like_a_fold_is_not_one() -> None:
+    uri = fixture.write_study("apart-fold1", [TrialSpec(0, "resnet18-scratch", epochs=1)])
+    with pytest.raises(RunsError, match="study apart must exist"):
+        read_study(uri, "apart")
+
+
+def test_a_confirmation_without_a_number_is_refused() -> None:
+    trial = TrialSpec(0, "resnet18-scratch", epochs=1)
+    uri = fixture.write_study("unnumbered", [trial], confirms=[ConfirmSpec(0, trial)])
+    run = read_study(uri, "unnumbered").confirmations["run_id"].iloc[0]
+    fixture.client().set_tag(run, records.TAG_REPEAT, "first")
+    with pytest.raises(RunsError, match="`repeat` must be a whole number, but got 'first'"):
+        read_study(uri, "unnumbered")

@@ -1,0 +1,129 @@
+"""Names of the columns that the tables share, and which of them are the headline.
+
+A score stands as `<score>`, its 95 % bounds beside it as `<score>_low` and `<score>_high`. What was measured on
+validation has no prefix; on the test part it has `test_`, on the test photographs whose patient is not in training
+`test_clean_` (only where that is not all of them). The winners were chosen on validation, so there every number is
+optimistic.
+"""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import records
+
+RUN, NOT_RUN, NO_RESULT, NOT_CONFIRMED = "run", "not run", "no result yet", "not confirmed"
+"""Status of a cell."""
+
+VALIDATION, TEST, CLEAN = "validation", "test", "test_clean"
+"""Values of the column `measured_on`; but for the first also the prefix of columns."""
+
+TESTED = (TEST, CLEAN)
+
+MEASURES = (
+    "n",
+    "patients",
+    *(f"{score}{end}" for score in records.SCORES for end in ("", "_low", "_high")),
+    "majority",
+    "degenerate",
+    "interval_over",
+)
+"""How good a model is: n images, 95 % intervals over `interval_over` (patients, or images where only counts are known),
+majority: accuracy of the most frequent grade, degenerate: gives every image the same grade."""
+
+OVER_SEEDS = (
+    *(f"{score}{end}" for score in records.SCORES for end in ("_sd", "_recipe_low", "_recipe_high")),
+    "degenerate_seeds",
+)
+"""Of the test part, beside MEASURES (scores: mean over seeds; degenerate: one of the seeds is): the standard deviation
+over seeds, the 95 % interval of the recipe (patients and seeds), both NaN for one seed; how many seeds are degenerate."""
+
+CORRECTED = (
+    *(f"{score}_corrected{end}" for score in ("accuracy", "kappa") for end in ("", "_low", "_high")),
+    "chosen_among",
+)
+"""Of validation: what is left of the score without the optimism of choosing the best of `chosen_among` trials."""
+
+CELL = ("cell", "arm", "status", "reason", "trial", "trials", "trials_ended")
+CONFIRMED = ("confirmed_trial", "seeds", "seed_numbers", "folds_tested", "confirm_images_seen", "confirm_seconds")
+"""Of a cell's confirmations: the trial whose configuration they repeat (in a study of folds one for each), how many seeds
+and which, on how many folds (0 without folds), and what they cost."""
+
+FOUR_WAY = (
+    *CELL,
+    *MEASURES,
+    *CORRECTED,
+    "objective_value",
+    "best_epoch",
+    "images_seen",
+    "seconds",
+    "part",
+    *CONFIRMED,
+    *(f"{prefix}_{name}" for prefix in TESTED for name in (*MEASURES, *OVER_SEEDS)),
+    "fellow_copy",
+    "fellow_copy_n",
+    "headline",
+)
+"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy of
+copying the fellow eye's grade over the `fellow_copy_n` test eyes that have one in training (NaN where there is none);
+headline is the `measured_on` that the study is judged by, the same in all rows."""
+
+HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "measured_on", "part")
+
+DIFFERENCES = ("accuracy", "kappa")
+PAIRS = (
+    "pair",
+    *("arm_a", "arm_b", "cell_a", "cell_b", "status", "reason"),
+    *("measured_on", "part", "n", "patients", "seeds"),
+    *(
+        f"{score}_difference{end}"
+        for score in DIFFERENCES
+        for end in ("", "_low", "_high", "_recipe_low", "_recipe_high")
+    ),
+    *("p", "p_holm", "tests", "p_mcnemar"),
+)
+"""Columns of comparison.pairs, always six rows: a minus b, each averaged over seeds, on the images that both have; p of
+the paired test by patient, adjusted by Holm over the `tests` pairs that could be tested; p_mcnemar only where each
+patient has one image and each cell one model."""
+
+SEEDS = (
+    *("arm", "cell", "trial", "measured_on", "part", "repeat", "seed", "confirm"),
+    *("n", "patients", *records.SCORES, "degenerate"),
+)
+"""Columns of comparison.seed_values: one row for each cell, seed and part (folds pooled)."""
+
+FAILURES = ("trial", "kind", "arm", "state", "reason")
+"""Columns of tables.failures: trials and confirmations that did not end in order."""
+
+
+def part_text(measured_on: str, selected_on: str = VALIDATION) -> str:
+    """What the scores were measured on, with the warning that belongs to it."""
+    if selected_on == TEST:
+        return "test (chosen on test: optimistic)"
+    return {
+        VALIDATION: "validation (chosen on this part: optimistic)",
+        TEST: "test (not seen by the search)",
+        CLEAN: "test, patients not in training (not seen by the search)",
+    }[measured_on]
+
+
+def headline(cells: pd.DataFrame) -> pd.DataFrame:
+    """The four cells by the numbers that the study is judged by, under names without a prefix: columns HEADLINE.
+
+    cells: tables.four_way(study). In a confirmed study that is the test part, of the trial that was confirmed; a cell
+    without a confirmation has the status NOT_CONFIRMED there and no number, so that no two parts are ever mixed.
+    """
+    measured_on = str(cells["headline"].iloc[0])
+    if measured_on == VALIDATION:
+        found = cells.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
+        return found.reindex(columns=list(HEADLINE))
+    found = cells[[*CELL, "seeds", "seed_numbers", "confirmed_trial"]].copy()
+    for name in (*MEASURES, *OVER_SEEDS):
+        found[name] = cells[f"{measured_on}_{name}"]
+    found["part"] = part_text(measured_on)
+    found["measured_on"] = measured_on
+    found["trial"] = found["confirmed_trial"]
+    missing = (found["status"] == RUN) & (found["seeds"] == 0)
+    found.loc[missing, "status"] = NOT_CONFIRMED
+    found.loc[missing, "reason"] = "no confirmation of this cell has been measured on the test part"
+    return found.reindex(columns=list(HEADLINE))

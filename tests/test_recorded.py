@@ -1,0 +1,63 @@
+"""Rows and checks of recorded runs, without any store."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis import recorded, records
+from analysis.recorded import Record, RunsError
+
+
+def record(name: str, fold: int = 0, **metrics: float) -> Record:
+    tags = {records.TAG_KIND: records.KIND_TRIAL, records.TAG_TRIAL: name, records.TAG_ARM: "resnet18-scratch"}
+    return Record(f"run-{name}", "", tags, {"lr": "0.1"}, metrics, fold)
+
+
+def test_names_of_folds_do_not_meet() -> None:
+    found = recorded.by_name([record("0000", 2), record("0000", 1)], records.KIND_TRIAL, records.TAG_TRIAL, "s")
+    assert list(found) == ["1/0000", "2/0000"]
+    with pytest.raises(RunsError, match="has it too"):
+        recorded.by_name([record("0000", 1), record("0000", 1)], records.KIND_TRIAL, records.TAG_TRIAL, "s")
+    with pytest.raises(RunsError, match="it is missing"):
+        recorded.by_name([record("")], records.KIND_TRIAL, records.TAG_TRIAL, "s")
+
+
+def test_a_trial_without_epochs_ran_none() -> None:
+    trials = recorded.by_name([record("0000"), record("0001")], records.KIND_TRIAL, records.TAG_TRIAL, "s")
+    epochs = recorded.epoch_table("trial", {("0001", 2): {"val/kappa": 0.5}, ("0001", 1): {"val/kappa": 0.25}})
+    assert list(epochs["val/kappa"]) == [0.25, 0.5]
+    table, params = recorded.trial_table(trials, epochs)
+    assert list(table["epochs_run"]) == [0, 2]
+    assert list(table["lr"]) == [0.1, 0.1]
+    assert params == ("lr",)
+
+
+def test_folds_sum_what_was_spent_and_keep_the_rest() -> None:
+    one = {
+        "budget": {"a": {"trials": 2}},
+        "test": {"n": 5, "reads": 1, "note": "x"},
+        "commands": ["c"],
+        "audit": {1: 2},
+    }
+    two = {"budget": {"a": {"trials": 3}, "b": {"trials": 1}}, "test": {"n": 6, "reads": 2}, "commands": ["c", "d"]}
+    whole = recorded.joined_study([one, two])
+    assert whole["budget"] == {"a": {"trials": 5}, "b": {"trials": 1}}
+    assert whole["test"] == {"n": 11, "reads": 3, "note": "x"}
+    assert whole["commands"] == ["c", "d"]
+    assert whole["audit"] == {1: 2}
+    assert recorded.joined_study([{}]) == {}
+
+
+def test_folds_share_a_state_or_the_whole_is_not_done() -> None:
+    done, going = {"state": "complete", "test_reads": "2"}, {"state": "running"}
+    assert recorded.joined_tags([done, done]) == {"state": "complete", "test_reads": "4"}
+    assert recorded.joined_tags([done, going]) == {"state": "interrupted", "test_reads": "2"}
+
+
+def test_predictions_with_other_columns_are_refused(tmp_path: pytest.TempPathFactory) -> None:
+    data = pd.DataFrame({"row": [1]}).to_parquet()
+    with pytest.raises(
+        RunsError, match="predictions/test.parquet of confirmation c0000 must hold columns row, patient"
+    ):
+        recorded.checked_predictions(data, "confirmation c0000", "predictions/test.parquet", recorded.TEST_COLUMNS)
