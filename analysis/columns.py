@@ -36,7 +36,7 @@ OVER_SEEDS = (
     "degenerate_seeds",
 )
 """Of the test part, beside MEASURES (scores: mean over seeds; degenerate: one of the seeds is): the standard deviation
-over seeds, the 95 % interval of the recipe (patients and seeds), both NaN for one seed; how many seeds are degenerate."""
+over seeds and the 95 % interval of the recipe (patients and seeds), NaN for one seed; how many seeds are degenerate."""
 
 CORRECTED = (
     *(f"{score}_corrected{end}" for score in ("accuracy", "kappa") for end in ("", "_low", "_high")),
@@ -46,8 +46,8 @@ CORRECTED = (
 
 CELL = ("cell", "arm", "status", "reason", "trial", "trials", "trials_ended")
 CONFIRMED = ("confirmed_trial", "seeds", "seed_numbers", "folds_tested", "confirm_images_seen", "confirm_seconds")
-"""Of a cell's confirmations: the trial whose configuration they repeat (in a study of folds one for each), how many seeds
-and which, on how many folds (0 without folds), and what they cost."""
+"""Of a cell's confirmations: the trial whose configuration they repeat (in a study of folds one for each), how many
+seeds and which, on how many folds (0 without folds), and what they cost."""
 
 FOUR_WAY = (
     *CELL,
@@ -64,9 +64,9 @@ FOUR_WAY = (
     "fellow_copy_n",
     "headline",
 )
-"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy of
-copying the fellow eye's grade over the `fellow_copy_n` test eyes that have one in training (NaN where there is none);
-headline is the `measured_on` that the study is judged by, the same in all rows."""
+"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy
+of copying the fellow eye's grade over the `fellow_copy_n` test eyes that have one in training (NaN where there is
+none); headline is the `measured_on` that the study is judged by, the same in all rows."""
 
 HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "measured_on", "part")
 

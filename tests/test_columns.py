@@ -10,7 +10,7 @@ from analysis import columns, records
 def table(**values: object) -> pd.DataFrame:
     """A four-way table with these values in every row."""
     cells = pd.DataFrame({"cell": list(records.ARM_LABELS.values()), "arm": list(records.ARM_LABELS)})
-    return cells.reindex(columns=list(columns.FOUR_WAY)).assign(status=columns.RUN, **values)
+    return cells.reindex(columns=list(columns.FOUR_WAY)).assign(status=columns.RUN, reason="", **values)
 
 
 def test_no_name_stands_twice() -> None:
