@@ -1,10 +1,15 @@
 import errno
 import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from study.checkpoints import load_last, save_last
 from study.disk import check_room, is_full, needed, size, told
+from study.ledger import Ledger, read_events
 
 
 def test_a_full_disk_is_known_through_whatever_library_says_so() -> None:
@@ -41,6 +46,40 @@ def test_what_a_study_has_written_is_not_asked_for_again(tmp_path: Path) -> None
     with (tmp_path / "last.pt").open("wb") as file:
         file.truncate(free)  # sparse: it takes no room itself
     check_room(tmp_path, int(free * 1.5))
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of one megabyte."""
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(tmp_path)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True).returncode:
+        pytest.skip("only root can mount a small disk")
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", str(tmp_path)], check=True)
+
+
+def test_a_full_disk_leaves_ledger_and_checkpoint_as_they_were(small_disk: Path) -> None:
+    """The short form of the disks in tests/faults."""
+    ledger = Ledger(small_disk / "ledger.jsonl")
+    ledger.append("study", config={})
+    save_last(small_disk, {"epoch": 1}, {"epoch": 1})
+    with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
+        while True:
+            ballast.write(bytes(4096))
+    with pytest.raises(OSError, match="No space left on device"):
+        while True:  # what is left of the ledger's last block takes some lines
+            ledger.append("epoch", scores={})
+    held = (small_disk / "ledger.jsonl").read_bytes()
+    assert len(held.splitlines()) == len(ledger.events) and held.endswith(b"\n")
+    with pytest.raises(OSError, match="No space left on device"):
+        save_last(small_disk, {"epoch": 2}, {"epoch": 2})
+    (small_disk / "ballast").unlink()
+    ledger.append("close", state="failed")
+    ledger.close()
+    assert read_events(small_disk / "ledger.jsonl")[0] == ledger.events
+    loaded = load_last(small_disk)
+    assert loaded is not None
+    assert loaded[0]["epoch"] == 1
 
 
 def test_sizes_are_readable() -> None:

@@ -1,4 +1,6 @@
+import sqlite3
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from study.feed import Feed, TrackingError, open_tracking, sync
 from study.ledger import Event, Ledger
 from study.synced import mark_synced, stale_studies
 from tests.mlflow_fixture import client, store
-from tests.study_fixture import epoch_event, study_event, trial_event
+from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 
 class Unreliable:
@@ -76,6 +78,29 @@ def test_a_feed_is_not_waited_for_longer_than_it_is_given() -> None:
 def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="MLflow at sqlite:////proc/none/mlflow.db: "):
         open_tracking("sqlite:////proc/none/mlflow.db", tmp_path, None, patience=0)
+
+
+@pytest.mark.slow
+def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    """Longer than the 20 seconds that MLflow lets SQLite wait; the short form of the 35 in tests/faults."""
+    uri, place = store()
+    sender = Feed(open_tracking(uri, tmp_path / "feed-locked", (place / "feed-locked").as_uri()), [])
+    held = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=60, isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3), epoch_event(0, 2, 0.4), end_event(0)):
+        sender.put(event)
+    deadline = time.monotonic() + 60
+    while "locked" not in sender.problem:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    held.execute("ROLLBACK")
+    held.close()
+    assert sender.close(60)
+    runs = client().search_runs([client().get_experiment_by_name("feed-locked").experiment_id])
+    assert sorted(run.data.tags.get("trial", "study") for run in runs) == ["0000", "study"]
+    trial = next(run for run in runs if "trial" in run.data.tags)
+    history = client().get_metric_history(trial.info.run_id, "val/kappa")
+    assert sorted((metric.step, metric.value) for metric in history) == [(1, 0.3), (2, 0.4)]
 
 
 def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:

@@ -72,6 +72,22 @@ def test_an_epoch_counts_once_and_in_order() -> None:
     assert not state.apply({"event": "trial", "time": 2.0, "config": CONFIG, **TRIAL})
 
 
+@pytest.mark.parametrize("years", [-1, 1])
+def test_a_clock_that_is_a_year_off_makes_nothing_run_again(years: int) -> None:
+    begun, wrong = 1.7e9, 1.7e9 + years * 365 * 86400
+    events = [
+        {"event": "trial", "time": begun, "config": CONFIG, **TRIAL},
+        {"event": "epoch", "time": begun + 1, **_epoch(1, 0.5)},
+        {"event": "epoch", "time": wrong, **_epoch(1, 0.6)},  # told again by a process with another clock
+        {"event": "epoch", "time": wrong + 1, **_epoch(2, 0.7)},
+        {"event": "end", "time": wrong + 2, "trial": "0000", "state": "complete", "reason": ""},
+        {"event": "trial", "time": begun + 9, "config": CONFIG, **TRIAL},
+    ]
+    [record] = study_state(events).trials.values()
+    assert [epoch["scores"]["val/kappa"] for epoch in record.epochs] == [0.5, 0.7]
+    assert (record.state, record.started) == ("complete", begun)
+
+
 def test_the_first_of_equal_epochs_is_the_best_and_undefined_ones_never_are() -> None:
     state = study_state([{"event": "trial", "time": 1.0, "config": {**CONFIG, "epochs": 9}, **TRIAL}])
     for number, kappa in enumerate([None, 0.2, 0.4, 0.4, None], 1):
