@@ -52,6 +52,7 @@ class StudyRuns:
     tags              tags of the parent run
     folds             number of outer folds that the study shall have; 0 for an ordinary study
     folds_begun       numbers of those that have begun
+    explained         (PNG of a photograph beside its Grad-CAM, its entry in explained.json), the worst mistake first
     """
 
     name: str
@@ -68,6 +69,7 @@ class StudyRuns:
     hyperparameters: tuple[str, ...]
     folds: int = 0
     folds_begun: tuple[int, ...] = ()
+    explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
 
 
 class Predictions(Mapping[str, pd.DataFrame]):
@@ -136,6 +138,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         hyperparameters=hyperparameters,
         folds=int(folds.partition("/")[2] or 0),
         folds_begun=tuple(parent.fold for parent in parents if folds),
+        explained=tuple(one for parent in parents for one in _explained(client, parent)),
     )
 
 
@@ -228,6 +231,14 @@ def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, ar
         if data := _read_artifact(client, one, artifact):
             found[name] = recorded.checked_confusion(data, f"{what} {name}", artifact)
     return found
+
+
+def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Pictures of a study's mistakes with what is known of each; none where they were not made."""
+    listed = _read_artifact(client, parent, f"{records.ARTIFACT_EXPLAINED}/explained.json")
+    for entry in recorded.checked_explained(listed) if listed else []:
+        if picture := _read_artifact(client, parent, f"{records.ARTIFACT_EXPLAINED}/{entry['picture']}"):
+            yield picture, entry
 
 
 def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:
