@@ -174,12 +174,17 @@ def with_interval(row: Mapping[Hashable, Any], score: str) -> str:
 
 
 def write_csv(path: Path, table: pd.DataFrame) -> None:
-    """Write a table as UTF-8 CSV, whole or not at all, with text that a spreadsheet cannot take for a formula."""
+    """Write a table as UTF-8 CSV, whole or not at all."""
+    write_whole(path, csv_text(table).encode())
+
+
+def csv_text(table: pd.DataFrame) -> str:
+    """A table as CSV, with text that a spreadsheet cannot take for a formula."""
     safe = table.rename(columns=_inert)
     for place, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.dtypes.iloc[place]):
             safe[column] = safe[column].map(_inert)
-    write_whole(path, safe.to_csv(index=False).encode())
+    return safe.to_csv(index=False)
 
 
 def write_whole(path: Path, data: bytes) -> None:
