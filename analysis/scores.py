@@ -59,6 +59,12 @@ def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
     return scores | {f"recall_{grade}": recall[..., grade] for grade in GRADES}
 
 
+def accuracy(confusion: ArrayLike) -> Floats:
+    """Share (...) on the diagonal of (..., 5, 5) counts; NaN without any image."""
+    counts = _checked(confusion)
+    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+
+
 def quadratic_kappa(confusion: ArrayLike) -> Floats:
     """Cohen's kappa (...) with quadratic weights of (..., 5, 5) counts (Cohen 1968, Psychological Bulletin 70:213).
 
