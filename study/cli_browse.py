@@ -59,7 +59,7 @@ def ui(
 
     here = place(home)
     settle(here, err.print)
-    if here.artifacts and not (here.home / "mlflow.db").exists():
+    if here.artifacts and here.store_missing():
         raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
     check_answers(here.tracking_uri)
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")

@@ -24,6 +24,11 @@ class Place:
         """Artifact location of a new experiment."""
         return f"{self.artifacts}/{name}" if self.artifacts else None
 
+    def store_missing(self) -> bool:
+        """Whether MLflow's store is a file that nobody has made yet."""
+        file = self.tracking_uri.removeprefix("sqlite:///")
+        return file != self.tracking_uri and not Path(file).exists()
+
 
 def settle(here: Place, say: Callable[..., None], again: str | None = None) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.

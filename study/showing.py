@@ -18,7 +18,7 @@ from study.view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view
 NOTE = "mlflow.note.content"
 DATA_NAME = "retina-data"
 DIGEST_LENGTH = 36  # of a data set's digest in MLflow; ours are longer and stand whole beside it
-THUMBNAIL = 400  # pixels; what a chart shows before a picture is opened
+THUMBNAIL = 260  # pixels; what a chart shows before a picture is opened
 LOOKED_AT = 500  # trials that are asked which hyperparameters differ
 LEFT_OUT = ("seed", "epochs", "objective", "image_size", "precision")
 """Parameters that are no axis of a chart: alike in a study, or the trial's own number."""

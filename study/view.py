@@ -66,7 +66,10 @@ def view_state(objective: str, axes: Sequence[str]) -> dict[str, Any]:
         "runsHiddenMode": "SHOW_ALL",
         "hideEmptyCharts": True,
         "isAccordionReordered": True,  # else the page puts the sections in the order of the alphabet
-        "compareRunSections": [_section(_CHARTS, "Trials", True), *(_section(name, name, False) for name in _OTHERS)],
+        "compareRunSections": [
+            {**_section(_CHARTS, "Trials", True), "columns": 2, "cardHeight": 400},
+            *(_section(name, name, False) for name in _OTHERS),
+        ],
         "compareRunCharts": _charts(objective, best, axes),
     }
 
@@ -76,20 +79,19 @@ def _charts(objective: str, best: str, axes: Sequence[str]) -> list[dict[str, An
     metrics = [rate, best] if "lr" in axes else [best]
     curve = f"val/{objective}"
     return [
-        _chart("PARALLEL", "Hyperparameters and result", selectedParams=[name for name in axes if name != "lr"],
-               selectedMetrics=metrics, showAllRuns=False),
-        _chart("SCATTER", f"log10 of the learning rate against the best {objective}", runsCountToCompare=100,
-               xaxis={"key": rate, "type": "METRIC"}, yaxis={"key": best, "type": "METRIC"}),
-        _chart("LINE", f"{objective} on validation by epoch", metricKey=curve, selectedMetricKeys=[curve],
-               xAxisKey="step", useGlobalXaxisKey=False, xAxisScaleType="linear", scaleType="linear", range={},
-               lineSmoothness=0, useGlobalLineSmoothing=True, yAxisKey="metric", yAxisExpressions=[],
-               selectedXAxisMetricKey="", ignoreOutliers=False),
-        _chart("IMAGE", "Confusion at the best epoch", imageKeys=[IMAGE_KEY], step=0, showRunParams=False),
+        _chart("PARALLEL", selectedParams=[name for name in axes if name != "lr"], selectedMetrics=metrics,
+               showAllRuns=False),
+        _chart("SCATTER", runsCountToCompare=100, xaxis={"key": rate, "type": "METRIC"},
+               yaxis={"key": best, "type": "METRIC"}),
+        _chart("LINE", metricKey=curve, selectedMetricKeys=[curve], xAxisKey="step", useGlobalXaxisKey=False,
+               selectedXAxisMetricKey="", xAxisScaleType="linear", scaleType="linear", range={}, lineSmoothness=0,
+               useGlobalLineSmoothing=True, yAxisKey="metric", yAxisExpressions=[], ignoreOutliers=False),
+        _chart("IMAGE", imageKeys=[IMAGE_KEY], step=0, showRunParams=False),
     ]  # fmt: skip
 
 
-def _chart(kind: str, title: str, **fields: Any) -> dict[str, Any]:
-    common = {"uuid": f"retina-{kind.lower()}", "type": kind, "displayName": title, "metricSectionId": _CHARTS}
+def _chart(kind: str, **fields: Any) -> dict[str, Any]:
+    common = {"uuid": f"retina-{kind.lower()}", "type": kind, "metricSectionId": _CHARTS}
     return {**common, "runsCountToCompare": 10, "deleted": False, "isGenerated": False, **fields}
 
 
