@@ -160,12 +160,23 @@ def initialise(model: ResNet, seed: int) -> None:
             nn.init.uniform_(module.bias, -bound, bound, generator=generator)
 
 
-def build(block: Block, depths: tuple[int, int, int, int], num_classes: int, head: Head, seed: int) -> ResNet:
-    """Make a network on the CPU. It is shaped without memory first, so that no default initialisation draws numbers."""
+LAYERS: dict[str, tuple[Block, tuple[int, int, int, int]]] = {
+    "resnet18": (BasicBlock, (2, 2, 2, 2)),
+    "resnet50": (Bottleneck, (3, 4, 6, 3)),
+}
+
+
+def shaped(architecture: str, num_classes: int = 5, head: Head = "linear") -> ResNet:
+    """A network without memory: it has its shapes, and nothing was drawn."""
     if head not in ("linear", "lab"):
         raise ValueError(f"head must be 'linear' or 'lab', but got {head!r}")
     with torch.device("meta"):
-        model = ResNet(block, depths, num_classes, head)
+        return ResNet(*LAYERS[architecture], num_classes, head)
+
+
+def build(architecture: str, num_classes: int, head: Head, seed: int) -> ResNet:
+    """Make a network on the CPU. It is shaped without memory first, so that no default initialisation draws numbers."""
+    model = shaped(architecture, num_classes, head)
     model.to_empty(device="cpu")
     initialise(model, seed)
     return model
@@ -173,12 +184,12 @@ def build(block: Block, depths: tuple[int, int, int, int], num_classes: int, hea
 
 def resnet18(num_classes: int = 5, head: Head = "linear", *, seed: int = 0) -> ResNet:
     """ResNet18: 11.2 million parameters with 5 classes, 512 features."""
-    return build(BasicBlock, (2, 2, 2, 2), num_classes, head, seed)
+    return build("resnet18", num_classes, head, seed)
 
 
 def resnet50(num_classes: int = 5, head: Head = "linear", *, seed: int = 0) -> ResNet:
     """ResNet50: 23.5 million parameters with 5 classes, 2048 features."""
-    return build(Bottleneck, (3, 4, 6, 3), num_classes, head, seed)
+    return build("resnet50", num_classes, head, seed)
 
 
 ARCHITECTURES: dict[str, Callable[..., ResNet]] = {"resnet18": resnet18, "resnet50": resnet50}

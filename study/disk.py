@@ -6,7 +6,7 @@ import errno
 import shutil
 from pathlib import Path
 
-from retina_models.resnet import ARCHITECTURES
+from retina_models.resnet import shaped
 from study.config import ConfigError
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -36,7 +36,7 @@ def told(error: BaseException) -> str:
 
 def needed(architectures: set[str], optimizers: set[str], arms: int, slots: int, kept: int) -> int:
     """Bytes that checkpoints and best weights will take at most: `kept` files in each arm and one in MLflow."""
-    largest = max(sum(p.numel() for p in ARCHITECTURES[name]().parameters()) for name in architectures) * BYTES
+    largest = max(sum(p.numel() for p in shaped(name).parameters()) for name in architectures) * BYTES
     checkpoint = largest * max(NUMBERS[name] for name in optimizers)
     return slots * (CHECKPOINTS * checkpoint + largest) + arms * (kept + 1) * largest + MARGIN
 
