@@ -122,6 +122,11 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     return Cache(folder, images, table, digest, form)
 
 
+def folder_name(digest: str, form: Form) -> str:
+    """What the cache of a data set is called below HOME/cache."""
+    return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
+
+
 def _check(dataset: DataSet, form: Form) -> None:
     if form.size not in _SIZES:
         raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={form.size}")
@@ -215,8 +220,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     for file in (PIXELS, "table.parquet", "manifest.json"):
         with open(partial / file, "rb+") as written:
             os.fsync(written.fileno())
-    name = "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
-    return _published(unfinished, caches / name, fingerprint)
+    return _published(unfinished, caches / folder_name(digest, form), fingerprint)
 
 
 def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:
