@@ -80,3 +80,30 @@ def ui(
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
     options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
     os.execve(sys.executable, command + options, environment)  # noqa: S606
+
+
+def delete(
+    name: Annotated[str, typer.Argument(help="Study, with all its folds.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Remove a study for good: folder, MLflow runs, and caches that no other study uses."""
+    from study.deleting import find, remove
+
+    here = place(home)
+    found = find(study_name(name), here)
+    for line in found.lines():
+        out.print(line, markup=False)
+    if not yes and not _agreed():
+        out.print("nothing was deleted")
+        sys.exit(EXIT_FAILED)
+    for line in remove(found, here):
+        out.print(line, markup=False)
+
+
+def _agreed() -> bool:
+    try:
+        return typer.confirm("Delete this for good?")
+    except typer.Abort:  # no answer at all
+        out.print()
+        return False

@@ -1,8 +1,16 @@
-"""Commands about studies, where there is none."""
+"""Commands about studies: where there is none, and what is asked before one is deleted."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
+
+from study.lock import locked
+from study.place import Place
 from tests.command_fixture import refused, retina
+from tests.test_deleting import write_home_study
 
 
 def test_a_home_without_studies_is_no_error(tmp_path: Path) -> None:
@@ -12,7 +20,34 @@ def test_a_home_without_studies_is_no_error(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
     assert "study none must exist" in refused(tmp_path, "status", "none")
     assert "retina search" in refused(tmp_path, "ui")
+    assert "study none must exist" in refused(tmp_path, "delete", "none", "--yes")
 
 
 def test_a_report_of_no_study_says_what_to_do(tmp_path: Path) -> None:
     assert "run `retina search` first" in refused(tmp_path, "report", "none")
+
+
+@pytest.mark.parametrize(("answer", "goes"), [("n\n", False), ("", False), ("y\n", True)])
+def test_a_study_is_deleted_once_that_is_agreed(tmp_path: Path, answer: str, goes: bool) -> None:
+    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "mlartifacts").as_uri())
+    folder = write_home_study(here, "eyes", sent=False)
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "delete", "eyes"],
+        input=answer, capture_output=True, text=True, env=environment | {"RETINA_HOME": str(tmp_path)},
+    )  # fmt: skip
+    assert done.returncode == (0 if goes else 1), done.stderr
+    assert f"folder {folder}: 3 MB" in done.stdout and "Delete this for good?" in done.stdout
+    assert ("deleted: study eyes" if goes else "nothing was deleted") in done.stdout
+    assert folder.exists() != goes
+
+
+def test_a_study_that_is_written_is_not_deleted(tmp_path: Path) -> None:
+    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    folder = write_home_study(here, "eyes", sent=False)
+    with locked(folder):
+        done = retina(tmp_path, "delete", "eyes", "--yes")
+    assert done.returncode == 75 and "is being written by process" in done.stderr
+    assert (folder / "ledger.jsonl").exists()
+    assert retina(tmp_path, "delete", "eyes", "--yes").returncode == 0
+    assert not folder.exists()

@@ -53,3 +53,10 @@ def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "timed out" in reach.problem(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert time.monotonic() - begun < 5
+
+
+def test_a_port_is_free_until_something_listens() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert not is_free(port)
+    assert is_free(port)

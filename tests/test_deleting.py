@@ -1,0 +1,194 @@
+"""A study taken away: everything of it goes, nothing of the others', and its name can be used again."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mlflow import MlflowClient
+
+from analysis import records
+from study.config import ConfigError, make_study_config
+from study.deleting import find, remove
+from study.feed import sync
+from study.ledger import Ledger
+from study.lock import LockedError, locked
+from study.place import Place
+from tests.study_fixture import end_event, epoch_event, study_event, trial_event
+
+DIGEST = "d" * 64
+
+
+def write_home_study(
+    here: Place, name: str, *, study_id: str = "", size: int = 32, fold: str = "", sent: bool = True
+) -> Path:
+    """A study of one trial, in the home and in MLflow."""
+    folder = here.home / name
+    folder.mkdir(parents=True)
+    config = make_study_config({"fixed": {"image_size": size}}, {}).model_dump(mode="json", exclude={"weights"})
+    begun = study_event() | {"id": study_id or name.ljust(32, "0"), "config": {**config, "fold": fold}}
+    ledger = Ledger(folder / "ledger.jsonl")
+    close = {"event": "close", "state": records.STATE_COMPLETE, "reason": ""}
+    for event in (begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0), close):
+        ledger.append(event.pop("event"), **{key: value for key, value in event.items() if key != "time"})
+    ledger.close()
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "weights").write_bytes(b"x" * 3_000_000)
+    if sent:
+        sync(folder, here.tracking_uri, here.artifacts_of(name))
+    return folder
+
+
+def cache(here: Place, size: int = 32) -> Path:
+    folder = here.home / "cache" / f"{DIGEST[:16]}-{size}-disc"
+    folder.mkdir(parents=True)
+    (folder / "images.npy").write_bytes(b"y" * 1_000_000)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home whose MLflow store is made once: that takes seconds."""
+    home = tmp_path_factory.mktemp("deleting") / "home"
+    write_home_study(_place(home), "first")
+    return home
+
+
+@pytest.fixture
+def here(store: Path, tmp_path: Path) -> Place:
+    """A home of its own with a copy of that store in which no study is left."""
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "mlflow.db").write_bytes((store / "mlflow.db").read_bytes())
+    return _place(home)
+
+
+def _place(home: Path) -> Place:
+    return Place(home, f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
+
+
+def _rows(here: Place) -> dict[str, int]:
+    """Rows of each table that says anything of a run (MLflow leaves links to data sets behind: random numbers)."""
+    tables = ("runs", "experiments", "tags", "params", "metrics", "latest_metrics", "experiment_tags", "datasets")
+    with closing(sqlite3.connect(here.home / "mlflow.db")) as database:
+        return {table: database.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
+
+
+def test_a_study_goes_with_everything_and_its_name_is_free(here: Place) -> None:
+    before = _rows(here)
+    folder, images = write_home_study(here, "eyes"), cache(here)
+    assert _rows(here)["runs"] == before["runs"] + 2
+    found = find("eyes", here)
+    assert (found.folders, found.caches, found.notes) == ((folder,), (images,), ())
+    lines = found.lines()
+    assert f"folder {folder}: 3 MB" in lines and any("experiment eyes with 2 runs" in line for line in lines)
+    assert lines[-1] == "together 4 MB"
+    assert folder.exists() and images.exists()  # nothing is touched by asking
+    assert remove(found, here) == ["deleted: study eyes"]
+    assert not folder.exists() and not images.exists() and not (here.home / "mlartifacts" / "eyes").exists()
+    assert _rows(here) == before
+    write_home_study(here, "eyes", study_id="b" * 32)
+    (run,) = _trials(here, "eyes")
+    assert run.data.tags[records.TAG_STUDY_ID] == "b" * 32
+
+
+def _trials(here: Place, name: str) -> list[Any]:
+    client = MlflowClient(here.tracking_uri)
+    experiment = client.get_experiment_by_name(name)
+    return list(client.search_runs([experiment.experiment_id], "tags.kind = 'trial'"))
+
+
+def test_another_study_keeps_its_runs_and_the_cache_that_both_use(here: Place) -> None:
+    write_home_study(here, "eyes")
+    other, shared, own = write_home_study(here, "others"), cache(here), cache(here, 64)
+    write_home_study(here, "third", size=64)
+    found = find("eyes", here)
+    assert found.caches == () and found.notes == (f"cache {shared.name}, which another study uses",)
+    remove(found, here)
+    assert other.exists() and shared.exists() and own.exists() and len(_trials(here, "others")) == 1
+    assert find("third", here).caches == (own,)
+    assert find("others", here).caches == (shared,)
+
+
+def test_a_damaged_ledger_beside_it_keeps_the_caches(here: Place) -> None:
+    write_home_study(here, "eyes")
+    images = cache(here)
+    broken = here.home / "broken"
+    broken.mkdir()
+    (broken / "ledger.jsonl").write_text("no event\n{}\n")
+    found = find("eyes", here)
+    assert found.caches == () and "broken may use them" in found.notes[0]
+    remove(found, here)
+    assert images.exists() and broken.exists()
+
+
+def test_a_study_that_is_written_is_refused(here: Place) -> None:
+    folder = write_home_study(here, "eyes", sent=False)
+    with locked(folder), pytest.raises(LockedError, match="being written"):
+        find("eyes", here)
+    found = find("eyes", here)
+    with locked(folder), pytest.raises(LockedError):
+        remove(found, here)
+    assert (folder / "ledger.jsonl").exists()
+
+
+def test_folds_go_with_the_whole_and_not_alone(here: Place) -> None:
+    folds = [write_home_study(here, records.fold_name("eyes", n), fold=f"{n}/2") for n in (1, 2)]
+    look_alike = write_home_study(here, "eyes-fold3")  # an ordinary study that is called so
+    (here.home / "eyes").mkdir()
+    (here.home / "eyes" / "folds.yaml").write_text("folds: 2\n")
+    with pytest.raises(ConfigError, match="outer fold 1/2"):
+        find("eyes-fold1", here)
+    found = find("eyes", here)
+    assert found.folders == (here.home / "eyes", *folds)
+    assert sorted(one.name for one in found.stored) == ["eyes-fold1", "eyes-fold2"]
+    remove(found, here)
+    assert look_alike.exists() and not any(fold.exists() for fold in folds) and not (here.home / "eyes").exists()
+
+
+def test_another_study_of_the_name_in_mlflow_stays(here: Place) -> None:
+    folder = write_home_study(here, "eyes")
+    ledger = folder / "ledger.jsonl"
+    first, *rest = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text(json.dumps(json.loads(first) | {"id": "c" * 32}) + "\n" + "".join(rest))
+    found = find("eyes", here)
+    assert found.stored == () and "holds another study of that name" in found.notes[0]
+    remove(found, here)
+    assert not folder.exists() and len(_trials(here, "eyes")) == 1
+
+
+def test_what_is_left_in_mlflow_of_a_folder_that_was_removed_by_hand_goes(here: Place) -> None:
+    before, folder = _rows(here), write_home_study(here, "eyes")
+    for path in (*folder.rglob("*"), folder):
+        path.unlink() if path.is_file() else None
+    found = find("eyes", here)
+    assert found.folders == () and [one.name for one in found.stored] == ["eyes"]
+    remove(found, here)
+    assert _rows(here) == before
+
+
+def test_an_experiment_that_the_user_deleted_in_mlflow_is_erased_too(here: Place) -> None:
+    before = _rows(here)
+    write_home_study(here, "eyes")
+    client = MlflowClient(here.tracking_uri)
+    client.delete_experiment(client.get_experiment_by_name("eyes").experiment_id)
+    remove(find("eyes", here), here)
+    assert _rows(here) == before
+
+
+def test_a_study_that_mlflow_never_had_goes_too(here: Place, tmp_path: Path) -> None:
+    folder = write_home_study(here, "eyes", sent=False)
+    nowhere = Place(here.home, f"sqlite:///{tmp_path / 'none.db'}", here.artifacts)
+    remove(find("eyes", nowhere), nowhere)
+    assert not folder.exists() and not (tmp_path / "none.db").exists()
+
+
+def test_a_study_that_is_not_there_is_refused_and_those_that_are_named(here: Place) -> None:
+    write_home_study(here, "eyes", sent=False)
+    for name in ("none", "cache", "mlartifacts"):
+        with pytest.raises(ConfigError, match=f"study {name} must exist .* there is: eyes"):
+            find(name, here)
