@@ -58,5 +58,5 @@ def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
 def test_a_port_is_free_until_something_listens() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        assert not is_free(port)
-    assert is_free(port)
+        assert not reach.is_free(port)
+    assert reach.is_free(port)
