@@ -3,30 +3,51 @@
 from __future__ import annotations
 
 from analysis import records
-from study.ledger import StudyState, ranked
+from study.ledger import Event, StudyState, TrialRecord, ranked
 
 
 def closing_note(state: StudyState) -> str:
-    """What the ledger alone can say at a study's end (Markdown): best trial, n, and that it was chosen there."""
+    """What the ledger alone can say at the end of a search or of its confirmations (Markdown), n beside the score."""
     assert state.study is not None
+    best = next(iter(ranked(state.trials.values())), None)
     ended = sum(1 for record in state.trials.values() if record.end)
-    lines = [_result(state), f"{ended} of {state.study['config']['trials']} trials ended."]
+    lines = [_result(state, best, ended), f"{ended} of {state.study['config']['trials']} trials ended."]
     lines += [f"Not run: {records.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study["not_run"].items()]
     return "\n\n".join(lines)
 
 
-def _result(state: StudyState) -> str:
+def _result(state: StudyState, best: TrialRecord | None, ended: int) -> str:
     assert state.study is not None
-    best = next(iter(ranked(state.trials.values())), None)
     if best is None:
         return "**No result:** no trial has ended with a score."
+    score, name = state.study["objective"], records.ARM_LABELS[best.arm]
+    confirmed = _confirmed(state, best)
+    if confirmed:
+        clean = all(f"test_clean/{score}" in test["scores"] for test in confirmed)
+        values = [test["scores"][f"{'test_clean' if clean else 'test'}/{score}"] for test in confirmed]
+        n = confirmed[0]["n_clean" if clean else "n"]
+        whose = "whose patient is not in training" if clean else "of the test part"
+        seeds = (
+            f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
+        )
+        return (
+            f"**{name}: {score} {sum(values) / len(values):.3f} on {n:,} photographs {whose} ({seeds}).** Chosen on "
+            f"validation among {ended} trials (trial {best.trial}), then trained again and tested once for each seed. "
+            "Intervals, and how it compares with the other arms, are in the report."
+        )
     part, n = state.study["config"]["select_on"], state.study["parts"]["val"]
-    among = len([record for record in state.trials.values() if record.end])
     return (
-        f"**{records.ARM_LABELS[best.arm]}: {state.study['objective']} {best.best_score():.3f} on {part} "
-        f"(n = {n}, trial {best.trial}).** The best of {among} trials, chosen on this part itself and so optimistic; "
-        "a claim needs a confirmation on patients who took no part in the choice."
+        f"**{name}: {score} {best.best_score():.3f} on {part} (n = {n:,}, trial {best.trial}).** The best of {ended} "
+        "trials, chosen on this part itself and so optimistic; a claim needs a confirmation on patients who took no "
+        "part in the choice."
     )
+
+
+def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
+    """Readings of the test part by the best trial's confirmations in which the objective is defined."""
+    mine = [one for one in state.confirms.values() if one.confirm and one.confirm["trial"] == best.trial]
+    score = f"test/{best.config['objective']}"
+    return [one.test for one in mine if one.test and score in one.test["scores"]]
 
 
 def report_note(answer: str) -> str:

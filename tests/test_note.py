@@ -1,3 +1,7 @@
+from typing import Any
+
+import pytest
+
 from study.ledger import study_state
 from study.note import closing_note, report_note
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
@@ -17,6 +21,32 @@ def test_a_study_chosen_on_test_says_so() -> None:
     begun["config"] |= {"select_on": "test"}
     note = closing_note(study_state([begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0)]))
     assert "kappa 0.500 on test (n = 5" in note
+
+
+def _confirm(number: int, trial: str, kappa: float, clean: float | None) -> list[dict[str, Any]]:
+    """A confirmation of a trial that has read the test part."""
+    name, config = f"c{number:04d}", trial_event(0)["config"]
+    begun = {"event": "confirm", "time": 1030.0, "confirm": name, "trial": trial, "repeat": number, "rank": 1}
+    scores = {"test/kappa": kappa} | ({"test_clean/kappa": clean} if clean is not None else {})
+    read = {"event": "test-read", "confirm": name, "n": 9, "n_clean": 7, "scores": scores}
+    return [begun | {"config": config, "epochs": 1, "drop_fellows": False}, read]
+
+
+@pytest.mark.parametrize(
+    ("clean", "said"),
+    [
+        (None, "0.500 on 9 photographs of the test part"),
+        (0.4, "0.400 on 7 photographs whose patient is not in training"),
+    ],
+)
+def test_a_confirmed_study_begins_with_what_the_test_part_said(clean: float | None, said: str) -> None:
+    search = [study_event(), trial_event(0), epoch_event(0, 1, 0.9), end_event(0), trial_event(1), end_event(1)]
+    events = [*search, *_confirm(0, "0000", 0.6, clean), *_confirm(1, "0000", 0.4, clean), *_confirm(2, "0001", 1, 1)]
+    note = closing_note(study_state(events))
+    assert note.startswith(f"**ResNet18, from scratch: kappa {said} (mean of 2 seeds,")
+    assert "trial 0000" in note and "optimistic" not in note
+    one = closing_note(study_state([*search, *_confirm(0, "0000", 0.5, clean)]))
+    assert one.startswith(f"**ResNet18, from scratch: kappa {said} (one seed).**")
 
 
 def test_a_study_without_a_score_has_no_result() -> None:
