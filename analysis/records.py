@@ -42,6 +42,16 @@ CLEAN_METRICS = tuple(f"test_clean/{score}" for score in SCORES)
 
 IMAGES_SEEN = "budget/images_seen"
 SECONDS = "budget/seconds"
+PEAK_MEMORY = "budget/peak_memory_mb"
+"""Of a trial on a GPU: most that torch's tensors took there, 10^6 bytes."""
+UTILISATION = "budget/utilisation"
+"""Of a trial on a GPU: share of its time in which any process computed on that GPU, as NVML tells it."""
+PEAK_RESIDENT = "budget/peak_resident_mb"
+"""Most memory of the trial's process on its machine, with the pages of the cache that it had read, 10^6 bytes."""
+CPU_UTILISATION = "budget/cpu_utilisation"
+"""Share of the time of the trial's threads in which its process computed."""
+USE_METRICS = (PEAK_MEMORY, UTILISATION, PEAK_RESIDENT, CPU_UTILISATION)
+"""Logged once for each trial and confirmation; what could not be told is left out."""
 
 
 def hparam(name: str) -> str:

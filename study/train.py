@@ -30,12 +30,12 @@ from retina_data.index import DataError
 from retina_models.pretrained import Weights, load_weights
 from retina_models.resnet import ARCHITECTURES, ResNet
 from study.config import ConfigError, TrialConfig
+from study.device import image_budget
 from study.imbalance import Strategy, strategy
 from study.predict import channels_last, logits
 from study.schedule import learning_rate
 
 Ints = NDArray[np.int64]
-DEVICE_SHARE = 0.4  # of a GPU's free memory that images may take; two trials can share one
 
 
 class TrainingError(RuntimeError):
@@ -138,7 +138,7 @@ def train(
     learner = begin(config, device, weights)
     if resume is not None:
         learner.restore(resume)
-    budget = int(torch.cuda.mem_get_info(device)[0] * DEVICE_SHARE) if device.type == "cuda" else 0
+    budget = image_budget(device)
     images = load_images(data.images, data.train_rows, device, budget_bytes=budget)  # (N, 3, S, S)
     val_images = load_images(data.images, data.val_rows, device, budget_bytes=max(0, budget - images.nbytes))
     grades = torch.from_numpy(data.grades[data.train_rows])  # (N,)
