@@ -1,0 +1,59 @@
+import socket
+from pathlib import Path
+
+import pytest
+
+from study.address import check_address, check_guarded, on_this_machine, parse_address
+from study.config import ConfigError
+from tests.command_fixture import refused
+
+ELSEWHERE = "203.0.113.7"  # of a range that is kept for documents
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [("head:6379", ("head", 6379)), ("10.0.0.1:1", ("10.0.0.1", 1)), ("[::1]:6379", ("::1", 6379)), ("auto", None)],
+)
+def test_an_address_is_a_host_and_a_port(text: str, address: object) -> None:
+    assert parse_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:port", ""])
+def test_anything_else_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError, match="must be HOST:PORT of its head or `auto`, but got"):
+        parse_address(text)
+
+
+def test_a_cluster_must_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        text = f"127.0.0.1:{server.getsockname()[1]}"
+        check_address(text)
+    with pytest.raises(ConfigError, match=f"Ray must answer at {text}, but does not; start its head there"):
+        check_address(text)
+    check_address("auto")
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", socket.gethostname()])
+def test_this_machine_is_known_by_all_its_names(host: str) -> None:
+    assert on_this_machine(host)
+
+
+@pytest.mark.parametrize("host", [ELSEWHERE, "no.such.host.invalid"])
+def test_another_machine_is_not_this_one(host: str) -> None:
+    assert not on_this_machine(host)
+
+
+def test_a_cluster_beyond_this_machine_needs_a_token() -> None:
+    check_guarded(["127.0.0.1", "localhost"], trusted=False)
+    check_guarded(["127.0.0.1", ELSEWHERE], trusted=True)
+    with pytest.raises(ConfigError, match=rf"RAY_AUTH_MODE=token must be set .*\({ELSEWHERE}\).*--insecure"):
+        check_guarded(["127.0.0.1", ELSEWHERE], trusted=False)
+
+
+def test_the_command_refuses_before_anything_is_begun(tmp_path: Path) -> None:
+    said = refused(tmp_path, "search", "s", "--data", str(tmp_path), "--address", f"{ELSEWHERE}:6379")
+    assert "RAY_AUTH_MODE=token must be set for a Ray cluster beyond this machine" in said
+    said = refused(tmp_path, "search", "s", "--data", str(tmp_path), "--address", "127.0.0.1:1")
+    assert "Ray must answer at 127.0.0.1:1, but does not" in said
+    said = refused(tmp_path, "search", "s", "--data", str(tmp_path), "--address", "ray://127.0.0.1:10001")
+    assert "must be HOST:PORT of its head" in said
