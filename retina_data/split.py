@@ -92,6 +92,19 @@ def fold_parts(
     return parts.astype("str")
 
 
+def in_training(table: pd.DataFrame, parts: pd.Series[str]) -> npt.NDArray[np.bool_]:
+    """Of each row (n,), whether its patient has an image in the training or the validation part."""
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    return np.isin(groups, groups[parts.isin(("train", "val")).to_numpy()])
+
+
+def without_fellows(table: pd.DataFrame, parts: pd.Series[str]) -> pd.Series[str]:
+    """The parts with every patient who stands in the test part taken out of training and validation."""
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    tested = np.isin(groups, groups[(parts == "test").to_numpy()])
+    return parts.mask(tested & parts.isin(("train", "val")).to_numpy(), "left_out")
+
+
 def split_digest(parts: pd.Series[str]) -> str:
     """SHA-256 (hex) of the parts with their row numbers: equal digests mean the same split."""
     lines = (f"{row}\t{part}\n" for row, part in parts.sort_index().items())

@@ -51,6 +51,11 @@ class Asked:
     distributions: dict[str, str]
     repeat_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
 
+    def event(self) -> dict[str, Any]:
+        """What the ledger says of it."""
+        values = {name: getattr(self, name) for name in ("trial", "group", "number", "params", "distributions")}
+        return {**values, "config": self.config.model_dump(mode="json"), "repeat_of": self.repeat_of}
+
 
 def first_rung(config: StudyConfig) -> int:
     """Epoch at which a trial may be stopped first: after warm-up, frozen epochs, and at least a third of all epochs."""
@@ -98,6 +103,19 @@ class Arms:
     def _tried(self, group: str) -> list[dict[str, Any]]:
         """Configurations that somebody wants to see first."""
         return [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        """The trials of the study so far."""
+        return self._state.trials
+
+    def to_begin(self) -> int:
+        """Trials that have not begun."""
+        return self._config.trials - len(self.records)
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The event that begins the next trial."""
+        return "trial", self.ask(len(self.records)).event()
 
     def ask(self, index: int) -> Asked:
         """Configuration of the study's trial number `index` (from 0); asked once for each index, in order.

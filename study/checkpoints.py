@@ -19,6 +19,7 @@ from study.config import TrialConfig
 from study.wholefile import write_whole
 
 LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
+TEST_PREDICTIONS = "test.parquet"  # of a confirmation
 NEXT = ".next.checkpoint"  # until it is whole, the last one stays where it is
 DIGEST_BYTES = 32
 
@@ -56,10 +57,10 @@ def load_last(folder: Path) -> tuple[dict[str, Any], dict[str, Any]] | None:
     return None
 
 
-def save_predictions(folder: Path, predictions: pd.DataFrame) -> None:
+def save_predictions(folder: Path, predictions: pd.DataFrame, name: str = PREDICTIONS) -> None:
     """Save the best epoch's predictions: row and group numbers, never names."""
     folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / PREDICTIONS, predictions.to_parquet(index=False))
+    write_whole(folder / name, predictions.to_parquet(index=False))
 
 
 def weights_metadata(config: TrialConfig, epoch: int) -> dict[str, str]:

@@ -9,11 +9,11 @@ import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study import cli_browse, cli_data
+from study import cli_browse, cli_data, cli_model
 from study.config import ConfigError, StudyConfig, TrialConfig
 from study.flags import field_flags, given, with_flags
 from study.place import settle, study_name, weight_files
@@ -22,13 +22,20 @@ from study.terminal import (
     EXIT_INTERRUPTED,
     EXIT_LOCKED,
     EXIT_WRONG,
+    Address,
+    CpusPerTrial,
+    GpusPerTrial,
     Home,
     Layout,
+    TimeBudget,
     WeightFiles,
     err,
     out,
     place,
 )
+
+if TYPE_CHECKING:
+    from study.running import Compute
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 MLFLOW = {
@@ -101,9 +108,11 @@ def train(
         single.train_new(data.resolve(), layout, here.home, given(values), weight_files(weights), threads, target, out)
 
 
-@with_flags(
-    [*field_flags(StudyConfig, "Study"), *field_flags(TrialConfig, "Fix a field (and take it out of the space)")]
-)
+STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, "Study") if flag.name != "fold"]
+"""A fold is never alone: --folds makes a study of each."""
+
+
+@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)")])
 def search(
     name: Annotated[str, typer.Argument(help="Study; it is begun, or gone on with.")],
     data: Annotated[
@@ -112,16 +121,10 @@ def search(
     config: Annotated[Path | None, typer.Option(help="YAML file with the study.", show_default=False)] = None,
     layout: Layout = None,
     weights: WeightFiles = None,
-    gpus_per_trial: Annotated[
-        float | None, typer.Option(help="GPUs of a trial, or a part of one [1]", show_default=False)
-    ] = None,
-    cpus_per_trial: Annotated[
-        int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
-    ] = None,
-    address: Annotated[str | None, typer.Option(help="Ray cluster to join [RAY_ADDRESS]", show_default=False)] = None,
-    time_budget: Annotated[
-        str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
-    ] = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    address: Address = None,
+    time_budget: TimeBudget = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
     add_arm: Annotated[
         list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")
@@ -144,7 +147,6 @@ def search(
     check_answers(here.tracking_uri)
     from study import session  # only now, as it is heavy
     from study.plan import Inputs
-    from study.progress import parse_duration
 
     overrides = given(values)
     if weights:
@@ -158,16 +160,55 @@ def search(
         told_by=study_name(told_by) if told_by else None,
         tries=tries.resolve() if tries else None,
     )
-    compute = session.Compute(
-        gpus_per_trial=gpus_per_trial,
-        cpus_per_trial=cpus_per_trial,
-        address=address or os.environ.get("RAY_ADDRESS"),
-        time_budget=parse_duration(time_budget) if time_budget else None,
-    )
+    compute = _compute(gpus_per_trial, cpus_per_trial, address, time_budget)
     code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:
         settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
+
+
+def confirm(
+    name: Annotated[str, typer.Argument(help="Study whose search has ended.")],
+    top: Annotated[int, typer.Option(min=1, help="Best configurations of each arm.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds of each.")] = 3,
+    drop_fellows: Annotated[
+        bool, typer.Option("--drop-fellows", help="Take patients of the test part out of training.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="Where the data is now, if it moved.", show_default=False)] = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    address: Address = None,
+    time_budget: TimeBudget = None,
+    home: Home = None,
+) -> None:
+    """Train each arm's winner again with fresh seeds, then read the test part; killed, the same command goes on."""
+    from study.lock import check_free
+    from study.reach import check_answers
+
+    here = place(home)
+    check_free(here.home / study_name(name))
+    check_answers(here.tracking_uri)
+    from study import confirming
+    from study.confirm import Wish
+
+    compute = _compute(gpus_per_trial, cpus_per_trial, address, time_budget)
+    wish = Wish(top=top, seeds=seeds, drop_fellows=drop_fellows)
+    code = confirming.confirm(study_name(name), here, out, wish, compute, data.resolve() if data else None)
+    if not code:
+        settle(here, err.print)
+    sys.exit(code)
+
+
+def _compute(gpus: float | None, cpus: int | None, address: str | None, time_budget: str | None) -> Compute:
+    from study.progress import parse_duration
+    from study.running import Compute
+
+    return Compute(
+        gpus_per_trial=gpus,
+        cpus_per_trial=cpus,
+        address=address or os.environ.get("RAY_ADDRESS"),
+        time_budget=parse_duration(time_budget) if time_budget else None,
+    )
 
 
 def demo(home: Home = None) -> None:
@@ -177,6 +218,9 @@ def demo(home: Home = None) -> None:
     sys.exit(run_demo(place(home), out))
 
 
-for command in (train, search, cli_browse.status, cli_browse.report, cli_browse.ui, demo):
+for command in (
+    train, search, confirm, cli_browse.status, cli_browse.report, cli_browse.ui, cli_browse.delete,
+    cli_model.export, cli_model.predict, demo,
+):  # fmt: skip
     app.command()(command)
 app.add_typer(cli_data.data_app, name="data")

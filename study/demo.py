@@ -21,6 +21,7 @@ from study.checkpoints import weights_metadata
 from study.config import make_trial_config
 from study.plan import Inputs
 from study.prepared import prepare_data
+from study.running import Compute
 
 if TYPE_CHECKING:
     from study.place import Place
@@ -53,7 +54,7 @@ def run_demo(here: Place, console: Console) -> int:
     weights = {name: _source_weights(name, folder, here.home, console) for name in ARCHITECTURES}
     console.rule("3/4 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
     inputs = Inputs(data=folder / "study", overrides={**SEARCH, "weights": weights})
-    code = session.search(NAME, here, console, inputs, session.Compute())
+    code = session.search(NAME, here, console, inputs, Compute())
     if code:
         return code
     console.rule("4/4 the report")

@@ -16,7 +16,7 @@ from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
 from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
 from study.ledger import StudyState
-from study.prepared import Prepared, prepare_data
+from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
 from study.space import Cell, arm_name
 from study.warm import read_tries, trials_of
@@ -61,7 +61,8 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """What must stay as it was for old and new trials to belong to one study."""
-        config = self.config.model_dump(mode="json", exclude={"trials", "weights", "fixed", "space"})
+        left_out = {"trials", "weights", "fixed", "space", *([] if self.config.fold else ["fold"])}
+        config = self.config.model_dump(mode="json", exclude=left_out)
         fixed = {f"fixed.{name}": value for name, value in self.config.fixed.items()}
         space = {f"space.{name}": axis for name, axis in self.config.model_dump(mode="json")["space"].items()}
         return {
@@ -146,9 +147,7 @@ def make_plan(
             image_size=int(config.fixed.get("image_size", fields["image_size"].default)),
             crop=str(config.fixed.get("crop", fields["crop"].default)),
             colour=str(colour),
-            val_fraction=config.val_fraction,
-            seed=config.seed,
-            select_on=config.select_on,
+            **split_of(config),
         )
         for colour in config.values("colour")
     }

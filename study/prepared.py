@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from retina_data.cache import Cache, open_cache, prepare
 from retina_data.index import DataError, DataSet
-from retina_data.split import assign_parts, split_digest
+from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
+from study.config import StudyConfig
 from study.train import TrainData
+
+
+def split_of(config: StudyConfig) -> dict[str, Any]:
+    """What divides the data of a study into its parts: arguments of `prepare_data` and `open_data`."""
+    return {name: getattr(config, name) for name in ("val_fraction", "seed", "select_on", "fold")}
 
 
 @dataclass(frozen=True)
@@ -41,6 +48,13 @@ class Prepared:
             val_rows=np.flatnonzero(self.parts == "val"),
         )
 
+    def test_table(self) -> pd.DataFrame:
+        """The test part: columns row, patient, grade, clean (whether the patient is not in training)."""
+        table, rows = self.cache.table, np.flatnonzero(self.parts == "test")
+        clean = ~in_training(table, self.parts)
+        columns = {"row": rows, "patient": table["group"].to_numpy(np.int64)[rows]}
+        return pd.DataFrame({**columns, "grade": table["grade"].to_numpy(np.int64)[rows], "clean": clean[rows]})
+
 
 def prepare_data(
     dataset: DataSet,
@@ -52,25 +66,41 @@ def prepare_data(
     val_fraction: float,
     seed: int,
     select_on: str,
+    fold: str = "",
 ) -> Prepared:
     """Decode (or find again) and split a data set. Raises DataError where no model can be trained on it."""
     cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
-    return _split(cache, val_fraction, seed, select_on)
+    return _split(cache, val_fraction, seed, select_on, fold)
 
 
-def open_data(folder: Path, *, val_fraction: float, seed: int, select_on: str) -> Prepared:
-    """The same from a cache that is known to exist, without looking at the photographs (what a trial does)."""
-    return _split(open_cache(folder), val_fraction, seed, select_on)
+def open_data(
+    folder: Path, *, val_fraction: float, seed: int, select_on: str, fold: str = "", drop_fellows: bool = False
+) -> Prepared:
+    """The same from a cache that is known to exist, without looking at the photographs (what a trial does).
+
+    drop_fellows: what a confirmation may do, whose test part shares patients with the training list.
+    """
+    prepared = _split(open_cache(folder), val_fraction, seed, select_on, fold)
+    if not drop_fellows:
+        return prepared
+    return _checked(Prepared(prepared.cache, without_fellows(prepared.cache.table, prepared.parts)))
 
 
-def _split(cache: Cache, val_fraction: float, seed: int, select_on: str) -> Prepared:
+def _split(cache: Cache, val_fraction: float, seed: int, select_on: str, fold: str) -> Prepared:
     assert select_on in ("validation", "test")
-    parts = assign_parts(cache.table, val_fraction=val_fraction, seed=seed, select_on=select_on)  # type: ignore[arg-type]
-    prepared = Prepared(cache, parts)
+    if fold:
+        number, folds = (int(text) for text in fold.split("/"))
+        parts = fold_parts(cache.table, folds=folds, fold=number - 1, val_fraction=val_fraction, seed=seed)
+    else:
+        parts = assign_parts(cache.table, val_fraction=val_fraction, seed=seed, select_on=select_on)  # type: ignore[arg-type]
+    return _checked(Prepared(cache, parts))
+
+
+def _checked(prepared: Prepared) -> Prepared:
     for part in ("train", "val"):
         if prepared.count(part) < 2:
             raise DataError(
-                f"at least 2 images must be in the part {part!r}, but it has {prepared.count(part)} of {len(parts)}; "
-                "give more images or another val_fraction"
+                f"at least 2 images must be in the part {part!r}, but it has {prepared.count(part)} of "
+                f"{len(prepared.parts)}; give more images or another val_fraction"
             )
     return prepared

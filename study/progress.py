@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from analysis import records
 from study.config import ConfigError
@@ -12,16 +13,21 @@ BARS = "▁▂▃▄▅▆▇█"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 
 
+def epoch_seconds(of: Iterable[TrialRecord]) -> dict[str, float]:
+    """Mean seconds of an epoch so far, for each arm that has one."""
+    spent: dict[str, list[float]] = {}
+    for record in of:
+        spent.setdefault(record.arm, []).extend(epoch["seconds"] for epoch in record.epochs)
+    return {arm: sum(values) / len(values) for arm, values in spent.items() if values}
+
+
 def seconds_left(state: StudyState, trials: int, slots: int) -> float | None:
     """Seconds until the last trial's last epoch, as if none were stopped early; None before the first epoch.
 
     Each arm's epochs are taken to last as long as they did so far, those of an arm without one as long as the mean.
     """
     known_trials = list(state.trials.values())
-    spent: dict[str, list[float]] = {}
-    for record in known_trials:
-        spent.setdefault(record.arm, []).extend(epoch["seconds"] for epoch in record.epochs)
-    known = {arm: sum(values) / len(values) for arm, values in spent.items() if values}
+    known = epoch_seconds(known_trials)
     if not known:
         return None
     usual = sum(known.values()) / len(known)

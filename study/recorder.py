@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from analysis import records
-from study.arms import Arms, Asked
 from study.checkpoints import BEST, drop_last
 from study.ledger import Event, Ledger, StudyState, TrialRecord
 
@@ -55,54 +54,78 @@ def _kind(reason: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", reason)[:80]
 
 
+class Course(Protocol):
+    """What is run one after the other: the trials of a search (`study.arms`), or confirmations (`study.confirm`)."""
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        """What has begun, in order."""
+
+    def to_begin(self) -> int:
+        """How many have not begun."""
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The next one's event: its kind and its values."""
+
+    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
+        """An epoch is done: (whether to stop now, what has to be remembered of that)."""
+
+    def finish(self, record: TrialRecord) -> None:
+        """One has ended."""
+
+
 class Recorder:
-    """Writes each event to the ledger, tells the arms, and hands it on to `watch`."""
+    """Writes each event to the ledger, tells the course, and hands it on to `watch`."""
 
     def __init__(
-        self, ledger: Ledger, state: StudyState, arms: Arms, checkpoints: Path, watch: Callable[[Event], None]
+        self, ledger: Ledger, state: StudyState, course: Course, checkpoints: Path, watch: Callable[[Event], None]
     ) -> None:
-        self.state = state
-        self._ledger, self._arms, self._checkpoints, self._watch = ledger, arms, checkpoints, watch
+        self.state, self.records = state, course.records
+        self._ledger, self._course, self._checkpoints, self._watch = ledger, course, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
-        for record in state.trials.values():
+        for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
                 self._failures.note(record)
 
-    def begin(self, asked: Asked) -> TrialRecord:
-        """A trial is going to run."""
-        self._write(
-            "trial",
-            trial=asked.trial,
-            group=asked.group,
-            number=asked.number,
-            config=asked.config.model_dump(mode="json"),
-            params=asked.params,
-            distributions=asked.distributions,
-            repeat_of=asked.repeat_of,
-        )
-        return self.state.trials[asked.trial]
+    def to_begin(self) -> int:
+        """How many have not begun."""
+        return self._course.to_begin()
+
+    def left(self) -> bool:
+        """Whether one is still to be begun or ended."""
+        return self.to_begin() > 0 or any(not record.end for record in self.records.values())
+
+    def begin(self) -> TrialRecord:
+        """The next one is going to run."""
+        kind, values = self._course.begin()
+        self._write(kind, **values)
+        return next(reversed(self.records.values()))
 
     def epoch(self, trial: str, report: Event) -> bool:
         """An epoch was reported, perhaps again; returns whether the trial is to be stopped."""
-        record = self.state.trials[trial]
-        if record.end or report["epoch"] != len(record.epochs) + 1:
-            return bool(record.end) or record.finishing == records.STATE_STOPPED
-        stop, rungs = self._arms.report(record, report["epoch"], report["best"])
-        self._write("epoch", trial=trial, **{k: v for k, v in report.items() if k != "best"}, stop=stop, rungs=rungs)
-        return stop
+        record, stop = self.records[trial], False
+        if record.end:
+            return True
+        if report["epoch"] == len(record.epochs) + 1:
+            stop, rungs = self._course.report(record, report["epoch"], report["best"])
+            event = {key: value for key, value in report.items() if key not in ("best", "test")}
+            self._write("epoch", trial=trial, **event, stop=stop, rungs=rungs)
+        if "test" in report and not record.test:
+            self._write("test-read", confirm=trial, **report["test"], reads=len(self.state.test_reads))
+        return stop or record.finishing == records.STATE_STOPPED
 
     def end(self, trial: str, state: str, reason: str = "") -> None:
         """A trial is over for good; a second end of the same trial does not count."""
-        record = self.state.trials[trial]
+        record = self.records[trial]
         if record.end:
             return
         if state == records.STATE_COMPLETE and record.best() is None:
             state = records.STATE_FAILED
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
         self._write("end", trial=trial, state=state, reason=reason)
-        self._arms.finish(record)
+        self._course.finish(record)
         if state != records.STATE_FAILED:
             drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
@@ -110,7 +133,7 @@ class Recorder:
 
     def end_finished(self) -> None:
         """End the trials whose last epoch is in the ledger, but whose end is not."""
-        for record in list(self.state.trials.values()):
+        for record in list(self.records.values()):
             if record.finishing:
                 self.end(record.trial, record.finishing)
 
@@ -128,7 +151,12 @@ class Recorder:
         self._watch(entry)
 
     def _keep_best_weights(self, record: TrialRecord) -> None:
-        """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at."""
+        """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at.
+
+        A confirmation's stay: they are what the study has to show.
+        """
+        if record.confirm:
+            return
         score = record.best_score() if record.state != records.STATE_FAILED else None
         kept = self._kept.setdefault(record.arm, [])
         if score is None:

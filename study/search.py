@@ -22,12 +22,12 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis import records
-from study.arms import Arms
 from study.cluster import Nodes, Resources
 from study.disk import told
-from study.ledger import Event, Ledger, TrialRecord, ranked, study_state
+from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
 from study.plan import Plan
-from study.recorder import Recorder
+from study.prepared import split_of
+from study.recorder import Course, Recorder
 from study.trainable import TrialActor
 from study.watcher import Head
 
@@ -36,18 +36,24 @@ PROCESS_RETRIES = 3
 
 
 def run_search(
-    plan: Plan, ledger: Ledger, limits: Resources, storage: Path, stop: Stop, watch: Callable[[Event], None], head: Head
+    plan: Plan,
+    ledger: Ledger,
+    course_of: Callable[[StudyState], Course],
+    limits: Resources,
+    storage: Path,
+    stop: Stop,
+    watch: Callable[[Event], None],
+    head: Head,
 ) -> str:
-    """Run what is left of the plan and return the state in which it closed, one of records.STATE_*.
+    """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
 
     Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
     """
     state = study_state(ledger.events)
-    arms = Arms(plan.config, plan.groups, state)
-    recorder = Recorder(ledger, state, arms, plan.folder / "checkpoints", watch)
+    recorder = Recorder(ledger, state, course_of(state), plan.folder / "checkpoints", watch)
     recorder.end_finished()
-    trials = _Trials(plan, recorder, arms, limits, stop, head)
-    if trials.left():
+    trials = _Trials(plan, recorder, limits, stop, head)
+    if recorder.left():
         try:
             _fit(trials, limits, storage, stop)
         except Exception:
@@ -56,14 +62,14 @@ def run_search(
     if head.gone():
         head.await_end()
     reason = stop.reason or recorder.common_failure() or ""
-    if stop.signal or (trials.left() and not reason and stop.out_of_time()):
+    if stop.signal or (recorder.left() and not reason and stop.out_of_time()):
         closed, reason = records.STATE_INTERRUPTED, reason or "the time budget is used up"
-    elif trials.left():
+    elif recorder.left():
         closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
-        scored = ranked(state.trials.values())
-        closed = records.STATE_COMPLETE if scored else records.STATE_FAILED
-        reason = "" if scored else reason or "no trial has a score"
+        good = any(record.state != records.STATE_FAILED for record in recorder.records.values())
+        closed = records.STATE_COMPLETE if good else records.STATE_FAILED
+        reason = "" if good else reason or "no trial has a score"
     try:
         recorder.close(closed, reason)
     except OSError as error:  # a ledger without a close: the next command tells MLflow
@@ -139,26 +145,21 @@ def signals() -> Iterator[Stop]:
 class _Trials:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
-    def __init__(self, plan: Plan, recorder: Recorder, arms: Arms, limits: Resources, stop: Stop, head: Head) -> None:
-        self._plan, self._recorder, self._arms, self._limits = plan, recorder, arms, limits
+    def __init__(self, plan: Plan, recorder: Recorder, limits: Resources, stop: Stop, head: Head) -> None:
+        self._plan, self._recorder, self._limits = plan, recorder, limits
         self._stop, self._head, self._nodes = stop, head, Nodes()
-        self._waiting = [record for record in recorder.state.trials.values() if not record.end]
+        self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
         self._deaths: Counter[str] = Counter()  # of a trial's processes, in this call
 
-    def left(self) -> bool:
-        """Whether a trial is still to be run or ended."""
-        known = self._recorder.state.trials
-        return len(known) < self._plan.config.trials or any(not record.end for record in known.values())
-
     def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
         """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
-        if self._stop.stop_all() or not (self._waiting or self._to_ask() or self._running):
+        if self._stop.stop_all() or not (self._waiting or self._recorder.to_begin() or self._running):
             return str(Searcher.FINISHED)
-        if len(self._running) >= self._limits.slots or not (self._waiting or self._to_ask()):
+        if len(self._running) >= self._limits.slots or not (self._waiting or self._recorder.to_begin()):
             return None  # one that runs may have to go on in another process
         with self._on_disk():
-            record = self._waiting.pop(0) if self._waiting else self._recorder.begin(self._arms.ask(self._asked()))
+            record = self._waiting.pop(0) if self._waiting else self._recorder.begin()
             self._running[ray_trial] = record.trial
             return self._job(record)
         return str(Searcher.FINISHED)
@@ -171,22 +172,18 @@ class _Trials:
         except OSError as error:
             self._stop.halt(told(error))
 
-    def _asked(self) -> int:
-        return len(self._recorder.state.trials)
-
-    def _to_ask(self) -> int:
-        return self._plan.config.trials - self._asked()
-
     def _job(self, record: TrialRecord) -> dict[str, Any]:
         """What an actor needs; plain values, since it goes through Ray to another process."""
         plan, pretrained = self._plan, record.config["pretrained"]
-        config = plan.config
+        fellows = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
         return {
             "trial": record.trial,
             "config": record.config,
+            "last_epoch": record.last_epoch,
+            "confirms": record.confirm is not None,
             "folder": str(plan.folder / "checkpoints" / record.trial),
             "cache": str(plan.caches[record.config["colour"]]),
-            "split": {"val_fraction": config.val_fraction, "seed": config.seed, "select_on": config.select_on},
+            "split": split_of(plan.config) | fellows,
             "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
             "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
             "device": "cuda" if self._limits.gpus else "cpu",
@@ -210,7 +207,7 @@ class _Trials:
         trial = self._running.pop(ray_trial, None)
         if trial is None:
             return
-        record = self._recorder.state.trials[trial]
+        record = self._recorder.records[trial]
         with self._on_disk():
             if result and "halt" in result:
                 self._stop.halt(result["halt"])
@@ -231,7 +228,7 @@ class _Trials:
         if reason := self._head.gone():
             self._stop.halt(reason)
             return
-        record = self._recorder.state.trials[trial]
+        record = self._recorder.records[trial]
         self._deaths[trial] += not self._nodes.died_lately()
         with self._on_disk():
             if record.finishing:

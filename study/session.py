@@ -1,56 +1,29 @@
-"""One call of `retina search`: lock, plan, ledger, tracking, Ray, display; and the report of a study."""
+"""One call of `retina search`: lock, plan, ledger, then `study.running`; and the report of a study."""
 
 from __future__ import annotations
 
-import os
-import time
-import traceback
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from analysis import records
-from study.config import TrialConfig
-from study.disk import check_room, is_full, needed, told
-from study.display import SearchDisplay
-from study.goingon import write_study_file
-from study.ledger import Event, Ledger, StudyState, read_events, study_state
+from study.arms import Arms
+from study.display import Display, search_note
+from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
 from study.plan import Inputs, Plan, make_plan
 from study.recorder import WEIGHTS_KEPT
-from study.synced import mark_synced
-from study.wholefile import write_whole
+from study.running import Compute, run
 
 if TYPE_CHECKING:
     from study.cluster import Resources
-    from study.feed import Feed
     from study.place import Place
-    from study.search import Stop
-
-EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}
-"""Interrupted without a signal means that the time budget was used up, which is what was asked for."""
 
 EXIT_LOCKED = 75
-
-CLOSE_SECONDS = 60.0
-"""For what MLflow lacks at the end of a search, while it does not answer."""
-
-SIGNAL_CLOSE_SECONDS = 6.0
-HEAD_CLOSE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Compute:
-    """What one call may use. time_budget: seconds; address: of a Ray cluster; the rest None for the defaults."""
-
-    gpus_per_trial: float | None = None
-    cpus_per_trial: int | None = None
-    address: str | None = None
-    time_budget: float | None = None
 
 
 def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
@@ -68,8 +41,8 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
         if dry:
             _dry_run(plan, study_state(events), _limits_here(compute), console)
             return 0
-        with locked(folder):
-            return _search_locked(plan, len(events), here, compute, console)
+        with writing(plan, len(events), console) as ledger:
+            return _search(plan, ledger, here, compute, console)
     except LockedError as error:
         console.print(f"retina: {error}", markup=False)
         return EXIT_LOCKED
@@ -88,135 +61,86 @@ def _dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console)
     dry_run(plan, state, limits.slots, limits.threads, console)
 
 
-def _search_locked(plan: Plan, events_planned: int, here: Place, compute: Compute, console: Console) -> int:
-    ledger = Ledger(plan.folder / "ledger.jsonl")
-    try:
-        if len(ledger.events) != events_planned:
-            raise LockedError(f"study {plan.name} was written by another process a moment ago; type the command again")
-        if ledger.torn:
-            console.print("the ledger's last line was torn, never counted, and is dropped")
-        state = study_state(ledger.events)
-        ended = [record for record in state.trials.values() if record.end]
-        if len(ended) == plan.config.trials:
-            console.print(f"study {plan.name} has all its {len(ended)} trials; a larger --trials extends it")
-            if ledger.events[-1].get("state") != records.STATE_COMPLETE:  # killed between its last trial and its close
-                ledger.append("close", state=records.STATE_COMPLETE, reason="")
-            return 0
-        for note in plan.notes:
-            console.print(f"note: {note}", markup=False)
-        for arm, reason in plan.not_run.items():
-            console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
-        return _run(plan, ledger, here, compute, console)
-    finally:
-        ledger.close()
-        if not ledger.events:  # refused before its first event: nothing half-written
-            (plan.folder / "ledger.jsonl").unlink()
+@contextmanager
+def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledger]:
+    """The study's ledger, its lock held. Raises LockedError where somebody else writes, or wrote since it was read."""
+    with locked(plan.folder):
+        ledger = Ledger(plan.folder / "ledger.jsonl")
+        try:
+            if len(ledger.events) != events_planned:
+                raise LockedError(
+                    f"study {plan.name} was written by another process a moment ago; type the command again"
+                )
+            if ledger.torn:
+                console.print("the ledger's last line was torn, never counted, and is dropped")
+            yield ledger
+        finally:
+            ledger.close()
+            if not ledger.events:  # refused before its first event: nothing half-written
+                (plan.folder / "ledger.jsonl").unlink()
 
 
-def _run(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
-    from study.cluster import cluster, head_places, resources
-    from study.feed import Feed, check_id, open_tracking, without_old_closes
-    from study.search import run_search, signals
-    from study.watcher import Head
-
-    # The store is made here, before any other process could open it: two makers at once break it.
-    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
-    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
-    with cluster(compute.address) as available, signals() as stop:
-        limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
-        if compute.time_budget is not None:
-            stop.deadline = time.monotonic() + compute.time_budget
-        check_room(plan.folder / "checkpoints", _need(plan, limits.slots))
-        plan.keep_weights()
-        write_study_file(plan)
-        ledger.append("study", **plan.event(limits.threads, limits.slots))
-        if plan.warm:
-            ledger.append("warm", **plan.warm)
-        if plan.config.select_on == "test":
-            ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
-        on_full = stop.halt if here.tracking_uri.startswith("sqlite") else None
-        feed = Feed(tracking, without_old_closes(ledger.events), on_full)
-        state = study_state(ledger.events)
-        display = SearchDisplay(console, state, plan.config.trials, limits.slots)
-        console.print(_opening(plan, state, limits.slots, limits.threads, limits.gpus), markup=False)
-
-        def watch(event: Event) -> None:
-            feed.put(event)
-            state.apply(event)
-            display.watch(event)
-
-        head = Head(head_places(), partial(_end_process, plan, ledger, feed, console, here.tracking_uri))
-        with display.shown(), head.watched():
-            try:
-                closed = run_search(plan, ledger, limits, plan.folder / "ray", stop, watch, head)
-            except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
-                if head.gone():
-                    head.await_end()
-                closed = records.STATE_FAILED
-                _note_failure(plan, stop, error, traceback.format_exc())
-                with suppress(OSError):  # a ledger without a close: the next command tells MLflow
-                    watch(ledger.append("close", state=closed, reason=stop.reason))
-    _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
-    _closing(plan, state, closed, stop.reason or ledger.events[-1].get("reason", ""), console)
-    return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    state = study_state(ledger.events)
+    ended = [record for record in state.trials.values() if record.end]
+    if len(ended) == plan.config.trials:
+        console.print(f"study {plan.name} has all its {len(ended)} trials; a larger --trials extends it")
+        if ledger.events[-1].get("state") != records.STATE_COMPLETE:  # killed between its last trial and its close
+            ledger.append("close", state=records.STATE_COMPLETE, reason="")
+        return 0
+    for note in plan.notes:
+        console.print(f"note: {note}", markup=False)
+    for arm, reason in plan.not_run.items():
+        console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
+    return run(plan, Search(plan), ledger, here, compute, console)
 
 
-def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
-    if is_full(error):
-        stop.halt(told(error))
-    else:
-        write_whole(plan.folder / "error.txt", text.encode())
-        stop.halt(f"{type(error).__name__}; see error.txt of the study")
+@dataclass(frozen=True)
+class Search:
+    """The errand (`study.running`) of a search: all trials of its plan."""
 
+    plan: Plan
+    weights_kept: int = WEIGHTS_KEPT
 
-def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
-    sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
-    if not sent:
-        console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
-    elif ledger.events[-1]["event"] == "close":
-        with suppress(OSError):
-            mark_synced(plan.folder, uri)
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+        return f"retina search {self.plan.name}"
 
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done."""
+        confirmed = self.plan.config.select_on == "validation"
+        return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
 
-def _end_process(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, reason: str) -> None:
-    """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
-    from study.cluster import kill_below
+    def event(self) -> dict[str, Any]:
+        """The plan says all."""
+        return {}
 
-    with suppress(OSError):
-        feed.put(ledger.append_last("close", state=records.STATE_FAILED, reason=reason))
-    _send_rest(plan, ledger, feed, console, uri, HEAD_CLOSE_SECONDS)
-    console.show_cursor()
-    console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
-    console.print(f"go on with: retina search {plan.name}", markup=False)
-    console.file.flush()
-    kill_below(os.getpid())
-    os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """The trials."""
+        return state.trials
 
+    def course(self, state: StudyState) -> Arms:
+        """Each arm's sampler and pruner."""
+        return Arms(self.plan.config, self.plan.groups, state)
 
-def _need(plan: Plan, slots: int) -> int:
-    """Bytes that the study will take at most."""
-    fields = {name: _values(plan, name) for name in ("architecture", "optimizer")}
-    arms = sum(len(cells) for cells in plan.groups.values())
-    return needed(fields["architecture"], fields["optimizer"], arms, slots, WEIGHTS_KEPT)
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """The bar of trials, and the best so far."""
+        trials = self.plan.config.trials
+        return Display(console, "trials", state.trials, trials, lambda: search_note(state, trials, limits.slots))
 
-
-def _values(plan: Plan, name: str) -> set[str]:
-    axis = plan.config.space.get(name)
-    default = TrialConfig.model_fields[name].default
-    return {str(value) for value in axis} if isinstance(axis, tuple) else {str(plan.config.fixed.get(name, default))}
-
-
-def _opening(plan: Plan, state: StudyState, slots: int, threads: int, gpus: float) -> str:
-    done = sum(1 for record in state.trials.values() if record.end)
-    parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
-    begun = (
-        f"goes on with {done} of {plan.config.trials} trials ended" if state.trials else f"{plan.config.trials} trials"
-    )
-    where = f"{gpus:g} GPU" if gpus else f"{threads} CPU threads"
-    return (
-        f"study {plan.name}: {begun} over {len(plan.groups)} arms; {parts['train']} training and {parts['val']} "
-        f"validation images, {parts['test']} set aside for the test; {slots} at once, {where} each"
-    )
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """Trials, arms, parts, and what each trial gets."""
+        plan, trials = self.plan, self.plan.config.trials
+        done = sum(1 for record in state.trials.values() if record.end)
+        parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
+        begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
+        where = f"{limits.gpus:g} GPU" if limits.gpus else f"{limits.threads} CPU threads"
+        return (
+            f"study {plan.name}: {begun} over {len(plan.groups)} arms; {parts['train']} training and {parts['val']} "
+            f"validation images, {parts['test']} set aside for the test; {limits.slots} at once, {where} each"
+        )
 
 
 def _remedy(plan: Plan, arm: str) -> str:
@@ -225,18 +149,6 @@ def _remedy(plan: Plan, arm: str) -> str:
     architecture = arm.split("-")[0]
     file = imagenet_file(architecture)
     return f"; put {file.name} into {file.parent}, or give --weights {architecture}=FILE, and start another study"
-
-
-def _closing(plan: Plan, state: StudyState, closed: str, reason: str, console: Console) -> None:
-    ends = [record.end["state"] for record in state.trials.values() if record.end]
-    counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
-    console.print(
-        f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
-    )
-    if closed == records.STATE_COMPLETE:
-        console.print(f"next: retina report {plan.name}", markup=False)
-    else:
-        console.print(f"go on with: retina search {plan.name}", markup=False)
 
 
 def write_study_report(name: str, here: Place) -> Path:

@@ -19,7 +19,7 @@ from study.checkpoints import BEST, save_predictions, weights_metadata
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
-from study.prepared import Prepared, prepare_data
+from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import check_fit
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
@@ -134,9 +134,7 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
         image_size=trial.image_size,
         crop=trial.crop,
         colour=trial.colour,
-        val_fraction=config.val_fraction,
-        seed=config.seed,
-        select_on=config.select_on,
+        **split_of(config),
     )
     epochs = run(Job(trial, prepared, weights, threads, len(record.epochs)), folder, console)
     return _compare(epochs, record, console)

@@ -28,6 +28,15 @@ WeightFiles = Annotated[
     list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
 ]
 
+GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a part of one [1]", show_default=False)]
+CpusPerTrial = Annotated[
+    int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
+]
+Address = Annotated[str | None, typer.Option(help="Ray cluster to join [RAY_ADDRESS]", show_default=False)]
+TimeBudget = Annotated[
+    str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
+]
+
 
 def place(home: Path | None) -> Place:
     """Absolute paths from flag, environment and default; makes nothing."""

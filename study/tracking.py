@@ -1,6 +1,6 @@
-"""Ledger -> MLflow: a projection that can be sent again without doubling; the only module here that imports mlflow.
+"""Ledger -> MLflow: a projection that can be sent again without doubling.
 
-Runs are found by their study and trial tags. An epoch is one batch with the ledger's own time stamps, so sending it
+Runs are found by their trial and confirm tags. An epoch is one batch with the ledger's own time stamps, so sending it
 twice leaves one value; the tag `epochs_sent` says what need not be sent again.
 """
 
@@ -8,24 +8,21 @@ from __future__ import annotations
 
 import json
 import logging
-import math
-import tempfile
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunTag
+from mlflow.entities import RunTag
 from mlflow.exceptions import MlflowException
-from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
-from analysis import figures, records
-from study.checkpoints import BEST, PREDICTIONS
+from analysis import records
+from study.checkpoints import BEST
+from study.confirm import reading_note
 from study.ledger import Event, StudyState, TrialRecord, ranked
 from study.note import closing_note, report_note
-from study.showing import log_data, picture_files, write_note, write_view
+from study.showing import log_data, write_note, write_view
+from study.tracking_run import create_run, describe_run, end_run, milliseconds, send_epoch
 
-PARENT = "mlflow.parentRunId"
 _FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
 
 
@@ -66,8 +63,8 @@ class Tracking:
         tags = run.data.tags
         if tags.get(records.TAG_KIND) == records.KIND_STUDY:
             self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
-        elif tags.get(records.TAG_KIND) == records.KIND_TRIAL:
-            trial = tags[records.TAG_TRIAL]
+        elif tags.get(records.TAG_KIND) in (records.KIND_TRIAL, records.KIND_CONFIRM):
+            trial = tags[records.TAG_TRIAL if tags[records.TAG_KIND] == records.KIND_TRIAL else records.TAG_CONFIRM]
             self._runs[trial] = run.info.run_id
             self._sent[trial] = int(tags.get(records.TAG_EPOCHS_SENT, "0"))
             if tags.get(records.TAG_STATE) in _FINAL and run.info.status != "RUNNING":
@@ -84,14 +81,16 @@ class Tracking:
             self._begin_study()
         elif kind == "close":
             self._close_study(event)
-        elif "trial" in event and event["trial"] not in self._closed:
-            record = self._state.trials[event["trial"]]
-            if kind == "trial":
-                self._begin_trial(record)
+        elif kind in ("trial", "confirm", "epoch", "end"):
+            record = self._state.record(event["confirm" if kind == "confirm" else "trial"])
+            if record.trial in self._closed:
+                return
+            if kind in ("trial", "confirm"):
+                self._begin(record)
             elif kind == "epoch":
                 self._send_epoch(record, event)
-            elif kind == "end":
-                self._end_trial(record)
+            else:
+                self._end(record)
 
     def close_interrupted(self) -> None:
         """The ledger has no close though nobody is writing it: its writer was killed. Leave no run RUNNING."""
@@ -103,7 +102,7 @@ class Tracking:
         if not self._parent:
             run = self._client.create_run(
                 self._experiment,
-                start_time=_ms(study["time"]),
+                start_time=milliseconds(study["time"]),
                 tags={
                     records.TAG_KIND: records.KIND_STUDY,
                     records.TAG_STUDY: self._name,
@@ -141,107 +140,49 @@ class Tracking:
             spent["images_seen"] += sum(epoch["images_seen"] for epoch in record.epochs)
             spent["seconds"] = round(spent["seconds"] + sum(epoch["seconds"] for epoch in record.epochs), 3)
         keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
-        return {**{key: study[key] for key in keys}, "budget": budget}
+        return {**{key: study[key] for key in keys}, "budget": budget, "test": self._test()}
 
-    def _begin_trial(self, record: TrialRecord) -> None:
+    def _test(self) -> dict[str, Any]:
+        """What study.json says of the test part and its readings."""
+        assert self._state.study is not None
+        reads = self._state.test_reads
+        dropped = [r.confirm["drop_fellows"] for r in self._state.confirms.values() if r.confirm]
+        return {
+            "n": reads[0]["n"] if reads else self._state.study["parts"].get("test", 0),
+            "n_clean": reads[0]["n_clean"] if reads else None,
+            "drop_fellows": any(dropped),
+            "reads": len(reads),
+            "note": reading_note(self._state),
+        }
+
+    def _begin(self, record: TrialRecord) -> None:
         study = self._state.study
         assert study is not None
-        config = record.config
-        weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
         if record.trial not in self._runs:
-            run = self._client.create_run(
-                self._experiment,
-                start_time=_ms(record.started),
-                run_name=f"{record.trial} {record.arm}",
-                tags={
-                    PARENT: self._parent,
-                    records.TAG_KIND: records.KIND_TRIAL,
-                    records.TAG_STUDY: self._name,
-                    records.TAG_TRIAL: record.trial,
-                    records.TAG_ARM: record.arm,
-                    records.TAG_STATE: records.STATE_RUNNING,
-                    records.TAG_SEED: str(config["seed"]),
-                    records.TAG_PRECISION: config["precision"],
-                    records.TAG_REPEAT_OF: record.repeat_of,
-                    records.TAG_WEIGHTS: weights.get("digest", ""),
-                    records.TAG_DATA: study["identity"]["data_digest"],
-                    records.TAG_SPLIT: study["identity"]["split_digest"],
-                    records.TAG_COMMIT: study["versions"]["retina_commit"],
-                    records.TAG_VERSIONS: json.dumps(study["versions"]),
-                    records.TAG_STUDY_ID: study["id"],
-                },
-            )
-            self._runs[record.trial], self._sent[record.trial] = run.info.run_id, 0
+            run = create_run(self._client, self._experiment, self._parent, self._name, study, record)
+            self._runs[record.trial], self._sent[record.trial] = run, 0
         else:
             self._client.set_tag(self._runs[record.trial], records.TAG_STATE, records.STATE_RUNNING)
             self._client.update_run(self._runs[record.trial], "RUNNING")
         # Also for a run that is there: its maker may have been killed between making it and this. Sent twice is once.
-        numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
-        numbers["log10_lr"] = math.log10(config["lr"])
-        stamp = _ms(record.started)
-        self._client.log_batch(
-            self._runs[record.trial],
-            params=[Param(key, str(value)) for key, value in config.items()],
-            metrics=[Metric(records.hparam(key), value, stamp, 0) for key, value in numbers.items()],
-        )
-        log_data(self._client, self._runs[record.trial], study)
+        describe_run(self._client, self._runs[record.trial], study, record)
 
     def _send_epoch(self, record: TrialRecord, event: Event) -> None:
-        if event["epoch"] <= self._sent[record.trial]:
-            return
-        tags = {records.TAG_EPOCHS_SENT: event["epoch"]}
-        if event["epoch"] == 1:
-            tags |= {records.TAG_DEVICE: event["device"], records.TAG_THREADS: event["threads"]}
-        self._client.log_batch(
-            self._runs[record.trial],
-            metrics=[Metric(k, v, _ms(event["time"]), event["epoch"]) for k, v in event["scores"].items()],
-            tags=[RunTag(key, str(value)) for key, value in tags.items()],
-        )
-        self._sent[record.trial] = event["epoch"]
+        if event["epoch"] > self._sent[record.trial]:
+            send_epoch(self._client, self._runs[record.trial], event)
+            self._sent[record.trial] = event["epoch"]
 
-    def _end_trial(self, record: TrialRecord) -> None:
-        assert record.end is not None
-        run, stamp, best = self._runs[record.trial], _ms(record.end["time"]), record.best()
-        if best:
-            values = {
-                f"best/{name.replace('/', '_')}": v for name, v in best["scores"].items() if name.startswith("val/")
-            }
-            values[records.BEST_EPOCH] = float(best["epoch"])
-            values[records.IMAGES_SEEN] = float(sum(epoch["images_seen"] for epoch in record.epochs))
-            values[records.SECONDS] = sum(epoch["seconds"] for epoch in record.epochs)
-            self._client.log_batch(run, metrics=[Metric(k, v, stamp, best["epoch"]) for k, v in values.items()])
-            self._client.set_tag(run, records.TAG_BEST_WEIGHTS, best.get("weights_digest", ""))
-            self._send_artifacts(run, record, best)
-        if record.end["reason"]:
-            self._client.set_tag(run, records.TAG_REASON, record.end["reason"])
-        self._client.set_tag(run, records.TAG_STATE, record.end["state"])
-        self._client.set_terminated(run, records.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
+    def _end(self, record: TrialRecord) -> None:
+        assert self._state.study is not None
+        folder = self._folder / "checkpoints" / record.trial
+        end_run(self._client, self._runs[record.trial], self._state.study, record, folder)
         self._closed.add(record.trial)
-
-    def _send_artifacts(self, run: str, record: TrialRecord, best: Event) -> None:
-        study = self._state.study
-        assert study is not None
-        part = "test" if study["config"]["select_on"] == "test" else "validation"
-        confusion = {"epoch": best["epoch"], "part": part, "confusion": best["confusion"]}
-        self._client.log_dict(run, confusion, records.ARTIFACT_CONFUSION)
-        predictions = self._folder / "checkpoints" / record.trial / PREDICTIONS
-        with tempfile.TemporaryDirectory() as temporary:
-            if predictions.exists():
-                target = Path(temporary) / records.ARTIFACT_PREDICTIONS
-                target.parent.mkdir()
-                target.write_bytes(predictions.read_bytes())
-            curves, matrix = Path(temporary) / records.ARTIFACT_CURVES, Path(temporary) / records.ARTIFACT_CONFUSION_PNG
-            matrix.parent.mkdir(exist_ok=True)
-            figures.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
-            title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {best['epoch']}"
-            figures.confusion_png(matrix, pd.DataFrame(best["confusion"]).to_numpy(), title)
-            picture_files(matrix, Path(temporary), _ms(best["time"]), run)
-            self._client.log_artifacts(run, temporary)
-        self._client.set_tag(run, MLFLOW_LOGGED_IMAGES, "True")
+        if record.confirm:
+            self._client.set_tag(self._parent, records.TAG_TEST_READS, str(len(self._state.test_reads)))
 
     def _close_study(self, event: Event) -> None:
-        stamp = _ms(event["time"]) if event["time"] else None
-        for trial, record in self._state.trials.items():
+        stamp = milliseconds(event["time"]) if event["time"] else None
+        for trial, record in [*self._state.trials.items(), *self._state.confirms.items()]:
             if not record.end and trial in self._runs:
                 self._client.set_tag(self._runs[trial], records.TAG_STATE, records.STATE_INTERRUPTED)
                 self._client.set_terminated(self._runs[trial], records.MLFLOW_STATUS[records.STATE_INTERRUPTED], stamp)
@@ -266,10 +207,6 @@ class Tracking:
         """Put a report's files beside the study's parent run, and its first sentences into the note."""
         self._client.log_artifacts(self._parent, str(folder), records.ARTIFACT_REPORT)
         write_note(self._client, self._experiment, self._parent, report_note(answer))
-
-
-def _ms(seconds: float) -> int:
-    return int(seconds * 1000)
 
 
 def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:

@@ -20,11 +20,20 @@ import torch
 from ray import tune
 
 from retina_models.pretrained import WeightsError, read_weights, save_weights
-from study.checkpoints import BEST, drop_parts, load_last, save_last, save_predictions, weights_metadata
+from study.checkpoints import (
+    BEST,
+    TEST_PREDICTIONS,
+    drop_parts,
+    load_last,
+    save_last,
+    save_predictions,
+    weights_metadata,
+)
 from study.config import TrialConfig
 from study.disk import told
 from study.ledger import Event, without_folders
 from study.prepared import open_data
+from study.testpart import read_test, reading
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
@@ -36,7 +45,8 @@ class TrialActor(tune.Trainable):
 
     Each step is one epoch and returns {"report": JSON of the epoch's event}, {"failure": reason}, or {"halt": reason}
     where no other trial would fare better: data, weights or disk do not let themselves be read or written. What an
-    epoch left on the disk before its report was lost is reported again, not computed again.
+    epoch left on the disk before its report was lost is reported again, not computed again. A confirmation is a trial
+    that ends after its `last_epoch`, selects nothing, and then reads the test part: its last report holds the reading.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
@@ -96,7 +106,7 @@ class TrialActor(tune.Trainable):
                 self._keep(traceback.format_exc())
                 return {"failure": _reason(error), "done": True}
         # As text: Ray would flatten a nested result and rename its parts.
-        return {"report": json.dumps(report), "done": report["epoch"] >= self._config.epochs}
+        return {"report": json.dumps(report), "done": report["epoch"] >= self._job["last_epoch"]}
 
     def _keep(self, text: str) -> None:
         with suppress(OSError):  # it explains a failure, and must not become one
@@ -116,15 +126,23 @@ class TrialActor(tune.Trainable):
             "threads": torch.get_num_threads(),
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
-        if value is not None and (self._best is None or value > self._best):
+        last, confirms = epoch.number >= self._job["last_epoch"], self._job["confirms"]
+        better = value is not None and (self._best is None or value > self._best)
+        if better:
             self._best = value
+        if last if confirms else better:
             save_predictions(self._folder, epoch.predictions)
             report["weights_digest"] = save_weights(
                 self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number)
             )
         report["best"] = self._best
+        if last and confirms:
+            prepared = open_data(Path(self._job["cache"]), **self._job["split"])
+            table = read_test(state["model"], self._config, prepared, self._device)
+            save_predictions(self._folder, table, TEST_PREDICTIONS)
+            report["test"] = reading(table)
         # Nothing goes on from a trial's last epoch, but its report may be lost: that alone is kept, not the weights.
-        save_last(self._folder, {} if epoch.number >= self._config.epochs else state, report)
+        save_last(self._folder, {} if last else state, report)
         return report
 
 

@@ -2,15 +2,16 @@ import io
 
 from rich.console import Console
 
-from study.display import SearchDisplay
+from study.display import Display, search_note
 from study.ledger import StudyState
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 
-def _shown(width: int = 120) -> tuple[SearchDisplay, StudyState, io.StringIO]:
+def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
     text, state = io.StringIO(), StudyState()
     state.apply(study_event(trials=4))
-    return SearchDisplay(Console(file=text, width=width), state, trials=4, slots=1), state, text
+    console = Console(file=text, width=width)
+    return Display(console, "trials", state.trials, 4, lambda: search_note(state, 4, 1)), state, text
 
 
 def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:

@@ -16,7 +16,13 @@ MAY_IMPORT = {
     "study": {"retina_models", "retina_data", "analysis"},
 }
 ONLY_IN = {
-    "mlflow": {"study/tracking.py", "study/showing.py", "analysis/runs.py"},
+    "mlflow": {
+        "study/tracking.py",
+        "study/tracking_run.py",
+        "study/showing.py",
+        "study/forgetting.py",
+        "analysis/runs.py",
+    },
     "ray": {"study/trainable.py", "study/cluster.py", "study/search.py"},
     "optuna": {"study/space.py", "study/arms.py"},
     "torchvision": {"retina_models/pretrained.py"},

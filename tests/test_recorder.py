@@ -25,7 +25,7 @@ class Driver:
         self.recorder = Recorder(self.ledger, state, self.arms, folder / "checkpoints", self.seen.append)
 
     def begin(self) -> str:
-        return self.recorder.begin(self.arms.ask(len(self.recorder.state.trials))).trial
+        return self.recorder.begin().trial
 
     def kinds(self) -> list[str]:
         return [event["event"] for event in read_events(self.folder / "ledger.jsonl")[0]]

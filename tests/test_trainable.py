@@ -36,6 +36,8 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "folder": str(folder),
         "cache": str(cache),
         "split": SPLIT,
+        "last_epoch": config.epochs,
+        "confirms": False,
         "weights": None,
         "weights_digest": None,
         "device": "cpu",

@@ -1,0 +1,168 @@
+"""Confirmations: the winners of each arm again with fresh seeds, their epochs fixed, then the test part read once.
+
+What is settled here is what runs; how it runs is the search's way (`study.running`, `study.search`). Nothing is
+selected any more: neither an epoch nor a trial, and nothing of a confirmation goes back into the search.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from dataclasses import dataclass
+from typing import Any
+
+from study.config import ConfigError
+from study.ledger import StudyState, TrialRecord, ranked
+from study.progress import epoch_seconds
+
+FEW_SEEDS = 3
+"""Fewer seeds than this do not tell a configuration from its luck."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be confirmed. top: best configurations of each arm. seeds: fresh seeds of each.
+
+    drop_fellows: patients who stand in the test part are taken out of training.
+    """
+
+    top: int = 1
+    seeds: int = FEW_SEEDS
+    drop_fellows: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0)."""
+
+    winner: TrialRecord
+    rank: int
+    repeat: int
+
+
+class Confirmations:
+    """The course of a confirmation (`study.recorder.Course`): each (winner, seed) once, all arms' first seeds first."""
+
+    def __init__(self, state: StudyState, wish: Wish) -> None:
+        self._state, self._wish = state, wish
+        self._wanted = wanted(state, wish)
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        """The confirmations so far."""
+        return self._state.confirms
+
+    def missing(self) -> list[Wanted]:
+        """What has not begun."""
+        begun = {(r.confirm["trial"], r.confirm["repeat"]) for r in self.records.values() if r.confirm}
+        return [one for one in self._wanted if (one.winner.trial, one.repeat) not in begun]
+
+    def to_begin(self) -> int:
+        """How many have not begun."""
+        return len(self.missing())
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The event that begins the next one."""
+        one = self.missing()[0]
+        best, study = one.winner.best(), self._state.study
+        assert best is not None and study is not None  # it is ranked
+        return "confirm", {
+            "confirm": f"c{len(self.records):04d}",
+            "trial": one.winner.trial,
+            "repeat": one.repeat,
+            "rank": one.rank,
+            "config": {**one.winner.config, "seed": fresh_seed(study["config"]["seed"], one.winner.trial, one.repeat)},
+            "epochs": best["epoch"],
+            "drop_fellows": self._wish.drop_fellows,
+        }
+
+    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
+        """No confirmation is stopped early."""
+        return False, {}
+
+    def finish(self, record: TrialRecord) -> None:
+        """Nobody learns from a confirmation."""
+
+    def seconds_left(self, slots: int) -> float | None:
+        """Seconds until the last one's last epoch, by what epochs of its arm took so far; None where none is known."""
+        known = epoch_seconds([*self._state.trials.values(), *self.records.values()])
+        if not known:
+            return None
+        usual = sum(known.values()) / len(known)
+        left = [(r.arm, r.last_epoch - len(r.epochs)) for r in self.records.values() if not r.end]
+        left += [(one.winner.arm, int((one.winner.best() or {"epoch": 0})["epoch"])) for one in self.missing()]
+        return sum(known.get(arm, usual) * epochs for arm, epochs in left) / slots
+
+
+def wanted(state: StudyState, wish: Wish) -> list[Wanted]:
+    """All that a wish asks for, in the order in which it is run."""
+    found = []
+    for arm in state.study["arms"] if state.study else []:
+        best = winners(state, arm)[: wish.top]
+        found += [Wanted(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)]
+    return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
+
+
+def winners(state: StudyState, arm: str) -> list[TrialRecord]:
+    """An arm's trials, best first; of those that differ in their seed alone the best one."""
+    distinct: dict[str, TrialRecord] = {}
+    for record in ranked(record for record in state.trials.values() if record.arm == arm):
+        distinct.setdefault(record.repeat_of or record.trial, record)
+    return list(distinct.values())
+
+
+def fresh_seed(seed: int, trial: str, repeat: int) -> int:
+    """Seed of a confirmation: from the study's seed, the winner and the repeat alone."""
+    text = json.dumps([seed, "confirm", trial, repeat])
+    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 2**31
+
+
+def check_confirmable(name: str, state: StudyState, wish: Wish) -> None:
+    """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings."""
+    study = state.study
+    if study is None:
+        raise ConfigError(f"a study must have been searched before it is confirmed, but there is no study {name}")
+    config = study["config"]
+    if config["select_on"] == "test":
+        raise ConfigError(
+            f"study {name} chose its epochs and trials on the test part (select_on=test), so no part is left to "
+            "confirm it on; search again with --select-on validation under another name"
+        )
+    waiting = config["trials"] - sum(1 for record in state.trials.values() if record.end)
+    if waiting > 0:
+        raise ConfigError(
+            f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
+            f"trials of {name} have not; finish it with: retina search {name}"
+        )
+    if not wanted(state, wish):
+        raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")
+    for record in state.confirms.values():
+        if record.confirm and record.confirm["drop_fellows"] != wish.drop_fellows:
+            way = "with" if record.confirm["drop_fellows"] else "without"
+            raise ConfigError(
+                f"the confirmations of a study must all be trained alike, but those of {name} were {way} "
+                f"--drop-fellows ({record.trial}); {'add' if way == 'with' else 'drop'} --drop-fellows"
+            )
+
+
+def arms_without_winner(state: StudyState) -> list[str]:
+    """Arms that ran and have no trial with a score: they cannot be confirmed."""
+    return [arm for arm in (state.study["arms"] if state.study else []) if not winners(state, arm)]
+
+
+def counted(state: StudyState) -> dict[str, int]:
+    """Confirmations that have ended, that there are to be, and readings of the test part."""
+    asked = (state.study or {}).get("confirmations", 0)
+    ended = sum(1 for record in state.confirms.values() if record.end)
+    return {"ended": ended, "of": max(asked, len(state.confirms)), "test_reads": len(state.test_reads)}
+
+
+def reading_note(state: StudyState) -> str:
+    """What a reader must be told of the test part, in one sentence."""
+    reads = len(state.test_reads)
+    if not reads:
+        return "the test part has not been read"
+    seeds = Counter(record.confirm["trial"] for record in state.confirms.values() if record.test and record.confirm)
+    few = f"; fewer than {FEW_SEEDS} seeds of a winner" if min(seeds.values()) < FEW_SEEDS else ""
+    return f"the test part was read {reads} times, once for each confirmation{few}"

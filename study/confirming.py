@@ -1,0 +1,135 @@
+"""One call of `retina confirm`: what is checked and said before it runs, and the errand itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from study.config import ConfigError
+from study.confirm import (
+    FEW_SEEDS,
+    Confirmations,
+    Wish,
+    arms_without_winner,
+    check_confirmable,
+    counted,
+    wanted,
+)
+from study.display import Display, left_text
+from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
+from study.lock import LockedError, check_free
+from study.plan import Inputs, Plan, make_plan
+from study.progress import duration_text
+from study.running import Compute, run
+from study.session import EXIT_LOCKED, writing
+
+if TYPE_CHECKING:
+    from study.cluster import Resources
+    from study.place import Place
+
+
+def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None = None) -> int:
+    """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
+
+    Raises ConfigError where the study cannot be confirmed, before anything is written.
+    """
+    folder = here.home / name
+    try:
+        check_free(folder)
+        events, _ = read_events(folder / "ledger.jsonl")
+        check_confirmable(name, study_state(events), wish)
+        plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
+        if not plan.prepared.count("test"):
+            raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
+        with writing(plan, len(events), console) as ledger:
+            return _confirm(plan, wish, ledger, here, compute, console)
+    except LockedError as error:
+        console.print(f"retina: {error}", markup=False)
+        return EXIT_LOCKED
+
+
+def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    state = study_state(ledger.events)
+    count = len(wanted(state, wish))
+    if wish.seeds < FEW_SEEDS:
+        console.print(f"note: fewer than {FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
+    for arm in arms_without_winner(state):
+        console.print(f"left out: {arm}: none of its trials has a score", markup=False)
+    course = Confirmations(state, wish)
+    if not course.to_begin() and all(record.end for record in state.confirms.values()):
+        console.print(
+            f"study {plan.name} has all {count} confirmations that were asked for; the test part was read "
+            f"{len(state.test_reads)} times; more --seeds or --top add some",
+            markup=False,
+        )
+        return 0
+    if state.test_reads:
+        console.print(f"note: the test part of {plan.name} was read {len(state.test_reads)} times before", markup=False)
+    return run(plan, Confirm(plan, wish, state), ledger, here, compute, console)
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """The errand (`study.running`) of a confirmation: each winner again with fresh seeds. state: before it began."""
+
+    plan: Plan
+    wish: Wish
+    state: StudyState
+
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+        flags = f"{' --drop-fellows' if self.wish.drop_fellows else ''}"
+        flags += f" --top {self.wish.top}" if self.wish.top > 1 else ""
+        flags += f" --seeds {self.wish.seeds}" if self.wish.seeds != FEW_SEEDS else ""
+        return f"retina confirm {self.plan.name}{flags}"
+
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done."""
+        return f"retina report {self.plan.name}"
+
+    @property
+    def weights_kept(self) -> int:
+        """All of them, beside those that the search keeps."""
+        return self.wish.top * self.wish.seeds
+
+    def event(self) -> dict[str, Any]:
+        """How many confirmations there are to be."""
+        course = Confirmations(self.state, self.wish)
+        return {"confirmations": len(course.records) + course.to_begin()}
+
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """The confirmations."""
+        return state.confirms
+
+    def course(self, state: StudyState) -> Confirmations:
+        """What has not begun."""
+        return Confirmations(state, self.wish)
+
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """The bar of confirmations."""
+        course = self.course(state)
+
+        def note() -> str:
+            return f"test part read {len(state.test_reads)} times{left_text(course.seconds_left(limits.slots))}"
+
+        return Display(console, "confirmations", state.confirms, counted(state)["of"], note)
+
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """Winners, seeds, parts, and the time that it will take."""
+        plan, counts, course = self.plan, counted(state), self.course(state)
+        best = [f"{one.winner.trial} {one.winner.arm}" for one in wanted(state, self.wish) if one.repeat == 0]
+        seconds = course.seconds_left(limits.slots)
+        time = f"; about {duration_text(seconds)}" if seconds is not None else ""
+        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else f"{counts['of']}"
+        fellows = ", without the patients of the test part" if self.wish.drop_fellows else ""
+        return (
+            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; {self.wish.seeds} seeds each), trained on "
+            f"{plan.prepared.count('train')} images{fellows}; then {plan.prepared.count('test')} test images are read "
+            f"once for each; {limits.slots} at once{time}"
+        )

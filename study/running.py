@@ -1,0 +1,189 @@
+"""One call that runs on Ray, a search or a confirmation: tracking, signals, the watcher, display, and its end."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+
+from analysis import records
+from study.config import TrialConfig
+from study.disk import check_room, is_full, needed, told
+from study.display import Display
+from study.goingon import write_study_file
+from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
+from study.plan import Plan
+from study.recorder import Course
+from study.synced import mark_synced
+from study.wholefile import write_whole
+
+if TYPE_CHECKING:
+    from study.cluster import Resources
+    from study.feed import Feed
+    from study.place import Place
+    from study.search import Stop
+
+EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}
+"""Interrupted without a signal means that the time budget was used up, which is what was asked for."""
+
+CLOSE_SECONDS = 60.0
+"""For what MLflow lacks at the end of a search, while it does not answer."""
+
+SIGNAL_CLOSE_SECONDS = 6.0
+HEAD_CLOSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What one call may use. time_budget: seconds; address: of a Ray cluster; the rest None for the defaults."""
+
+    gpus_per_trial: float | None = None
+    cpus_per_trial: int | None = None
+    address: str | None = None
+    time_budget: float | None = None
+
+
+class Errand(Protocol):
+    """What a call is to run: `study.session` searches, `study.confirming` confirms."""
+
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done."""
+
+    @property
+    def weights_kept(self) -> int:
+        """Weights of each arm that stay on the disk."""
+
+    def event(self) -> dict[str, Any]:
+        """What the study's event says beside the plan."""
+
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """What is run, of all that the study has."""
+
+    def course(self, state: StudyState) -> Course:
+        """Which one runs next."""
+
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """What is going to happen, in a line."""
+
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """What a person sees of it."""
+
+
+def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
+    from study.cluster import cluster, head_places, resources
+    from study.feed import Feed, check_id, open_tracking, without_old_closes
+    from study.search import run_search, signals
+    from study.watcher import Head
+
+    # The store is made here, before any other process could open it: two makers at once break it.
+    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
+    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
+    with cluster(compute.address) as available, signals() as stop:
+        limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        if compute.time_budget is not None:
+            stop.deadline = time.monotonic() + compute.time_budget
+        check_room(plan.folder / "checkpoints", _need(plan, errand, limits.slots))
+        plan.keep_weights()
+        write_study_file(plan)
+        ledger.append("study", **plan.event(limits.threads, limits.slots), **errand.event())
+        if plan.warm:
+            ledger.append("warm", **plan.warm)
+        if plan.config.select_on == "test":
+            ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
+        on_full = stop.halt if here.tracking_uri.startswith("sqlite") else None
+        feed = Feed(tracking, without_old_closes(ledger.events), on_full)
+        state = study_state(ledger.events)
+        display = errand.display(console, state, limits)
+        console.print(errand.opening(state, limits), markup=False)
+
+        def watch(event: Event) -> None:
+            feed.put(event)
+            state.apply(event)
+            display.watch(event)
+
+        head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here.tracking_uri))
+        with display.shown(), head.watched():
+            try:
+                closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head)
+            except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
+                if head.gone():
+                    head.await_end()
+                closed = records.STATE_FAILED
+                _note_failure(plan, stop, error, traceback.format_exc())
+                with suppress(OSError):  # a ledger without a close: the next command tells MLflow
+                    watch(ledger.append("close", state=closed, reason=stop.reason))
+    _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
+    _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), console)
+    return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+
+
+def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
+    if is_full(error):
+        stop.halt(told(error))
+    else:
+        write_whole(plan.folder / "error.txt", text.encode())
+        stop.halt(f"{type(error).__name__}; see error.txt of the study")
+
+
+def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
+    sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
+    if not sent:
+        console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
+    elif ledger.events[-1]["event"] == "close":
+        with suppress(OSError):
+            mark_synced(plan.folder, uri)
+
+
+def _end_process(
+    plan: Plan, errand: Errand, ledger: Ledger, feed: Feed, console: Console, uri: str, reason: str
+) -> None:
+    """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
+    from study.cluster import kill_below
+
+    with suppress(OSError):
+        feed.put(ledger.append_last("close", state=records.STATE_FAILED, reason=reason))
+    _send_rest(plan, ledger, feed, console, uri, HEAD_CLOSE_SECONDS)
+    console.show_cursor()
+    console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
+    console.print(f"go on with: {errand.command}", markup=False)
+    console.file.flush()
+    kill_below(os.getpid())
+    os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
+
+
+def _need(plan: Plan, errand: Errand, slots: int) -> int:
+    """Bytes that the study will take at most."""
+    fields = {name: _values(plan, name) for name in ("architecture", "optimizer")}
+    arms = sum(len(cells) for cells in plan.groups.values())
+    return needed(fields["architecture"], fields["optimizer"], arms, slots, errand.weights_kept)
+
+
+def _values(plan: Plan, name: str) -> set[str]:
+    axis = plan.config.space.get(name)
+    default = TrialConfig.model_fields[name].default
+    return {str(value) for value in axis} if isinstance(axis, tuple) else {str(plan.config.fixed.get(name, default))}
+
+
+def _closing(plan: Plan, errand: Errand, state: StudyState, closed: str, reason: str, console: Console) -> None:
+    ends = [record.end["state"] for record in errand.records(state).values() if record.end]
+    counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
+    console.print(
+        f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
+    )
+    if closed == records.STATE_COMPLETE:
+        console.print(f"next: {errand.next_command}", markup=False)
+    else:
+        console.print(f"go on with: {errand.command}", markup=False)

@@ -1,0 +1,150 @@
+"""One trial or confirmation as a run of MLflow: its beginning, each epoch, its end. `study.tracking` says when.
+
+All of it may be sent again: a value with the same step and time stamp is one value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+
+from analysis import figures, records
+from study.checkpoints import PREDICTIONS, TEST_PREDICTIONS
+from study.ledger import Event, TrialRecord
+from study.showing import log_data, picture_files
+
+PARENT = "mlflow.parentRunId"
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's time stamps."""
+    return int(seconds * 1000)
+
+
+def create_run(client: MlflowClient, experiment: str, parent: str, name: str, study: Event, record: TrialRecord) -> str:
+    """A new run below the study's; returns its id."""
+    config = record.config
+    weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
+    if record.confirm:
+        own = {
+            records.TAG_KIND: records.KIND_CONFIRM,
+            records.TAG_CONFIRM: record.trial,
+            records.TAG_CONFIRMS: record.confirm["trial"],
+            records.TAG_REPEAT: str(record.confirm["repeat"]),
+        }
+    else:
+        own = {
+            records.TAG_KIND: records.KIND_TRIAL,
+            records.TAG_TRIAL: record.trial,
+            records.TAG_REPEAT_OF: record.repeat_of,
+        }
+    run = client.create_run(
+        experiment,
+        start_time=milliseconds(record.started),
+        run_name=f"{record.trial} {record.arm}",
+        tags=own
+        | {
+            PARENT: parent,
+            records.TAG_STUDY: name,
+            records.TAG_ARM: record.arm,
+            records.TAG_STATE: records.STATE_RUNNING,
+            records.TAG_SEED: str(config["seed"]),
+            records.TAG_PRECISION: config["precision"],
+            records.TAG_WEIGHTS: weights.get("digest", ""),
+            records.TAG_DATA: study["identity"]["data_digest"],
+            records.TAG_SPLIT: study["identity"]["split_digest"],
+            records.TAG_COMMIT: study["versions"]["retina_commit"],
+            records.TAG_VERSIONS: json.dumps(study["versions"]),
+            records.TAG_STUDY_ID: study["id"],
+        },
+    )
+    return str(run.info.run_id)
+
+
+def describe_run(client: MlflowClient, run: str, study: Event, record: TrialRecord) -> None:
+    """Its parameters, the numeric ones as metrics too, and its data."""
+    config, stamp = record.config, milliseconds(record.started)
+    numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    numbers["log10_lr"] = math.log10(config["lr"])
+    client.log_batch(
+        run,
+        params=[Param(key, str(value)) for key, value in config.items()],
+        metrics=[Metric(records.hparam(key), value, stamp, 0) for key, value in numbers.items()],
+    )
+    log_data(client, run, study)
+
+
+def send_epoch(client: MlflowClient, run: str, event: Event) -> None:
+    """The scores of one epoch, and that it was sent."""
+    tags = {records.TAG_EPOCHS_SENT: event["epoch"]}
+    if event["epoch"] == 1:
+        tags |= {records.TAG_DEVICE: event["device"], records.TAG_THREADS: event["threads"]}
+    client.log_batch(
+        run,
+        metrics=[Metric(k, v, milliseconds(event["time"]), event["epoch"]) for k, v in event["scores"].items()],
+        tags=[RunTag(key, str(value)) for key, value in tags.items()],
+    )
+
+
+def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, folder: Path) -> None:
+    """Scores of the selected epoch and of the test part, artifacts (from `folder`), reason and state."""
+    assert record.end is not None
+    stamp, best = milliseconds(record.end["time"]), record.best()
+    if best:
+        values = {
+            records.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
+            records.SECONDS: sum(epoch["seconds"] for epoch in record.epochs),
+        }
+        if record.confirm:
+            values |= record.test["scores"] if record.test else {}
+        else:
+            val = {name: value for name, value in best["scores"].items() if name.startswith("val/")}
+            values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
+            values[records.BEST_EPOCH] = float(best["epoch"])
+        client.log_batch(run, metrics=[Metric(k, v, stamp, best["epoch"]) for k, v in values.items()])
+        client.set_tag(run, records.TAG_BEST_WEIGHTS, best.get("weights_digest", ""))
+        _send_artifacts(client, run, study, record, best, folder)
+    if record.end["reason"]:
+        client.set_tag(run, records.TAG_REASON, record.end["reason"])
+    client.set_tag(run, records.TAG_STATE, record.end["state"])
+    client.set_terminated(run, records.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
+
+
+def _send_artifacts(
+    client: MlflowClient, run: str, study: Event, record: TrialRecord, best: Event, folder: Path
+) -> None:
+    part = "test" if study["config"]["select_on"] == "test" else "validation"
+    confusion = {"epoch": best["epoch"], "part": part, "confusion": best["confusion"]}
+    client.log_dict(run, confusion, records.ARTIFACT_CONFUSION)
+    title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {best['epoch']}"
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        (place / "confusion").mkdir()
+        (place / "predictions").mkdir()
+        _copy(folder / PREDICTIONS, place / records.ARTIFACT_PREDICTIONS)
+        curves, matrix = place / records.ARTIFACT_CURVES, place / records.ARTIFACT_CONFUSION_PNG
+        figures.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
+        figures.confusion_png(matrix, pd.DataFrame(best["confusion"]).to_numpy(), title)
+        picture_files(matrix, place, milliseconds(best["time"]), run)
+        if record.test:
+            tested: dict[str, Any] = {"epoch": best["epoch"], "part": "test"}
+            tested |= {name: record.test[name] for name in ("confusion", "clean")}
+            (place / records.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
+            _copy(folder / TEST_PREDICTIONS, place / records.ARTIFACT_TEST_PREDICTIONS)
+            counts = pd.DataFrame(record.test["confusion"]).to_numpy()
+            figures.confusion_png(place / records.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
+        client.log_artifacts(run, temporary)
+    client.set_tag(run, MLFLOW_LOGGED_IMAGES, "True")
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        target.write_bytes(source.read_bytes())

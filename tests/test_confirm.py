@@ -1,0 +1,159 @@
+from typing import Any
+
+import pytest
+
+from study.config import ConfigError
+from study.confirm import (
+    Confirmations,
+    Wish,
+    arms_without_winner,
+    check_confirmable,
+    counted,
+    fresh_seed,
+    reading_note,
+    wanted,
+    winners,
+)
+from study.ledger import Event, StudyState, study_state
+from tests.study_fixture import end_event, epoch_event, study_event, trial_event
+
+ARM = "resnet18-scratch"
+
+
+def _searched(kappas: list[list[float]], **study: Any) -> list[Event]:
+    """A search whose trials had these scores, epoch by epoch."""
+    events: list[Event] = [{**study_event(trials=len(kappas)), **study}]
+    for number, scores in enumerate(kappas):
+        events.append(trial_event(number, epochs=len(scores)))
+        events += [epoch_event(number, epoch, kappa) for epoch, kappa in enumerate(scores, 1)]
+        events.append(end_event(number))
+    return [*events, {"event": "close", "time": 1011.0, "state": "complete", "reason": ""}]
+
+
+def _begin(state: StudyState, wish: Wish) -> Event:
+    kind, values = Confirmations(state, wish).begin()
+    event = {"event": kind, "time": 1100.0, **values}
+    assert state.apply(event)
+    return event
+
+
+def _read(state: StudyState, name: str) -> None:
+    """All epochs of a confirmation, its reading and its end."""
+    record = state.confirms[name]
+    for epoch in range(len(record.epochs) + 1, record.last_epoch + 1):
+        state.apply({**epoch_event(0, epoch, 0.5), "trial": name})
+    state.apply({"event": "test-read", "time": 1.0, "confirm": name, "n": 4, "n_clean": 4, "scores": {}})
+    state.apply({**end_event(0), "trial": name})
+
+
+def test_a_winner_is_trained_for_the_epochs_that_selection_found_on_the_search_s_schedule() -> None:
+    state = study_state(_searched([[0.1, 0.2, 0.1], [0.3, 0.5, 0.4]]))
+    event = _begin(state, Wish())
+    assert (event["confirm"], event["trial"], event["rank"], event["repeat"]) == ("c0000", "0001", 1, 0)
+    assert event["epochs"] == 2
+    assert event["config"]["epochs"] == 3
+    assert {k: v for k, v in event["config"].items() if k != "seed"} == {
+        k: v for k, v in state.trials["0001"].config.items() if k != "seed"
+    }
+    assert event["config"]["seed"] not in [record.config["seed"] for record in state.trials.values()]
+
+
+def test_seeds_are_fresh_and_hang_on_study_winner_and_repeat_alone() -> None:
+    seeds = {fresh_seed(*key) for key in [(0, "0001", 0), (0, "0001", 1), (0, "0002", 0), (1, "0001", 0)]}
+    assert len(seeds) == 4
+    assert all(0 <= seed < 2**31 for seed in seeds)
+    assert fresh_seed(0, "0001", 0) == fresh_seed(0, "0001", 0)
+
+
+def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
+    events = _searched([[0.5], [0.4], [0.3]])
+    events[4]["repeat_of"] = "0000"  # the second trial
+    state = study_state(events)
+    assert [record.trial for record in winners(state, ARM)] == ["0000", "0002"]
+    found = wanted(state, Wish(top=2, seeds=2))
+    assert [(one.winner.trial, one.rank, one.repeat) for one in found] == [
+        ("0000", 1, 0), ("0002", 2, 0), ("0000", 1, 1), ("0002", 2, 1)
+    ]  # fmt: skip
+
+
+def test_more_seeds_add_to_those_that_are_there() -> None:
+    state = study_state(_searched([[0.5]]))
+    for _ in range(2):
+        _begin(state, Wish(seeds=2))
+    assert Confirmations(state, Wish(seeds=2)).to_begin() == 0
+    more = Confirmations(state, Wish(seeds=3))
+    assert more.to_begin() == 1
+    assert more.begin()[1]["confirm"] == "c0002"
+    assert more.begin()[1]["repeat"] == 2
+
+
+def test_confirmations_are_no_trials_and_nothing_of_them_is_selected() -> None:
+    state = study_state(_searched([[0.2, 0.1], [0.1, 0.3]]))
+    _begin(state, Wish())
+    _read(state, "c0000")
+    assert sorted(state.trials) == ["0000", "0001"]
+    record = state.confirms["c0000"]
+    best = record.best()
+    assert best is not None
+    assert best["epoch"] == record.last_epoch == 2
+
+
+def test_a_confirmation_is_finished_once_its_test_part_was_read_and_not_before() -> None:
+    state = study_state(_searched([[0.2, 0.3]]))
+    _begin(state, Wish())
+    for epoch in (1, 2):
+        state.apply({**epoch_event(0, epoch, 0.5), "trial": "c0000"})
+    assert state.confirms["c0000"].finishing is None
+    state.apply({"event": "test-read", "time": 1.0, "confirm": "c0000", "n": 4, "n_clean": 4, "scores": {}})
+    assert state.confirms["c0000"].finishing == "complete"
+
+
+def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
+    state = study_state(_searched([[0.2]]))
+    _begin(state, Wish())
+    _read(state, "c0000")
+    again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_clean": 9, "scores": {}}
+    assert state.apply(again) is False
+    assert [read["n"] for read in state.test_reads] == [4]
+
+
+def test_the_readings_are_told_with_a_word_on_too_few_seeds() -> None:
+    state = study_state(_searched([[0.2]], confirmations=3))
+    assert reading_note(state) == "the test part has not been read"
+    _begin(state, Wish())
+    _read(state, "c0000")
+    assert reading_note(state).endswith("fewer than 3 seeds of a winner")
+    assert counted(state) == {"ended": 1, "of": 3, "test_reads": 1}
+
+
+def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
+    with pytest.raises(ConfigError, match="no study s"):
+        check_confirmable("s", StudyState(), Wish())
+    lab = _searched([[0.2]])
+    lab[0]["config"] = {**lab[0]["config"], "select_on": "test"}
+    with pytest.raises(ConfigError, match=r"select_on=test.*under another name"):
+        check_confirmable("s", study_state(lab), Wish())
+    with pytest.raises(ConfigError, match="1 of the 1 trials of s have not; finish it with: retina search s"):
+        check_confirmable("s", study_state(_searched([[0.2]])[:3]), Wish())
+    failed = _searched([[0.2]])
+    failed[-2] = end_event(0, "failed", "diverged")
+    with pytest.raises(ConfigError, match="must have a trial with a score"):
+        check_confirmable("s", study_state(failed), Wish())
+    assert arms_without_winner(study_state(failed)) == [ARM]
+    check_confirmable("s", study_state(_searched([[0.2]])), Wish())
+
+
+def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
+    state = study_state(_searched([[0.2]]))
+    _begin(state, Wish(drop_fellows=True))
+    with pytest.raises(ConfigError, match=r"were with --drop-fellows \(c0000\); add --drop-fellows"):
+        check_confirmable("s", state, Wish())
+    check_confirmable("s", state, Wish(drop_fellows=True))
+
+
+def test_the_time_left_counts_the_epochs_of_all_that_are_to_come() -> None:
+    state = study_state(_searched([[0.2, 0.3, 0.1]]))
+    assert Confirmations(state, Wish(seeds=3)).seconds_left(1) == 3 * 2 * 0.5
+    _begin(state, Wish())
+    state.apply({**epoch_event(0, 1, 0.5), "trial": "c0000"})
+    assert Confirmations(state, Wish(seeds=3)).seconds_left(2) == (1 + 2 * 2) * 0.5 / 2
