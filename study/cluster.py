@@ -11,18 +11,24 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
+from study.address import check_guarded
 from study.config import ConfigError
 from study.watcher import Address, answers
 
 LATELY = 60.0
 
 
+LEAST_GPU = 0.01  # Ray counts in ten-thousandths; a hundred trials on one GPU are enough
+
+
 @dataclass(frozen=True)
 class Resources:
-    """What one trial gets, and how many run at once. threads: of torch within a trial."""
+    """What one trial gets, and how many run at once."""
 
     cpus: int
     gpus: float
@@ -33,6 +39,12 @@ class Resources:
         """Threads of one trial's arithmetic."""
         return self.cpus
 
+    def __str__(self) -> str:
+        threads = f"{self.threads} CPU thread{'s' * (self.threads != 1)}"
+        if not self.gpus:
+            return f"{self.slots} at once, {threads} each, no GPU"
+        return f"{self.slots} at once, {self.gpus:g} GPU and {threads} each"
+
 
 def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: list[dict[str, float]]) -> Resources:
     """Divide what each node has: one GPU for each trial where there are GPUs, else all CPUs of a node for one trial.
@@ -41,26 +53,38 @@ def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: l
     """
     most_gpus = max(node.get("GPU", 0) for node in nodes)
     gpu = (1.0 if most_gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
-    if not (0 <= gpu <= 1 or (gpu > 1 and gpu % 1 == 0)):  # also where it is no number
-        raise ConfigError(f"`gpus_per_trial` must be 0, a part of 1, or a whole number, but got {gpu:g}")
+    if not (gpu == 0 or LEAST_GPU <= gpu <= 1):  # also where it is no number
+        raise ConfigError(
+            f"`gpus_per_trial` must be 0, or a part of a GPU from {LEAST_GPU} to 1, as a trial runs on one device, "
+            f"but got {gpu:g}"
+        )
     if gpu > most_gpus:
-        raise ConfigError(f"`gpus_per_trial <= {most_gpus:g}` must hold, as no node has more GPUs, but got {gpu:g}")
+        raise ConfigError(f"`gpus_per_trial = 0` must hold, as no node has a GPU that Ray knows of, but got {gpu:g}")
     able = [node for node in nodes if node.get("GPU", 0) >= gpu]
     most_cpus = int(max(node["CPU"] for node in able))
     if cpus_per_trial and cpus_per_trial > most_cpus:
-        raise ConfigError(f"`cpus_per_trial <= {most_cpus}` must hold, as no node has more, but got {cpus_per_trial}")
+        whom = "node with a GPU" if gpu else "node"
+        raise ConfigError(f"`cpus_per_trial <= {most_cpus}` must hold, as no {whom} has more, but got {cpus_per_trial}")
+
+    def room(node: dict[str, float]) -> int:
+        """Trials that a node's GPUs hold; what is left of one GPU is not joined to what is left of the next."""
+        return int(node["GPU"]) * int(1 / gpu + 1e-6)
 
     def share(node: dict[str, float]) -> int:
-        return max(1, int(node["CPU"] // (node["GPU"] // gpu))) if gpu else int(node["CPU"])
+        return max(1, int(node["CPU"] // room(node))) if gpu else int(node["CPU"])
 
     cpu = cpus_per_trial or min(share(node) for node in able)
-    slots = sum(min(int(node["GPU"] // gpu) if gpu else most_cpus, int(node["CPU"] // cpu)) for node in able)
+    slots = sum(min(room(node) if gpu else most_cpus, int(node["CPU"] // cpu)) for node in able)
     return Resources(cpu, gpu, max(1, slots))
 
 
 @contextmanager
-def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
-    """Join the Ray cluster at `address`, or start one on this machine; yields what each node has, and leaves it."""
+def cluster(address: str | None, *, trusted: bool = True) -> Iterator[list[dict[str, float]]]:
+    """Join the Ray cluster at `address`, or start one on this machine; yields what each node has, and leaves it.
+
+    trusted: whether one that reaches beyond this machine may be joined. Raises ConfigError where it may not, or where
+    it does not take this process in.
+    """
     os.environ.update(
         RAY_USAGE_STATS_ENABLED="0",  # nothing is sent anywhere
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
@@ -71,13 +95,46 @@ def cluster(address: str | None) -> Iterator[list[dict[str, float]]]:
     )
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    ray.init(address=address, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
+    _join(address)
     try:
-        nodes = ray.nodes()  # type: ignore[no-untyped-call]
-        yield [node["Resources"] for node in nodes if node["Alive"] and node["Resources"].get("CPU")]
+        nodes = alive()
+        check_guarded([node["NodeManagerAddress"] for node in nodes], trusted=trusted)
+        yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
     finally:
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
+
+
+def _join(address: str | None) -> None:
+    """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+    with _without_mlflow():
+        try:
+            ray.init(
+                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+            )
+        except (OSError, RuntimeError, ValueError, RayError) as error:
+            if address is None:
+                raise
+            raise ConfigError(
+                f"Ray at {address} must take this process in, but does not ({' '.join(str(error).split())[:200]}); "
+                "call retina on one of its machines, with its versions of Python and Ray, and with its RAY_AUTH_MODE "
+                "and token"
+            ) from None
+
+
+@contextmanager
+def _without_mlflow() -> Iterator[None]:
+    """Processes that are started here need no MLflow, and get no address and no password of one."""
+    hidden = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("MLFLOW_")}
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
+
+
+def alive() -> list[dict[str, Any]]:
+    """Ray's own description of each node that lives."""
+    return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
 def kill_below(pid: int) -> None:
@@ -106,9 +163,8 @@ class Nodes:
         self._look()
 
     def _look(self) -> None:
-        for node in ray.nodes():  # type: ignore[no-untyped-call]
-            if node["Alive"]:
-                self._known[node["NodeID"]] = (node["NodeManagerAddress"], int(node["NodeManagerPort"]))
+        for node in alive():
+            self._known[node["NodeID"]] = (node["NodeManagerAddress"], int(node["NodeManagerPort"]))
 
     def died_lately(self) -> bool:
         """Whether a node has died within the last LATELY seconds; its other trials are heard of one by one."""
@@ -123,5 +179,5 @@ def head_places() -> dict[str, Address]:
     """Where Ray's control store and the node manager that this process hangs on take connections."""
     mine = ray.get_runtime_context()
     host, _, port = mine.gcs_address.rpartition(":")
-    node = next(node for node in ray.nodes() if node["NodeID"] == mine.get_node_id())  # type: ignore[no-untyped-call]
+    node = next(node for node in alive() if node["NodeID"] == mine.get_node_id())
     return {"GCS": (host, int(port)), "raylet": (node["NodeManagerAddress"], int(node["NodeManagerPort"]))}

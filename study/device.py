@@ -37,7 +37,7 @@ class DeviceError(RuntimeError):
 def release() -> None:
     """Give back what a trial of this process held; its own references must be gone before."""
     gc.collect()
-    if torch.cuda.is_initialized():
+    if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
 
 

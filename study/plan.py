@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import platform
-import subprocess
 import uuid
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,11 +16,10 @@ from study.ledger import StudyState
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
 from study.space import Cell, arm_name
+from study.versions import versions
 from study.warm import read_tries, trials_of
 from study.wholefile import write_whole
 from study.yamlfile import read_study_config
-
-RECORDED_VERSIONS = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
 
 
 @dataclass(frozen=True)
@@ -212,27 +208,3 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     if config.trials % arms:
         notes.append(f"{config.trials} trials over {arms} arms are not the same number each; use a multiple of {arms}")
     return tuple(notes)
-
-
-def versions() -> dict[str, str]:
-    """Versions of what computed the numbers, and the commit of this code where it is known."""
-    found = {name: importlib.metadata.version(name) for name in RECORDED_VERSIONS}
-    return {"python": platform.python_version(), **found, "retina_commit": _commit()}
-
-
-def _commit() -> str:
-    """This code's commit, `-dirty` where files changed since; its version where it is not in its own repository."""
-    place = Path(__file__).resolve().parents[1]
-    version = importlib.metadata.version("retina")
-    try:
-        if _git(place, "rev-parse", "--show-toplevel") != str(place):
-            return version
-        return _git(place, "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*") or version
-    except (OSError, subprocess.SubprocessError):
-        return version
-
-
-def _git(place: Path, *arguments: str) -> str:
-    command = ["git", "-C", str(place), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)  # noqa: S603
-    return done.stdout.strip()

@@ -15,7 +15,8 @@ GPU_NODE, CPU_NODE = {"CPU": 4, "GPU": 4}, {"CPU": 32}
         (0.5, None, [{"CPU": 16, "GPU": 1}], Resources(cpus=8, gpus=0.5, slots=2)),
         (0.25, 1, [{"CPU": 2, "GPU": 1}], Resources(cpus=1, gpus=0.25, slots=2)),
         (0, 3, [{"CPU": 8, "GPU": 1}], Resources(cpus=3, gpus=0, slots=2)),
-        (2, None, [{"CPU": 8, "GPU": 4}], Resources(cpus=4, gpus=2, slots=2)),
+        (0.3, None, [{"CPU": 24, "GPU": 4}], Resources(cpus=2, gpus=0.3, slots=12)),  # three on each GPU, not 13
+        (0.1, 1, [{"CPU": 24, "GPU": 2}], Resources(cpus=1, gpus=0.1, slots=20)),
         (None, None, [{"CPU": 1, "GPU": 4}], Resources(cpus=1, gpus=1, slots=1)),
         (None, None, [CPU_NODE, GPU_NODE], Resources(cpus=1, gpus=1, slots=4)),  # the head has no GPU
         (0, None, [CPU_NODE, GPU_NODE], Resources(cpus=4, gpus=0, slots=9)),
@@ -31,10 +32,17 @@ def test_what_each_node_has_is_divided_among_trials(
 
 
 def test_what_no_node_can_hold_is_refused() -> None:
-    with pytest.raises(ConfigError, match="`gpus_per_trial <= 0` must hold, as no node has more GPUs, but got 1"):
+    with pytest.raises(ConfigError, match="`gpus_per_trial = 0` must hold, as no node has a GPU .*, but got 1"):
         resources(1, None, [{"CPU": 2}])
-    with pytest.raises(ConfigError, match="`cpus_per_trial <= 2` must hold"):
+    with pytest.raises(ConfigError, match="`cpus_per_trial <= 2` must hold, as no node has more, but got 3"):
         resources(None, 3, [{"CPU": 2}, {"CPU": 2}])
-    for gpus in (-0.5, 1.5, float("nan"), float("inf")):
-        with pytest.raises(ConfigError, match="gpus_per_trial"):
+    with pytest.raises(ConfigError, match="`cpus_per_trial <= 4` must hold, as no node with a GPU has more, but got 8"):
+        resources(None, 8, [CPU_NODE, GPU_NODE])
+    for gpus in (-0.5, 0.001, 1.5, 2, float("nan"), float("inf")):
+        with pytest.raises(ConfigError, match="`gpus_per_trial` must be 0, or a part of a GPU from 0.01 to 1"):
             resources(gpus, None, [{"CPU": 2, "GPU": 2}])
+
+
+def test_what_a_trial_gets_is_said_in_a_line() -> None:
+    assert str(Resources(cpus=1, gpus=0, slots=2)) == "2 at once, 1 CPU thread each, no GPU"
+    assert str(Resources(cpus=4, gpus=0.5, slots=8)) == "8 at once, 0.5 GPU and 4 CPU threads each"
