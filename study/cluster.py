@@ -137,6 +137,14 @@ def alive() -> list[dict[str, Any]]:
     return [node for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
 
 
+def placement() -> dict[str, str]:
+    """Where a trial runs: Ray's name for the node, and the number of its GPU there ("" for none)."""
+    if not ray.is_initialized():
+        return {}
+    here = ray.get_runtime_context()
+    return {"node": here.get_node_id()[:8], "gpu": ",".join(here.get_accelerator_ids()["GPU"])}
+
+
 def kill_below(pid: int) -> None:
     """End all processes below one: Ray's own, once their head is gone, would wait for it for minutes."""
     parents = {}

@@ -95,7 +95,7 @@ def measured(device: torch.device, threads: int) -> Iterator[dict[str, float]]:
     utilisation: share of the time in which any process computed on that GPU, where NVML tells it.
     """
     used: dict[str, float] = {}
-    gpu = device.type == "cuda"
+    gpu = device.type == "cuda" and torch.cuda.is_available()  # else `claim` says so, within
     with suppress(OSError):
         Path("/proc/self/clear_refs").write_text("5")  # the peak of this process, from now on
     if gpu:

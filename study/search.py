@@ -187,6 +187,7 @@ class _Trials:
             "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
             "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
             "device": "cuda" if self._limits.gpus else "cpu",
+            "gpus": self._limits.gpus,
             "threads": self._limits.threads,
         }
 

@@ -18,6 +18,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import figures, records
 from study.checkpoints import PREDICTIONS, TEST_PREDICTIONS
+from study.device import spent
 from study.ledger import Event, TrialRecord
 from study.showing import log_data, picture_files
 
@@ -102,6 +103,7 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
         values = {
             records.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
             records.SECONDS: sum(epoch["seconds"] for epoch in record.epochs),
+            **spent(record.epochs),
         }
         if record.confirm:
             values |= record.test["scores"] if record.test else {}

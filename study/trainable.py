@@ -6,7 +6,6 @@ finite, memory that does not suffice) is returned as a failure with its reason. 
 
 from __future__ import annotations
 
-import gc
 import json
 import math
 import os
@@ -29,7 +28,9 @@ from study.checkpoints import (
     save_predictions,
     weights_metadata,
 )
+from study.cluster import placement
 from study.config import TrialConfig
+from study.device import DeviceError, claim, measured, release
 from study.disk import told
 from study.ledger import Event, without_folders
 from study.prepared import open_data
@@ -44,7 +45,7 @@ class TrialActor(tune.Trainable):
     """Runs trials; its config is the plain dictionary that `search` makes.
 
     Each step is one epoch and returns {"report": JSON of the epoch's event}, {"failure": reason}, or {"halt": reason}
-    where no other trial would fare better: data, weights or disk do not let themselves be read or written. What an
+    where no other trial would fare better: data, weights, disk or GPU do not let themselves be used. What an
     epoch left on the disk before its report was lost is reported again, not computed again. A confirmation is a trial
     that ends after its `last_epoch`, selects nothing, and then reads the test part: its last report holds the reading.
     """
@@ -56,9 +57,7 @@ class TrialActor(tune.Trainable):
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over another trial without a new process."""
         del self._epochs  # and with it the model and its optimizer, before the next ones are made
-        gc.collect()
-        if torch.cuda.is_available():
-            torch.cuda.empty_cache()
+        release()
         self._begin(new_config)
         return True
 
@@ -80,6 +79,7 @@ class TrialActor(tune.Trainable):
     def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
         # A generator, so that reading data and weights falls into the first step, where failures are told apart.
         job = self._job
+        claim(self._device, job["gpus"])
         data = open_data(Path(job["cache"]), **job["split"]).train_data()
         weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
         if weights and weights.digest != job["weights_digest"]:
@@ -95,12 +95,14 @@ class TrialActor(tune.Trainable):
             report, self._unsent = self._unsent, None
         else:
             try:
-                report = self._save(next(self._epochs))
+                with measured(self._device, self._job["threads"]) as used:
+                    epoch = next(self._epochs)
+                report = self._save(epoch, used)
             except torch.AcceleratorError:
                 # The device's context is broken for every later trial of this process: a fresh one takes over.
                 self._keep(traceback.format_exc())
                 os._exit(1)
-            except OSError as error:
+            except (OSError, DeviceError) as error:
                 return {"halt": told(error), "done": True}
             except Exception as error:  # whatever it is, the next try would meet it again
                 self._keep(traceback.format_exc())
@@ -113,7 +115,7 @@ class TrialActor(tune.Trainable):
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._folder / "error.txt", text.encode())
 
-    def _save(self, epoch: Epoch) -> Event:
+    def _save(self, epoch: Epoch, used: dict[str, float]) -> Event:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
         state = epoch.state()
         report: Event = {
@@ -124,6 +126,8 @@ class TrialActor(tune.Trainable):
             "seconds": round(epoch.seconds, 4),
             "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
+            **placement(),
+            **used,
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
         last, confirms = epoch.number >= self._job["last_epoch"], self._job["confirms"]

@@ -41,6 +41,7 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "weights": None,
         "weights_digest": None,
         "device": "cpu",
+        "gpus": 0,
         "threads": torch.get_num_threads(),
     }
 
@@ -138,3 +139,20 @@ def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path
     results = _steps(TrialActor(_job(cache, tmp_path / "0000", lr=10.0, momentum=0.99, schedule="constant", epochs=30)))
     assert "finite" in results[-1]["failure"]
     assert "lower lr" in results[-1]["failure"]
+
+
+def test_each_epoch_says_what_it_took(cache: Path, tmp_path: Path) -> None:
+    [report] = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000", epochs=1))))
+    assert report["peak_resident_bytes"] > 10_000_000
+    assert 0 < report["cpu_utilisation"] <= 1
+    assert "peak_memory_bytes" not in report, "that is of a GPU"
+
+
+def test_a_gpu_that_cannot_be_had_is_no_failure_of_the_trial(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    job = _job(cache, tmp_path / "0000") | {"device": "cuda", "gpus": 1}
+    result = TrialActor(job).step()
+    assert result["halt"].startswith("torch finds no GPU where Ray has one; install")
+    assert not (tmp_path / "0000" / "error.txt").exists()
