@@ -26,10 +26,13 @@ def parse_address(text: str) -> Address | None:
     return host.strip("[]"), int(port)
 
 
-def check_address(text: str) -> None:
-    """Raise ConfigError unless a cluster answers there: Ray itself would try for many minutes."""
+def check_address(text: str, *, trusted: bool) -> None:
+    """Raise ConfigError unless a cluster answers there that may be joined: Ray itself would try for many minutes."""
     address = parse_address(text)
-    if address and not answers(address):
+    if not address:
+        return
+    check_guarded([address[0]], trusted=trusted)
+    if not answers(address):
         raise ConfigError(
             f"Ray must answer at {text}, but does not; start its head there (ray start --head), or correct --address "
             "or RAY_ADDRESS"

@@ -26,6 +26,7 @@ from study.terminal import (
     CpusPerTrial,
     GpusPerTrial,
     Home,
+    Insecure,
     Layout,
     TimeBudget,
     WeightFiles,
@@ -44,6 +45,7 @@ MLFLOW = {
     "HTTP_REQUEST_BACKOFF_FACTOR": "1",
     "HTTP_REQUEST_TIMEOUT": "20",
 }
+LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
 OURS = ("study", "retina_models", "retina_data", "analysis")
 
 
@@ -125,6 +127,7 @@ def search(
     cpus_per_trial: CpusPerTrial = None,
     address: Address = None,
     time_budget: TimeBudget = None,
+    insecure: Insecure = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
     add_arm: Annotated[
         list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")
@@ -145,6 +148,7 @@ def search(
     here = place(home)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
+    cluster = _cluster(address, insecure)
     from study import session  # only now, as it is heavy
     from study.plan import Inputs
 
@@ -160,7 +164,7 @@ def search(
         told_by=study_name(told_by) if told_by else None,
         tries=tries.resolve() if tries else None,
     )
-    compute = _compute(gpus_per_trial, cpus_per_trial, address, time_budget)
+    compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:
         settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
@@ -178,6 +182,7 @@ def confirm(
     gpus_per_trial: GpusPerTrial = None,
     cpus_per_trial: CpusPerTrial = None,
     address: Address = None,
+    insecure: Insecure = False,
     time_budget: TimeBudget = None,
     home: Home = None,
 ) -> None:
@@ -188,10 +193,11 @@ def confirm(
     here = place(home)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
+    cluster = _cluster(address, insecure)
     from study import confirming
     from study.confirm import Wish
 
-    compute = _compute(gpus_per_trial, cpus_per_trial, address, time_budget)
+    compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     wish = Wish(top=top, seeds=seeds, drop_fellows=drop_fellows)
     code = confirming.confirm(study_name(name), here, out, wish, compute, data.resolve() if data else None)
     if not code:
@@ -199,14 +205,32 @@ def confirm(
     sys.exit(code)
 
 
-def _compute(gpus: float | None, cpus: int | None, address: str | None, time_budget: str | None) -> Compute:
+def _cluster(address: str | None, insecure: bool) -> tuple[str | None, bool]:
+    """Address of a Ray cluster that may be joined, None for one of our own; whether it may reach beyond this machine.
+
+    Raises ConfigError where none answers, or where it may not.
+    """
+    from study.address import check_address
+
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    trusted = insecure or os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    if address == LOCAL:
+        return None, trusted
+    check_address(address, trusted=trusted)
+    return address, trusted
+
+
+def _compute(
+    gpus: float | None, cpus: int | None, cluster: tuple[str | None, bool], time_budget: str | None
+) -> Compute:
     from study.progress import parse_duration
     from study.running import Compute
 
     return Compute(
         gpus_per_trial=gpus,
         cpus_per_trial=cpus,
-        address=address or os.environ.get("RAY_ADDRESS"),
+        address=cluster[0],
+        trusted=cluster[1],
         time_budget=parse_duration(time_budget) if time_budget else None,
     )
 

@@ -131,5 +131,5 @@ class Confirm:
         return (
             f"study {plan.name}: {begun} confirmations ({', '.join(best)}; {self.wish.seeds} seeds each), trained on "
             f"{plan.prepared.count('train')} images{fellows}; then {plan.prepared.count('test')} test images are read "
-            f"once for each; {limits.slots} at once{time}"
+            f"once for each; {limits}{time}"
         )

@@ -20,15 +20,14 @@ from study.config import ConfigError
 from study.versions import code_digest, libraries
 
 ANSWER_SECONDS = 60.0
-PROBES = ".probes"
 
 
-def check_nodes(folder: Path, caches: list[Path]) -> None:
-    """Raise ConfigError, naming the nodes, unless each that can hold a trial sees and writes `folder` (of the study)
-    as this process does, sees the caches, and has the same versions.
+def check_nodes(home: Path, caches: list[Path]) -> None:
+    """Raise ConfigError, naming the nodes, unless each that can hold a trial sees the home and writes to it as this
+    process does, sees the caches, and runs the same code.
     """
-    probes = folder / PROBES
-    probes.mkdir(exist_ok=True)
+    probes = home / f".probe-{uuid.uuid4().hex}"
+    probes.mkdir(parents=True)
     try:
         nodes = [node for node in alive() if node["Resources"].get("CPU")]
         with ThreadPoolExecutor(len(nodes)) as pool:
@@ -78,7 +77,7 @@ def look(here: str, there: str, caches: list[str]) -> dict[str, Any]:
 
 def judged(said: dict[str, Any], here: Path, there: Path, word: str) -> str:
     """What a node's answer means. here, there: the files that it was to read and to write."""
-    home = here.parent.parent.parent
+    home = here.parent.parent
     share = f"share {home} under this path, or give --home a folder that is shared"
     if said["read"] != word:
         return f"does not see the home {home}; {share}"

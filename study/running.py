@@ -42,11 +42,15 @@ HEAD_CLOSE_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Compute:
-    """What one call may use. time_budget: seconds; address: of a Ray cluster; the rest None for the defaults."""
+    """What one call may use; None for the defaults.
+
+    address: of a Ray cluster to join; trusted: also where it reaches beyond this machine. time_budget: seconds.
+    """
 
     gpus_per_trial: float | None = None
     cpus_per_trial: int | None = None
     address: str | None = None
+    trusted: bool = False
     time_budget: float | None = None
 
 
@@ -85,14 +89,17 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
     from study.cluster import cluster, head_places, resources
     from study.feed import Feed, check_id, open_tracking, without_old_closes
+    from study.nodecheck import check_nodes
     from study.search import run_search, signals
     from study.watcher import Head
 
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
     check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
-    with cluster(compute.address) as available, signals() as stop:
+    with cluster(compute.address, trusted=compute.trusted) as available, signals() as stop:
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        if compute.address:
+            check_nodes(plan.home, list(plan.caches.values()))
         if compute.time_budget is not None:
             stop.deadline = time.monotonic() + compute.time_budget
         check_room(plan.folder / "checkpoints", _need(plan, errand, limits.slots))

@@ -39,7 +39,7 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
         if compute.address is None:
             _limits_here(compute)  # wrong numbers are refused before anything is begun
         if dry:
-            _dry_run(plan, study_state(events), _limits_here(compute), console)
+            _dry_run(plan, study_state(events), compute, console)
             return 0
         with writing(plan, len(events), console) as ledger:
             return _search(plan, ledger, here, compute, console)
@@ -55,10 +55,19 @@ def _limits_here(compute: Compute) -> Resources:
     return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
 
 
-def _dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
+def _limits_there(plan: Plan, compute: Compute) -> Resources:
+    from study.cluster import cluster, resources
+    from study.nodecheck import check_nodes
+
+    with cluster(compute.address, trusted=compute.trusted) as available:
+        check_nodes(plan.home, list(plan.caches.values()))
+        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+
+
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console) -> None:
     from study.dryrun import dry_run
 
-    dry_run(plan, state, limits.slots, limits.threads, console)
+    dry_run(plan, state, _limits_there(plan, compute) if compute.address else _limits_here(compute), console)
 
 
 @contextmanager
@@ -136,10 +145,9 @@ class Search:
         done = sum(1 for record in state.trials.values() if record.end)
         parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
         begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
-        where = f"{limits.gpus:g} GPU" if limits.gpus else f"{limits.threads} CPU threads"
         return (
             f"study {plan.name}: {begun} over {len(plan.groups)} arms; {parts['train']} training and {parts['val']} "
-            f"validation images, {parts['test']} set aside for the test; {limits.slots} at once, {where} each"
+            f"validation images, {parts['test']} set aside for the test; {limits}"
         )
 
 

@@ -32,7 +32,12 @@ GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a 
 CpusPerTrial = Annotated[
     int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
 ]
-Address = Annotated[str | None, typer.Option(help="Ray cluster to join [RAY_ADDRESS]", show_default=False)]
+Address = Annotated[
+    str | None, typer.Option(help="HOST:PORT of a Ray cluster to join [RAY_ADDRESS]", show_default=False)
+]
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Join a cluster beyond this machine though RAY_AUTH_MODE is not token.")
+]
 TimeBudget = Annotated[
     str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
 ]

@@ -27,10 +27,10 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_a_cluster_must_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         text = f"127.0.0.1:{server.getsockname()[1]}"
-        check_address(text)
+        check_address(text, trusted=False)
     with pytest.raises(ConfigError, match=f"Ray must answer at {text}, but does not; start its head there"):
-        check_address(text)
-    check_address("auto")
+        check_address(text, trusted=False)
+    check_address("auto", trusted=False)
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", socket.gethostname()])

@@ -14,7 +14,7 @@ from study.versions import libraries
 
 @pytest.fixture
 def probes(tmp_path: Path) -> Path:
-    folder = tmp_path / "home" / "s" / ".probes"
+    folder = tmp_path / "home" / ".probe-1"
     folder.mkdir(parents=True)
     (tmp_path / "cache").mkdir()
     (tmp_path / "cache" / "manifest.json").touch()
@@ -24,7 +24,7 @@ def probes(tmp_path: Path) -> Path:
 def _answer(probes: Path) -> tuple[dict[str, object], Path, Path]:
     here, there = probes / "here", probes / "there"
     here.write_text("word")
-    return look(str(here), str(there), [str(probes.parents[2] / "cache")]), here, there
+    return look(str(here), str(there), [str(probes.parents[1] / "cache")]), here, there
 
 
 def test_a_node_that_sees_all_is_right(probes: Path) -> None:
@@ -35,7 +35,7 @@ def test_a_node_that_sees_all_is_right(probes: Path) -> None:
 def test_a_node_that_does_not_share_the_home_is_told(probes: Path) -> None:
     said, here, there = _answer(probes)
     assert "does not see the home" in judged(said | {"read": ""}, here, there, "word")
-    assert f"share {probes.parents[1]} under this path" in judged(said | {"read": "older"}, here, there, "word")
+    assert f"share {probes.parent} under this path" in judged(said | {"read": "older"}, here, there, "word")
     there.unlink()  # written, but to another disk
     assert "cannot write to the home" in judged(said, here, there, "word")
     said = look(str(probes / "not" / "here"), str(there), [])
@@ -52,9 +52,9 @@ def test_a_node_that_may_only_read_is_told_with_its_reason(probes: Path) -> None
 
 
 def test_a_node_without_the_data_is_told(probes: Path) -> None:
-    shutil.rmtree(probes.parents[2] / "cache")
+    shutil.rmtree(probes.parents[1] / "cache")
     said, here, there = _answer(probes)
-    assert f"does not see the data in {probes.parents[2] / 'cache'}" in judged(said, here, there, "word")
+    assert f"does not see the data in {probes.parents[1] / 'cache'}" in judged(said, here, there, "word")
 
 
 def test_a_node_with_other_software_is_told_what_differs(probes: Path) -> None:
@@ -68,8 +68,7 @@ def test_a_node_with_other_software_is_told_what_differs(probes: Path) -> None:
 
 @pytest.mark.slow
 def test_all_nodes_of_a_cluster_are_asked_and_the_wrong_ones_named(tmp_path: Path) -> None:
-    folder, cache = tmp_path / "home" / "s", tmp_path / "cache"
-    folder.mkdir(parents=True)
+    home, cache = tmp_path / "home", tmp_path / "cache"
     cache.mkdir()
     (cache / "manifest.json").touch()
     machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
@@ -77,11 +76,11 @@ def test_all_nodes_of_a_cluster_are_asked_and_the_wrong_ones_named(tmp_path: Pat
         machines.add_node(num_cpus=1)
         machines.wait_for_nodes()
         with cluster(machines.address):
-            check_nodes(folder, [cache])
-            assert not list(folder.iterdir()), "nothing stays behind"
+            check_nodes(home, [cache])
+            assert not list(home.iterdir()), "nothing stays behind"
             (cache / "manifest.json").unlink()
             with pytest.raises(ConfigError, match="does not see the data") as caught:
-                check_nodes(folder, [cache])
+                check_nodes(home, [cache])
             assert str(caught.value).count("node ") == 2 + 1  # each of two, after `each node of a cluster`
     finally:
         machines.shutdown()
