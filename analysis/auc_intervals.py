@@ -24,6 +24,7 @@ def bootstrap_auc(
 ) -> Interval:
     """Bounds () of scores.auc_ovr, mean over seeds, over groups (patients) drawn with replacement.
 
+    Resamples without a grade that is in the data are left out: the mean would be over other grades.
     groups, grades: (n,) integers; probabilities (s, n, 5), one model for each seed on the same images. The same
     generator draws the same patients as intervals.bootstrap_by_group. Raises ValueError for other shapes.
     """
@@ -32,13 +33,15 @@ def bootstrap_auc(
     if chance.ndim != 3 or chance.shape[1:] != (truth.size, CLASSES) or group.shape != truth.shape:
         raise ValueError(f"probabilities must be (s, {truth.size}, {CLASSES}), but got {chance.shape}")
     numbers, place = np.unique(group, return_inverse=True)
-    ranked = [[_Ranked(truth == grade, one[:, grade], place, numbers.size) for grade in GRADES] for one in chance]
+    both = [grade for grade in GRADES if 0 < (truth == grade).sum() < truth.size]  # grades with both signs
+    ranked = [[_Ranked(truth == grade, one[:, grade], place, numbers.size) for grade in both] for one in chance]
     drawn = []
     for weights in drawn_weights(numbers.size, rng, resamples):
         columns = np.ascontiguousarray(weights.T)  # (G, r)
-        areas = np.array([[area.of(columns) for area in model] for model in ranked])  # (s, grades, r)
-        by_model = mean_over_seeds(np.moveaxis(areas, 1, -1))  # mean over the grades with both signs
-        drawn.append(mean_over_seeds(by_model.T))
+        areas = np.full((len(ranked), weights.shape[0]), np.nan)  # (s, r)
+        if both:
+            areas = np.array([np.mean([area.of(columns) for area in model], axis=0) for model in ranked])
+        drawn.append(mean_over_seeds(areas.T))
     return percentiles(np.concatenate(drawn), level)
 
 

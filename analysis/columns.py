@@ -31,6 +31,16 @@ MEASURES = (
 """How good a model is: n images, 95 % intervals over `interval_over` (patients, or images where only counts are known),
 majority: accuracy of the most frequent grade, degenerate: gives every image the same grade."""
 
+BOARD = (
+    "n",
+    "patients",
+    *("accuracy", "accuracy_low", "accuracy_high", "majority", "kappa", "kappa_low", "kappa_high"),
+    *("balanced_accuracy", "macro_f1", "auc", *(f"recall_{grade}" for grade in records.GRADES)),
+    "degenerate",
+    "interval_over",
+)
+"""Those of them that every trial has in tables.leaderboard."""
+
 OVER_SEEDS = (
     *(f"{score}{end}" for score in records.SCORES for end in ("_sd", "_recipe_low", "_recipe_high")),
     "degenerate_seeds",
@@ -42,7 +52,8 @@ CORRECTED = (
     *(f"{score}_corrected{end}" for score in ("accuracy", "kappa") for end in ("", "_low", "_high")),
     "chosen_among",
 )
-"""Of validation: what is left of the score without the optimism of choosing the best of `chosen_among` trials."""
+"""Of validation: what is left of the score without the optimism of choosing the best of a cell's `chosen_among` trials.
+In the leaderboard only the best trial of each cell has it, whose score was chosen."""
 
 CELL = ("cell", "arm", "status", "reason", "trial", "trials", "trials_ended")
 CONFIRMED = ("confirmed_trial", "seeds", "seed_numbers", "folds_tested", "confirm_images_seen", "confirm_seconds")
@@ -64,11 +75,11 @@ FOUR_WAY = (
     "fellow_copy_n",
     "headline",
 )
-"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy
-of copying the fellow eye's grade over the `fellow_copy_n` test eyes that have one in training (NaN where there is
-none); headline is the `measured_on` that the study is judged by, the same in all rows."""
+"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy,
+over the data set's fellow_copy_n test images, of the fellow eye's grade where that eye stands in the training list,
+else grade 0 (NaN where none does); headline is the `measured_on` that the study is judged by, the same in all rows."""
 
-HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "measured_on", "part")
+HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "measured_on", "part")
 
 DIFFERENCES = ("accuracy", "kappa")
 PAIRS = (
@@ -117,7 +128,7 @@ def headline(cells: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = cells.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(HEADLINE))
-    found = cells[[*CELL, "seeds", "seed_numbers", "confirmed_trial"]].copy()
+    found = cells[[*CELL, "seeds", "seed_numbers", "folds_tested", "confirmed_trial"]].copy()
     for name in (*MEASURES, *OVER_SEEDS):
         found[name] = cells[f"{measured_on}_{name}"]
     found["part"] = part_text(measured_on)

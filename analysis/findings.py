@@ -11,136 +11,217 @@ from typing import Any
 import pandas as pd
 
 from analysis import records
-from analysis.runs import ENDED, StudyRuns
-from analysis.tables import CRITERIA, NO_RESULT, NOT_RUN, RUN, objective, part, with_interval, without_folders
+from analysis.columns import RUN, VALIDATION, headline
+from analysis.runs import StudyRuns
+from analysis.tables import CRITERIA, objective, part, with_interval
+from analysis.tableset import TableSet
 
 Row = Mapping[Hashable, Any]
-OTHER_STATES = (records.STATE_RUNNING, records.STATE_INTERRUPTED)
-"""States of a trial that is still to go on."""
+
+WIDE = {"accuracy": 0.1, "kappa": 0.2}
+"""Width of an interval beyond which the sentence says what it means."""
+
+LEVEL = 0.05
+FEW_SEEDS = 3
+"""With fewer seeds than this the spread between them is hardly known."""
 
 
-def answer(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
+def answer(study: StudyRuns, made: TableSet) -> list[str]:
     """Two or three sentences: what is best and how surely, against which others, and what it is not yet.
 
-    board: tables.leaderboard(study), cells: tables.four_way(study).
+    made: tableset.make_tables(study).
     """
-    ranked = board[board["objective_value"].notna()]
-    if ranked.empty:
+    score = objective(study)
+    judged = headline(made.cells)
+    ranked = judged[judged["status"] == RUN]
+    if made.board["objective_value"].notna().sum() == 0 or ranked.empty:
         return [f"No trial has ended with a score yet ({_states(study)}), so nothing can be concluded."]
-    top = ranked.to_dict("records")[0]
-    return [_best(study, top, len(board)), *_comparison(study, cells, top), _caution(study)]
-
-
-def remarks(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> list[str]:
-    """What a reader must know before believing the tables: cells without result, degenerate models, what failed."""
-    found = []
-    if part(study).startswith("test"):
-        found.append(
-            "Everything here was chosen on the test part, so every number is optimistic; there is no unseen part left "
-            "to confirm it on."
-        )
-    for cell in cells.to_dict("records"):
-        if cell["status"] == NOT_RUN:
-            found.append(f"{_spoken(cell['cell'])} was not run: {cell['reason']}.")
-        elif cell["status"] == NO_RESULT:
-            found.append(f"{_spoken(cell['cell'])} has no result yet: {cell['reason']}.")
-        elif cell["degenerate"] is True or cell["degenerate"] == 1:
-            found.append(
-                f"The best model of {_spoken(cell['cell'])} is degenerate: all {int(cell['n']):,} images get the same "
-                f"grade, so its accuracy of {cell['accuracy']:.4f} says only how frequent that grade is (kappa 0)."
-            )
-    waiting = study.trials["state"].isin(OTHER_STATES).sum()
-    if waiting:
-        are = "is" if waiting == 1 else "are"
-        found.append(f"The study is not finished: {waiting} of {_trials(len(study.trials))} {are} still to go on.")
-    failed = int((study.trials["state"] == records.STATE_FAILED).sum())
-    if failed:
-        found.append(f"{_trials(failed)} failed and {'is' if failed == 1 else 'are'} in no table of scores.")
-    if (board["interval_over"] == "images").any():
-        found.append(
-            "Where predictions were not recorded the interval of accuracy is Wilson's over images; it takes the two "
-            "eyes of a patient as independent and is too narrow."
-        )
-    return found
+    top = ranked.sort_values(score, ascending=False, kind="stable", na_position="last").to_dict("records")[0]
+    if pd.isna(top[score]):  # no predictions were recorded, only what the trials reported
+        first = made.board.to_dict("records")[0]
+        cell, value = spoken(records.ARM_LABELS[first["arm"]]), f"{score} {first['objective_value']:.3f}"
+        sentence = f"{cell} holds {_of(study, made)}, with {value} on the {part(study).split()[0]} part."
+        return [sentence, _chosen_here(study, made, first)]
+    if top["measured_on"] == VALIDATION:
+        first_sentence = _best_on_validation(study, made, top)
+        return [first_sentence, *_comparison(made, top, score), _chosen_here(study, made, top)]
+    return [_best_on_test(study, judged, top), *_comparison(made, top, score), _recipe(study, made, top)]
 
 
 def reaching(best: pd.DataFrame, threshold: float) -> str:
-    """One sentence about the configurations of tables.best: how many reach the threshold, by either criterion."""
-    by_bound, by_estimate = (int((best["criterion"] == criterion).sum()) for criterion in CRITERIA)
-    percent = f"{100 * threshold:g} %"
-    if not by_estimate:
-        return f"No configuration reaches an accuracy of {percent}, neither by the lower bound nor by the estimate."
-    count = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
-    bound = "none of them" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
-    tail = "" if bound == "it does" else " does" if by_bound <= 1 else " do"
-    return f"{count} an accuracy of {percent} by the estimate; by the lower bound of the 95 % interval {bound}{tail}."
+    """How many configurations of tables.best reach the threshold, by either criterion, for each part by itself."""
+    if "measured_on" not in best or not (best["measured_on"] != VALIDATION).any():
+        return _reaching(best, threshold, "")
+    tested, chosen = (best[(best["measured_on"] == VALIDATION) == on] for on in (False, True))
+    return " ".join([_reaching(tested, threshold, "On the test part"), _reaching(chosen, threshold, "On validation")])
 
 
-def failures(study: StudyRuns) -> pd.DataFrame:
-    """Trials that did not end in order: trial, arm, state, reason (without folders)."""
-    table = study.trials.loc[~study.trials["state"].isin(ENDED), ["trial", "arm", "state", "reason"]]
-    return table.assign(reason=table["reason"].map(without_folders))
+def spoken(label: str) -> str:
+    """A cell's label as it is said within a sentence."""
+    return label.replace(", pretrained", " with pretraining").replace(",", "")
 
 
-def _best(study: StudyRuns, top: Row, count: int) -> str:
-    cell, where = _spoken(records.ARM_LABELS[top["arm"]]), part(study).split()[0]
-    of = "the only ended trial" if count == 1 else f"the best of {count} ended trials by {objective(study)}"
-    if pd.isna(top["n"]):
-        return f"{cell} holds {of}, with {objective(study)} {top['objective_value']:.3f} on the {where} part."
-    patients = "" if pd.isna(top["patients"]) else f" of {int(top['patients']):,} patients"
-    text = (
-        f"{cell} holds {of}: kappa {with_interval(top, 'kappa')} and accuracy {with_interval(top, 'accuracy')}, "
-        f"95 % intervals, on {int(top['n']):,} images{patients} of the {where} part, where the majority class alone "
-        f"gives an accuracy of {top['majority']:.3f}."
-    )
-    if top["degenerate"]:
-        return f"{text} This model is degenerate: it gives every image the same grade and has learned nothing."
-    if top["accuracy_high"] < top["majority"]:
-        return f"{text} Its accuracy lies below that of the majority class."
-    if top["accuracy_low"] <= top["majority"]:
-        return f"{text} Its accuracy cannot be told from the majority class."
-    return text
-
-
-def _comparison(study: StudyRuns, cells: pd.DataFrame, top: Row) -> list[str]:
-    """The best cell against the others, by whether their intervals overlap; nothing where there is no other."""
-    score = objective(study)
-    others = cells[(cells["status"] == RUN) & (cells["arm"] != top["arm"]) & cells[f"{score}_high"].notna()]
-    if others.empty or pd.isna(top[f"{score}_low"]):
-        return []
-    tied = others[others[f"{score}_high"] >= top[f"{score}_low"]]
-    behind = others[others[f"{score}_high"] < top[f"{score}_low"]]
-    sentences = []
-    if len(tied):
-        sentences.append(
-            f"Its {score} interval overlaps with that of {_listed(tied, score)}, so the study does not show which of "
-            "them is better."
-        )
-    if len(behind):
-        sentences.append(
-            f"{_listed(behind, score)} {'stays' if len(behind) == 1 else 'stay'} below it with "
-            f"{'an interval that does' if len(behind) == 1 else 'intervals that do'} not overlap."
-        )
-    return [" ".join(sentences)]
-
-
-def _caution(study: StudyRuns) -> str:
-    where = part(study).split()[0]
-    return (
-        f"Trials, epochs and the winner were all chosen on the {where} part itself, with one seed for each trial: the "
-        "numbers are optimistic, the intervals hold for these trained models and not for the recipe, and a claim needs "
-        "a confirmation on patients who took no part in the choice."
-    )
-
-
-def _listed(cells: pd.DataFrame, score: str) -> str:
-    names = [f"{_spoken(cell['cell'])} at {with_interval(cell, score)}" for cell in cells.to_dict("records")]
+def listed(names: list[str]) -> str:
+    """`a`, `a and b`, `a, b and c`."""
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
-def _spoken(label: str) -> str:
-    """A cell's label as it is said within a sentence."""
-    return label.replace(", pretrained", " with pretraining").replace(",", "")
+def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
+    where = part(study).split()[0]
+    return (
+        f"{spoken(top['cell'])} holds {_of(study, made)}: {_scores(top)}, 95 % intervals, on {_images(top)} of the "
+        f"{where} part, {_against_majority(top)}"
+    )
+
+
+def _best_on_test(study: StudyRuns, judged: pd.DataFrame, top: Row) -> str:
+    several = (judged["status"] == RUN).sum() > 1
+    where = "on the test part, which the search never saw"
+    if study.folds:
+        folds = int(top["folds_tested"])
+        where = f"on the test parts of {folds} outer folds taken together, which their searches never saw"
+    place = f"scores highest {where}" if several else f"is the only cell that was confirmed, and stands, {where}, at"
+    seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
+    who = " who are not in training" if top["measured_on"] == "test_clean" else ""
+    return (
+        f"{spoken(top['cell'])} {place}{':' if several else ''} {_scores(top)} ({seeds}, 95 % intervals), on "
+        f"{_images(top)}{who}, {_against_majority(top)}"
+    )
+
+
+def _scores(top: Row) -> str:
+    return f"kappa {with_interval(top, 'kappa')} and accuracy {with_interval(top, 'accuracy')}"
+
+
+def _images(top: Row) -> str:
+    patients: str = "" if pd.isna(top["patients"]) else f" of {int(top['patients']):,} patients"
+    return f"{int(top['n']):,} images{patients}"
+
+
+def _of(study: StudyRuns, made: TableSet) -> str:
+    count = len(made.board)
+    each = " of each fold" if study.folds else ""
+    return "the only ended trial" if count == 1 else f"the best of {count} ended trials{each} by {objective(study)}"
+
+
+def _against_majority(top: Row) -> str:
+    """What the accuracy is worth, and how wide its interval is."""
+    text = f"where the majority class alone gives an accuracy of {top['majority']:.3f}."
+    if top["degenerate"]:
+        several = int(top["seeds"]) > 1 and not pd.isna(top["degenerate_seeds"])
+        if several:
+            who = f"{int(top['degenerate_seeds'])} of its {int(top['seeds'])} models"
+            return f"{text} {who} give every image the same grade and have learned nothing: the cell is degenerate."
+        return f"{text} This model is degenerate: it gives every image the same grade and has learned nothing."
+    if top["accuracy_high"] < top["majority"]:
+        text += " Its accuracy lies below that of the majority class."
+    elif top["accuracy_low"] <= top["majority"]:
+        text += " Its accuracy cannot be told from the majority class."
+    for score, wide in WIDE.items():
+        low, high = top[f"{score}_low"], top[f"{score}_high"]
+        if high - low > wide:
+            return (
+                f"{text} So few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}."
+            )
+    return text
+
+
+def _comparison(made: TableSet, top: Row, score: str) -> list[str]:
+    """The best cell against each other, by the pairs; nothing where there is no other.
+
+    On the test part it counts as another when the paired test says so, adjusted for all pairs; on the part that both
+    were chosen on a test would promise too much, and the interval of the paired difference has to do.
+    """
+    tested = top["measured_on"] != VALIDATION
+    groups: dict[str, list[str]] = {"ahead": [], "behind": [], "tie": []}
+    for pair in made.pairs[made.pairs["status"] == RUN].to_dict("records"):
+        if top["arm"] not in (pair["arm_a"], pair["arm_b"]):
+            continue
+        sign = 1 if pair["arm_a"] == top["arm"] else -1
+        other = pair["cell_b"] if sign == 1 else pair["cell_a"]
+        shown = [f"{name} {_signed(pair, name, sign)}" for name in ("kappa", "accuracy")]
+        shown += [f"p {_p(pair['p_holm'])}"] if tested else []
+        if tested:
+            told, better = pair["p_holm"] < LEVEL, sign * pair["accuracy_difference"] > 0
+        else:
+            low, high = sorted(sign * pair[f"{score}_difference{end}"] for end in ("_low", "_high"))
+            told, better = low > 0 or high < 0, low > 0
+        where = ("ahead" if better else "behind") if told else "tie"
+        groups[where].append(f"{spoken(other)} ({', '.join(shown)})")
+    sentences = []
+    by = "In accuracy it is, by the paired test by patient with Holm's correction," if tested else "It is"
+    if groups["ahead"]:
+        sentences.append(f"{by} ahead of {listed(groups['ahead'])}.")
+    if groups["behind"]:
+        sentences.append(f"{by} behind {listed(groups['behind'])}.")
+    if groups["tie"]:
+        others = "them" if len(groups["tie"]) > 1 else "the two"
+        sentences.append(
+            f"It cannot be told from {listed(groups['tie'])}, so the study does not show which of {others} is better."
+        )
+    return [" ".join(sentences)] if sentences else []
+
+
+def _signed(pair: Row, score: str, sign: int) -> str:
+    """`+0.113 (0.050 to 0.175)`: the difference seen from the other side where sign is -1."""
+    value, low, high = (sign * float(pair[f"{score}_difference{end}"]) for end in ("", "_low", "_high"))
+    if pd.isna(value):
+        return "undefined"
+    return f"{value:+.3f} ({min(low, high):.3f} to {max(low, high):.3f})"
+
+
+def _chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
+    """The caution of a study without confirmation, with what is left of the score without the choice."""
+    where, score = part(study).split()[0], objective(study)
+    cell = made.cells[made.cells["arm"] == top["arm"]].to_dict("records")[0]
+    left = ""
+    if not pd.isna(cell[f"{score}_corrected"]) and cell["chosen_among"] > 1:
+        left = (
+            f" (without the choice among {int(cell['chosen_among'])} trials of its cell {score} is about "
+            f"{with_interval(cell, f'{score}_corrected')})"
+        )
+    return (
+        f"Trials, epochs and the winner were all chosen on the {where} part itself, with one seed for each trial: the "
+        f"numbers are optimistic{left}, the intervals hold for these trained models and not for the recipe, and a "
+        "claim needs a confirmation on patients who took no part in the choice."
+    )
+
+
+def _recipe(study: StudyRuns, made: TableSet, top: Row) -> str:
+    """What the seeds say of the recipe, and whether the search had put another cell first."""
+    score = objective(study)
+    first = records.ARM_LABELS[made.board.to_dict("records")[0]["arm"]]
+    other = "" if first == top["cell"] or study.folds else f" On validation {spoken(first)} had stood first."
+    if int(top["seeds"]) < 2 or pd.isna(top[f"{score}_recipe_low"]):
+        return (
+            "It was trained again with one seed only: the intervals hold for this trained model, and what another seed "
+            f"would give is not known.{other}"
+        )
+    spread, low, high = (top[f"{score}_{end}"] for end in ("sd", "recipe_low", "recipe_high"))
+    seeds = listed(top["seed_numbers"].split("; "))
+    little = "; two seeds say little about that" if int(top["seeds"]) < FEW_SEEDS else ""
+    return (
+        f"The intervals hold for these trained models; over the seeds {seeds} its {score} has a standard "
+        f"deviation of {spread:.3f}, and for the recipe, with any seed, the 95 % interval is {low:.3f} to "
+        f"{high:.3f}{little}.{other}"
+    )
+
+
+def _reaching(best: pd.DataFrame, threshold: float, where: str) -> str:
+    by_bound, by_estimate = (int((best["criterion"] == criterion).sum()) for criterion in CRITERIA)
+    percent, start = f"{100 * threshold:g} %", f"{where} " if where else ""
+    if not by_estimate:
+        no = f"{start}no" if where else "No"
+        return f"{no} configuration reaches an accuracy of {percent}, neither by the lower bound nor by the estimate."
+    count = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
+    bound = "none of them" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
+    tail = "" if bound == "it does" else " does" if by_bound <= 1 else " do"
+    by = "by the estimate; by the lower bound of the 95 % interval"
+    return f"{start}{count} an accuracy of {percent} {by} {bound}{tail}."
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"= {value:.3f}"
 
 
 def _states(study: StudyRuns) -> str:
@@ -148,7 +229,3 @@ def _states(study: StudyRuns) -> str:
         return "none has been started"
     counts = study.trials["state"].value_counts().sort_index()
     return ", ".join(f"{count} {state}" for state, count in counts.items())
-
-
-def _trials(count: int) -> str:
-    return "1 trial" if count == 1 else f"{count:,} trials"

@@ -16,6 +16,9 @@ from scipy.special import ndtri, stdtrit
 
 from analysis.scores import CLASSES, Floats, Ints, scores_from_confusion
 
+OVER_GRADES = ("balanced_accuracy", "macro_f1")
+"""Scores that are means over the grades there are: in a resample without one of them they would be another score."""
+
 CHUNK = 500
 """Resamples whose weights are in memory at once: 500 x 7,000 patients x 4 bytes = 14 MB."""
 
@@ -76,14 +79,19 @@ def bootstrap_by_group(
     counts (G, ..., 5, 5): confusion counts of each group; the dimensions between are models that were measured on the
     same groups, and each resample draws the same groups for all of them. With `over_seeds` the last of them is the
     seeds of one recipe, and the score is the mean over them (that are defined). Returns name -> bounds (...), NaN where
-    a score is undefined in every resample or G = 0. A score that hangs on a few patients (kappa with a handful of far
+    a score is undefined in every resample or G = 0. Resamples without a grade that is in the data are left out for the
+    scores in OVER_GRADES. A score that hangs on a few patients (kappa with a handful of far
     misses, recall of a rare grade) gets an interval that is too narrow; tests/test_intervals.py shows by how much.
     (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13.)
     """
     table = checked_counts(counts)
     drawn: dict[str, list[Floats]] = {}
+    present = table.sum(axis=(0, -1)) > 0  # (..., 5) grades in the data
     for confusion in resampled(table, rng, resamples):
+        lacking = ((confusion.sum(axis=-1) == 0) & present).any(axis=-1)
         for name, values in scores(confusion).items():
+            if name in OVER_GRADES:
+                values = np.where(lacking, np.nan, values)
             drawn.setdefault(name, []).append(mean_over_seeds(values) if over_seeds else values)
     return {name: percentiles(np.concatenate(parts), level) for name, parts in drawn.items()}
 

@@ -148,10 +148,11 @@ def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], li
     Raises RunsError naming the studies there are, or for a study with no parent run or several.
     """
     experiment = _experiment(client, name)
+    runs = [] if experiment is None else _search(client, experiment, 0)
     if experiment is not None:
-        runs = _search(client, experiment, 0)
         return runs, [_parent(runs, name)]
-    runs, parents, fold, folds = [], [], 1, 1
+    parents: list[Record] = []
+    fold = folds = 1
     while fold <= folds:
         part = records.fold_name(name, fold)
         experiment = _experiment(client, part)

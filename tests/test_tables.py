@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
-import csv
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from analysis import records, tables
+from analysis.columns import FOUR_WAY, headline
 from analysis.runs import StudyRuns, read_study
 from analysis.scores import confusion_matrix, scores_from_confusion
 from tests import mlflow_fixture as fixture
-from tests.mlflow_fixture import TrialSpec
+from tests.mlflow_fixture import ConfirmSpec, TrialSpec
 
 
 @pytest.fixture(scope="module")
 def four() -> StudyRuns:
     return read_study(fixture.four_arms(), "four")
+
+
+@pytest.fixture(scope="module")
+def confirmed() -> StudyRuns:
+    return read_study(fixture.confirmed(), "confirmed")
+
+
+@pytest.fixture(scope="module")
+def folded() -> StudyRuns:
+    return read_study(fixture.folded(), "folded")
 
 
 @pytest.fixture(scope="module")
@@ -122,53 +130,104 @@ def test_failed_and_unfinished_trials_are_not_ranked() -> None:
     assert list(tables.leaderboard(study)["trial"]) == ["0002"]
 
 
-def test_files_have_their_header_even_when_nothing_is_in_them(tmp_path: Path) -> None:
-    study = read_study(fixture.write_study("no trial", []), "no trial")
-    paths = tables.write_tables(study, tmp_path / "report")
-    assert sorted(path.name for path in (tmp_path / "report").iterdir()) == [
-        "best.csv",
-        "best_by_accuracy.csv",
-        "four_way.csv",
-        "leaderboard.csv",
-    ]
-    header = paths["best"].read_text().splitlines()
-    assert len(header) == 1
-    assert header[0].startswith("criterion,rank,trial,arm")
-    assert len(pd.read_csv(paths["four_way"])) == 4
+def test_the_corrected_score_stands_beside_the_best_of_each_cell(four: StudyRuns, board: pd.DataFrame) -> None:
+    chosen = board[board["kappa_corrected"].notna()]
+    assert sorted(chosen["arm"]) == sorted(records.ARM_LABELS)
+    assert (chosen["chosen_among"] == 2).all()
+    assert chosen["rank"].tolist() == board.drop_duplicates("arm")["rank"].tolist()
+    cells = tables.four_way(four, board=board).set_index("trial")
+    one = chosen.iloc[0]
+    assert cells.loc[one["trial"], "kappa_corrected"] == one["kappa_corrected"]
+    assert one["kappa_corrected_low"] < one["kappa_corrected"] < one["kappa_corrected_high"]
 
 
-def test_written_tables_come_back_the_same(four: StudyRuns, tmp_path: Path) -> None:
-    paths = tables.write_tables(four, tmp_path)
-    found = pd.read_csv(paths["leaderboard"], dtype={"trial": str})
-    expected = tables.leaderboard(four)
-    assert list(found["trial"]) == list(expected["trial"])
-    np.testing.assert_allclose(found["kappa_low"], expected["kappa_low"])
+def test_every_score_of_a_cell_has_an_interval_equal_to_the_leaderboards(four: StudyRuns, board: pd.DataFrame) -> None:
+    cells = tables.four_way(four, board=board)
+    assert list(cells.columns) == list(FOUR_WAY)
+    for score in records.SCORES:
+        assert (cells[f"{score}_low"] <= cells[score]).all()
+        assert (cells[score] <= cells[f"{score}_high"]).all()
+    beside = board.set_index("trial").loc[cells["trial"]]
+    assert cells["kappa_low"].tolist() == beside["kappa_low"].tolist()
+    assert cells["accuracy_high"].tolist() == beside["accuracy_high"].tolist()
+    assert set(cells["headline"]) == {"validation"}
+    assert set(cells["seeds"]) == {0}
+    assert set(cells["fellow_copy"]) == {0.84728}
 
 
-@pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_text_that_a_spreadsheet_would_run_is_inert(start: str, tmp_path: Path) -> None:
-    hostile = f"{start}HYPERLINK(1)"
-    table = pd.DataFrame({"text": [hostile, "two\nlines"], "number": [-1.5, 2.0], hostile: [0, 1]})
-    tables.write_csv(tmp_path / "table.csv", table)
-    inert = "'" + hostile.replace("\r", " ")
-    with open(tmp_path / "table.csv", newline="") as file:
-        header, first, second = csv.reader(file)
-    assert header == ["text", "number", inert]
-    assert first == [inert, "-1.5", "0"]
-    assert second == ["two lines", "2.0", "1"]
+def test_a_confirmed_cell_is_measured_on_the_test_part(confirmed: StudyRuns) -> None:
+    cells = tables.four_way(confirmed).set_index("arm")
+    one = cells.loc["resnet18-pretrained"]
+    own = confirmed.confirmations[confirmed.confirmations["arm"] == "resnet18-pretrained"]
+    for prefix in ("test", "test_clean"):
+        for score in records.SCORES:
+            assert one[f"{prefix}_{score}"] == pytest.approx(own[f"{prefix}_{score}"].mean(), nan_ok=True)
+        assert one[f"{prefix}_kappa_sd"] == pytest.approx(own[f"{prefix}_kappa"].std())
+        assert one[f"{prefix}_kappa_low"] < one[f"{prefix}_kappa"] < one[f"{prefix}_kappa_high"]
+        recipe = one[f"{prefix}_kappa_recipe_low"], one[f"{prefix}_kappa_recipe_high"]
+        assert recipe[0] < one[f"{prefix}_kappa_low"]
+        assert recipe[1] > one[f"{prefix}_kappa_high"]
+        assert -1 <= recipe[0] <= recipe[1] <= 1
+    assert one["test_n"] == 160
+    assert one["test_clean_n"] == 80
+    assert one["test_clean_patients"] == 40
+    assert one["seeds"] == 3
+    assert one["seed_numbers"] == "103; 104; 105"
+    assert one["confirmed_trial"] == "0001"
+    assert one["confirm_seconds"] == 18.0
+    assert one["headline"] == "test_clean"
+    judged = headline(cells.reset_index())
+    assert judged["accuracy"].tolist() == cells["test_clean_accuracy"].tolist()
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
-    target = tmp_path / "table.csv"
-    target.write_text("old")
-    with pytest.raises(TypeError):
-        tables.write_whole(target, "not bytes")  # type: ignore[arg-type]
-    assert [path.name for path in tmp_path.iterdir()] == ["table.csv"]
-    assert target.read_text() == "old"
+def test_the_test_part_of_folds_is_pooled_each_image_once(folded: StudyRuns) -> None:
+    cells = tables.four_way(folded).set_index("arm")
+    one = cells.loc["resnet18-pretrained"]
+    assert one["test_n"] == 160
+    assert one["test_patients"] == 80
+    assert one["folds_tested"] == 3
+    assert one["seeds"] == 2
+    assert one["trial"] == one["confirmed_trial"] == "1/0001, 2/0001, 3/0001"
+    every = [folded.test_confusions[f"{fold}/c0002"] for fold in (1, 2, 3)]  # the first seed
+    first = float(np.trace(np.sum(every, axis=0)) / 160)
+    every = [folded.test_confusions[f"{fold}/c0003"] for fold in (1, 2, 3)]
+    assert one["test_accuracy"] == pytest.approx((first + np.trace(np.sum(every, axis=0)) / 160) / 2)
+    assert cells.loc["resnet50-scratch", "status"] == "not run"
+    assert one["chosen_among"] == 3
 
 
-def test_a_model_that_is_right_on_every_patient_is_not_certain() -> None:
-    bounds = tables._never_certain({"accuracy": 1.0, "accuracy_low": 1.0, "accuracy_high": 1.0}, patients=6)
-    assert bounds["accuracy_high"] == 1.0
-    assert bounds["accuracy_low"] == pytest.approx(0.6097, abs=1e-4)  # Wilson's bound of 6 of 6
-    assert tables._never_certain({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0}, patients=6) == {}
+def test_what_was_confirmed_stands_before_validation_within_each_criterion(confirmed: StudyRuns) -> None:
+    board, cells = tables.leaderboard(confirmed), tables.four_way(confirmed)
+    found = tables.best(confirmed, 0.7, board=board, cells=cells)
+    for criterion, column in zip(tables.CRITERIA, ("accuracy_low", "accuracy"), strict=True):
+        own = found[found["criterion"] == criterion]
+        assert (own[column] >= 0.7).all()
+        places = own["measured_on"].tolist()
+        assert places == sorted(places, key=lambda where: where == "validation")
+        assert {"test_clean", "validation"} == set(places)
+    tested = found[found["measured_on"] == "test_clean"].iloc[0]
+    assert tested["part"] == "test, patients not in training (not seen by the search)"
+    assert tested["n"] == 80
+    assert tested["seeds"] == 3
+    assert tested["lr"] == board.set_index("trial").loc[tested["trial"], "lr"]
+    assert tested["accuracy"] == cells.set_index("arm").loc[tested["arm"], "test_clean_accuracy"]
+
+
+def test_without_test_predictions_the_counts_have_to_do(confirmed: StudyRuns) -> None:
+    counts_only = StudyRuns(**{**vars(confirmed), "test_predictions": {}})
+    cells = tables.four_way(counts_only).set_index("arm")
+    full = tables.four_way(confirmed).set_index("arm")
+    assert set(cells["headline"]) == {"test"}
+    assert cells["test_accuracy"].tolist() == pytest.approx(full["test_accuracy"].tolist())
+    assert set(cells["test_interval_over"]) == {"images"}
+    assert cells["test_accuracy_low"].notna().all()
+    assert cells["test_kappa_low"].isna().all()
+    assert set(cells["seeds"]) == {3}
+
+
+def test_confirmations_that_did_not_end_are_among_the_failures() -> None:
+    trial = TrialSpec(0, "resnet18-scratch", epochs=1)
+    confirms = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=records.STATE_FAILED, read=False)]
+    study = read_study(fixture.write_study("failed confirmation", [trial], confirms=confirms), "failed confirmation")
+    found = tables.failures(study)
+    assert found[["trial", "kind", "state"]].to_numpy().tolist() == [["c0001", "confirmation", "failed"]]

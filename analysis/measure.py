@@ -1,0 +1,88 @@
+"""How good models are: every score with its interval, from predictions or, where there are none, from counts."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from analysis import records
+from analysis.auc_intervals import bootstrap_auc
+from analysis.cells import Models
+from analysis.intervals import Interval, bootstrap_by_group, mean_over_seeds, recipe_interval, wilson
+from analysis.scores import Floats, Ints, auc_ovr, is_degenerate, majority_share, scores_from_confusion
+
+SEED = 0
+"""Generator of all intervals: the same study gives the same tables."""
+
+RESAMPLES = 2_000
+TEST_RESAMPLES = 10_000
+"""Of what was chosen on validation, and of what the study is judged by."""
+
+AUC_RESAMPLES = 2_000
+
+Row = dict[str, object]
+
+
+def measure(models: Models, resamples: int = RESAMPLES) -> Row:
+    """columns.MEASURES and OVER_SEEDS of a cell's models: scores are means over seeds, intervals over patients."""
+    counts = models.counts()  # (patients, s, 5, 5)
+    total = counts.sum(axis=0)  # (s, 5, 5)
+    scores = scores_from_confusion(total)
+    scores["auc"] = np.array([auc_ovr(models.grade, chance) for chance in models.chance])
+    bounds = bootstrap_by_group(counts, np.random.default_rng(SEED), resamples=resamples, over_seeds=True)
+    bounds["auc"] = bootstrap_auc(
+        models.patient, models.grade, models.chance, np.random.default_rng(SEED), resamples=AUC_RESAMPLES
+    )
+    degenerate = is_degenerate(total)
+    row: Row = {"n": int(np.unique(models.row).size), "patients": counts.shape[0], "interval_over": "patients"}
+    row |= {"majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
+    row["degenerate_seeds"] = int(degenerate.sum())
+    for name in records.SCORES:
+        row |= _score(name, scores[name], bounds[name])
+    return row | never_certain(row, patients_by_grade(counts))
+
+
+def counted(confusions: list[Ints]) -> Row:
+    """The same from the counts (5, 5) of each seed alone: Wilson's interval of accuracy, over images, no other."""
+    total = np.stack(confusions)  # (s, 5, 5)
+    degenerate = is_degenerate(total)
+    n = int(total[0].sum())
+    row: Row = {"n": n, "majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
+    row |= {"degenerate_seeds": int(degenerate.sum()), "interval_over": "images"}
+    for name, values in scores_from_confusion(total).items():
+        row[name] = float(mean_over_seeds(values))
+        row[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
+    found = wilson(float(str(row["accuracy"])) * n, n)
+    return row | {"accuracy_low": float(found.low), "accuracy_high": float(found.high)}
+
+
+def patients_by_grade(counts: Ints) -> Ints:
+    """Number of patients (6,) who have an eye of each grade, and of all; counts (patients, ..., 5, 5)."""
+    one = counts.reshape(counts.shape[0], -1, *counts.shape[-2:])[:, 0]  # each model has the same grades
+    present = one.sum(axis=-1) > 0
+    return np.append(present.sum(axis=0), counts.shape[0])
+
+
+def never_certain(row: Row, patients: Ints) -> Row:
+    """Bounds of shares that are the same in each resample: where every patient is right (or wrong) the bootstrap knows
+    no doubt, but Wilson's interval over patients does. patients: patients_by_grade."""
+    found: Row = {}
+    for name, count in zip((*(f"recall_{grade}" for grade in records.GRADES), "accuracy"), patients, strict=True):
+        value, low, high = (float(str(row.get(f"{name}{end}", "nan"))) for end in ("", "_low", "_high"))
+        if low == high:
+            doubt = wilson(value * count, count)
+            found |= {f"{name}_low": float(doubt.low), f"{name}_high": float(doubt.high)}
+    return found
+
+
+def _score(name: str, per_seed: Floats, interval: Interval) -> Row:
+    """One score's columns; per_seed (s,)."""
+    row: Row = {name: float(mean_over_seeds(per_seed))}
+    row |= {f"{name}_low": float(interval.low), f"{name}_high": float(interval.high)}
+    defined = per_seed[~np.isnan(per_seed)]
+    row[f"{name}_sd"] = float(np.std(defined, ddof=1)) if defined.size > 1 else float("nan")
+    if defined.size:
+        recipe = recipe_interval(defined, float(interval.variance))
+        lowest = -1.0 if name == "kappa" else 0.0  # t knows nothing of the bounds of a score
+        row |= {f"{name}_recipe_low": float(np.clip(recipe.low, lowest, 1.0))}
+        row |= {f"{name}_recipe_high": float(np.clip(recipe.high, lowest, 1.0))}
+    return row

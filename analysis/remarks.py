@@ -1,0 +1,117 @@
+"""What a reader must know before believing the tables: what is missing, degenerate, leaked or not yet confirmed."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import records
+from analysis.columns import CLEAN, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
+from analysis.findings import FEW_SEEDS, Row, listed, spoken
+from analysis.runs import StudyRuns
+from analysis.tables import part, with_interval
+from analysis.tableset import TableSet
+
+OTHER_STATES = (records.STATE_RUNNING, records.STATE_INTERRUPTED)
+"""States of a trial or confirmation that is still to go on."""
+
+
+def remarks(study: StudyRuns, made: TableSet) -> list[str]:
+    """Sentences, each of which stands alone; made: tableset.make_tables(study)."""
+    found = []
+    if part(study).startswith("test"):
+        found.append(
+            "Everything here was chosen on the test part, so every number is optimistic; there is no unseen part left "
+            "to confirm it on."
+        )
+    judged = headline(made.cells)
+    for cell in judged.to_dict("records"):
+        found += _of_cell(cell)
+    return [*found, *_of_confirmation(study, made, judged), *_of_progress(study), *_of_intervals(made)]
+
+
+def _of_cell(cell: Row) -> list[str]:
+    name = spoken(cell["cell"])
+    if cell["status"] in (NOT_RUN, NO_RESULT, NOT_CONFIRMED):
+        verb = {NOT_RUN: "was not run", NO_RESULT: "has no result yet", NOT_CONFIRMED: "is not confirmed"}
+        return [f"{name} {verb[cell['status']]}: {cell['reason']}."]
+    if not (cell["degenerate"] is True or cell["degenerate"] == 1):
+        return []
+    seeds: int = 1 if pd.isna(cell["seeds"]) else int(cell["seeds"])
+    if seeds > 1 and int(cell["degenerate_seeds"]) < seeds:
+        return [
+            f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all {int(cell['n']):,} "
+            "images get the same grade."
+        ]
+    return [
+        f"The {'best model' if cell['measured_on'] == VALIDATION else 'confirmed recipe'} of {name} is degenerate: all "
+        f"{int(cell['n']):,} images get the same grade, so its accuracy of {cell['accuracy']:.4f} says only how "
+        "frequent that grade is (kappa 0)."
+    ]
+
+
+def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> list[str]:
+    """What the test part is worth, and what was confirmed on it."""
+    found = []
+    shown = judged[(judged["status"] == RUN) & (judged["measured_on"] != VALIDATION)]
+    if len(shown) and shown["measured_on"].iloc[0] == CLEAN:
+        cell = made.cells[made.cells["arm"] == shown["arm"].iloc[0]].iloc[0]
+        every = [
+            f"{spoken(one['cell'])} has accuracy {with_interval(one, f'{TEST}_accuracy')}"
+            for one in made.cells[made.cells["arm"].isin(shown["arm"])].to_dict("records")
+        ]
+        found.append(
+            f"Of the {int(cell[f'{TEST}_n']):,} test images {int(cell[f'{CLEAN}_n']):,} are of patients who are not in "
+            f"training, and only they are the headline. Over all of them {listed(every)}."
+        )
+    copied = made.cells["fellow_copy"].iloc[0]
+    if not pd.isna(copied):
+        found.append(
+            f"Copying the fellow eye's grade from the training list, with no look at a picture, has an accuracy of "
+            f"{copied:.5f} on the {int(made.cells['fellow_copy_n'].iloc[0]):,} images of the test list: the two lists "
+            "share patients."
+        )
+    if len(shown) and int(shown["seeds"].min()) < FEW_SEEDS:
+        found.append(f"Fewer than {FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
+    for cell in made.cells.to_dict("records"):
+        if cell["confirmed_trial"] and cell["trial"] != cell["confirmed_trial"] and not study.folds:
+            found.append(
+                f"Of {spoken(cell['cell'])} trial {cell['confirmed_trial']} was confirmed; by now trial "
+                f"{cell['trial']} is its best on validation."
+            )
+    return found
+
+
+def _of_progress(study: StudyRuns) -> list[str]:
+    found = []
+    if study.folds and len(study.folds_begun) < study.folds:
+        found.append(f"{len(study.folds_begun)} of {study.folds} folds have begun.")
+    for table, one, many in (
+        (study.trials, "trial", "trials"),
+        (study.confirmations, "confirmation", "confirmations"),
+    ):
+        waiting = int(table["state"].isin(OTHER_STATES).sum())
+        if waiting:
+            are = "is" if waiting == 1 else "are"
+            found.append(
+                f"The study is not finished: {waiting} of {_count(len(table), one, many)} {are} still to go on."
+            )
+        failed = int((table["state"] == records.STATE_FAILED).sum())
+        if failed:
+            found.append(
+                f"{_count(failed, one, many)} failed and {'is' if failed == 1 else 'are'} in no table of scores."
+            )
+    return found
+
+
+def _of_intervals(made: TableSet) -> list[str]:
+    over = [*made.board["interval_over"], *made.cells[f"{TEST}_interval_over"]]
+    if "images" not in over:
+        return []
+    return [
+        "Where predictions were not recorded the interval of accuracy is Wilson's over images; it takes the two eyes "
+        "of a patient as independent and is too narrow."
+    ]
+
+
+def _count(count: int, one: str, many: str) -> str:
+    return f"1 {one}" if count == 1 else f"{count:,} {many}"

@@ -1,0 +1,200 @@
+"""All tables of a study: made once, written as CSV, and as Markdown and LaTeX with what a reader needs of them."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from analysis import comparison, records, tables
+from analysis.columns import CLEAN, RUN, TEST, VALIDATION, headline
+from analysis.runs import StudyRuns
+from analysis.tablefiles import latex, markdown, write_csv, write_whole
+from analysis.tables import with_interval
+
+Row = Mapping[Hashable, Any]
+
+SCORE_NAMES = {
+    "accuracy": "Accuracy",
+    "kappa": "Quadratic weighted kappa",
+    "balanced_accuracy": "Balanced accuracy",
+    "macro_f1": "Macro F1",
+    "auc": "AUC",
+    **{f"recall_{grade}": f"Recall {grade} ({records.GRADE_NAMES[grade]})" for grade in records.GRADES},
+}
+LEADERBOARD_ROWS = 20
+
+
+@dataclass(frozen=True)
+class TableSet:
+    """board: tables.leaderboard, cells: tables.four_way, the others by their own names."""
+
+    board: pd.DataFrame
+    cells: pd.DataFrame
+    best: pd.DataFrame
+    best_by_accuracy: pd.DataFrame
+    pairs: pd.DataFrame
+    seeds: pd.DataFrame
+    failures: pd.DataFrame
+
+
+def make_tables(study: StudyRuns) -> TableSet:
+    """Every table of a study, of any state."""
+    board = tables.leaderboard(study)
+    cells = tables.four_way(study, board=board)
+    return TableSet(
+        board=board,
+        cells=cells,
+        best=tables.best(study, board=board, cells=cells),
+        best_by_accuracy=tables.best_by_accuracy(study, board=board),
+        pairs=comparison.pairs(study, board),
+        seeds=comparison.seed_values(study, board),
+        failures=tables.failures(study),
+    )
+
+
+def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Path]:
+    """Write NAME.csv into the folder, NAME.md and NAME.tex into its subfolder tables/; returns name -> CSV.
+
+    The CSV files hold every column and row. The others hold what a page can show: scores with their intervals in one
+    cell, the first LEADERBOARD_ROWS rows of a list.
+    """
+    full = {
+        "leaderboard": made.board,
+        "best": made.best,
+        "best_by_accuracy": made.best_by_accuracy,
+        "four_way": made.cells,
+        "pairs": made.pairs,
+        "seeds": made.seeds,
+        "failures": made.failures,
+    }
+    paths = {name: folder / f"{name}.csv" for name in full}
+    for name, table in full.items():
+        write_csv(paths[name], table)
+    for name, (table, caption) in shown(study, made).items():
+        write_whole(folder / "tables" / f"{name}.md", markdown(table, caption).encode())
+        write_whole(folder / "tables" / f"{name}.tex", latex(table, caption, f"{study.name}-{name}").encode())
+    return paths
+
+
+def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
+    """Name -> table of texts as a page shows it, and its caption."""
+    judged = headline(made.cells)
+    given = "Intervals are 95 %, over patients, given the trained models"
+    several = judged["seeds"].max() > 1
+    cells = f"The four cells of study {study.name}. {given}{'; scores are means over seeds' if several else ''}."
+    ranked = f"Trials of study {study.name} by {tables.objective(study)}, on {tables.part(study)}. {given}."
+    reaching = f"Configurations of study {study.name} with an accuracy of {100 * tables.THRESHOLD:g} % or more, by two "
+    reaching += f"criteria that are kept apart. {given}."
+    against = f"Differences between cells of study {study.name}, on {made.pairs['part'].iloc[0]}. {given}; p of the "
+    against += "paired permutation test of accuracy by patient, adjusted by Holm over all pairs that could be tested."
+    seeds = f"Each seed of the confirmed cells of study {study.name}."
+    return {
+        "four_way": (_four_way(made.cells, judged), cells),
+        "leaderboard": (_trials(study, made.board), ranked),
+        "best": (_trials(study, made.best), reaching),
+        "pairs": (_pairs(made.pairs), against),
+        "seeds": (_seeds(made.seeds), seeds),
+        "failures": (made.failures.astype(str), f"What did not end in order in study {study.name}."),
+    }
+
+
+def _four_way(cells: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
+    """Cells as columns, what was measured as rows."""
+    columns = {}
+    for cell, row in zip(cells.to_dict("records"), judged.to_dict("records"), strict=True):
+        columns[str(cell["cell"])] = _cell(cell, row)
+    table = pd.DataFrame(columns)
+    table.insert(0, "", table.index)
+    return table.reset_index(drop=True).fillna("–")
+
+
+def _cell(cell: Row, judged: Row) -> dict[str, str]:
+    """One cell's column; cell: of four_way, judged: of its headline."""
+    found = {"Measured on": str(judged["part"]), "Trial": str(judged["trial"]) or "–"}
+    found["Trials ended"] = f"{cell['trials_ended']} of {cell['trials']}"
+    found |= {"Images seen": _count(cell["images_seen"]), "Seconds": _count(cell["seconds"])}
+    if judged["status"] != RUN:
+        return found | {"Result": f"{judged['status']}: {judged['reason']}"}
+    if judged["measured_on"] != VALIDATION:
+        found["Seeds"] = f"{judged['seeds']} ({judged['seed_numbers']})"
+    found |= {"Images (patients)": f"{_count(judged['n'])} ({_count(judged['patients'])})"}
+    found["Majority class"] = _number(judged["majority"])
+    if not pd.isna(cell["fellow_copy"]):
+        found["Fellow-eye copy"] = f"{cell['fellow_copy']:.5f} (n = {_count(cell['fellow_copy_n'])})"
+    for score, name in SCORE_NAMES.items():
+        found[name] = with_interval(judged, score)
+        if not pd.isna(judged[f"{score}_sd"]) and score in comparison.SCORES:
+            found[f"{name}, sd over seeds"] = _number(judged[f"{score}_sd"])
+            found[f"{name}, of the recipe"] = (
+                f"{_number(judged[f'{score}_recipe_low'])} to {_number(judged[f'{score}_recipe_high'])}"
+            )
+        if judged["measured_on"] == VALIDATION and score in comparison.SCORES:
+            corrected = with_interval(cell, f"{score}_corrected")
+            found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
+        if judged["measured_on"] == CLEAN and score in comparison.SCORES:
+            found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
+    found["Degenerate"] = "yes" if judged["degenerate"] else "no"
+    return found
+
+
+def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the leaderboard or of tables.best, with the hyperparameters that differ between trials."""
+    names = [name for name in study.hyperparameters if name not in ("architecture", "pretrained", "seed")]
+    varied = [name for name in names if study.trials[name].nunique(dropna=False) > 1]
+    rows = []
+    for row in board.head(LEADERBOARD_ROWS).to_dict("records"):
+        found = {"Criterion": str(row["criterion"]).replace("_", " ")} if "criterion" in row else {}
+        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Cell": records.ARM_LABELS[row["arm"]]}
+        found |= {"Kappa": with_interval(row, "kappa"), "Accuracy": with_interval(row, "accuracy")}
+        found |= {"Majority": _number(row["majority"]), "n": _count(row["n"])}
+        found |= {name.replace("_", " "): _value(row[name]) for name in varied}
+        found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": "yes" if row["degenerate"] is True else "no"}
+        rows.append(found | ({"Measured on": row["part"]} if "criterion" in row else {}))
+    columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Cell", "Kappa", "Accuracy"]
+    return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
+
+
+def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    rows = []
+    for row in pairs.to_dict("records"):
+        known = row["status"] == RUN
+        rows.append(
+            {
+                "Pair": row["pair"],
+                "Accuracy": with_interval(row, "accuracy_difference") if known else row["status"],
+                "Kappa": with_interval(row, "kappa_difference") if known else "–",
+                "p": _p(row["p"]),
+                "p (Holm)": _p(row["p_holm"]),
+                "n (patients)": f"{_count(row['n'])} ({_count(row['patients'])})",
+                "Seeds": _count(row["seeds"]),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
+    names = {"cell": "Cell", "part": "Measured on", "seed": "Seed", "n": "n"}
+    table = seeds[[*names, *comparison.SCORES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
+    return table.map(lambda value: _number(value) if isinstance(value, float) else str(value))
+
+
+def _p(value: Any) -> str:
+    """A p-value; the permutation test does not tell smaller ones apart."""
+    return "–" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _number(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{value:.3f}"
+
+
+def _count(value: Any) -> str:
+    return "–" if pd.isna(value) else f"{int(value):,}"
+
+
+def _value(value: Any) -> str:
+    """A hyperparameter, numbers with three significant digits."""
+    return "–" if pd.isna(value) else f"{value:.3g}" if isinstance(value, float) else str(value)

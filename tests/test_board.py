@@ -1,0 +1,37 @@
+"""What is measured of each trial, together with others on the same patients."""
+
+from __future__ import annotations
+
+import pytest
+
+from analysis import board, tables
+from analysis.runs import StudyRuns, read_study
+from tests import mlflow_fixture as fixture
+from tests.mlflow_fixture import TrialSpec
+
+
+def test_trials_get_the_same_bounds_alone_and_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    four = read_study(fixture.four_arms(), "four")
+    together = tables.leaderboard(four)
+    monkeypatch.setattr(board, "MODELS_AT_ONCE", 1)
+    alone = tables.leaderboard(four)
+    assert alone["kappa_low"].tolist() == together["kappa_low"].tolist()
+    assert alone["accuracy_high"].tolist() == together["accuracy_high"].tolist()
+
+
+def test_trials_on_other_patients_are_measured_and_not_mixed_into_the_correction() -> None:
+    trials = [TrialSpec(number, "resnet18-scratch", skill=0.5 + 0.1 * number) for number in range(3)]
+    study = read_study(fixture.write_study("other patients", trials), "other patients")
+    predictions = dict(study.predictions)
+    predictions["0000"] = predictions["0000"].iloc[:40]
+    found = tables.leaderboard(StudyRuns(**{**vars(study), "predictions": predictions})).set_index("trial")
+    assert found.loc["0000", "patients"] == 20
+    assert found["kappa_low"].notna().all()
+    assert found["chosen_among"].dropna().tolist() == [2]
+
+
+def test_the_best_of_many_equals_is_corrected_downwards() -> None:
+    trials = [TrialSpec(number, "resnet18-scratch", skill=0.5, epochs=1) for number in range(12)]
+    top = tables.leaderboard(read_study(fixture.write_study("equals", trials), "equals")).iloc[0]
+    assert top["chosen_among"] == 12
+    assert top["kappa_corrected"] < top["kappa"] - 0.05
