@@ -127,6 +127,9 @@ def search(
     cpus_per_trial: CpusPerTrial = None,
     address: Address = None,
     time_budget: TimeBudget = None,
+    folds: Annotated[
+        int | None, typer.Option(help="Outer folds, each searched with a budget of its own.", show_default=False)
+    ] = None,
     insecure: Insecure = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
     add_arm: Annotated[
@@ -150,6 +153,7 @@ def search(
     check_answers(here.tracking_uri)
     cluster = _cluster(address, insecure)
     from study import session  # only now, as it is heavy
+    from study.folds import search_folds, settled_folds
     from study.plan import Inputs
 
     overrides = given(values)
@@ -165,7 +169,10 @@ def search(
         tries=tries.resolve() if tries else None,
     )
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
-    code = session.search(study_name(name), here, out, inputs, compute, dry=dry_run)
+    if count := settled_folds(here.home, study_name(name), folds):
+        code = search_folds(name, count, here, out, inputs, compute, dry=dry_run)
+    else:
+        code = session.search(name, here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:
         settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
@@ -199,7 +206,7 @@ def confirm(
 
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     wish = Wish(top=top, seeds=seeds, drop_fellows=drop_fellows)
-    code = confirming.confirm(study_name(name), here, out, wish, compute, data.resolve() if data else None)
+    code = confirming.confirm(name, here, out, wish, compute, data.resolve() if data else None)
     if not code:
         settle(here, err.print)
     sys.exit(code)

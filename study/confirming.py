@@ -20,8 +20,10 @@ from study.confirm import (
     wanted,
 )
 from study.display import Display, left_text
+from study.folds import each_fold
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free
+from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
 from study.progress import duration_text
 from study.running import Compute, run
@@ -35,8 +37,25 @@ if TYPE_CHECKING:
 def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None = None) -> int:
     """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
 
-    Raises ConfigError where the study cannot be confirmed, before anything is written.
+    A study of folds is confirmed fold by fold. Raises ConfigError where one cannot be, before anything is written.
     """
+    if not folds_of(here.home, name):
+        return _one(name, here, console, wish, compute, data)
+    parts = parts_of(here.home, name)
+    for part in parts:
+        check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish)
+
+    def one(part: str, rest: Compute) -> int:
+        return _one(part, here, console, wish, rest, data)
+
+    def ended(state: StudyState) -> bool:
+        return not Confirmations(state, wish).to_begin() and all(record.end for record in state.confirms.values())
+
+    commands = (_command(name, wish), f"retina report {name}")
+    return each_fold(parts, here.home, console, compute, one, ended, commands)
+
+
+def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None) -> int:
     folder = here.home / name
     try:
         check_free(folder)
@@ -72,6 +91,13 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
     return run(plan, Confirm(plan, wish, state), ledger, here, compute, console)
 
 
+def _command(name: str, wish: Wish) -> str:
+    flags = f"{' --drop-fellows' if wish.drop_fellows else ''}"
+    flags += f" --top {wish.top}" if wish.top > 1 else ""
+    flags += f" --seeds {wish.seeds}" if wish.seeds != FEW_SEEDS else ""
+    return f"retina confirm {name}{flags}"
+
+
 @dataclass(frozen=True)
 class Confirm:
     """The errand (`study.running`) of a confirmation: each winner again with fresh seeds. state: before it began."""
@@ -83,15 +109,12 @@ class Confirm:
     @property
     def command(self) -> str:
         """Type this to go on."""
-        flags = f"{' --drop-fellows' if self.wish.drop_fellows else ''}"
-        flags += f" --top {self.wish.top}" if self.wish.top > 1 else ""
-        flags += f" --seeds {self.wish.seeds}" if self.wish.seeds != FEW_SEEDS else ""
-        return f"retina confirm {self.plan.name}{flags}"
+        return _command(self.plan.whole, self.wish)
 
     @property
     def next_command(self) -> str:
-        """Type this when all is done."""
-        return f"retina report {self.plan.name}"
+        """Type this when all is done; after a single fold nothing is."""
+        return "" if self.plan.config.fold else f"retina report {self.plan.name}"
 
     @property
     def weights_kept(self) -> int:

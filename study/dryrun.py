@@ -14,7 +14,7 @@ from rich.table import Table
 
 from retina_models.pretrained import read_weights
 from study.cluster import Resources
-from study.config import TrialConfig, make_trial_config
+from study.config import make_trial_config
 from study.ledger import StudyState
 from study.plan import Plan
 from study.progress import duration_text
@@ -29,7 +29,7 @@ MEASURED_IMAGES = 512
 def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from one measured epoch of each architecture."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
-    epochs = int(plan.config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
+    epochs = plan.epochs
     arms = plan.identity()["arms"]
     console.print(
         f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {epochs} epochs over "
@@ -62,6 +62,8 @@ def _print_costs(plan: Plan, left: int, epochs: int, limits: Resources, console:
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
     free = shutil.disk_usage(_existing(plan.home)).free
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
+    if folds := int(plan.config.fold.partition("/")[2] or 0):
+        console.print(f"for each of {folds} folds, one after the other: {duration_text(total * folds)} in all")
     if disk > free:
         console.print(f"problem: {disk / 1e9:.2f} GB are needed in {plan.home}, but {free / 1e9:.2f} GB are free")
 

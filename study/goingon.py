@@ -67,9 +67,14 @@ def arms_of(
     return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
 
 
-def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...]) -> None:
-    """Old and new trials must belong to one study; raises ConfigError naming what changed."""
+def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], another_fold: bool = False) -> None:
+    """Old and new trials must belong to one study; raises ConfigError naming what changed.
+
+    another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
+    """
     before, now = study["identity"], json.loads(json.dumps(plan.identity()))
+    if another_fold:
+        before = {**before, "fold": now["fold"], "split_digest": now["split_digest"]}
     if added:  # an arm may come, with its weights; what was there must stay
         now["arms"] = [arm for arm in now["arms"] if arm not in added]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.records import fold_name
 from study.config import ConfigError
 
 RESERVED = ("cache", "mlartifacts", "mlflow.db")
@@ -65,6 +67,21 @@ def study_name(name: str) -> str:
             f"and not be {' or '.join(RESERVED)}, but got {name!r}"
         )
     return name
+
+
+def folds_of(home: Path, name: str) -> int:
+    """How many outer folds the study `name` has, as its first one says; 0 where it is an ordinary one, or not there."""
+    try:
+        with (home / fold_name(name, 1) / "ledger.jsonl").open("rb") as ledger:
+            fold = json.loads(ledger.readline())["config"].get("fold", "")
+    except (OSError, ValueError, KeyError):
+        return 0
+    return int(fold.partition("/")[2] or 0)
+
+
+def parts_of(home: Path, name: str) -> list[str]:
+    """The studies that a name stands for: its folds, or itself."""
+    return [fold_name(name, fold) for fold in range(1, folds_of(home, name) + 1)] or [name]
 
 
 def weight_files(pairs: list[str] | None) -> dict[str, str]:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from analysis.records import fold_name
 from retina_data.audit import audit
 from retina_data.index import DataSet, read_index
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
 from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
-from study.ledger import StudyState
+from study.ledger import StudyState, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
 from study.space import Cell, arm_name
@@ -42,6 +43,17 @@ class Plan:
     def folder(self) -> Path:
         """Folder of the study below the home."""
         return self.home / self.name
+
+    @property
+    def whole(self) -> str:
+        """Name of the study that a user calls it by: of a fold, that of all its folds together."""
+        fold = self.config.fold.partition("/")[0]
+        return self.name.removesuffix(fold_name("", int(fold))) if fold else self.name
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial that is not stopped."""
+        return int(self.config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
 
     def weights_file(self, architecture: str) -> Path:
         """The study's own copy of an architecture's pretrained weights."""
@@ -88,14 +100,21 @@ class Plan:
             "threads": threads,
             "slots": slots,
             "notes": list(self.notes),
-            "commands": [f"retina search {self.name}", f"retina report {self.name}"],
+            "commands": self._commands(),
         }
+
+    def _commands(self) -> list[str]:
+        folds = self.config.fold.partition("/")[2]
+        confirm = [f"retina confirm {self.whole}"] if self.config.select_on == "validation" else []
+        search = f"retina search {self.whole}{f' --folds {folds}' if folds else ''}"
+        return [search, *confirm, f"retina report {self.whole}"]
 
 
 @dataclass(frozen=True)
 class Inputs:
     """What a call of the command says; all of it may be left out where a study goes on.
 
+    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over.
     add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
     beginning.
     """
@@ -107,6 +126,7 @@ class Inputs:
     add_arms: tuple[str, ...] = ()
     told_by: str | None = None
     tries: Path | None = None
+    like: str = ""
 
 
 def make_plan(
@@ -120,8 +140,10 @@ def make_plan(
     A study that exists goes on with its own configuration, data and arms where none are given. Raises ConfigError,
     DataError or WeightsError; nothing but the shared cache has been written then.
     """
-    needed = state.study and not (inputs.data and inputs.config_file)
-    known = read_study_file(home / name / STUDY_FILE) if needed else None
+    model = inputs.like if inputs.like and not state.study else name
+    before = study_state(read_events(home / model / "ledger.jsonl")[0]) if model != name else state
+    needed = before.study and not (inputs.data and inputs.config_file)
+    known = read_study_file(home / model / STUDY_FILE) if needed else None
     if inputs.config_file:
         config = read_study_config(inputs.config_file, inputs.overrides)
     else:
@@ -130,9 +152,14 @@ def make_plan(
     if source is None:
         raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
     dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
+    if config.fold and (dataset.table["part"] == "test").any():
+        raise ConfigError(
+            f"--folds makes each image a test image once, but the layout {dataset.layout} names a test part; search "
+            "without --folds, or read the data in another --layout that names none"
+        )
     _check_each_cell(config)
-    cells, not_run, weights = runnable(config, kept_weights(home / name, state, inputs.overrides.get("weights")))
-    cells, not_run = arms_of(name, state, cells, not_run, inputs.add_arms, config.arms == "joint")
+    cells, not_run, weights = runnable(config, kept_weights(home / model, before, inputs.overrides.get("weights")))
+    cells, not_run = arms_of(name, before, cells, not_run, inputs.add_arms, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
     fields = TrialConfig.model_fields
@@ -155,8 +182,8 @@ def make_plan(
     plan = Plan(name, home, config, dataset, prepared, caches, groups, not_run, weights, (), None)
     warm, lines = _warm(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
-    if state.study:
-        check_same(plan, state.study, inputs.add_arms)
+    if before.study:
+        check_same(plan, before.study, inputs.add_arms, another_fold=model != name)
     return plan
 
 

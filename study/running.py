@@ -63,7 +63,7 @@ class Errand(Protocol):
 
     @property
     def next_command(self) -> str:
-        """Type this when all is done."""
+        """Type this when all is done; nothing where more is to come by itself."""
 
     @property
     def weights_kept(self) -> int:
@@ -190,7 +190,7 @@ def _closing(plan: Plan, errand: Errand, state: StudyState, closed: str, reason:
     console.print(
         f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
     )
-    if closed == records.STATE_COMPLETE:
+    if closed == records.STATE_COMPLETE and errand.next_command:
         console.print(f"next: {errand.next_command}", markup=False)
-    else:
+    elif closed != records.STATE_COMPLETE:
         console.print(f"go on with: {errand.command}", markup=False)

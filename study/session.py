@@ -15,6 +15,7 @@ from study.arms import Arms
 from study.display import Display, search_note
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
+from study.place import folds_of
 from study.plan import Inputs, Plan, make_plan
 from study.recorder import WEIGHTS_KEPT
 from study.running import Compute, run
@@ -114,11 +115,13 @@ class Search:
     @property
     def command(self) -> str:
         """Type this to go on."""
-        return f"retina search {self.plan.name}"
+        return f"retina search {self.plan.whole}"
 
     @property
     def next_command(self) -> str:
-        """Type this when all is done."""
+        """Type this when all is done; after a single fold nothing is."""
+        if self.plan.config.fold:
+            return ""
         confirmed = self.plan.config.select_on == "validation"
         return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
 
@@ -167,6 +170,8 @@ def write_study_report(name: str, here: Place) -> Path:
 
     folder = here.home / name / "report"
     write_report(read_study(here.tracking_uri, name), folder)
+    if folds_of(here.home, name):
+        return folder  # the whole has no run of its own
     tracking = Tracking(here.tracking_uri, name, here.home / name, here.artifacts_of(name))
     tracking.send_report(folder, (folder / ANSWER).read_text("utf-8"))
     return folder

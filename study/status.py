@@ -11,8 +11,10 @@ from rich.table import Table
 
 from analysis import records
 from study.config import ConfigError
+from study.confirm import counted
 from study.ledger import StudyState, TrialRecord, ranked, read_events, study_state
 from study.lock import is_locked
+from study.place import parts_of
 from study.progress import duration_text, epochs_saved, seconds_left, sparkline
 
 WATCH_SECONDS = 2.0
@@ -28,25 +30,40 @@ STATES = (
 def print_status(console: Console, home: Path, name: str | None, as_json: bool) -> None:
     """All studies of a home, or one with its arms and failures. A home without studies is not an error."""
     folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
-    if name and home / name not in folders:
+    named = _named(home, name, folders)
+    if name and not named:
         known = ", ".join(folder.name for folder in folders) or "none"
         raise ConfigError(f"study {name} must exist in {home}, but there is: {known}")
-    studies = [summary(folder) for folder in folders if not name or folder.name == name]
+    studies = [summary(folder) for folder in named]
     if as_json:
         console.print_json(data=studies)
         return
     if not studies:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
         return
-    table = Table("study", "state", "ended", "trials", "best on validation")
+    table = Table("study", "state", "ended", "trials", "best on validation", "confirmed")
     for study in studies:
         counts = ", ".join(f"{study['states'][state]} {state}" for state in STATES if state in study["states"])
+        confirmed = study["confirmations"]
         table.add_row(
-            study["study"], study["state"], f"{study['ended']}/{study['trials']}", counts, study["best"] or ""
+            study["study"],
+            study["state"],
+            f"{study['ended']}/{study['trials']}",
+            counts,
+            study["best"] or "",
+            f"{confirmed['ended']}/{confirmed['of']}" if confirmed["of"] else "",
         )
     console.print(table)
-    if name:
+    if name and len(studies) == 1:
         _print_arms(console, studies[0])
+
+
+def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
+    """Folders of the study `name` (of its folds, where it has some), or of all."""
+    if not name:
+        return folders
+    parts = [home / part for part in parts_of(home, name)]
+    return [folder for folder in parts if folder in folders]
 
 
 def watch_status(console: Console, home: Path, name: str | None) -> None:
@@ -57,7 +74,7 @@ def watch_status(console: Console, home: Path, name: str | None) -> None:
         console.clear()
         console.print(capture.get(), markup=False, end="")
         folders = [path.parent for path in home.glob("*/ledger.jsonl")]
-        if not any(is_locked(folder) for folder in folders if not name or folder.name == name):
+        if not any(is_locked(folder) for folder in _named(home, name, folders)):
             return
         time.sleep(WATCH_SECONDS)
 
@@ -74,6 +91,7 @@ def summary(folder: Path) -> dict[str, Any]:
     closed = last["state"] if last.get("event") == "close" else records.STATE_INTERRUPTED
     best = _best(state, list(state.trials.values()))
     trials = state.study["config"]["trials"] if state.study else 0
+    searching = living and sum(1 for record in state.trials.values() if record.end) < trials
     return {
         "study": folder.name,
         "state": records.STATE_RUNNING if living else closed,
@@ -82,11 +100,14 @@ def summary(folder: Path) -> dict[str, Any]:
         "states": states,
         "best": best,
         "epochs_saved": epochs_saved(state),
-        "seconds_left": seconds_left(state, trials, state.study.get("slots", 1)) if living and state.study else None,
+        "confirmations": counted(state),
+        "seconds_left": seconds_left(state, trials, state.study.get("slots", 1)) if searching and state.study else None,
         "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
         "not_run": state.study["not_run"] if state.study else {},
         "failures": {
-            r.trial: r.end["reason"] for r in state.trials.values() if r.end and r.state == records.STATE_FAILED
+            record.trial: record.end["reason"]
+            for record in (*state.trials.values(), *state.confirms.values())
+            if record.end and record.state == records.STATE_FAILED
         },
     }
 
@@ -116,6 +137,14 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     for arm, reason in study["not_run"].items():
         table.add_row(records.ARM_LABELS[arm], "not run", "", reason)
     console.print(table)
+    confirmed = study["confirmations"]
+    if confirmed["of"]:
+        console.print(
+            f"{confirmed['ended']} of {confirmed['of']} confirmations ended; the test part was read "
+            f"{confirmed['test_reads']} times"
+        )
+    else:
+        console.print("not confirmed; the test part was not read by any confirmation")
     if study["epochs_saved"]:
         console.print(f"early stopping saved {study['epochs_saved']} epochs")
     if study["seconds_left"] is not None:

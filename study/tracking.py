@@ -123,6 +123,9 @@ class Tracking:
             records.TAG_VERSIONS: json.dumps(study["versions"]),
             records.TAG_COMMIT: study["versions"]["retina_commit"],
         }
+        if fold := config.get("fold"):
+            whole = self._name.removesuffix(records.fold_name("", int(fold.partition("/")[0])))
+            tags |= {records.TAG_FOLD_OF: whole, records.TAG_FOLD: fold}
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
         log_data(self._client, self._parent, study)

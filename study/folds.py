@@ -1,0 +1,115 @@
+"""Outer folds: K studies, each with another K-th of the patients as its test part, that make one whole.
+
+For sets so small that one test part says little. Each fold is an ordinary study of its own name, with its own ledger,
+budget and confirmations; what marks it is the field `fold` of its configuration. The first fold is the model of the
+others: they are searched as it was, on the same data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.records import fold_name
+from study.config import ConfigError
+from study.ledger import StudyState, read_events, study_state
+from study.place import Place, folds_of, parts_of, study_name
+from study.plan import Inputs, make_plan
+from study.progress import duration_text, epoch_seconds
+from study.running import Compute
+
+MOST_FOLDS = 100
+
+
+def settled_folds(home: Path, name: str, asked: int | None) -> int:
+    """How many folds a search of `name` has, 0 for none; raises ConfigError where that is not what it began with."""
+    known = folds_of(home, name)
+    if asked is None or asked == known:
+        return known
+    if known:
+        raise ConfigError(f"study {name} was begun with --folds {known}, but got --folds {asked}; choose another name")
+    if (home / name / "ledger.jsonl").exists():
+        raise ConfigError(f"study {name} was begun without --folds, but got --folds {asked}; choose another name")
+    if not 2 <= asked <= MOST_FOLDS:
+        raise ConfigError(f"`2 <= folds <= {MOST_FOLDS}` must hold, but got folds={asked}")
+    study_name(fold_name(name, asked))
+    return asked
+
+
+def search_folds(
+    name: str, folds: int, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False
+) -> int:
+    """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well."""
+    from study import session
+
+    parts = [fold_name(name, fold) for fold in range(1, folds + 1)]
+
+    def of(part: str) -> Inputs:
+        begun = _state(here.home / part).study is not None
+        return replace(
+            inputs,
+            overrides={**inputs.overrides, "fold": f"{parts.index(part) + 1}/{folds}"},
+            add_arms=inputs.add_arms if begun else (),  # one that has not begun takes all that can run
+            like="" if part == parts[0] else parts[0],
+        )
+
+    plan = make_plan(parts[0], here.home, _state(here.home / parts[0]), of(parts[0]))
+    console.print(_cost(name, folds, here.home, plan.config.trials, plan.epochs), markup=False)
+    if dry:
+        return session.search(parts[0], here, console, of(parts[0]), compute, dry=True)
+
+    def search(part: str, rest: Compute) -> int:
+        return session.search(part, here, console, of(part), rest)
+
+    def ended(state: StudyState) -> bool:
+        return sum(1 for record in state.trials.values() if record.end) >= plan.config.trials
+
+    commands = (f"retina search {name}", f"retina confirm {name}")
+    return each_fold(parts, here.home, console, compute, search, ended, commands)
+
+
+def each_fold(
+    parts: list[str],
+    home: Path,
+    console: Console,
+    compute: Compute,
+    call: Callable[[str, Compute], int],
+    ended: Callable[[StudyState], bool],
+    commands: tuple[str, str],
+) -> int:
+    """Call for one fold after the other, all within one time budget, until one has not ended or failed.
+
+    commands: the one that goes on, and the one that comes next. Returns the exit code.
+    """
+    begun = time.monotonic()
+    for done, part in enumerate(parts):
+        left = compute.time_budget - (time.monotonic() - begun) if compute.time_budget is not None else None
+        console.rule(f"fold {done + 1} of {len(parts)}")
+        code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
+        if code or not ended(_state(home / part)):
+            console.print(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}", markup=False)
+            return code
+    console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
+    return 0
+
+
+def _cost(name: str, folds: int, home: Path, trials: int, epochs: int) -> str:
+    """Folds x trials x epochs, and the time where an epoch of any fold is known."""
+    text = f"{name}: {folds} folds x {trials} trials x at most {epochs} epochs = {folds * trials * epochs} epochs"
+    known = [
+        record for part in parts_of(home, name) for record in _state(home / part).trials.values()
+    ]  # fmt: skip
+    usual = epoch_seconds(known)
+    if not usual:
+        return f"{text}; how long one takes is measured by --dry-run"
+    seconds = sum(usual.values()) / len(usual)
+    left = folds * trials * epochs - sum(len(r.epochs) if not r.end else epochs for r in known)
+    return f"{text} x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
+
+
+def _state(folder: Path) -> StudyState:
+    return study_state(read_events(folder / "ledger.jsonl")[0])
