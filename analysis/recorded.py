@@ -160,7 +160,9 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
         whole["budget"] = budget
     if tests := [one["test"] for one in folds if one.get("test")]:
         whole["test"] = tests[0] | {
-            key: sum(one.get(key, 0) for one in tests) for key in ("n", "n_clean", "reads") if key in tests[0]
+            key: sum(one.get(key) or 0 for one in tests)
+            for key in ("n", "n_clean", "reads")
+            if tests[0].get(key) is not None  # n_clean is not known before the first reading
         }
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
         whole["commands"] = commands
