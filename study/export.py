@@ -1,0 +1,166 @@
+"""A study's winner as a folder of files that other programs can read; whole, or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from analysis.records import GRADES
+from retina_models.resnet import ResNet
+from study import formats
+from study.calibrate import choose_threshold, fit_temperature, referral, with_temperature
+from study.config import ConfigError
+from study.measured import measure
+from study.model_card import Facts, model_card
+from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, Preprocessing, describe, write_model
+from study.predict import predict
+from study.wholefile import write_whole
+from study.winner import Winner, find_winner, photographs
+
+CARD = "MODEL_CARD.md"
+AGREE = 1e-4
+"""How far outputs of two formats may be apart."""
+CHECKED = 32  # validation photographs whose stored predictions are computed again
+
+Say = Callable[[str], None]
+
+
+def export(home: Path, name: str, arm: str | None, target: Path, say: Say) -> Winner:
+    """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
+
+    Raises ConfigError where there is no winner or `target` holds something.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
+    winner = find_winner(home, name, arm)
+    say(winner.told())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        _write(partial, home, winner, say)
+        partial.rename(target)  # an empty folder gives way
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return winner
+
+
+def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
+    config, network = winner.config, winner.network()
+    validation, test = winner.validation(), winner.test()
+    chances, grades = _arrays(validation)
+    temperature = fit_temperature(chances, grades)
+    threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
+    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
+    values = {
+        "architecture": config.architecture,
+        "head": config.head,
+        "temperature": temperature.value,
+        "referable_threshold": threshold,
+        "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
+    }
+    settings = write_model(folder, network, values, preprocessing)
+    files = {
+        WEIGHTS: "weights",
+        CONFIG: "network, temperature, threshold",
+        PREPROCESSING: "from a photograph to the network's input",
+        **_write_graphs(folder, network, preprocessing, say),
+    }
+    parts = _parts(winner, validation, test)
+    referrals = {}
+    for part, table in parts.items():
+        chances, grades = _arrays(table)
+        referrals[part] = referral(with_temperature(chances, temperature.value), grades, threshold)
+    facts = Facts(
+        measured=[measure(part, table) for part, table in (_pooled(winner) | parts).items()],
+        referrals=referrals,
+        temperature=temperature,
+        settings=settings,
+        files=files,
+        check=_check(home, winner, network),
+    )
+    write_whole(folder / CARD, model_card(winner, facts).encode())
+
+
+def _parts(winner: Winner, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    """The model's own predictions by what they are of, in the order of their worth."""
+    parts: dict[str, pd.DataFrame] = {}
+    if test is not None:
+        clean = test[test["clean"].astype(bool)]
+        if 0 < len(clean) < len(test):
+            parts["test, patients not in training"] = clean
+        parts["test" if len(clean) == len(test) else "test, all"] = test
+    return parts | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
+
+
+def _pooled(winner: Winner) -> dict[str, pd.DataFrame]:
+    """Predictions of all outer folds together, where there are folds and each has been read."""
+    tables = [table for one in (winner, *winner.siblings) if (table := one.test()) is not None]
+    if not winner.siblings or len(tables) <= len(winner.siblings):
+        return {}
+    return {f"test, all {len(tables)} folds (each by its own model, trained alike)": pd.concat(tables)}
+
+
+def _arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Probabilities (n, 5) and grades (n,)."""
+    chances = predictions[[f"p{grade}" for grade in GRADES]].to_numpy(np.float64)
+    return chances, predictions["grade"].to_numpy(np.int64)
+
+
+def _write_graphs(folder: Path, network: ResNet, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
+    """The network for other programs, each compared with ours on random input; name -> what it is."""
+    size = preprocessing.image_size
+    say(f"writing {formats.PROGRAM}, {formats.ONNX}")
+    program = formats.exported_program(network, size)
+    sample = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
+    _assert_equal(network, program.module(), sample)
+    formats.write_program(folder / formats.PROGRAM, program)
+    files = {formats.PROGRAM: "PyTorch's exported program (torch.export); load it only from whom you trust"}
+    missing = formats.missing_for_onnx()
+    if missing:
+        say(f"{formats.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install 'retina[onnx]'")
+        return files
+    formats.write_onnx(folder / formats.ONNX, program)
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    write_whole(folder / formats.MLMODEL, formats.mlmodel(size, when).encode())
+    return files | {
+        formats.ONNX: f"ONNX: {formats.INPUT} (batch, 3, {size}, {size}) to {formats.OUTPUT} (batch, 5)",
+        formats.MLMODEL: "lets the folder be registered in MLflow's model registry",
+    }
+
+
+@torch.no_grad()
+def _assert_equal(network: ResNet, other: torch.nn.Module, sample: Tensor) -> None:
+    apart = float((network(sample) - other(sample)).abs().max())
+    assert apart <= AGREE, f"{formats.PROGRAM} must give what the network gives, but is {apart:g} away"
+
+
+def _check(home: Path, winner: Winner, network: ResNet) -> str:
+    """Compute some stored predictions again, so that a card never stands beside other weights than it speaks of."""
+    cache = photographs(home, winner)
+    if cache is None:
+        return "The weights were not compared with the stored predictions: the prepared photographs have gone."
+    stored = winner.validation().head(CHECKED)
+    images = torch.from_numpy(cache.images[stored["row"].to_numpy()]).permute(0, 3, 1, 2)
+    again = predict(network, images, normalisation=winner.config.normalisation, precision="fp32").numpy()
+    apart = float(np.abs(again - _arrays(stored)[0]).max())
+    text = (
+        f"The stored probabilities of {len(stored)} validation photographs were computed again: at most {apart:.1g} off"
+    )
+    if winner.config.precision == "bf16":
+        return f"{text} (they were stored in bf16 arithmetic, everything here is fp32)."
+    if apart > AGREE:
+        raise ConfigError(
+            f"weights and predictions of {winner.study}/{winner.record.trial} must belong together, but probabilities "
+            f"are {apart:.2g} apart; one of its files was changed: train it again"
+        )
+    return f"{text}."

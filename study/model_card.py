@@ -1,0 +1,200 @@
+"""MODEL_CARD.md: what a model is, how good it is and how surely, and what it must not be used for.
+
+After Mitchell et al. 2019 (arXiv:1810.03993). Every number comes from the ledger or from stored predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from analysis.intervals import wilson
+from analysis.records import ARM_LABELS, GRADE_NAMES, GRADES
+from analysis.tables import without_folders
+from study.calibrate import SENSITIVITY, Referral, Temperature
+from study.measured import RESAMPLES, Measured
+from study.modelfolder import Settings
+from study.winner import Winner
+
+COLUMNS = ("accuracy", "kappa", "balanced_accuracy", "macro_f1", "auc")
+PURPOSE = """\
+## Intended use
+
+Research: comparing ways of training, and as a candidate for a clinic's own evaluation on its own photographs, whose
+grades are known, before anybody relies on it. It grades one colour photograph of the retina, centred on the macula, by
+the international scale (0 no retinopathy, 1 mild, 2 moderate, 3 severe, 4 proliferative).
+
+## What it must not be used for
+
+- **No diagnosis, treatment or screening decision.** It is no medical device, and was never tested in practice.
+- Not to tell anybody that an eye is healthy: it has been shown nothing but the grades above. Macular oedema, glaucoma,
+  macular degeneration and all other diseases are not looked for.
+- Not for other cameras, fields of view, pupils, ages or populations than those of its data, unless measured there.
+- Not for photographs that `retina predict` warns of (no disc found, dark, overexposed, small), nor for anything that
+  is no photograph of a retina: it gives a grade to any picture.
+- Its Grad-CAM pictures show where a network looks, not where a lesion is, and prove nothing about a finding.
+"""
+LICENCE = """\
+## Licence
+
+The program that made this folder is under Apache-2.0. That says nothing about these weights: what may be done with
+them hangs on the terms of the photographs, and of the pretrained weights if any, that they were made from. Whoever
+passes them on has to know those.
+"""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a card states beside the winner itself. referrals: part -> what the threshold does there."""
+
+    measured: list[Measured]
+    referrals: dict[str, Referral]
+    temperature: Temperature
+    settings: Settings
+    files: dict[str, str]  # name -> what it is
+    check: str  # how the exported network was compared with what was stored
+
+
+def model_card(winner: Winner, facts: Facts) -> str:
+    """The whole card, in Markdown."""
+    sections = (
+        _what(winner),
+        _scores(winner, facts.measured),
+        _use(winner.chosen_on, facts),
+        PURPOSE,
+        _data(winner.began),
+        _files(facts, winner.began["versions"]),
+        LICENCE,
+    )
+    return "\n".join(sections)
+
+
+def _what(winner: Winner) -> str:
+    config, began = winner.config, winner.began
+    weights = began["weights"].get(config.architecture, {}) if config.pretrained else {}
+    start = (
+        f"pretrained weights {weights['source']} (SHA-256 {weights['digest'][:12]})" if weights else "random weights"
+    )
+    made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
+    if winner.record.confirm and winner.record.confirm["drop_fellows"]:
+        made += ", patients of the test part taken out of training"
+    values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
+    return (
+        f"# Model card: {ARM_LABELS[config.arm]}, study {winner.study}\n\n"
+        "A residual network that grades diabetic retinopathy from a photograph of the retina.\n\n"
+        f"- made by: {made}, weights after epoch {winner.epoch}, begun from {start}\n"
+        f"- chosen by: the highest {config.objective} on {winner.chosen_on} among the study's trials\n"
+        f"- configuration: {values}\n"
+    )
+
+
+def _scores(winner: Winner, measured: list[Measured]) -> str:
+    lines = [
+        "## Scores",
+        "",
+        f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, both eyes together), of this model.",
+        "",
+        *_table(
+            ["part", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
+            [
+                [m.part, f"{m.n:,}", f"{m.patients:,}", f"{m.majority:.4f}", *(m.text(s) for s in COLUMNS)]
+                for m in measured
+            ],
+        ),
+        "",
+        "Majority class: the accuracy of always answering the most frequent grade. Recall, with a grade's photographs:",
+        "",
+        *_table(
+            ["part", *(f"{grade} {GRADE_NAMES[grade]}" for grade in GRADES)],
+            [[m.part, *(f"{m.text(f'recall_{g}')} (n {m.counts[g]:,})" for g in GRADES)] for m in measured],
+        ),
+        "",
+    ]
+    for one in measured:
+        if one.degenerate:
+            lines.append(
+                f"**Degenerate on {one.part}: it answers one grade for every photograph; its accuracy says only how "
+                "frequent that grade is.**\n"
+            )
+    if winner.record.test:
+        lines.append(
+            f"The test part was read once for this model; {winner.record.test['reads']} readings came before.\n"
+        )
+    else:
+        lines.append("**Not confirmed: no score here is of photographs that nothing was chosen on.**\n")
+    return "\n".join(lines)
+
+
+def _use(chosen_on: str, facts: Facts) -> str:
+    heat, settings = facts.temperature, facts.settings
+    rows = [
+        [part, f"{r.referable:,}", _share(r.found, r.referable), f"{r.healthy:,}", _share(r.passed, r.healthy)]
+        for part, r in facts.referrals.items()
+    ]
+    note = f" ({heat.note})" if heat.note else ""
+    return "\n".join(
+        [
+            "## Probabilities and referral",
+            "",
+            f"Logits are divided by a temperature of {heat.value:.4g}{note}, fitted on {chosen_on}: mean "
+            f"negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. Eyes of grade "
+            f"{settings.referable_from} and worse are referable; one is referred where p2 + p3 + p4 then reaches "
+            f"{settings.referable_threshold:.4g}, chosen to find {SENSITIVITY:.0%} of the referable eyes of "
+            f"{chosen_on}. What that does (Wilson's intervals, by photograph):",
+            "",
+            *_table(["part", "referable", "sensitivity", "not referable", "specificity"], rows),
+            "",
+        ]
+    )
+
+
+def _share(hits: int, total: int) -> str:
+    if not total:
+        return "undefined"
+    bounds = wilson(hits, total)
+    return f"{hits / total:.3f} ({float(bounds.low):.3f} to {float(bounds.high):.3f})"
+
+
+def _data(began: dict[str, Any]) -> str:
+    audit, identity, parts = began["audit"], began["identity"], began["parts"]
+    rows = [
+        [part, f"{n:,}", *(f"{n:,}" for n in audit["grades"][part]), _number(audit["majority"][part])]
+        for part, n in audit.get("images", {}).items()
+        if n and part in audit.get("grades", {})
+    ]
+    lines = [
+        "## Data",
+        "",
+        f"Digest of names, grades and contents: `{identity['data_digest']}`;",
+        f"of the split: `{identity['split_digest']}`.",
+        f"Photographs as they were used: {', '.join(f'{p} {n:,}' for p, n in parts.items())}. As the files list them:",
+        "",
+        *_table(["part", "photographs", *(f"grade {grade}" for grade in GRADES), "majority class"], rows),
+        "",
+    ]
+    copy = audit.get("fellow_copy")
+    if copy:
+        lines.append(
+            f"- Copying the grade of the patient's other eye from training scores {copy['accuracy']:.4f} on the test "
+            f"list (n {copy['n']:,}) without looking at a photograph."
+        )
+    told = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(note) for note in began["notes"]]
+    lines += [f"- {without_folders(text)}" for text in dict.fromkeys(told)]
+    return "\n".join([*lines, ""])
+
+
+def _number(share: float | None) -> str:
+    return "undefined" if share is None or np.isnan(share) else f"{share:.4f}"
+
+
+def _files(facts: Facts, made_with: dict[str, str]) -> str:
+    versions = ", ".join(f"{name} {value}" for name, value in made_with.items())
+    lines = ["## Files", "", *(f"- `{name}`: {what}" for name, what in facts.files.items()), ""]
+    return "\n".join([*lines, f"{facts.check} Trained with: {versions}.", ""])
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]

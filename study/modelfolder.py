@@ -1,0 +1,173 @@
+"""A model that is passed on: a folder with weights and two JSON files, written by `export`, read by `predict`.
+
+What is read comes from outside: nothing is unpickled, nothing in the files names another file, every field has a type
+and bounds, and the weights must be exactly those of the network, finite, and of the digest that config.json states.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, Self, TypeVar
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from torch import Tensor
+
+from analysis.records import GRADE_NAMES, GRADES
+from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
+from retina_models.pretrained import WeightsError, listed, read_safetensors, save_weights
+from retina_models.resnet import ARCHITECTURES, ResNet
+from study.config import ConfigError
+from study.wholefile import write_whole
+
+WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", "config.json", "preprocessing.json"
+MAX_JSON = 100_000  # bytes
+
+Three = tuple[float, float, float]
+_NO_SHIFT: dict[str, tuple[Three, Three]] = {
+    "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+    "imagenet": (IMAGENET_MEAN, IMAGENET_DEVIATION),
+}
+Schema = TypeVar("Schema", bound=BaseModel)
+
+
+class Settings(BaseModel):
+    """config.json: the network, and what is made of its logits."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    format: Literal["retina-model"] = "retina-model"
+    version: Literal[1] = 1
+    architecture: Literal["resnet18", "resnet50"]
+    head: Literal["linear", "lab"]
+    classes: list[str] = Field(default=list(GRADE_NAMES), min_length=len(GRADES), max_length=len(GRADES))
+    temperature: float = Field(gt=0, le=1000, description="logits are divided by it before the softmax")
+    referable_from: Literal[2] = Field(2, description="grade from which an eye is referable")
+    referable_threshold: float = Field(ge=0, le=1, description="of p2 + p3 + p4, from which an eye is referred")
+    weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    origin: dict[str, str | int] = Field(description="study, trial, confirmation, epoch: for people, never read")
+
+
+class Preprocessing(BaseModel):
+    """preprocessing.json: from a photograph to the network's input."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+
+    image_size: int = Field(ge=16, le=2048, description="side of the square input, pixels")
+    crop: Literal["disc", "none"]
+    colour: Literal["none", "local_average"]
+    normalisation: Literal["unit", "imagenet"]
+    mean: list[float] = Field(min_length=3, max_length=3)
+    deviation: list[float] = Field(min_length=3, max_length=3)
+    resize: Literal["lanczos"] = "lanczos"
+    input: Literal["float32 RGB, batch x 3 x size x size"] = "float32 RGB, batch x 3 x size x size"
+    steps: list[str] = Field(max_length=20, description="the same in words: for people, never read")
+
+    @model_validator(mode="after")
+    def _numbers_are_those_of_the_name(self) -> Self:
+        mean, deviation = _NO_SHIFT[self.normalisation]
+        if (tuple(self.mean), tuple(self.deviation)) != (mean, deviation):
+            raise ValueError(f"mean and deviation must be those of normalisation={self.normalisation}")
+        return self
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model as `predict` uses it; the network is on the CPU and in evaluation mode."""
+
+    network: ResNet
+    settings: Settings
+    preprocessing: Preprocessing
+
+
+def describe(image_size: int, crop: str, colour: str, normalisation: str) -> Preprocessing:
+    """preprocessing.json of a configuration's four fields."""
+    mean, deviation = _NO_SHIFT[normalisation]
+    steps = [
+        "turn the photograph as its EXIF orientation says; take it as 8-bit RGB",
+        "find the retina's disc as a circle; cut the square around it; black outside; whole frame if none is found"
+        if crop == "disc"
+        else "add black at the shorter sides until the frame is a square",
+        f"resize to {image_size} x {image_size} pixels (Lanczos)",
+    ]
+    if colour == "local_average":
+        steps.append("subtract the local average colour (Gaussian, a sixtieth of the side), times 4, plus 128")
+    steps += ["divide by 255", "subtract mean, divide by deviation, for each channel"]
+    values: dict[str, Any] = {"crop": crop, "colour": colour, "normalisation": normalisation}
+    return Preprocessing(image_size=image_size, mean=list(mean), deviation=list(deviation), steps=steps, **values)
+
+
+def write_model(folder: Path, network: ResNet, settings: dict[str, Any], preprocessing: Preprocessing) -> Settings:
+    """Write the three files; `settings` lacks the digest of the weights, which is added here."""
+    state = network.state_dict()
+    about = {"architecture": str(settings["architecture"]), "head": str(settings["head"])}
+    digest = save_weights(folder / WEIGHTS, state, about)
+    complete = Settings(**settings, weights_sha256=digest)
+    for name, content in ((CONFIG, complete), (PREPROCESSING, preprocessing)):
+        write_whole(folder / name, (content.model_dump_json(indent=2) + "\n").encode())
+    return complete
+
+
+def read_model(folder: Path) -> Model:
+    """A model from its folder. Raises ConfigError or WeightsError, in one line, for what is no such folder."""
+    if not folder.is_dir():
+        raise ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
+    settings = _read(folder / CONFIG, Settings)
+    preprocessing = _read(folder / PREPROCESSING, Preprocessing)
+    path = folder / WEIGHTS
+    if not path.is_file():
+        raise WeightsError(f"{WEIGHTS} must be in the model's folder, but is not; export the model again")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest != settings.weights_sha256:
+        raise WeightsError(
+            f"{WEIGHTS} must have the SHA-256 {settings.weights_sha256[:12]} of {CONFIG}, but has {digest[:12]}; "
+            "one of the two was changed or damaged: export the model again"
+        )
+    network = ARCHITECTURES[settings.architecture](len(GRADES), settings.head)
+    _load(network, read_safetensors(path))
+    return Model(network.eval(), settings, preprocessing)
+
+
+def _load(network: ResNet, state: dict[str, Tensor]) -> None:
+    """Fill the network with exactly its tensors; anything else is a WeightsError."""
+    mine = network.state_dict()
+    for what, keys in (("lacks", sorted(mine.keys() - state.keys())), ("has", sorted(state.keys() - mine.keys()))):
+        if keys:
+            named = listed([repr(key[:80]) for key in keys], 3)
+            raise WeightsError(f"{WEIGHTS} must hold the network's tensors and no other, but {what} {named}")
+    for key, tensor in state.items():
+        if tensor.shape != mine[key].shape or tensor.dtype != mine[key].dtype:
+            raise WeightsError(
+                f"{key} of {WEIGHTS} must be {mine[key].dtype} {tuple(mine[key].shape)}, "
+                f"but is {tensor.dtype} {tuple(tensor.shape)}"
+            )
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"{key} of {WEIGHTS} must hold finite numbers, but does not; export the model again")
+    network.load_state_dict(state)
+
+
+def _read(path: Path, schema: type[Schema]) -> Schema:
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_JSON + 1)
+        if len(data) > MAX_JSON:
+            raise ValueError(f"it is larger than {MAX_JSON:,} bytes")
+        return schema.model_validate(json.loads(data))
+    except ValidationError as error:
+        text = _first(error)
+    except OSError as error:
+        text = error.strerror or "it cannot be read"
+    except (ValueError, RecursionError) as error:
+        text = " ".join(str(error).split())[:120]
+    raise ConfigError(f"{path.name} must be as `retina export` wrote it, but {text}; export the model again")
+
+
+def _first(error: ValidationError) -> str:
+    """What is wrong first, with the value, short and printable whatever it is."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "the whole"
+    return f"{ascii(name)[1:-1][:60]}: {first['msg'][:120]} (got {ascii(first['input'])[:60]})"
