@@ -24,7 +24,7 @@ ONLY_IN = {
         "analysis/runs.py",
     },
     "ray": {"study/trainable.py", "study/cluster.py", "study/nodecheck.py", "study/search.py"},
-    "optuna": {"study/space.py", "study/arms.py"},
+    "optuna": {"study/space.py", "study/arms.py", "analysis/importance.py"},
     "torchvision": {"retina_models/pretrained.py"},
 }
 NO_TORCH = {"analysis"}
