@@ -1,6 +1,9 @@
-import pytest
+import os
 
-from study.cluster import Resources, resources
+import pytest
+import ray
+
+from study.cluster import Resources, cluster, resources
 from study.config import ConfigError
 
 GPU_NODE, CPU_NODE = {"CPU": 4, "GPU": 4}, {"CPU": 32}
@@ -46,3 +49,51 @@ def test_what_no_node_can_hold_is_refused() -> None:
 def test_what_a_trial_gets_is_said_in_a_line() -> None:
     assert str(Resources(cpus=1, gpus=0, slots=2)) == "2 at once, 1 CPU thread each, no GPU"
     assert str(Resources(cpus=4, gpus=0.5, slots=8)) == "8 at once, 0.5 GPU and 4 CPU threads each"
+
+
+@pytest.mark.slow
+def test_processes_that_are_started_here_get_no_password_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
+    monkeypatch.setenv("RETINA_SEEN", "yes")
+
+    def environment() -> dict[str, str]:
+        return dict(os.environ)
+
+    with cluster(None) as nodes:
+        assert len(nodes) == 1
+        seen = ray.get(ray.remote(environment).remote())
+    assert seen["RETINA_SEEN"] == "yes"
+    assert not [name for name in seen if name.startswith("MLFLOW_")]
+    assert "secret" not in seen.values()
+    assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "secret", "this process needs it"
+
+
+def test_a_cluster_that_does_not_take_this_process_in_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: object) -> None:
+        raise RuntimeError("Version mismatch:\n  ours is another")
+
+    monkeypatch.setattr(ray, "init", refused)
+    with (
+        pytest.raises(
+            ConfigError, match=r"Ray at head:6379 must .* \(Version mismatch: ours is another\); call retina"
+        ),
+        cluster("head:6379"),
+    ):
+        pass
+
+
+def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`auto` and an address of this machine say nothing of where the other nodes are."""
+    elsewhere = {"Alive": True, "NodeManagerAddress": "203.0.113.7", "Resources": {"CPU": 2.0}}
+    left = []
+    monkeypatch.setattr(ray, "init", lambda **_: None)
+    monkeypatch.setattr(ray, "nodes", lambda: [elsewhere, {**elsewhere, "Alive": False}])
+    monkeypatch.setattr(ray, "shutdown", lambda: left.append(True))
+    with (
+        pytest.raises(ConfigError, match=r"RAY_AUTH_MODE=token must be set .*\(203\.0\.113\.7\)"),
+        cluster("auto", trusted=False),
+    ):
+        pass
+    assert left == [True]
+    with cluster("auto", trusted=True) as nodes:
+        assert nodes == [{"CPU": 2.0}]
