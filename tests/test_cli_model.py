@@ -1,0 +1,77 @@
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from study.modelfolder import CONFIG
+from tests.command_fixture import refused, retina
+from tests.test_clinic import write
+from tests.winner_fixture import NAME, made_study
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write(tmp_path_factory.mktemp("cli") / "model")
+
+
+def _photographs(count: int) -> list[str]:
+    made = made_study()
+    return [str(path) for path in made.files(made.predictions["row"][:count])]
+
+
+def test_a_table_is_printed_and_what_cannot_be_read_gives_1(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "=cmd.png").write_bytes(b"no image")
+    done = retina(tmp_path / "home", "predict", str(model), *_photographs(2), str(tmp_path / "=cmd.png"))
+    assert done.returncode == 1
+    table = pd.read_csv(io.StringIO(done.stdout))
+    assert table["error"].notna().tolist() == [False, False, True]
+    assert "cannot be read" in done.stderr
+    assert "graded 2 of 3 photographs" in done.stderr
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_csv_file_is_written_once(model: Path, tmp_path: Path) -> None:
+    target = tmp_path / "new" / "eyes.csv"
+    assert retina(tmp_path, "predict", str(model), *_photographs(1), "--out", str(target)).returncode == 0
+    before = target.read_bytes()
+    assert len(pd.read_csv(target)) == 1
+    assert "--out must not be there yet" in refused(
+        tmp_path, "predict", str(model), *_photographs(2), "--out", str(target)
+    )
+    assert target.read_bytes() == before
+
+
+def test_wrong_use_and_hostile_models_are_one_line_with_2(model: Path, tmp_path: Path) -> None:
+    (image,) = _photographs(1)
+    assert "--explain needs a folder" in refused(tmp_path, "predict", str(model), image, "--explain")
+    assert "is no folder" in refused(tmp_path, "predict", str(tmp_path / "none"), image)
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    for file in model.iterdir():
+        (hostile / file.name).write_bytes(file.read_bytes())
+    content = json.loads((hostile / CONFIG).read_text())
+    (hostile / CONFIG).write_text(json.dumps(content | {"architecture": "/etc/passwd", "weights": "../../x.pt"}))
+    assert refused(tmp_path, "predict", str(hostile), image).startswith("retina: config.json must be as")
+
+
+@pytest.mark.slow
+def test_from_a_study_to_a_graded_photograph(tmp_path: Path) -> None:
+    made = made_study()
+    done = retina(made.home, "export", NAME, "--out", str(tmp_path / "model"))
+    assert done.returncode == 0, done.stderr
+    assert "trial 0001" in done.stdout
+    graded = retina(tmp_path, "predict", str(tmp_path / "model"), *_photographs(3))
+    assert graded.returncode == 0
+    assert len(graded.stdout.splitlines()) == 4
+    assert "--out must be a new or empty folder" in _refused(
+        made.home, "export", NAME, "--out", str(tmp_path / "model")
+    )
+    assert "study other must exist" in _refused(made.home, "export", "other", "--out", str(tmp_path / "x"))
+
+
+def _refused(home: Path, *arguments: str) -> str:
+    done = retina(home, *arguments)
+    assert done.returncode == 2
+    return done.stderr.strip().splitlines()[-1]

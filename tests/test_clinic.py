@@ -1,0 +1,146 @@
+import io
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from study.clinic import COLUMNS, OVERLAYS, PROBABILITIES, find_photographs, predict_photographs, shown
+from study.config import ConfigError
+from study.modelfolder import Model, describe, read_model, write_model
+from study.winner import find_winner
+from tests.winner_fixture import COLUMNS as CHANCES
+from tests.winner_fixture import NAME, made_study
+
+
+def write(folder: Path, temperature: float = 1.0, threshold: float = 0.3) -> Path:
+    """The study's winner as a model folder, without the formats that take seconds."""
+    folder.mkdir()
+    network = find_winner(made_study().home, NAME).network()
+    values = {"architecture": "resnet18", "head": "linear", "temperature": temperature, "origin": {}}
+    write_model(folder, network, values | {"referable_threshold": threshold}, describe(32, "disc", "none", "imagenet"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
+    return read_model(write(tmp_path_factory.mktemp("clinic") / "model"))
+
+
+def _silent(text: str) -> None:
+    raise AssertionError(text)
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.5])
+def test_it_gives_the_study_s_validation_predictions_from_the_photographs(tmp_path: Path, temperature: float) -> None:
+    made = made_study()
+    model = read_model(write(tmp_path / "model", temperature))
+    table = predict_photographs(model, made.files(made.predictions["row"]), _silent)
+    got = table[list(PROBABILITIES)].to_numpy(np.float64) ** temperature  # the temperature undone, but for the sum
+    got /= got.sum(axis=1, keepdims=True)
+    stored = made.predictions[CHANCES].to_numpy()
+    assert np.abs(got - stored).max() < (2e-6 if temperature == 1 else 1e-4)  # six decimals are written
+    assert table["grade"].tolist() == stored.argmax(axis=1).tolist()
+
+
+def test_columns_referral_and_sums(model: Model) -> None:
+    made = made_study()
+    table = predict_photographs(model, made.files(made.predictions["row"]), _silent)
+    assert tuple(table.columns) == COLUMNS
+    assert np.allclose(table[list(PROBABILITIES)].sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(table["p2"] + table["p3"] + table["p4"], table["p_referable"], atol=2e-6)
+    assert (table["referable"] == (table["p_referable"] >= 0.3)).all()
+    assert set(table["referable"]) == {0, 1}
+    assert (table["error"] == "").all()
+
+
+def test_what_cannot_be_read_is_named_and_the_others_are_done(model: Model, tmp_path: Path) -> None:
+    good = made_study().files(made_study().predictions["row"][:3])
+    whole = good[0].read_bytes()
+    bad = {"empty.jpeg": b"", "half.jpeg": whole[: len(whole) // 2], "page.png": b"<html></html>"}
+    for name, content in bad.items():
+        (tmp_path / name).write_bytes(content)
+    os.mkfifo(tmp_path / "pipe.png")
+    broken = [*(tmp_path / name for name in bad), tmp_path / "pipe.png", tmp_path / "gone.png"]
+    told: list[str] = []
+    table = predict_photographs(model, [good[0], *broken, good[1], good[2]], told.append)
+    assert [bool(error) for error in table["error"]] == [False, *[True] * 5, False, False]
+    assert table["grade"].isna().tolist() == [False, *[True] * 5, False, False]
+    assert all(path.name in text for path, text in zip(broken, told, strict=True))
+    assert table["error"].tolist()[4:6] == ["no file", "No such file or directory"]
+    alone = predict_photographs(model, good, _silent)
+    assert np.allclose(table.loc[[0, 6, 7], list(PROBABILITIES)], alone[list(PROBABILITIES)], atol=1e-5)
+    nothing = predict_photographs(model, broken, told.append)
+    assert nothing["grade"].isna().all()
+
+
+def test_warnings_stand_beside_the_grade(model: Model, tmp_path: Path) -> None:
+    Image.new("RGB", (60, 20)).save(tmp_path / "black.png")
+    (row,) = predict_photographs(model, [tmp_path / "black.png"], _silent).to_dict("records")
+    assert row["warning"] == "too dark; disc not found; too small: 20 px, less than 32"
+    assert row["grade"] in range(5)
+
+
+def test_overlays_are_numbered_and_named_in_the_table(model: Model, tmp_path: Path) -> None:
+    made = made_study()
+    (tmp_path / "a b").mkdir()
+    odd = tmp_path / "a b" / "..;rm é.jpeg"
+    source = made.files(made.predictions["row"][:1])[0]
+    odd.write_bytes(source.read_bytes())
+    overlays = tmp_path / OVERLAYS
+    overlays.mkdir()
+    table = predict_photographs(model, [source, odd], _silent, overlays=overlays)
+    assert table["overlay"].tolist() == [f"{OVERLAYS}/00001-{source.stem}.png", f"{OVERLAYS}/00002-.._rm__.png"]
+    for name in table["overlay"]:
+        with Image.open(io.BytesIO((tmp_path / name).read_bytes())) as picture:
+            assert picture.size == (512, 256)
+            assert picture.info == {}
+
+
+def test_folders_give_their_photographs_by_name_and_none_twice(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    for name in ("b.JPG", "a.png", "notes.txt", ".hidden.png", "deep/c.tiff"):
+        (tmp_path / "in" / name).touch()
+    found = find_photographs([tmp_path / "in", tmp_path / "in" / "a.png", tmp_path / "x.bin"])
+    assert [path.name for path in found] == ["a.png", "b.JPG", "c.tiff", "x.bin"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="a folder must hold photographs"):
+        find_photographs([tmp_path / "empty"])
+
+
+def test_names_that_a_terminal_would_obey_are_escaped() -> None:
+    assert shown(Path("eye é.png")) == "eye é.png"
+    assert shown(Path("a\x1b[2J\n.png")) == "a\\x1b[2J\\n.png"
+    assert shown(Path(os.fsdecode(b"\xff.png"))) == "\ufffd.png"
+
+
+CODE = """
+import sys
+from pathlib import Path
+from study.cli import main
+sys.argv = ["retina", "predict", *sys.argv[1:]]
+try:
+    main()
+except SystemExit as end:
+    code = end.code or 0
+else:
+    code = 0
+heavy = {"ray", "mlflow", "optuna", "torchvision", "matplotlib", "onnx", "onnxscript"} & set(sys.modules)
+print("HEAVY", sorted(heavy), "CODE", code)
+"""
+
+
+def test_it_needs_neither_ray_nor_mlflow_nor_optuna(tmp_path: Path) -> None:
+    made, folder = made_study(), write(tmp_path / "model")
+    files = [str(path) for path in made.files(made.predictions["row"][:2])]
+    command = [sys.executable, "-c", CODE, str(folder), *files, "--out", str(tmp_path / "out"), "--explain"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "HEAVY [] CODE 0"
+    assert "graded 2 of 2 photographs" in done.stderr
+    table = pd.read_csv(tmp_path / "out" / "predictions.csv")
+    assert table["image"].tolist() == files
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [OVERLAYS, "predictions.csv"]

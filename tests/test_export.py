@@ -1,0 +1,184 @@
+import json
+import os
+import shutil
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import pandas as pd
+import pytest
+import torch
+
+from retina_data.batches import normalise
+from study import export as module
+from study import formats
+from study.calibrate import with_temperature
+from study.checkpoints import BEST
+from study.config import ConfigError
+from study.export import CARD, export
+from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, read_model
+from tests.winner_fixture import COLUMNS, NAME, confirm, copy_of, made_study
+
+ALL = sorted([CARD, formats.MLMODEL, CONFIG, formats.ONNX, formats.PROGRAM, WEIGHTS, PREPROCESSING])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made, target = made_study(), tmp_path_factory.mktemp("export") / "model"
+    export(made.home, NAME, None, target, lambda text: None)
+    return target
+
+
+def test_the_folder_holds_every_format_and_nothing_else_is_left(folder: Path) -> None:
+    assert sorted(path.name for path in folder.iterdir()) == ALL
+    assert [path.name for path in folder.parent.iterdir()] == ["model"]
+
+
+def test_it_gives_the_study_s_validation_predictions(folder: Path) -> None:
+    made, model = made_study(), read_model(folder)
+    images = torch.from_numpy(made.prepared.cache.images[made.predictions["row"].to_numpy()]).permute(0, 3, 1, 2)
+    x = normalise(images.float() / 255, model.preprocessing.normalisation)
+    with torch.no_grad():
+        logits = model.network(x).numpy()
+    session = onnxruntime.InferenceSession(folder / formats.ONNX, providers=["CPUExecutionProvider"])
+    (from_onnx,) = session.run(None, {"image": x.numpy()})
+    assert np.abs(logits - from_onnx).max() < 1e-4
+    chances = torch.from_numpy(from_onnx).softmax(dim=1).numpy()
+    assert np.abs(chances - made.predictions[COLUMNS].to_numpy()).max() < 1e-4
+
+
+def test_temperature_and_threshold_come_from_validation(folder: Path) -> None:
+    settings, predictions = read_model(folder).settings, made_study().predictions
+    stored = predictions[COLUMNS].to_numpy(np.float64)
+    truth = predictions["grade"].to_numpy()
+
+    def loss(temperature: float) -> float:
+        return float(-np.log(with_temperature(stored, temperature)[np.arange(len(truth)), truth]).mean())
+
+    assert loss(settings.temperature) <= min(loss(settings.temperature * 1.1), loss(settings.temperature / 1.1))
+    referred = with_temperature(stored, settings.temperature)[:, 2:].sum(axis=1) >= settings.referable_threshold
+    assert referred[truth >= 2].mean() >= 0.9
+
+
+def test_the_card_states_what_a_reader_must_know(folder: Path) -> None:
+    card = (folder / CARD).read_text()
+    predictions = made_study().predictions
+    accuracy = (predictions[COLUMNS].to_numpy().argmax(axis=1) == predictions["grade"]).mean()
+    for words in (
+        f"{accuracy:.3f} (",
+        f"| {len(predictions)} |",
+        "Not confirmed",
+        "chosen there: optimistic",
+        "No diagnosis",
+        made_study().prepared.cache.digest,
+        "computed again",
+        f"{(predictions['grade'] == 0).mean():.4f}",
+    ):
+        assert words in card, words
+
+
+def test_nothing_in_the_folder_names_a_photograph_a_path_or_a_user(folder: Path) -> None:
+    made = made_study()
+    names = {str(name) for name in made.prepared.cache.table["image"]}
+    secrets = [*names, str(made.home), str(made.data), os.path.expanduser("~"), str(Path(__file__).parents[1])]
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        if path.suffix in (".md", ".json") or path.name == formats.MLMODEL:
+            assert not [secret for secret in secrets if secret.encode() in content], path.name
+        else:  # in megabytes of numbers short names may stand by chance
+            assert not [secret for secret in secrets if len(secret) > 8 and secret.encode() in content], path.name
+
+
+@pytest.mark.slow
+def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path) -> None:
+    made = copy_of(made_study(), tmp_path)
+    test = confirm(made)
+    test.loc[: len(test) // 2, "clean"] = False
+    test.to_parquet(tmp_path / "new.parquet", index=False)
+    (tmp_path / "new.parquet").replace(made.folder / "checkpoints" / "c0000" / "test.parquet")
+    told: list[str] = []
+    export(made.home, NAME, None, tmp_path / "model", told.append)
+    assert "confirmed as c0000" in told[0]
+    card = (tmp_path / "model" / CARD).read_text()
+    assert card.index("test, patients not in training") < card.index("test, all") < card.index("validation (chosen")
+    assert f"| test, all | {len(test)} |" in card
+    assert "read once for this model; 0 readings came before" in card
+    assert "Not confirmed" not in card
+    assert json.loads((tmp_path / "model" / CONFIG).read_text())["origin"]["confirm"] == "c0000"
+
+
+@pytest.mark.slow
+def test_folds_are_pooled_on_the_card(tmp_path: Path) -> None:
+    made = copy_of(made_study(), tmp_path)
+    test = confirm(made)
+    for fold in (1, 2):
+        shutil.copytree(made.folder, made.home / f"many-fold{fold}", copy_function=os.link)
+    export(made.home, "many", None, tmp_path / "model", lambda text: None)
+    card = (tmp_path / "model" / CARD).read_text()
+    assert f"| test, all 2 folds (each by its own model, trained alike) | {2 * len(test)} |" in card
+    assert (
+        card.count("trained alike)") == 2
+    )  # scores and recalls, not the referral: the threshold is this model's alone
+
+
+def test_a_folder_that_holds_something_is_refused_before_anything_is_done(tmp_path: Path) -> None:
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("keep")
+    for target in (tmp_path / "mine", tmp_path / "mine" / "notes.txt"):
+        with pytest.raises(ConfigError, match="--out must be a new or empty folder"):
+            export(made_study().home, NAME, None, target, lambda text: None)
+    assert [path.name for path in tmp_path.rglob("*")] == ["mine", "notes.txt"]
+
+
+def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module.formats, "write_program", full)
+    (tmp_path / "model").mkdir()
+    with pytest.raises(OSError, match="No space"):
+        export(made_study().home, NAME, None, tmp_path / "model", lambda text: None)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "model"]
+
+
+def test_without_onnx_the_rest_is_exported_and_the_remedy_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(formats, "NEEDED_FOR_ONNX", ("no_such_package",))
+    told: list[str] = []
+    export(made_study().home, NAME, None, tmp_path / "model", told.append)
+    assert any("no_such_package missing; install with: pip install 'retina[onnx]'" in text for text in told)
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
+        name for name in ALL if name not in (formats.ONNX, formats.MLMODEL)
+    ]
+    assert formats.ONNX not in (tmp_path / "model" / CARD).read_text()
+
+
+@pytest.mark.slow
+def test_weights_that_are_not_those_of_the_predictions_are_refused(tmp_path: Path) -> None:
+    made = copy_of(made_study(), tmp_path)
+    other = (made.folder / "checkpoints" / "0000" / BEST).read_bytes()
+    (made.folder / "checkpoints" / "0001" / BEST).unlink()
+    (made.folder / "checkpoints" / "0001" / BEST).write_bytes(other)
+    with pytest.raises(ConfigError, match=r"weights and predictions of made/0001 must belong together"):
+        export(made.home, NAME, None, tmp_path / "model", lambda text: None)
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.slow
+def test_the_folder_can_be_registered_and_loaded_by_mlflow(folder: Path, tmp_path: Path) -> None:
+    import mlflow
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    client.create_registered_model("retina")
+    client.create_model_version("retina", folder.as_uri())
+    (version,) = client.search_model_versions("name = 'retina'")
+    assert (str(version.version), version.status) == ("1", "READY")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of MLflow's own code, about type hints
+        loaded = mlflow.pyfunc.load_model(folder.as_uri())
+    x = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        expected = read_model(folder).network(x).numpy()
+    got = loaded.predict({"image": x.numpy()})
+    assert np.abs(pd.DataFrame(got["logits"]).to_numpy() - expected).max() < 1e-4

@@ -1,0 +1,77 @@
+import re
+from dataclasses import replace
+
+import pytest
+
+from study.calibrate import Referral, Temperature
+from study.measured import measure
+from study.model_card import Facts, model_card
+from study.modelfolder import Settings
+from study.winner import Winner, find_winner
+from tests.mlflow_fixture import LAB_TEST, TrialSpec, predictions
+from tests.winner_fixture import NAME, made_study
+
+SETTINGS = Settings(
+    architecture="resnet18", head="linear", temperature=1.25, referable_threshold=0.375, weights_sha256="a" * 64,
+    origin={},
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def winner() -> Winner:
+    return find_winner(made_study().home, NAME)
+
+
+def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)") -> Facts:
+    return Facts(
+        measured=[measure(part, predictions(spec))],
+        referrals={part: Referral(0.375, 8, 10, 0, 0)},
+        temperature=Temperature(1.25, 0.9, 0.8, ""),
+        settings=SETTINGS,
+        files={"model.safetensors": "weights"},
+        check="Checked.",
+    )
+
+
+def test_tables_have_as_many_cells_in_each_row(winner: Winner) -> None:
+    card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
+    tables = re.findall(r"(?:^\|.*\|\n)+", card, re.MULTILINE)
+    assert len(tables) == 4
+    for table in tables:
+        assert len({line.count("|") for line in table.splitlines()}) == 1
+        assert table.splitlines()[1].replace("|", "").split() == ["---"] * (table.splitlines()[0].count("|") - 1)
+    headings = re.findall(r"^## (.*)", card, re.MULTILINE)
+    expected = "Scores; Probabilities and referral; Intended use; What it must not be used for; Data; Files; Licence"
+    assert "; ".join(headings) == expected
+
+
+def test_referral_and_temperature_are_stated(winner: Winner) -> None:
+    card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
+    assert "temperature of 1.25, fitted on validation" in card
+    assert "reaches 0.375" in card
+    assert "| 10 | 0.800 (0.490 to 0.943) | 0 | undefined |" in card  # Wilson's interval of 8 of 10
+
+
+def test_a_degenerate_model_is_called_so(winner: Winner) -> None:
+    card = model_card(winner, _facts(TrialSpec(0, "resnet18-scratch", confusion=LAB_TEST)))
+    assert "**Degenerate on validation" in card
+    assert "| 7,025 |" in card
+    assert "0.7335" in card
+    assert "Degenerate" not in model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.9)))
+
+
+def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> None:
+    began = winner.began | {
+        "notes": ["read from /home/anna/eyes"],
+        "config": winner.began["config"] | {"select_on": "test"},
+        "weights": {"resnet18": {"source": "imagenet", "digest": "b" * 64}},
+        "audit": winner.began["audit"]
+        | {"fellow_copy": {"accuracy": 0.84728, "kappa": 0.7, "n": 7026, "copied": 5618}},
+    }
+    config = winner.config.model_copy(update={"pretrained": True})
+    card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
+    assert "anna" not in card
+    assert "read from eyes" in card
+    assert "on test, chosen on test among" in card
+    assert "begun from pretrained weights imagenet (SHA-256 bbbbbbbbbbbb)" in card
+    assert "scores 0.8473 on the test list (n 7,026)" in card

@@ -1,0 +1,164 @@
+"""A study made by hand, without Ray: photographs, cache, one or two trained networks, their files and the ledger."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from retina_data.audit import audit
+from retina_data.index import read_index
+from retina_models.pretrained import save_weights
+from study.checkpoints import BEST, TEST_PREDICTIONS, save_predictions, weights_metadata
+from study.config import TrialConfig
+from study.predict import predict
+from study.prepared import Prepared, prepare_data
+from study.train import Epoch, train
+from study.winner import find_winner
+from tests.study_fixture import small_data, study_event
+
+NAME = "made"
+COLUMNS = [f"p{grade}" for grade in range(5)]
+
+
+@dataclass(frozen=True)
+class Made:
+    """A study `made` in `home`: trial 0000 (a weak one, of ResNet18) and 0001, the best, of the same arm."""
+
+    home: Path
+    data: Path
+    prepared: Prepared
+    predictions: pd.DataFrame  # of 0001 on validation
+
+    @property
+    def folder(self) -> Path:
+        return self.home / NAME
+
+    def files(self, rows: pd.Series[int]) -> list[Path]:
+        """Photographs of rows of the cache."""
+        return [Path(self.prepared.cache.table["path"][row]) for row in rows]
+
+
+@functools.cache
+def made_study() -> Made:
+    """The study of this test process; nobody may change it."""
+    folder = Path(tempfile.mkdtemp(prefix="retina-winner-"))
+    atexit.register(shutil.rmtree, folder, True)
+    return make_study(folder)
+
+
+def copy_of(made: Made, folder: Path) -> Made:
+    """The same study elsewhere, to be changed; large files are shared, so they may be replaced, not written into."""
+    shutil.copytree(made.home, folder / "home", copy_function=os.link)
+    ledger = folder / "home" / NAME / "ledger.jsonl"
+    text = ledger.read_text()
+    ledger.unlink()
+    ledger.write_text(text)
+    return replace(made, home=folder / "home")
+
+
+def make_study(folder: Path, *, epochs: int = 4, precision: str = "fp32") -> Made:
+    """Train for seconds at 32 px, one thread."""
+    data = small_data(folder / "data", patients=40)
+    dataset = read_index(data)
+    prepared = prepare_data(
+        dataset, folder / "home", image_size=32, crop="disc", val_fraction=0.3, seed=0, select_on="validation"
+    )
+    config = TrialConfig(
+        image_size=32, batch_size=8, epochs=epochs, lr=0.002, optimizer="adamw", imbalance="oversample",
+        precision=precision, seed=1,
+    )  # fmt: skip
+    with one_thread():
+        run = list(_with_state(train(config, prepared.train_data(), torch.device("cpu"))))
+    first, last = run[0], run[-1]
+    made = Made(folder / "home", data, prepared, last[0].predictions)
+    identity = {"data_digest": prepared.cache.digest, "split_digest": prepared.split_digest}
+    began = study_event(2) | {"identity": identity, "audit": audit(dataset)}
+    began |= {"parts": prepared.parts.value_counts().to_dict()}
+    events = [began]
+    for trial, (epoch, state) in (("0000", first), ("0001", last)):
+        files = made.folder / "checkpoints" / trial
+        save_predictions(files, epoch.predictions)
+        digest = save_weights(files / BEST, state, weights_metadata(config, epoch.number))
+        kappa = 0.1 if trial == "0000" else 0.5  # what the ledger calls the better one, however seconds of training end
+        events += [_begin(trial, config), _epoch(trial, epoch, digest, kappa), _end(trial)]
+    write_ledger(made, events)
+    return made
+
+
+def confirm(made: Made, confirm: str = "c0000", repeat: int = 0, trial: str = "0001") -> pd.DataFrame:
+    """Add a confirmation whose weights are those of trial 0000, so that the two can be told apart; its test part."""
+    source, files = made.folder / "checkpoints" / "0000", made.folder / "checkpoints" / confirm
+    files.mkdir()
+    for file in source.iterdir():
+        (files / file.name).write_bytes(file.read_bytes())
+    table, cache = made.prepared.cache.table, made.prepared.cache
+    rows = np.flatnonzero(made.prepared.parts == "test")
+    known = {name: table[column].to_numpy()[rows] for name, column in (("patient", "group"), ("grade", "grade"))}
+    test = pd.DataFrame({"row": rows, **known, "clean": True})
+    network = find_winner(made.home, NAME).network()
+    images = torch.from_numpy(cache.images[rows]).permute(0, 3, 1, 2)
+    chances = predict(network, images, normalisation="imagenet", precision="fp32").numpy()
+    test = test.assign(**{name: chances[:, place] for place, name in enumerate(COLUMNS)})
+    save_predictions(files, test, TEST_PREDICTIONS)
+    events = [json.loads(line) for line in (made.folder / "ledger.jsonl").read_text().splitlines()]
+    config = next(event["config"] for event in events if event.get("trial") == trial) | {"seed": 77}
+    epoch = next(event for event in events if event["event"] == "epoch" and event["trial"] == "0000")
+    begin = {"event": "confirm", "time": 1020.0, "confirm": confirm, "trial": trial, "repeat": repeat, "rank": 1}
+    events += [
+        begin | {"config": config, "epochs": 1, "drop_fellows": False},
+        epoch | {"trial": confirm},
+        {"event": "test-read", "time": 1021.0, "confirm": confirm, "n": len(test), "scores": {}, "reads": 0},
+        _end(confirm),
+    ]
+    write_ledger(made, events)
+    return test
+
+
+def write_ledger(made: Made, events: list[dict[str, Any]]) -> None:
+    """The study's ledger, whole."""
+    (made.folder / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Small networks are faster so, and the numbers do not hang on the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _with_state(epochs: Iterator[Epoch]) -> Iterator[tuple[Epoch, dict[str, torch.Tensor]]]:
+    for epoch in epochs:
+        yield epoch, epoch.state()["model"]
+
+
+def _begin(trial: str, config: TrialConfig) -> dict[str, Any]:
+    about = {"group": config.arm, "number": int(trial), "config": config.model_dump(mode="json")}
+    return {"event": "trial", "time": 1001.0, "trial": trial, **about, "params": {}, "distributions": {}}
+
+
+def _epoch(trial: str, epoch: Epoch, digest: str, kappa: float) -> dict[str, Any]:
+    counted = {"confusion": epoch.confusion.tolist(), "images_seen": epoch.images_seen, "seconds": 0.5}
+    scores = epoch.scores | {"val/kappa": kappa}
+    rest = {"device": "cpu", "threads": 1, "weights_digest": digest, "stop": False, "rungs": {}}
+    return {"event": "epoch", "time": 1002.0, "trial": trial, "epoch": 1, "scores": scores, **counted, **rest}
+
+
+def _end(trial: str) -> dict[str, Any]:
+    return {"event": "end", "time": 1010.0, "trial": trial, "state": "complete", "reason": ""}
