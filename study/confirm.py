@@ -14,7 +14,7 @@ from typing import Any
 
 from study.config import ConfigError
 from study.ledger import StudyState, TrialRecord, ranked
-from study.progress import epoch_seconds
+from study.progress import epoch_seconds, times
 
 FEW_SEEDS = 3
 """Fewer seeds than this do not tell a configuration from its luck."""
@@ -165,4 +165,4 @@ def reading_note(state: StudyState) -> str:
         return "the test part has not been read"
     seeds = Counter(record.confirm["trial"] for record in state.confirms.values() if record.test and record.confirm)
     few = f"; fewer than {FEW_SEEDS} seeds of a winner" if min(seeds.values()) < FEW_SEEDS else ""
-    return f"the test part was read {reads} times, once for each confirmation{few}"
+    return f"the test part was read {times(reads)}, once for each confirmation{few}"

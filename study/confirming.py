@@ -25,7 +25,7 @@ from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_sta
 from study.lock import LockedError, check_free
 from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
-from study.progress import duration_text
+from study.progress import duration_text, times
 from study.running import Compute, run
 from study.session import EXIT_LOCKED, writing
 
@@ -82,12 +82,14 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
     if not course.to_begin() and all(record.end for record in state.confirms.values()):
         console.print(
             f"study {plan.name} has all {count} confirmations that were asked for; the test part was read "
-            f"{len(state.test_reads)} times; more --seeds or --top add some",
+            f"{times(len(state.test_reads))}; more --seeds or --top add some",
             markup=False,
         )
         return 0
     if state.test_reads:
-        console.print(f"note: the test part of {plan.name} was read {len(state.test_reads)} times before", markup=False)
+        console.print(
+            f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False
+        )
     return run(plan, Confirm(plan, wish, state), ledger, here, compute, console)
 
 
@@ -139,7 +141,7 @@ class Confirm:
         course = self.course(state)
 
         def note() -> str:
-            return f"test part read {len(state.test_reads)} times{left_text(course.seconds_left(limits.slots))}"
+            return f"test part read {times(len(state.test_reads))}{left_text(course.seconds_left(limits.slots))}"
 
         return Display(console, "confirmations", state.confirms, counted(state)["of"], note)
 
@@ -149,10 +151,10 @@ class Confirm:
         best = [f"{one.winner.trial} {one.winner.arm}" for one in wanted(state, self.wish) if one.repeat == 0]
         seconds = course.seconds_left(limits.slots)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
-        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else f"{counts['of']}"
+        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else str(counts["of"])
         fellows = ", without the patients of the test part" if self.wish.drop_fellows else ""
         return (
-            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; {self.wish.seeds} seeds each), trained on "
+            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.wish.seeds}), trained on "
             f"{plan.prepared.count('train')} images{fellows}; then {plan.prepared.count('test')} test images are read "
             f"once for each; {limits}{time}"
         )

@@ -59,6 +59,11 @@ def sparkline(record: TrialRecord) -> str:
     return "".join(" " if value is None else BARS[round((value - low) / span * steps)] for value in values)
 
 
+def times(count: int) -> str:
+    """How often, in words."""
+    return {1: "once", 2: "twice"}.get(count, f"{count} times")
+
+
 def duration_text(seconds: float) -> str:
     """Hours, minutes and seconds, or days."""
     if seconds >= 86_400:

@@ -166,6 +166,11 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
             raise ConfigError(f"--from-run must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
         study, trial = found
     state = study_state(read_events(home / study / "ledger.jsonl")[0])
+    if trial in state.confirms:
+        raise ConfigError(
+            f"--from-run repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
+            "more --seeds trains another one"
+        )
     if trial not in state.trials:
         known = ", ".join(sorted(state.trials)) or "none"
         raise ConfigError(f"study {study} must have a trial {trial!r}, but it has: {known}")

@@ -15,7 +15,7 @@ from study.confirm import counted
 from study.ledger import StudyState, TrialRecord, ranked, read_events, study_state
 from study.lock import is_locked
 from study.place import parts_of
-from study.progress import duration_text, epochs_saved, seconds_left, sparkline
+from study.progress import duration_text, epochs_saved, seconds_left, sparkline, times
 
 WATCH_SECONDS = 2.0
 STATES = (
@@ -141,7 +141,7 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     if confirmed["of"]:
         console.print(
             f"{confirmed['ended']} of {confirmed['of']} confirmations ended; the test part was read "
-            f"{confirmed['test_reads']} times"
+            f"{times(confirmed['test_reads'])}"
         )
     else:
         console.print("not confirmed; the test part was not read by any confirmation")

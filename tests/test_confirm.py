@@ -1,7 +1,10 @@
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from study.checkpoints import BEST
 from study.config import ConfigError
 from study.confirm import (
     Confirmations,
@@ -14,7 +17,8 @@ from study.confirm import (
     wanted,
     winners,
 )
-from study.ledger import Event, StudyState, study_state
+from study.ledger import Event, Ledger, StudyState, read_events, study_state
+from study.recorder import Recorder
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 ARM = "resnet18-scratch"
@@ -157,3 +161,57 @@ def test_the_time_left_counts_the_epochs_of_all_that_are_to_come() -> None:
     _begin(state, Wish())
     state.apply({**epoch_event(0, 1, 0.5), "trial": "c0000"})
     assert Confirmations(state, Wish(seeds=3)).seconds_left(2) == (1 + 2 * 2) * 0.5 / 2
+
+
+class Driver:
+    """A recorder of one confirmation with two epochs, on the ledger of a search; made again, it goes on."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "ledger.jsonl"
+        if not path.exists():
+            path.write_text("".join(f"{json.dumps(event)}\n" for event in _searched([[0.2, 0.3, 0.1]])))
+        self.ledger = Ledger(path)
+        state = study_state(self.ledger.events)
+        course = Confirmations(state, Wish(seeds=1))
+        self.recorder = Recorder(self.ledger, state, course, folder / "checkpoints", lambda event: None)
+
+    def run(self, kill_after: int) -> None:
+        """All that actor and Ray would tell, until so many lines more stand in the ledger."""
+        before = len(self.ledger.events)
+        recorder = self.recorder
+        recorder.end_finished()
+        if recorder.to_begin():
+            recorder.begin()
+        for epoch in (1, 2):
+            test = {"test": {"n": 4, "n_clean": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
+            if len(self.ledger.events) - before < kill_after:
+                recorder.epoch("c0000", {"epoch": epoch, "scores": {"val/kappa": 0.1}, "best": 0.1, **test})
+        if len(self.ledger.events) - before < kill_after:
+            recorder.end_finished()
+        self.ledger.close()
+
+
+@pytest.mark.parametrize("kill_after", range(1, 6))
+def test_a_confirmation_has_each_event_once_whenever_its_driver_was_killed(tmp_path: Path, kill_after: int) -> None:
+    (tmp_path / "checkpoints" / "c0000").mkdir(parents=True)
+    (tmp_path / "checkpoints" / "c0000" / BEST).write_bytes(b"weights")
+    Driver(tmp_path).run(kill_after)
+    Driver(tmp_path).run(99)
+    events, _ = read_events(tmp_path / "ledger.jsonl")
+    kinds = [event["event"] for event in events if event.get("confirm") or event.get("trial") == "c0000"]
+    assert kinds == ["confirm", "epoch", "epoch", "test-read", "end"]
+    assert (tmp_path / "checkpoints" / "c0000" / BEST).exists()
+    assert study_state(events).test_reads[0]["reads"] == 0
+
+
+def test_a_driver_killed_between_epoch_and_reading_is_told_the_reading_again(tmp_path: Path) -> None:
+    first = Driver(tmp_path)
+    first.run(3)
+    lines = (tmp_path / "ledger.jsonl").read_text().splitlines(keepends=True)
+    assert '"test-read"' in lines[-1]
+    (tmp_path / "ledger.jsonl").write_text("".join(lines[:-1]))
+    second = Driver(tmp_path)
+    assert second.recorder.left()
+    second.run(99)
+    assert study_state(second.ledger.events).confirms["c0000"].state == "complete"
+    assert len(study_state(second.ledger.events).test_reads) == 1

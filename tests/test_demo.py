@@ -24,7 +24,7 @@ if __name__ == "__main__":  # painting starts processes that import this file ag
 """
 
 
-def test_the_demo_ends_in_a_report(tmp_path: Path) -> None:
+def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(SMALL_DEMO)
     environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
     environment |= {"RETINA_HOME": str(tmp_path / "home"), "TORCH_HOME": str(tmp_path / "torch")}
@@ -35,6 +35,8 @@ def test_the_demo_ends_in_a_report(tmp_path: Path) -> None:
     assert (report / "report.html").stat().st_size > 10_000
     cells = pd.read_csv(report / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4
+    assert list(cells["seeds"]) == [demo.SEEDS] * 4
+    assert set(cells["headline"]) == {"test"}
     assert (report / "best.csv").exists()
     assert "retina ui demo" in done.stdout
     page = (report / "report.html").read_text()

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from study.config import ConfigError
-from study.place import Place, settle, study_name, weight_files
+from study.place import Place, folds_of, parts_of, settle, study_name, weight_files
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "x" * 65])
@@ -38,3 +38,14 @@ def test_a_server_that_does_not_answer_is_one_line_and_no_error(tmp_path: Path) 
     assert not settle(here, lambda text, **_: said.append(text))
     assert len(said) == 1
     assert "sent later" in said[0]
+
+
+def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path) -> None:
+    assert (folds_of(tmp_path, "s"), parts_of(tmp_path, "s")) == (0, ["s"])
+    for name, config in (("s-fold1", '{"fold":"1/3"}'), ("plain-fold1", "{}"), ("torn-fold1", None)):
+        (tmp_path / name).mkdir()
+        line = f'{{"event":"study","config":{config}}}' if config else '{"event":"stu'
+        (tmp_path / name / "ledger.jsonl").write_text(f"{line}\n")
+    assert parts_of(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
+    assert parts_of(tmp_path, "plain") == ["plain"]
+    assert parts_of(tmp_path, "torn") == ["torn"]

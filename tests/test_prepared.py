@@ -5,7 +5,8 @@ import pytest
 from PIL import Image
 
 from retina_data.index import DataError, read_index
-from study.prepared import open_data, prepare_data
+from study.config import make_study_config
+from study.prepared import Prepared, open_data, prepare_data, split_of
 from tests.study_fixture import small_data
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
@@ -44,3 +45,28 @@ def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
     dataset = read_index(tmp_path)
     with pytest.raises(DataError, match="at least 2 images must be in the part 'val', but it has 1 of 6"):
         prepare_data(dataset, tmp_path, image_size=32, crop="none", val_fraction=0.2, seed=0, select_on="validation")
+
+
+def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    table = prepared.test_table()
+    assert list(table) == ["row", "patient", "grade", "clean"]
+    assert table["clean"].all()
+    moved = prepared.parts.copy()
+    fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test part
+    moved[fellow] = "train"
+    shared = Prepared(prepared.cache, moved).test_table()
+    patient = int(table["patient"].iloc[0])
+    assert shared.loc[~shared["clean"], "patient"].unique().tolist() == [patient]
+
+
+def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    same = open_data(prepared.cache.folder, **SPLIT, drop_fellows=True)  # type: ignore[arg-type]
+    assert same.split_digest == prepared.split_digest  # nobody stands on both sides here
+    assert same.test_table()["clean"].all()
+
+
+def test_a_study_says_what_divides_its_data() -> None:
+    config = make_study_config({"fold": "2/5", "seed": 3}, {})
+    assert split_of(config) == {"val_fraction": 0.2, "seed": 3, "select_on": "validation", "fold": "2/5"}

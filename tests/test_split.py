@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.index import DataError
-from retina_data.split import assign_parts, fold_parts, split_digest
+from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
 
 
 def make_table(grades: list[tuple[int, int]], test_patients: int = 0) -> pd.DataFrame:
@@ -146,3 +146,21 @@ def test_a_given_validation_part_is_kept_and_what_repeats_in_a_later_part_left_o
     assert (parts == "val").sum() == 7 and (parts == "test").sum() == 11 and (parts == "train").sum() == 38
     lab = assign_parts(table, select_on="test")
     assert (lab == "val").sum() == 11 and lab[42] == "train"
+
+
+def test_a_test_patient_whose_other_eye_is_in_training_is_known_and_can_be_left_out() -> None:
+    """The lab's own way: the list says, eye by eye, what is the test part."""
+    table = make_table([(0, 0)] * 4)
+    table.loc[[0, 1, 2], "part"] = "test"  # both eyes of patient 0, one of patient 1
+    parts = pd.Series(["test", "test", "test", "val", "train", "train", "train", "val"], index=table.index)
+    assert in_training(table, parts).tolist() == [False] * 2 + [True] * 6
+    dropped = without_fellows(table, parts)
+    assert dropped.tolist() == ["test", "test", "test", "left_out", "train", "train", "train", "val"]
+    assert not in_training(table, dropped)[:3].any()
+    assert parts[3] == "val"  # the parts that were given are as they were
+
+
+def test_who_was_left_out_of_training_is_not_in_it() -> None:
+    table = make_table([(0, 0)] * 2)
+    parts = pd.Series(["test", "left_out", "train", "val"], index=table.index)
+    assert in_training(table, parts).tolist() == [False, False, True, True]

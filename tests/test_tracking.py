@@ -32,8 +32,14 @@ def _send(tracking: Tracking, events: list[Event]) -> None:
 def _runs(name: str) -> dict[str, Run]:
     experiment = client().get_experiment_by_name(name)
     runs = client().search_runs([experiment.experiment_id])
-    assert len({run.data.tags.get(records.TAG_TRIAL, "parent") for run in runs}) == len(runs)  # none is there twice
-    return {run.data.tags.get(records.TAG_TRIAL, "parent"): run for run in runs}
+    assert len({_name(run) for run in runs}) == len(runs)  # none is there twice
+    return {_name(run): run for run in runs}
+
+
+def _name(run: Run) -> str:
+    """Trial or confirmation of a run; the study's own is the parent."""
+    tags = run.data.tags
+    return str(tags.get(records.TAG_TRIAL) or tags.get(records.TAG_CONFIRM) or "parent")
 
 
 def _whole(folder: Path) -> list[Event]:

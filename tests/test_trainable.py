@@ -11,7 +11,7 @@ import torch
 from retina_data.index import read_index
 from retina_models.pretrained import read_weights
 from study import trainable
-from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS
+from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS, TEST_PREDICTIONS
 from study.config import TrialConfig
 from study.prepared import prepare_data
 from study.train import TrainingError
@@ -93,6 +93,33 @@ def test_the_report_of_the_last_epoch_is_told_again_without_its_weights(cache: P
     again = TrialActor(_job(cache, tmp_path / "0000", epochs=2)).step()
     assert (again["report"], again["done"]) == (results[-1]["report"], True)
     assert (tmp_path / "0000" / LAST).stat().st_size < 10_000 < (tmp_path / "0000" / PREVIOUS).stat().st_size
+
+
+def _confirmation(cache: Path, folder: Path, last_epoch: int) -> dict[str, Any]:
+    return {**_job(cache, folder), "last_epoch": last_epoch, "confirms": True}
+
+
+def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(cache: Path, tmp_path: Path) -> None:
+    trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000"))))
+    results = _steps(TrialActor(_confirmation(cache, tmp_path / "c0000", last_epoch=2)))
+    assert [result["done"] for result in results] == [False, True]
+    first, last = _reports(results)
+    # The schedule is the trial's: the same numbers as far as it goes.
+    assert [_numbers(report) for report in (first, last)] == [_numbers(report) for report in trial[:2]]
+    assert "weights_digest" not in first
+    assert read_weights(tmp_path / "c0000" / BEST, "resnet18").digest == last["weights_digest"]
+    table = pd.read_parquet(tmp_path / "c0000" / TEST_PREDICTIONS)
+    assert last["test"]["n"] == len(table) > 0
+    hits = (table[["p0", "p1", "p2", "p3", "p4"]].to_numpy().argmax(axis=1) == table["grade"]).mean()
+    assert hits == pytest.approx(last["test"]["scores"]["test/accuracy"])
+    assert "test" not in first
+    assert not (tmp_path / "0000" / TEST_PREDICTIONS).exists()
+
+
+def test_a_confirmation_that_was_killed_after_its_reading_tells_it_again(cache: Path, tmp_path: Path) -> None:
+    job = _confirmation(cache, tmp_path / "c0000", last_epoch=1)
+    told = _steps(TrialActor(job))
+    assert TrialActor(job).step() == told[-1]
 
 
 def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:

@@ -1,0 +1,150 @@
+"""Whole calls of `retina confirm`: refused, killed, gone on with, and typed once too often."""
+
+import shutil
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+
+from analysis import records
+from study.checkpoints import BEST, TEST_PREDICTIONS
+from study.ledger import StudyState
+from tests.command_fixture import refused
+from tests.faults.fixture import Search, Study
+from tests.study_fixture import small_data
+
+SEEDS = 3
+
+
+def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
+    assert "there is no study s" in refused(tmp_path, "confirm", "s")
+
+
+@pytest.fixture(scope="module")
+def searched(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """A study that has ended its search."""
+    folder = tmp_path_factory.mktemp("confirming")
+    study = Study(folder, small_data(folder / "data", patients=24))
+    study.finish("--trials", "2", "--epochs", "4", "--early-stopping", "none")
+    return study
+
+
+def _copy(searched: Study, folder: Path) -> Study:
+    """The study in another home, with an MLflow of its own, which gets all from the ledger."""
+    study = Study(folder, searched.data)
+    shutil.copytree(searched.home / "cache", study.home / "cache")
+    shutil.copytree(searched.home / "s", study.home / "s")
+    return study
+
+
+def _confirm(study: Study, *flags: str) -> Search:
+    return Search(study, ["confirm", "s", *flags], study.environment)
+
+
+def _numbers(state: StudyState) -> dict[str, Any]:
+    """All that is computed in confirmations, without what clocks tell."""
+
+    def timeless(values: Any) -> dict[str, Any]:
+        return {k: v for k, v in values.items() if k not in ("images_per_second", "time")}
+
+    return {
+        name: (
+            record.config,
+            [(timeless(epoch["scores"]), epoch["confusion"]) for epoch in record.epochs],
+            timeless(record.test or {}),
+            record.state,
+        )
+        for name, record in state.confirms.items()
+    }
+
+
+@pytest.mark.slow
+def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
+    searched: Study, tmp_path: Path
+) -> None:
+    killed, unbroken = _copy(searched, tmp_path / "killed"), _copy(searched, tmp_path / "unbroken")
+    for event, count in (("confirm", 1), ("test-read", 1)):
+        call = _confirm(killed, "--seeds", str(SEEDS))
+        before = killed.count(event)
+        call.until(lambda e=event, n=before + count: killed.count(e) >= n, f"a {event}")  # type: ignore[misc]
+        time.sleep(0.05)
+        call.kill()
+    for study in (killed, unbroken):
+        call = _confirm(study, "--seeds", str(SEEDS))
+        assert call.end() == 0, call.output()
+    state = killed.state()
+    assert sorted(state.confirms) == [f"c{number:04d}" for number in range(SEEDS)]
+    assert _numbers(state) == _numbers(unbroken.state())
+    told = Counter((e["event"], e.get("confirm"), e.get("trial"), e.get("epoch")) for e in killed.events())
+    assert {n for key, n in told.items() if key[0] in ("confirm", "epoch", "test-read", "end")} == {1}
+    for record in state.confirms.values():
+        assert (len(record.epochs), record.state) == (record.last_epoch, records.STATE_COMPLETE)
+        files = [study.home / "s" / "checkpoints" / record.trial for study in (killed, unbroken)]
+        pd.testing.assert_frame_equal(*(pd.read_parquet(file / TEST_PREDICTIONS) for file in files))
+        assert len({(file / BEST).read_bytes() for file in files}) == 1
+    _check_mlflow(killed, state)
+    again = _confirm(killed, "--seeds", str(SEEDS))
+    assert again.end() == 0
+    assert "has all 3 confirmations that were asked for; the test part was read 3 times" in again.output()
+    assert killed.count("test-read") == SEEDS
+
+
+def _check_mlflow(study: Study, state: StudyState) -> None:
+    """One run for each confirmation, each value once, the test part's scores and artifacts."""
+    client, runs = MlflowClient(study.uri), study.runs()
+    parent = next(run for run in runs if run.data.tags["kind"] == records.KIND_STUDY)
+    confirms = [run for run in runs if run.data.tags["kind"] == records.KIND_CONFIRM]
+    assert sorted(run.data.tags[records.TAG_CONFIRM] for run in confirms) == sorted(state.confirms)
+    assert parent.data.tags[records.TAG_TEST_READS] == str(SEEDS)
+    assert {run.info.status for run in confirms} == {"FINISHED"}
+    for run in confirms:
+        record = state.confirms[run.data.tags[records.TAG_CONFIRM]]
+        assert record.confirm is not None
+        assert record.test is not None
+        assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
+        assert run.data.tags[records.TAG_CONFIRMS] == record.confirm["trial"]
+        assert {k: v for k, v in run.data.metrics.items() if k.startswith("test")} == record.test["scores"]
+        history = client.get_metric_history(run.info.run_id, "val/accuracy")
+        assert sorted((m.step, m.value) for m in history) == [
+            (e["epoch"], e["scores"]["val/accuracy"]) for e in record.epochs
+        ]
+        assert [m.step for m in client.get_metric_history(run.info.run_id, "test/accuracy")] == [record.last_epoch]
+        found = {
+            item.path for part in ("confusion", "predictions") for item in client.list_artifacts(run.info.run_id, part)
+        }
+        assert found >= {
+            records.ARTIFACT_CONFUSION,
+            records.ARTIFACT_PREDICTIONS,
+            records.ARTIFACT_TEST_CONFUSION,
+            records.ARTIFACT_TEST_CONFUSION_PNG,
+            records.ARTIFACT_TEST_PREDICTIONS,
+        }
+
+
+@pytest.mark.slow
+def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_them(
+    searched: Study, tmp_path: Path
+) -> None:
+    study = _copy(searched, tmp_path / "more")
+    first = _confirm(study, "--seeds", "1")
+    assert first.end() == 0, first.output()
+    assert "fewer than 3 seeds" in first.output()
+    second = _confirm(study, "--seeds", "2")
+    assert second.end() == 0, second.output()
+    assert "the test part of s was read once before" in second.output()
+    assert [read["reads"] for read in study.state().test_reads] == [0, 1]
+    longer = study.finish("--trials", "3")
+    assert "2 of 3 trials ended" in longer
+    state = study.state()
+    assert sorted(state.trials) == ["0000", "0001", "0002"]
+    assert sorted(state.confirms) == ["c0000", "c0001"]
+    refused_once = study.retina("confirm", "s", "--drop-fellows")
+    assert refused_once.returncode == 2
+    assert "were without --drop-fellows" in refused_once.stderr
+    told = study.retina("train", "--from-run", "s/c0000", "--out", str(tmp_path / "out"))
+    assert told.returncode == 2
+    assert "c0000 is a confirmation" in told.stderr

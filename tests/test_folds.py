@@ -1,0 +1,161 @@
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from analysis import records
+from analysis.runs import read_study
+from retina_data.index import read_index
+from study.config import ConfigError
+from study.folds import each_fold, settled_folds
+from study.ledger import Ledger, StudyState, read_events, study_state
+from study.prepared import prepare_data
+from study.running import Compute
+from tests.command_fixture import refused
+from tests.study_fixture import small_data, study_event
+
+SMALL = ["--trials", "2", "--epochs", "2", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+
+
+def _begin(home: Path, name: str, fold: str = "") -> None:
+    event = study_event()
+    (home / name).mkdir(parents=True)
+    ledger = Ledger(home / name / "ledger.jsonl")
+    ledger.append("study", id="a", config={**event["config"], "fold": fold}, trials=2)
+    ledger.close()
+
+
+def _without_test_part(data: Path, to: Path) -> Path:
+    """A data set that names no test part (Kaggle's layout)."""
+    small_data(data)
+    shutil.copytree(data / "images", to / "images")
+    lines = ["image,level"]
+    for part in ("train", "test"):
+        grades = (data / f"{part}_label.csv").read_text().split()
+        names = (data / f"{part}_img.csv").read_text().split()
+        lines += [f"{name},{grade}" for name, grade in zip(names, grades, strict=True)]
+    (to / "trainLabels.csv").write_text("\n".join(lines) + "\n")
+    return to
+
+
+def test_each_image_is_tested_in_one_fold_and_no_patient_stands_on_two_sides(tmp_path: Path) -> None:
+    dataset = read_index(_without_test_part(tmp_path / "lab", tmp_path / "data"))
+    folds = [
+        prepare_data(
+            dataset, tmp_path, image_size=32, crop="disc",
+            val_fraction=0.2, seed=0, select_on="validation", fold=f"{number}/3",
+        )
+        for number in (1, 2, 3)
+    ]  # fmt: skip
+    tested = pd.concat([fold.test_table() for fold in folds])
+    assert sorted(tested["row"]) == list(range(len(dataset.table)))
+    assert tested["clean"].all()
+    for fold in folds:
+        assert set(fold.parts) == {"train", "val", "test"}
+        assert (fold.parts.groupby(fold.cache.table["group"]).nunique() == 1).all()
+    assert len({fold.split_digest for fold in folds}) == 3
+
+
+def test_the_number_of_folds_stays_what_it_was(tmp_path: Path) -> None:
+    _begin(tmp_path, "plain")
+    _begin(tmp_path, "whole-fold1", "1/4")
+    assert settled_folds(tmp_path, "plain", None) == settled_folds(tmp_path, "new", None) == 0
+    assert settled_folds(tmp_path, "new", 5) == 5
+    assert settled_folds(tmp_path, "whole", None) == settled_folds(tmp_path, "whole", 4) == 4
+    with pytest.raises(ConfigError, match="begun with --folds 4, but got --folds 5"):
+        settled_folds(tmp_path, "whole", 5)
+    with pytest.raises(ConfigError, match="begun without --folds, but got --folds 4"):
+        settled_folds(tmp_path, "plain", 4)
+    with pytest.raises(ConfigError, match="`2 <= folds <= 100` must hold, but got folds=1"):
+        settled_folds(tmp_path, "new", 1)
+    with pytest.raises(ConfigError, match="study's name must be up to 64"):
+        settled_folds(tmp_path, "x" * 60, 2)
+
+
+def test_folds_run_one_after_the_other_until_one_has_not_ended(tmp_path: Path) -> None:
+    called: list[tuple[str, bool]] = []
+    ended = {"a": True, "b": False, "c": True}
+
+    def call(part: str, rest: Compute) -> int:
+        assert rest.time_budget is not None
+        called.append((part, 0 < rest.time_budget <= 60))
+        _begin(tmp_path, part, part)
+        return 0
+
+    def over(state: StudyState) -> bool:
+        return state.study is not None and ended[state.study["config"]["fold"]]
+
+    console = Console(file=(tmp_path / "out").open("w+"), width=120)
+    code = each_fold(["a", "b", "c"], tmp_path, console, Compute(time_budget=60), call, over, ("GO ON", "NEXT"))
+    console.file.seek(0)
+    assert (code, called) == (0, [("a", True), ("b", True)])
+    assert "1 of 3 folds are done; go on with: GO ON" in console.file.read()
+    console.file.close()
+
+
+def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> None:
+    def call(part: str, rest: Compute) -> int:
+        time.sleep(0.02)
+        _begin(tmp_path, part, part)
+        return 0
+
+    with (tmp_path / "out").open("w") as out:
+        compute = Compute(time_budget=0.01)
+        assert each_fold(["a", "b"], tmp_path, Console(file=out), compute, call, lambda s: bool(s.study), ("", "")) == 0
+    assert not (tmp_path / "b").exists()
+
+
+def test_a_data_set_with_a_test_part_of_its_own_is_refused(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data")
+    said = refused(tmp_path / "home", "search", "s", "--data", str(data), "--folds", "3", *SMALL)
+    assert "the layout lab names a test part" in said
+    assert "--layout" in said
+
+
+@pytest.mark.slow
+def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_path: Path) -> None:
+    data, home = _without_test_part(tmp_path / "lab", tmp_path / "data"), tmp_path / "home"
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(home)}
+
+    def retina(*arguments: str) -> str:
+        command = [sys.executable, "-m", "study", *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    begin = [sys.executable, "-m", "study", "search", "s", "--folds", "2", "--data", str(data), *SMALL]
+    with (tmp_path / "log").open("w") as log:
+        killed = subprocess.Popen(begin, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 180
+        while not any(e["event"] == "epoch" for e in read_events(home / "s-fold2" / "ledger.jsonl")[0]):
+            assert killed.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
+            time.sleep(0.05)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+    assert "2 folds x 2 trials x at most 2 epochs = 8 epochs" in (tmp_path / "log").read_text()
+    assert "all 2 folds are done; next: retina confirm s" in retina("search", "s")
+    assert "all 2 folds are done; next: retina report s" in retina("confirm", "s", "--seeds", "1")
+    client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")
+    for fold in (1, 2):
+        name = records.fold_name("s", fold)
+        state = study_state(read_events(home / name / "ledger.jsonl")[0])
+        assert sorted(state.trials) == ["0000", "0001"]
+        assert [read["n"] for read in state.test_reads] == [state.study["parts"]["test"]]  # type: ignore[index]
+        runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+        parent = next(run for run in runs if run.data.tags["kind"] == "study")
+        assert (parent.data.tags[records.TAG_FOLD_OF], parent.data.tags[records.TAG_FOLD]) == ("s", f"{fold}/2")
+    study = read_study(f"sqlite:///{home / 'mlflow.db'}", "s")
+    rows = pd.concat([study.test_predictions[name] for name in ("1/c0000", "2/c0000")])["row"]
+    assert sorted(rows) == list(range(len(read_index(data).table)))
+    assert "s-fold2" in retina("status", "s")
+    retina("report", "s")
+    assert (home / "s" / "report" / "report.html").exists()
