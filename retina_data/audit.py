@@ -113,8 +113,8 @@ def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
             add("grades absent", len(absent), f"no {part} image has grade {', '.join(map(str, absent))}")
     if "unknown" in report["eyes"]:
         n = report["eyes"]["unknown"]
-        add("no patients", n, f"{n:,} names tell no patient and eye: each is taken for its own patient")
+        add("no patients", n, f"names that tell no patient and eye: {n:,}; each is taken for its own patient")
     single = report["patients"]["one_image_only"]
     if "unknown" not in report["eyes"] and single:
-        add("single eyes", single, f"{single:,} patients have one image only")
+        add("single eyes", single, f"patients with one image only: {single:,}")
     return found

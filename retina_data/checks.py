@@ -27,13 +27,17 @@ WORST = 10
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong; where it is an error, so would training be. `rows`: images, grouped where alike."""
+    """One thing that is wrong; where it is an error, so would training be.
+
+    `rows`: images, grouped where alike. `reasons`: of each of these groups, where they differ.
+    """
 
     kind: str
     severity: Severity
     text: str
     rows: tuple[tuple[int, ...], ...] = ()
     counted: int = 0  # images, where they are not listed
+    reasons: tuple[str, ...] = ()
 
     @property
     def count(self) -> int:
@@ -67,6 +71,7 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
             "count": one.count,
             "text": one.text,
             "names": [[str(names[row]) for row in group] for group in one.rows],
+            "reasons": list(one.reasons),
         }
         for one in found
     ]
@@ -87,7 +92,7 @@ def _files(table: pd.DataFrame) -> list[Finding]:
     if len(unreadable):
         reasons = ", ".join(f"{reason} ({n})" for reason, n in unreadable["error"].value_counts().head(5).items())
         text = f"cannot be read: {len(unreadable):,} images ({reasons}); replace them, or prepare with --on-error skip"
-        found.append(Finding("unreadable", "error", text, _each(unreadable)))
+        found.append(Finding("unreadable", "error", text, _each(unreadable), reasons=tuple(unreadable["error"])))
     return found
 
 

@@ -75,7 +75,7 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
         small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         if place.found:
             x, y, r = place.cx * scale, place.cy * scale, place.radius * scale
-            ImageDraw.Draw(small).ellipse((x - r, y - r, x + r, y + r), outline=(90, 230, 255))
+            ImageDraw.Draw(small).ellipse((x - r, y - r, x + r, y + r), outline=(90, 230, 255), width=2)
         return small
 
     for row, picture in decode.in_threads(show, jobs, len(wanted), 2, ""):

@@ -66,6 +66,13 @@ def images(report: dict[str, Any]) -> list[str]:
     ]
 
 
+def named(finding: dict[str, Any]) -> list[str]:
+    """What a finding of the report names, one text for each image or group of images, with its reason if it has one."""
+    groups = [" = ".join(group) for group in finding["names"]]
+    reasons = finding["reasons"] or [""] * len(groups)
+    return [f"{group} ({why})" if why else group for group, why in zip(groups, reasons, strict=True)]
+
+
 def _grades(report: dict[str, Any]) -> Table:
     table = Table("part", "images", *[f"grade {grade}" for grade in range(len(GRADE_NAMES))], "majority")
     for part, count in report["images"].items():
@@ -78,10 +85,10 @@ def _grades(report: dict[str, Any]) -> Table:
 def _findings(report: dict[str, Any]) -> Table:
     table = Table("", "finding", "what it says", show_lines=True)
     for finding in report["findings"]:
-        groups = [" = ".join(group) for group in finding["names"]]
-        rest = len(groups) - NAMED
-        named = ", ".join(groups[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
-        cells = (finding["severity"], finding["kind"], finding["text"] + (f"\n{named}" if named else ""))
+        listed = named(finding)
+        rest = len(listed) - NAMED
+        names = ", ".join(listed[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+        cells = (finding["severity"], finding["kind"], finding["text"] + (f"\n{names}" if names else ""))
         table.add_row(*(escaped(cell) for cell in cells))
     return table
 

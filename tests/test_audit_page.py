@@ -11,7 +11,7 @@ import pytest
 from retina_data.checks import check
 from retina_data.content import look_at
 from retina_data.index import read_index
-from study.audit_page import write_page
+from study.audit_page import EXAMPLES, write_page
 from tests.test_content import relabel, write_photographs
 
 
@@ -33,9 +33,26 @@ def test_each_finding_has_its_pictures(tmp_path: Path) -> None:
     shown = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
     assert len(shown) == 4 + 7  # two of each finding about the pair, seven discs
     assert all(base64.b64decode(data)[:2] == b"\xff\xd8" for data in shown)
-    assert "error: unreadable" in page and "it cannot be read" in page and "0_left = 3_left" in page
-    assert not re.search(r"(src|href)=\"(?!data:)", page) and "<script" not in page
+    assert "Training on this data would be wrong: 1 error to mend first" in page
+    assert '<p class="none">no JPEG, PNG, TIFF image</p>' in page and "<details>" not in page  # each is shown
+    assert not re.search(r"(src|href)=\"(?!data:|#)", page) and "<script" not in page
     assert str(folder.parent) not in page
+
+
+def test_names_beyond_the_pictures_are_listed(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=9)
+    for n in range(8):
+        (folder / "images" / f"{n}_left.png").write_bytes(b"")
+    page = page_of(folder)
+    assert page.count("<figure>") == EXAMPLES + 1  # six broken ones, a disc
+    assert "all 8 names" in page and "7_left (the file is empty)" in page
+
+
+def test_it_says_what_the_findings_come_to(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=8)
+    assert "Nothing was found that makes training or a score wrong." in page_of(folder)
+    (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
+    assert "Nothing here makes training wrong; 2 warnings to know" in page_of(folder)
 
 
 def test_names_are_text_never_markup(tmp_path: Path) -> None:
@@ -52,5 +69,6 @@ def test_a_page_is_written_whatever_there_is(tmp_path: Path, images: bool) -> No
     for file in (folder / "images").iterdir():
         file.unlink() if not images else file.write_bytes(b"")
     page = page_of(folder, images)
-    assert page.rstrip().endswith("</html>") and "fit worst" not in page
-    assert ("error: unreadable" in page) == images
+    assert page.rstrip().endswith("</html>")
+    assert ("unreadable" in page) == images and "least sure edge" not in page
+    assert "Only the labels are here" in page or images

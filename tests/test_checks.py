@@ -55,6 +55,7 @@ def test_each_kind_is_found_and_named(tmp_path: Path) -> None:
     found, names = found_in(folder)
     assert names["missing"] == [["0_left"]] and found["missing"].severity == "error"
     assert names["unreadable"] == [["1_left"]] and "the file ends early (1)" in found["unreadable"].text
+    assert found["unreadable"].reasons == ("the file ends early",) and found["missing"].reasons == ()
     assert names["duplicates"] == [["3_left", "4_left"]] == names["duplicates, grades differ"][:1]
     assert names["duplicates across parts"] == [["5_left", "11_left"]]
     assert names["near-duplicates"] == [["6_left", "12_left"]] and "across parts: 1" in found["near-duplicates"].text
