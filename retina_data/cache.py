@@ -10,13 +10,10 @@ modification time) that had this digest; when it matches, nothing is opened.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -30,7 +27,7 @@ from retina_data import decode
 from retina_data.decode import Colour, Crop, Form, Source
 from retina_data.groups import merged_groups
 from retina_data.index import DataError, DataSet, some
-from retina_data.unfinished import PIXELS, Done, Unfinished
+from retina_data.unfinished import PIXELS, Done, Unfinished, locked, remove_abandoned
 
 VERSION = 2  # of pixels and table: raised when decode or fundus give others
 _SIZES = range(16, 2049)
@@ -89,9 +86,10 @@ def prepare(
     folder = _known(caches, fingerprint)
     if folder is None:
         request = _request(dataset.table, form)
-        with _locked(caches / f".{request}.lock"):
+        with locked(caches / f".{request}.lock"):
             folder = _known(caches, fingerprint)  # another process may have been at it
             if folder is None:
+                remove_abandoned(caches)
                 unfinished = Unfinished(caches / f".{request}.partial", len(stats), image_size, stats)
                 try:
                     failed = _decode(dataset, unfinished, stats, form, on_error, workers, progress)
@@ -225,7 +223,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
 
 def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:
     """Rename the folder; where the same data is there already, only remember that it has another source."""
-    with _locked(folder.parent / f".{folder.name}.lock"):
+    with locked(folder.parent / f".{folder.name}.lock"):
         if _current(folder):
             (folder / "sources" / fingerprint).touch()
             shutil.rmtree(unfinished.folder)
@@ -250,14 +248,6 @@ def _current(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and manifest.get("version") == VERSION
-
-
-@contextlib.contextmanager
-def _locked(file: Path) -> Iterator[None]:
-    """Hold the exclusive lock `file`, which the system frees when its holder dies; wait while another holds it."""
-    with open(file, "w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _stats(table: pd.DataFrame) -> list[str]:

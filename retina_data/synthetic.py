@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
@@ -61,7 +62,9 @@ def make_dataset(
             return
         raise DataError(f"a new data set needs an empty folder, but {out} holds something else; choose another folder")
     people = _draw_patients(patients, test_fraction, np.random.default_rng([seed, ord(camera)]))
-    partial = out.with_name(f".{out.name}.partial.{os.getpid()}")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    _remove_orphans(out)
+    partial = out.with_name(f".{out.name}.partial.{socket.gethostname()}.{os.getpid()}")
     try:
         (partial / "images").mkdir(parents=True)
         _paint_all(partial / "images", people, image_size, camera, seed, workers or os.cpu_count() or 1, progress)
@@ -83,6 +86,26 @@ def _check(patients: int, image_size: int, camera: str, test_fraction: float) ->
         raise DataError(f"camera must be one of {', '.join(CAMERAS)}, but got {camera!r}")
     if not 0 <= test_fraction < 1:
         raise DataError(f"0 <= test_fraction < 1 must hold, but got test_fraction={test_fraction}")
+
+
+def _remove_orphans(out: Path) -> None:
+    """Remove what killed processes of this machine have left of the same data set; of another machine's nothing is
+    known."""
+    begin = f".{out.name}.partial.{socket.gethostname()}."
+    for folder in out.parent.iterdir():
+        owner = folder.name.removeprefix(begin)
+        if owner != folder.name and owner.isdecimal() and not _alive(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # asks only
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def _made_with(folder: Path) -> object:

@@ -1,16 +1,20 @@
 """A cache in the making: the pixels so far, and a journal of the rows that are done.
 
 A killed process leaves both behind, and the next one goes on with the rows that are not done. A row is done when its
-pixels are on the disk, so the journal is written after them; and it counts only while its file is what it was.
+pixels are on the disk, so the journal is written after them; and it counts only while its file is what it was. One that
+nobody has gone on with for a week, say because its data has moved, is removed.
 """
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import json
 import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +23,7 @@ import numpy.typing as npt
 
 PIXELS, _JOURNAL = "images.npy", "journal.jsonl"
 _EVERY = 5.0  # seconds between two journal entries: so much work is lost at most
+_ABANDONED = 7 * 86_400  # seconds
 
 
 class Done(NamedTuple):
@@ -83,6 +88,33 @@ class Unfinished:
         self._journal.flush()
         os.fsync(self._journal.fileno())
         self._waiting, self._noted = [], time.monotonic()
+
+
+@contextlib.contextmanager
+def locked(file: Path, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the exclusive lock `file`, which the system frees when its holder dies.
+
+    While another holds it, wait, or give False at once.
+    """
+    with open(file, "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def remove_abandoned(caches: Path) -> None:
+    """Remove every unfinished cache that no living process holds and that was not written to for a week."""
+    for folder in caches.glob(".*.partial"):
+        with locked(folder.with_suffix(".lock"), wait=False) as ours:
+            try:
+                written = max((path.stat().st_mtime for path in folder.iterdir()), default=folder.stat().st_mtime)
+            except OSError:  # it was finished just now
+                continue
+            if ours and time.time() - written > _ABANDONED:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _line(row: int, one: Done) -> str:

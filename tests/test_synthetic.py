@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +68,18 @@ def test_what_is_there_is_kept_or_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="empty folder"):
         small(tmp_path / "mine")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["mine", "set"]
+
+
+def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    here = socket.gethostname()
+    left, living = tmp_path / f".set.partial.{here}.{dead.pid}", tmp_path / f".set.partial.{here}.{os.getppid()}"
+    elsewhere, other = tmp_path / f".set.partial.not-{here}.{dead.pid}", tmp_path / f".sets.partial.{here}.{dead.pid}"
+    for folder in (left, living, elsewhere, other):
+        (folder / "images").mkdir(parents=True)
+    small(tmp_path / "set", patients=1)
+    assert not left.exists() and living.exists() and elsewhere.exists() and other.exists()
 
 
 @pytest.mark.parametrize(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from retina_data.unfinished import Done, Unfinished
+from retina_data.unfinished import Done, Unfinished, locked, remove_abandoned
 
 STATS = ["1-1", "2-2", "3-3"]
 
@@ -55,3 +57,32 @@ def test_without_its_pixels_nothing_is_done(tmp_path: Path, damage: str) -> None
     again = Unfinished(tmp_path / "x", 3, 32 if damage == "another size" else 16, STATS)
     assert not again.done and np.load(pixels).shape[0] == 3
     again.close()
+
+
+def old(folder: Path) -> Path:
+    begun(folder).close()
+    for path in (*folder.iterdir(), folder):
+        os.utime(path, (time.time() - 8 * 86_400,) * 2)
+    return folder
+
+
+def test_only_what_is_old_and_nobodys_is_removed(tmp_path: Path) -> None:
+    abandoned, held, empty = old(tmp_path / ".a.partial"), old(tmp_path / ".b.partial"), tmp_path / ".e.partial"
+    empty.mkdir()
+    os.utime(empty, (0, 0))
+    begun(tmp_path / ".c.partial").close()
+    gone_on = old(tmp_path / ".d.partial")
+    Unfinished(gone_on, 3, 16, STATS).close()
+    finished = old(tmp_path / "finished")
+    with locked(held.with_suffix(".lock")):
+        remove_abandoned(tmp_path)
+    left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
+    assert left == [".b.partial", ".c.partial", ".d.partial", "finished"] and finished.exists()
+    assert not abandoned.exists()
+
+
+def test_a_lock_that_another_holds_is_told_at_once(tmp_path: Path) -> None:
+    with locked(tmp_path / "x.lock") as first, locked(tmp_path / "x.lock", wait=False) as second:
+        assert first and not second
+    with locked(tmp_path / "x.lock", wait=False) as free:
+        assert free
