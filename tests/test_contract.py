@@ -1,4 +1,4 @@
-"""What study writes, analysis reads: one real, tiny search, killed in its middle and gone on with."""
+"""What study writes, analysis reads: one real, tiny search, killed in its middle, gone on with and confirmed."""
 
 import json
 import os
@@ -16,7 +16,7 @@ from analysis.report import write_report
 from analysis.runs import StudyRuns, read_study
 from retina_models.pretrained import save_weights
 from retina_models.resnet import resnet18
-from study.ledger import StudyState, read_events, study_state
+from study.ledger import StudyState, ranked, read_events, study_state
 from study.status import summary
 from tests.study_fixture import small_data
 
@@ -27,7 +27,7 @@ NAME = "tiny"
 
 
 class Home:
-    """A home in which one study was killed by SIGKILL during its second trial, and then gone on with."""
+    """A home in which one study was killed by SIGKILL during its second trial, gone on with, and confirmed."""
 
     def __init__(self, folder: Path) -> None:
         self.home = folder / "home"
@@ -41,6 +41,7 @@ class Home:
         self.status_after_kill = self.run("status", NAME, "--json")
         self.open_after_kill = [run.info.status for run in self.mlflow_runs() if run.info.status == "RUNNING"]
         self.going_on = self.run("search", NAME)
+        self.confirming = self.run("confirm", NAME, "--seeds", "1")
 
     @property
     def uri(self) -> str:
@@ -137,26 +138,40 @@ def test_analysis_reads_what_study_wrote(home: Home, study: StudyRuns) -> None:
 
 def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
     hyperparameters = {"lr", "log10_lr"}
+    own = {
+        records.KIND_TRIAL: (*records.BEST_METRICS, records.BEST_EPOCH),
+        records.KIND_CONFIRM: (*records.TEST_METRICS, *records.CLEAN_METRICS),
+    }
     for run in home.mlflow_runs():
-        if run.data.tags["kind"] != records.KIND_TRIAL:  # type: ignore[attr-defined]
+        kind = run.data.tags["kind"]  # type: ignore[attr-defined]
+        if kind == records.KIND_STUDY:
             continue
         for name in run.data.metrics:  # type: ignore[attr-defined]
             if name.startswith("hparam/"):
                 hyperparameters.discard(name.removeprefix("hparam/"))
                 continue
-            known = (
-                *records.EPOCH_METRICS,
-                *records.BEST_METRICS,
-                records.BEST_EPOCH,
-                records.IMAGES_SEEN,
-                records.SECONDS,
-            )
-            assert name in known
+            assert name in (*records.EPOCH_METRICS, *own[kind], records.IMAGES_SEEN, records.SECONDS)
         for tag in (records.TAG_THREADS, records.TAG_DEVICE, records.TAG_DATA, records.TAG_SPLIT, records.TAG_SEED):
             assert run.data.tags[tag]  # type: ignore[attr-defined]
         if run.data.tags[records.TAG_ARM] == "resnet18-pretrained":  # type: ignore[attr-defined]
             assert run.data.tags[records.TAG_WEIGHTS] == home.weights_digest  # type: ignore[attr-defined]
     assert not hyperparameters
+
+
+def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study: StudyRuns) -> None:
+    assert home.confirming.returncode == 0, home.confirming.stdout + home.confirming.stderr
+    state = study_state(home.events())
+    assert state.study is not None
+    assert list(study.confirmations["confirm"]) == sorted(state.confirms) == ["c0000", "c0001"]
+    for row in study.confirmations.to_dict("records"):
+        record = state.confirms[row["confirm"]]
+        assert record.test is not None
+        assert row["trial"] == ranked(r for r in state.trials.values() if r.arm == row["arm"])[0].trial
+        assert row["test_kappa"] == record.test["scores"]["test/kappa"]
+        assert study.test_confusions[row["confirm"]].tolist() == record.test["confusion"]
+        assert len(study.test_predictions[row["confirm"]]) == state.study["parts"]["test"]
+    assert study.tags[records.TAG_TEST_READS] == "2"
+    assert study.study["test"]["reads"] == 2
 
 
 def test_the_report_has_four_rows_and_says_what_did_not_run(home: Home, study: StudyRuns, tmp_path: Path) -> None:
@@ -197,9 +212,15 @@ def test_another_seed_is_refused_and_the_field_named(home: Home) -> None:
 
 
 def test_a_study_grows_by_a_larger_number_of_trials(home: Home) -> None:
-    before = study_state(home.events())
+    def sent() -> dict[str, tuple[object, ...]]:
+        trials = [run for run in home.mlflow_runs() if run.data.tags["kind"] == records.KIND_TRIAL]  # type: ignore[attr-defined]
+        return {run.info.run_id: (run.info.end_time, run.data.metrics, run.data.params) for run in trials}  # type: ignore[attr-defined]
+
+    before, runs = study_state(home.events()), sent()
     done = home.run("search", NAME, "--trials", str(TRIALS + 1))
     assert done.returncode == 0, done.stderr
     after = study_state(home.events())
     assert len(after.trials) == TRIALS + 1
     assert all(after.trials[trial] == record for trial, record in before.trials.items())
+    assert len(sent()) == TRIALS + 1
+    assert sent().items() >= runs.items()

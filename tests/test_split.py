@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retina_data.index import DataError
+from retina_data.index import DataError, read_index
 from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def make_table(grades: list[tuple[int, int]], test_patients: int = 0) -> pd.DataFrame:
@@ -164,3 +168,14 @@ def test_who_was_left_out_of_training_is_not_in_it() -> None:
     table = make_table([(0, 0)] * 2)
     parts = pd.Series(["test", "left_out", "train", "val"], index=table.index)
     assert in_training(table, parts).tolist() == [False, False, True, True]
+
+
+@pytest.mark.skipif(not (SHARED / "lab_split").exists(), reason="the lab's label files are not here")
+def test_on_the_lab_s_split_1408_test_eyes_are_of_patients_who_are_not_in_training() -> None:
+    table = read_index(SHARED / "lab_split").table
+    parts = assign_parts(table)
+    test = (parts == "test").to_numpy()
+    assert (int(test.sum()), int((~in_training(table, parts)[test]).sum())) == (7026, 1408)
+    dropped = without_fellows(table, parts)
+    assert int((dropped == "left_out").sum()) == 5618
+    assert not in_training(table, dropped)[test].any()
