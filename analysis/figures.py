@@ -1,50 +1,117 @@
-"""Figures of a study and of a trial: each is two functions, the numbers and the drawing of them.
+"""How figures look and how they are written; and the two small pictures of one trial.
 
-A cell of the comparison has one colour and one marker in all figures (colours after Okabe and Ito 2008, dark for
-pretrained and light for scratch, so that they differ in grey too). No pyplot: nothing global is opened or changed.
+A figure of a study is a Picture: its numbers, its drawing on given axes, its words. It is written for a page and for
+one column of it. A cell of the comparison has one colour, marker and line in all of them (colours after Okabe and Ito
+2008, dark for pretrained and light for scratch, so that they differ in grey too). No pyplot: nothing global is opened.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
 from analysis import records
-from analysis.runs import StudyRuns
-from analysis.scores import CLASSES, Floats, Ints
-from analysis.tables import RUN, four_way, with_interval, write_csv, write_whole
+from analysis.scores import Floats, Ints
+from analysis.tables import write_csv, write_whole
+
+
+class Style(NamedTuple):
+    """How a cell is drawn."""
+
+    colour: str
+    marker: str
+    line: str | tuple[int, tuple[float, ...]]
+
 
 STYLES = {
-    "resnet18-scratch": ("#e69f00", "o"),
-    "resnet18-pretrained": ("#0072b2", "s"),
-    "resnet50-scratch": ("#cc79a7", "^"),
-    "resnet50-pretrained": ("#00664b", "D"),
+    "resnet18-scratch": Style("#e69f00", "o", (0, (5, 1.5))),
+    "resnet18-pretrained": Style("#0072b2", "s", "-"),
+    "resnet50-scratch": Style("#cc79a7", "^", (0, (1.2, 1.2))),
+    "resnet50-pretrained": Style("#00664b", "D", (0, (6, 1.5, 1.2, 1.5))),
 }
-"""Arm -> colour and marker."""
+"""Arm -> colour, marker and line."""
 
 GREY = "#555555"
 PLATE = {"facecolor": "white", "edgecolor": "none", "pad": 1.0}
 """Behind a text, so that no line runs through it."""
 
+LOOK: dict[Any, Any] = {
+    "font.size": 8,
+    "axes.titlesize": 8.5,
+    "axes.titlelocation": "left",
+    "axes.labelsize": 8,
+    "xtick.labelsize": 7.5,
+    "ytick.labelsize": 7.5,
+    "legend.fontsize": 7.5,
+    "legend.frameon": False,
+    "figure.titlesize": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "svg.hashsalt": "retina",  # the same names in the same figure
+    "text.parse_math": False,  # a name with $ in it is a name
+}
+
 DPI = 300
+PAGE, COLUMN = 7.2, 3.6
+"""Widths in inches: of a figure across a page, and of one in a single column or on a phone."""
+HANDLE, LETTER = 0.5, 0.058
+"""Widths in inches within a legend: of a mark with its space, and of a letter."""
+
 SCORE_LABELS = {"accuracy": "accuracy (share of images)", "kappa": "quadratic weighted kappa"}
 PANELS = {"resnet18": "ResNet18", "resnet50": "ResNet50"}
 
 
 @dataclass(frozen=True)
+class Picture:
+    """One figure before it is written.
+
+    measured  what its scores were measured on, with n; stands in the figure itself
+    numbers   what is drawn, as written to the CSV
+    draw      draws on grid[0] x grid[1] axes, row by row
+    grid      rows and columns across a page, `height` inches high
+    column    rows, columns and inches for one column; None where it can only be read across a page
+    """
+
+    name: str
+    title: str
+    measured: str
+    caption: str
+    alt: str
+    numbers: pd.DataFrame
+    draw: Callable[[list[Axes]], None]
+    grid: tuple[int, int]
+    height: float
+    column: tuple[int, int, float] | None = None
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A figure that has nothing to show, and why."""
+
+    title: str
+    why: str
+
+
+@dataclass(frozen=True)
 class FigureFiles:
-    """One figure as written: its text for a reader, its text for one who cannot see it, and its three files."""
+    """One figure as written: its text for a reader, its text for one who cannot see it, and its files."""
 
     name: str
     title: str
@@ -53,247 +120,145 @@ class FigureFiles:
     png: Path
     svg: Path
     csv: Path
+    column: Path | None
 
 
-def curve_numbers(study: StudyRuns, cells: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy and kappa of each cell's best trial over the epochs.
-
-    cells: tables.four_way(study). Columns: arm, cell, status, reason, trial, n, majority, best_epoch, epoch,
-    train/accuracy, val/accuracy, val/kappa; a cell without a result is one row without an epoch.
-    """
-    known = cells[["arm", "cell", "status", "reason", "trial", "n", "majority", "best_epoch"]]
-    curves = study.epochs[["trial", "epoch", "train/accuracy", "val/accuracy", "val/kappa"]]
-    return known.merge(curves, on="trial", how="left")
-
-
-def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: str = "validation") -> None:
-    """One panel for each architecture: `score` over epochs, with and without pretraining, training beside `part`.
-
-    axes: two. The dashed line is the majority class for accuracy, chance agreement (0) for kappa. A larger marker
-    shows the selected epoch.
-    """
-    bounds: list[float] = []
-    for panel, (architecture, title) in zip(axes, PANELS.items(), strict=True):
-        here = numbers[numbers["arm"].str.startswith(f"{architecture}-")]
-        for arm, curve in here.groupby("arm", sort=False):
-            start = "pretrained" if str(arm).endswith("pretrained") else "from scratch"
-            if curve["status"].iloc[0] != RUN:
-                panel.plot([], [], " ", label=f"{start}: {curve['status'].iloc[0]}")
-                continue
-            colour, marker = STYLES[str(arm)]
-            label = f"{start}, {part}"
-            panel.plot(curve["epoch"], curve[f"val/{score}"], color=colour, marker=marker, ms=4, label=label)
-            chosen = curve[curve["epoch"] == curve["best_epoch"]]
-            panel.plot(chosen["epoch"], chosen[f"val/{score}"], color=colour, marker=marker, ms=9, ls="", mec="black")
-            if score == "accuracy":
-                label = f"{start}, training"
-                (line,) = panel.plot(curve["epoch"], curve["train/accuracy"], color=colour, ls=":", label=label)
-                line.set(marker=marker, markersize=4, markerfacecolor="white")
-        ran = here[here["status"] == RUN]
-        if len(ran):
-            _draw_baseline(panel, score, ran["majority"].max())
-            bounds += panel.get_ylim()
-        count = f" (n = {int(ran['n'].max()):,})" if ran["n"].notna().any() else ""
-        panel.set(title=title + count, xlabel="epoch", ylabel=SCORE_LABELS[score])
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-        panel.set_xlim(0.5, max(float(numbers["epoch"].max()), 1.0) + 0.5 if numbers["epoch"].notna().any() else 1.5)
-        panel.legend(fontsize=7, frameon=False)
-    for panel in axes:
-        panel.set_ylim(min(bounds, default=0.0), max(bounds, default=1.0))  # architectures are compared by eye
-
-
-def confusion_numbers(study: StudyRuns, cells: pd.DataFrame) -> pd.DataFrame:
-    """Confusion counts of each cell's best trial: arm, cell, status, trial, truth, predicted, count, share of the row.
-
-    A cell without a recorded matrix is one row without counts.
-    """
-    rows = []
-    for one in cells.to_dict("records"):
-        base = {key: one[key] for key in ("arm", "cell", "status", "trial", "n")}
-        if one["trial"] not in study.confusions:
-            rows.append(base)
-            continue
-        counts = study.confusions[one["trial"]]
-        shares = _row_shares(counts)
-        for truth in records.GRADES:
-            for guess in records.GRADES:
-                cell = {"truth": truth, "predicted": guess, "count": counts[truth, guess]}
-                rows.append(base | cell | {"share": shares[truth, guess]})
-    columns = ["arm", "cell", "status", "trial", "n", "truth", "predicted", "count", "share"]
-    return pd.DataFrame(rows, columns=columns)
-
-
-def draw_confusions(axes: Sequence[Axes], numbers: pd.DataFrame, part: str = "validation") -> None:
-    """Four matrices, coloured by the share of the true grade's row, with the count below; rows = truth."""
-    for panel, (arm, label) in zip(axes, records.ARM_LABELS.items(), strict=True):
-        here = numbers[numbers["arm"] == arm]
-        if here["count"].notna().any():
-            counts = np.zeros((CLASSES, CLASSES), dtype=np.int64)
-            counts[here["truth"].astype(int), here["predicted"].astype(int)] = here["count"].astype(int)
-            _draw_matrix(panel, counts, f"{label} (n = {counts.sum():,})")
-            continue
-        panel.set(xticks=[], yticks=[])
-        panel.set_title(label, fontsize=9)
-        _say(panel, [str(status) if status != RUN else "no confusion matrix" for status in here["status"]])
-
-
-def interval_numbers(cells: pd.DataFrame) -> pd.DataFrame:
-    """Accuracy and kappa of each cell with 95 % bounds, long: arm, cell, status, score, value, low, high, ..."""
-    keep = ["arm", "cell", "status", "n", "patients", "majority", "degenerate", "interval_over", "part"]
-    long = []
-    for score in SCORE_LABELS:
-        names = {score: "value", f"{score}_low": "low", f"{score}_high": "high"}
-        long.append(cells[[*keep, *names]].rename(columns=names).assign(score=score))
-    return pd.concat(long, ignore_index=True)
-
-
-def draw_intervals(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
-    """Two panels, accuracy and kappa: a point with its interval for each cell, the baseline dashed."""
-    for panel, score in zip(axes, SCORE_LABELS, strict=True):
-        here = numbers[numbers["score"] == score].reset_index(drop=True)
-        _draw_baseline(panel, score, here["majority"].max(), vertical=True)
-        for place, one in enumerate(here.to_dict("records")):
-            colour, marker = STYLES[one["arm"]]
-            if one["status"] != RUN or np.isnan(one["value"]):
-                text = one["status"] if one["status"] != RUN else "undefined"
-                _say(panel, [text], 0.5, place, panel.get_yaxis_transform())
-                continue
-            if not np.isnan(one["low"]):
-                panel.plot([one["low"], one["high"]], [place, place], color=colour, lw=2.5, solid_capstyle="butt")
-            panel.plot(one["value"], place, color=colour, marker=marker, ms=8, mec="black", ls="")
-            note = f"{one['value']:.3f}" + (" (degenerate)" if one["degenerate"] else "")
-            where = (one["value"], place)
-            panel.annotate(note, where, (0, 9), textcoords="offset points", ha="center", fontsize=7, bbox=PLATE)
-        panel.set(xlabel=f"{SCORE_LABELS[score]}, 95 % interval", ylim=(len(here) - 0.3, -0.7))
-        panel.set_yticks(range(len(here)), here["cell"] if score == "accuracy" else [""] * len(here))
-        panel.margins(x=0.2)
-        if here["value"].isna().all():
-            panel.set_xlim(0, 1)
-        if panel.get_legend_handles_labels()[1]:
-            panel.legend(fontsize=7, frameon=False, loc="lower right")
-
-
-def write_figures(study: StudyRuns, folder: Path, cells: pd.DataFrame | None = None) -> list[FigureFiles]:
-    """Write all figures of a study as PNG (300 dpi), SVG and the CSV of their numbers; cells: four_way(study)."""
-    cells = four_way(study) if cells is None else cells
-    part = str(cells["part"].iloc[0])
-    short = part.split()[0]
-    curves, matrices, points = curve_numbers(study, cells), confusion_numbers(study, cells), interval_numbers(cells)
-    count = f"n = {int(cells['n'].max()):,} images" if cells["n"].notna().any() else "no cell has a result yet"
-    about = f"Best trial of each cell, {part}; {count}."
-    alt = "; ".join(_in_words(one) for one in cells.to_dict("records"))
-    filled = f"Filled: {short}. The large marker is the selected epoch."
-
-    def write(
-        name: str, title: str, caption: str, size: tuple[float, float], numbers: pd.DataFrame, draw: Callable[..., None]
-    ) -> FigureFiles:
-        figure = Figure(figsize=size, layout="constrained")
-        figure.suptitle(f"{title}: {part}", fontsize=10)
-        draw(list(figure.subplots(2 if name == "confusions" else 1, 2, squeeze=False).ravel()))
-        paths = {kind: folder / f"{name}.{kind}" for kind in ("png", "svg", "csv")}
-        write_whole(paths["svg"], _rendered(figure, "svg", 100))
+def write_picture(picture: Picture, folder: Path) -> FigureFiles:
+    """Write NAME.png (300 dpi), NAME.svg, NAME.csv and, for one column, NAME_column.svg into the folder."""
+    paths = {kind: folder / f"{picture.name}.{kind}" for kind in ("png", "svg", "csv")}
+    with mpl.rc_context(LOOK):
+        figure = _drawn(picture, picture.grid, (PAGE, picture.height))
+        write_whole(paths["svg"], _rendered(figure, "svg", DPI))
         write_whole(paths["png"], _rendered(figure, "png", DPI))
-        write_csv(paths["csv"], numbers)
-        return FigureFiles(name, title, f"{caption} {about}", f"{title}. {alt}.", **paths)
-
-    return [
-        write(
-            "four_way",
-            "Four-way comparison",
-            "Points with 95 % intervals over patients, given the trained models; dashed: the majority class (accuracy) "
-            "and chance agreement (kappa).",
-            (9, 3.7),
-            points,
-            lambda axes: draw_intervals(axes, points),
-        ),
-        write(
-            "curves_accuracy",
-            "Accuracy over the epochs",
-            f"{filled} Dotted and open: training, on the images as drawn and augmented. Dashed: the majority class.",
-            (9, 3.7),
-            curves,
-            lambda axes: draw_curves(axes, curves, "accuracy", short),
-        ),
-        write(
-            "curves_kappa",
-            "Kappa over the epochs",
-            f"{filled} Dashed: chance agreement.",
-            (9, 3.7),
-            curves,
-            lambda axes: draw_curves(axes, curves, "kappa", short),
-        ),
-        write(
-            "confusions",
-            "Confusion matrices",
-            "Colour and percentage: share of the true grade's images; below: number of images.",
-            (7.6, 7.4),
-            matrices,
-            lambda axes: draw_confusions(axes, matrices, short),
-        ),
-    ]
+        column = folder / f"{picture.name}_column.svg" if picture.column else None
+        if picture.column and column:
+            rows, columns, height = picture.column
+            write_whole(column, _rendered(_drawn(picture, (rows, columns), (COLUMN, height)), "svg", DPI))
+    write_csv(paths["csv"], picture.numbers)
+    return FigureFiles(picture.name, picture.title, picture.caption, picture.alt, **paths, column=column)
 
 
 def curves_png(path: Path, epochs: pd.DataFrame) -> None:
     """Loss, accuracy and kappa of a trial over its epochs; columns epoch and what there is of records.EPOCH_METRICS."""
-    figure = Figure(figsize=(9, 2.8), layout="constrained")
-    for panel, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "kappa"), strict=True):
-        for part, style in (("train", "o:"), ("val", "o-")):
-            if f"{part}/{name}" in epochs and epochs[f"{part}/{name}"].notna().any():
-                panel.plot(epochs["epoch"], epochs[f"{part}/{name}"], style, ms=3, color="#0072b2", label=part)
-                panel.legend(fontsize=7, frameon=False)
-        panel.set(xlabel="epoch", ylabel={"loss": "loss (nats)", **SCORE_LABELS}[name])
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    write_whole(Path(path), _rendered(figure, "png", 100))
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(9, 2.8), layout="constrained")
+        for panel, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "kappa"), strict=True):
+            for part, style in (("train", "o:"), ("val", "o-")):
+                if f"{part}/{name}" in epochs and epochs[f"{part}/{name}"].notna().any():
+                    panel.plot(epochs["epoch"], epochs[f"{part}/{name}"], style, ms=3, color="#0072b2", label=part)
+                    panel.legend()
+            panel.set(xlabel="epoch", ylabel={"loss": "loss (nats)", **SCORE_LABELS}[name])
+            panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        write_whole(Path(path), _rendered(figure, "png", 100))
 
 
 def confusion_png(path: Path, confusion: Ints, title: str) -> None:
     """One confusion matrix (5, 5), rows = truth, row-normalised with the counts in its cells."""
-    figure = Figure(figsize=(4.8, 4.2), layout="constrained")
-    _draw_matrix(figure.subplots(), np.asarray(confusion, dtype=np.int64), title)
-    write_whole(Path(path), _rendered(figure, "png", 100))
+    with mpl.rc_context(LOOK):
+        figure = Figure(figsize=(4.8, 4.2), layout="constrained")
+        draw_matrix(figure.subplots(), np.asarray(confusion, dtype=np.int64), title)
+        write_whole(Path(path), _rendered(figure, "png", 100))
 
 
-def _draw_matrix(panel: Axes, counts: Ints, title: str) -> None:
-    shares = _row_shares(counts)
+def draw_matrix(panel: Axes, counts: Ints, title: str) -> None:
+    """A confusion matrix (5, 5): shade and percentage are the share of the true grade's images, counts below."""
+    shares = row_shares(counts)
     panel.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
     for (truth, guess), count in np.ndenumerate(counts):
         share = shares[truth, guess]
-        text = f"{count:,}" if np.isnan(share) else f"{100 * share:.0f} %\n{count:,}"
-        colour = "white" if share > 0.55 else "black"
+        text = f"{100 * share:.0f} %\n{count:,}" if count else "0"
+        colour = "white" if share > 0.55 else "black" if count else GREY
         panel.text(guess, truth, text, ha="center", va="center", fontsize=7, color=colour)
     panel.set(title=title, xlabel="predicted grade", ylabel="true grade", xticks=records.GRADES, yticks=records.GRADES)
-    panel.title.set_fontsize(9)
+    panel.grid(False)
 
 
-def _draw_baseline(panel: Axes, score: str, majority: float, *, vertical: bool = False) -> None:
+def draw_baseline(panel: Axes, score: str, majority: float, *, vertical: bool = False) -> None:
     """The score of a model that has learned nothing; none for accuracy where the majority class is not known."""
     value, label = (0.0, "chance agreement") if score == "kappa" else (majority, f"majority class ({majority:.3f})")
     if not np.isnan(value):
         (panel.axvline if vertical else panel.axhline)(value, color=GREY, ls="--", lw=1, label=label)
 
 
-def _say(panel: Axes, lines: list[str], x: float = 0.5, y: float = 0.5, transform: Transform | None = None) -> None:
+def say(panel: Axes, lines: Sequence[str], x: float = 0.5, y: float = 0.5, transform: Transform | None = None) -> None:
     """A remark in the panel's middle, or at (x, y) of another transform, about what cannot be drawn."""
     where = panel.transAxes if transform is None else transform
     panel.text(x, y, "\n".join(lines), transform=where, ha="center", va="center", color=GREY, bbox=PLATE)
 
 
-def _row_shares(counts: Ints) -> Floats:
+def legend_below(axes: Sequence[Axes], entries: Sequence[Artist]) -> None:
+    """One legend for the whole figure, below it, in as many columns as its longest text leaves room for."""
+    figure = axes[0].figure
+    assert isinstance(figure, Figure)
+    if not entries:
+        return
+    longest = max(len(str(entry.get_label())) for entry in entries)
+    columns = max(1, int(figure.get_figwidth() / (HANDLE + LETTER * longest)))
+    figure.legend(handles=list(entries), loc="outside lower center", ncols=min(columns, len(entries)))
+
+
+def cell_entries(arms: Sequence[str], *, line: bool = True, marker: bool = True) -> list[Artist]:
+    """Legend entries of cells."""
+    entries: list[Artist] = []
+    for arm in arms:
+        style, label = STYLES[arm], records.ARM_LABELS[arm]
+        entry = Line2D([], [], color=style.colour, ls=style.line if line else "", lw=1.8, label=label)
+        entry.set(marker=style.marker if marker else "", markersize=5, markeredgecolor="black", markeredgewidth=0.5)
+        entries.append(entry)
+    return entries
+
+
+def arms_of(numbers: pd.DataFrame) -> list[str]:
+    """The cells that stand in a table's column `arm`, in their order."""
+    there = set(numbers["arm"])
+    return [arm for arm in records.ARM_LABELS if arm in there]
+
+
+def is_narrow(panel: Axes) -> bool:
+    """Whether the figure is drawn for one column."""
+    figure = panel.figure
+    return isinstance(figure, Figure) and figure.get_figwidth() < PAGE / 1.5
+
+
+def is_first_column(panel: Axes) -> bool:
+    """Whether the panel stands at the left, where names of rows are written."""
+    spec = panel.get_subplotspec()
+    return spec is None or bool(spec.is_first_col())
+
+
+def columns_of(panel: Axes) -> int:
+    """In how many columns the figure's panels stand."""
+    spec = panel.get_subplotspec()
+    return int(spec.get_gridspec().ncols) if spec else 1
+
+
+def label_outer(axes: Sequence[Axes], x: str, y: str) -> None:
+    """Name the axes once: x below the lowest panels, y beside the first ones."""
+    for panel in axes:
+        spec = panel.get_subplotspec()
+        if spec is None or spec.is_last_row():
+            panel.set_xlabel(x)
+        if is_first_column(panel):
+            panel.set_ylabel(y)
+
+
+def row_shares(counts: Ints) -> Floats:
     """Share (5, 5) of each true grade's images; NaN in the row of a grade that is absent."""
     total = counts.sum(axis=1, keepdims=True)
     return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
 
 
-def _in_words(cell: Mapping[Hashable, Any]) -> str:
-    if cell["status"] != RUN:
-        return f"{cell['cell']}: {cell['status']}"
-    found = [f"{score} {with_interval(cell, score)}" for score in SCORE_LABELS]
-    return f"{cell['cell']}: {', '.join(found)}"
+def _drawn(picture: Picture, grid: tuple[int, int], size: tuple[float, float]) -> Figure:
+    figure = Figure(figsize=size, layout="constrained")
+    axes = list(figure.subplots(*grid, squeeze=False).ravel())
+    figure.suptitle(picture.measured, x=0.01, ha="left", color=GREY, wrap=True)
+    picture.draw(axes)
+    return figure
 
 
 def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
-    """The figure as bytes, the same for the same numbers: without a date and with a fixed salt for SVG's names."""
+    """The figure as bytes, the same for the same numbers: without a date."""
     buffer = BytesIO()
-    with mpl.rc_context({"svg.hashsalt": "retina"}):
-        figure.savefig(buffer, format=kind, dpi=dpi, metadata={"Date": None} if kind == "svg" else None)
+    metadata: dict[str, Any] | None = {"Date": None} if kind == "svg" else None
+    figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer.getvalue()

@@ -1,0 +1,73 @@
+"""The pictures that the winner gets most wrong, each beside where it looked (Grad-CAM), as `study` has made them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from io import BytesIO
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from PIL import Image
+
+from analysis import records
+from analysis.columns import CLEAN, TEST, part_text
+from analysis.figures import LeftOut, Picture
+from analysis.runs import StudyRuns
+
+ACROSS = 3
+"""Pictures beside each other on a page."""
+
+
+def mistake_numbers(explained: Sequence[tuple[bytes, dict[str, Any]]]) -> pd.DataFrame:
+    """One row for each picture: number (from 1), arm, cell, confirm, trial, grade, predicted, p0 .. p4."""
+    rows = [
+        {"number": number, "cell": records.ARM_LABELS[entry["arm"]], "confirm": "", "trial": ""} | entry
+        for number, (_, entry) in enumerate(explained, 1)
+    ]
+    columns = ["number", "arm", "cell", "confirm", "trial", "grade", "predicted"]
+    return pd.DataFrame(rows, columns=[*columns, *(f"p{grade}" for grade in records.GRADES)])
+
+
+def draw_mistakes(axes: Sequence[Axes], numbers: pd.DataFrame, pictures: Sequence[bytes]) -> None:
+    """A panel for each picture: the photograph, at its right the same under Grad-CAM; above it truth and prediction."""
+    for panel in axes:
+        panel.set_axis_off()
+    for panel, row, data in zip(axes, numbers.to_dict("records"), pictures, strict=False):
+        with Image.open(BytesIO(data)) as picture:
+            panel.imshow(np.asarray(picture.convert("RGB")), interpolation="none")
+        chance = row[f"p{row['predicted']}"]
+        panel.set_title(
+            f"{row['number']}: is {row['grade']} {records.GRADE_NAMES[row['grade']]},\n"
+            f"called {row['predicted']} {records.GRADE_NAMES[row['predicted']]} (p = {chance:.2f})",
+            fontsize=7.5,
+        )
+
+
+def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
+    """The worst mistakes, or why there are none."""
+    title = "The worst mistakes"
+    if not study.explained:
+        return [LeftOut(title, "no pictures were made of them; retina confirm makes them of the winner")]
+    numbers = mistake_numbers(study.explained)
+    shown = [data for data, _ in study.explained]
+    whose = ", ".join(dict.fromkeys(numbers["cell"]))
+    entry = study.explained[0][1]
+    part = part_text(entry["part"]) if entry.get("part") in (TEST, CLEAN) else str(entry.get("part", "test"))
+    caption = (
+        f"The {len(numbers)} photographs that {whose} gets most wrong ({part}), by distance in grades and then by the "
+        "probability of the true grade; at the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
+        "et al. 2017): bright is much. The map is as coarse as the network's last stage and shows no lesions. A label "
+        "can be wrong too."
+    )
+    rows = numbers.to_dict("records")
+    alt = "; ".join(f"{row['number']}: grade {row['grade']} called {row['predicted']}" for row in rows)
+    down = -(-len(numbers) // ACROSS)
+    return [
+        Picture(
+            "mistakes", title, f"{whose}; {part}; n = {len(numbers)} of its mistakes", caption, f"{title}. {alt}.",
+            numbers, lambda axes: draw_mistakes(axes, numbers, shown), (down, ACROSS), 0.4 + 1.55 * down,
+            (len(numbers), 1, 0.5 + 2.15 * len(numbers)),
+        )
+    ]  # fmt: skip

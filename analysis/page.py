@@ -1,0 +1,220 @@
+"""Tables as the page shows them: every number as text, every missing one as a dash."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import records
+from analysis.columns import MEASURES, RUN, TESTED, VALIDATION, part_text
+from analysis.runs import StudyRuns
+from analysis.tables import with_interval, without_folders
+
+Row = Mapping[Hashable, Any]
+DASH = "–"
+ENDS = ("_low", "_high")
+DIGEST_TAGS = {
+    "data digest": records.TAG_DATA,
+    "split digest": records.TAG_SPLIT,
+    "commit": records.TAG_COMMIT,
+    "versions": records.TAG_VERSIONS,
+    "objective": records.TAG_OBJECTIVE,
+    "chosen on": records.TAG_SELECTED_ON,
+    "about the parts": records.TAG_PART_NOTE,
+    "readings of the test part": records.TAG_TEST_READS,
+}
+
+
+def judged_rows(headline: pd.DataFrame, cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """The four cells by what the study is judged by; headline: columns.headline(cells)."""
+    rows = []
+    for row, cell in zip(headline.to_dict("records"), cells.to_dict("records"), strict=True):
+        shown = {key: row[key] for key in ("cell", "status", "reason")} | {"trial": row["trial"]}
+        shown["trials"] = f"{row['trials_ended']} of {row['trials']}"
+        if row["status"] == RUN:
+            shown |= _measured(row) | {"seeds": count(row["seeds"]), "auc": with_interval(row, "auc")}
+            shown |= {name: number(row[name]) for name in ("balanced_accuracy", "macro_f1")}
+            shown["recalls"] = [with_interval(row, f"recall_{grade}") for grade in records.GRADES]
+        rows.append(shown | {"fellow_copy": number(cell["fellow_copy"]), "fellow_n": count(cell["fellow_copy_n"])})
+    return rows
+
+
+def beside_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """What else was measured of each cell: every part but the judged one, and validation without its optimism."""
+    judged = str(cells["headline"].iloc[0])
+    rows = []
+    for cell in cells.to_dict("records"):
+        for prefix in (VALIDATION, *TESTED):
+            own: Row = cell
+            if prefix != VALIDATION:
+                own = {name: cell[f"{prefix}_{name}"] for name in MEASURES}
+            if prefix != judged and not pd.isna(own["n"]):
+                part = cell["part"] if prefix == VALIDATION else part_text(prefix)
+                rows.append({"cell": cell["cell"], "part": part} | _measured(own))
+        if not pd.isna(cell["kappa_corrected"]) and cell["chosen_among"] > 1:
+            among = f"validation, corrected for the choice among {count(cell['chosen_among'])} trials"
+            scores = {score: with_interval(cell, f"{score}_corrected") for score in ("kappa", "accuracy")}
+            whole = _measured(cell) | scores
+            rows.append({"cell": cell["cell"], "part": among} | whole)
+    return rows
+
+
+def seed_rows(headline: pd.DataFrame, seeds: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each cell's scores with the standard deviation over seeds, the recipe's interval and every seed's own value."""
+    own = seeds[seeds["measured_on"] == headline["measured_on"].iloc[0]]
+    rows = []
+    for row in headline[headline["status"] == RUN].to_dict("records"):
+        models = own[own["arm"] == row["arm"]]
+        if len(models) < 2:
+            continue
+        for score in ("kappa", "accuracy"):
+            recipe: Row = {score: row[score], **{f"{score}{end}": row[f"{score}_recipe{end}"] for end in ENDS}}
+            each = [number(value) for value in models[score]]
+            found = {"cell": row["cell"], "score": score, "sd": number(row[f"{score}_sd"]), "each": ", ".join(each)}
+            rows.append(found | {"patients": with_interval(row, score), "recipe": with_interval(recipe, score)})
+    return rows
+
+
+def pair_rows(pairs: pd.DataFrame) -> list[dict[str, Any]]:
+    """The six differences; pairs: comparison.pairs(study)."""
+    rows = []
+    for pair in pairs.to_dict("records"):
+        shown = {key: pair[key] for key in ("cell_a", "cell_b", "status", "reason")}
+        if pair["status"] == RUN:
+            shown |= {"n": count(pair["n"]), "p": p_value(pair["p"]), "p_holm": p_value(pair["p_holm"])}
+            shown |= {score: difference(pair, score) for score in ("kappa", "accuracy")}
+        rows.append(shown)
+    return rows
+
+
+def trial_rows(board: pd.DataFrame, varied: list[str]) -> list[dict[str, Any]]:
+    """Rows of the leaderboard or of the best configurations."""
+    rows = []
+    for row in board.to_dict("records"):
+        tested = row.get("measured_on", VALIDATION) != VALIDATION
+        shown: dict[str, Any] = {"trial": row["trial"]} | _measured(row)
+        shown |= {"cell": records.ARM_LABELS[row["arm"]], "varied": [plain(row[name]) for name in varied]}
+        shown |= {"epochs": f"{count(row['best_epoch'])} of {count(row['epochs_run'])}", "time": time(row["seconds"])}
+        shown |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "part": row["part"]}
+        rows.append(shown | {"rank": count(row["rank"]), "state": "confirmed" if tested else row["state"]})
+    return rows
+
+
+def budget_rows(study: StudyRuns, cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """What each cell was given: trials, epochs of all its trials, images seen, time; and its confirmations."""
+    rows = []
+    for row in cells.to_dict("records"):
+        own = study.trials[study.trials["arm"] == row["arm"]]
+        shown = {"cell": row["cell"], "trials": count(row["trials"]), "epochs": count(own["epochs_run"].sum())}
+        shown |= {"images": count(row["images_seen"]), "time": time(row["seconds"])}
+        again = study.confirmations[study.confirmations["arm"] == row["arm"]]
+        shown |= {"confirmations": count(len(again)), "confirm_epochs": count(again["epochs_run"].sum())}
+        spent = {"images": count(row["confirm_images_seen"]), "time": time(row["confirm_seconds"])}
+        rows.append(shown | {f"confirm_{name}": value for name, value in spent.items()})
+    return rows
+
+
+def space_rows(config: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(hyperparameter, what was drawn) of a study's configuration, as the ledger writes it."""
+    rows = []
+    for name, axis in (config.get("space") or {}).items():
+        if isinstance(axis, Mapping):
+            text = f"{plain(axis.get('low'))} to {plain(axis.get('high'))}{', logarithmic' if axis.get('log') else ''}"
+        else:
+            text = ", ".join(plain(value) for value in axis) if isinstance(axis, list) else plain(axis)
+        rows.append((str(name).replace("_", " "), text.replace("_", " ")))
+    return rows
+
+
+def hyperparameters(study: StudyRuns, board: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
+    """Names of those that differ between trials, and the others with their one value."""
+    left_out = ("architecture", "pretrained", "seed")  # the cell says it, or it is the trial's own number
+    names = [name for name in study.hyperparameters if name not in left_out] if len(board) else []
+    varied = [name for name in names if board[name].nunique(dropna=False) > 1]
+    return varied, {name: plain(board[name].iloc[0]) for name in names if name not in varied}
+
+
+def tags(study: StudyRuns) -> dict[str, str]:
+    """Digests and versions as they are read."""
+    return {label: _tag(study.tags[tag]) for label, tag in DIGEST_TAGS.items() if study.tags.get(tag)}
+
+
+def commands(study: StudyRuns) -> list[str]:
+    """The commands that repeat the study: those it recorded, and the confirmation between search and report."""
+    found = [str(line) for line in study.study.get("commands", [])]
+    if len(study.confirmations) and not any(line.startswith("retina confirm") for line in found):
+        seeds = study.confirmations["repeat"].max() + 1
+        again = f"retina confirm {shlex.quote(study.name)} --seeds {seeds}"
+        again += " --drop-fellows" if study.study.get("test", {}).get("drop_fellows") else ""
+        place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
+        found.insert(place, again)
+    return [without_folders(line) for line in found]
+
+
+def shareable(value: Any) -> Any:
+    """The same structure with absolute paths in its texts cut to their last name."""
+    if isinstance(value, Mapping):
+        return {str(key): shareable(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [shareable(one) for one in value]
+    return without_folders(value) if isinstance(value, str) else value
+
+
+def difference(pair: Row, score: str) -> str:
+    """A difference in words: `+0.123 (+0.010 to +0.236)`."""
+    value, low, high = (pair[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
+    return DASH if pd.isna(value) else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def number(value: Any) -> str:
+    """A score with three decimals."""
+    return DASH if pd.isna(value) else f"{value:.3f}"
+
+
+def count(value: Any) -> str:
+    """A whole number with commas."""
+    return DASH if pd.isna(value) else f"{int(value):,}"
+
+
+def p_value(value: Any) -> str:
+    """A p-value with three decimals, never 0."""
+    return DASH if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def plain(value: Any) -> str:
+    """A hyperparameter, numbers with three significant digits."""
+    if isinstance(value, float):
+        return DASH if pd.isna(value) else f"{value:.3g}"
+    return str(value)
+
+
+def time(seconds: float) -> str:
+    """A time as a person says it."""
+    if pd.isna(seconds):
+        return DASH
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, hours = round(seconds / 60), seconds / 3600
+    return f"{minutes} min" if minutes < 100 else f"{hours:.1f} h"
+
+
+def _measured(row: Row) -> dict[str, Any]:
+    return {
+        "n": count(row["n"]),
+        "patients": count(row["patients"]),
+        "kappa": with_interval(row, "kappa"),
+        "accuracy": with_interval(row, "accuracy"),
+        "majority": number(row["majority"]),
+        "degenerate": not pd.isna(row["degenerate"]) and bool(row["degenerate"]),
+    }
+
+
+def _tag(text: str) -> str:
+    """A tag as it is read: versions are recorded as JSON, {"torch": "2.14.1", ...}."""
+    if not text.startswith("{"):
+        return without_folders(text)
+    return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())

@@ -1,0 +1,51 @@
+"""Reliability diagrams count every image and name their error."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from analysis import figures_calibration
+from analysis.figures import LeftOut, Picture
+from tests import figures_fixture as fixture
+from tests.figures_fixture import Shown, panels, words
+
+
+def test_every_image_counts_once_for_each_seed() -> None:
+    shown = fixture.confirmed()
+    found = figures_calibration.calibration_numbers(shown.judged)
+    assert len(found) == 4 * 2 * 10
+    assert set(found.groupby(["arm", "question"])["count"].sum()) == {240}
+    assert set(found["seeds"]) == {3} and set(found["n"]) == {80}
+
+
+def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
+    models = fixture.four().judged["resnet18-pretrained"]
+    chance = np.full((1, len(models.grade), 5), 0.05)
+    chance[..., 0] = 0.8
+    found = figures_calibration.calibration_numbers({"resnet18-pretrained": dataclasses.replace(models, chance=chance)})
+    errors = found.groupby("question")["error"].first()
+    assert errors["grade"] == pytest.approx(abs(0.8 - (models.grade == 0).mean()))
+    assert errors["referable"] == pytest.approx(abs(0.15 - (models.grade >= 2).mean()))
+    axes = panels(2, 2)
+    figures_calibration.draw_calibration(axes, found)
+    assert f"{errors['grade']:.3f}" in words(axes)
+    assert axes[2].get_ylabel() == "images (log scale)"
+
+
+@pytest.mark.parametrize("make", fixture.EVERY)
+def test_every_study_is_drawn_or_left_out(make: object) -> None:
+    shown: Shown = make()  # type: ignore[operator]
+    (found,) = figures_calibration.pictures(shown.headline, shown.judged)
+    if isinstance(found, LeftOut):
+        assert shown is fixture.empty()
+        return
+    assert isinstance(found, Picture) and found.column
+    for grid, width in ((found.grid, 7.2), (found.column[:2], 3.6)):
+        axes = panels(*grid, width)
+        found.draw(axes)
+        axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]
+    assert "n = " in found.caption
+    assert "ECE" in found.alt

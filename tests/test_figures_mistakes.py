@@ -1,0 +1,36 @@
+"""The worst mistakes are shown as `study` made them, with truth, prediction and a warning."""
+
+from __future__ import annotations
+
+from analysis import figures_mistakes
+from analysis.figures import LeftOut, Picture
+from analysis.runs import read_study
+from tests import figures_fixture
+from tests import mlflow_fixture as fixture
+from tests.mlflow_fixture import TrialSpec
+
+
+def test_each_picture_says_what_it_is_and_what_it_was_called() -> None:
+    uri = fixture.write_study("explained", [TrialSpec(0, "resnet18-pretrained")])
+    figures_fixture.log_explained("explained", 4)
+    study = read_study(uri, "explained")
+    assert len(study.explained) == 4
+    (found,) = figures_mistakes.pictures(study)
+    assert isinstance(found, Picture) and found.column
+    assert found.grid == (2, 3) and found.column[:2] == (4, 1)
+    assert list(found.numbers["number"]) == [1, 2, 3, 4]
+    assert "ResNet18, pretrained" in found.caption and "test (not seen by the search)" in found.caption
+    assert "1: grade 4 called 0" in found.alt
+    axes = figures_fixture.panels(2, 3)
+    found.draw(axes)
+    assert "1: is 4 Proliferative,\ncalled 0 No DR (p = 0.20)" in figures_fixture.words(axes)
+    assert [len(panel.images) for panel in axes] == [1, 1, 1, 1, 0, 0]
+    assert axes[1].images[0].get_array().shape == (64, 128, 3)
+    assert int(axes[1].images[0].get_array()[0, 0, 0]) == 80
+    assert not axes[5].axison
+
+
+def test_without_pictures_it_is_left_out() -> None:
+    (found,) = figures_mistakes.pictures(figures_fixture.four().study)
+    assert isinstance(found, LeftOut)
+    assert "retina confirm" in found.why
