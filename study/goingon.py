@@ -82,12 +82,12 @@ def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], anothe
     for name in [*causes, *CONSEQUENCES]:
         if before.get(name) != now.get(name):
             raise ConfigError(
-                f"`{name}` must stay what study {plan.name} began with, but it was {_short(before.get(name))} "
+                f"`{name}` must stay what study {plan.whole} began with, but it was {_short(before.get(name))} "
                 f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
             )
     if plan.config.trials < study["config"]["trials"]:
         raise ConfigError(
-            f"`trials >= {study['config']['trials']}` must hold for study {plan.name}, but got "
+            f"`trials >= {study['config']['trials']}` must hold for study {plan.whole}, but got "
             f"trials={plan.config.trials}; a study can grow, not shrink"
         )
 

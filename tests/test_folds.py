@@ -14,9 +14,13 @@ from rich.console import Console
 from analysis import records
 from analysis.runs import read_study
 from retina_data.index import read_index
+from retina_models.pretrained import save_weights
+from retina_models.resnet import resnet18
 from study.config import ConfigError
 from study.folds import each_fold, settled_folds
+from study.goingon import write_study_file
 from study.ledger import Ledger, StudyState, read_events, study_state
+from study.plan import Inputs, make_plan
 from study.prepared import prepare_data
 from study.running import Compute
 from tests.command_fixture import refused
@@ -111,6 +115,33 @@ def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> N
         compute = Compute(time_budget=0.01)
         assert each_fold(["a", "b"], tmp_path, Console(file=out), compute, call, lambda s: bool(s.study), ("", "")) == 0
     assert not (tmp_path / "b").exists()
+
+
+def test_a_later_fold_is_searched_as_the_first_was(tmp_path: Path) -> None:
+    data, home, weights = (
+        _without_test_part(tmp_path / "lab", tmp_path / "data"),
+        tmp_path / "home",
+        tmp_path / "w.safetensors",
+    )
+    save_weights(weights, resnet18(seed=1).state_dict(), {})
+    values = {"image_size": 32, "architecture": "resnet18", "trials": 4, "weights": {"resnet18": str(weights)}}
+    inputs = Inputs(data=data, overrides={**values, "fold": "1/3"})
+    first = make_plan("s-fold1", home, StudyState(), inputs)
+    first.folder.mkdir(parents=True)
+    first.keep_weights()
+    write_study_file(first)
+    ledger = Ledger(first.folder / "ledger.jsonl")
+    ledger.append("study", **first.event(1))
+    ledger.close()
+    weights.unlink()
+    second = make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3"}))
+    assert (second.config.trials, list(second.groups)) == (4, list(first.groups))
+    assert second.weights["resnet18"]["digest"] == first.weights["resnet18"]["digest"]
+    tested = [set(plan.prepared.test_table()["row"]) for plan in (first, second)]
+    assert not tested[0] & tested[1]
+    for flag, value in (("seed", 1), ("lr", 0.5)):
+        with pytest.raises(ConfigError, match=f"{flag}` must stay what study s began with"):
+            make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3", flag: value}))
 
 
 def test_a_data_set_with_a_test_part_of_its_own_is_refused(tmp_path: Path) -> None:
