@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
+from analysis import records
 from study.config import ConfigError
 from study.confirm import (
     FEW_SEEDS,
@@ -25,7 +27,9 @@ from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_sta
 from study.lock import LockedError, check_free
 from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
+from study.prepared import open_data, split_of
 from study.progress import duration_text, times
+from study.recorder import WEIGHTS_KEPT
 from study.running import Compute, run
 from study.session import EXIT_LOCKED, writing
 
@@ -73,24 +77,30 @@ def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute,
 
 def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
     state = study_state(ledger.events)
-    count = len(wanted(state, wish))
+    # Asked before anything begins: what is left of the training part may be too small.
+    split = {**split_of(plan.config), "drop_fellows": wish.drop_fellows}
+    images = open_data(plan.prepared.cache.folder, **split).count("train")
     if wish.seeds < FEW_SEEDS:
         console.print(f"note: fewer than {FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
     for arm in arms_without_winner(state):
         console.print(f"left out: {arm}: none of its trials has a score", markup=False)
     course = Confirmations(state, wish)
     if not course.to_begin() and all(record.end for record in state.confirms.values()):
+        ends = Counter(record.state for record in state.confirms.values())
         console.print(
-            f"study {plan.name} has all {count} confirmations that were asked for; the test part was read "
+            f"study {plan.name} has all confirmations that were asked for "
+            f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test part was read "
             f"{times(len(state.test_reads))}; more --seeds or --top add some",
             markup=False,
         )
+        if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
+            ledger.append("close", state=records.STATE_COMPLETE, reason="")
         return 0
     if state.test_reads:
         console.print(
             f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False
         )
-    return run(plan, Confirm(plan, wish, state), ledger, here, compute, console)
+    return run(plan, Confirm(plan, wish, state, images), ledger, here, compute, console)
 
 
 def _command(name: str, wish: Wish) -> str:
@@ -102,11 +112,15 @@ def _command(name: str, wish: Wish) -> str:
 
 @dataclass(frozen=True)
 class Confirm:
-    """The errand (`study.running`) of a confirmation: each winner again with fresh seeds. state: before it began."""
+    """The errand (`study.running`) of a confirmation: each winner again with fresh seeds.
+
+    state: before it began. images: in training.
+    """
 
     plan: Plan
     wish: Wish
     state: StudyState
+    images: int
 
     @property
     def command(self) -> str:
@@ -121,7 +135,7 @@ class Confirm:
     @property
     def weights_kept(self) -> int:
         """All of them, beside those that the search keeps."""
-        return self.wish.top * self.wish.seeds
+        return WEIGHTS_KEPT + self.wish.top * self.wish.seeds
 
     def event(self) -> dict[str, Any]:
         """How many confirmations there are to be."""
@@ -155,6 +169,6 @@ class Confirm:
         fellows = ", without the patients of the test part" if self.wish.drop_fellows else ""
         return (
             f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.wish.seeds}), trained on "
-            f"{plan.prepared.count('train')} images{fellows}; then {plan.prepared.count('test')} test images are read "
+            f"{self.images} images{fellows}; then {plan.prepared.count('test')} test images are read "
             f"once for each; {limits}{time}"
         )

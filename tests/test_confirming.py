@@ -87,10 +87,13 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
         pd.testing.assert_frame_equal(*(pd.read_parquet(file / TEST_PREDICTIONS) for file in files))
         assert len({(file / BEST).read_bytes() for file in files}) == 1
     _check_mlflow(killed, state)
+    whole = killed.ledger.read_text()
+    killed.ledger.write_text(whole[: whole.rindex('{"event":"close"')])  # as if killed before its close
     again = _confirm(killed, "--seeds", str(SEEDS))
     assert again.end() == 0
-    assert "has all 3 confirmations that were asked for; the test part was read 3 times" in again.output()
+    assert "has all confirmations that were asked for (3 complete); the test part was read 3 times" in again.output()
     assert killed.count("test-read") == SEEDS
+    assert killed.events()[-1]["state"] == records.STATE_COMPLETE
 
 
 def _check_mlflow(study: Study, state: StudyState) -> None:
