@@ -27,6 +27,7 @@ from study.disk import told
 from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
 from study.plan import Plan
 from study.prepared import split_of
+from study.reaper import Reaper
 from study.recorder import Course, Recorder
 from study.trainable import TrialActor
 from study.watcher import Head
@@ -79,6 +80,8 @@ def run_search(
 
 def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(limits.slots)  # else Ray starts one process after the other
+    reaper = Reaper(stop.stop_all)
     tuner = tune.Tuner(
         tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
         tune_config=tune.TuneConfig(
@@ -87,7 +90,8 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
         run_config=tune.RunConfig(
             name="ray",
             storage_path=str(storage.parent),
-            stop=stop,
+            stop=reaper,
+            callbacks=[reaper],
             # Checkpoints are ours, written within each step; Ray asks for none, not even at a trial's end.
             checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=0),  # a trial that goes on is a new one to Ray
@@ -98,7 +102,7 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
 
 
-class Stop(tune.Stopper):
+class Stop:
     """Ends all trials once a signal came, the time budget is used up, or the search has no point any more."""
 
     def __init__(self) -> None:
@@ -106,14 +110,12 @@ class Stop(tune.Stopper):
         self.reason = ""
         self.deadline: float | None = None  # on time.monotonic()'s clock
 
-    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
-        return False
-
     def halt(self, reason: str) -> None:
         """The search has no point any more; the first reason counts."""
         self.reason = self.reason or reason
 
     def stop_all(self) -> bool:
+        """Whether to stop now."""
         return bool(self.signal or self.reason or self.out_of_time())
 
     def out_of_time(self) -> bool:
@@ -228,6 +230,7 @@ class _Trials:
             return
         if reason := self._head.gone():
             self._stop.halt(reason)
+        if self._stop.stop_all():
             return
         record = self._recorder.records[trial]
         self._deaths[trial] += not self._nodes.died_lately()

@@ -23,7 +23,13 @@ ONLY_IN = {
         "study/forgetting.py",
         "analysis/runs.py",
     },
-    "ray": {"study/trainable.py", "study/cluster.py", "study/nodecheck.py", "study/search.py"},
+    "ray": {
+        "study/trainable.py",
+        "study/cluster.py",
+        "study/nodecheck.py",
+        "study/reaper.py",
+        "study/search.py",
+    },
     "optuna": {"study/space.py", "study/arms.py", "analysis/importance.py"},
     "torchvision": {"retina_models/pretrained.py"},
 }

@@ -26,7 +26,6 @@ def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
     later = Stop()
     later.deadline = time.monotonic() + 60
     assert not later.stop_all()
-    assert later("trial", {}) is False
 
 
 def test_signals_are_noted_and_the_handlers_put_back() -> None:
