@@ -2,20 +2,26 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults lint bench clean
+.PHONY: demo test test-faults test-gpu lint bench clean
 .DELETE_ON_ERROR:
 
 demo: .venv
 	$(BIN)/retina demo
 
 test: .venv lint
-	$(BIN)/python -m pytest -q -m "not slow and not faults"
-	$(BIN)/python -m pytest -q -m "slow and not faults"
+	$(BIN)/python -m pytest -q -m "not slow and not faults and not gpu"
+	$(BIN)/python -m pytest -q -m "slow and not faults and not gpu"
 
 # Kills, fills and stops things for real. The wrong clock needs libfaketime, a small disk needs root; installs nothing.
 test-faults: .venv
 	@ls /usr/lib/*/faketime/libfaketime.so.1 >/dev/null 2>&1 || echo "the wrong clock is skipped: apt-get install faketime"
 	$(BIN)/python -m pytest -q -m faults tests/faults
+
+# What only a GPU can show. Without one nothing is run, and nothing is said to have passed.
+test-gpu: .venv
+	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
+	then $(BIN)/python -m pytest -q -m gpu tests/gpu; \
+	else echo "test-gpu: torch finds no GPU on this machine, so nothing was tested"; fi
 
 lint: .venv
 	$(BIN)/ruff check .
