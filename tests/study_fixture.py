@@ -66,6 +66,8 @@ def epoch_event(number: int, epoch: int, kappa: float, time: float = 1002.0) -> 
         "confusion": np.diag([4, 1, 0, 0, 0]).tolist(),
         "images_seen": 8,
         "seconds": 0.5,
+        "peak_resident_bytes": 300_000_000,
+        "cpu_utilisation": 0.5,
         "device": "cpu",
         "threads": 2,
         "weights_digest": "f" * 64,

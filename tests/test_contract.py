@@ -142,6 +142,7 @@ def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
         records.KIND_TRIAL: (*records.BEST_METRICS, records.BEST_EPOCH),
         records.KIND_CONFIRM: (*records.TEST_METRICS, *records.CLEAN_METRICS),
     }
+    budget = (records.IMAGES_SEEN, records.SECONDS, *records.USE_METRICS)
     for run in home.mlflow_runs():
         kind = run.data.tags["kind"]  # type: ignore[attr-defined]
         if kind == records.KIND_STUDY:
@@ -150,7 +151,8 @@ def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
             if name.startswith("hparam/"):
                 hyperparameters.discard(name.removeprefix("hparam/"))
                 continue
-            assert name in (*records.EPOCH_METRICS, *own[kind], records.IMAGES_SEEN, records.SECONDS)
+            assert name in (*records.EPOCH_METRICS, *own[kind], *budget)
+        assert {*budget} - {records.PEAK_MEMORY, records.UTILISATION} <= set(run.data.metrics)  # type: ignore[attr-defined]
         for tag in (records.TAG_THREADS, records.TAG_DEVICE, records.TAG_DATA, records.TAG_SPLIT, records.TAG_SEED):
             assert run.data.tags[tag]  # type: ignore[attr-defined]
         if run.data.tags[records.TAG_ARM] == "resnet18-pretrained":  # type: ignore[attr-defined]

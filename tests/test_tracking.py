@@ -68,6 +68,9 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
     assert good.data.metrics["hparam/log10_lr"] == pytest.approx(-2)
     assert (good.data.metrics["best/epoch"], good.data.metrics["best/val_kappa"]) == (1.0, 0.6)
     assert good.data.metrics[records.IMAGES_SEEN] == 16
+    assert good.data.metrics[records.PEAK_RESIDENT] == 300
+    assert good.data.metrics[records.CPU_UTILISATION] == 0.5
+    assert records.PEAK_MEMORY not in good.data.metrics, "it ran on no GPU"
     artifacts = {
         item.path
         for folder in ("confusion", "predictions", "")
