@@ -17,6 +17,7 @@ from analysis.scores import (
     Floats,
     Ints,
     accuracy,
+    accuracy_and_kappa,
     auc_ovr,
     is_degenerate,
     majority_share,
@@ -40,6 +41,7 @@ def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
     rows: dict[str, Row] = {}
     counts: dict[str, Ints] = {}  # trial -> (patients, 5, 5)
     patients: dict[str, bytes] = {}
+    recorded_auc = dict(zip(ended["trial"], ended["best_val_auc"], strict=True))
     for trial in ended["trial"]:
         if trial not in study.confusions:
             continue
@@ -47,7 +49,7 @@ def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
         if found is None:
             rows[trial] = {name: value for name, value in counted([study.confusions[trial]]).items() if name in BOARD}
             continue
-        counts[trial], rows[trial] = _from_predictions(found)
+        counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial])
         patients[trial] = found["patient"].to_numpy().tobytes()
     for alike in _alike(list(counts), patients):
         for start in range(0, len(alike), MODELS_AT_ONCE):
@@ -70,13 +72,14 @@ def _alike(trials: list[str], patients: dict[str, bytes]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _from_predictions(table: pd.DataFrame) -> tuple[Ints, Row]:
-    """Counts (patients, 5, 5) and every score of a trial's predictions."""
+def _from_predictions(table: pd.DataFrame, auc: float) -> tuple[Ints, Row]:
+    """Counts (patients, 5, 5) and every score of a trial's predictions; auc: as recorded, or NaN."""
     chance = table[list(PROBABILITIES)].to_numpy()
     counts = confusion_by_group(table["patient"], table["grade"], chance.argmax(axis=1))
     total = counts.sum(axis=0)
     row: Row = {name: float(value) for name, value in scores_from_confusion(total).items()}
-    row |= {"auc": auc_ovr(table["grade"], chance), "n": int(total.sum()), "majority": float(majority_share(total))}
+    row |= {"auc": auc_ovr(table["grade"], chance) if np.isnan(auc) else auc}  # ranks of all images take their time
+    row |= {"n": int(total.sum()), "majority": float(majority_share(total))}
     row |= {"degenerate": bool(is_degenerate(total)), "patients": counts.shape[0], "interval_over": "patients"}
     return counts.astype(np.int16), row  # a thousand trials fit into memory
 
@@ -84,11 +87,8 @@ def _from_predictions(table: pd.DataFrame) -> tuple[Ints, Row]:
 def _add_intervals(rows: dict[str, Row], counts: dict[str, Ints], trials: list[str]) -> None:
     """Bounds of accuracy and kappa of trials that were measured on the same patients."""
     stacked = np.stack([counts[trial] for trial in trials], axis=1)  # (patients, trials, 5, 5)
-
-    def scores(confusion: Floats) -> dict[str, Floats]:
-        return {"accuracy": accuracy(confusion), "kappa": quadratic_kappa(confusion)}
-
-    bounds = bootstrap_by_group(stacked, np.random.default_rng(SEED), resamples=RESAMPLES, scores=scores)
+    rng = np.random.default_rng(SEED)
+    bounds = bootstrap_by_group(stacked, rng, resamples=RESAMPLES, scores=accuracy_and_kappa)
     for place, trial in enumerate(trials):
         for score, found in bounds.items():
             rows[trial] |= {f"{score}_low": float(found.low[place]), f"{score}_high": float(found.high[place])}
@@ -104,7 +104,7 @@ def _correction(counts: list[Ints], score: str) -> dict[str, Any]:
     chosen_by = quadratic_kappa if score == "kappa" else accuracy
 
     def both(confusion: Floats) -> Floats:
-        return np.stack([accuracy(confusion), quadratic_kappa(confusion)], axis=-1)
+        return np.stack([*accuracy_and_kappa(confusion).values()], axis=-1)
 
     found = bbc_cv(
         np.stack(counts), chosen_by, np.random.default_rng(SEED), measure=both, resamples=CORRECTION_RESAMPLES

@@ -26,12 +26,10 @@ from analysis.intervals import Estimate, recipe_interval
 from analysis.measure import SEED, TEST_RESAMPLES
 from analysis.paired import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
 from analysis.runs import StudyRuns
-from analysis.scores import accuracy, auc_ovr, is_degenerate, quadratic_kappa, scores_from_confusion
+from analysis.scores import accuracy_and_kappa, auc_ovr, is_degenerate, scores_from_confusion
 
 WIDEST = {"accuracy": 1.0, "kappa": 2.0}
 """No difference of two scores is larger."""
-
-SCORES = dict(zip(DIFFERENCES, (accuracy, quadratic_kappa), strict=True))
 
 
 def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
@@ -86,14 +84,13 @@ def _difference(a: Models, b: Models) -> dict[str, Any]:
     row["patients"] = counts_a.shape[0]
     if not row["patients"]:
         return row
-    for name, score in SCORES.items():
-        rng = np.random.default_rng(SEED)
-        found = difference_by_group(counts_a, counts_b, score, rng, resamples=TEST_RESAMPLES)
-        row |= _named(f"{name}_difference", found)
-        per_seed = [score(counts.sum(axis=0)) for counts in (counts_a, counts_b)]
-        if len(a.seeds) == len(b.seeds) and not np.isnan(per_seed).any():
-            recipe = recipe_interval(per_seed[0] - per_seed[1], float(found.variance))
-            widest = WIDEST[name]
+    rng = np.random.default_rng(SEED)
+    found = difference_by_group(counts_a, counts_b, accuracy_and_kappa, rng, resamples=TEST_RESAMPLES)
+    of_a, of_b = (accuracy_and_kappa(counts.sum(axis=0)) for counts in (counts_a, counts_b))
+    for name in DIFFERENCES:
+        row |= _named(f"{name}_difference", found[name])
+        if len(a.seeds) == len(b.seeds) and not np.isnan([of_a[name], of_b[name]]).any():
+            recipe, widest = recipe_interval(of_a[name] - of_b[name], float(found[name].variance)), WIDEST[name]
             row |= {f"{name}_difference_recipe_low": float(np.clip(recipe.low, -widest, widest))}
             row |= {f"{name}_difference_recipe_high": float(np.clip(recipe.high, -widest, widest))}
     rng = np.random.default_rng(SEED)

@@ -5,17 +5,12 @@ Array in, array out, explicit generator. Each patient's images stay together, an
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import bdtr
 
-from analysis.intervals import Estimate, Totals, checked_counts, drawn_weights, mean_over_seeds, percentiles
+from analysis.intervals import Estimate, Scores, Totals, checked_counts, drawn_weights, mean_over_seeds, percentiles
 from analysis.scores import Floats
-
-Score = Callable[[Floats], Floats]
-"""(..., 5, 5) confusion counts or weights -> score (...)."""
 
 SIGNS_AT_ONCE = 1000
 TOLERANCE = 1e-9
@@ -23,28 +18,36 @@ TOLERANCE = 1e-9
 
 
 def difference_by_group(
-    a: ArrayLike, b: ArrayLike, score: Score, rng: np.random.Generator, *, resamples: int = 10_000, level: float = 0.95
-) -> Estimate:
-    """Score of a minus score of b, each the mean over its seeds, with a bootstrap interval over patients.
+    a: ArrayLike,
+    b: ArrayLike,
+    scores: Scores,
+    rng: np.random.Generator,
+    *,
+    resamples: int = 10_000,
+    level: float = 0.95,
+) -> dict[str, Estimate]:
+    """Each score of a minus that of b, means over seeds, with a bootstrap interval over patients: name -> estimate.
 
-    a (G, s, 5, 5), b (G, t, 5, 5): confusion counts of the same G patients, which each resample draws for both. The
-    interval is conditional on the trained models. Raises ValueError for other shapes or numbers of patients.
+    a (G, s, 5, 5), b (G, t, 5, 5): confusion counts of the same G patients, which each resample draws for both; scores:
+    (..., 5, 5) -> name -> (...). The interval is conditional on the trained models. Raises ValueError for other shapes
+    or numbers of patients.
     """
     left, right = checked_counts(a), checked_counts(b)
     if left.ndim != 4 or right.ndim != 4 or left.shape[0] != right.shape[0]:
         raise ValueError(f"a and b must be (G, seeds, 5, 5) with the same G, but got {left.shape} and {right.shape}")
 
-    def difference(one: Floats, other: Floats) -> Floats:
-        return mean_over_seeds(score(one)) - mean_over_seeds(score(other))
+    def differences(one: Floats, other: Floats) -> dict[str, Floats]:
+        of_one, of_other = scores(one), scores(other)
+        return {name: mean_over_seeds(of_one[name]) - mean_over_seeds(of_other[name]) for name in of_one}
 
     of_left, of_right = Totals(left), Totals(right)
-    drawn = [
-        difference(of_left.of(weights), of_right.of(weights))
-        for weights in drawn_weights(left.shape[0], rng, resamples)
-    ]
-    found = percentiles(np.concatenate(drawn), level)
-    value = difference(left.sum(axis=0, dtype=np.float64), right.sum(axis=0, dtype=np.float64))
-    return Estimate(value, found.low, found.high, found.variance)
+    drawn: dict[str, list[Floats]] = {}
+    for weights in drawn_weights(left.shape[0], rng, resamples):
+        for name, values in differences(of_left.of(weights), of_right.of(weights)).items():
+            drawn.setdefault(name, []).append(values)
+    found = {name: percentiles(np.concatenate(parts), level) for name, parts in drawn.items()}
+    whole = differences(left.sum(axis=0, dtype=np.float64), right.sum(axis=0, dtype=np.float64))
+    return {name: Estimate(whole[name], one.low, one.high, one.variance) for name, one in found.items()}
 
 
 def paired_test(

@@ -65,6 +65,11 @@ def accuracy(confusion: ArrayLike) -> Floats:
     return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
 
 
+def accuracy_and_kappa(confusion: ArrayLike) -> dict[str, Floats]:
+    """The two scores that cells are compared by, of (..., 5, 5) counts: name -> (...)."""
+    return {"accuracy": accuracy(confusion), "kappa": quadratic_kappa(confusion)}
+
+
 def quadratic_kappa(confusion: ArrayLike) -> Floats:
     """Cohen's kappa (...) with quadratic weights of (..., 5, 5) counts (Cohen 1968, Psychological Bulletin 70:213).
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from analysis import comparison, records, tables
-from analysis.columns import CLEAN, RUN, TEST, VALIDATION, headline
+from analysis.columns import CLEAN, DIFFERENCES, RUN, TEST, VALIDATION, headline
 from analysis.runs import StudyRuns
 from analysis.tablefiles import latex, markdown, write_csv, write_whole
 from analysis.tables import with_interval
@@ -127,15 +127,15 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
         found["Fellow-eye copy"] = f"{cell['fellow_copy']:.5f} (n = {_count(cell['fellow_copy_n'])})"
     for score, name in SCORE_NAMES.items():
         found[name] = with_interval(judged, score)
-        if not pd.isna(judged[f"{score}_sd"]) and score in comparison.SCORES:
+        if not pd.isna(judged[f"{score}_sd"]) and score in DIFFERENCES:
             found[f"{name}, sd over seeds"] = _number(judged[f"{score}_sd"])
             found[f"{name}, of the recipe"] = (
                 f"{_number(judged[f'{score}_recipe_low'])} to {_number(judged[f'{score}_recipe_high'])}"
             )
-        if judged["measured_on"] == VALIDATION and score in comparison.SCORES:
+        if judged["measured_on"] == VALIDATION and score in DIFFERENCES:
             corrected = with_interval(cell, f"{score}_corrected")
             found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
-        if judged["measured_on"] == CLEAN and score in comparison.SCORES:
+        if judged["measured_on"] == CLEAN and score in DIFFERENCES:
             found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
     found["Degenerate"] = "yes" if judged["degenerate"] else "no"
     return found
@@ -178,7 +178,7 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
     names = {"cell": "Cell", "part": "Measured on", "seed": "Seed", "n": "n"}
-    table = seeds[[*names, *comparison.SCORES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
+    table = seeds[[*names, *DIFFERENCES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
     return table.map(lambda value: _number(value) if isinstance(value, float) else str(value))
 
 

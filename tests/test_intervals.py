@@ -17,7 +17,7 @@ from analysis.intervals import (
     resampled,
     wilson,
 )
-from analysis.scores import accuracy, confusion_matrix, quadratic_kappa, scores_from_confusion
+from analysis.scores import accuracy_and_kappa, confusion_matrix, quadratic_kappa, scores_from_confusion
 
 
 def eyes(patients: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -187,10 +187,6 @@ def test_kappa_that_hangs_on_a_few_patients_is_covered_less_often(capsys: pytest
     assert abs(few["accuracy"] - 0.95) <= ERROR
     assert 0.8 < few["kappa"] < 0.95 - ERROR
     assert many["kappa"] > few["kappa"] + ERROR
-
-
-def accuracy_and_kappa(confusion: np.ndarray) -> dict[str, np.ndarray]:
-    return {"accuracy": accuracy(confusion), "kappa": quadratic_kappa(confusion)}
 
 
 @pytest.mark.slow

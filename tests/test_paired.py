@@ -7,14 +7,14 @@ import pytest
 
 from analysis.intervals import confusion_by_group
 from analysis.paired import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
-from analysis.scores import accuracy, quadratic_kappa
+from analysis.scores import accuracy_and_kappa, quadratic_kappa
 from tests.test_intervals import eyes
 
 
 def test_a_difference_is_that_of_the_scores_and_its_draws_are_shared() -> None:
     a = np.stack([confusion_by_group(*eyes(60, seed)) for seed in (0, 1)], axis=1)
     b = np.stack([confusion_by_group(*eyes(60, seed)) for seed in (2, 3, 4)], axis=1)
-    found = difference_by_group(a, b, quadratic_kappa, np.random.default_rng(0), resamples=2000)
+    found = difference_by_group(a, b, accuracy_and_kappa, np.random.default_rng(0), resamples=2000)["kappa"]
     value = quadratic_kappa(a.sum(axis=0)).mean() - quadratic_kappa(b.sum(axis=0)).mean()
     assert float(found.value) == pytest.approx(value)
     assert found.low < found.value < found.high
@@ -23,10 +23,10 @@ def test_a_difference_is_that_of_the_scores_and_its_draws_are_shared() -> None:
     plain = [quadratic_kappa(a[d].sum(axis=0)).mean() - quadratic_kappa(b[d].sum(axis=0)).mean() for d in draws]
     assert float(found.low) == pytest.approx(np.quantile(plain, 0.025), abs=0.03)
     assert float(found.high) == pytest.approx(np.quantile(plain, 0.975), abs=0.03)
-    same = difference_by_group(a, a, accuracy, np.random.default_rng(0), resamples=100)
+    same = difference_by_group(a, a, accuracy_and_kappa, np.random.default_rng(0), resamples=100)["accuracy"]
     assert float(same.value) == float(same.low) == float(same.high) == 0.0  # each patient is compared with itself
     with pytest.raises(ValueError, match="same G"):
-        difference_by_group(a, b[:-1], accuracy, np.random.default_rng(0))
+        difference_by_group(a, b[:-1], accuracy_and_kappa, np.random.default_rng(0))
 
 
 def test_the_permutation_agrees_with_all_sign_flips_listed() -> None:
