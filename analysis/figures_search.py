@@ -216,8 +216,11 @@ def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
         f"The {score} of all trials on {part(study)} over the epochs; the mark says how a trial ended. Early stopping "
         f"compares within a cell only. {counts}: {listed}."
     )
+    highest = numbers.groupby("arm")["score"].max()
+    words = ", ".join(f"{records.ARM_LABELS[arm]} {highest[arm]:.3f}" for arm in arms_of(numbers))
+    alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
     return Picture(
-        "trials", title, f"{part(study)}; {counts}", caption, f"{title}: {score} over the epochs; {listed}.", numbers,
+        "trials", title, f"{part(study)}; {counts}", caption, alt, numbers,
         lambda axes: draw_trial_curves(axes, numbers, score), (2, 2), 4.6, (4, 1, 8.4),
     )  # fmt: skip
 

@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from analysis import figures, records
+from analysis import figures, gallery, records
+from analysis.figures import FigureFiles, Picture
 from analysis.report import write_report
 from analysis.runs import StudyRuns, read_study
+from analysis.tablefiles import write_whole
+from tests import figures_fixture
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import TrialSpec
 
@@ -18,7 +21,7 @@ from tests.mlflow_fixture import TrialSpec
 class Page(HTMLParser):
     """Tags, attributes and text of a page; fails on an element that is closed out of order."""
 
-    VOID = ("meta", "img", "br", "!doctype")
+    VOID = ("meta", "img", "br", "source", "!doctype")
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -44,9 +47,21 @@ class Page(HTMLParser):
         return self.words.count(word)
 
 
+DRAWN = figures.write_picture
+
+
 @pytest.fixture(autouse=True)
-def coarse(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(figures, "DPI", 30)  # nobody looks at these pictures
+def blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pictures without drawing: each is drawn for studies of every state in the tests of its module."""
+
+    def write(one: Picture, folder: Path) -> FigureFiles:
+        paths = {kind: folder / f"{one.name}.{kind}" for kind in ("png", "svg", "csv")}
+        for path in paths.values():
+            write_whole(path, b"blank")
+        column = paths["svg"] if one.column else None
+        return FigureFiles(one.name, one.title, one.caption, one.alt, **paths, column=column)
+
+    monkeypatch.setattr(gallery, "write_picture", write)
 
 
 def page_of(study: StudyRuns, folder: Path) -> tuple[Page, str]:
@@ -54,26 +69,29 @@ def page_of(study: StudyRuns, folder: Path) -> tuple[Page, str]:
     return Page(text), text
 
 
-def test_the_page_holds_everything_in_one_file(tmp_path: Path) -> None:
+def test_the_page_holds_everything_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(gallery, "write_picture", DRAWN)
+    monkeypatch.setattr(figures, "DPI", 30)  # nobody looks at these pictures
     page, text = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "best.csv",
-        "best_by_accuracy.csv",
-        "figures",
-        "four_way.csv",
-        "leaderboard.csv",
-        "report.html",
-    ]
+    names = {path.name for path in tmp_path.iterdir()}
+    assert {"report.html", "answer.md", "figures", "tables", "four_way.csv", "pairs.csv", "seeds.csv"} <= names
+    assert (tmp_path / "answer.md").read_text().startswith("ResNet50 with pretraining holds the best of 8 ended trials")
     images = [attributes for tag, attributes in page.tags if tag == "img"]
-    assert len(images) == 4
-    assert all(str(one["src"]).startswith("data:image/svg+xml;base64,") for one in images)
-    assert all("kappa 0." in str(one["alt"]) for one in images)
+    sources = [attributes for tag, attributes in page.tags if tag == "source"]
+    assert len(images) == 11
+    assert len(sources) == 10  # parallel coordinates can only be read across a page
+    for one in (*(image["src"] for image in images), *(source["srcset"] for source in sources)):
+        assert str(one).startswith("data:image/svg+xml;base64,")
+    assert all(len(str(one["alt"])) > 60 for one in images)
     policy = [one["content"] for tag, one in page.tags if tag == "meta" and one.get("http-equiv")]
     assert len(policy) == 1
     assert str(policy[0]).startswith("default-src 'none'; img-src data:;")
-    assert not {"script", "link", "iframe", "a"} & {tag for tag, _ in page.tags}
-    assert not re.search(r"(src|href|url\()\W*https?:", text)
-    for word in ("prefers-color-scheme: dark", "@media print", "width=device-width"):
+    assert not {"script", "link", "iframe"} & {tag for tag, _ in page.tags}
+    links = [str(one["href"]) for tag, one in page.tags if tag == "a"]
+    ids = {f"#{one['id']}" for _, one in page.tags if "id" in one}
+    assert links and set(links) <= ids
+    assert not re.search(r"(src|href|srcset|url\()\W*https?:", text)
+    for word in ("prefers-color-scheme: dark", "@media print", "width=device-width", "max-width: 40rem"):
         assert word in text
 
 
@@ -83,19 +101,58 @@ def test_the_answer_comes_first_then_table_figures_leaderboard_and_what_was_run(
         "holds the best of 8 ended trials",
         "Four-way comparison",
         "Recall by grade",
-        "Figures",
+        "Differences",
+        "Measured beside it",
+        "A cell has one colour, marker and line",
+        "Figures with nothing to show",
         "Leaderboard",
         "Configurations with 82 % accuracy or more",
-        "What was run",
-        "Commands that repeat it",
+        "Budgets",
+        "eyes whose fellow eye stands in the training list",
+        "Commands",
     ]
     places = [page.words.index(word) for word in order]
     assert places == sorted(places)
     assert "retina search four --data DATA" in page.words
     assert "torch 2.14.1, python 3.11" in page.words
-    for word in ("0.84728", "5,618", "source18.safetensors", '"sampler": "tpe"', "d" * 64):
+    for word in ("0.84728", "source18.safetensors", '"sampler": "tpe"', "d" * 64):
         assert word in page.words
-    assert "Before you read on" not in page.words
+    assert "The worst mistakes: no pictures were made of them" in page.words
+
+
+def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
+    page, _ = page_of(read_study(fixture.confirmed(), "confirmed"), tmp_path)
+    for word in (
+        "The winner of each cell, trained again with fresh seeds",
+        "measured on: test, patients not in training (not seen by the search)",
+        "Each seed is the same recipe trained anew",
+        "validation (chosen on this part: optimistic)",
+        "Test part: 160 images, of which 80 are of patients who are not in training; read 12 times.",
+        "half of the patients are in training",
+        "retina confirm confirmed --seeds 3",
+        "Fellow eye: the accuracy, on the 5,618 images of the test list",
+    ):
+        assert word in " ".join(page.words.split())
+    assert "nan" not in page.words.lower()
+
+
+def test_a_study_of_folds_is_one_page(tmp_path: Path) -> None:
+    page, _ = page_of(read_study(fixture.folded(), "folded"), tmp_path)
+    text = " ".join(page.words.split())
+    assert "3 outer folds" in text
+    assert "measured on: test (not seen by the search)" in text
+    assert "160 (80)" in text  # the test parts of all folds, each image once
+    assert "ResNet50, pretrained not run" in text or "not run: no trial of this cell has been started" in text
+    assert "nan" not in page.words.lower()
+
+
+def test_the_pictures_of_mistakes_are_in_the_page(tmp_path: Path) -> None:
+    uri = fixture.write_study("with mistakes", [TrialSpec(0, "resnet18-pretrained")])
+    figures_fixture.log_explained("with mistakes", 2)
+    page, _ = page_of(read_study(uri, "with mistakes"), tmp_path)
+    alts = [str(one["alt"]) for tag, one in page.tags if tag == "img"]
+    assert "The worst mistakes. 1: grade 4 called 0; 2: grade 4 called 0." in alts
+    assert "A label can be wrong too" in " ".join(page.words.split())
 
 
 def test_hostile_names_and_reasons_are_text(tmp_path: Path) -> None:
@@ -151,14 +208,30 @@ def test_the_labs_model_without_pretraining_is_called_degenerate(tmp_path: Path)
         ("only failed", [TrialSpec(0, "resnet18-scratch", state=records.STATE_FAILED, best=False, epochs=0)]),
         ("still running", [TrialSpec(0, "resnet50-pretrained", state=records.STATE_RUNNING, best=False, epochs=1)]),
         ("one trial", [TrialSpec(0, "resnet50-pretrained", epochs=1)]),
+        ("one arm", [TrialSpec(0, "resnet50-pretrained", 0.6), TrialSpec(1, "resnet50-pretrained", 0.8)]),
     ],
 )
 def test_unfinished_studies_have_an_honest_page(name: str, trials: list[TrialSpec], tmp_path: Path) -> None:
     page, _ = page_of(read_study(fixture.write_study(name, trials, study={}), name), tmp_path)
+    assert "Differences" not in page.words.split("Figures with nothing to show")[0]
     if name == "one trial":
         assert "ResNet50 with pretraining holds the only ended trial" in page.words
         assert "by the estimate" in page.words
+    elif name == "one arm":
+        assert "ResNet50 with pretraining holds the best of 2 ended trials" in page.words
+        assert "there are no two cells that were measured on the same images" in page.words
+        assert page.rows("not run: no trial of this cell has been started") == 6  # in the remarks and in the table
     else:
         assert "so nothing can be concluded" in page.words
-        assert not [tag for tag, _ in page.tags if tag == "img"]
+        curves = [tag for tag, _ in page.tags if tag == "img"]
+        assert len(curves) == (1 if "running" in name else 0)  # what has run so far
     assert "nan" not in page.words.lower()
+
+
+def test_an_arm_that_is_not_confirmed_yet_is_not_mixed_with_one_that_is(tmp_path: Path) -> None:
+    page, _ = page_of(figures_fixture.partly_confirmed().study, tmp_path)
+    text = " ".join(page.words.split())
+    assert "not confirmed: no confirmation of this cell has been measured on the test part" in text
+    assert "measured on: test (not seen by the search)" in text
+    assert "validation (chosen on this part: optimistic)" in text
+    assert "nan" not in text.lower()

@@ -1,0 +1,119 @@
+"""Tables as texts: every number with its interval, every missing one a dash, nothing mixed."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import pandas as pd
+
+from analysis import page, records
+from analysis.columns import headline
+from tests import figures_fixture as fixture
+
+
+def test_judged_rows_hold_the_headline() -> None:
+    shown = fixture.confirmed()
+    rows = page.judged_rows(shown.headline, shown.made.cells)
+    first, top = rows[0], shown.headline.iloc[0]
+    assert first["n"] == "80" and first["patients"] == "40" and first["seeds"] == "3"
+    assert first["kappa"] == f"{top['kappa']:.3f} ({top['kappa_low']:.3f} to {top['kappa_high']:.3f})"
+    assert first["majority"] == "0.800"
+    assert first["recalls"][3] == "undefined"  # no eye of grade 3
+    assert first["fellow_copy"] == "0.847" and first["fellow_n"] == "5,618"
+
+
+def test_a_cell_without_result_has_its_reason_and_no_number() -> None:
+    shown = fixture.half()
+    rows = {row["cell"]: row for row in page.judged_rows(shown.headline, shown.made.cells)}
+    missing = rows["ResNet18, pretrained"]
+    assert missing["status"] == "not run"
+    assert "kappa" not in missing
+    assert rows["ResNet18, from scratch"]["degenerate"]
+
+
+def test_beside_stand_the_other_parts_each_named() -> None:
+    rows = page.beside_rows(fixture.confirmed().made.cells)
+    assert [(row["cell"], row["part"]) for row in rows[:2]] == [
+        ("ResNet18, from scratch", "validation (chosen on this part: optimistic)"),
+        ("ResNet18, from scratch", "test (not seen by the search)"),
+    ]
+    assert {row["n"] for row in rows} == {"120", "160"}
+    on_validation = page.beside_rows(fixture.four().made.cells)
+    assert {row["part"] for row in on_validation} == {"validation, corrected for the choice among 2 trials"}
+
+
+def test_seeds_have_their_own_values_deviation_and_recipe() -> None:
+    shown = fixture.confirmed()
+    rows = page.seed_rows(shown.headline, shown.made.seeds)
+    assert len(rows) == 8
+    own = shown.made.seeds.query("arm == 'resnet18-scratch' and measured_on == 'test_clean'")
+    assert rows[0]["each"] == ", ".join(f"{value:.3f}" for value in own["kappa"])
+    assert rows[0]["sd"] == f"{own['kappa'].std():.3f}"
+    assert rows[0]["recipe"].startswith(f"{own['kappa'].mean():.3f} (")
+    assert page.seed_rows(fixture.partly_confirmed().headline, fixture.partly_confirmed().made.seeds) == []
+
+
+def test_pairs_are_signed_and_p_is_never_zero() -> None:
+    rows = page.pair_rows(fixture.confirmed().made.pairs)
+    assert len(rows) == 6
+    assert rows[0]["kappa"].startswith("+0.") and " to +" in rows[0]["kappa"]
+    assert page.p_value(0.0001) == "< 0.001"
+    assert page.pair_rows(fixture.empty().made.pairs)[0]["status"] != "run"
+
+
+def test_budgets_count_trials_and_confirmations_apart() -> None:
+    shown = fixture.confirmed()
+    row = page.budget_rows(shown.study, shown.made.cells)[0]
+    assert (row["trials"], row["epochs"], row["images"]) == ("1", "3", "1,200")
+    assert (row["confirmations"], row["confirm_epochs"], row["confirm_images"]) == ("3", "9", "3,600")
+
+
+def test_the_space_is_said_in_words() -> None:
+    space = {"lr": {"low": 1e-4, "high": 0.1, "log": True}, "batch_size": [16, 32], "imbalance": ["weighted_loss"]}
+    assert page.space_rows({"space": space}) == [
+        ("lr", "0.0001 to 0.1, logarithmic"),
+        ("batch size", "16, 32"),
+        ("imbalance", "weighted loss"),
+    ]
+    assert page.space_rows({}) == page.space_rows({"space": None}) == []
+
+
+def test_the_commands_hold_the_confirmation_in_its_place() -> None:
+    study = fixture.confirmed().study
+    assert page.commands(study) == [
+        "retina search four --data DATA --trials 8 --epochs 3",
+        "retina confirm confirmed --seeds 3",
+        "retina report four",
+    ]
+    known = dataclasses.replace(study, study={"commands": ["retina confirm x", "retina report /home/anna/x"]})
+    assert page.commands(known) == ["retina confirm x", "retina report x"]
+    hostile = dataclasses.replace(study, name="a; rm -rf b", study={"test": {"drop_fellows": True}})
+    assert page.commands(hostile) == ["retina confirm 'a; rm -rf b' --seeds 3 --drop-fellows"]
+    assert page.commands(fixture.four().study)[-1] == "retina report four"
+
+
+def test_nothing_that_is_passed_on_holds_a_folder() -> None:
+    assert page.shareable({"a": ["/home/anna/x.pth", 3], "b": {"c": None}}) == {"a": ["x.pth", 3], "b": {"c": None}}
+    tagged = dataclasses.replace(fixture.four().study, tags={records.TAG_PART_NOTE: "in /home/anna/data"})
+    assert page.tags(tagged) == {"about the parts": "in data"}
+
+
+def test_numbers_as_texts() -> None:
+    assert page.number(float("nan")) == page.count(float("nan")) == page.time(float("nan")) == page.DASH
+    assert page.plain(0.00123456) == "0.00123" and page.plain(16) == "16" and page.plain(True) == "True"
+    assert [page.time(seconds) for seconds in (3.21, 600, 7200)] == ["3.2 s", "10 min", "2.0 h"]
+    pair = pd.Series({"kappa_difference": float("nan"), "kappa_difference_low": 0.0, "kappa_difference_high": 0.0})
+    assert page.difference(pair.to_dict(), "kappa") == page.DASH
+
+
+def test_best_rows_say_what_they_were_measured_on() -> None:
+    shown = fixture.confirmed()
+    varied, fixed = page.hyperparameters(shown.study, shown.made.board)
+    assert varied == ["lr"] and fixed["optimizer"] == "sgd"
+    rows = page.trial_rows(shown.made.best, varied)
+    assert {row["state"] for row in rows if row["part"].startswith("test")} == {"confirmed"}
+    assert {row["state"] for row in rows if row["part"].startswith("validation")} == {"complete"}
+    folds = fixture.folded()
+    several = page.trial_rows(folds.made.best, page.hyperparameters(folds.study, folds.made.board)[0])
+    assert all("nan" not in str(row) for row in several)
+    assert headline(folds.made.cells)["n"].notna().any()
