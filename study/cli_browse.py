@@ -45,7 +45,7 @@ def report(
 
     here = place(home)
     settle(here, err.print)
-    folder = session.write_study_report(study_name(name), here)
+    folder = session.write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
 

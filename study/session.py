@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from study.arms import Arms
 from study.display import Display, search_note
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
-from study.place import folds_of
+from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
 from study.recorder import WEIGHTS_KEPT
 from study.running import Compute, run
@@ -36,13 +37,14 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
     try:
         check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
         events, _ = read_events(folder / "ledger.jsonl")
-        plan = make_plan(name, here.home, study_state(events), inputs)
+        plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
         if compute.address is None:
             _limits_here(compute)  # wrong numbers are refused before anything is begun
         if dry:
             _dry_run(plan, study_state(events), compute, console)
             return 0
-        with writing(plan, len(events), console) as ledger:
+        del events  # of a long study they are many; the writer reads its own
+        with writing(plan, planned, console) as ledger:
             return _search(plan, ledger, here, compute, console)
     except LockedError as error:
         console.print(f"retina: {error}", markup=False)
@@ -162,16 +164,33 @@ def _remedy(plan: Plan, arm: str) -> str:
     return f"; put {file.name} into {file.parent}, or give --weights {architecture}=FILE, and start another study"
 
 
-def write_study_report(name: str, here: Place) -> Path:
-    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder."""
+def write_study_report(name: str, here: Place, say: Callable[[str], None] = lambda text: None) -> Path:
+    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
+
+    say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
+    """
     from analysis.report import ANSWER, write_report
     from analysis.runs import read_study
     from study.tracking import Tracking
 
     folder = here.home / name / "report"
+    _send_mistakes(name, here, say)
     write_report(read_study(here.tracking_uri, name), folder)
     if folds_of(here.home, name):
         return folder  # the whole has no run of its own
     tracking = Tracking(here.tracking_uri, name, here.home / name, here.artifacts_of(name))
     tracking.send_report(folder, (folder / ANSWER).read_text("utf-8"))
     return folder
+
+
+def _send_mistakes(name: str, here: Place, say: Callable[[str], None]) -> None:
+    """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
+    from study.mistakes import MOST, explain_mistakes
+    from study.tracking import Tracking
+
+    parts = parts_of(here.home, name)
+    for part in parts:
+        with TemporaryDirectory() as temporary:
+            if explain_mistakes(here.home, part, Path(temporary), say, max(1, MOST // len(parts))):
+                tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+                tracking.send_explained(Path(temporary))

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from retina_models.resnet import ARCHITECTURES, ResNet
 from study.checkpoints import BEST, PREDICTIONS, TEST_PREDICTIONS
 from study.config import ConfigError, TrialConfig
 from study.ledger import TrialRecord, ranked, read_events, study_state
+from study.place import parts_of
 
 
 @dataclass(frozen=True)
@@ -91,11 +91,10 @@ def find_winner(home: Path, name: str, arm: str | None = None) -> Winner:
     """
     if arm is not None and arm not in records.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(records.ARM_LABELS)}, but got {arm!r}")
-    folds = _folds(home, name)
-    if not folds:
-        return _winner(home, name, arm)
-    arm = arm or _best_arm(home, folds)
-    first, *others = (_winner(home, fold, arm) for fold in folds)
+    parts = parts_of(home, name)
+    if len(parts) > 1 and arm is None:
+        arm = _best_arm(home, parts)
+    first, *others = (_winner(home, part, arm) for part in parts)
     return replace(first, siblings=tuple(others))
 
 
@@ -121,14 +120,6 @@ def _winner(home: Path, name: str, arm: str | None) -> Winner:
         f"weights of trial {best.trial} of study {name} must be there, but {BEST} has gone; `retina train --from-run "
         f"{name}/{best.trial} --out FOLDER` makes them again, put its {BEST} into checkpoints/{best.trial}"
     )
-
-
-def _folds(home: Path, name: str) -> list[str]:
-    """Studies of the outer folds of a study, in order; none of an ordinary one."""
-    if (home / name / "ledger.jsonl").exists():
-        return []
-    names = (records.fold_name(name, fold) for fold in count(1))
-    return list(takewhile(lambda fold: (home / fold / "ledger.jsonl").exists(), names))
 
 
 def _best_arm(home: Path, folds: list[str]) -> str | None:

@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import warnings
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from study.checkpoints import BEST
 from study.config import ConfigError
 from study.export import CARD, export
 from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, read_model
-from tests.winner_fixture import COLUMNS, NAME, confirm, copy_of, made_study
+from tests.winner_fixture import COLUMNS, NAME, confirm, copy_of, folds, made_study
 
 ALL = sorted([CARD, formats.MLMODEL, CONFIG, formats.ONNX, formats.PROGRAM, WEIGHTS, PREPROCESSING])
 
@@ -112,8 +111,7 @@ def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path) -> None:
 def test_folds_are_pooled_on_the_card(tmp_path: Path) -> None:
     made = copy_of(made_study(), tmp_path)
     test = confirm(made)
-    for fold in (1, 2):
-        shutil.copytree(made.folder, made.home / f"many-fold{fold}", copy_function=os.link)
+    folds(made, "many", 2)
     export(made.home, "many", None, tmp_path / "model", lambda text: None)
     card = (tmp_path / "model" / CARD).read_text()
     assert f"| test, all 2 folds (each by its own model, trained alike) | {2 * len(test)} |" in card

@@ -6,13 +6,12 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.records import fold_name
 from study.checkpoints import BEST, PREDICTIONS
 from study.config import ConfigError
 from study.ledger import read_events
 from study.predict import predict
 from study.winner import find_winner, photographs
-from tests.winner_fixture import COLUMNS, NAME, Made, confirm, copy_of, made_study, write_ledger
+from tests.winner_fixture import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study, write_ledger
 
 
 @pytest.fixture
@@ -91,8 +90,7 @@ def test_the_cache_is_known_by_its_manifest_and_others_are_passed_over(made: Mad
 
 
 def test_of_folds_it_is_the_first_fold_s_in_the_arm_that_is_best_on_average(made: Made) -> None:
-    for fold in (1, 2):
-        shutil.copytree(made.folder, made.home / fold_name("many", fold))
+    folds(made, "many", 2)
     winner = find_winner(made.home, "many")
     assert winner.study == "many-fold1"
     assert [one.study for one in winner.siblings] == ["many-fold2"]

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from analysis.records import fold_name
 from retina_data.audit import audit
 from retina_data.index import read_index
 from retina_models.pretrained import save_weights
@@ -125,6 +126,16 @@ def confirm(made: Made, confirm: str = "c0000", repeat: int = 0, trial: str = "0
     ]
     write_ledger(made, events)
     return test
+
+
+def folds(made: Made, name: str, number: int) -> None:
+    """Studies that say that they are outer folds of `name`, each with the files of the study `made`."""
+    events = [json.loads(line) for line in (made.folder / "ledger.jsonl").read_text().splitlines()]
+    for fold in range(1, number + 1):
+        folder = made.home / fold_name(name, fold)
+        shutil.copytree(made.folder / "checkpoints", folder / "checkpoints", copy_function=os.link)
+        began = events[0] | {"config": events[0]["config"] | {"fold": f"{fold}/{number}"}}
+        (folder / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in [began, *events[1:]]))
 
 
 def write_ledger(made: Made, events: list[dict[str, Any]]) -> None:
