@@ -127,3 +127,17 @@ def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
 def test_what_is_recorded_names_no_folder() -> None:
     text = "weights must be a file, but /home/alice/hub/r18.pth is damaged; see '/x/y/cache/abc' and http://host/a/b"
     assert without_folders(text) == "weights must be a file, but r18.pth is damaged; see 'abc' and http://host/a/b"
+
+
+def test_each_name_is_in_memory_once_however_many_trials_say_it(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    for number in range(2):
+        ledger.append(
+            "epoch", **{"scores": {"val/" + "kappa": 0.5}, "dev" + "ice": "".join(["c", "p", "u"]), "n": number}
+        )
+    ledger.close()
+    for first, second in (ledger.events, read_events(tmp_path / "ledger.jsonl")[0]):
+        for one, other in ((first, second), (first["scores"], second["scores"])):
+            assert all(name is again for name, again in zip(one, other, strict=True))
+        assert first["device"] is second["device"]
+    assert ledger.events == read_events(tmp_path / "ledger.jsonl")[0]
