@@ -142,21 +142,27 @@ def write_picture(picture: Picture, folder: Path) -> FigureFiles:
 def curves_png(path: Path, epochs: pd.DataFrame) -> None:
     """Loss, accuracy and kappa of a trial over its epochs; columns epoch and what there is of records.EPOCH_METRICS."""
     with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(9, 2.8), layout="constrained")
+        figure = Figure(figsize=(9, 2.8))
+        figure.subplots_adjust(left=0.06, right=0.99, bottom=0.16, top=0.96, wspace=0.33)  # see confusion_png
         for panel, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "kappa"), strict=True):
             for part, style in (("train", "o:"), ("val", "o-")):
                 if f"{part}/{name}" in epochs and epochs[f"{part}/{name}"].notna().any():
                     panel.plot(epochs["epoch"], epochs[f"{part}/{name}"], style, ms=3, color="#0072b2", label=part)
-                    panel.legend()
+            if panel.lines:
+                panel.legend()
             panel.set(xlabel="epoch", ylabel={"loss": "loss (nats)", **SCORE_LABELS}[name])
             panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         write_whole(Path(path), _rendered(figure, "png", 100))
 
 
 def confusion_png(path: Path, confusion: Ints, title: str) -> None:
-    """One confusion matrix (5, 5), rows = truth, row-normalised with the counts in its cells."""
+    """One confusion matrix (5, 5), rows = truth, row-normalised with the counts in its cells.
+
+    Its margins are given, not searched for, which takes as long again as the drawing: each trial waits for its two.
+    """
     with mpl.rc_context(LOOK):
-        figure = Figure(figsize=(4.8, 4.2), layout="constrained")
+        figure = Figure(figsize=(4.8, 4.2))
+        figure.subplots_adjust(left=0.1, right=0.97, bottom=0.1, top=0.93)
         draw_matrix(figure.subplots(), np.asarray(confusion, dtype=np.int64), title)
         write_whole(Path(path), _rendered(figure, "png", 100))
 
