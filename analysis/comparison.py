@@ -23,7 +23,7 @@ from analysis.columns import (
     part_text,
 )
 from analysis.intervals import Estimate, recipe_interval
-from analysis.measure import SEED, TEST_RESAMPLES
+from analysis.measure import RESAMPLES, SEED, TEST_RESAMPLES
 from analysis.paired import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
 from analysis.runs import StudyRuns
 from analysis.scores import accuracy_and_kappa, auc_ovr, is_degenerate, scores_from_confusion
@@ -52,7 +52,8 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
             status = NOT_CONFIRMED if begun and measured_on != VALIDATION else NO_RESULT
             row |= {"status": status, "reason": f"no predictions of {' and '.join(missing)}"}
         else:
-            row |= {"status": RUN, "reason": ""} | _difference(models[arm_a], models[arm_b])
+            resamples = RESAMPLES if measured_on == VALIDATION else TEST_RESAMPLES
+            row |= {"status": RUN, "reason": ""} | _difference(models[arm_a], models[arm_b], resamples)
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(PAIRS))
     tested = table["p"].notna()
@@ -76,7 +77,7 @@ def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(SEEDS))
 
 
-def _difference(a: Models, b: Models) -> dict[str, Any]:
+def _difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
     """Columns of a pair, on the images that both were measured on."""
     a, b = _on_shared_images(a, b)
     row: dict[str, Any] = {"n": int(np.unique(a.row).size), "seeds": min(len(a.seeds), len(b.seeds))}
@@ -85,7 +86,7 @@ def _difference(a: Models, b: Models) -> dict[str, Any]:
     if not row["patients"]:
         return row
     rng = np.random.default_rng(SEED)
-    found = difference_by_group(counts_a, counts_b, accuracy_and_kappa, rng, resamples=TEST_RESAMPLES)
+    found = difference_by_group(counts_a, counts_b, accuracy_and_kappa, rng, resamples=resamples)
     of_a, of_b = (accuracy_and_kappa(counts.sum(axis=0)) for counts in (counts_a, counts_b))
     for name in DIFFERENCES:
         row |= _named(f"{name}_difference", found[name])

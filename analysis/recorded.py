@@ -69,10 +69,15 @@ def with_fold(name: str, fold: int) -> str:
     return f"{fold}/{name}" if fold else name
 
 
-def epoch_table(key: str, found: Mapping[tuple[str, int], Mapping[str, float]]) -> pd.DataFrame:
-    """One row for each run and epoch: `key` (the run's name), epoch, every name of records.EPOCH_METRICS."""
-    rows = [{key: name, "epoch": epoch} | dict(values) for (name, epoch), values in sorted(found.items())]
-    return pd.DataFrame(rows, columns=[key, "epoch", *records.EPOCH_METRICS])
+def epoch_table(key: str, values: Iterable[tuple[str, int, str, float]]) -> pd.DataFrame:
+    """One row for each run and epoch: `key` (the run's name), epoch, every name of records.EPOCH_METRICS.
+
+    values: (name, epoch, metric, value); of several for one place the last one counts.
+    """
+    long = pd.DataFrame(values, columns=[key, "epoch", "metric", "value"])
+    last = long.drop_duplicates([key, "epoch", "metric"], keep="last")
+    table = last.pivot(index=[key, "epoch"], columns="metric", values="value").reset_index()
+    return table.reindex(columns=[key, "epoch", *records.EPOCH_METRICS]).rename_axis(columns=None)
 
 
 def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.DataFrame, tuple[str, ...]]:

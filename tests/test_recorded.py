@@ -27,8 +27,11 @@ def test_names_of_folds_do_not_meet() -> None:
 
 def test_a_trial_without_epochs_ran_none() -> None:
     trials = recorded.by_name([record("0000"), record("0001")], records.KIND_TRIAL, records.TAG_TRIAL, "s")
-    epochs = recorded.epoch_table("trial", {("0001", 2): {"val/kappa": 0.5}, ("0001", 1): {"val/kappa": 0.25}})
+    values = [("0001", 2, 0.5), ("0001", 1, 0.125), ("0001", 1, 0.25)]  # the later one counts
+    epochs = recorded.epoch_table("trial", [(name, epoch, "val/kappa", value) for name, epoch, value in values])
     assert list(epochs["val/kappa"]) == [0.25, 0.5]
+    assert list(epochs.columns) == ["trial", "epoch", *records.EPOCH_METRICS]
+    assert list(recorded.epoch_table("trial", []).columns) == list(epochs.columns)
     table, params = recorded.trial_table(trials, epochs)
     assert list(table["epochs_run"]) == [0, 2]
     assert list(table["lr"]) == [0.1, 0.1]

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from analysis import records
+from analysis import records, runs
 from analysis.runs import RunsError, read_study
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import ConfirmSpec, TrialSpec
@@ -113,8 +113,20 @@ def test_broken_artifacts_are_refused_by_name() -> None:
         read_study(uri, "broken")
 
 
+def test_a_server_without_a_database_gives_the_same_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = fixture.write_study(
+        "by server", [TrialSpec(0, "resnet18-scratch", epochs=2), TrialSpec(1, "resnet18-scratch")]
+    )
+    run = read_study(uri, "by server").trials["run_id"].iloc[0]
+    fixture.client().log_metric(run, "val/kappa", float("nan"), timestamp=99_999, step=2)
+    fast = read_study(uri, "by server").epochs
+    assert np.isnan(fast["val/kappa"].iloc[1])
+    monkeypatch.setattr(runs, "_from_database", runs._from_server)
+    pd.testing.assert_frame_equal(read_study(uri, "by server").epochs, fast)
+
+
 def test_the_number_of_queries_does_not_grow_with_the_number_of_trials() -> None:
-    """One query for each metric, not for each run and metric; this pins the store's interface that MLflow hides."""
+    """One query for all runs and metrics, not for each; this pins the store's interface that MLflow hides."""
     counts = []
     for name, number in (("few", 2), ("many", 12)):
         trials = [TrialSpec(place, "resnet18-scratch", epochs=2) for place in range(number)]
