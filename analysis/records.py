@@ -128,8 +128,8 @@ ARTIFACT_TEST_CONFUSION_PNG = "confusion/test.png"
 ARTIFACT_TEST_PREDICTIONS = "predictions/test.parquet"
 """Columns row, patient, grade, clean (whether the patient is not in training), p0 .. p4; the last epoch."""
 ARTIFACT_EXPLAINED = "explained"
-"""Folder of the study's run: explained.json [{"picture": file, "arm", "confirm", "grade", "predicted", "p0".."p4"}] and
-its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
+"""Folder of the study's run: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "part", "grade",
+"predicted", "p0".."p4"}, and its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
 ARTIFACT_CURVES = "curves.png"
 ARTIFACT_WEIGHTS = "weights/best.safetensors"
 ARTIFACT_STUDY = "study.json"
