@@ -138,7 +138,7 @@ def _entries(numbers: pd.DataFrame, panel: Axes) -> list[Artist]:
 def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
     """Two panels, accuracy and kappa: the difference of each pair of cells with its interval, and p beside accuracy.
 
-    pairs: comparison.pairs(study). Thick: over patients; thin: over patients and seeds.
+    pairs: rows of comparison.pairs(study) that were measured. Thick: over patients; thin: over patients and seeds.
     """
     labels = [f"{pair['cell_a']}\nminus {pair['cell_b']}" for pair in pairs.to_dict("records")]
     for panel, score in zip(axes, DIFFERENCES, strict=True):
@@ -147,9 +147,8 @@ def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
             value, low, high, wide_low, wide_high = (
                 pair[f"{score}_difference{end}"] for end in ("", "_low", "_high", "_recipe_low", "_recipe_high")
             )
-            if pair["status"] != RUN or pd.isna(value):
-                say(panel, [str(pair["status"]) if pair["status"] != RUN else "undefined"], 0.5, place,
-                    panel.get_yaxis_transform())  # fmt: skip
+            if pd.isna(value):
+                say(panel, ["undefined"], 0.5, place, panel.get_yaxis_transform())
                 continue
             panel.plot([wide_low, wide_high], [place, place], color="black", lw=0.9, marker="|", ms=6)
             panel.plot([low, high], [place, place], color="#7a7a7a", lw=2.8, solid_capstyle="butt")
@@ -207,10 +206,11 @@ def _differences(headline: pd.DataFrame, pairs: pd.DataFrame) -> Picture | LeftO
     tested = int(ran["tests"].max())
     on_validation = headline["measured_on"].iloc[0] == VALIDATION
     chosen = "; it only describes, as the models were chosen on these images" if on_validation else ""
+    others = " The other pairs lack predictions of one of the two." if len(ran) < len(pairs) else ""
     caption = (
         "The first cell minus the second, on the images that both have; left of the dashed line the second is better. "
         "p: paired test of the accuracy by patient (sign-flip permutation), adjusted by Holm over the "
-        f"{tested} pair{'' if tested == 1 else 's'} that could be tested{chosen}. {about(headline)}"
+        f"{tested} pair{'' if tested == 1 else 's'} that could be tested{chosen}.{others} {about(headline)}"
     )
     words = [
         f"{pair['cell_a']} minus {pair['cell_b']}: accuracy {pair['accuracy_difference']:+.3f} "
@@ -219,7 +219,7 @@ def _differences(headline: pd.DataFrame, pairs: pd.DataFrame) -> Picture | LeftO
     ]
     return Picture(
         "differences", title, measured_on(headline), caption, f"{title}. {'; '.join(words)}.", pairs,
-        lambda axes: draw_differences(axes, pairs), (1, 2), 3.9, (2, 1, 7.6),
+        lambda axes: draw_differences(axes, ran), (1, 2), 1.2 + 0.45 * len(ran), (2, 1, 2.2 + 0.9 * len(ran)),
     )  # fmt: skip
 
 

@@ -47,7 +47,8 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_ou
     return template.render(
         name=study.name,
         answer=findings.answer(study, made),
-        remarks=[*remarks(study, made), *described.get("notes", [])],
+        remarks=remarks(study, made),
+        notes=described.get("notes", []),
         grades=list(zip(records.GRADES, records.GRADE_NAMES, strict=True)),
         objective=tables.objective(study),
         pictures=[(one, _inline(one.svg), _inline(one.column)) for one in figures],
