@@ -70,6 +70,10 @@ def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> 
             f"{copied:.5f} on the {int(made.cells['fellow_copy_n'].iloc[0]):,} images of the test list: the two lists "
             "share patients."
         )
+    for folds in sorted(set(shown["folds_tested"].astype(int))) if study.folds else []:
+        if folds < study.folds:
+            on = [spoken(cell) for cell in shown.loc[shown["folds_tested"] == folds, "cell"]]
+            found.append(f"Of {listed(on)} {folds} of {study.folds} folds are confirmed so far.")
     if len(shown) and int(shown["seeds"].min()) < FEW_SEEDS:
         found.append(f"Fewer than {FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
     for cell in made.cells.to_dict("records"):

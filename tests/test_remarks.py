@@ -85,6 +85,14 @@ def test_folds_that_have_not_begun_are_counted(begun: tuple[int, ...], sentence:
     assert found == [sentence] * bool(sentence)
 
 
+def test_folds_that_are_not_confirmed_are_counted_for_each_cell() -> None:
+    folded = read_study(fixture.folded(), "folded")
+    left = {name: table for name, table in folded.test_predictions.items() if name not in ("3/c0000", "3/c0001")}
+    study = StudyRuns(**{**vars(folded), "test_predictions": left})
+    found = [one for one in remarks(study, tableset.make_tables(study)) if "so far" in one]
+    assert found == ["Of ResNet18 from scratch 2 of 3 folds are confirmed so far."]
+
+
 def test_intervals_over_images_are_remarked() -> None:
     four = read_study(fixture.four_arms(), "four")
     study = StudyRuns(**{**vars(four), "predictions": {}})

@@ -100,6 +100,6 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
         "at most"
     )
     assert len(study.epochs) == TRIALS * EPOCHS
-    assert len(queries) < TRIALS / 3  # not one for each run, let alone for each run and metric
+    assert len(queries) < 50  # not one for each run, let alone for each run and metric
     assert reading <= whole * READING_SHARE
     assert whole < 3 * BUDGET_SECONDS
