@@ -99,6 +99,7 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
     """Scores of the selected epoch and of the test part, artifacts (from `folder`), reason and state."""
     assert record.end is not None
     stamp, best = milliseconds(record.end["time"]), record.best()
+    metrics, tags = [], {records.TAG_STATE: record.end["state"]}
     if best:
         values = {
             records.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
@@ -111,12 +112,13 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
             val = {name: value for name, value in best["scores"].items() if name.startswith("val/")}
             values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
             values[records.BEST_EPOCH] = float(best["epoch"])
-        client.log_batch(run, metrics=[Metric(k, v, stamp, best["epoch"]) for k, v in values.items()])
-        client.set_tag(run, records.TAG_BEST_WEIGHTS, best.get("weights_digest", ""))
+        metrics = [Metric(name, value, stamp, best["epoch"]) for name, value in values.items()]
+        tags |= {records.TAG_BEST_WEIGHTS: best.get("weights_digest", ""), MLFLOW_LOGGED_IMAGES: "True"}
         _send_artifacts(client, run, study, record, best, folder)
     if record.end["reason"]:
-        client.set_tag(run, records.TAG_REASON, record.end["reason"])
-    client.set_tag(run, records.TAG_STATE, record.end["state"])
+        tags[records.TAG_REASON] = record.end["reason"]
+    # One call: SQLite takes its time for each.
+    client.log_batch(run, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
     client.set_terminated(run, records.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
 
 
@@ -144,7 +146,6 @@ def _send_artifacts(
             counts = pd.DataFrame(record.test["confusion"]).to_numpy()
             figures.confusion_png(place / records.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
         client.log_artifacts(run, temporary)
-    client.set_tag(run, MLFLOW_LOGGED_IMAGES, "True")
 
 
 def _copy(source: Path, target: Path) -> None:
