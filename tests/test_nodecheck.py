@@ -1,12 +1,15 @@
+import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 from ray.cluster_utils import Cluster
 
-from study.cluster import cluster
+from study.cluster import alive, cluster
 from study.config import ConfigError
 from study.nodecheck import check_nodes, judged, look
 from study.versions import libraries
@@ -90,3 +93,34 @@ def test_it_is_asked_without_anything_heavy() -> None:
     """What a node imports for it."""
     code = "import sys, study.nodecheck; print({'torch', 'optuna', 'mlflow', 'pandas'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+WITHOUT_HOME = """
+mount --make-rprivate / && mount -t tmpfs none {home} &&
+exec {ray} start --address={address} --num-cpus=1 --block
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a process another view of the disks")
+def test_a_node_that_sees_another_home_is_refused_for_real(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    ray = Path(sys.executable).parent / "ray"
+    command = WITHOUT_HOME.format(home=home, ray=ray, address=machines.address)
+    second = subprocess.Popen(["unshare", "-m", "sh", "-c", command], stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        with cluster(machines.address):
+            deadline = time.monotonic() + 60
+            while len(alive()) < 2:
+                assert second.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            with pytest.raises(ConfigError, match=f"does not see the home {home}; share {home} under this path"):
+                check_nodes(home, [])
+            assert not list(home.iterdir())
+    finally:
+        second.terminate()
+        second.wait(60)
+        machines.shutdown()
