@@ -50,7 +50,8 @@ def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
     return [one.test for one in mine if one.test and score in one.test["scores"]]
 
 
-def report_note(answer: str) -> str:
-    """The report's first sentences (paragraphs), the first in bold."""
+def report_note(answer: str, whole: str = "") -> str:
+    """The report's first sentences (paragraphs), the first in bold; `whole`: the study of whose folds it tells."""
     first, *rest = answer.split("\n\n")
-    return "\n\n".join([f"**{first}**", *rest, "The whole report is among the artifacts of the study's run."])
+    last = f"Of all folds of {whole} together." if whole else "The whole report is among the artifacts of its run."
+    return "\n\n".join([f"**{first}**", *rest, last])

@@ -176,10 +176,15 @@ def write_study_report(name: str, here: Place, say: Callable[[str], None] = lamb
     folder = here.home / name / "report"
     _send_mistakes(name, here, say)
     write_report(read_study(here.tracking_uri, name), folder)
-    if folds_of(here.home, name):
-        return folder  # the whole has no run of its own
-    tracking = Tracking(here.tracking_uri, name, here.home / name, here.artifacts_of(name))
-    tracking.send_report(folder, (folder / ANSWER).read_text("utf-8"))
+    answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
+    for part in parts_of(here.home, name):
+        if folds and not (here.home / part / "ledger.jsonl").exists():
+            continue  # not begun: it gets no experiment from a report
+        tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+        if folds:  # the whole has no run of its own
+            tracking.send_answer(answer, name)
+        else:
+            tracking.send_report(folder, answer)
     return folder
 
 

@@ -213,7 +213,11 @@ class Tracking:
     def send_report(self, folder: Path, answer: str) -> None:
         """Put a report's files beside the study's parent run, and its first sentences into the note."""
         self._client.log_artifacts(self._parent, str(folder), records.ARTIFACT_REPORT)
-        write_note(self._client, self._experiment, self._parent, report_note(answer))
+        self.send_answer(answer)
+
+    def send_answer(self, answer: str, whole: str = "") -> None:
+        """Let the note begin with a report's first sentences; `whole`: the study whose fold this one is."""
+        write_note(self._client, self._experiment, self._parent, report_note(answer, whole))
 
 
 def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:

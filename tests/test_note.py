@@ -57,3 +57,4 @@ def test_a_study_without_a_score_has_no_result() -> None:
 def test_a_report_puts_its_first_sentence_first() -> None:
     note = report_note("The best is A.\n\nIt is not much better than B.\n\nBe careful.")
     assert note.startswith("**The best is A.**\n\nIt is not much better than B.\n\nBe careful.\n\n")
+    assert report_note("A.", "eyes") == "**A.**\n\nOf all folds of eyes together."
