@@ -5,10 +5,20 @@ Whoever reaches a Ray cluster that asks for no token can run any code on its mac
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+from typing import Literal
 
 from study.config import ConfigError
 from study.watcher import Address, answers
+
+Guard = Literal["none", "token", "waived"]
+"""What keeps strangers out of a cluster beyond this machine; `waived` where the user says that none can come."""
+
+STATUS = "from ray.scripts.scripts import main; main()"
+TRY_SECONDS = 120.0
 
 AUTO = "auto"  # Ray's word for the cluster that was started on this machine
 
@@ -26,12 +36,12 @@ def parse_address(text: str) -> Address | None:
     return host.strip("[]"), int(port)
 
 
-def check_address(text: str, *, trusted: bool) -> None:
+def check_address(text: str, guard: Guard) -> None:
     """Raise ConfigError unless a cluster answers there that may be joined: Ray itself would try for many minutes."""
     address = parse_address(text)
     if not address:
         return
-    check_guarded([address[0]], trusted=trusted)
+    check_guarded([address[0]], guard)
     if not answers(address):
         raise ConfigError(
             f"Ray must answer at {text}, but does not; start its head there (ray start --head), or correct --address "
@@ -39,17 +49,32 @@ def check_address(text: str, *, trusted: bool) -> None:
         )
 
 
-def check_guarded(hosts: list[str], *, trusted: bool) -> None:
-    """Raise ConfigError where a cluster reaches beyond this machine, and is neither guarded nor trusted.
-
-    trusted: whether a token is used, or the user says that none is needed.
-    """
+def check_guarded(hosts: list[str], guard: Guard) -> bool:
+    """Raise ConfigError where a cluster reaches beyond this machine without a guard; returns whether it does."""
     beyond = [host for host in hosts if not on_this_machine(host)]
-    if beyond and not trusted:
+    if beyond and guard == "none":
         raise ConfigError(
             f"RAY_AUTH_MODE=token must be set for a Ray cluster beyond this machine ({beyond[0]}), since whoever "
             "reaches one without a token can run any code on it; set it on all machines with one token (README, GPUs "
             "and clusters), or add --insecure where nobody else reaches them"
+        )
+
+
+    return bool(beyond)
+
+
+def check_asks(address: str) -> None:
+    """Raise ConfigError where a stranger is let in: a cluster that was started without a token takes whoever has one.
+
+    Ray's own command asks, in a process that has no token.
+    """
+    command = [sys.executable, "-c", STATUS, "status", "--address", address]
+    stranger = {**os.environ, "RAY_AUTH_MODE": "disabled"}
+    done = subprocess.run(command, env=stranger, capture_output=True, timeout=TRY_SECONDS, check=False)  # noqa: S603
+    if done.returncode == 0:
+        raise ConfigError(
+            f"Ray at {address} must ask for a token, since it reaches beyond this machine, but lets in who has none; "
+            "start it with RAY_AUTH_MODE=token on all its machines, or add --insecure where nobody else reaches them"
         )
 
 

@@ -36,6 +36,7 @@ from study.terminal import (
 )
 
 if TYPE_CHECKING:
+    from study.address import Guard
     from study.running import Compute
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
@@ -212,23 +213,24 @@ def confirm(
     sys.exit(code)
 
 
-def _cluster(address: str | None, insecure: bool) -> tuple[str | None, bool]:
-    """Address of a Ray cluster that may be joined, None for one of our own; whether it may reach beyond this machine.
+def _cluster(address: str | None, insecure: bool) -> tuple[str | None, Guard]:
+    """Address of a Ray cluster that may be joined, None for one of our own; and what guards it.
 
     Raises ConfigError where none answers, or where it may not.
     """
     from study.address import check_address
 
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
-    trusted = insecure or os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    guard: Guard = "waived" if insecure else "token" if token else "none"
     if address == LOCAL:
-        return None, trusted
-    check_address(address, trusted=trusted)
-    return address, trusted
+        return None, guard
+    check_address(address, guard)
+    return address, guard
 
 
 def _compute(
-    gpus: float | None, cpus: int | None, cluster: tuple[str | None, bool], time_budget: str | None
+    gpus: float | None, cpus: int | None, cluster: tuple[str | None, Guard], time_budget: str | None
 ) -> Compute:
     from study.progress import parse_duration
     from study.running import Compute
@@ -237,7 +239,7 @@ def _compute(
         gpus_per_trial=gpus,
         cpus_per_trial=cpus,
         address=cluster[0],
-        trusted=cluster[1],
+        guard=cluster[1],
         time_budget=parse_duration(time_budget) if time_budget else None,
     )
 

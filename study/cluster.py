@@ -16,7 +16,7 @@ from typing import Any
 import ray
 from ray.exceptions import RayError
 
-from study.address import check_guarded
+from study.address import Guard, check_asks, check_guarded
 from study.config import ConfigError
 from study.watcher import Address, answers
 
@@ -79,11 +79,10 @@ def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: l
 
 
 @contextmanager
-def cluster(address: str | None, *, trusted: bool = True) -> Iterator[list[dict[str, float]]]:
+def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[str, float]]]:
     """Join the Ray cluster at `address`, or start one on this machine; yields what each node has, and leaves it.
 
-    trusted: whether one that reaches beyond this machine may be joined. Raises ConfigError where it may not, or where
-    it does not take this process in.
+    Raises ConfigError where it reaches beyond this machine without a guard, or does not take this process in.
     """
     os.environ.update(
         RAY_USAGE_STATS_ENABLED="0",  # nothing is sent anywhere
@@ -98,7 +97,8 @@ def cluster(address: str | None, *, trusted: bool = True) -> Iterator[list[dict[
     _join(address)
     try:
         nodes = alive()
-        check_guarded([node["NodeManagerAddress"] for node in nodes], trusted=trusted)
+        if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
+            check_asks(ray.get_runtime_context().gcs_address)
         yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
     finally:
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++

@@ -25,6 +25,7 @@ from study.synced import mark_synced
 from study.wholefile import write_whole
 
 if TYPE_CHECKING:
+    from study.address import Guard
     from study.cluster import Resources
     from study.feed import Feed
     from study.place import Place
@@ -44,13 +45,13 @@ HEAD_CLOSE_SECONDS = 5.0
 class Compute:
     """What one call may use; None for the defaults.
 
-    address: of a Ray cluster to join; trusted: also where it reaches beyond this machine. time_budget: seconds.
+    address: of a Ray cluster to join; guard: of one that reaches beyond this machine. time_budget: seconds.
     """
 
     gpus_per_trial: float | None = None
     cpus_per_trial: int | None = None
     address: str | None = None
-    trusted: bool = False
+    guard: Guard = "none"
     time_budget: float | None = None
 
 
@@ -96,7 +97,7 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
     check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
-    with cluster(compute.address, trusted=compute.trusted) as available, signals() as stop:
+    with cluster(compute.address, compute.guard) as available, signals() as stop:
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()))

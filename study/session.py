@@ -62,7 +62,7 @@ def _limits_there(plan: Plan, compute: Compute) -> Resources:
     from study.cluster import cluster, resources
     from study.nodecheck import check_nodes
 
-    with cluster(compute.address, trusted=compute.trusted) as available:
+    with cluster(compute.address, compute.guard) as available:
         check_nodes(plan.home, list(plan.caches.values()))
         return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
 

@@ -27,10 +27,10 @@ def test_anything_else_is_refused(text: str) -> None:
 def test_a_cluster_must_answer() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         text = f"127.0.0.1:{server.getsockname()[1]}"
-        check_address(text, trusted=False)
+        check_address(text, "none")
     with pytest.raises(ConfigError, match=f"Ray must answer at {text}, but does not; start its head there"):
-        check_address(text, trusted=False)
-    check_address("auto", trusted=False)
+        check_address(text, "none")
+    check_address("auto", "none")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", socket.gethostname()])
@@ -44,10 +44,11 @@ def test_another_machine_is_not_this_one(host: str) -> None:
 
 
 def test_a_cluster_beyond_this_machine_needs_a_token() -> None:
-    check_guarded(["127.0.0.1", "localhost"], trusted=False)
-    check_guarded(["127.0.0.1", ELSEWHERE], trusted=True)
+    assert not check_guarded(["127.0.0.1", "localhost"], "none")
+    assert check_guarded(["127.0.0.1", ELSEWHERE], "token")
+    assert check_guarded(["127.0.0.1", ELSEWHERE], "waived")
     with pytest.raises(ConfigError, match=rf"RAY_AUTH_MODE=token must be set .*\({ELSEWHERE}\).*--insecure"):
-        check_guarded(["127.0.0.1", ELSEWHERE], trusted=False)
+        check_guarded(["127.0.0.1", ELSEWHERE], "none")
 
 
 def test_the_command_refuses_before_anything_is_begun(tmp_path: Path) -> None:

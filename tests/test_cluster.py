@@ -82,7 +82,7 @@ def test_a_cluster_that_does_not_take_this_process_in_is_told_in_a_line(monkeypa
         pass
 
 
-def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
     """`auto` and an address of this machine say nothing of where the other nodes are."""
     elsewhere = {"Alive": True, "NodeManagerAddress": "203.0.113.7", "Resources": {"CPU": 2.0}}
     left = []
@@ -91,9 +91,9 @@ def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_trusted(monkeypatc
     monkeypatch.setattr(ray, "shutdown", lambda: left.append(True))
     with (
         pytest.raises(ConfigError, match=r"RAY_AUTH_MODE=token must be set .*\(203\.0\.113\.7\)"),
-        cluster("auto", trusted=False),
+        cluster("auto"),
     ):
         pass
     assert left == [True]
-    with cluster("auto", trusted=True) as nodes:
+    with cluster("auto", "waived") as nodes:
         assert nodes == [{"CPU": 2.0}]
