@@ -69,6 +69,9 @@ LOOK: dict[Any, Any] = {
 }
 
 DPI = 300
+PIXELS_DPI = 150
+"""Of what an SVG holds as pixels: thousands of marks, which as lines would make it slow to open."""
+
 PAGE, COLUMN = 7.2, 3.6
 """Widths in inches: of a figure across a page, and of one in a single column or on a phone."""
 HANDLE, LETTER = 0.5, 0.058
@@ -128,13 +131,13 @@ def write_picture(picture: Picture, folder: Path) -> FigureFiles:
     paths = {kind: folder / f"{picture.name}.{kind}" for kind in ("png", "svg", "csv")}
     with mpl.rc_context(LOOK):
         figure = _drawn(picture, picture.grid, (PAGE, picture.height))
-        write_whole(paths["svg"], _rendered(figure, "svg", DPI))
+        write_whole(paths["svg"], _rendered(figure, "svg", PIXELS_DPI))
         figure.set_layout_engine("none")  # what has its place keeps it: finding it took half of the time
         write_whole(paths["png"], _rendered(figure, "png", DPI))
         column = folder / f"{picture.name}_column.svg" if picture.column else None
         if picture.column and column:
             rows, columns, height = picture.column
-            write_whole(column, _rendered(_drawn(picture, (rows, columns), (COLUMN, height)), "svg", DPI))
+            write_whole(column, _rendered(_drawn(picture, (rows, columns), (COLUMN, height)), "svg", PIXELS_DPI))
     write_csv(paths["csv"], picture.numbers)
     return FigureFiles(picture.name, picture.title, picture.caption, picture.alt, **paths, column=column)
 

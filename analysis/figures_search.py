@@ -34,6 +34,8 @@ from analysis.tables import objective, part
 DENSE = 300
 """From so many trials on the marks are kept as pixels in the SVG."""
 
+MOST_THICK = 12
+
 ENDS = {
     records.STATE_COMPLETE: ("o", "ran all its epochs"),
     records.STATE_STOPPED: ("x", "stopped early"),
@@ -90,7 +92,7 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
         states = here.loc[here["last"], "state"]
         counts = [f"{len(states):,} trial{'' if len(states) == 1 else 's'}"]
         stopped = int((states == records.STATE_STOPPED).sum())
-        counts += [f"{stopped:,} stopped early"] if stopped else []
+        counts += [f"{stopped:,} stopped"] if stopped else []
         panel.set_title(f"{label}: {', '.join(counts)}")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     _same_limits(axes, numbers)
@@ -158,6 +160,11 @@ def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str
     legend_below(axes, marks if (numbers["state"] != records.STATE_COMPLETE).any() else marks[:1])
 
 
+def thick(trials: int) -> int:
+    """How many of so many trials are drawn thick: the best tenth, as far as an eye can follow them."""
+    return min(max(1, trials // 10), MOST_THICK)
+
+
 def parallel_numbers(study: StudyRuns) -> pd.DataFrame:
     """One row for each trial that has a score, best first: rank, trial, arm, cell, state, what varied, score."""
     score = objective(study)
@@ -168,7 +175,7 @@ def parallel_numbers(study: StudyRuns) -> pd.DataFrame:
 
 
 def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
-    """One line for each trial through its cell, its hyperparameters and its score; the best tenth is drawn thick."""
+    """One line for each trial through its cell, its hyperparameters and its score; the best are drawn thick."""
     (panel,) = axes
     names = [name for name in numbers.columns if name not in ("rank", "trial", "arm", "state")]
     arms = arms_of(numbers)
@@ -177,7 +184,7 @@ def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> No
     shares = np.column_stack([scales[name].shares(numbers[name]) for name in names])  # (trials, axes)
     steps = np.arange(len(names), dtype=np.float64)
     lines = np.stack([np.broadcast_to(steps, shares.shape), shares], axis=-1)  # (trials, axes, 2)
-    best = (numbers["rank"] <= max(1, len(numbers) // 10)).to_numpy()
+    best = (numbers["rank"] <= thick(len(numbers))).to_numpy()
     faint = max(0.12, min(0.5, 20 / len(numbers)))
     colours = np.array([STYLES[arm].colour for arm in numbers["arm"]])
     for chosen, width, alpha in ((~best, 0.8, faint), (best, 1.8, 0.9)):
@@ -251,7 +258,7 @@ def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
         return LeftOut(title, "it takes two trials that have a score")
     caption = (
         f"One line for each trial, from its cell over its hyperparameters to its {score} at the epoch that it "
-        f"selected, on {part(study)}; n = {len(numbers):,} trials. The best tenth is drawn thick."
+        f"selected, on {part(study)}; n = {len(numbers):,} trials. Thick: the best {thick(len(numbers))}."
     )
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])

@@ -68,7 +68,7 @@ def test_every_trial_is_a_curve_that_ends_in_its_mark(searched: StudyRuns) -> No
     figures_search.draw_trial_curves(axes, numbers, "kappa")
     lines = [one for one in axes[0].collections if isinstance(one, LineCollection)]
     assert [len(one.get_segments()) for one in lines] == [4]
-    assert axes[0].get_title() == "ResNet18, from scratch: 4 trials, 1 stopped early"
+    assert axes[0].get_title() == "ResNet18, from scratch: 4 trials, 1 stopped"
     assert axes[1].get_title() == "ResNet18, pretrained: 0 trials"
     ends = [one.get_offsets() for one in axes[0].collections if isinstance(one, PathCollection)]
     assert [len(one) for one in ends] == [2, 1, 1, 0]  # complete, stopped, failed, still to go on
@@ -103,6 +103,7 @@ def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: Stud
     (panel,) = panels(1, 1)
     figures_search.draw_parallel([panel], numbers, "kappa")
     thin, thick = (one for one in panel.collections if isinstance(one, LineCollection))
+    assert [figures_search.thick(number) for number in (1, 9, 30, 1000)] == [1, 1, 3, 12]
     assert len(thin.get_segments()) == 3
     (best,) = thick.get_segments()
     assert best[-1, 1] == 1  # the best trial ends at the top of the last axis
