@@ -59,7 +59,6 @@ def check_guarded(hosts: list[str], guard: Guard) -> bool:
             "and clusters), or add --insecure where nobody else reaches them"
         )
 
-
     return bool(beyond)
 
 

@@ -1,9 +1,15 @@
+import os
+import shutil
 import socket
+import subprocess
+import sys
+import time
 from pathlib import Path
+from subprocess import DEVNULL
 
 import pytest
 
-from study.address import check_address, check_guarded, on_this_machine, parse_address
+from study.address import check_address, check_asks, check_guarded, on_this_machine, parse_address
 from study.config import ConfigError
 from tests.command_fixture import refused
 
@@ -18,7 +24,9 @@ def test_an_address_is_a_host_and_a_port(text: str, address: object) -> None:
     assert parse_address(text) == address
 
 
-@pytest.mark.parametrize("text", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:port", ""])
+@pytest.mark.parametrize(
+    "text", ["head", "head:", ":6379", "head:0", "head:65536", "ray://head:10001", "head:port", ""]
+)
 def test_anything_else_is_refused(text: str) -> None:
     with pytest.raises(ConfigError, match="must be HOST:PORT of its head or `auto`, but got"):
         parse_address(text)
@@ -58,3 +66,31 @@ def test_the_command_refuses_before_anything_is_begun(tmp_path: Path) -> None:
     assert "Ray must answer at 127.0.0.1:1, but does not" in said
     said = refused(tmp_path, "search", "s", "--data", str(tmp_path), "--address", "ray://127.0.0.1:10001")
     assert "must be HOST:PORT of its head" in said
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mode", ["token", "disabled"])
+def test_a_cluster_is_tried_as_a_stranger_would(mode: str) -> None:
+    """A real head on this machine. One without a token takes whoever has one too, so having one proves nothing."""
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": "0123456789abcdef0123456789abcdef"}
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    ray, sockets = str(Path(sys.executable).parent / "ray"), Path(f"/tmp/ray-{os.getpid()}-{mode}")
+    head = [ray, "start", "--head", f"--port={port}", "--include-dashboard=false", f"--temp-dir={sockets}", "--block"]
+    head += ["--min-worker-port=0", "--max-worker-port=0", "--num-cpus=1"]  # any: the head's own may lie among others
+    process = subprocess.Popen(head, env={**os.environ, **token, "RAY_AUTH_MODE": mode}, stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        deadline = time.monotonic() + 60
+        status = [ray, "status", f"--address=127.0.0.1:{port}"]
+        while subprocess.run(status, env={**os.environ, **token}, capture_output=True).returncode:
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+        if mode == "token":
+            check_asks(f"127.0.0.1:{port}")
+        else:
+            with pytest.raises(ConfigError, match="must ask for a token, .* but lets in who has none"):
+                check_asks(f"127.0.0.1:{port}")
+    finally:
+        process.terminate()
+        process.wait(60)
+        shutil.rmtree(sockets, ignore_errors=True)
