@@ -28,9 +28,11 @@ WeightFiles = Annotated[
     list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
 ]
 
-GpusPerTrial = Annotated[float | None, typer.Option(help="GPUs of a trial, or a part of one [1]", show_default=False)]
+GpusPerTrial = Annotated[
+    float | None, typer.Option(help="Part of a GPU for each trial, 0 to 1 [1 where there are GPUs]", show_default=False)
+]
 CpusPerTrial = Annotated[
-    int | None, typer.Option(min=1, help="CPUs of a trial [all, shared by GPUs]", show_default=False)
+    int | None, typer.Option(min=1, help="CPUs for each trial [all of a node, divided among its GPUs]", show_default=False)
 ]
 Address = Annotated[
     str | None, typer.Option(help="HOST:PORT of a Ray cluster to join [RAY_ADDRESS]", show_default=False)
