@@ -12,12 +12,18 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from analysis import records
-from analysis.columns import CLEAN, TEST, part_text
+from analysis.columns import TEST, TESTED, VALIDATION, part_text
 from analysis.figures import LeftOut, Picture
 from analysis.runs import StudyRuns
 
 ACROSS = 3
 """Pictures beside each other on a page."""
+
+MOST = 12
+"""Pictures that are shown; a study of folds has so many of each."""
+
+WIDTH = 400
+"""Pixels of a picture with its map at most: more would make the page as heavy as the photographs."""
 
 
 def mistake_numbers(explained: Sequence[tuple[bytes, dict[str, Any]]]) -> pd.DataFrame:
@@ -35,8 +41,10 @@ def draw_mistakes(axes: Sequence[Axes], numbers: pd.DataFrame, pictures: Sequenc
     for panel in axes:
         panel.set_axis_off()
     for panel, row, data in zip(axes, numbers.to_dict("records"), pictures, strict=False):
-        with Image.open(BytesIO(data)) as picture:
-            panel.imshow(np.asarray(picture.convert("RGB")), interpolation="none")
+        with Image.open(BytesIO(data)) as opened:
+            picture = opened.convert("RGB")
+        picture.thumbnail((WIDTH, WIDTH))
+        panel.imshow(np.asarray(picture), interpolation="none")
         chance = row[f"p{row['predicted']}"]
         panel.set_title(
             f"{row['number']}: is {row['grade']} {records.GRADE_NAMES[row['grade']]},\n"
@@ -50,16 +58,16 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
     title = "The worst mistakes"
     if not study.explained:
         return [LeftOut(title, "no pictures were made of them; retina confirm makes them of the winner")]
-    numbers = mistake_numbers(study.explained)
-    shown = [data for data, _ in study.explained]
-    whose = ", ".join(dict.fromkeys(numbers["cell"]))
-    entry = study.explained[0][1]
-    part = part_text(entry["part"]) if entry.get("part") in (TEST, CLEAN) else str(entry.get("part", "test"))
+    worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
+    numbers, shown = mistake_numbers(worst), [data for data, _ in worst]
+    whose = " and ".join(dict.fromkeys(numbers["cell"]))
+    parts = dict.fromkeys(str(entry.get("part", TEST)) for _, entry in worst)
+    part = ", ".join(part_text(one) if one in (VALIDATION, *TESTED) else one for one in parts)
     caption = (
-        f"The {len(numbers)} photographs that {whose} gets most wrong ({part}), by distance in grades and then by the "
-        "probability of the true grade; at the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
+        f"The {len(numbers)} photographs that {whose} gets most wrong, on {part}: by distance in grades and then by the "
+        "probability of the true grade. At the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
         "et al. 2017): bright is much. The map is as coarse as the network's last stage and shows no lesions. A label "
-        "can be wrong too."
+        f"can be wrong too. In full size they stand in {records.ARTIFACT_EXPLAINED}/ of the study's run in MLflow."
     )
     rows = numbers.to_dict("records")
     alt = "; ".join(f"{row['number']}: grade {row['grade']} called {row['predicted']}" for row in rows)
@@ -71,3 +79,8 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
             (len(numbers), 1, 0.5 + 2.15 * len(numbers)),
         )
     ]  # fmt: skip
+
+
+def _how_wrong(entry: dict[str, Any]) -> tuple[int, float]:
+    """Sorts the largest error first, among equals the least probable truth."""
+    return -abs(entry["grade"] - entry["predicted"]), entry[f"p{entry['grade']}"]

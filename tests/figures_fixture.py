@@ -105,6 +105,13 @@ def words(axes: list[Axes]) -> str:
     return "\n".join(found)
 
 
+def grey_png(width: int, height: int, level: int = 128) -> bytes:
+    """A picture of one level of grey."""
+    file = io.BytesIO()
+    Image.fromarray(np.full((height, width, 3), level, dtype=np.uint8)).save(file, "PNG")
+    return file.getvalue()
+
+
 def log_explained(name: str, pictures: int = 2) -> None:
     """Put pictures of mistakes beside the parent run of the study `name`, as `study` writes them."""
     client = fixture.client()
@@ -113,10 +120,7 @@ def log_explained(name: str, pictures: int = 2) -> None:
     entries = []
     with tempfile.TemporaryDirectory() as folder:
         for number in range(1, pictures + 1):
-            pixels = np.full((64, 128, 3), 40 * number, dtype=np.uint8)
-            file = io.BytesIO()
-            Image.fromarray(pixels).save(file, "PNG")
-            (Path(folder) / f"{number:02}.png").write_bytes(file.getvalue())
+            (Path(folder) / f"{number:02}.png").write_bytes(grey_png(128, 64, 40 * number))
             entry = {"picture": f"{number:02}.png", "arm": "resnet18-pretrained", "trial": "0001", "confirm": "c0003"}
             chances = {f"p{grade}": 0.2 for grade in records.GRADES}
             entries.append(entry | {"part": "test", "grade": 4, "predicted": 0} | chances)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from analysis import figures_mistakes
 from analysis.figures import LeftOut, Picture
 from analysis.runs import read_study
@@ -28,6 +30,27 @@ def test_each_picture_says_what_it_is_and_what_it_was_called() -> None:
     assert axes[1].images[0].get_array().shape == (64, 128, 3)
     assert int(axes[1].images[0].get_array()[0, 0, 0]) == 80
     assert not axes[5].axison
+
+
+def test_of_many_only_the_worst_are_shown_worst_first() -> None:
+    data = figures_fixture.grey_png(600, 300)
+    chances = {f"p{grade}": 0.2 for grade in range(5)}
+    entries = [
+        {"picture": f"{place}.png", "arm": "resnet50-scratch", "part": "test_clean", "grade": place % 5, "predicted": 0}
+        | chances
+        | {f"p{place % 5}": 0.01 * place}
+        for place in range(1, 31)
+    ]
+    study = dataclasses.replace(figures_fixture.four().study, explained=tuple((data, entry) for entry in entries))
+    (found,) = figures_mistakes.pictures(study)
+    assert isinstance(found, Picture)
+    assert len(found.numbers) == figures_mistakes.MOST
+    assert list(found.numbers["grade"]) == [4] * 6 + [3] * 6
+    assert list(found.numbers["p4"])[:6] == sorted(found.numbers["p4"][:6])
+    assert "patients not in training" in found.measured
+    axes = figures_fixture.panels(*found.grid)
+    found.draw(axes)
+    assert axes[0].images[0].get_array().shape == (200, 400, 3)
 
 
 def test_without_pictures_it_is_left_out() -> None:
