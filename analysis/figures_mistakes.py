@@ -64,7 +64,7 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
     parts = dict.fromkeys(str(entry.get("part", TEST)) for _, entry in worst)
     part = ", ".join(part_text(one) if one in (VALIDATION, *TESTED) else one for one in parts)
     caption = (
-        f"The {len(numbers)} photographs that {whose} gets most wrong, on {part}: by distance in grades and then by the "
+        f"The {len(numbers)} photographs that {whose} gets most wrong, on {part}: by distance in grades, then by the "
         "probability of the true grade. At the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
         "et al. 2017): bright is much. The map is as coarse as the network's last stage and shows no lesions. A label "
         f"can be wrong too. In full size they stand in {records.ARTIFACT_EXPLAINED}/ of the study's run in MLflow."
