@@ -32,7 +32,8 @@ GpusPerTrial = Annotated[
     float | None, typer.Option(help="Part of a GPU for each trial, 0 to 1 [1 where there are GPUs]", show_default=False)
 ]
 CpusPerTrial = Annotated[
-    int | None, typer.Option(min=1, help="CPUs for each trial [all of a node, divided among its GPUs]", show_default=False)
+    int | None,
+    typer.Option(min=1, help="CPUs for each trial [all of a node, divided among its GPUs]", show_default=False),
 ]
 Address = Annotated[
     str | None, typer.Option(help="HOST:PORT of a Ray cluster to join [RAY_ADDRESS]", show_default=False)
