@@ -28,7 +28,8 @@ from study.modelfolder import Model
 from study.predict import logits
 from study.wholefile import write_whole
 
-BATCH = 32
+BATCH_PIXELS = 32 * 256 * 256
+MOST_AT_ONCE = 64
 OVERLAYS = "explained"
 PROBABILITIES = tuple(f"p{grade}" for grade in GRADES)
 COLUMNS = ("image", "grade", *PROBABILITIES, "p_referable", "referable", "warning", "error")
@@ -145,11 +146,12 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             return Prepared(None, "", decode.reason(error))
         return Prepared(pixels, warning, "")
 
+    size = min(MOST_AT_ONCE, max(1, BATCH_PIXELS // wanted.image_size**2))
     jobs = enumerate(photographs)
     batch: Batch = []
     for row, one in decode.in_threads(prepare, jobs, len(photographs), os.cpu_count() or 1, "grading photographs"):
         batch.append((photographs[row], one))
-        if len(batch) == BATCH:
+        if len(batch) == size:
             yield batch
             batch = []
     if batch:

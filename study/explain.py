@@ -36,13 +36,14 @@ def gradcam(model: ResNet, images: Tensor, classes: Tensor) -> Tensor:
     kept: list[Tensor] = []
 
     def keep(module: torch.nn.Module, inputs: Any, output: Tensor) -> Tensor:
-        maps = output.detach().requires_grad_()  # the gradient is wanted up to here, and computed no further
+        maps = output.detach().requires_grad_()
         kept.append(maps)
+        torch.set_grad_enabled(True)  # only from here on: what lies before would fill the memory for nothing
         return maps
 
     was_training, hook = model.training, model.layer4.register_forward_hook(keep)
     try:
-        with torch.enable_grad():
+        with torch.no_grad():
             logits = model.eval()(images)  # (B, K)
             chosen = logits.gather(1, classes.view(-1, 1)).sum()
         (gradient,) = torch.autograd.grad(chosen, kept)  # (B, C, s, s)

@@ -53,6 +53,7 @@ def test_the_model_is_left_as_it_was(training: bool) -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
     gradcam(model, torch.randn(2, 3, 64, 64), torch.tensor([1, 1]))
     assert model.training is training
+    assert torch.is_grad_enabled()
     assert not model.layer4._forward_hooks
     assert all(parameter.grad is None for parameter in model.parameters())
     assert all(torch.equal(before[key], value) for key, value in model.state_dict().items())
