@@ -65,7 +65,7 @@ def run_demo(here: Place, console: Console) -> int:
     if code:
         return code
     console.rule("5/5 the report")
-    report = session.write_study_report(NAME, here)
+    report = session.write_study_report(NAME, here, lambda text: console.print(text, markup=False))
     _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype={"trial": str})))
     console.print(f"report:  {report / 'report.html'}", markup=False)
     console.print(f"trials:  retina ui {NAME}", markup=False)

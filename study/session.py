@@ -164,7 +164,7 @@ def _remedy(plan: Plan, arm: str) -> str:
     return f"; put {file.name} into {file.parent}, or give --weights {architecture}=FILE, and start another study"
 
 
-def write_study_report(name: str, here: Place, say: Callable[[str], None] = lambda text: None) -> Path:
+def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
 
     say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
