@@ -127,7 +127,7 @@ class Stop:
 def signals() -> Iterator[Stop]:
     """SIGINT and SIGTERM set the Stop that is yielded; a second one ends the process, which the ledger survives.
 
-    The handlers that were there before are put back.
+    Where none came, the handlers that were there before are put back; after one, a second ends what is left, too.
     """
     stop = Stop()
 
@@ -141,7 +141,8 @@ def signals() -> Iterator[Stop]:
         yield stop
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            if not stop.signal:
+                signal.signal(number, handler)
 
 
 class _Trials:

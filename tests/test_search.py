@@ -28,14 +28,27 @@ def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
     assert not later.stop_all()
 
 
-def test_signals_are_noted_and_the_handlers_put_back() -> None:
+def test_the_handlers_are_put_back_where_no_signal_came() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signals() as stop:
-        os.kill(os.getpid(), signal.SIGTERM)
-        assert stop.stop_all()
-        assert stop.signal == signal.SIGTERM
-        assert "SIGTERM" in stop.reason
+        assert signal.getsignal(signal.SIGTERM) is not before
+    assert not stop.stop_all()
     assert signal.getsignal(signal.SIGTERM) is before
+
+
+TWICE = """
+import os, signal, time
+from study.search import signals
+with signals() as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stop.stop_all() and stop.signal == signal.SIGTERM and "SIGTERM" in stop.reason
+os.kill(os.getpid(), signal.SIGTERM)  # while it closes
+time.sleep(60)
+"""
+
+
+def test_a_signal_is_noted_and_a_second_one_ends_the_process_also_while_it_closes() -> None:
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", TWICE], timeout=60).returncode == 143
 
 
 @pytest.mark.parametrize("bridge", [_Asker, _Teller])
