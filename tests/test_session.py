@@ -76,7 +76,7 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path, number: sig
     begun = time.monotonic()
     output, _ = process.communicate(timeout=120)
     assert process.returncode == code, output
-    assert time.monotonic() - begun < 60
+    assert time.monotonic() - begun <= 15
     assert f"go on with: retina search {name}" in output
     events = read_events(ledger)[0]
     assert events[-1]["event"] == "close"
