@@ -53,6 +53,25 @@ def audit(dataset: DataSet) -> dict[str, Any]:
     return {**report, "findings": _findings(report)}
 
 
+def unused(table: pd.DataFrame, parts: pd.Series[str]) -> list[dict[str, Any]]:
+    """Findings about the images that training leaves out: each that could not be read, by row and reason, and copies.
+
+    table: row, error and what else a cache holds of each image. parts: of each row, "left_out" where it is not used.
+    """
+    broken = table[table["error"] != ""]
+    copies = table["row"][(parts == "left_out") & (table["error"] == "")]
+    found = []
+    if len(broken):
+        each = ", ".join(f"row {row}: {why}" for row, why in zip(broken["row"], broken["error"], strict=True))
+        text = f"images that could not be read and were skipped when the data was prepared: {len(broken):,} ({each})"
+        found.append({"kind": "skipped", "count": len(broken), "text": text})
+    if len(copies):
+        rows = ", ".join(str(row) for row in copies)
+        text = f"images left out of training, as they stand byte for byte in a part that is read later: {len(copies):,}"
+        found.append({"kind": "left out", "count": len(copies), "text": f"{text} (rows {rows})"})
+    return found
+
+
 def quadratic_kappa(truth: npt.ArrayLike, answer: npt.ArrayLike) -> float:
     """Cohen's kappa with quadratic weights of two grade lists (n,); nan where one grade is all there is.
 

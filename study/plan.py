@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.records import fold_name
-from retina_data.audit import audit
+from retina_data.audit import audit, unused
 from retina_data.index import DataSet, read_index
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
@@ -94,7 +94,7 @@ class Plan:
             "arms": self.identity()["arms"],
             "not_run": self.not_run,
             "weights": {k: {"source": v["name"], "digest": v["digest"]} for k, v in self.weights.items()},
-            "audit": audit(self.dataset),
+            "audit": self._audit(),
             "parts": self.prepared.parts.value_counts().to_dict(),
             "versions": versions(),
             "threads": threads,
@@ -102,6 +102,11 @@ class Plan:
             "notes": list(self.notes),
             "commands": self._commands(),
         }
+
+    def _audit(self) -> dict[str, Any]:
+        report = audit(self.dataset)
+        left_out = unused(self.prepared.cache.table, self.prepared.parts)
+        return {**report, "findings": [*report["findings"], *left_out]}
 
     def _commands(self) -> list[str]:
         folds = self.config.fold.partition("/")[2]

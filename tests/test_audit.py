@@ -7,10 +7,11 @@ import math
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from retina_data.audit import audit, quadratic_kappa
+from retina_data.audit import audit, quadratic_kappa, unused
 from retina_data.index import read_index
 from tests.test_index import SHARED, needs_data, write_lab
 
@@ -58,3 +59,12 @@ def test_kappa_agrees_with_scikit_learn() -> None:
         assert quadratic_kappa(truth, answer) == pytest.approx(expected, abs=1e-12)
     assert quadratic_kappa([0, 1, 2], [0, 0, 0]) == 0.0
     assert math.isnan(quadratic_kappa([0, 0], [0, 0]))
+
+
+def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:
+    table = pd.DataFrame({"row": [0, 1, 2, 3], "image": list("abcd"), "error": ["", "the file is empty", "", "cut"]})
+    parts = pd.Series(["train", "left_out", "left_out", "left_out"])
+    skipped, copies = unused(table, parts)
+    assert skipped["count"] == 2 and skipped["text"].endswith("prepared: 2 (row 1: the file is empty, row 3: cut)")
+    assert copies["count"] == 1 and copies["text"].endswith("read later: 1 (rows 2)")
+    assert not unused(table[:1], parts[:1])

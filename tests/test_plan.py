@@ -7,6 +7,8 @@ import pytest
 import torch
 import yaml
 
+from retina_data.cache import prepare
+from retina_data.index import read_index
 from retina_models.pretrained import WeightsError, save_weights
 from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError
@@ -48,6 +50,19 @@ def test_arms_without_weights_are_left_out_with_the_reason(folder: Path) -> None
     assert list(plan.not_run) == ["resnet50-pretrained"]
     assert plan.not_run["resnet50-pretrained"].startswith("ImageNet weights resnet50-")
     assert any("weights of resnet18: r18.safetensors, loaded" in note for note in plan.notes)
+
+
+def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Path) -> None:
+    small_data(tmp_path / "data")
+    broken = sorted((tmp_path / "data" / "images").iterdir())[0]
+    broken.write_bytes(b"")
+    data = read_index(tmp_path / "data")
+    prepare(data, tmp_path, image_size=32, on_error="skip", progress=False)
+    event = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
+    row = data.table["path"].tolist().index(str(broken))
+    text = next(one["text"] for one in event["audit"]["findings"] if one["kind"] == "skipped")
+    assert f"(row {row}: the file is empty)" in text and broken.stem not in json.dumps(event)
+    assert any("1 images could not be read" in note for note in event["notes"])
 
 
 def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
