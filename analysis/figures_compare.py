@@ -55,7 +55,8 @@ def interval_numbers(cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.Data
         else:
             ends = {f"{score}_corrected{end}": end.strip("_") or "value" for end in ("", "_low", "_high")}
             kind = CORRECTED
-        beside = cells.loc[cells[next(iter(ends))].notna(), [*keep, *ends]]
+        shown = cells[next(iter(ends))].notna() & (tested | (cells["chosen_among"] > 1))  # of one there was no choice
+        beside = cells.loc[shown, [*keep, *ends]]
         rows.append(beside.rename(columns=ends).assign(kind=kind, score=score))
     columns = [*keep, "score", "kind", "value", "low", "high", "recipe_low", "recipe_high", "repeat", "seed"]
     return pd.concat(rows, ignore_index=True).reindex(columns=columns)

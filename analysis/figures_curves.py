@@ -97,7 +97,7 @@ def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: s
             bounds += panel.get_ylim()
         else:
             say(panel, notes)
-        panel.set_title(", ".join([title, *notes]) if here["epoch"].notna().any() else title)
+        panel.set_title("; ".join([title, *notes]) if here["epoch"].notna().any() else title)
         ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(1, last)
         places = {float(tick): f"{tick:g}" for tick in ticks if 1 <= tick <= last}
         places |= {last + TEST_AT: "test"} if f"test/{score}" in numbers else {}

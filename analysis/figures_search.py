@@ -90,7 +90,7 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
                 rasterized=dense,
             )
         states = here.loc[here["last"], "state"]
-        counts = [f"{len(states):,} trial{'' if len(states) == 1 else 's'}"]
+        counts = [n_trials(len(states)).removeprefix("n = ")]
         stopped = int((states == records.STATE_STOPPED).sum())
         counts += [f"{stopped:,} stopped"] if stopped else []
         panel.set_title(f"{label}: {', '.join(counts)}")
@@ -217,7 +217,7 @@ def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
     if numbers.empty:
         return LeftOut(title, "no trial has a scored epoch yet")
     ends = numbers.loc[numbers["last"], "state"].value_counts().sort_index()
-    counts = f"n = {int(ends.sum()):,} trials"
+    counts = n_trials(int(ends.sum()))
     listed = ", ".join(f"{count:,} {state}" for state, count in ends.items())
     caption = (
         f"The {score} of all trials on {part(study)} over the epochs; the mark says how a trial ended. Early stopping "
@@ -238,15 +238,17 @@ def _hyperparameters(study: StudyRuns, score: str) -> Picture | LeftOut:
     if not names:
         return LeftOut(title, "no hyperparameter has several values among the trials that have a score")
     caption = (
-        f"The {score} of each trial at the epoch that it selected, on {part(study)}; n = {trials:,} trials. A trial "
+        f"The {score} of each trial at the epoch that it selected, on {part(study)}; {n_trials(trials)}. A trial "
         "that was stopped early (hollow) might have become better. All hyperparameters vary at once, so a panel does "
         "not show the effect of one alone."
     )
     wide = 2 if len(arms) % 2 == 0 else 1
     rows = len(names) * len(arms) // wide
-    alt = f"{title}, one panel for each cell: {', '.join(names)}; {trials:,} trials, best {numbers['score'].max():.3f}."
+    alt = (
+        f"{title}, one panel for each cell: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
+    )
     return Picture(
-        "hyperparameters", title, f"{part(study)}; n = {trials:,} trials", caption, alt, numbers,
+        "hyperparameters", title, f"{part(study)}; {n_trials(trials)}", caption, alt, numbers,
         lambda axes: draw_hyperparameters(axes, numbers, score), (len(names), len(arms)), 0.7 + 1.5 * len(names),
         (rows, wide, 0.8 + 1.6 * rows),
     )  # fmt: skip
@@ -258,15 +260,20 @@ def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
         return LeftOut(title, "it takes two trials that have a score")
     caption = (
         f"One line for each trial, from its cell over its hyperparameters to its {score} at the epoch that it "
-        f"selected, on {part(study)}; n = {len(numbers):,} trials. Thick: the best {thick(len(numbers))}."
+        f"selected, on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
     )
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
     alt = f"{title}: the best trial is {top['cell']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
     return Picture(
-        "parallel", title, f"{part(study)}; n = {len(numbers):,} trials", caption, alt, numbers,
+        "parallel", title, f"{part(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
         lambda axes: draw_parallel(axes, numbers, score), (1, 1), 3.6,
     )  # fmt: skip
+
+
+def n_trials(count: int) -> str:
+    """`n = 1 trial`, `n = 1,000 trials`."""
+    return f"n = {count:,} trial{'' if count == 1 else 's'}"
 
 
 def _same_limits(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:

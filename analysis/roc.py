@@ -63,9 +63,8 @@ def sensitivity_at(curve: Roc, specificity: float) -> float:
 
 
 def on_grid(curve: Roc, grid: Floats) -> Floats:
-    """True-positive shares (g,) that are reached at false-positive shares of at most `grid` (g,)."""
-    places = np.searchsorted(curve.false_positive, grid + 1e-12, side="right") - 1
-    return np.asarray(curve.true_positive[places])
+    """True-positive shares (g,) at false-positive shares `grid` (g,); between two steps a straight line, as drawn."""
+    return np.interp(grid, curve.false_positive, curve.true_positive)
 
 
 def bootstrap(

@@ -75,7 +75,7 @@ def test_a_cell_without_curve_says_why() -> None:
     found = figures_curves.curve_numbers(shown.study, shown.made.cells, shown.headline, shown.judged)
     axes = panels(1, 2)
     figures_curves.draw_curves(axes, found, "accuracy", "test")
-    assert axes[0].get_title("left") + axes[0].get_title() == "ResNet18, pretrained: not run"
+    assert axes[0].get_title("left") + axes[0].get_title() == "ResNet18; pretrained: not run"
     assert "from scratch: no result yet" in axes[1].get_title("left") + axes[1].get_title()
 
 

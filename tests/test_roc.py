@@ -36,12 +36,13 @@ def test_sensitivity_is_that_of_a_threshold_that_keeps_the_specificity() -> None
     assert roc.area(tied) == 0.5
 
 
-def test_the_grid_never_takes_more_false_alarms_than_allowed() -> None:
+def test_the_grid_is_the_curve_and_a_straight_line_where_images_are_called_alike() -> None:
     positive, score = scored()
     curve, grid = roc.roc(positive, score), np.linspace(0, 1, 11)
-    found = roc.on_grid(curve, grid)
-    for share, reached in zip(grid, found, strict=True):
+    for share, reached in zip(grid, roc.on_grid(curve, grid), strict=True):
         assert reached == pytest.approx(roc.sensitivity_at(curve, 1 - share))
+    tied = roc.roc(positive, np.zeros(400))
+    np.testing.assert_allclose(roc.on_grid(tied, grid), grid)
 
 
 def test_one_sign_alone_has_no_curve() -> None:
