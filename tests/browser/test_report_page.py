@@ -22,7 +22,6 @@ SCRIPT = "<script>alert('script')</script>"
 IMAGE = "\"><img src=http://127.0.0.1:9/x onerror=alert('image')>"
 STYLE = "</style><svg onload=alert('svg')><style>@import 'http://127.0.0.1:9/y';"
 JINJA = "{{ 7 * 191 }}"
-SHORT = "<i onload=alert(3)>"  # where a figure writes it beside an axis
 WIDTHS = {"desktop": 1280, "phone": 390}
 
 
@@ -31,8 +30,8 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A report whose study means harm wherever a text of its own can stand."""
     name = f"eyes {SCRIPT} {IMAGE}"
     trials = [
-        TrialSpec(0, ARMS[0], 0.4, params={"imbalance": SHORT}),
-        TrialSpec(1, ARMS[1], 0.8, params={"imbalance": "<b>"}),
+        TrialSpec(0, ARMS[0], 0.4, params={"imbalance": SCRIPT}),
+        TrialSpec(1, ARMS[1], 0.8, params={"imbalance": IMAGE}),
         TrialSpec(2, ARMS[2], state=records.STATE_FAILED, best=False, reason=STYLE + IMAGE),
         TrialSpec(3, ARMS[0], 0.5, params={"imbalance": JINJA}),
     ]
