@@ -50,9 +50,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not ROWS:
+    if not (ROWS or terminalreporter.stats.get("skipped")):
         return
-    width = max(len(row.fault) for row in ROWS)
+    width = max((len(row.fault) for row in ROWS), default=5)
     write = terminalreporter.write_line
     write("")
     write(f"{'fault':<{width}}  tries  lost  doubled  seconds  result")
@@ -60,6 +60,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         lost, doubled = ("-" if count is None else str(count) for count in (row.lost, row.doubled))
         figures = f"{row.tries:>5}  {lost:>4}  {doubled:>7}  {row.seconds:>7.1f}"
         write(f"{row.fault:<{width}}  {figures}  {row.result}{f'; {row.note}' if row.note else ''}")
+    for report in terminalreporter.stats.get("skipped", []):
+        write(f"not run: {report.nodeid.partition('::')[2]}: {report.longrepr[2]}")
     write(f"{sum(row.seconds for row in ROWS):.0f} s in all")
 
 

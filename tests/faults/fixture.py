@@ -118,6 +118,11 @@ class Study:
     def state(self) -> StudyState:
         return study_state(self.events())
 
+    def has(self, trial: str, epoch: int) -> bool:
+        """Whether a trial has come as far as an epoch."""
+        record = self.state().trials.get(trial)
+        return record is not None and len(record.epochs) >= epoch
+
     def runs(self) -> list[Run]:
         client = MlflowClient(self.uri)
         experiment = client.get_experiment_by_name(self.name)
@@ -144,6 +149,7 @@ class Study:
         kinds = Counter(run.data.tags[records.TAG_KIND] for run in runs)
         assert set(kinds) == {records.KIND_STUDY, records.KIND_TRIAL} and kinds[records.KIND_STUDY] == 1
         assert "RUNNING" not in {run.info.status for run in runs}
+        assert {found.name for found in client.search_experiments()} == {"Default", self.name}, "a stray experiment"
         return lost, doubled
 
 
@@ -222,3 +228,36 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
         )
         for record in state.trials.values()
     ]  # fmt: skip
+
+
+# Loaded by Python in each process of the search: the allocator is asked for a petabyte where label_smoothing is set.
+# Each epoch that is tried leaves its trial's seed in a file.
+OUT_OF_MEMORY = """
+import importlib.machinery, os, sys
+class Finder:
+    @staticmethod
+    def find_spec(name, path, target=None):
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "study.train" else None
+        if spec:
+            load = spec.loader.exec_module
+            def exec_module(module):
+                load(module)
+                usual = module.train_epoch
+                def train_epoch(learner, *rest):
+                    with open(os.environ["TRIED"], "a") as tried:
+                        tried.write(f"{learner.config.seed}\\n")
+                    if learner.config.label_smoothing:
+                        module.torch.empty(10**15, dtype=module.torch.uint8)
+                    return usual(learner, *rest)
+                module.train_epoch = train_epoch
+            spec.loader.exec_module = exec_module
+        return spec
+sys.meta_path.insert(0, Finder)
+"""
+
+
+def out_of_memory(folder: Path) -> dict[str, str]:
+    """Environment in which trials with label_smoothing run out of memory; FOLDER/tried holds the seeds that were."""
+    (folder / "sitecustomize.py").write_text(OUT_OF_MEMORY)
+    paths = os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {"PYTHONPATH": paths, "TRIED": str(folder / "tried")}

@@ -11,13 +11,13 @@ import pytest
 
 from analysis import records
 from tests.faults.conftest import Row
-from tests.faults.fixture import Study, kill_at_random, suggested
+from tests.faults.fixture import SMALL, Study, kill_at_random, suggested
 
 pytestmark = pytest.mark.faults
 
-KILLS, TRIALS = 20, 30
+KILLS, TRIALS = 20, 24
 STOPS_WITHIN, STOPS_AT_ONCE, REFUSED_WITHIN = 15.0, 3.0, 2.0
-SLOW = ("--trials", "2", "--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")
+LONG = ("--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")  # epochs
 
 
 @pytest.mark.timeout(1500)
@@ -34,15 +34,19 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     assert suggested(study.state()) == suggested(unbroken.state())
     stopped = sum(1 for r in study.state().trials.values() if r.state == records.STATE_STOPPED)
     assert 0 < stopped < TRIALS
-    row.note = f"{TRIALS} trials, {stopped} stopped early, all as in the unbroken run"
+    row.note = f"{row.tries} of {KILLS} kills; {TRIALS} trials, {stopped} stopped early, all as in the unbroken run"
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_in_a_long_epoch(tmp_path: Path, data: Path, row: Row, number: signal.Signals, code: int) -> None:
-    row.fault = f"{number.name} in a long epoch, once; then twice"
+@pytest.mark.parametrize(
+    ("number", "code", "flags"), [(signal.SIGINT, 130, LONG), (signal.SIGTERM, 143, (*SMALL, "--epochs", "500"))]
+)
+def test_a_signal(
+    tmp_path: Path, data: Path, row: Row, number: signal.Signals, code: int, flags: tuple[str, ...]
+) -> None:
+    row.fault = f"{number.name} in a {'long' if flags == LONG else 'short'} epoch, once; then twice"
     row.tries = 2
     study = Study(tmp_path, data)
-    search = study.begin(*SLOW, small=False)
+    search = study.begin("--trials", "2", *flags, small=False)
     search.until_epochs(1)
     time.sleep(1)
     search.process.send_signal(number)
@@ -63,7 +67,10 @@ def test_a_signal_in_a_long_epoch(tmp_path: Path, data: Path, row: Row, number: 
     assert study.retina("status", "s").returncode == 0
     assert {run.info.status for run in study.runs()} == {"KILLED"}
     assert study.state().trials["0000"].epochs[: len(before)] == before
-    row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0]['seconds']:.0f} s"
+    search = study.begin()
+    search.until_epochs(study.count("epoch") + 1)
+    search.kill()
+    row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0]['seconds']:.1f} s"
     assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -14,46 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from study.reach import problem
 from tests.faults.conftest import Row
-from tests.faults.fixture import PATIENCE, Study
+from tests.faults.fixture import Study
+from tests.faults.server import Server
 
 pytestmark = pytest.mark.faults
 
 SAID_WITHIN, AWAY, LOCKED = 10.0, 60.0, 35.0
 FLAGS = ("--trials", "2", "--early-stopping", "none")
-
-
-class Server:
-    """An MLflow server with a store of its own, which stays when it is stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.uri, self.folder = f"http://127.0.0.1:{self.port}", folder
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        store = ["--backend-store-uri", f"sqlite:///{self.folder / 'server.db'}"]
-        artifacts = ["--artifacts-destination", str(self.folder / "artifacts")]
-        place = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "mlflow", "server", *store, *artifacts, *place],
-                stdout=log, stderr=log, start_new_session=True,
-                env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
-            )  # fmt: skip
-        deadline = time.monotonic() + PATIENCE
-        while problem(self.uri):
-            assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
-            time.sleep(0.2)
-
-    def stop(self) -> None:
-        if self.process:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
-            self.process = None
 
 
 @pytest.fixture

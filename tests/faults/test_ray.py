@@ -30,7 +30,7 @@ def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> Non
     killed: set[int] = set()
     for number in range(row.tries):  # three deaths of the first trial, which are as many as it may have
         trial, epoch = (0, 5 * number + 1) if number < 3 else (1, 1)
-        search.until(lambda t=trial, e=epoch: _has(study, f"{t:04d}", e), f"trial {trial} epoch {epoch}")  # type: ignore[misc]
+        search.until(lambda t=trial, e=epoch: study.has(f"{t:04d}", e), f"trial {trial} epoch {epoch}")  # type: ignore[misc]
         pid = search.until(lambda: [p for p in search.children(*TRIAL) if p not in killed], "the trial's process")[0]
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
@@ -56,14 +56,9 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
     search.until(lambda: study.state().trials["0000"].end, "the trial's end")
     end = study.state().trials["0000"].end
     assert end and (end["state"], end["reason"]) == (records.STATE_FAILED, "its process died 4 times")
-    search.until(lambda: _has(study, "0001", 1), "the next trial")
+    search.until(lambda: study.has("0001", 1), "the next trial")
     search.process.send_signal(signal.SIGINT)
     assert search.end() == 130
-
-
-def _has(study: Study, trial: str, epoch: int) -> bool:
-    record = study.state().trials.get(trial)
-    return record is not None and len(record.epochs) >= epoch
 
 
 @pytest.mark.parametrize(("name", "process"), [("raylet", "raylet/raylet"), ("GCS", "gcs/gcs_server")])
@@ -127,9 +122,9 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
     assert machines.stdout and machines.stdin
     try:
         address, raylet = machines.stdout.readline().split()
-        flags = ["--trials", "2", "--epochs", "100", "--early-stopping", "none", "--cpus-per-trial", "1"]
+        flags = ["--trials", "2", "--epochs", "60", "--early-stopping", "none", "--cpus-per-trial", "1"]
         search = study.begin("--address", address, *flags)
-        search.until(lambda: _has(study, "0000", 2) and _has(study, "0001", 2), "both trials' epochs")
+        search.until(lambda: study.has("0000", 2) and study.has("0001", 2), "both trials' epochs")
         assert study.count("end") == 0
         killed: set[int] = set()
         for _ in range(
@@ -152,7 +147,7 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
         machines.wait(60)
     after = study.state()
     assert all(after.trials[t].epochs[: len(r.epochs)] == r.epochs for t, r in before.trials.items())
-    assert all(len(record.epochs) == 100 and record.state == records.STATE_COMPLETE for record in after.trials.values())
+    assert all(len(record.epochs) == 60 and record.state == records.STATE_COMPLETE for record in after.trials.values())
     row.note = f"all done {time.monotonic() - died:.0f} s later"
     row.lost, row.doubled = study.missing_and_doubled(2)
     assert (row.lost, row.doubled) == (0, 0)

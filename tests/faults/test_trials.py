@@ -8,36 +8,17 @@ from pathlib import Path
 
 import pytest
 import yaml
+from optuna.trial import TrialState
 
 from analysis import records
-from study.checkpoints import LAST
+from study.arms import Arms, groups_of
+from study.checkpoints import LAST, PREVIOUS, load_last
+from study.config import make_study_config
 from tests.faults.conftest import Row
-from tests.faults.fixture import Study
+from tests.faults.fixture import Study, out_of_memory
 from tests.study_fixture import small_data
 
 pytestmark = pytest.mark.faults
-
-# Loaded by Python in each process of the search: the allocator is asked for a petabyte where label_smoothing is set.
-OUT_OF_MEMORY = """
-import importlib.machinery, sys
-class Finder:
-    @staticmethod
-    def find_spec(name, path, target=None):
-        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "study.train" else None
-        if spec:
-            load = spec.loader.exec_module
-            def exec_module(module):
-                load(module)
-                usual = module.train_epoch
-                def train_epoch(learner, *rest):
-                    if learner.config.label_smoothing:
-                        module.torch.empty(10**15, dtype=module.torch.uint8)
-                    return usual(learner, *rest)
-                module.train_epoch = train_epoch
-            spec.loader.exec_module = exec_module
-        return spec
-sys.meta_path.insert(0, Finder)
-"""
 
 
 def _file(folder: Path, space: dict[str, object], **values: object) -> list[str]:
@@ -48,7 +29,8 @@ def _file(folder: Path, space: dict[str, object], **values: object) -> list[str]
 
 
 def _check_failures(study: Study, reason: str, failing: dict[str, object]) -> int:
-    failed = 0
+    """Ledger, Optuna and MLflow agree on which trials failed, and why; returns how many did."""
+    failed, optuna = 0, _optuna_states(study)
     for record in study.state().trials.values():
         fails = all(record.config[name] == value for name, value in failing.items())
         assert record.end and (record.end["state"] == records.STATE_FAILED) == fails
@@ -56,9 +38,23 @@ def _check_failures(study: Study, reason: str, failing: dict[str, object]) -> in
         failed += fails
     runs = {run.data.tags.get(records.TAG_TRIAL): run for run in study.runs()}
     for trial, record in study.state().trials.items():
+        assert (optuna[trial] == TrialState.FAIL) == (record.state == records.STATE_FAILED)
         assert (runs[trial].info.status == "FAILED") == (record.state == records.STATE_FAILED)
         assert (reason in runs[trial].data.tags.get(records.TAG_REASON, "")) == (record.state == records.STATE_FAILED)
+    best = json.loads(study.retina("status", "s", "--json").stdout)[0]["best"]
+    names = [trial for trial, record in study.state().trials.items() if record.state == records.STATE_FAILED]
+    assert best and not any(f"trial {trial}" in best for trial in names)
     return failed
+
+
+def _optuna_states(study: Study) -> dict[str, TrialState]:
+    """What the samplers are told of each trial when the study goes on."""
+    state = study.state()
+    assert state.study
+    config = make_study_config(state.study["config"], {})
+    arms = Arms(config, groups_of(config, config.cells()), state)
+    told = {group: arms._studies[group].get_trials(deepcopy=False) for group in arms._studies}
+    return {trial: told[record.group][record.number].state for trial, record in state.trials.items()}
 
 
 def test_a_loss_that_is_not_finite(tmp_path: Path, data: Path, row: Row) -> None:
@@ -70,23 +66,23 @@ def test_a_loss_that_is_not_finite(tmp_path: Path, data: Path, row: Row) -> None
     assert search.end() == 0, search.output()
     row.tries = _check_failures(study, "finite", {"lr": 10.0})
     assert 0 < row.tries < 5
-    best = json.loads(study.retina("status", "s", "--json").stdout)[0]["best"]
-    failed = [trial for trial, record in study.state().trials.items() if record.state == records.STATE_FAILED]
-    assert best and not any(f"trial {trial}" in best for trial in failed)
     row.lost, row.doubled = study.missing_and_doubled(5)
     assert (row.lost, row.doubled) == (0, 0)
 
 
 def test_out_of_memory(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "out of memory (an allocation that must fail)"
-    (tmp_path / "sitecustomize.py").write_text(OUT_OF_MEMORY)
     space = {"label_smoothing": [0.0, 0.1]}
     study = Study(tmp_path, data)
-    environment = {"PYTHONPATH": os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])}
-    search = study.begin(*_file(tmp_path, space), "--trials", "6", small=False, environment=environment)
+    search = study.begin(*_file(tmp_path, space), "--trials", "6", small=False, environment=out_of_memory(tmp_path))
     assert search.end() == 0, search.output()
     row.tries = _check_failures(study, "out of memory: ", {"label_smoothing": 0.1})
     assert 0 < row.tries < 6
+    tried = (tmp_path / "tried").read_text().split()
+    for trial, record in study.state().trials.items():
+        assert tried.count(str(int(trial))) == (1 if record.state == records.STATE_FAILED else 3), (
+            "a failure was retried"
+        )
     row.lost, row.doubled = study.missing_and_doubled(6)
     assert (row.lost, row.doubled) == (0, 0)
 
@@ -94,15 +90,10 @@ def test_out_of_memory(tmp_path: Path, data: Path, row: Row) -> None:
 def test_every_trial_fails_the_same_way(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault, row.tries = "every trial fails the same way", 3
     study = Study(tmp_path, data)
-    output = study.finish("--trials", "9", "--label-smoothing", "0.1", code=1, environment=_failing(tmp_path))
+    output = study.finish("--trials", "9", "--label-smoothing", "0.1", code=1, environment=out_of_memory(tmp_path))
     assert "the first trials all failed: out of memory" in output
     assert study.count("end") == 3 and study.events()[-1]["state"] == records.STATE_FAILED
     assert "RUNNING" not in {run.info.status for run in study.runs()}
-
-
-def _failing(folder: Path) -> dict[str, str]:
-    (folder / "sitecustomize.py").write_text(OUT_OF_MEMORY)
-    return {"PYTHONPATH": os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])}
 
 
 def test_what_the_study_began_with_changes(tmp_path: Path, data: Path, row: Row) -> None:
@@ -113,8 +104,12 @@ def test_what_the_study_began_with_changes(tmp_path: Path, data: Path, row: Row)
     search.kill()
     before = study.events()
     other = small_data(tmp_path / "other", patients=25)
+    known = yaml.safe_load((study.home / "s" / "study.yaml").read_text())["config"]
+    known["space"]["batch_size"] = [8, 16]
+    (tmp_path / "other.yaml").write_text(yaml.safe_dump(known))
     changes = [
         (["--data", str(other)], "data_digest"),
+        (["--config", str(tmp_path / "other.yaml")], "space.batch_size"),
         (["--val-fraction", "0.3"], "val_fraction"),
         (["--lr", "0.1"], "fixed.lr"),
         (["--seed", "1"], "seed"),
@@ -124,7 +119,7 @@ def test_what_the_study_began_with_changes(tmp_path: Path, data: Path, row: Row)
         done = study.retina("search", "s", *flags)
         assert done.returncode == 2 and f"`{field}` must stay what study s began with" in done.stderr, done.stderr
         assert study.events() == before
-    study.finish("--trials", "3")
+    study.finish("--trials", "3", "--time-budget", "10m")  # these may grow
     row.lost, row.doubled = study.missing_and_doubled(3)
     assert (row.lost, row.doubled) == (0, 0)
 
@@ -132,12 +127,15 @@ def test_what_the_study_began_with_changes(tmp_path: Path, data: Path, row: Row)
 def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault, row.tries = "ledger's last line torn; checkpoint cut short; one bit flipped", 3
     study = Study(tmp_path, data)
-    search = study.begin("--trials", "1", "--epochs", "24")
+    search = study.begin("--trials", "1", "--epochs", "14")
+    checkpoints = study.home / "s" / "checkpoints" / "0000"
+    file = checkpoints / LAST
     for damage in ("torn line", "cut short", "bit flipped"):
         search.until_epochs(study.count("epoch") + 3)
+        search.until(lambda: file.exists() and (checkpoints / PREVIOUS).exists(), "both checkpoints")
         search.kill()
         before = study.state().trials["0000"].epochs
-        file = study.home / "s" / "checkpoints" / "0000" / LAST
+        saved = load_last(checkpoints)
         if damage == "torn line":
             with study.ledger.open("ab") as ledger:
                 ledger.write(study.ledger.read_bytes().splitlines()[-1][:40])
@@ -147,6 +145,9 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
             content = bytearray(file.read_bytes())
             content[len(content) // 3] ^= 1
             file.write_bytes(content)
+        if damage != "torn line":
+            one_before = load_last(checkpoints)
+            assert saved and one_before and one_before[1]["epoch"] == saved[1]["epoch"] - 1
         search = study.begin()
         search.until_epochs(len(before) + 1)
         assert study.state().trials["0000"].epochs[: len(before)] == before
@@ -156,7 +157,7 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
     row.lost, row.doubled = study.missing_and_doubled(1)
     assert (row.lost, row.doubled) == (0, 0)
     unbroken = Study(tmp_path / "unbroken", data)
-    unbroken.finish("--trials", "1", "--epochs", "24")
+    unbroken.finish("--trials", "1", "--epochs", "14")
     for broken, whole in zip(_scores(study), _scores(unbroken), strict=True):
         assert broken == whole  # what was computed again came out the same
 
