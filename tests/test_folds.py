@@ -190,3 +190,5 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
     assert "s-fold2" in retina("status", "s")
     retina("report", "s")
     assert (home / "s" / "report" / "report.html").exists()
+    notes = [client.get_experiment_by_name(f"s-fold{fold}").tags["mlflow.note.content"] for fold in (1, 2)]
+    assert notes[0] == notes[1] and notes[0].endswith("Of all folds of s together.")
