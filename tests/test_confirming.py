@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from analysis import records
+from retina_models.pretrained import read_weights
 from study.checkpoints import BEST, TEST_PREDICTIONS
 from study.ledger import StudyState
 from tests.command_fixture import refused
@@ -18,6 +19,8 @@ from tests.faults.fixture import Search, Study
 from tests.study_fixture import small_data
 
 SEEDS = 3
+FELLOWS = 6
+PARTS = ("train", "test")
 
 
 def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
@@ -28,9 +31,20 @@ def test_a_study_that_is_not_there_is_named(tmp_path: Path) -> None:
 def searched(tmp_path_factory: pytest.TempPathFactory) -> Study:
     """A study that has ended its search."""
     folder = tmp_path_factory.mktemp("confirming")
-    study = Study(folder, small_data(folder / "data", patients=24))
+    study = Study(folder, _with_fellows(small_data(folder / "data", patients=24)))
     study.finish("--trials", "2", "--epochs", "4", "--early-stopping", "none")
     return study
+
+
+def _with_fellows(data: Path) -> Path:
+    """The last right eyes of the training list go into the test list: the lab's own way of splitting."""
+    lists = {part: [(data / f"{part}_{kind}.csv").read_text().split() for kind in ("img", "label")] for part in PARTS}
+    rights = [row for row in zip(*lists["train"], strict=True) if row[0].endswith("_right")][-FELLOWS:]
+    lefts = [row for row in zip(*lists["train"], strict=True) if row not in rights]
+    for part, rows in (("train", lefts), ("test", [*zip(*lists["test"], strict=True), *rights])):
+        for column, kind in enumerate(("img", "label")):
+            (data / f"{part}_{kind}.csv").write_text("".join(f"{row[column]}\n" for row in rows))
+    return data
 
 
 def _copy(searched: Study, folder: Path) -> Study:
@@ -85,7 +99,10 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
         assert (len(record.epochs), record.state) == (record.last_epoch, records.STATE_COMPLETE)
         files = [study.home / "s" / "checkpoints" / record.trial for study in (killed, unbroken)]
         pd.testing.assert_frame_equal(*(pd.read_parquet(file / TEST_PREDICTIONS) for file in files))
-        assert len({(file / BEST).read_bytes() for file in files}) == 1
+        assert len({read_weights(file / BEST, "resnet18").digest for file in files}) == 1
+        assert record.test is not None
+        assert record.test["n"] - record.test["n_clean"] == FELLOWS
+        assert "test_clean/accuracy" in record.test["scores"]
     _check_mlflow(killed, state)
     whole = killed.ledger.read_text()
     killed.ledger.write_text(whole[: whole.rindex('{"event":"close"')])  # as if killed before its close
@@ -151,3 +168,19 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
     told = study.retina("train", "--from-run", "s/c0000", "--out", str(tmp_path / "out"))
     assert told.returncode == 2
     assert "c0000 is a confirmation" in told.stderr
+
+
+@pytest.mark.slow
+def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searched: Study, tmp_path: Path) -> None:
+    study = _copy(searched, tmp_path / "dropped")
+    call = _confirm(study, "--seeds", "1", "--drop-fellows")
+    assert call.end() == 0, call.output()
+    state = study.state()
+    assert state.study is not None
+    record = state.confirms["c0000"]
+    assert record.test is not None
+    assert record.test["n"] == record.test["n_clean"] == state.study["parts"]["test"]
+    assert record.epochs[0]["images_seen"] < state.trials["0000"].epochs[0]["images_seen"]
+    again = _confirm(study, "--seeds", "1")
+    assert again.end() == 2
+    assert "must all be trained alike" in again.output()
