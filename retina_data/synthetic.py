@@ -1,8 +1,8 @@
 """A data set of painted photographs in the lab's layout, for the demo, the tests and development.
 
-Grades can be learned from the pixels. They follow EyePACS' mix, and the two eyes of a patient are alike in look and
-grade, so a split by image leaks here too. Two cameras show the same retinas differently: weights from one help on the
-other, but do not solve it.
+Grades can be learned from the pixels, but hardly from colours alone. They follow EyePACS' mix, and the two eyes of a
+patient are alike in look and grade, so a split by image leaks here too. Two cameras show the same retinas differently:
+weights from one help on the other, but do not solve it.
 """
 
 from __future__ import annotations
@@ -23,10 +23,14 @@ import numpy.typing as npt
 from retina_data.index import DataError
 from retina_data.painter import CAMERAS, draw_look, paint
 
-GRADE_MIX = (0.735, 0.07, 0.15, 0.025, 0.02)  # EyePACS' training labels
+Mix = tuple[float, float, float, float, float]  # share of each grade
+
+GRADE_MIX: Mix = (0.735, 0.07, 0.15, 0.025, 0.02)  # EyePACS' training labels
+EVEN_MIX: Mix = (0.2, 0.2, 0.2, 0.2, 0.2)
 SAME_GRADE = 0.75  # of the second eyes keep the first eye's grade without being asked to move
 _JPEG_QUALITY = 92
 _ABOUT = "synthetic.json"  # how a data set was made; written last
+_PAINTER = 2  # raised when the same arguments give other pictures
 
 
 class _Patient(NamedTuple):
@@ -43,6 +47,7 @@ def make_dataset(
     camera: str = "a",
     seed: int = 0,
     test_fraction: float = 0.2,
+    grade_mix: Mix = GRADE_MIX,
     workers: int | None = None,
     progress: bool = True,
 ) -> None:
@@ -50,18 +55,20 @@ def make_dataset(
 
     The same arguments give the same files. A data set that is already there with the same arguments is left as it is;
     anything else in `out` is a DataError. patients >= 1, 16 <= image_size <= 2048, 0 <= test_fraction < 1 (of the
-    patients; 0 writes no test files). `workers` processes, all cores by default.
+    patients; 0 writes no test files). `grade_mix`: share of each grade, all > 0, 1 in sum. `workers` processes, all
+    cores by default.
     """
-    _check(patients, image_size, camera, test_fraction)
+    _check(patients, image_size, camera, test_fraction, grade_mix)
     out = Path(out).resolve()
     about = {
-        "patients": patients, "image_size": image_size, "camera": camera, "seed": seed, "test_fraction": test_fraction
+        "patients": patients, "image_size": image_size, "camera": camera, "seed": seed, "test_fraction": test_fraction,
+        "grade_mix": list(grade_mix), "painter": _PAINTER,
     }  # fmt: skip
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         if _made_with(out) == about:
             return
         raise DataError(f"a new data set needs an empty folder, but {out} holds something else; choose another folder")
-    people = _draw_patients(patients, test_fraction, np.random.default_rng([seed, ord(camera)]))
+    people = _draw_patients(patients, test_fraction, np.random.default_rng([seed, ord(camera)]), grade_mix)
     out.parent.mkdir(parents=True, exist_ok=True)
     _remove_orphans(out)
     partial = out.with_name(f".{out.name}.partial.{socket.gethostname()}.{os.getpid()}")
@@ -77,7 +84,7 @@ def make_dataset(
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _check(patients: int, image_size: int, camera: str, test_fraction: float) -> None:
+def _check(patients: int, image_size: int, camera: str, test_fraction: float, grade_mix: Mix) -> None:
     if patients < 1:
         raise DataError(f"patients >= 1 must hold, but got patients={patients}")
     if not 16 <= image_size <= 2048:
@@ -86,6 +93,8 @@ def _check(patients: int, image_size: int, camera: str, test_fraction: float) ->
         raise DataError(f"camera must be one of {', '.join(CAMERAS)}, but got {camera!r}")
     if not 0 <= test_fraction < 1:
         raise DataError(f"0 <= test_fraction < 1 must hold, but got test_fraction={test_fraction}")
+    if len(grade_mix) != 5 or min(grade_mix) <= 0 or abs(sum(grade_mix) - 1) > 1e-9:
+        raise DataError(f"grade_mix must be five shares above 0 that sum to 1, but got grade_mix={grade_mix}")
 
 
 def _remove_orphans(out: Path) -> None:
@@ -115,10 +124,10 @@ def _made_with(folder: Path) -> object:
         return None
 
 
-def _draw_patients(count: int, test_fraction: float, rng: np.random.Generator) -> list[_Patient]:
+def _draw_patients(count: int, test_fraction: float, rng: np.random.Generator, mix: Mix = GRADE_MIX) -> list[_Patient]:
     """Patients in random order, grades in the mix as exactly as can be, the test part proportional in each grade."""
-    first = rng.permutation(_in_mix(count))
-    second = [_other_eye(int(grade), rng) for grade in first]
+    first = rng.permutation(_in_mix(count, mix))
+    second = [_other_eye(int(grade), rng, mix) for grade in first]
     in_test = np.zeros(count, dtype=bool)
     steps = np.floor((np.arange(count + 1) + 0.5) * test_fraction)
     in_test[np.argsort(first, kind="stable")] = np.diff(steps) > 0
@@ -129,18 +138,18 @@ def _draw_patients(count: int, test_fraction: float, rng: np.random.Generator) -
     ]
 
 
-def _in_mix(count: int) -> npt.NDArray[np.int64]:
+def _in_mix(count: int, mix: Mix) -> npt.NDArray[np.int64]:
     """`count` grades whose cumulative numbers are the mix's, rounded."""
-    ends = np.round(np.cumsum(GRADE_MIX) * count).astype(int)
-    return np.repeat(np.arange(len(GRADE_MIX)), np.diff(ends, prepend=0))
+    ends = np.round(np.cumsum(mix) * count).astype(int)
+    return np.repeat(np.arange(len(mix)), np.diff(ends, prepend=0))
 
 
-def _other_eye(grade: int, rng: np.random.Generator) -> int:
+def _other_eye(grade: int, rng: np.random.Generator, mix: Mix) -> int:
     """The fellow eye's grade: the same, or a neighbour taken so that the mix stays (Metropolis et al., 1953)."""
     if rng.random() < SAME_GRADE:
         return grade
     other = grade + int(rng.choice([-1, 1]))
-    if 0 <= other < len(GRADE_MIX) and rng.random() < GRADE_MIX[other] / GRADE_MIX[grade]:
+    if 0 <= other < len(mix) and rng.random() < mix[other] / mix[grade]:
         return other
     return grade
 

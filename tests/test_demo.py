@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import torch
 
+from retina_models.resnet import ARCHITECTURES, BasicBlock, Bottleneck
 from study import demo
 
 pytestmark = pytest.mark.slow
@@ -47,3 +49,16 @@ def test_the_demo_s_budget_is_equal_for_all_arms() -> None:
     assert demo.SEARCH["trials"] % 4 == 0
     assert set(demo.SEARCH["space"]["architecture"]) == {"resnet18", "resnet50"}
     assert demo.SEARCH["space"]["pretrained"] == [False, True]
+
+
+def test_source_networks_begin_as_their_skip_connections() -> None:
+    for name in ("resnet18", "resnet50"):
+        network = ARCHITECTURES[name](5).train()
+        network.load_state_dict(demo._quiet_start(name).state)
+        for module in network.modules():
+            if isinstance(module, BasicBlock | Bottleneck) and module.downsample is None:
+                width = module.conv1.in_channels
+                x = torch.rand(
+                    2, width, 4, 4, generator=torch.Generator().manual_seed(0)
+                )  # not negative, as after ReLU
+                assert torch.equal(module(x), x)

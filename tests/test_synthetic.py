@@ -13,7 +13,7 @@ import pytest
 
 from retina_data.audit import audit
 from retina_data.index import DataError, read_index
-from retina_data.synthetic import GRADE_MIX, _draw_patients, make_dataset
+from retina_data.synthetic import EVEN_MIX, GRADE_MIX, _draw_patients, make_dataset
 
 
 def small(out: Path, **changes: object) -> Path:
@@ -83,7 +83,15 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"patients": 0}, {"image_size": 8}, {"camera": "c"}, {"test_fraction": 1.0}], ids=str
+    "changes",
+    [
+        {"patients": 0},
+        {"image_size": 8},
+        {"camera": "c"},
+        {"test_fraction": 1.0},
+        {"grade_mix": (0.5, 0.5, 0.0, 0.0, 0.0)},
+    ],
+    ids=str,
 )
 def test_wrong_arguments_are_refused_by_name(tmp_path: Path, changes: dict[str, object]) -> None:
     with pytest.raises(DataError, match=next(iter(changes))):
@@ -103,3 +111,9 @@ def test_grades_follow_the_mix_and_eyes_are_alike() -> None:
     assert in_test.sum() == 4000
     for grade in range(5):
         assert abs(in_test[grades.max(axis=1) == grade].mean() - 0.2) < 0.05
+
+
+def test_another_mix_is_followed_by_both_eyes() -> None:
+    people = _draw_patients(20_000, 0.0, np.random.default_rng(0), EVEN_MIX)
+    shares = np.bincount(np.array([person.grades for person in people]).ravel(), minlength=5) / (2 * len(people))
+    np.testing.assert_allclose(shares, EVEN_MIX, atol=0.01)

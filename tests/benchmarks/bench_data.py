@@ -19,7 +19,10 @@ import pandas as pd
 import pytest
 import torch
 from PIL import Image
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import cohen_kappa_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from retina_data.batches import batches, load_images
 from retina_data.cache import Cache, prepare
@@ -184,12 +187,18 @@ def test_memory_of_preparing_does_not_grow(tmp_path: Path) -> None:
     assert many - few < 30  # 4,000 images of 96 px are 105 MiB; the table takes about 1 KiB a row
 
 
+SEEDS = (1, 2, 3)
+
+
 @pytest.fixture(scope="module")
-def painted(tmp_path_factory: pytest.TempPathFactory) -> Cache:
-    """1,000 painted photographs of 96 px; a fifth is the test list."""
+def painted(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Cache]:
+    """For each seed 1,000 painted photographs of 96 px; a fifth is the test list."""
     folder = tmp_path_factory.mktemp("painted")
-    make_dataset(folder / "data", patients=500, image_size=96, seed=1, progress=False)
-    return prepare(read_index(folder / "data"), folder, image_size=96, progress=False)
+    for seed in SEEDS:
+        make_dataset(folder / str(seed), patients=500, image_size=96, seed=seed, progress=False)
+    return {
+        seed: prepare(read_index(folder / str(seed)), folder, image_size=96, progress=False) for seed in SEEDS
+    }  # fmt: skip
 
 
 def kappa(truth: pd.Series, answers: object) -> float:
@@ -197,10 +206,49 @@ def kappa(truth: pd.Series, answers: object) -> float:
     return float(cohen_kappa_score(truth, answers, weights="quadratic"))
 
 
-def test_painted_grades_are_learned_by_a_resnet18(painted: Cache) -> None:
-    table = painted.table
+@pytest.mark.parametrize("weights", [None, "balanced"])
+@pytest.mark.parametrize("seed", SEEDS)
+def test_painted_grades_are_not_told_by_colours_alone(
+    painted: dict[int, Cache], seed: int, weights: str | None
+) -> None:
+    """A linear model on histograms of the three channels, and on one of colours, within the disc."""
+    table = painted[seed].table
+    test, grades = (table["part"] == "test").to_numpy(), table["grade"]
+    for name, histograms in (("channels", _by_channel), ("colours", _joint)):
+        features = histograms(painted[seed].images)
+        model = make_pipeline(StandardScaler(), LogisticRegression(C=0.01, max_iter=1000, class_weight=weights))
+        found = kappa(grades[test], model.fit(features[~test], grades[~test]).predict(features[test]))
+        print(f"\nlinear model on histograms of {name}, seed {seed}, weights {weights}: kappa {found:.3f}")
+        assert found < 0.2
+
+
+def _by_channel(images: np.ndarray) -> np.ndarray:
+    rows = []
+    for image in images:
+        inside = image[image.max(axis=2) > 8]
+        rows.append(np.concatenate([np.histogram(inside[:, c], 32, (0, 256), density=True)[0] for c in range(3)]))
+    return np.sqrt(rows)
+
+
+def _joint(images: np.ndarray) -> np.ndarray:
+    rows = []
+    for image in images:
+        inside = image[image.max(axis=2) > 8]
+        rows.append(np.histogramdd(inside, 8, [(0, 256)] * 3)[0].ravel() / len(inside))
+    return np.sqrt(rows)
+
+
+def test_painting_500_photographs_of_256_px_takes_about_a_minute(tmp_path: Path) -> None:
+    taken = seconds(lambda: make_dataset(tmp_path / "x", patients=250, image_size=256, workers=2, progress=False))
+    print(f"\n500 painted photographs of 256 px by two processes: {taken:.0f} s")
+    assert taken < 90
+
+
+def test_painted_grades_are_learned_by_a_resnet18(painted: dict[int, Cache]) -> None:
+    cache = painted[SEEDS[0]]
+    table = cache.table
     data = TrainData(
-        images=painted.images,
+        images=cache.images,
         grades=table["grade"].to_numpy(np.int64),
         groups=table["group"].to_numpy(np.int64),
         train_rows=np.flatnonzero(table["part"] == "train"),
