@@ -1,4 +1,4 @@
-"""Two nodes with two pretended GPUs each: four trials at once, one for each GPU, and each sees its own alone.
+"""Two nodes with two pretended GPUs each: four trials at once, one for each GPU or two on one; each sees its own alone.
 
 The GPUs are pretended, so that trials compute on the CPU; everything else is the command as it is.
 """
@@ -86,19 +86,25 @@ def _each_has(study: Study, trials: int, epochs: int) -> bool:
     return all(sum(1 for epoch in record.epochs if epoch["time"] > last) >= epochs for record in records)
 
 
-def test_each_gpu_has_a_trial_and_each_trial_sees_its_gpu_alone(address: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", ["1", "0.5"])
+def test_each_trial_sees_its_gpu_alone_and_shares_it_only_where_it_is_told_to(
+    address: str, tmp_path: Path, share: str
+) -> None:
     study = Study(tmp_path, small_data(tmp_path / "data", patients=24))
-    flags = ["--address", address, "--trials", "6", "--epochs", "2000", "--early-stopping", "none"]
-    said = _search_until(study, flags, lambda: _each_has(study, 4, 2))
-    assert "4 at once, 1 GPU and 1 CPU thread each" in said
+    flags = ["--address", address, "--gpus-per-trial", share, "--trials", "6", "--epochs", "2000"]
+    said = _search_until(study, [*flags, "--early-stopping", "none"], lambda: _each_has(study, 4, 2))
+    assert f"4 at once, {share} GPU and 1 CPU thread each" in said
     state = study.state()
-    assert len(state.trials) == 4, "no trial begins before there is a GPU for it"
+    assert len(state.trials) == 4, "no trial begins before there is room for it"
     assert at_once(state) == 4
-    assert shared_gpus(state) == []
     places = {trial: place_of(record) for trial, record in state.trials.items()}
-    nodes = {node for node, _ in places.values()}
+    nodes = sorted({node for node, _ in places.values()})
     assert len(nodes) == 2
-    assert sorted(places.values()) == sorted((node, gpu) for node in nodes for gpu in "01")
+    if share == "1":
+        assert shared_gpus(state) == []
+        assert sorted(places.values()) == [(node, gpu) for node in nodes for gpu in "01"]
+    else:  # each node has processors for two trials, and Ray fills one GPU before it takes the next
+        assert len(shared_gpus(state)) == 2
     for trial, (_, gpu) in places.items():
         seen = json.loads((study.home / study.name / "checkpoints" / trial / "seen.json").read_text())
-        assert seen == {"device": "cuda", "gpus": 1.0, "visible": gpu}
+        assert seen == {"device": "cuda", "gpus": float(share), "visible": gpu}
