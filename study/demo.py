@@ -67,7 +67,8 @@ def run_demo(here: Place, console: Console) -> int:
         return code
     console.rule("5/5 the report")
     report = session.write_study_report(NAME, here, lambda text: console.print(text, markup=False))
-    _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype={"trial": str})))
+    text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
+    _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype=text)))
     console.print(f"report:  {report / 'report.html'}", markup=False)
     console.print(f"trials:  retina ui {NAME}", markup=False)
     console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
