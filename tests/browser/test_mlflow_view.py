@@ -128,6 +128,7 @@ def test_the_four_charts_are_drawn(page: Page) -> None:
     assert cards.count() == 4
     parallel, scatter, curves, confusion = cards.all()
     assert "Parallel" in parallel.inner_text()
+    parallel.get_by_text("best/val_kappa").first.wait_for(timeout=1000 * PATIENCE)  # drawn some time after its title
     axes = parallel.inner_text()
     assert all(
         name in axes for name in ("architecture", "pretrained", "imbalance", "hparam/log10_lr", "best/val_kappa")
