@@ -29,7 +29,7 @@ _FOVEA = 0.15  # no vessel comes nearer to the macula's middle
 _LESIONS = (
     ((0, 0), (0, 0), (0, 0)),
     ((4, 10), (0, 0), (0, 0)),
-    ((5, 14), (6, 13), (0, 0)),
+    ((5, 14), (7, 14), (0, 0)),
     ((8, 18), (20, 30), (0, 0)),
     ((5, 12), (4, 14), (2, 4)),
 )
@@ -126,8 +126,8 @@ class Anatomy:
         along = math.atan2(at[1] - NERVE[1], at[0] - NERVE[0])
         flame = math.hypot(at[0] - NERVE[0], at[1] - NERVE[1]) < 0.5 and self.rng.random() < 0.6
         long = self.rng.uniform(1.6, 2.6) if flame else self.rng.uniform(1.0, 1.4)
-        size = self.rng.uniform(0.028, 0.055) / math.sqrt(long)
-        self._spot(draw, at, size, int(self.rng.integers(165, 235)), long, along)
+        size = self.rng.uniform(0.030, 0.056) / math.sqrt(long)
+        self._spot(draw, at, size, int(self.rng.integers(185, 250)), long, along)
 
     def _bright_matter(self, draw: ImageDraw.ImageDraw, *, ill: bool) -> None:
         """Hard exudates, which lie together in ill eyes, or a druse somewhere near the macula."""

@@ -19,7 +19,8 @@ import sys
 from study import cli, demo
 if __name__ == "__main__":  # painting starts processes that import this file again
     demo.PATIENTS, demo.SOURCE_PATIENTS, demo.SIZE = 24, 24, 32
-    demo.SOURCE |= {"epochs": 1, "image_size": 32}
+    demo.SOURCE |= {"image_size": 32}
+    demo.SOURCE_EPOCHS |= {"resnet18": 1, "resnet50": 1}
     demo.SEARCH |= {"epochs": 1, "image_size": 32, "trials": 4}
     sys.argv = ["retina", "demo"]
     cli.main()
