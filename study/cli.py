@@ -42,8 +42,7 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
 MLFLOW = {
     "DISABLE_TELEMETRY": "true",
-    "HTTP_REQUEST_MAX_RETRIES": "1",
-    "HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
     "HTTP_REQUEST_TIMEOUT": "20",
 }
 LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
@@ -72,6 +71,12 @@ def main() -> None:
     except KeyboardInterrupt:
         err.print("retina: interrupted")
         sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
+            raise
+        told = " ".join(str(error).split())[:300]
+        err.print(f"retina: MLflow: {told}; correct MLFLOW_TRACKING_URI or its user and password", markup=False)
+        sys.exit(EXIT_WRONG)
 
 
 def exit_code(error: Exception) -> int:
@@ -149,7 +154,7 @@ def search(
     from study.lock import check_free
     from study.reach import check_answers
 
-    here = place(home)
+    here = place(home, address)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     cluster = _cluster(address, insecure)
@@ -198,7 +203,7 @@ def confirm(
     from study.lock import check_free
     from study.reach import check_answers
 
-    here = place(home)
+    here = place(home, address)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     cluster = _cluster(address, insecure)

@@ -11,6 +11,7 @@ from pathlib import Path
 from study.disk import is_full, told
 from study.ledger import Event, StudyState, read_events, study_state
 from study.lock import locked
+from study.reach import shown
 from study.synced import mark_synced
 from study.tracking import Tracking
 
@@ -61,6 +62,8 @@ class Feed:
             return True
         while True:
             try:
+                if event["event"] == "close" and self.problem:
+                    self._tracking.refresh()  # what was slow may have come after all, and been made twice
                 self._tracking.send(event)
                 return True
             except Exception as error:  # MLflow has no class for "not reachable"; what is ours is a bug either way
@@ -88,13 +91,15 @@ def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float
             return Tracking(uri, folder.name, folder, artifacts)
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
-                raise TrackingError(told(error) if is_full(error) else f"MLflow at {uri}: {one_line(error)}") from error
+                raise TrackingError(
+                    told(error) if is_full(error) else f"MLflow at {shown(uri)}: {one_line(error)}"
+                ) from error
         time.sleep(RETRY_SECONDS)
 
 
 def one_line(error: Exception) -> str:
     """What MLflow said, short enough for a terminal."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+    return f"{type(error).__name__}: {shown(' '.join(str(error).split()))[:200]}"
 
 
 def sync(folder: Path, uri: str, artifacts: str | None) -> None:
@@ -123,8 +128,8 @@ def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None
     mine = state.study["id"] if state.study else ""
     if tracking.study_id not in ("", mine):
         raise TrackingError(
-            f"MLflow at {uri} has another study of the name {name}, begun elsewhere or deleted here; choose another "
-            "name, or delete that experiment for good"
+            f"MLflow at {shown(uri)} has another study of the name {name}, begun elsewhere or deleted here; choose "
+            "another name, or delete that experiment for good"
         )
 
 

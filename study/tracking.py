@@ -48,27 +48,42 @@ class Tracking:
         self.refresh()
 
     def refresh(self) -> None:
-        """Look up what MLflow has: before the first event, and after an answer was lost."""
-        self._runs, self._closed = {}, set()
+        """Look up what MLflow has: before the first event, and after an answer was lost.
+
+        A server that was only slow may have made a run twice: the one that has more stays, the other is deleted.
+        """
+        self._runs, self._closed, self._parent = {}, set(), ""
+        found: list[Any] = []
         token = None
         while True:
             page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
-            for run in page:
-                self._know(run)
+            found += page
             token = page.token
             if not token:
                 break
+        for run in sorted(found, key=lambda one: -int(one.data.tags.get(records.TAG_EPOCHS_SENT, "0"))):
+            self._know(run)
 
     def _know(self, run: Any) -> None:
         tags = run.data.tags
         if tags.get(records.TAG_KIND) == records.KIND_STUDY:
+            if self._parent:
+                self._delete(run)
+                return
             self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
         elif tags.get(records.TAG_KIND) in (records.KIND_TRIAL, records.KIND_CONFIRM):
             trial = tags[records.TAG_TRIAL if tags[records.TAG_KIND] == records.KIND_TRIAL else records.TAG_CONFIRM]
+            if trial in self._runs:
+                self._delete(run)
+                return
             self._runs[trial] = run.info.run_id
             self._sent[trial] = int(tags.get(records.TAG_EPOCHS_SENT, "0"))
             if tags.get(records.TAG_STATE) in _FINAL and run.info.status != "RUNNING":
                 self._closed.add(trial)
+
+    def _delete(self, run: Any) -> None:
+        self._client.set_terminated(run.info.run_id, records.MLFLOW_STATUS[records.STATE_INTERRUPTED])
+        self._client.delete_run(run.info.run_id)
 
     def note(self, event: Event) -> bool:
         """Take in an event; False when it repeats what is known, and there is nothing to send."""

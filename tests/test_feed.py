@@ -125,3 +125,11 @@ def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:
     assert stale_studies(tmp_path, store()[0]) == []
     (folder / "ledger.jsonl").write_text('{"event":"study"}\n{"event":"close"}\n')
     assert stale_studies(tmp_path, store()[0]) == [folder]
+
+
+def test_what_a_slow_server_made_twice_is_looked_for_before_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(feed, "RETRY_SECONDS", 0.01)
+    slow, quick = Unreliable(failures=1), Unreliable(failures=0)
+    for tracking in (slow, quick):
+        assert Feed(tracking, [{"event": "epoch"}, {"event": "close"}]).close(60)  # type: ignore[arg-type]
+    assert (slow.refreshed, quick.refreshed) == (2, 0)

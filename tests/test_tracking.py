@@ -139,3 +139,29 @@ def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:
     assert _tracking(name, tmp_path).study_id == ""
     _send(_tracking(name, tmp_path), _whole(tmp_path))
     assert _tracking(name, tmp_path).study_id == "a" * 32
+
+
+def test_a_run_that_a_slow_server_made_twice_is_there_once_and_closed(name: str, tmp_path: Path) -> None:
+    """Made once more after its answer was lost: the one that has epochs stays, and the other is gone."""
+    events = _whole(tmp_path)
+    tracking = _tracking(name, tmp_path)
+    _send(tracking, events[:4])
+    kept = _runs(name)
+    experiment = client().get_experiment_by_name(name).experiment_id
+    tags = {records.TAG_STUDY: name, records.TAG_STUDY_ID: "x"}
+    doubled = [
+        client().create_run(experiment, tags=tags | more)
+        for more in (
+            {records.TAG_KIND: records.KIND_TRIAL, records.TAG_TRIAL: "0000"},
+            {records.TAG_KIND: records.KIND_STUDY},
+        )
+    ]
+    tracking.refresh()
+    _send(tracking, events[4:])
+    runs = _runs(name)
+    assert runs["0000"].info.run_id == kept["0000"].info.run_id
+    assert {run.info.status for run in runs.values()} <= {"FINISHED", "FAILED"}
+    assert len(runs) == 3
+    for run in doubled[:1]:
+        assert client().get_run(run.info.run_id).info.status == "KILLED"
+        assert client().get_run(run.info.run_id).info.lifecycle_stage == "deleted"
