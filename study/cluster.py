@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,6 +22,8 @@ from study.config import ConfigError
 from study.watcher import Address, answers
 
 LATELY = 60.0
+NO_ROOM_SECONDS = 120.0
+LOOK_SECONDS = 5.0
 
 
 LEAST_GPU = 0.01  # Ray counts in ten-thousandths; a hundred trials on one GPU are enough
@@ -51,6 +54,8 @@ def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: l
 
     nodes: {"CPU": count, "GPU": count} of each; a trial never spans two. Raises ConfigError where none can hold one.
     """
+    if not nodes:
+        raise ConfigError("a node of the cluster must have CPUs, but none has; start its workers (ray start) first")
     most_gpus = max(node.get("GPU", 0) for node in nodes)
     gpu = (1.0 if most_gpus else 0.0) if gpus_per_trial is None else gpus_per_trial
     if not (gpu == 0 or LEAST_GPU <= gpu <= 1):  # also where it is no number
@@ -107,6 +112,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
 
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+    handler = signal.getsignal(signal.SIGTERM)
     with _without_mlflow():
         try:
             ray.init(
@@ -120,6 +126,9 @@ def _join(address: str | None) -> None:
                 "call retina on one of its machines, with its versions of Python and Ray, and with its RAY_AUTH_MODE "
                 "and token"
             ) from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process with 15, and nothing closed
 
 
 @contextmanager
@@ -159,6 +168,11 @@ def kill_below(pid: int) -> None:
             os.kill(child, signal.SIGKILL)
 
 
+def has_room(node: dict[str, float], limits: Resources) -> bool:
+    """Whether a node has what one trial gets."""
+    return node.get("CPU", 0) >= limits.cpus and node.get("GPU", 0) >= limits.gpus
+
+
 class Nodes:
     """Which machines have died: what they take along is not a trial's failure.
 
@@ -168,7 +182,22 @@ class Nodes:
     def __init__(self) -> None:
         self._known: dict[str, Address] = {}
         self._died: dict[str, float] = {}  # time.monotonic() at which it was noticed
+        self._looked = self._had_room = time.monotonic()
         self._look()
+
+    def count(self) -> int:
+        """How many there were, the dead among them."""
+        return len(self._known)
+
+    def without_room(self, limits: Resources) -> bool:
+        """Whether for NO_ROOM_SECONDS no node that lives could hold a trial, however empty it was."""
+        now = time.monotonic()
+        if self.count() < 2 or now < self._looked + LOOK_SECONDS:
+            return False
+        self._looked = now
+        if any(has_room(node["Resources"], limits) for node in alive()):
+            self._had_room = now
+        return now > self._had_room + NO_ROOM_SECONDS
 
     def _look(self) -> None:
         for node in alive():

@@ -6,13 +6,15 @@ remember for a while that a name was not there.
 
 from __future__ import annotations
 
+import time
 import uuid
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import ray
-from ray.exceptions import GetTimeoutError, RayError
+from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from study.cluster import alive
@@ -22,16 +24,18 @@ from study.versions import code_digest, libraries
 ANSWER_SECONDS = 60.0
 
 
-def check_nodes(home: Path, caches: list[Path]) -> None:
+def check_nodes(home: Path, caches: list[Path], stopping: Callable[[], bool] = lambda: False) -> None:
     """Raise ConfigError, naming the nodes, unless each that can hold a trial sees the home and writes to it as this
     process does, sees the caches, and runs the same code.
+
+    Nothing is waited for any more once `stopping()`: then no trial begins either.
     """
     probes = home / f".probe-{uuid.uuid4().hex}"
     probes.mkdir(parents=True)
     try:
         nodes = [node for node in alive() if node["Resources"].get("CPU")]
-        with ThreadPoolExecutor(len(nodes)) as pool:
-            found = list(pool.map(lambda node: _problem(node, probes, caches), nodes))
+        with ThreadPoolExecutor(max(1, len(nodes))) as pool:
+            found = list(pool.map(lambda node: _problem(node, probes, caches, stopping), nodes))
     finally:
         for file in probes.iterdir():
             file.unlink()
@@ -45,17 +49,21 @@ def check_nodes(home: Path, caches: list[Path]) -> None:
         raise ConfigError(f"each node of a cluster must be able to run a trial, but {'; '.join(problems)}")
 
 
-def _problem(node: dict[str, Any], probes: Path, caches: list[Path]) -> str:
+def _problem(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Callable[[], bool]) -> str:
     """What is wrong with a node, in words that its name goes before; empty where nothing is."""
     here, there, word = probes / uuid.uuid4().hex, probes / uuid.uuid4().hex, uuid.uuid4().hex
     here.write_text(word)
     pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
     task: Any = ray.remote(look)  # Ray's own annotations do not know its options
     asked = task.options(num_cpus=0, scheduling_strategy=pinned).remote(str(here), str(there), [*map(str, caches)])
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not ray.wait([asked], timeout=1.0)[0]:
+        if stopping():
+            return ""
+        if time.monotonic() > deadline:
+            return f"does not answer within {ANSWER_SECONDS:.0f} s"
     try:
-        said: dict[str, Any] = ray.get(asked, timeout=ANSWER_SECONDS)
-    except GetTimeoutError:
-        return f"does not answer within {ANSWER_SECONDS:.0f} s"
+        said: dict[str, Any] = ray.get(asked)
     except RayError as error:
         if "No module named" in str(error):
             return "cannot import retina; install it there, in the same version"

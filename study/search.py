@@ -28,7 +28,7 @@ from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
 from study.plan import Plan
 from study.prepared import split_of
 from study.reaper import Reaper
-from study.recorder import Course, Recorder
+from study.recorder import NO_SCORE, Course, Recorder, outcome
 from study.trainable import TrialActor
 from study.watcher import Head
 
@@ -68,9 +68,8 @@ def run_search(
     elif recorder.left():
         closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
-        good = any(record.state != records.STATE_FAILED for record in recorder.records.values())
-        closed = records.STATE_COMPLETE if good else records.STATE_FAILED
-        reason = "" if good else reason or "no trial has a score"
+        closed = outcome(recorder.records.values())
+        reason = "" if closed == records.STATE_COMPLETE else reason or NO_SCORE
     try:
         recorder.close(closed, reason)
     except OSError as error:  # a ledger without a close: the next command tells MLflow
@@ -81,7 +80,7 @@ def run_search(
 def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(limits.slots)  # else Ray starts one process after the other
-    reaper = Reaper(stop.stop_all)
+    reaper = Reaper(trials.stopping)
     tuner = tune.Tuner(
         tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
         tune_config=tune.TuneConfig(
@@ -167,6 +166,15 @@ class _Trials:
             return self._job(record)
         return str(Searcher.FINISHED)
 
+    def stopping(self) -> bool:
+        """Whether to stop now; asked in each step of Ray's loop, which would wait for ever for a node that died."""
+        if self._nodes.without_room(self._limits):
+            self._stop.halt(
+                f"no node that is left can hold a trial ({self._limits.gpus:g} GPU, {self._limits.cpus} CPUs); start "
+                "its node again"
+            )
+        return self._stop.stop_all()
+
     @contextmanager
     def _on_disk(self) -> Iterator[None]:
         """A disk that does not take the ledger's line ends the search: what is not written did not happen."""
@@ -192,6 +200,7 @@ class _Trials:
             "device": "cuda" if self._limits.gpus else "cpu",
             "gpus": self._limits.gpus,
             "threads": self._limits.threads,
+            "nodes": self._nodes.count(),
         }
 
     def result(self, ray_trial: str, result: dict[str, Any]) -> bool:

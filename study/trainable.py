@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from ray import tune
 
+from retina_data.index import DataError
 from retina_models.pretrained import WeightsError, read_weights, save_weights
 from study.checkpoints import (
     BEST,
@@ -39,6 +40,10 @@ from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
 NO_MEMORY = ("not enough memory", "can't allocate memory")  # of torch on a CPU, which has no class for it
+
+
+class UnusableError(RuntimeError):
+    """Data or weights cannot be read where a trial runs, whatever its configuration."""
 
 
 class TrialActor(tune.Trainable):
@@ -80,10 +85,13 @@ class TrialActor(tune.Trainable):
         # A generator, so that reading data and weights falls into the first step, where failures are told apart.
         job = self._job
         claim(self._device, job["gpus"])
-        data = open_data(Path(job["cache"]), **job["split"]).train_data()
-        weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
+        try:
+            data = open_data(Path(job["cache"]), **job["split"]).train_data()
+            weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
+        except (DataError, WeightsError) as error:  # the driver has read both: here they cannot be
+            raise UnusableError(without_folders(str(error))) from error
         if weights and weights.digest != job["weights_digest"]:
-            raise WeightsError(
+            raise UnusableError(
                 f"weights of this study must have the digest {job['weights_digest'][:12]}, but {weights.source} has "
                 f"{weights.digest[:12]}; it was changed since: put the first file back"
             )
@@ -102,8 +110,9 @@ class TrialActor(tune.Trainable):
                 # The device's context is broken for every later trial of this process: a fresh one takes over.
                 self._keep(traceback.format_exc())
                 os._exit(1)
-            except (OSError, DeviceError) as error:
-                return {"halt": told(error), "done": True}
+            except (OSError, DeviceError, UnusableError) as error:
+                where = f" (on Ray's node {placement()['node']})" if self._job["nodes"] > 1 else ""
+                return {"halt": told(error) + where, "done": True}
             except Exception as error:  # whatever it is, the next try would meet it again
                 self._keep(traceback.format_exc())
                 return {"failure": _reason(error), "done": True}

@@ -3,7 +3,7 @@ import os
 import pytest
 import ray
 
-from study.cluster import Resources, cluster, resources
+from study.cluster import Nodes, Resources, cluster, resources
 from study.config import ConfigError
 
 GPU_NODE, CPU_NODE = {"CPU": 4, "GPU": 4}, {"CPU": 32}
@@ -97,3 +97,35 @@ def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_guarded(monkeypatc
     assert left == [True]
     with cluster("auto", "waived") as nodes:
         assert nodes == [{"CPU": 2.0}]
+
+
+def test_nodes_that_can_hold_no_trial_are_waited_for_a_while_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A head without a GPU, whose one node with GPUs has died: Ray itself would wait for ever."""
+
+    def node(name: str, gpus: float) -> dict[str, object]:
+        place = {"NodeManagerAddress": "127.0.0.1", "NodeManagerPort": 1}
+        return {"NodeID": name, "Alive": True, **place, "Resources": {"CPU": 4.0, "GPU": gpus}}
+
+    there, clock = [node("head", 0), node("gpus", 2)], [1000.0]
+    monkeypatch.setattr(ray, "nodes", lambda: there)
+    monkeypatch.setattr("study.cluster.time.monotonic", lambda: clock[0])
+    nodes, limits = Nodes(), Resources(cpus=2, gpus=1, slots=2)
+    assert nodes.count() == 2
+
+    def without_room(seconds: float) -> bool:
+        clock[0] += seconds
+        return nodes.without_room(limits)
+
+    assert not without_room(300)
+    del there[1]
+    assert not without_room(60)
+    there.append(node("back", 1))
+    assert not without_room(100)
+    del there[1]
+    assert not without_room(100)
+    assert without_room(100)
+
+
+def test_a_cluster_without_a_cpu_is_told_in_a_line() -> None:
+    with pytest.raises(ConfigError, match="a node of the cluster must have CPUs, but none has; start its workers"):
+        resources(None, None, [])

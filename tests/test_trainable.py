@@ -42,6 +42,7 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "weights_digest": None,
         "device": "cpu",
         "gpus": 0,
+        "nodes": 1,
         "threads": torch.get_num_threads(),
     }
 
@@ -182,4 +183,13 @@ def test_a_gpu_that_cannot_be_had_is_no_failure_of_the_trial(
     job = _job(cache, tmp_path / "0000") | {"device": "cuda", "gpus": 1}
     result = TrialActor(job).step()
     assert result["halt"].startswith("torch finds no GPU where Ray has one; install")
+    assert not (tmp_path / "0000" / "error.txt").exists()
+
+
+def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:
+    """As on a node that lost the shared home: the next trial there would fare no better."""
+    job = _job(cache, tmp_path / "0000") | {"cache": str(tmp_path / "gone")}
+    result = TrialActor(job).step()
+    assert result["done"]
+    assert result["halt"].startswith("gone must be a prepared cache, but is not readable")
     assert not (tmp_path / "0000" / "error.txt").exists()
