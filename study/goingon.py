@@ -75,8 +75,8 @@ def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], anothe
     before, now = study["identity"], json.loads(json.dumps(plan.identity()))
     if another_fold:
         before = {**before, "fold": now["fold"], "split_digest": now["split_digest"]}
-    if added:  # an arm may come, with its weights; what was there must stay
-        now["arms"] = [arm for arm in now["arms"] if arm not in added]
+    if added:  # an arm may come, with its weights; what was there, perhaps added by this same command, must stay
+        now["arms"] = [arm for arm in now["arms"] if arm not in added or arm in before["arms"]]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
     for name in [*causes, *CONSEQUENCES]:

@@ -198,11 +198,15 @@ def _warm(
     """The `warm` event of a new study, if anything is to be told, and what to say of it."""
     if not told_by and not tries:
         return None, []
-    if state.study:
+    if state.warm and told_by == state.warm.get("from"):
+        told_by = None  # the same command again; that study may have more trials by now
+    tried = read_tries(tries, plan.config, plan.groups) if tries else []
+    if state.warm and not told_by and tried in ([], state.warm["tries"]):
+        return None, []
+    if state.trials:
         raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
     told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
-    wanted = read_tries(tries, plan.config, plan.groups) if tries else []
-    return {"told": told, "tries": wanted}, lines
+    return {"from": told_by, "told": told, "tries": tried}, lines
 
 
 def _check_each_cell(config: StudyConfig) -> None:

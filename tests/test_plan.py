@@ -15,7 +15,7 @@ from study.config import ConfigError
 from study.goingon import STUDY_FILE, write_study_file
 from study.ledger import StudyState
 from study.plan import Inputs, Plan, make_plan
-from tests.study_fixture import small_data
+from tests.study_fixture import small_data, trial_event
 
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
 
@@ -182,7 +182,31 @@ def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
 
 def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
     state = _begun(_plan(folder))
+    state.apply(trial_event(0))
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
         make_plan("s", folder / "home", state, Inputs(told_by="other"))
     with pytest.raises(ConfigError, match="--from must name a study of"):
         make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", told_by="other"))
+
+
+def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder: Path) -> None:
+    tries = folder / "tries.yaml"
+    tries.write_text("- lr: 0.01\n")
+    inputs = Inputs(tries=tries)
+    killed = _begun(_plan(folder))  # between its first event and what samplers are told
+    warm = make_plan("s", folder / "home", killed, inputs).warm
+    assert warm is not None and warm["tries"][0]["params"] == {"lr": 0.01}
+    killed.apply({"event": "warm", "time": 1.0, **warm})
+    killed.apply(trial_event(0))
+    assert make_plan("s", folder / "home", killed, inputs).warm is None
+    tries.write_text("- lr: 0.02\n")
+    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
+        make_plan("s", folder / "home", killed, inputs)
+
+
+def test_the_same_command_goes_on_though_it_adds_an_arm(folder: Path) -> None:
+    weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
+    inputs = Inputs(overrides=weights, add_arms=("resnet18-pretrained",))
+    grown = make_plan("s", folder / "home", _begun(replace(_plan(folder), name="s")), inputs)
+    again = make_plan("s", folder / "home", _begun(grown), inputs)
+    assert list(again.groups) == list(grown.groups)
