@@ -29,8 +29,8 @@ from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
 from study.prepared import open_data, split_of
 from study.progress import duration_text, times
-from study.recorder import WEIGHTS_KEPT
-from study.running import Compute, run
+from study.recorder import NO_SCORE, WEIGHTS_KEPT, outcome
+from study.running import EXIT_CODES, Compute, run
 from study.session import EXIT_LOCKED, writing
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compu
     def ended(state: StudyState) -> bool:
         return not Confirmations(state, wish).to_begin() and all(record.end for record in state.confirms.values())
 
-    commands = (_command(name, wish), f"retina report {name}")
+    commands = (f"{_command(name, wish)}{here.joined}", f"retina report {name}{here.again}")
     return each_fold(parts, here.home, console, compute, one, ended, commands)
 
 
@@ -93,9 +93,10 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
             f"{times(len(state.test_reads))}; more --seeds or --top add some",
             markup=False,
         )
+        closed = outcome(state.confirms.values())
         if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
-            ledger.append("close", state=records.STATE_COMPLETE, reason="")
-        return 0
+            ledger.append("close", state=closed, reason="" if closed == records.STATE_COMPLETE else NO_SCORE)
+        return EXIT_CODES[closed]
     if state.test_reads:
         console.print(
             f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False

@@ -6,7 +6,7 @@ One object in the driver; Ray's controller calls it from one thread, so there is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,9 @@ from study.ledger import Event, Ledger, StudyState, TrialRecord
 
 WEIGHTS_KEPT = 3
 """Best trials of an arm whose weights stay on the disk; the others' can be trained again from their configuration."""
+
+NO_SCORE = "no trial has a score"
+"""Why a study is FAILED whose trials have all ended."""
 
 SAME_FAILURES = 3
 """A search whose first trials all fail for one reason is stopped: the reason is not in their configurations."""
@@ -74,6 +77,12 @@ class Course(Protocol):
         """One has ended."""
 
 
+def outcome(ended: Iterable[TrialRecord]) -> str:
+    """The state in which a study closes whose trials (or confirmations) have all ended."""
+    good = any(record.state != records.STATE_FAILED for record in ended)
+    return records.STATE_COMPLETE if good else records.STATE_FAILED
+
+
 class Recorder:
     """Writes each event to the ledger, tells the course, and hands it on to `watch`."""
 
@@ -88,6 +97,9 @@ class Recorder:
             if record.end:
                 self._keep_best_weights(record)
                 self._failures.note(record)
+        ended = [event["trial"] for event in ledger.events if event["event"] == "end"]
+        if ended:  # killed between a trial's end and this
+            drop_last(checkpoints / ended[-1])
 
     def to_begin(self) -> int:
         """How many have not begun."""
@@ -126,8 +138,7 @@ class Recorder:
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
         self._write("end", trial=trial, state=state, reason=reason)
         self._course.finish(record)
-        if state != records.STATE_FAILED:
-            drop_last(self._checkpoints / trial)
+        drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
         self._failures.note(record)
 
@@ -163,6 +174,6 @@ class Recorder:
             (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
             return
         kept.append((score, record.trial))
-        kept.sort(key=lambda entry: entry[0], reverse=True)
+        kept.sort(key=lambda entry: (-entry[0], entry[1]))  # of equals the first in number, as `ranked` has it
         while len(kept) > WEIGHTS_KEPT:
             (self._checkpoints / kept.pop()[1] / BEST).unlink(missing_ok=True)

@@ -18,8 +18,8 @@ from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_sta
 from study.lock import LockedError, check_free, locked
 from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
-from study.recorder import WEIGHTS_KEPT
-from study.running import Compute, run
+from study.recorder import NO_SCORE, WEIGHTS_KEPT, outcome
+from study.running import EXIT_CODES, Compute, run
 
 if TYPE_CHECKING:
     from study.cluster import Resources
@@ -96,10 +96,14 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
     state = study_state(ledger.events)
     ended = [record for record in state.trials.values() if record.end]
     if len(ended) == plan.config.trials:
-        console.print(f"study {plan.name} has all its {len(ended)} trials; a larger --trials extends it")
-        if ledger.events[-1].get("state") != records.STATE_COMPLETE:  # killed between its last trial and its close
-            ledger.append("close", state=records.STATE_COMPLETE, reason="")
-        return 0
+        closed = outcome(ended)
+        reason = "" if closed == records.STATE_COMPLETE else NO_SCORE
+        none = f", and {reason}" if reason else ""
+        console.print(f"study {plan.name} has all its {len(ended)} trials{none}; a larger --trials extends it")
+        confirming = any(not record.end for record in state.confirms.values())  # what is said of it last is about that
+        if not confirming and ledger.events[-1].get("state") != closed:  # killed between its last trial and its close
+            ledger.append("close", state=closed, reason=reason)
+        return EXIT_CODES[closed]
     for note in plan.notes:
         console.print(f"note: {note}", markup=False)
     for arm, reason in plan.not_run.items():

@@ -5,10 +5,10 @@ import pytest
 
 from analysis import records
 from study.arms import Arms, groups_of
-from study.checkpoints import BEST
+from study.checkpoints import BEST, LAST, PREVIOUS
 from study.config import make_study_config
 from study.ledger import Event, Ledger, read_events, study_state
-from study.recorder import Recorder
+from study.recorder import Recorder, outcome
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})
 
@@ -129,3 +129,42 @@ def test_a_failed_trial_takes_no_place_among_the_kept_weights(driver: Driver) ->
     driver.recorder.epoch(trial, _report(1, 0.9))
     driver.recorder.end(trial, records.STATE_FAILED, "diverged")
     assert not (driver.folder / "checkpoints" / trial / BEST).exists()
+
+
+def _with_files(driver: Driver) -> Path:
+    folder = driver.folder / "checkpoints" / driver.begin()
+    folder.mkdir(parents=True)
+    for name in (BEST, LAST, PREVIOUS):
+        (folder / name).write_bytes(b"weights")
+    return folder
+
+
+def test_of_equally_good_trials_the_first_keep_their_weights_whoever_ended_last(driver: Driver) -> None:
+    """So it is the one that `ranked` puts first."""
+    folders = [_with_files(driver) for _ in range(4)]
+    for folder in reversed(folders):
+        for epoch in (1, 2):
+            driver.recorder.epoch(folder.name, _report(epoch, 0.0))
+        driver.recorder.end(folder.name, records.STATE_COMPLETE)
+    assert [folder.name for folder in folders if (folder / BEST).exists()] == ["0000", "0001", "0002"]
+
+
+def test_no_trial_that_ended_keeps_a_checkpoint(driver: Driver) -> None:
+    failed, killed = _with_files(driver), _with_files(driver)
+    driver.recorder.end(failed.name, records.STATE_FAILED, "diverged")
+    assert not [path for path in failed.iterdir() if path.name != BEST]
+    driver.ledger.append("end", trial=killed.name, state=records.STATE_FAILED, reason="")  # and the driver was killed
+    driver.ledger.close()
+    again = Driver(driver.folder)
+    again.ledger.close()
+    assert not [path for path in killed.iterdir() if path.name != BEST]
+
+
+def test_a_study_none_of_whose_trials_has_a_score_has_failed(driver: Driver) -> None:
+    driver.recorder.end(driver.begin(), records.STATE_FAILED, "diverged")
+    assert outcome(driver.recorder.records.values()) == records.STATE_FAILED
+    trial = driver.begin()
+    for epoch in (1, 2):
+        driver.recorder.epoch(trial, _report(epoch, 0.1))
+    driver.recorder.end(trial, records.STATE_COMPLETE)
+    assert outcome(driver.recorder.records.values()) == records.STATE_COMPLETE
