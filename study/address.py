@@ -69,7 +69,13 @@ def check_asks(address: str) -> None:
     """
     command = [sys.executable, "-c", STATUS, "status", "--address", address]
     stranger = {**os.environ, "RAY_AUTH_MODE": "disabled"}
-    done = subprocess.run(command, env=stranger, capture_output=True, timeout=TRY_SECONDS, check=False)  # noqa: S603
+    try:
+        done = subprocess.run(command, env=stranger, capture_output=True, timeout=TRY_SECONDS, check=False)  # noqa: S603
+    except subprocess.TimeoutExpired:
+        raise ConfigError(
+            f"Ray at {address} must say whether it asks for a token, but did not answer within {TRY_SECONDS:.0f} s; "
+            "try again, or look at its head"
+        ) from None
     if done.returncode == 0:
         raise ConfigError(
             f"Ray at {address} must ask for a token, since it reaches beyond this machine, but lets in who has none; "
@@ -81,7 +87,7 @@ def on_this_machine(host: str) -> bool:
     """Whether each address of a host is one of this machine's: nothing can listen at another's."""
     try:
         found = socket.getaddrinfo(host, 0, type=socket.SOCK_DGRAM)
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of a name that cannot be one, such as a..b
         return False
     return all(_is_own(family, place) for family, _, _, _, place in found)
 

@@ -68,7 +68,7 @@ def search_folds(
     def ended(state: StudyState) -> bool:
         return sum(1 for record in state.trials.values() if record.end) >= plan.config.trials
 
-    commands = (f"retina search {name}", f"retina confirm {name}")
+    commands = (f"retina search {name}{here.joined}", f"retina confirm {name}{here.again}")
     return each_fold(parts, here.home, console, compute, search, ended, commands)
 
 

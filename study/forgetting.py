@@ -16,6 +16,7 @@ from mlflow.exceptions import MlflowException
 
 from analysis import records
 from study.feed import TrackingError, one_line
+from study.reach import shown
 
 if TYPE_CHECKING:
     from study.place import Place
@@ -71,7 +72,7 @@ def forget(here: Place, stored: Stored) -> list[str]:
             return _hide(client, stored)
         _erase(client, stored)
     except MlflowException as error:
-        raise TrackingError(f"MLflow at {here.tracking_uri}: {one_line(error)}") from error
+        raise TrackingError(f"MLflow at {shown(here.tracking_uri)}: {one_line(error)}") from error
     if stored.artifacts and stored.artifacts.is_dir():
         shutil.rmtree(stored.artifacts)
     return []

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import fcntl
 import os
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from study.config import ConfigError
 
 LOCK = "lock"
 PROBE_SECONDS = 0.5
@@ -31,17 +34,22 @@ def locked(folder: Path) -> Iterator[None]:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 break
-            except OSError:
+            except BlockingIOError:
                 if time.monotonic() < deadline:
                     time.sleep(0.05)
                     continue
+            except OSError as error:
+                raise ConfigError(
+                    f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "
+                    "mount it so that it does, or give another --home"
+                ) from None
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
             raise LockedError(
                 f"study {folder.name} is being written by process {owner}; wait for it, stop it, or choose another name"
             )
         handle.truncate(0)
-        handle.write(str(os.getpid()))
+        handle.write(f"{os.getpid()} on {socket.gethostname()}")
         handle.flush()
         yield
 

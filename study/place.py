@@ -16,11 +16,16 @@ RESERVED = ("cache", "mlartifacts", "mlflow.db")
 
 @dataclass(frozen=True)
 class Place:
-    """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own."""
+    """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own.
+
+    again: flags that each further command needs too; joined: those that one needs which goes on, on Ray.
+    """
 
     home: Path
     tracking_uri: str
     artifacts: str | None
+    again: str = ""
+    joined: str = ""
 
     def artifacts_of(self, name: str) -> str | None:
         """Artifact location of a new experiment."""
@@ -37,13 +42,14 @@ def settle(here: Place, say: Callable[..., None], again: str | None = None) -> b
 
     again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
     """
+    from study.ledger import LedgerError
     from study.lock import LockedError
-    from study.reach import problem
+    from study.reach import problem, shown
     from study.synced import stale_studies
 
     stale = stale_studies(here.home, here.tracking_uri, again)
     if stale and (text := problem(here.tracking_uri)):
-        say(f"MLflow does not answer at {here.tracking_uri} ({text}); what it lacks is sent later", markup=False)
+        say(f"MLflow does not answer at {shown(here.tracking_uri)} ({text}); what it lacks is sent later", markup=False)
         return False
     sent = True
     for folder in stale:
@@ -53,6 +59,9 @@ def settle(here: Place, say: Callable[..., None], again: str | None = None) -> b
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
         except LockedError:
             continue  # somebody has begun to write it, and sends it
+        except (LedgerError, OSError) as error:  # one study's damage is not another's
+            say(f"{folder.name} cannot be sent to MLflow: {error}", markup=False)
+            sent = False
         except TrackingError as error:
             say(f"{folder.name} is sent to MLflow later: {error}", markup=False)
             sent = False

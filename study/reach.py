@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import urllib.error
 import urllib.request
+from http.client import HTTPException
 
 from study.config import ConfigError
 
 ANSWER_SECONDS = 5.0
+USER = r"(?<=:)//[^/@]*@"  # user and password of an address
 
 
 def problem(uri: str) -> str:
@@ -19,20 +22,26 @@ def problem(uri: str) -> str:
     if not uri.startswith(("http://", "https://")):
         return ""
     try:
-        urllib.request.urlopen(f"{uri.rstrip('/')}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
+        bare = re.sub(USER, "//", uri).rstrip("/")  # urllib takes a user's name for the host's
+        urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
     except urllib.error.HTTPError:
         return ""
-    except OSError as error:
-        return " ".join(str(getattr(error, "reason", error)).split())
+    except (OSError, ValueError, HTTPException) as error:
+        return " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
     return ""
+
+
+def shown(uri: str) -> str:
+    """An address as it may stand in a message or a log: without user and password."""
+    return re.sub(USER, "//***@", uri)
 
 
 def check_answers(uri: str) -> None:
     """Raise ConfigError, with a remedy, unless MLflow answers."""
     if text := problem(uri):
         raise ConfigError(
-            f"MLflow's server must answer at {uri}, but does not ({text}); start it, correct MLFLOW_TRACKING_URI, or "
-            "unset that to use the home's own store"
+            f"MLflow's server must answer at {shown(uri)}, but does not ({text}); start it, correct "
+            "MLFLOW_TRACKING_URI, or unset that to use the home's own store"
         )
 
 

@@ -97,10 +97,10 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
     check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
-    with cluster(compute.address, compute.guard) as available, signals() as stop:
+    with signals() as stop, cluster(compute.address, compute.guard) as available:
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
-            check_nodes(plan.home, list(plan.caches.values()))
+            check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
         if compute.time_budget is not None:
             stop.deadline = time.monotonic() + compute.time_budget
         check_room(plan.folder / "checkpoints", _need(plan, errand, limits.slots))
@@ -122,7 +122,7 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
             state.apply(event)
             display.watch(event)
 
-        head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here.tracking_uri))
+        head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
         with display.shown(), head.watched():
             try:
                 closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head)
@@ -134,7 +134,7 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
                 with suppress(OSError):  # a ledger without a close: the next command tells MLflow
                     watch(ledger.append("close", state=closed, reason=stop.reason))
     _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
-    _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), console)
+    _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), here, console)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
 
 
@@ -156,20 +156,22 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: st
 
 
 def _end_process(
-    plan: Plan, errand: Errand, ledger: Ledger, feed: Feed, console: Console, uri: str, reason: str
+    plan: Plan, errand: Errand, ledger: Ledger, feed: Feed, console: Console, here: Place, reason: str
 ) -> None:
     """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
     from study.cluster import kill_below
 
-    with suppress(OSError):
-        feed.put(ledger.append_last("close", state=records.STATE_FAILED, reason=reason))
-    _send_rest(plan, ledger, feed, console, uri, HEAD_CLOSE_SECONDS)
-    console.show_cursor()
-    console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
-    console.print(f"go on with: {errand.command}", markup=False)
-    console.file.flush()
-    kill_below(os.getpid())
-    os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
+    try:
+        with suppress(OSError):
+            feed.put(ledger.append_last("close", state=records.STATE_FAILED, reason=reason))
+        _send_rest(plan, ledger, feed, console, here.tracking_uri, HEAD_CLOSE_SECONDS)
+        console.show_cursor()
+        console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
+        console.print(f"go on with: {errand.command}{here.joined}", markup=False)
+        console.file.flush()
+    finally:  # also where nobody reads the output any more
+        kill_below(os.getpid())
+        os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
 
 
 def _need(plan: Plan, errand: Errand, slots: int) -> int:
@@ -185,13 +187,15 @@ def _values(plan: Plan, name: str) -> set[str]:
     return {str(value) for value in axis} if isinstance(axis, tuple) else {str(plan.config.fixed.get(name, default))}
 
 
-def _closing(plan: Plan, errand: Errand, state: StudyState, closed: str, reason: str, console: Console) -> None:
+def _closing(
+    plan: Plan, errand: Errand, state: StudyState, closed: str, reason: str, here: Place, console: Console
+) -> None:
     ends = [record.end["state"] for record in errand.records(state).values() if record.end]
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
     console.print(
         f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
     )
     if closed == records.STATE_COMPLETE and errand.next_command:
-        console.print(f"next: {errand.next_command}", markup=False)
+        console.print(f"next: {errand.next_command}{here.again}", markup=False)
     elif closed != records.STATE_COMPLETE:
-        console.print(f"go on with: {errand.command}", markup=False)
+        console.print(f"go on with: {errand.command}{here.joined}", markup=False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from study.lock import is_locked
 from study.wholefile import write_whole
 
-SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and MLflow's address
+SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and a digest of MLflow's address
 
 
 def mark_synced(folder: Path, uri: str) -> None:
@@ -34,7 +35,8 @@ def stale_studies(home: Path, uri: str, again: str | None = None) -> list[Path]:
 
 
 def _mark(folder: Path, uri: str) -> bytes:
-    return f"{(folder / 'ledger.jsonl').stat().st_size} {uri}\n".encode()
+    where = hashlib.sha256(uri.encode()).hexdigest()  # the address itself may hold a password
+    return f"{(folder / 'ledger.jsonl').stat().st_size} {where}\n".encode()
 
 
 def _marked(folder: Path) -> bytes:

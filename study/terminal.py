@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -13,8 +14,19 @@ from study.place import Place
 
 EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+class Terminal(Console):
+    """A console whose reader may go away (`retina search NAME | head`): a search then goes on in silence."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on; rich's own way ends the thread that happened to write."""
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+out = Terminal(soft_wrap=True, highlight=False)
+err = Terminal(stderr=True, soft_wrap=True, highlight=False)
 
 Home = Annotated[
     Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
@@ -46,9 +58,11 @@ TimeBudget = Annotated[
 ]
 
 
-def place(home: Path | None) -> Place:
-    """Absolute paths from flag, environment and default; makes nothing."""
+def place(home: Path | None, address: str | None = None) -> Place:
+    """Absolute paths from flag, environment and default; makes nothing. address: of a cluster, where a flag gave it."""
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
-    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts)
+    again = f" --home {shlex.quote(str(home))}" if home else ""
+    joined = f" --address {shlex.quote(address)}" if address else ""
+    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + joined)

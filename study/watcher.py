@@ -58,8 +58,10 @@ class Head:
     def _watch(self) -> None:
         while not self._over.is_set():
             if self.gone():
-                self._end(self._reason)
-                self._over.set()
+                try:
+                    self._end(self._reason)
+                finally:
+                    self._over.set()  # whoever waits for the end must not do so for ever
             self._asked.wait(EVERY_SECONDS)
 
 
@@ -73,6 +75,6 @@ def _connects(address: Address) -> bool:
     try:
         socket.create_connection(address, timeout=ANSWER_SECONDS).close()
         return True
-    except OSError:
+    except (OSError, UnicodeError):  # the latter of a name that cannot be one
         time.sleep(max(0.0, min(0.2, begun + ANSWER_SECONDS - time.monotonic())))
         return False

@@ -1,10 +1,14 @@
+import errno
+import fcntl
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from study.config import ConfigError
 from study.lock import LockedError, is_locked, locked
 
 
@@ -25,4 +29,16 @@ def test_the_lock_names_its_owner_and_dies_with_it(tmp_path: Path) -> None:
     owner.stdout.close()
     assert not is_locked(folder)
     with locked(folder):
-        assert (folder / "lock").read_text() == str(os.getpid())
+        assert (folder / "lock").read_text() == f"{os.getpid()} on {socket.gethostname()}"
+
+
+def test_a_file_system_without_locks_is_named_and_not_taken_for_a_writer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flock(*_: object) -> None:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(fcntl, "flock", flock)
+    refused = pytest.raises(ConfigError, match="must lock files .flock., but does not .Function not implemented.")
+    with refused, locked(tmp_path / "study"):
+        pass

@@ -4,6 +4,7 @@ import pytest
 
 from study.config import ConfigError
 from study.place import Place, folds_of, parts_of, settle, study_name, weight_files
+from study.synced import mark_synced
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "x" * 65])
@@ -49,3 +50,16 @@ def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path)
     assert parts_of(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
     assert parts_of(tmp_path, "plain") == ["plain"]
     assert parts_of(tmp_path, "torn") == ["torn"]
+
+
+def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path) -> None:
+    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"study"}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.jsonl").write_text(text)
+    mark_synced(tmp_path / "b", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (tmp_path / "mlflow.db").touch()
+    said: list[str] = []
+    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    assert not settle(here, lambda text, **_: said.append(text))
+    assert len(said) == 1
+    assert said[0].startswith("a cannot be sent to MLflow: ")

@@ -60,3 +60,30 @@ def test_a_port_is_free_until_something_listens() -> None:
         port = taken.getsockname()[1]
         assert not reach.is_free(port)
     assert reach.is_free(port)
+
+
+@pytest.mark.parametrize("address", ["http://host:abc", "http://[::1", "http://"])
+def test_an_address_that_is_none_is_a_problem_and_no_traceback(address: str) -> None:
+    with pytest.raises(ConfigError, match="must answer at .*correct MLFLOW_TRACKING_URI"):
+        reach.check_answers(address)
+
+
+def test_something_else_that_listens_is_a_problem() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def greet() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
+
+        threading.Thread(target=greet, daemon=True).start()
+        assert reach.problem(f"http://127.0.0.1:{server.getsockname()[1]}")
+
+
+def test_a_password_is_not_taken_for_a_host_and_stands_in_no_message(server: str, refuses: int) -> None:
+    assert reach.problem(server.replace("//", "//anna:secret@")) == ""
+    with pytest.raises(ConfigError, match="must answer at http://[*]{3}@127.0.0.1") as caught:
+        reach.check_answers(f"http://anna:secret@127.0.0.1:{refuses}")
+    assert "secret" not in str(caught.value)
+    assert reach.shown("postgresql://anna:secret@db/x") == "postgresql://***@db/x"
+    assert reach.shown("sqlite:////home/x/mlflow.db") == "sqlite:////home/x/mlflow.db"

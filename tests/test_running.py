@@ -1,5 +1,6 @@
 import io
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ from rich.console import Console
 
 from analysis import records
 from study.ledger import StudyState, study_state
+from study.place import Place
 from study.plan import Inputs, Plan, make_plan
 from study.running import _closing, _need
 from study.session import Search
@@ -20,10 +22,10 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return make_plan("s", folder, StudyState(), Inputs(data=small_data(folder / "data"), overrides=values))
 
 
-def _said(plan: Plan, closed: str, reason: str = "") -> str:
+def _said(plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
     console = Console(file=io.StringIO(), width=200)
     state = study_state([study_event(), trial_event(0), epoch_event(0, 1, 0.5), end_event(0)])
-    _closing(plan, Search(plan), state, closed, reason, console)
+    _closing(plan, Search(plan), state, closed, reason, Place(Path("runs"), "", None, flags, flags), console)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -48,3 +50,12 @@ def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(pla
 
 def test_more_weights_that_are_kept_need_more_room(plan: Plan) -> None:
     assert _need(plan, replace(Search(plan), weights_kept=9), 1) > _need(plan, Search(plan), 1)
+
+
+def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan) -> None:
+    assert "go on with: retina search s --home /data/runs\n" in _said(
+        plan, records.STATE_FAILED, flags=" --home /data/runs"
+    )
+    assert "next: retina confirm s --home /data/runs\n" in _said(
+        plan, records.STATE_COMPLETE, flags=" --home /data/runs"
+    )

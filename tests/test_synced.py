@@ -35,3 +35,12 @@ def test_another_store_or_one_that_was_deleted_has_nothing(tmp_path: Path) -> No
     assert stale_studies(tmp_path, store) == [folder]
     (tmp_path / "mlflow.db").touch()
     assert stale_studies(tmp_path, store) == []
+
+
+def test_the_marker_holds_no_password(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text("x")
+    mark_synced(folder, "postgresql://anna:secret@db/mlflow")
+    assert "secret" not in (folder / "synced").read_text()
+    assert stale_studies(tmp_path, "postgresql://anna:secret@db/mlflow") == []

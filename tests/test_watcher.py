@@ -66,3 +66,17 @@ def test_a_machine_that_does_not_answer_is_gone_after_two_tries(monkeypatch: pyt
         assert time.monotonic() - begun < 5
         for one in waiting:
             one.close()
+
+
+def test_an_end_that_breaks_off_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(reason: str) -> None:
+        raise SystemExit(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        head = Head({"GCS": server.getsockname()}, broken)
+    monkeypatch.setattr(threading, "excepthook", lambda *_: None)
+    with head.watched():
+        waiting = threading.Thread(target=head.await_end, daemon=True)
+        waiting.start()
+        waiting.join(20)
+        assert not waiting.is_alive()
