@@ -51,7 +51,9 @@ class TrialConfig(BaseModel):
     )
     normalisation: Literal["unit", "imagenet"] = Field("imagenet", description="pixels in [0,1], or ImageNet's")
     freeze_epochs: int = Field(0, ge=0, description="first epochs in which only the head learns (pretrained only)")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="arithmetic of the forward pass")
+    precision: Literal["fp32", "bf16"] = Field(
+        "fp32", description="arithmetic of the forward pass; fp32 on a GPU trains in TF32, and predicts without it"
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass moved from the true grade to all")
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focus of imbalance=focal")
     weight_power: float = Field(1.0, ge=0, le=2, description="power of imbalance=weighted_loss")

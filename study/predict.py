@@ -31,7 +31,9 @@ def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: s
     outputs = []
     was_training = model.training
     model.eval()
-    with torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
+    # What is stored must come out again on another device: no TF32 here, though training on a GPU may use it.
+    exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with exact, torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
         for x in torch.split(images, batch_size):
             x = normalise(x.to(device, non_blocking=True).float() / 255, normalisation)  # (B, 3, S, S)
             outputs.append(model(x.contiguous(memory_format=layout)).float())

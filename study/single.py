@@ -20,7 +20,7 @@ from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_confi
 from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
-from study.pretraining import check_fit
+from study.pretraining import check_fit, kept_file
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
@@ -106,6 +106,12 @@ def _epochs(job: Job) -> Iterator[Epoch]:
         yield from itertools.islice(steps, job.epochs)
     except TrainingError as error:
         raise ConfigError(f"training stopped: {error}") from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        told = " ".join(str(error).split())[:200]
+        raise ConfigError(
+            f"a batch must fit into memory, but {job.config.batch_size} images of {job.config.image_size} px do not "
+            f"({told}); give a smaller --batch-size or --image-size, or --micro-batch"
+        ) from error
 
 
 def _opening(job: Job) -> str:
@@ -127,7 +133,7 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
-    weights = read_weights(config.weights[trial.architecture], trial.architecture) if trial.pretrained else None
+    weights = _weights_of(home / study, trial.architecture) if trial.pretrained else None
     prepared = prepare_data(
         read_index(Path(settings["data"]), settings["layout"]),
         home,
@@ -138,6 +144,26 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
     )
     epochs = run(Job(trial, prepared, weights, threads, len(record.epochs)), folder, console)
     return _compare(epochs, record, console)
+
+
+def _weights_of(folder: Path, architecture: str) -> Weights:
+    """The study's own copy of its weights."""
+    state = study_state(read_events(folder / "ledger.jsonl")[0])
+    assert state.study is not None  # it has a trial
+    told = state.study["weights"][architecture]
+    file = kept_file(folder, {"name": told["source"], **told})
+    if not file.exists():
+        raise ConfigError(
+            f"the study's copy of its {architecture} weights must be there, but {file.name} has gone; put "
+            f"{told['source']} there under that name: its digest is {told['digest'][:12]}"
+        )
+    weights = read_weights(file, architecture)
+    if weights.digest != told["digest"]:
+        raise ConfigError(
+            f"weights of study {folder.name} must have the digest {told['digest'][:12]}, but {file.name} has "
+            f"{weights.digest[:12]}; it was changed since: put the first file back"
+        )
+    return weights
 
 
 def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:

@@ -53,3 +53,13 @@ def test_bf16_is_near_fp32_and_gives_float32() -> None:
     rough = predict(model, images(), normalisation="imagenet", precision="bf16")
     assert rough.dtype == torch.float32
     assert 0 < (rough - exact).abs().max() < 0.05
+
+
+def test_fp32_means_fp32_while_it_predicts_and_nothing_stays_changed() -> None:
+    """On a GPU convolutions are TF32 otherwise, and what is stored could not be computed again elsewhere."""
+    model, seen = resnet18(), []
+    model.register_forward_hook(lambda *_: seen.append(torch.backends.cudnn.allow_tf32))
+    before = torch.backends.cudnn.allow_tf32
+    predict(model, torch.zeros((2, 3, 32, 32), dtype=torch.uint8), normalisation="imagenet", precision="fp32")
+    assert seen == [False]
+    assert torch.backends.cudnn.allow_tf32 == before
