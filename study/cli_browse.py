@@ -42,8 +42,10 @@ def report(
 ) -> None:
     """Write tables, figures and one HTML page about a study, from MLflow."""
     from study import session
+    from study.reach import check_answers
 
     here = place(home)
+    check_answers(here.tracking_uri)
     settle(here, err.print)
     folder = session.write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
     out.print(f"report: {folder / 'report.html'}", markup=False)

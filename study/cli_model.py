@@ -49,6 +49,8 @@ def predict(
     if csv is not None and csv.exists():
         raise ConfigError(f"--out must not be there yet, but {csv} is; name another, or delete it")
     loaded, photographs = read_model(model), clinic.find_photographs(images)
+    if csv is not None:
+        clinic.check_writable(csv.parent)
     overlays = target / clinic.OVERLAYS if explain and target is not None else None
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -63,6 +64,13 @@ def find_photographs(places: list[Path]) -> list[Path]:
             raise ConfigError(f"a folder must hold photographs ({kinds}), but {place} holds none; name another")
         found |= dict.fromkeys(inside)
     return list(found)
+
+
+def check_writable(folder: Path) -> None:
+    """Make a folder and raise OSError unless files can be written there: asked before hours of grading, not after."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryFile(dir=folder):
+        pass
 
 
 def predict_photographs(
