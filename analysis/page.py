@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from collections.abc import Hashable, Mapping
 from typing import Any
 
@@ -141,18 +140,6 @@ def hyperparameters(study: StudyRuns, board: pd.DataFrame) -> tuple[list[str], d
 def tags(study: StudyRuns) -> dict[str, str]:
     """Digests and versions as they are read."""
     return {label: _tag(study.tags[tag]) for label, tag in DIGEST_TAGS.items() if study.tags.get(tag)}
-
-
-def commands(study: StudyRuns) -> list[str]:
-    """The commands that repeat the study: those it recorded, and the confirmation between search and report."""
-    found = [str(line) for line in study.study.get("commands", [])]
-    if len(study.confirmations) and not any(line.startswith("retina confirm") for line in found):
-        seeds = study.confirmations["repeat"].max() + 1
-        again = f"retina confirm {shlex.quote(study.name)} --seeds {seeds}"
-        again += " --drop-fellows" if study.study.get("test", {}).get("drop_fellows") else ""
-        place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
-        found.insert(place, again)
-    return [without_folders(line) for line in found]
 
 
 def shareable(value: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChainableUndefined, Environment
 
-from analysis import findings, page, records, tables
+from analysis import findings, page, records, repeat, tables
 from analysis.columns import VALIDATION, headline
 from analysis.figures import FigureFiles, LeftOut
 from analysis.gallery import write_gallery
@@ -28,10 +28,12 @@ LEADERBOARD_ROWS = 20
 
 
 def write_report(study: StudyRuns, folder: Path) -> Path:
-    """Write report.html, its first sentences as answer.md, the tables and figures/; returns the path of the page."""
+    """Write report.html, its first sentences as answer.md, config.yaml, tables, figures/; returns the page's path."""
     made = make_tables(study)
     tables.write_whole(folder / ANSWER, "\n\n".join(findings.answer(study, made)).encode())
     write_tables(study, made, folder)
+    if study.study.get("config"):
+        tables.write_whole(folder / repeat.CONFIG, repeat.config_text(study).encode())
     figures, left_out = write_gallery(study, made, folder / "figures")
     path = folder / "report.html"
     tables.write_whole(path, render(study, made, figures, left_out).encode())
@@ -63,7 +65,8 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_ou
         test=described.get("test") or {},
         weights=described.get("weights", {}),
         tags=page.tags(study),
-        commands=page.commands(study),
+        commands=repeat.commands(study),
+        config_file=repeat.CONFIG if study.study.get("config") else "",
     )
 
 

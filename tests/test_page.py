@@ -78,20 +78,6 @@ def test_the_space_is_said_in_words() -> None:
     assert page.space_rows({}) == page.space_rows({"space": None}) == []
 
 
-def test_the_commands_hold_the_confirmation_in_its_place() -> None:
-    study = fixture.confirmed().study
-    assert page.commands(study) == [
-        "retina search four --data DATA --trials 8 --epochs 3",
-        "retina confirm confirmed --seeds 3",
-        "retina report four",
-    ]
-    known = dataclasses.replace(study, study={"commands": ["retina confirm x", "retina report /home/anna/x"]})
-    assert page.commands(known) == ["retina confirm x", "retina report x"]
-    hostile = dataclasses.replace(study, name="a; rm -rf b", study={"test": {"drop_fellows": True}})
-    assert page.commands(hostile) == ["retina confirm 'a; rm -rf b' --seeds 3 --drop-fellows"]
-    assert page.commands(fixture.four().study)[-1] == "retina report four"
-
-
 def test_nothing_that_is_passed_on_holds_a_folder() -> None:
     assert page.shareable({"a": ["/home/anna/x.pth", 3], "b": {"c": None}}) == {"a": ["x.pth", 3], "b": {"c": None}}
     tagged = dataclasses.replace(fixture.four().study, tags={records.TAG_PART_NOTE: "in /home/anna/data"})

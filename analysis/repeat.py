@@ -1,0 +1,50 @@
+"""What repeats a study: its configuration as a file, and the commands that take it."""
+
+from __future__ import annotations
+
+import shlex
+
+import yaml
+
+from analysis.page import shareable
+from analysis.runs import StudyRuns
+from analysis.tables import without_folders
+
+CONFIG = "config.yaml"
+"""Name of the configuration beside the report's page."""
+
+
+def commands(study: StudyRuns) -> list[str]:
+    """The commands that repeat the study from CONFIG, which is written beside the page; DATA and FILE are the reader's.
+
+    The confirmation is the one that was made, whatever the study said of it when it began.
+    """
+    recorded = [str(line) for line in study.study.get("commands", [])]
+    found = [line for line in recorded if not line.startswith("retina confirm")]
+    if study.study.get("config"):
+        found = [_search(line, study) if line.startswith("retina search") else line for line in found]
+    if len(study.confirmations):
+        of_arms = study.confirmations.groupby(["fold", "arm"])["trial"].nunique()
+        again = f"retina confirm {shlex.quote(study.name)} --seeds {study.confirmations['repeat'].max() + 1}"
+        again += f" --top {of_arms.max()}" if of_arms.max() > 1 else ""
+        again += " --drop-fellows" if study.study.get("test", {}).get("drop_fellows") else ""
+        place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
+        found.insert(place, again)
+    return [without_folders(line) for line in found]
+
+
+def _search(line: str, study: StudyRuns) -> str:
+    """A search with all that it needs to be the same one."""
+    flags = {"--config": CONFIG, "--data": "DATA"}
+    line += "".join(f" {flag} {value}" for flag, value in flags.items() if f"{flag} " not in line)
+    for architecture, weights in study.study.get("weights", {}).items():
+        if "--weights" not in line and weights.get("source") != "imagenet":
+            line += f" --weights {shlex.quote(str(architecture))}=FILE"
+    return line
+
+
+def config_text(study: StudyRuns) -> str:
+    """The configuration as a file that `retina search --config` takes; the folds are a flag, and weights are files."""
+    config = shareable(study.study.get("config") or {})
+    kept = {name: value for name, value in config.items() if name not in ("fold", "weights")}
+    return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)

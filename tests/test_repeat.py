@@ -1,0 +1,50 @@
+"""The commands and the file that repeat a study."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pandas as pd
+
+from analysis import repeat
+from study.config import StudyConfig
+from study.yamlfile import read_study_config
+from tests import figures_fixture as fixture
+
+
+def test_the_commands_hold_the_confirmation_that_was_made_in_its_place() -> None:
+    study = fixture.confirmed().study
+    assert repeat.commands(study) == [
+        "retina search four --data DATA --trials 8 --epochs 3 --config config.yaml --weights resnet18=FILE",
+        "retina confirm confirmed --seeds 3",
+        "retina report four",
+    ]
+    known = dataclasses.replace(study, study={"commands": ["retina confirm x", "retina report /home/anna/x"]})
+    assert repeat.commands(known) == ["retina confirm confirmed --seeds 3", "retina report x"]
+    hostile = dataclasses.replace(study, name="a; rm -rf b", study={"test": {"drop_fellows": True}})
+    assert repeat.commands(hostile) == ["retina confirm 'a; rm -rf b' --seeds 3 --drop-fellows"]
+    assert repeat.commands(fixture.four().study)[-1] == "retina report four"
+
+
+def test_a_study_that_was_not_confirmed_is_repeated_without() -> None:
+    study = fixture.confirmed().study
+    plain = dataclasses.replace(
+        study, confirmations=study.confirmations.head(0), study={"commands": ["retina confirm x"]}
+    )
+    assert repeat.commands(plain) == []
+
+
+def test_several_winners_of_an_arm_are_several_again() -> None:
+    study = fixture.confirmed().study
+    one = study.confirmations.head(1).assign(trial="9999")
+    both = dataclasses.replace(study, confirmations=pd.concat([study.confirmations, one]))
+    assert "retina confirm confirmed --seeds 3 --top 2" in repeat.commands(both)
+
+
+def test_the_file_gives_the_same_configuration_but_for_folds_and_weights(tmp_path: Path) -> None:
+    config = StudyConfig(trials=7, seed=3, fold="2/5", weights={"resnet18": "/home/anna/w.pth"}, fixed={"epochs": 2})
+    study = dataclasses.replace(fixture.four().study, study={"config": config.model_dump(mode="json")})
+    (tmp_path / "config.yaml").write_text(repeat.config_text(study))
+    again = read_study_config(tmp_path / "config.yaml")
+    assert again == config.model_copy(update={"fold": "", "weights": StudyConfig().weights})
