@@ -57,7 +57,9 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
     """The worst mistakes, or why there are none."""
     title = "The worst mistakes"
     if not study.explained:
-        return [LeftOut(title, "no pictures were made of them; retina confirm makes them of the winner")]
+        return [
+            LeftOut(title, "no pictures were made of them: there were none, or the photographs and weights had gone")
+        ]
     worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
     numbers, shown = mistake_numbers(worst), [data for data, _ in worst]
     whose = " and ".join(dict.fromkeys(numbers["cell"]))

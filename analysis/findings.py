@@ -100,8 +100,12 @@ def _images(top: Row) -> str:
 
 def _of(study: StudyRuns, made: TableSet) -> str:
     count = len(made.board)
-    each = " of each fold" if study.folds else ""
-    return "the only ended trial" if count == 1 else f"the best of {count} ended trials{each} by {objective(study)}"
+    if count == 1:
+        return "the only ended trial"
+    if study.folds:
+        folds = len(study.folds_begun)
+        return f"the best of each fold among {count} ended trials over {folds} folds by {objective(study)}"
+    return f"the best of {count} ended trials by {objective(study)}"
 
 
 def _against_majority(top: Row) -> str:
@@ -133,7 +137,7 @@ def _comparison(made: TableSet, top: Row, score: str) -> list[str]:
     were chosen on a test would promise too much, and the interval of the paired difference has to do.
     """
     tested = top["measured_on"] != VALIDATION
-    groups: dict[str, list[str]] = {"ahead": [], "behind": [], "tie": []}
+    groups: dict[str, list[str]] = {"ahead": [], "behind": [], "tie": [], "kappa ahead": [], "kappa behind": []}
     for pair in made.pairs[made.pairs["status"] == RUN].to_dict("records"):
         if top["arm"] not in (pair["arm_a"], pair["arm_b"]):
             continue
@@ -148,6 +152,9 @@ def _comparison(made: TableSet, top: Row, score: str) -> list[str]:
             told, better = low > 0 or high < 0, low > 0
         where = ("ahead" if better else "behind") if told else "tie"
         groups[where].append(f"{spoken(other)} ({', '.join(shown)})")
+        low, high = sorted(sign * pair[f"kappa_difference{end}"] for end in ("_low", "_high"))
+        if tested and where == "tie" and (low > 0 or high < 0):
+            groups["kappa ahead" if low > 0 else "kappa behind"].append(spoken(other))
     sentences = []
     by = "In accuracy it is, by the paired test by patient with Holm's correction," if tested else "It is"
     if groups["ahead"]:
@@ -156,9 +163,17 @@ def _comparison(made: TableSet, top: Row, score: str) -> list[str]:
         sentences.append(f"{by} behind {listed(groups['behind'])}.")
     if groups["tie"]:
         others = "them" if len(groups["tie"]) > 1 else "the two"
+        start, better = ("In accuracy it", "is more often right") if tested else ("It", "is better")
         sentences.append(
-            f"It cannot be told from {listed(groups['tie'])}, so the study does not show which of {others} is better."
+            f"{start} cannot be told from {listed(groups['tie'])}, so the study does not show which of {others} "
+            f"{better}."
         )
+    for way in ("ahead", "behind"):
+        if told_by_kappa := groups[f"kappa {way}"]:
+            sentences.append(
+                f"In kappa, by the interval of each difference, not corrected for the number of pairs, it is {way}"
+                f"{' of' * (way == 'ahead')} {listed(told_by_kappa)}."
+            )
     return [" ".join(sentences)] if sentences else []
 
 
@@ -192,7 +207,12 @@ def _recipe(study: StudyRuns, made: TableSet, top: Row) -> str:
     score = objective(study)
     first = records.ARM_LABELS[made.board.to_dict("records")[0]["arm"]]
     other = "" if first == top["cell"] or study.folds else f" On validation {spoken(first)} had stood first."
-    if int(top["seeds"]) < 2 or pd.isna(top[f"{score}_recipe_low"]):
+    if int(top["seeds"]) > 1 and pd.isna(top[f"{score}_recipe_low"]):
+        return (
+            "The intervals hold for these trained models; predictions were not recorded, so nothing is said of the "
+            f"recipe, with any seed.{other}"
+        )
+    if int(top["seeds"]) < 2:
         return (
             "It was trained again with one seed only: the intervals hold for this trained model, and what another seed "
             f"would give is not known.{other}"

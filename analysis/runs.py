@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
@@ -253,7 +253,10 @@ def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, di
 
 
 def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:
-    """Content of an artifact, None when the run has none of that name."""
+    """Content of an artifact, None when the run has none of that name.
+
+    Raises RunsError where it is there and cannot be read: a conclusion must not hang on what did not answer.
+    """
     place = urlparse(one.place)
     if place.scheme in ("", "file"):
         path = Path(unquote(place.path)) / name
@@ -263,5 +266,21 @@ def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None
     with TemporaryDirectory() as folder:
         try:
             return Path(client.download_artifacts(one.run_id, name, folder)).read_bytes()
-        except (MlflowException, OSError):
-            return None
+        except (MlflowException, OSError) as error:
+            if not _has_artifact(client, one, name):
+                return None
+            raise RunsError(
+                f"the artifact {name} of run {one.run_id} must be readable, but is not "
+                f"({' '.join(str(error).split())}); try again once the artifact store answers"
+            ) from error
+
+
+def _has_artifact(client: MlflowClient, one: Record, name: str) -> bool:
+    """Whether a run lists an artifact, or cannot tell."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        listed = client.list_artifacts(one.run_id, str(PurePosixPath(name).parent))
+    except (MlflowException, OSError):
+        return True
+    return name in {entry.path for entry in listed}

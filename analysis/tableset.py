@@ -137,7 +137,7 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
             found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
         if judged["measured_on"] == CLEAN and score in DIFFERENCES:
             found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
-    found["Degenerate"] = "yes" if judged["degenerate"] else "no"
+    found["Degenerate"] = _yes(judged["degenerate"])
     return found
 
 
@@ -152,7 +152,7 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         found |= {"Kappa": with_interval(row, "kappa"), "Accuracy": with_interval(row, "accuracy")}
         found |= {"Majority": _number(row["majority"]), "n": _count(row["n"])}
         found |= {name.replace("_", " "): _value(row[name]) for name in varied}
-        found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": "yes" if row["degenerate"] is True else "no"}
+        found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": _yes(row["degenerate"])}
         rows.append(found | ({"Measured on": row["part"]} if "criterion" in row else {}))
     columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Cell", "Kappa", "Accuracy"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
@@ -185,6 +185,10 @@ def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
 def _p(value: Any) -> str:
     """A p-value; the permutation test does not tell smaller ones apart."""
     return "–" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
+def _yes(value: Any) -> str:
+    return "–" if pd.isna(value) else "yes" if value else "no"
 
 
 def _number(value: Any) -> str:

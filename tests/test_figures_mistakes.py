@@ -56,4 +56,4 @@ def test_of_many_only_the_worst_are_shown_worst_first() -> None:
 def test_without_pictures_it_is_left_out() -> None:
     (found,) = figures_mistakes.pictures(figures_fixture.four().study)
     assert isinstance(found, LeftOut)
-    assert "retina confirm" in found.why
+    assert "there were none, or the photographs" in found.why

@@ -66,7 +66,7 @@ def test_a_confirmed_study_is_judged_on_the_test_part_by_the_paired_test() -> No
     assert pair["p_holm"] < 0.05
     assert "by the paired test by patient with Holm's correction, ahead of ResNet18 from scratch (" in second
     assert f"p = {pair['p_holm']:.3f}" in second
-    assert "It cannot be told from ResNet18 with pretraining (" in second
+    assert "In accuracy it cannot be told from ResNet18 with pretraining (" in second
     assert f"over the seeds 109, 110 and 111 its kappa has a standard deviation of {top['kappa_sd']:.3f}" in third
     assert f"for the recipe, with any seed, the 95 % interval is {top['kappa_recipe_low']:.3f} to" in third
     assert "On validation ResNet18 with pretraining had stood first." in third
