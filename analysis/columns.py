@@ -25,11 +25,13 @@ MEASURES = (
     "patients",
     *(f"{score}{end}" for score in records.SCORES for end in ("", "_low", "_high")),
     "majority",
+    *(f"above_majority{end}" for end in ("", "_low", "_high")),
     "degenerate",
     "interval_over",
 )
 """How good a model is: n images, 95 % intervals over `interval_over` (patients, or images where only counts are known),
-majority: accuracy of the most frequent grade, degenerate: gives every image the same grade."""
+majority: accuracy of the most frequent grade, above_majority: accuracy minus that, on the same patients, degenerate:
+gives every image (of one of its folds) the same grade."""
 
 BOARD = (
     "n",
@@ -56,9 +58,18 @@ CORRECTED = (
 In the leaderboard only the best trial of each cell has it, whose score was chosen."""
 
 CELL = ("cell", "arm", "status", "reason", "trial", "trials", "trials_ended")
-CONFIRMED = ("confirmed_trial", "seeds", "seed_numbers", "folds_tested", "confirm_images_seen", "confirm_seconds")
+CONFIRMED = (
+    "confirmed_trial",
+    "seeds",
+    "seed_numbers",
+    "folds_tested",
+    "clean_n",
+    "confirm_images_seen",
+    "confirm_seconds",
+)
 """Of a cell's confirmations: the trial whose configuration they repeat (in a study of folds one for each), how many
-seeds and which, on how many folds (0 without folds), and what they cost."""
+seeds and which, on how many folds (0 without folds), how many images of the test part are of patients who are not in
+training, and what they cost."""
 
 FOUR_WAY = (
     *CELL,
@@ -79,7 +90,7 @@ FOUR_WAY = (
 over the data set's fellow_copy_n test images, of the fellow eye's grade where that eye stands in the training list,
 else grade 0 (NaN where none does); headline is the `measured_on` that the study is judged by, the same in all rows."""
 
-HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "measured_on", "part")
+HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "clean_n", "measured_on", "part")
 
 DIFFERENCES = ("accuracy", "kappa")
 PAIRS = (
@@ -128,7 +139,7 @@ def headline(cells: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = cells.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(HEADLINE))
-    found = cells[[*CELL, "seeds", "seed_numbers", "folds_tested", "confirmed_trial"]].copy()
+    found = cells[[*CELL, "seeds", "seed_numbers", "folds_tested", "clean_n", "confirmed_trial"]].copy()
     for name in (*MEASURES, *OVER_SEEDS):
         found[name] = cells[f"{measured_on}_{name}"]
     found["part"] = part_text(measured_on)

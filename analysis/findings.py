@@ -80,6 +80,8 @@ def _best_on_test(study: StudyRuns, judged: pd.DataFrame, top: Row) -> str:
     if study.folds:
         folds = int(top["folds_tested"])
         where = f"on the test parts of {folds} outer folds taken together, which their searches never saw"
+    if top["clean_n"] == 0:
+        where = "on the test part, which the search never saw, though each of its patients has an image in training"
     place = f"scores highest {where}" if several else f"is the only cell that was confirmed, and stands, {where}, at"
     seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
     who = " who are not in training" if top["measured_on"] == "test_clean" else ""
@@ -115,11 +117,15 @@ def _against_majority(top: Row) -> str:
         several = int(top["seeds"]) > 1 and not pd.isna(top["degenerate_seeds"])
         if several:
             who = f"{int(top['degenerate_seeds'])} of its {int(top['seeds'])} models"
-            return f"{text} {who} give every image the same grade and have learned nothing: the cell is degenerate."
+            every = "every image of a fold" if top["folds_tested"] > 1 else "every image"
+            return f"{text} {who} give {every} the same grade and have learned nothing: the cell is degenerate."
         return f"{text} This model is degenerate: it gives every image the same grade and has learned nothing."
-    if top["accuracy_high"] < top["majority"]:
+    low, high = (top[f"above_majority{end}"] for end in ("_low", "_high"))
+    if pd.isna(low):  # from counts alone
+        low, high = (top[f"accuracy{end}"] - top["majority"] for end in ("_low", "_high"))
+    if high < 0:
         text += " Its accuracy lies below that of the majority class."
-    elif top["accuracy_low"] <= top["majority"]:
+    elif low <= 0:
         text += " Its accuracy cannot be told from the majority class."
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analysis import records
 from analysis.auc_intervals import bootstrap_auc
@@ -19,6 +20,8 @@ TEST_RESAMPLES = 10_000
 
 AUC_RESAMPLES = 2_000
 
+ABOVE = "above_majority"
+
 Row = dict[str, object]
 
 
@@ -28,14 +31,23 @@ def measure(models: Models, resamples: int = RESAMPLES) -> Row:
     total = counts.sum(axis=0)  # (s, 5, 5)
     scores = scores_from_confusion(total)
     scores["auc"] = np.array([auc_ovr(models.grade, chance) for chance in models.chance])
-    bounds = bootstrap_by_group(counts, np.random.default_rng(SEED), resamples=resamples, over_seeds=True)
+    common = int(total[0].sum(axis=-1).argmax())  # the majority class
+
+    def all_scores(confusion: Floats) -> dict[str, Floats]:
+        return {**scores_from_confusion(confusion), ABOVE: _above(confusion, common)}
+
+    bounds = bootstrap_by_group(
+        counts, np.random.default_rng(SEED), resamples=resamples, scores=all_scores, over_seeds=True
+    )
     bounds["auc"] = bootstrap_auc(
         models.patient, models.grade, models.chance, np.random.default_rng(SEED), resamples=AUC_RESAMPLES
     )
-    degenerate = is_degenerate(total)
+    degenerate = _degenerate(models)
     row: Row = {"n": int(np.unique(models.row).size), "patients": counts.shape[0], "interval_over": "patients"}
     row |= {"majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
     row["degenerate_seeds"] = int(degenerate.sum())
+    row |= {ABOVE: float(mean_over_seeds(_above(total, common)))}
+    row |= {f"{ABOVE}_low": float(bounds[ABOVE].low), f"{ABOVE}_high": float(bounds[ABOVE].high)}
     for name in records.SCORES:
         row |= _score(name, scores[name], bounds[name])
     return row | never_certain(row, patients_by_grade(counts))
@@ -63,15 +75,32 @@ def patients_by_grade(counts: Ints) -> Ints:
 
 
 def never_certain(row: Row, patients: Ints) -> Row:
-    """Bounds of shares that are the same in each resample: where every patient is right (or wrong) the bootstrap knows
-    no doubt, but Wilson's interval over patients does. patients: patients_by_grade."""
+    """Bounds of scores that are the same in each resample: where every patient is right (or wrong) the bootstrap knows
+    no doubt, but Wilson's interval over patients does, for shares; a perfect score that is no share has no bounds.
+    patients: patients_by_grade."""
     found: Row = {}
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "auc"):
+        if row.get(name) == row.get(f"{name}_low") == row.get(f"{name}_high") == 1.0:
+            found |= {f"{name}_low": float("nan"), f"{name}_high": float("nan")}
     for name, count in zip((*(f"recall_{grade}" for grade in records.GRADES), "accuracy"), patients, strict=True):
         value, low, high = (float(str(row.get(f"{name}{end}", "nan"))) for end in ("", "_low", "_high"))
         if low == high:
             doubt = wilson(value * count, count)
             found |= {f"{name}_low": float(doubt.low), f"{name}_high": float(doubt.high)}
     return found
+
+
+def _above(confusion: Floats | Ints, common: int) -> Floats:
+    """Accuracy (...) minus the share of the grade `common`; confusion (..., 5, 5)."""
+    with np.errstate(invalid="ignore"):
+        hits = np.trace(confusion, axis1=-2, axis2=-1) - confusion[..., common, :].sum(axis=-1)
+        return np.asarray(hits / confusion.sum(axis=(-2, -1)))
+
+
+def _degenerate(models: Models) -> NDArray[np.bool_]:
+    """Which of the seeds (s,) gives every image the same grade; in a study of folds every image of one of them."""
+    folds = [models.only(models.fold == fold) for fold in np.unique(models.fold)]
+    return np.asarray(np.stack([is_degenerate(fold.counts().sum(axis=0)) for fold in folds]).any(axis=0))
 
 
 def _score(name: str, per_seed: Floats, interval: Interval) -> Row:

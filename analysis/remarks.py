@@ -37,6 +37,11 @@ def _of_cell(cell: Row) -> list[str]:
     if not (cell["degenerate"] is True or cell["degenerate"] == 1):
         return []
     seeds: int = 1 if pd.isna(cell["seeds"]) else int(cell["seeds"])
+    if cell["folds_tested"] > 1:
+        return [
+            f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all images of a fold get the "
+            "same grade."
+        ]
     if seeds > 1 and int(cell["degenerate_seeds"]) < seeds:
         return [
             f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all {int(cell['n']):,} "
@@ -62,6 +67,21 @@ def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> 
         found.append(
             f"Of the {int(cell[f'{TEST}_n']):,} test images {int(cell[f'{CLEAN}_n']):,} are of patients who are not in "
             f"training, and only they are the headline. Over all of them {listed(every)}."
+        )
+    if len(shown) and (shown["clean_n"] == 0).any():
+        found.append(
+            "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
+            "that the models do not know, and the numbers are optimistic for those."
+        )
+    if len(shown) and study.study.get("test", {}).get("drop_fellows"):
+        found.append(
+            "The models that were measured had no image of a test patient in training; the search before them had the "
+            "fellow eyes, so the choice of configuration and epoch has seen those patients."
+        )
+    if len(shown) and study.folds:
+        found.append(
+            "AUC, ROC and calibration take the probabilities of all folds' networks together, though each network has "
+            "a scale of its own: they are a little worse than within a fold."
         )
     copied = made.cells["fellow_copy"].iloc[0]
     if not pd.isna(copied):

@@ -208,7 +208,7 @@ def _confirmation(study: StudyRuns, arm: str, models: Models | None) -> dict[str
     row |= {f"confirm_{name}": float(own[name].sum()) for name in ("images_seen", "seconds")}
     if models is not None:
         row |= {"confirmed_trial": models.trial, "seeds": len(models.seeds), "seed_numbers": "; ".join(models.seeds)}
-        row["folds_tested"] = models.folds()
+        row |= {"folds_tested": models.folds(), "clean_n": int(models.clean.sum())}
         row |= {f"{TEST}_{name}": value for name, value in measure(models, TEST_RESAMPLES).items()}
         if has_clean_part(models):
             clean = measure(models.only(models.clean), TEST_RESAMPLES)

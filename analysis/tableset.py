@@ -123,6 +123,7 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
         found["Seeds"] = f"{judged['seeds']} ({judged['seed_numbers']})"
     found |= {"Images (patients)": f"{_count(judged['n'])} ({_count(judged['patients'])})"}
     found["Majority class"] = _number(judged["majority"])
+    found["Accuracy beyond it"] = with_interval(judged, "above_majority")
     if not pd.isna(cell["fellow_copy"]):
         found["Fellow-eye copy"] = f"{cell['fellow_copy']:.5f} (n = {_count(cell['fellow_copy_n'])})"
     for score, name in SCORE_NAMES.items():

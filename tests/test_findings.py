@@ -189,3 +189,22 @@ def test_the_threshold_is_said_for_each_part_by_itself() -> None:
         "interval none of them does. On validation 2 configurations reach an accuracy of 82 % by the estimate; by the "
         "lower bound of the 95 % interval 1 of them does."
     )
+
+
+def test_a_kappa_that_is_better_where_accuracies_are_tied_is_said_beside_the_tie() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch"), TrialSpec(1, "resnet50-scratch")]
+    nothing = ConfirmSpec(0, trials[0], one_grade=True)
+    study = study_of("kappa beside", trials, confirms=[nothing, ConfirmSpec(1, trials[1], skill=0.4)])
+    made = tableset.make_tables(study)
+    [pair] = made.pairs[made.pairs["status"] == columns.RUN].to_dict("records")
+    assert pair["p_holm"] > 0.05 and abs(pair["kappa_difference_low"]) > 0
+    sentence = findings.answer(study, made)[1]
+    assert sentence.startswith("In accuracy it cannot be told from ResNet18 from scratch (kappa +")
+    assert "which of the two is more often right. In kappa, by the interval of each difference" in sentence
+    assert sentence.endswith("it is ahead of ResNet18 from scratch.")
+
+
+def test_a_test_part_whose_patients_are_all_known_is_not_called_new() -> None:
+    trial = TrialSpec(0, "resnet18-scratch")
+    study = study_of("all known", [trial], confirms=[ConfirmSpec(0, trial, clean=0.0)])
+    assert "though each of its patients has an image in training" in said(study)[0]

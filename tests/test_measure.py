@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,3 +80,37 @@ def test_a_model_that_is_right_on_every_patient_is_not_certain() -> None:
     assert bounds["accuracy_high"] == 1.0
     assert bounds["accuracy_low"] == pytest.approx(0.6097, abs=1e-4)  # Wilson's bound of 6 of 6
     assert never_certain({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0}, patients) == {}
+
+
+def test_the_distance_from_the_majority_class_is_measured_on_the_same_patients() -> None:
+    """A model that leaves the majority only where it is sure is surely better, however few patients that concerns."""
+    grade = np.repeat([0] * 150 + [2] * 50, 1)
+    chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (200, 1))
+    chance[150:158] = [0.1, 0.0, 0.9, 0.0, 0.0]
+    places = np.arange(200)
+    careful = Models(
+        "0000", ("0",), ("0",), np.zeros(200, dtype=np.int64), places, places, grade, places >= 0, chance[None]
+    )
+    found = measure(careful)
+    assert found["above_majority"] == pytest.approx(0.04)
+    assert 0 < found["above_majority_low"] < 0.04 < found["above_majority_high"]  # type: ignore[operator]
+    assert found["accuracy_low"] < found["majority"], "which by itself would say that it cannot be told"  # type: ignore[operator]
+    assert measure(models(2, one_grade=2))["above_majority"] == 0
+
+
+def test_one_fold_whose_model_has_learned_nothing_is_not_hidden_by_the_others() -> None:
+    given = models(2)
+    fold = np.repeat([1, 2], 40)
+    chance = given.chance.copy()
+    chance[1, :40, 0] += 2  # the second seed, in the first fold
+    found = measure(replace(given, fold=fold, chance=chance))
+    assert (found["degenerate"], found["degenerate_seeds"]) == (True, 1)
+    assert measure(replace(given, fold=fold))["degenerate"] is False
+
+
+def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
+    given = models(1)
+    found = measure(replace(given, chance=np.eye(5)[given.grade][None]))
+    assert found["kappa"] == found["auc"] == 1
+    assert np.isnan([found[f"{name}_low"] for name in ("kappa", "auc", "macro_f1")]).all()  # type: ignore[list-item]
+    assert 0.8 < found["accuracy_low"] < 1  # type: ignore[operator]

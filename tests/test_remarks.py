@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from analysis import records, tableset
@@ -97,3 +99,20 @@ def test_intervals_over_images_are_remarked() -> None:
     four = read_study(fixture.four_arms(), "four")
     study = StudyRuns(**{**vars(four), "predictions": {}})
     assert "Wilson's over images" in remarks(study, tableset.make_tables(study))[-1]
+
+
+def test_a_test_part_without_a_clean_patient_is_remarked() -> None:
+    trial = TrialSpec(0, "resnet18-scratch")
+    for clean, expected in ((0.0, True), (1.0, False)):
+        name = f"clean {clean}"
+        confirms = [ConfirmSpec(0, trial, clean=clean)]
+        study = read_study(fixture.write_study(name, [trial], confirms=confirms), name)
+        told = " ".join(remarks(study, tableset.make_tables(study)))
+        assert ("Every test image is of a patient who also has an image in training" in told) is expected
+
+
+def test_fellows_that_were_dropped_only_for_the_confirmation_are_remarked() -> None:
+    study = read_study(fixture.confirmed(), "confirmed")
+    dropped = dataclasses.replace(study, study={**study.study, "test": {"drop_fellows": True}})
+    told = " ".join(remarks(dropped, tableset.make_tables(dropped)))
+    assert "the search before them had the fellow eyes" in told

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from analysis import records, runs
+from analysis import recorded, records, runs
 from analysis.runs import RunsError, read_study
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import ConfirmSpec, TrialSpec
@@ -207,3 +207,28 @@ def test_a_confirmation_without_a_number_is_refused() -> None:
     fixture.client().set_tag(run, records.TAG_REPEAT, "first")
     with pytest.raises(RunsError, match="`repeat` must be a whole number, but got 'first'"):
         read_study(uri, "unnumbered")
+
+
+def test_an_artifact_that_is_there_and_cannot_be_read_is_not_taken_for_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a store that is down for a moment would turn a confirmed study into one that is not."""
+    from mlflow import MlflowClient
+    from mlflow.exceptions import MlflowException
+
+    fixture.four_arms()
+    experiment = fixture.client().get_experiment_by_name("four")
+    run = fixture.client().search_runs([experiment.experiment_id], "tags.trial = '0001'")[0]
+    elsewhere = recorded.Record(run.info.run_id, "mlflow-artifacts:/x", {}, {}, {}, 0)
+    client = fixture.client()
+    assert runs._read_artifact(client, elsewhere, "confusion/none.json") is None
+    assert runs._read_artifact(client, elsewhere, records.ARTIFACT_CONFUSION) is not None
+
+    def down(*_: object) -> None:
+        raise MlflowException("503 Service Unavailable")
+
+    monkeypatch.setattr(MlflowClient, "download_artifacts", down)
+    assert runs._read_artifact(client, elsewhere, "confusion/none.json") is None
+    with pytest.raises(RunsError, match="must be readable, but is not .503 Service Unavailable.; try again once"):
+        runs._read_artifact(client, elsewhere, records.ARTIFACT_CONFUSION)
+    monkeypatch.setattr(MlflowClient, "list_artifacts", down)
+    with pytest.raises(RunsError, match="try again once"):
+        runs._read_artifact(client, elsewhere, "confusion/none.json")
