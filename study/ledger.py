@@ -252,8 +252,13 @@ def _confirmation(event: Event) -> TrialRecord:
     )
 
 
-def without_folders(text: str) -> str:
-    """The text with each absolute path cut to its last name: what is recorded is passed on, and folders name people."""
+def without_folders(text: str, *known: Path) -> str:
+    """The text with each absolute path cut to its last name: what is recorded is passed on, and folders name people.
+
+    known: folders that may stand in it; one whose name holds a blank is found only so.
+    """
+    for folder in known:
+        text = text.replace(f"{folder}/", "")
     return re.sub(r"(?<![\w.:/])/(?:[^\s/:,;'\"()]+/)+", "", text)
 
 

@@ -69,7 +69,8 @@ class TrialActor(tune.Trainable):
     def _begin(self, job: dict[str, Any]) -> None:
         self._job = job
         self._config = TrialConfig(**job["config"])
-        self._folder = Path(job["folder"])
+        self._folder = Path(job["folder"])  # HOME/STUDY/checkpoints/TRIAL
+        self._home = self._folder.parents[2]
         torch.set_num_threads(job["threads"])
         self._device = torch.device(job["device"])
         drop_parts(self._folder)
@@ -89,7 +90,7 @@ class TrialActor(tune.Trainable):
             data = open_data(Path(job["cache"]), **job["split"]).train_data()
             weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
         except (DataError, WeightsError) as error:  # the driver has read both: here they cannot be
-            raise UnusableError(without_folders(str(error))) from error
+            raise UnusableError(without_folders(str(error), self._home)) from error
         if weights and weights.digest != job["weights_digest"]:
             raise UnusableError(
                 f"weights of this study must have the digest {job['weights_digest'][:12]}, but {weights.source} has "
@@ -115,7 +116,7 @@ class TrialActor(tune.Trainable):
                 return {"halt": told(error) + where, "done": True}
             except Exception as error:  # whatever it is, the next try would meet it again
                 self._keep(traceback.format_exc())
-                return {"failure": _reason(error), "done": True}
+                return {"failure": _reason(error, self._home), "done": True}
         # As text: Ray would flatten a nested result and rename its parts.
         return {"report": json.dumps(report), "done": report["epoch"] >= self._job["last_epoch"]}
 
@@ -159,10 +160,10 @@ class TrialActor(tune.Trainable):
         return report
 
 
-def _reason(error: Exception) -> str:
+def _reason(error: Exception, home: Path) -> str:
     """One line that a table can hold; what a user can act on comes as it is, a mistake of ours with its class."""
     text = " ".join(str(error).split())[:300]
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in text for words in NO_MEMORY):
         return f"out of memory: {text}"
-    text = without_folders(text)
+    text = without_folders(text, home)
     return text if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {text}"

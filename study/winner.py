@@ -92,13 +92,19 @@ def find_winner(home: Path, name: str, arm: str | None = None) -> Winner:
     if arm is not None and arm not in records.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(records.ARM_LABELS)}, but got {arm!r}")
     parts = parts_of(home, name)
-    if len(parts) > 1 and arm is None:
-        arm = _best_arm(home, parts)
-    first, *others = (_winner(home, part, arm) for part in parts)
-    return replace(first, siblings=tuple(others))
+    if len(parts) > 1:
+        if missing := [part for part in parts if not (home / part / "ledger.jsonl").exists()]:
+            raise ConfigError(
+                f"all folds of study {name} must have been searched, but {', '.join(missing)} did not begin; go on "
+                f"with `retina search {name}`"
+            )
+        arm = arm or _best_arm(home, name, parts)
+    siblings = [_winner(home, part, arm, needs=PREDICTIONS) for part in parts[1:]]
+    return replace(_winner(home, parts[0], arm, needs=BEST), siblings=tuple(siblings))
 
 
-def _winner(home: Path, name: str, arm: str | None) -> Winner:
+def _winner(home: Path, name: str, arm: str | None, needs: str) -> Winner:
+    """needs: the file without which a model is not taken."""
     folder, state = home / name, study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
         raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status` lists them")
@@ -113,17 +119,17 @@ def _winner(home: Path, name: str, arm: str | None) -> Winner:
     repeats = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.trial}
     for record in (*(repeats[number] for number in sorted(repeats)), best):
         files = folder / "checkpoints" / record.trial
-        if (files / BEST).exists():
+        if (files / needs).exists():
             config = TrialConfig.model_validate(record.config)
             return Winner(name, state.study, best.trial, record, config, files)
     raise ConfigError(
-        f"weights of trial {best.trial} of study {name} must be there, but {BEST} has gone; `retina train --from-run "
-        f"{name}/{best.trial} --out FOLDER` makes them again, put its {BEST} into checkpoints/{best.trial}"
+        f"{needs} of trial {best.trial} of study {name} must be there, but has gone; `retina train --from-run "
+        f"{name}/{best.trial} --out FOLDER` makes it again, put it into checkpoints/{best.trial}"
     )
 
 
-def _best_arm(home: Path, folds: list[str]) -> str | None:
-    """The arm whose winners have the highest mean on validation over all folds; None where none has one in each."""
+def _best_arm(home: Path, name: str, folds: list[str]) -> str:
+    """The arm whose winners have the highest mean on validation over all folds."""
     states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
     means = {}
     for arm in records.ARM_LABELS:
@@ -131,7 +137,12 @@ def _best_arm(home: Path, folds: list[str]) -> str | None:
         scores = [record.best_score() for record in best if record]
         if len(scores) == len(folds):
             means[arm] = sum(score for score in scores if score is not None) / len(scores)
-    return max(means, key=lambda arm: means[arm], default=None)
+    if not means:
+        raise ConfigError(
+            f"an arm of study {name} must have a trial with a score in each fold, but none has; `retina status {name}` "
+            "says what failed"
+        )
+    return max(means, key=lambda arm: means[arm])
 
 
 def photographs(home: Path, winner: Winner) -> Cache | None:

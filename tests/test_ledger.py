@@ -141,3 +141,10 @@ def test_each_name_is_in_memory_once_however_many_trials_say_it(tmp_path: Path) 
             assert all(name is again for name, again in zip(one, other, strict=True))
         assert first["device"] is second["device"]
     assert ledger.events == read_events(tmp_path / "ledger.jsonl")[0]
+
+
+def test_a_folder_with_a_blank_in_its_name_is_cut_where_it_is_known(tmp_path: Path) -> None:
+    home = Path("/srv/Jane Doe/runs")
+    text = f"{home}/cache/abc must be a prepared cache, but is not"
+    assert without_folders(text, home) == "cache/abc must be a prepared cache, but is not"
+    assert "Doe" in without_folders(text), "it cannot be told where such a name ends"

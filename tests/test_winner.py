@@ -95,3 +95,13 @@ def test_of_folds_it_is_the_first_fold_s_in_the_arm_that_is_best_on_average(made
     assert winner.study == "many-fold1"
     assert [one.study for one in winner.siblings] == ["many-fold2"]
     assert find_winner(made.home, "many-fold2").siblings == ()
+
+
+def test_a_fold_that_did_not_begin_is_named_and_another_fold_s_weights_are_not_needed(made: Made) -> None:
+    folds(made, "many", 2)
+    for folder in (made.home / "many-fold2" / "checkpoints").iterdir():
+        (folder / BEST).unlink(missing_ok=True)
+    assert [one.study for one in find_winner(made.home, "many").siblings] == ["many-fold2"]
+    (made.home / "many-fold2" / "ledger.jsonl").unlink()
+    with pytest.raises(ConfigError, match="many-fold2 did not begin; go on with `retina search many`"):
+        find_winner(made.home, "many")
