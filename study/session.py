@@ -101,7 +101,8 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
         none = f", and {reason}" if reason else ""
         console.print(f"study {plan.name} has all its {len(ended)} trials{none}; a larger --trials extends it")
         confirming = any(not record.end for record in state.confirms.values())  # what is said of it last is about that
-        if not confirming and ledger.events[-1].get("state") != closed:  # killed between its last trial and its close
+        last = ledger.events[-1]  # no close, where it was killed between its last trial and that
+        if not confirming and (last["event"], last.get("state")) != ("close", closed):
             ledger.append("close", state=closed, reason=reason)
         return EXIT_CODES[closed]
     for note in plan.notes:

@@ -4,7 +4,9 @@ import os
 from pathlib import Path
 
 import pytest
+from mlflow.exceptions import MlflowException
 
+from study import cli
 from study.lock import locked
 from tests.command_fixture import copy_of, refused, retina
 from tests.study_fixture import small_data
@@ -82,3 +84,27 @@ def test_a_study_that_another_process_writes_is_refused(tmp_path: Path, data: Pa
         done = retina(tmp_path, "search", "busy", "--data", str(data))
     assert done.returncode == 75
     assert f"process {os.getpid()}" in done.stdout + done.stderr
+
+
+def test_what_mlflow_refuses_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuses() -> None:
+        raise MlflowException("API request failed\n with status 401")
+
+    monkeypatch.setattr(cli, "app", refuses)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("retina: MLflow: API request failed with status 401; correct MLFLOW_TRACKING_URI")
+    assert said.count("\n") == 1
+
+
+def test_a_report_without_its_server_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setattr("sys.argv", ["retina", "report", "s", "--home", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 2
+    assert "must answer at http://127.0.0.1:1, but does not" in capsys.readouterr().err

@@ -75,3 +75,11 @@ def _refused(home: Path, *arguments: str) -> str:
     done = retina(home, *arguments)
     assert done.returncode == 2
     return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_table_that_cannot_be_written_is_said_before_anything_is_graded(model: Path, tmp_path: Path) -> None:
+    (tmp_path / "graded.txt").write_text("mine")
+    line = refused(tmp_path, "predict", str(model), *_photographs(1), "--out", str(tmp_path / "graded.txt"))
+    assert line.startswith("retina: File exists:")
+    assert "graded 1 of 1" not in line
+    assert (tmp_path / "graded.txt").read_text() == "mine"

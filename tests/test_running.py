@@ -7,10 +7,11 @@ import pytest
 from rich.console import Console
 
 from analysis import records
-from study.ledger import StudyState, study_state
+from study import session
+from study.ledger import Ledger, StudyState, study_state
 from study.place import Place
 from study.plan import Inputs, Plan, make_plan
-from study.running import _closing, _need
+from study.running import Compute, _closing, _need
 from study.session import Search
 from tests.study_fixture import end_event, epoch_event, small_data, study_event, trial_event
 
@@ -59,3 +60,18 @@ def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan) -> Non
     assert "next: retina confirm s --home /data/runs\n" in _said(
         plan, records.STATE_COMPLETE, flags=" --home /data/runs"
     )
+
+
+def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(plan: Plan, tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    plan = replace(plan, config=plan.config.model_copy(update={"trials": 1}))
+    for event in (study_event(1), trial_event(0), end_event(0, records.STATE_FAILED, "loss is not finite")):
+        ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
+    said = io.StringIO()
+    here = Place(tmp_path, "", None)
+    for _ in range(2):  # killed before its close, and then typed once more
+        assert session._search(plan, ledger, here, Compute(), Console(file=said, width=200)) == 1
+    closes = [event for event in ledger.events if event["event"] == "close"]
+    assert [(event["state"], event["reason"]) for event in closes] == [(records.STATE_FAILED, "no trial has a score")]
+    assert "has all its 1 trials, and no trial has a score" in said.getvalue()
+    ledger.close()

@@ -1,6 +1,9 @@
 """Where everything is."""
 
+import subprocess
+import sys
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 
@@ -17,3 +20,28 @@ def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert place(None).home == tmp_path / "elsewhere"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert (place(None).tracking_uri, place(None).artifacts) == ("http://127.0.0.1:5000", None)
+
+
+def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
+    assert (place(None).again, place(None).joined) == ("", "")
+    here = place(tmp_path / "a home", "head:6379")
+    assert here.again == f" --home '{tmp_path}/a home'"
+    assert here.joined == f"{here.again} --address head:6379"
+
+
+def test_a_reader_who_has_gone_ends_nothing(tmp_path: Path) -> None:
+    """As in `retina search NAME | head`: the search goes on in silence."""
+    code = (
+        "import sys; from study.terminal import out\n"
+        "sys.stdin.readline()\n"
+        "for _ in range(3): out.print('line'); out.file.flush()\n"
+        "sys.stderr.write('still here')"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
+    assert child.stdin and child.stdout and child.stderr
+    child.stdout.close()
+    child.stdin.write("go on\n")
+    child.stdin.close()
+    assert child.stderr.read() == "still here"
+    assert child.wait(60) == 0
+    child.stderr.close()
