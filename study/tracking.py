@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mlflow import MlflowClient
-from mlflow.entities import RunTag
+from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from analysis import records
@@ -45,15 +45,12 @@ class Tracking:
         self._runs: dict[str, str] = {}  # trial -> run
         self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has
         self._closed: set[str] = set()  # trials whose run has its final state
+        self._doubled: list[Run] = []
         self.refresh()
 
     def refresh(self) -> None:
-        """Look up what MLflow has: before the first event, and after an answer was lost.
-
-        A server that was only slow may have made a run twice: the one that has more stays, the other is deleted.
-        """
-        self._runs, self._closed, self._parent = {}, set(), ""
-        found: list[Any] = []
+        """Look up what MLflow has: before the first event, and after an answer was lost."""
+        found: list[Run] = []
         token = None
         while True:
             page = self._client.search_runs([self._experiment], max_results=1000, page_token=token)
@@ -61,29 +58,39 @@ class Tracking:
             token = page.token
             if not token:
                 break
-        for run in sorted(found, key=lambda one: -int(one.data.tags.get(records.TAG_EPOCHS_SENT, "0"))):
+        held = {self._parent, *self._runs.values()}
+        self._parent, self._runs, self._closed, self._doubled = "", {}, set(), []
+        for run in sorted(found, key=lambda one: _worth(one, held), reverse=True):
             self._know(run)
 
-    def _know(self, run: Any) -> None:
+    def _know(self, run: Run) -> None:
         tags = run.data.tags
         if tags.get(records.TAG_KIND) == records.KIND_STUDY:
             if self._parent:
-                self._delete(run)
-                return
-            self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
+                self._doubled.append(run)
+            else:
+                self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
         elif tags.get(records.TAG_KIND) in (records.KIND_TRIAL, records.KIND_CONFIRM):
             trial = tags[records.TAG_TRIAL if tags[records.TAG_KIND] == records.KIND_TRIAL else records.TAG_CONFIRM]
             if trial in self._runs:
-                self._delete(run)
+                self._doubled.append(run)
                 return
             self._runs[trial] = run.info.run_id
             self._sent[trial] = int(tags.get(records.TAG_EPOCHS_SENT, "0"))
             if tags.get(records.TAG_STATE) in _FINAL and run.info.status != "RUNNING":
                 self._closed.add(trial)
 
-    def _delete(self, run: Any) -> None:
-        self._client.set_terminated(run.info.run_id, records.MLFLOW_STATUS[records.STATE_INTERRUPTED])
-        self._client.delete_run(run.info.run_id)
+    def _delete_doubled(self) -> None:
+        """Runs of this study that a server made twice, since it was only slow when it was asked again.
+
+        Called where the study is written, by whoever holds its lock; another study of that name is left alone.
+        """
+        assert self._state.study is not None
+        for run in self._doubled:
+            if run.data.tags.get(records.TAG_STUDY_ID) == self._state.study["id"]:
+                self._client.set_terminated(run.info.run_id, records.MLFLOW_STATUS[records.STATE_INTERRUPTED])
+                self._client.delete_run(run.info.run_id)
+        self._doubled = []
 
     def note(self, event: Event) -> bool:
         """Take in an event; False when it repeats what is known, and there is nothing to send."""
@@ -114,6 +121,7 @@ class Tracking:
     def _begin_study(self) -> None:
         study = self._state.study
         assert study is not None
+        self._delete_doubled()
         if not self._parent:
             run = self._client.create_run(
                 self._experiment,
@@ -206,6 +214,7 @@ class Tracking:
                 self._client.set_terminated(self._runs[trial], records.MLFLOW_STATUS[records.STATE_INTERRUPTED], stamp)
         if not self._parent:
             return
+        self._delete_doubled()
         self._send_best_weights()
         self._client.log_dict(self._parent, self._summary(), records.ARTIFACT_STUDY)
         write_note(self._client, self._experiment, self._parent, closing_note(self._state))
@@ -233,6 +242,12 @@ class Tracking:
     def send_answer(self, answer: str, whole: str = "") -> None:
         """Let the note begin with a report's first sentences; `whole`: the study whose fold this one is."""
         write_note(self._client, self._experiment, self._parent, report_note(answer, whole))
+
+
+def _worth(run: Run, held: set[str]) -> tuple[bool, int, int]:
+    """Which of two runs of one trial stays: the one that is written to, else the one that has more."""
+    tags = run.data.tags
+    return run.info.run_id in held, int(tags.get(records.TAG_EPOCHS_SENT, "0")), len(tags) + len(run.data.params)
 
 
 def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:

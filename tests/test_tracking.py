@@ -141,27 +141,58 @@ def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:
     assert _tracking(name, tmp_path).study_id == "a" * 32
 
 
-def test_a_run_that_a_slow_server_made_twice_is_there_once_and_closed(name: str, tmp_path: Path) -> None:
-    """Made once more after its answer was lost: the one that has epochs stays, and the other is gone."""
+def _double(name: str, study_id: str) -> list[Run]:
+    """A trial's run and the study's own once more, as a slow server makes them after their answer was given up."""
+    experiment = client().get_experiment_by_name(name).experiment_id
+    tags = {records.TAG_STUDY: name, records.TAG_STUDY_ID: study_id}
+    kinds = ({records.TAG_KIND: records.KIND_TRIAL, records.TAG_TRIAL: "0000"}, {records.TAG_KIND: records.KIND_STUDY})
+    return [client().create_run(experiment, tags=tags | kind) for kind in kinds]
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_run_that_a_slow_server_made_twice_is_there_once_and_closed(name: str, tmp_path: Path, again: bool) -> None:
+    """The one that is written to stays, whether the same process looks again or a later one finds both."""
     events = _whole(tmp_path)
     tracking = _tracking(name, tmp_path)
     _send(tracking, events[:4])
-    kept = _runs(name)
-    experiment = client().get_experiment_by_name(name).experiment_id
-    tags = {records.TAG_STUDY: name, records.TAG_STUDY_ID: "x"}
-    doubled = [
-        client().create_run(experiment, tags=tags | more)
-        for more in (
-            {records.TAG_KIND: records.KIND_TRIAL, records.TAG_TRIAL: "0000"},
-            {records.TAG_KIND: records.KIND_STUDY},
-        )
-    ]
-    tracking.refresh()
-    _send(tracking, events[4:])
+    kept = {trial: run.info.run_id for trial, run in _runs(name).items()}
+    doubled = _double(name, "a" * 32)
+    if again:
+        tracking.refresh()
+        _send(tracking, events[4:])
+    else:
+        _send(_tracking(name, tmp_path), events)
     runs = _runs(name)
-    assert runs["0000"].info.run_id == kept["0000"].info.run_id
+    assert {trial: runs[trial].info.run_id for trial in kept} == kept
     assert {run.info.status for run in runs.values()} <= {"FINISHED", "FAILED"}
     assert len(runs) == 3
-    for run in doubled[:1]:
-        assert client().get_run(run.info.run_id).info.status == "KILLED"
-        assert client().get_run(run.info.run_id).info.lifecycle_stage == "deleted"
+    for run in doubled:
+        now = client().get_run(run.info.run_id).info
+        assert (now.status, now.lifecycle_stage) == ("KILLED", "deleted")
+
+
+def test_runs_of_another_study_of_that_name_are_left_alone(name: str, tmp_path: Path) -> None:
+    events = _whole(tmp_path)
+    tracking = _tracking(name, tmp_path)
+    _send(tracking, events[:4])
+    others = _double(name, "f" * 32)
+    tracking.refresh()
+    _send(tracking, events[4:])
+    assert {client().get_run(run.info.run_id).info.lifecycle_stage for run in others} == {"active"}
+
+
+def test_a_look_that_fails_forgets_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the next event would make a run that is there already."""
+    events = _whole(tmp_path)
+    tracking = _tracking(name, tmp_path)
+    _send(tracking, events[:2])
+
+    def down(*_: object, **__: object) -> None:
+        raise ConnectionError("no answer")
+
+    with monkeypatch.context() as away:
+        away.setattr(tracking._client, "search_runs", down)
+        with pytest.raises(ConnectionError):
+            tracking.refresh()
+    _send(tracking, events[2:])
+    assert set(_runs(name)) == {"parent", "0000", "0001"}
