@@ -23,6 +23,7 @@ from study.progress import duration_text, epoch_seconds
 from study.running import Compute
 
 MOST_FOLDS = 100
+EXIT_SIGNALLED = 128  # and above: a person wants it to stop
 
 
 def settled_folds(home: Path, name: str, asked: int | None) -> int:
@@ -81,20 +82,22 @@ def each_fold(
     ended: Callable[[StudyState], bool],
     commands: tuple[str, str],
 ) -> int:
-    """Call for one fold after the other, all within one time budget, until one has not ended or failed.
+    """Call for one fold after the other, all within one time budget, until one has not ended.
 
-    commands: the one that goes on, and the one that comes next. Returns the exit code.
+    commands: the one that goes on, and the one that comes next. Returns the exit code, which is not 0 either where a
+    fold has ended without a score: the others are run all the same.
     """
-    begun = time.monotonic()
+    begun, failed = time.monotonic(), 0
     for done, part in enumerate(parts):
         left = compute.time_budget - (time.monotonic() - begun) if compute.time_budget is not None else None
         console.rule(f"fold {done + 1} of {len(parts)}")
         code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
-        if code or not ended(_state(home / part)):
+        if code >= EXIT_SIGNALLED or not ended(_state(home / part)):
             console.print(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}", markup=False)
             return code
+        failed = failed or code
     console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
-    return 0
+    return failed
 
 
 def _cost(name: str, folds: int, home: Path, trials: int, epochs: int) -> str:

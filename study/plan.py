@@ -203,7 +203,7 @@ def _warm(
     tried = read_tries(tries, plan.config, plan.groups) if tries else []
     if state.warm and not told_by and tried in ([], state.warm["tries"]):
         return None, []
-    if state.trials:
+    if state.warm or state.trials:
         raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
     told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
     return {"from": told_by, "told": told, "tries": tried}, lines

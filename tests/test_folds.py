@@ -105,6 +105,18 @@ def test_folds_run_one_after_the_other_until_one_has_not_ended(tmp_path: Path) -
     console.file.close()
 
 
+def test_a_fold_that_has_ended_without_a_score_does_not_keep_the_others_from_running(tmp_path: Path) -> None:
+    codes = {"a": 0, "b": 1, "c": 0}
+
+    def call(part: str, rest: Compute) -> int:
+        _begin(tmp_path, part, part)
+        return codes[part]
+
+    with (tmp_path / "out").open("w") as out:
+        assert each_fold([*codes], tmp_path, Console(file=out), Compute(), call, lambda s: bool(s.study), ("", "")) == 1
+    assert (tmp_path / "c").exists()
+
+
 def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> None:
     def call(part: str, rest: Compute) -> int:
         time.sleep(0.02)

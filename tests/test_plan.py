@@ -197,6 +197,8 @@ def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder:
     warm = make_plan("s", folder / "home", killed, inputs).warm
     assert warm is not None and warm["tries"][0]["params"] == {"lr": 0.01}
     killed.apply({"event": "warm", "time": 1.0, **warm})
+    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):  # not even before a trial
+        make_plan("s", folder / "home", killed, replace(inputs, told_by="s"))
     killed.apply(trial_event(0))
     assert make_plan("s", folder / "home", killed, inputs).warm is None
     tries.write_text("- lr: 0.02\n")
