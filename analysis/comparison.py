@@ -23,10 +23,10 @@ from analysis.columns import (
     part_text,
 )
 from analysis.intervals import Estimate, recipe_interval
-from analysis.measure import RESAMPLES, SEED, TEST_RESAMPLES
+from analysis.measure import RESAMPLES, SEED, TEST_RESAMPLES, degenerate_seeds
 from analysis.paired import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
 from analysis.runs import StudyRuns
-from analysis.scores import accuracy_and_kappa, auc_ovr, is_degenerate, scores_from_confusion
+from analysis.scores import accuracy_and_kappa, auc_ovr, scores_from_confusion
 
 WIDEST = {"accuracy": 1.0, "kappa": 2.0}
 """No difference of two scores is larger."""
@@ -118,6 +118,6 @@ def _seed(arm: str, measured_on: str, models: Models, place: int) -> dict[str, A
     row: dict[str, Any] = {"arm": arm, "cell": records.ARM_LABELS[arm], "trial": models.trial}
     row |= {"measured_on": measured_on, "part": part_text(measured_on), "repeat": place}
     row |= {"seed": models.seeds[place], "confirm": models.confirms[place]}
-    row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(is_degenerate(total))}
+    row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(degenerate_seeds(models)[place])}
     row |= {name: float(value) for name, value in scores_from_confusion(total).items()}
     return row | {"auc": auc_ovr(models.grade, models.chance[place])}

@@ -70,7 +70,7 @@ def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
     where = part(study).split()[0]
     return (
         f"{spoken(top['cell'])} holds {_of(study, made)}: {_scores(top)}, 95 % intervals, on {_images(top)} of the "
-        f"{where} part, {_against_majority(top)}"
+        f"{where} part, {_against_majority(top, study.folds)}"
     )
 
 
@@ -87,7 +87,7 @@ def _best_on_test(study: StudyRuns, judged: pd.DataFrame, top: Row) -> str:
     who = " who are not in training" if top["measured_on"] == "test_clean" else ""
     return (
         f"{spoken(top['cell'])} {place}{':' if several else ''} {_scores(top)} ({seeds}, 95 % intervals), on "
-        f"{_images(top)}{who}, {_against_majority(top)}"
+        f"{_images(top)}{who}, {_against_majority(top, study.folds)}"
     )
 
 
@@ -110,19 +110,19 @@ def _of(study: StudyRuns, made: TableSet) -> str:
     return f"the best of {count} ended trials by {objective(study)}"
 
 
-def _against_majority(top: Row) -> str:
-    """What the accuracy is worth, and how wide its interval is."""
+def _against_majority(top: Row, folds: int) -> str:
+    """What the accuracy is worth, and how wide its interval is; folds: of the study, 0 without."""
     text = f"where the majority class alone gives an accuracy of {top['majority']:.3f}."
     if top["degenerate"]:
         several = int(top["seeds"]) > 1 and not pd.isna(top["degenerate_seeds"])
         if several:
             who = f"{int(top['degenerate_seeds'])} of its {int(top['seeds'])} models"
-            every = "every image of a fold" if top["folds_tested"] > 1 else "every image"
+            every = "every image of a fold" if folds else "every image"
             return f"{text} {who} give {every} the same grade and have learned nothing: the cell is degenerate."
+        if folds:
+            return f"{text} It is degenerate: a fold's model gives every image the same grade and has learned nothing."
         return f"{text} This model is degenerate: it gives every image the same grade and has learned nothing."
     low, high = (top[f"above_majority{end}"] for end in ("_low", "_high"))
-    if pd.isna(low):  # from counts alone
-        low, high = (top[f"accuracy{end}"] - top["majority"] for end in ("_low", "_high"))
     if high < 0:
         text += " Its accuracy lies below that of the majority class."
     elif low <= 0:

@@ -42,7 +42,7 @@ def measure(models: Models, resamples: int = RESAMPLES) -> Row:
     bounds["auc"] = bootstrap_auc(
         models.patient, models.grade, models.chance, np.random.default_rng(SEED), resamples=AUC_RESAMPLES
     )
-    degenerate = _degenerate(models)
+    degenerate = degenerate_seeds(models)
     row: Row = {"n": int(np.unique(models.row).size), "patients": counts.shape[0], "interval_over": "patients"}
     row |= {"majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
     row["degenerate_seeds"] = int(degenerate.sum())
@@ -64,7 +64,10 @@ def counted(confusions: list[Ints]) -> Row:
         row[name] = float(mean_over_seeds(values))
         row[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
     found = wilson(float(str(row["accuracy"])) * n, n)
-    return row | {"accuracy_low": float(found.low), "accuracy_high": float(found.high)}
+    row |= {"accuracy_low": float(found.low), "accuracy_high": float(found.high)}
+    for end in ("", "_low", "_high"):
+        row[f"{ABOVE}{end}"] = float(str(row[f"accuracy{end}"])) - float(str(row["majority"]))
+    return row
 
 
 def patients_by_grade(counts: Ints) -> Ints:
@@ -97,7 +100,7 @@ def _above(confusion: Floats | Ints, common: int) -> Floats:
         return np.asarray(hits / confusion.sum(axis=(-2, -1)))
 
 
-def _degenerate(models: Models) -> NDArray[np.bool_]:
+def degenerate_seeds(models: Models) -> NDArray[np.bool_]:
     """Which of the seeds (s,) gives every image the same grade; in a study of folds every image of one of them."""
     folds = [models.only(models.fold == fold) for fold in np.unique(models.fold)]
     return np.asarray(np.stack([is_degenerate(fold.counts().sum(axis=0)) for fold in folds]).any(axis=0))

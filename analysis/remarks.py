@@ -25,11 +25,11 @@ def remarks(study: StudyRuns, made: TableSet) -> list[str]:
         )
     judged = headline(made.cells)
     for cell in judged.to_dict("records"):
-        found += _of_cell(cell)
+        found += _of_cell(cell, study.folds)
     return [*found, *_of_confirmation(study, made, judged), *_of_progress(study), *_of_intervals(made)]
 
 
-def _of_cell(cell: Row) -> list[str]:
+def _of_cell(cell: Row, folds: int) -> list[str]:
     name = spoken(cell["cell"])
     if cell["status"] in (NOT_RUN, NO_RESULT, NOT_CONFIRMED):
         verb = {NOT_RUN: "was not run", NO_RESULT: "has no result yet", NOT_CONFIRMED: "is not confirmed"}
@@ -37,11 +37,8 @@ def _of_cell(cell: Row) -> list[str]:
     if not (cell["degenerate"] is True or cell["degenerate"] == 1):
         return []
     seeds: int = 1 if pd.isna(cell["seeds"]) else int(cell["seeds"])
-    if cell["folds_tested"] > 1:
-        return [
-            f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all images of a fold get the "
-            "same grade."
-        ]
+    if folds:
+        return [f"{name} is degenerate: a model gives all images of its fold the same grade."]
     if seeds > 1 and int(cell["degenerate_seeds"]) < seeds:
         return [
             f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all {int(cell['n']):,} "

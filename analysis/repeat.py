@@ -36,9 +36,10 @@ def commands(study: StudyRuns) -> list[str]:
 def _search(line: str, study: StudyRuns) -> str:
     """A search with all that it needs to be the same one."""
     flags = {"--config": CONFIG, "--data": "DATA"}
+    given = "--weights" in line
     line += "".join(f" {flag} {value}" for flag, value in flags.items() if f"{flag} " not in line)
     for architecture, weights in study.study.get("weights", {}).items():
-        if "--weights" not in line and weights.get("source") != "imagenet":
+        if not given and weights.get("source") != "imagenet":
             line += f" --weights {shlex.quote(str(architecture))}=FILE"
     return line
 

@@ -7,9 +7,10 @@ store is a database, and predictions are read from their files when they are ask
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlparse
@@ -269,9 +270,10 @@ def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None
         except (MlflowException, OSError) as error:
             if not _has_artifact(client, one, name):
                 return None
+            told = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))  # an address may hold a password
             raise RunsError(
-                f"the artifact {name} of run {one.run_id} must be readable, but is not "
-                f"({' '.join(str(error).split())}); try again once the artifact store answers"
+                f"the artifact {name} of run {one.run_id} must be readable, but is not ({told}); try again once the "
+                "artifact store answers"
             ) from error
 
 
@@ -280,7 +282,7 @@ def _has_artifact(client: MlflowClient, one: Record, name: str) -> bool:
     from mlflow.exceptions import MlflowException
 
     try:
-        listed = client.list_artifacts(one.run_id, str(PurePosixPath(name).parent))
+        listed = client.list_artifacts(one.run_id, name.rpartition("/")[0] or None)
     except (MlflowException, OSError):
         return True
     return name in {entry.path for entry in listed}

@@ -186,8 +186,8 @@ def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
     """Validation columns of a cell; ranked: its rows of the board."""
     shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value")
     row: dict[str, Any] = dict(zip(shared, ranked[list(shared)].iloc[0], strict=True))
-    if models is None:
-        return row
+    if models is None:  # counts alone
+        return row | {f"above_majority{end}": row[f"accuracy{end}"] - row["majority"] for end in ("", "_low", "_high")}
     row |= {name: value for name, value in measure(models).items() if name in MEASURES}
     if models.folds() > 1:  # one trial for each fold
         best_of = ranked[ranked["trial"].isin(models.trial.split(", "))]

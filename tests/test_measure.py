@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.cells import Models
-from analysis.measure import counted, measure, never_certain, patients_by_grade
+from analysis.measure import counted, degenerate_seeds, measure, never_certain, patients_by_grade
 from analysis.scores import auc_ovr
 
 
@@ -105,6 +105,7 @@ def test_one_fold_whose_model_has_learned_nothing_is_not_hidden_by_the_others() 
     chance[1, :40, 0] += 2  # the second seed, in the first fold
     found = measure(replace(given, fold=fold, chance=chance))
     assert (found["degenerate"], found["degenerate_seeds"]) == (True, 1)
+    assert degenerate_seeds(replace(given, fold=fold, chance=chance)).tolist() == [False, True]
     assert measure(replace(given, fold=fold))["degenerate"] is False
 
 
