@@ -74,8 +74,14 @@ def main() -> None:
     except Exception as error:
         if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
             raise
-        told = " ".join(str(error).split())[:300]
-        err.print(f"retina: MLflow: {told}; correct MLFLOW_TRACKING_URI or its user and password", markup=False)
+        from study.reach import shown
+
+        told = shown(" ".join(str(error).split()))[:300]
+        refused = any(f" {code}" in told for code in (401, 403))
+        remedy = (
+            "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
+        )
+        err.print(f"retina: MLflow: {told}; {remedy}", markup=False)
         sys.exit(EXIT_WRONG)
 
 
@@ -154,7 +160,8 @@ def search(
     from study.lock import check_free
     from study.reach import check_answers
 
-    here = place(home, address)
+    out.outlives = err.outlives = True
+    here = place(home, address, insecure)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     cluster = _cluster(address, insecure)
@@ -203,7 +210,8 @@ def confirm(
     from study.lock import check_free
     from study.reach import check_answers
 
-    here = place(home, address)
+    out.outlives = err.outlives = True
+    here = place(home, address, insecure)
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     cluster = _cluster(address, insecure)

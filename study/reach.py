@@ -11,7 +11,7 @@ from http.client import HTTPException
 from study.config import ConfigError
 
 ANSWER_SECONDS = 5.0
-USER = r"(?<=:)//[^/@]*@"  # user and password of an address
+USER = r"(?<=:)//[^/@\s]*@"  # user and password of an address
 
 
 def problem(uri: str) -> str:

@@ -100,9 +100,11 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
         reason = "" if closed == records.STATE_COMPLETE else NO_SCORE
         none = f", and {reason}" if reason else ""
         console.print(f"study {plan.name} has all its {len(ended)} trials{none}; a larger --trials extends it")
-        confirming = any(not record.end for record in state.confirms.values())  # what is said of it last is about that
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
-        if not confirming and (last["event"], last.get("state")) != ("close", closed):
+        said = last["event"] == "close" and (
+            state.confirms or last["state"] == closed
+        )  # of a confirmation, or the same
+        if not said:
             ledger.append("close", state=closed, reason=reason)
         return EXIT_CODES[closed]
     for note in plan.notes:

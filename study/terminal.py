@@ -16,10 +16,15 @@ EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
 
 
 class Terminal(Console):
-    """A console whose reader may go away (`retina search NAME | head`): a search then goes on in silence."""
+    """A console whose reader may go away (`retina search NAME | head`)."""
+
+    outlives = False
+    """Whether the command goes on in silence then, as a search does; else it ends."""
 
     def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on; rich's own way ends the thread that happened to write."""
+        """Write to nowhere from now on, or end; rich's own way would end only the thread that happened to write."""
+        if not self.outlives:
+            super().on_broken_pipe()
         nowhere = os.open(os.devnull, os.O_WRONLY)
         os.dup2(nowhere, self.file.fileno())
         os.close(nowhere)
@@ -58,11 +63,11 @@ TimeBudget = Annotated[
 ]
 
 
-def place(home: Path | None, address: str | None = None) -> Place:
+def place(home: Path | None, address: str | None = None, insecure: bool = False) -> Place:
     """Absolute paths from flag, environment and default; makes nothing. address: of a cluster, where a flag gave it."""
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
     again = f" --home {shlex.quote(str(home))}" if home else ""
-    joined = f" --address {shlex.quote(address)}" if address else ""
+    joined = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
     return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + joined)

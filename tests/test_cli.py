@@ -95,7 +95,7 @@ def test_what_mlflow_refuses_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: 
         cli.main()
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("retina: MLflow: API request failed with status 401; correct MLFLOW_TRACKING_URI")
+    assert said.startswith("retina: MLflow: API request failed with status 401; correct user and password")
     assert said.count("\n") == 1
 
 

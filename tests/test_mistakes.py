@@ -75,7 +75,11 @@ def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path
 
 @pytest.mark.parametrize(
     ("gone", "word"),
-    [("cache", "photographs have gone"), (f"{NAME}/checkpoints", "weights of trial 0001"), (NAME, "must exist")],
+    [
+        ("cache", "photographs have gone"),
+        (f"{NAME}/checkpoints", "best.safetensors of trial 0001"),
+        (NAME, "must exist"),
+    ],
 )
 def test_what_has_gone_is_said_in_one_line_and_nothing_written(
     made: Made, tmp_path: Path, gone: str, word: str

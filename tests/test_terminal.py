@@ -27,12 +27,15 @@ def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
     here = place(tmp_path / "a home", "head:6379")
     assert here.again == f" --home '{tmp_path}/a home'"
     assert here.joined == f"{here.again} --address head:6379"
+    assert place(None, None, True).joined == " --insecure"
 
 
-def test_a_reader_who_has_gone_ends_nothing(tmp_path: Path) -> None:
+@pytest.mark.parametrize("outlives", [True, False])
+def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> None:
     """As in `retina search NAME | head`: the search goes on in silence."""
     code = (
         "import sys; from study.terminal import out\n"
+        f"out.outlives = {outlives}\n"
         "sys.stdin.readline()\n"
         "for _ in range(3): out.print('line'); out.file.flush()\n"
         "sys.stderr.write('still here')"
@@ -42,6 +45,6 @@ def test_a_reader_who_has_gone_ends_nothing(tmp_path: Path) -> None:
     child.stdout.close()
     child.stdin.write("go on\n")
     child.stdin.close()
-    assert child.stderr.read() == "still here"
-    assert child.wait(60) == 0
+    assert child.stderr.read() == ("still here" if outlives else "")
+    assert child.wait(60) == (0 if outlives else 1)
     child.stderr.close()

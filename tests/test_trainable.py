@@ -191,5 +191,6 @@ def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path
     job = _job(cache, tmp_path / "0000") | {"cache": str(tmp_path / "gone")}
     result = TrialActor(job).step()
     assert result["done"]
-    assert result["halt"].startswith("gone must be a prepared cache, but is not readable")
+    assert "gone must be a prepared cache, but is not readable" in result["halt"]
+    assert "/tmp" not in result["halt"]
     assert not (tmp_path / "0000" / "error.txt").exists()
