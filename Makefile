@@ -8,8 +8,9 @@ BIN := .venv/bin
 demo: .venv
 	$(BIN)/retina demo
 
+# The fast tests are many processes' starts, one after the other: two at once, each with one thread, take half the time.
 test: .venv lint
-	$(BIN)/python -m pytest -q -m "not slow and not faults and not gpu"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not faults and not gpu"
 	$(BIN)/python -m pytest -q -m "slow and not faults and not gpu"
 
 # Kills, fills and stops things for real, within 30 minutes on 2 cores, and prints what became of each. The wrong clock
