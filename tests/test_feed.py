@@ -80,7 +80,6 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         open_tracking("sqlite:////proc/none/mlflow.db", tmp_path, None, patience=0)
 
 
-@pytest.mark.slow
 def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
     """Longer than the 20 seconds that MLflow lets SQLite wait; the short form of the 35 in tests/faults."""
     uri, place = store()
