@@ -22,8 +22,10 @@ from study import confirming, session
 from study.checkpoints import weights_metadata
 from study.config import make_trial_config
 from study.confirm import Wish
+from study.disk import check_room, needed
 from study.plan import Inputs
 from study.prepared import prepare_data
+from study.recorder import WEIGHTS_KEPT
 from study.running import Compute
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 NAME = "demo"
 SIZE = 64
+ARMS = 4
 SEEDS = 2  # of a confirmation; three would cost the demo another minute
 PATIENTS, SOURCE_PATIENTS = 200, 550
 SOURCE: dict[str, Any] = {"image_size": SIZE, "lr": 0.001, "batch_size": 16, "optimizer": "adamw"}
@@ -48,6 +51,9 @@ SEARCH: dict[str, Any] = {
 def run_demo(here: Place, console: Console) -> int:
     """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
     begun = time.monotonic()
+    # Asked by search and confirmation too, but then the source networks have been trained for minutes.
+    kept = WEIGHTS_KEPT + SEEDS
+    check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
     folder = here.home / "demo-data"
     console.rule("1/5 two synthetic data sets: the study's camera, and another one to learn from first")
     make_dataset(folder / "study", patients=PATIENTS, image_size=64, camera="a", seed=1)

@@ -1,6 +1,7 @@
 """The demo, made small: every step of it runs, and its products are there."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -8,9 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+from rich.console import Console
 
 from retina_models.resnet import ARCHITECTURES, BasicBlock, Bottleneck
 from study import demo
+from study.config import ConfigError
+from study.place import Place
 
 pytestmark = pytest.mark.slow
 
@@ -63,3 +67,14 @@ def test_source_networks_begin_as_their_skip_connections() -> None:
                     2, width, 4, 4, generator=torch.Generator().manual_seed(0)
                 )  # not negative, as after ReLU
                 assert torch.equal(module(x), x)
+
+
+def test_a_disk_that_is_too_small_is_said_before_anything_is_painted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: (10**9, 10**9 - 10**6, 10**6))
+    with pytest.raises(
+        ConfigError, match="must be free for checkpoints and weights on the disk of .* but only 1 MB are"
+    ):
+        demo.run_demo(Place(tmp_path / "home", "sqlite://", None), Console())
+    assert not (tmp_path / "home").exists()
