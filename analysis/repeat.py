@@ -36,6 +36,8 @@ def commands(study: StudyRuns) -> list[str]:
 def _search(line: str, study: StudyRuns) -> str:
     """A search with all that it needs to be the same one."""
     flags = {"--config": CONFIG, "--data": "DATA"}
+    if layout := study.study.get("audit", {}).get("layout"):  # where several fit, another one may be found first
+        flags["--layout"] = shlex.quote(str(layout))
     given = "--weights" in line
     line += "".join(f" {flag} {value}" for flag, value in flags.items() if f"{flag} " not in line)
     for architecture, weights in study.study.get("weights", {}).items():

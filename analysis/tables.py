@@ -126,7 +126,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
             )
             row |= {"status": NO_RESULT, "reason": f"no trial has ended with a score: {states}"}
         else:
-            row |= {"status": NOT_RUN, "reason": reasons.get(arm, "no trial of this cell has been started")}
+            row |= {"status": NOT_RUN, "reason": reasons.get(arm, _not_begun(study, arm))}
         rows.append(row)
     return pd.DataFrame(rows, columns=list(FOUR_WAY))
 
@@ -157,6 +157,11 @@ def not_run(study: StudyRuns) -> dict[str, str]:
     """Arm -> why it did not run, from the parent run's tag or its study.json."""
     tagged = json.loads(study.tags.get(records.TAG_ARMS_NOT_RUN) or "{}")
     return {arm: without_folders(str(why)) for arm, why in {**study.study.get("not_run", {}), **tagged}.items()}
+
+
+def _not_begun(study: StudyRuns, arm: str) -> str:
+    arms = [name for name in study.tags.get(records.TAG_ARMS, "").split(",") if name]
+    return "the study leaves it out" if arms and arm not in arms else "no trial of this cell has been started"
 
 
 def without_folders(text: str) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from study import cli_browse, cli_data, cli_model
-from study.config import ConfigError, StudyConfig, TrialConfig
+from study.config import DEFAULT_SPACE, ConfigError, StudyConfig, TrialConfig
 from study.flags import field_flags, given, with_flags
 from study.place import settle, study_name, weight_files
 from study.terminal import (
@@ -126,7 +126,7 @@ STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, "Study") if flag.name !
 """A fold is never alone: --folds makes a study of each."""
 
 
-@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)")])
+@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)", DEFAULT_SPACE)])
 def search(
     name: Annotated[str, typer.Argument(help="Study; it is begun, or gone on with.")],
     data: Annotated[

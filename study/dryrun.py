@@ -33,7 +33,7 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) 
     arms = plan.identity()["arms"]
     console.print(
         f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {epochs} epochs over "
-        f"{len(arms)} arms ({', '.join(arms)}), {limits}",
+        f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}), {limits}",
         markup=False,
     )
     space = Table("searched", "values")

@@ -89,6 +89,8 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         check=_check(home, winner, network),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
+    for doubt in filter(None, (one.doubt() for one in facts.measured)):
+        say(f"note: {doubt}")
 
 
 def _parts(winner: Winner, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -14,32 +14,46 @@ from pydantic.fields import FieldInfo
 SIMPLE = (bool, int, float, str)
 
 
-def field_flags(model: type[BaseModel], panel: str) -> list[inspect.Parameter]:
+def field_flags(model: type[BaseModel], panel: str, searched: Collection[str] = ()) -> list[inspect.Parameter]:
     """One optional flag for each plain field of a model; None means that it was not given.
+
+    searched: fields whose value is searched where none is given.
 
     Values are checked by the model, not here, so that a flag and a line of YAML give the same message.
     """
     return [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field, panel)
+            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field, panel, searched)
         )
         for name, field in model.model_fields.items()
         if field.annotation in SIMPLE or get_origin(field.annotation) is Literal
     ]
 
 
-def _annotation(name: str, field: FieldInfo, panel: str) -> Any:
+def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[str]) -> Any:
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         choices = ", ".join(str(value) for value in get_args(kind))
         text, kind = f"{field.description}: {choices}", str
     else:
-        text = str(field.description)
+        text = ", ".join([str(field.description), *_bounds(field)])
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
-    option = typer.Option(flag, help=f"{text} [{field.default}]", rich_help_panel=panel, show_default=False)
+    default = "searched" if name in searched else field.default
+    option = typer.Option(flag, help=f"{text} [{default}]", rich_help_panel=panel, show_default=False)
     return Annotated[kind | None, option]
+
+
+def _bounds(field: FieldInfo) -> list[str]:
+    """What pydantic holds a number to, as a person writes it."""
+    signs = {"gt": ">", "ge": ">=", "lt": "<", "le": "<="}
+    return [
+        f"{sign} {getattr(rule, name):,}"
+        for rule in field.metadata
+        for name, sign in signs.items()
+        if hasattr(rule, name)
+    ]
 
 
 def with_flags(flags: Iterable[inspect.Parameter]) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -52,7 +52,10 @@ def arms_of(
         if state.study is None:
             raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
         if arm not in able:
-            raise ConfigError(f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}")
+            raise ConfigError(
+                f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}; one whose network or "
+                "pretraining the study left out when it began needs another study"
+            )
         if joint:
             raise ConfigError(
                 f"{arm} cannot be added where arms=joint: its sampler knows its cells; begin another study"

@@ -30,6 +30,17 @@ class Measured:
     scores: dict[str, float]  # names of records.SCORES
     bounds: dict[str, Bounds]  # of accuracy and kappa
 
+    def doubt(self) -> str:
+        """What must be known before anybody relies on the model; nothing where it is better than chance here."""
+        if self.degenerate:
+            return (
+                f"Degenerate on {self.part}: it answers one grade for every photograph; its accuracy says only how "
+                "frequent that grade is."
+            )
+        if not self.bounds["kappa"][0] > 0:
+            return f"On {self.part} it cannot be told from guessing: the interval of kappa does not lie above 0."
+        return ""
+
     def text(self, score: str) -> str:
         """A score with its bounds, where it has some."""
         value = self.scores[score]

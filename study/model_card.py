@@ -114,11 +114,8 @@ def _scores(winner: Winner, measured: list[Measured]) -> str:
         "",
     ]
     for one in measured:
-        if one.degenerate:
-            lines.append(
-                f"**Degenerate on {one.part}: it answers one grade for every photograph; its accuracy says only how "
-                "frequent that grade is.**\n"
-            )
+        if doubt := one.doubt():
+            lines.append(f"**{doubt}**\n")
     if winner.record.test:
         lines.append(
             f"The test part was read once for this model; {winner.record.test['reads']} readings came before.\n"

@@ -159,6 +159,11 @@ def _read(path: Path, schema: type[Schema]) -> Schema:
         return schema.model_validate(json.loads(data))
     except ValidationError as error:
         text = _first(error)
+    except FileNotFoundError:
+        raise ConfigError(
+            f"a model must be a folder that `retina export` wrote, but {path.parent} has no {path.name}; name another, "
+            "or export a study"
+        ) from None
     except OSError as error:
         text = error.strerror or "it cannot be read"
     except (ValueError, RecursionError) as error:

@@ -157,8 +157,9 @@ class Search:
         done = sum(1 for record in state.trials.values() if record.end)
         parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
         begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
+        arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}"
         return (
-            f"study {plan.name}: {begun} over {len(plan.groups)} arms; {parts['train']} training and {parts['val']} "
+            f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
             f"validation images, {parts['test']} set aside for the test; {limits}"
         )
 
@@ -202,6 +203,8 @@ def _send_mistakes(name: str, here: Place, say: Callable[[str], None]) -> None:
 
     parts = parts_of(here.home, name)
     for part in parts:
+        if not (here.home / part / "ledger.jsonl").exists():
+            continue  # what MLflow alone has, or nobody, is told of by the report itself
         with TemporaryDirectory() as temporary:
             if explain_mistakes(here.home, part, Path(temporary), say, max(1, MOST // len(parts))):
                 tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))

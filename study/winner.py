@@ -111,10 +111,9 @@ def _winner(home: Path, name: str, arm: str | None, needs: str) -> Winner:
     best = next(iter(ranked(r for r in state.trials.values() if arm in (None, r.arm))), None)
     if best is None:
         of_arm = f" of the arm {arm}" if arm else ""
-        raise ConfigError(
-            f"study {name} must have an ended trial{of_arm} with a score, but has none; "
-            f"go on with `retina search {name}`"
-        )
+        able = [one for one in records.ARM_LABELS if any(ranked(r for r in state.trials.values() if r.arm == one))]
+        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}`"
+        raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
     ended = [record for record in state.confirms.values() if record.state == records.STATE_COMPLETE]
     repeats = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.trial}
     for record in (*(repeats[number] for number in sorted(repeats)), best):

@@ -52,7 +52,12 @@ def test_the_file_gives_the_same_configuration_but_for_folds_and_weights(tmp_pat
 
 def test_weights_of_two_networks_are_both_asked_for() -> None:
     weights = {name: {"source": f"{name}.safetensors"} for name in ("resnet18", "resnet50")}
-    saved = {"commands": ["retina search x"], "config": {"trials": 4}, "weights": weights}
+    saved = {
+        "commands": ["retina search x"],
+        "config": {"trials": 4},
+        "weights": weights,
+        "audit": {"layout": "kaggle"},
+    }
     study = dataclasses.replace(fixture.four().study, study=saved)
-    search = "retina search x --config config.yaml --data DATA --weights resnet18=FILE --weights resnet50=FILE"
-    assert repeat.commands(study) == [search]
+    search = "retina search x --config config.yaml --data DATA --layout kaggle"
+    assert repeat.commands(study) == [f"{search} --weights resnet18=FILE --weights resnet50=FILE"]

@@ -142,7 +142,7 @@ def test_a_study_of_folds_is_one_page(tmp_path: Path) -> None:
     assert "3 outer folds" in text
     assert "measured on: test (not seen by the search)" in text
     assert "160 (80)" in text  # the test parts of all folds, each image once
-    assert "ResNet50, pretrained not run" in text or "not run: no trial of this cell has been started" in text
+    assert "ResNet50, pretrained not run" in text or "not run: the study leaves it out" in text
     assert "nan" not in page.words.lower()
 
 
@@ -198,7 +198,7 @@ def test_the_labs_model_without_pretraining_is_called_degenerate(tmp_path: Path)
     assert '<span class="flag">degenerate</span>' in text
     assert "0.000 (0.000 to 0.000)" in page.words
     assert "test (chosen on test: optimistic)" in page.words
-    assert page.rows("not run: no trial of this cell has been started") == 6  # in the remarks and in the table
+    assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_unfinished_studies_have_an_honest_page(name: str, trials: list[TrialSpe
     elif name == "one arm":
         assert "ResNet50 with pretraining holds the best of 2 ended trials" in page.words
         assert "there are no two cells that were measured on the same images" in page.words
-        assert page.rows("not run: no trial of this cell has been started") == 6  # in the remarks and in the table
+        assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table
     else:
         assert "so nothing can be concluded" in page.words
         curves = [tag for tag, _ in page.tags if tag == "img"]
