@@ -8,7 +8,7 @@ from tests.mlflow_fixture import LAB_TEST, TrialSpec, predictions
 
 
 def test_scores_are_those_of_the_confusion_and_bounds_hold_them() -> None:
-    table = predictions(TrialSpec(6, "resnet18-scratch", skill=0.7))
+    table = predictions(TrialSpec(3, "resnet18-scratch", skill=0.7))
     measured = measure("test", table)
     guess = table[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
     expected = scores_from_confusion(confusion_matrix(table["grade"], guess))
@@ -39,7 +39,7 @@ def test_all_right_is_still_not_certain_and_one_grade_leaves_kappa_undefined() -
 
 
 def test_a_model_that_may_be_guessing_is_said_to_be() -> None:
-    guesses = measure("test", predictions(TrialSpec(3, "resnet18-scratch", skill=0.0)))
+    guesses = measure("test", predictions(TrialSpec(6, "resnet18-scratch", skill=0.0)))
     assert guesses.bounds["kappa"][0] <= 0
     assert guesses.doubt() == "On test it cannot be told from guessing: the interval of kappa does not lie above 0."
     assert measure("test", predictions(TrialSpec(1, "resnet18-scratch", skill=0.9))).doubt() == ""
