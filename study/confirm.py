@@ -165,4 +165,5 @@ def reading_note(state: StudyState) -> str:
         return "the test part has not been read"
     seeds = Counter(record.confirm["trial"] for record in state.confirms.values() if record.test and record.confirm)
     few = f"; fewer than {FEW_SEEDS} seeds of a winner" if min(seeds.values()) < FEW_SEEDS else ""
-    return f"the test part was read {times(reads)}, once for each confirmation{few}"
+    each = ", once for each confirmation" if reads > 1 else ""
+    return f"the test part was read {times(reads)}{each}{few}"

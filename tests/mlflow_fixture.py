@@ -265,6 +265,6 @@ CONFIRMED_JSON: dict[str, Any] = STUDY_JSON | {
         "n_clean": 80,
         "drop_fellows": False,
         "reads": 12,
-        "note": "half of the patients are in training",
+        "note": "the test part was read 12 times, once for each confirmation",
     }
 }

@@ -127,8 +127,8 @@ def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
         "measured on: test, patients not in training (not seen by the search)",
         "Each seed is the same recipe trained anew",
         "validation (chosen on this part: optimistic)",
-        "Test part: 160 images, of which 80 are of patients who are not in training; read 12 times.",
-        "half of the patients are in training",
+        "Test part: 160 images, of which 80 are of patients who are not in training; the test part was read 12 times",
+        "read 12 times, once for each confirmation.",
         "retina confirm confirmed --seeds 3",
         "Fellow eye: the accuracy, on the 5,618 images of the test list",
     ):
