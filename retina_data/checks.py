@@ -197,5 +197,6 @@ def _sizes(content: dict[str, Any]) -> list[Finding]:
         f"a model on image size and file size alone has kappa {model['kappa']:.3f} and accuracy "
         f"{model['accuracy']:.3f} on {model['asked']} (n {model['n']:,})"
     )
-    text += ", so they give the grade away" if leaks else ""
+    more = ", more than chance has: they tell something of the grade, and a network may learn the camera, not the eye"
+    text += more if leaks else ""
     return [Finding("sizes tell", "warning" if leaks else "note", text)]

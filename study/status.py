@@ -99,6 +99,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "ended": sum(1 for record in state.trials.values() if record.end),
         "states": states,
         "best": best,
+        **_best_values(list(state.trials.values())),
         "epochs_saved": epochs_saved(state),
         "confirmations": counted(state),
         "seconds_left": seconds_left(state, trials, state.study.get("slots", 1)) if searching and state.study else None,
@@ -119,7 +120,18 @@ def _arm(state: StudyState, arm: str) -> dict[str, Any]:
         "epochs": sum(len(record.epochs) for record in mine),
         "best": _best(state, mine),
         "curve": "".join(sparkline(record) for record in ranked(mine)[:1]),
+        **_best_values(mine),
     }
+
+
+def _best_values(among: list[TrialRecord]) -> dict[str, Any]:
+    """For programs: the best trial, its score, and the objective over its epochs; None where there is none."""
+    best = next(iter(ranked(among)), None)
+    if best is None:
+        return {"best_trial": None, "best_score": None, "best_curve": None}
+    score = f"val/{best.config['objective']}"
+    curve = [epoch["scores"].get(score) for epoch in best.epochs]
+    return {"best_trial": best.trial, "best_score": best.best_score(), "best_curve": curve}
 
 
 def _best(state: StudyState, among: list[TrialRecord]) -> str | None:

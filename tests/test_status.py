@@ -40,6 +40,8 @@ def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
     assert (told["state"], told["trials"], told["ended"]) == ("interrupted", 3, 1)
     assert told["states"] == {"complete": 1, "interrupted": 1}
     assert told["best"] == "kappa 0.600 (trial 0000, n 5)"
+    assert (told["best_trial"], told["best_score"], told["best_curve"]) == ("0000", 0.6, [0.6, 0.4])
+    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.6
     assert told["not_run"] == {"resnet50-pretrained": "weights are not here"}
 
 
