@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from study.cluster import Resources
     from study.feed import Feed
     from study.place import Place
-    from study.search import Stop
+    from study.stop import Stop
 
 EXIT_CODES = {records.STATE_COMPLETE: 0, records.STATE_INTERRUPTED: 0, records.STATE_FAILED: 1}
 """Interrupted without a signal means that the time budget was used up, which is what was asked for."""
@@ -91,7 +91,8 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     from study.cluster import cluster, head_places, resources
     from study.feed import Feed, check_id, open_tracking, without_old_closes
     from study.nodecheck import check_nodes
-    from study.search import run_search, signals
+    from study.search import run_search
+    from study.stop import signals
     from study.watcher import Head
 
     # The store is made here, before any other process could open it: two makers at once break it.

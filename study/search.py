@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import signal
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -29,6 +27,7 @@ from study.plan import Plan
 from study.prepared import split_of
 from study.reaper import Reaper
 from study.recorder import NO_SCORE, Course, Recorder, outcome
+from study.stop import Stop
 from study.trainable import TrialActor
 from study.watcher import Head
 
@@ -99,49 +98,6 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     )
     tuner.fit()
     shutil.rmtree(storage, ignore_errors=True)
-
-
-class Stop:
-    """Ends all trials once a signal came, the time budget is used up, or the search has no point any more."""
-
-    def __init__(self) -> None:
-        self.signal = 0
-        self.reason = ""
-        self.deadline: float | None = None  # on time.monotonic()'s clock
-
-    def halt(self, reason: str) -> None:
-        """The search has no point any more; the first reason counts."""
-        self.reason = self.reason or reason
-
-    def stop_all(self) -> bool:
-        """Whether to stop now."""
-        return bool(self.signal or self.reason or self.out_of_time())
-
-    def out_of_time(self) -> bool:
-        """Whether the time budget is used up."""
-        return self.deadline is not None and time.monotonic() >= self.deadline
-
-
-@contextmanager
-def signals() -> Iterator[Stop]:
-    """SIGINT and SIGTERM set the Stop that is yielded; a second one ends the process, which the ledger survives.
-
-    Where none came, the handlers that were there before are put back; after one, a second ends what is left, too.
-    """
-    stop = Stop()
-
-    def note(number: int, frame: Any) -> None:
-        if stop.signal:
-            os._exit(128 + number)
-        stop.signal, stop.reason = number, f"stopped by {signal.Signals(number).name}"
-
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for number, handler in before.items():
-            if not stop.signal:
-                signal.signal(number, handler)
 
 
 class _Trials:

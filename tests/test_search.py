@@ -1,9 +1,7 @@
 import os
 import pickle
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -12,43 +10,9 @@ import pytest
 
 from analysis import records
 from study.ledger import read_events, study_state
-from study.search import Stop, _Asker, _Teller, signals
+from study.search import _Asker, _Teller
 from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.study_fixture import small_data
-
-
-def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
-    assert not Stop().stop_all()
-    for field, value in (("signal", 2), ("reason", "no point"), ("deadline", time.monotonic() - 1)):
-        stop = Stop()
-        setattr(stop, field, value)
-        assert stop.stop_all()
-    later = Stop()
-    later.deadline = time.monotonic() + 60
-    assert not later.stop_all()
-
-
-def test_the_handlers_are_put_back_where_no_signal_came() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    with signals() as stop:
-        assert signal.getsignal(signal.SIGTERM) is not before
-    assert not stop.stop_all()
-    assert signal.getsignal(signal.SIGTERM) is before
-
-
-TWICE = """
-import os, signal, time
-from study.search import signals
-with signals() as stop:
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert stop.stop_all() and stop.signal == signal.SIGTERM and "SIGTERM" in stop.reason
-os.kill(os.getpid(), signal.SIGTERM)  # while it closes
-time.sleep(60)
-"""
-
-
-def test_a_signal_is_noted_and_a_second_one_ends_the_process_also_while_it_closes() -> None:
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", TWICE], timeout=60).returncode == 143
 
 
 @pytest.mark.parametrize("bridge", [_Asker, _Teller])
