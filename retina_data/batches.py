@@ -78,12 +78,16 @@ def balanced_draws(labels: Tensor, n: int, generator: torch.Generator) -> Tensor
 
 
 def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
-    """Where each batch of n draws begins and ends; a last batch of one image, which BatchNorm cannot take, joins
-    the batch before it."""
-    starts = list(range(0, n, batch_size))
-    if len(starts) > 1 and n - starts[-1] == 1:
-        starts.pop()
-    return list(zip(starts, [*starts[1:], n], strict=True))
+    """Where each batch of n draws begins and ends: as few batches as may be, whose sizes differ by one at most.
+
+    A small rest at the end of an epoch would be its own batch: two images that BatchNorm sets against each other, with
+    gradients a thousand times those of a whole batch. No batch is one image, which BatchNorm cannot take: three draws
+    by two are one batch.
+    """
+    count = max(1, min(math.ceil(n / batch_size), n // 2))
+    size, longer = divmod(n, count)
+    ends = [size * (i + 1) + min(i + 1, longer) for i in range(count)]
+    return list(zip([0, *ends[:-1]], ends, strict=True))
 
 
 def batches(

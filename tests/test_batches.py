@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_images_are_read_in_the_order_of_the_rows(tmp_path: Any) -> None:
 def test_a_batch_is_the_drawn_images_scaled_to_one(channels_last: bool) -> None:
     order = torch.tensor([7, 1, 1, 11, 0, 3])
     done = run(order, channels_last=channels_last)
-    assert [len(x) for x, _, _ in done] == [4, 2]
+    assert [len(x) for x, _, _ in done] == [3, 3]
     x, y, positions = (torch.cat(parts) for parts in zip(*done, strict=True))
     assert torch.equal(positions, order) and torch.equal(y, order % 5)
     expected = torch.from_numpy(cache()[order.numpy()]).permute(0, 3, 1, 2).float() / 255
@@ -83,8 +84,16 @@ def test_batches_cover_the_draws_and_none_holds_one_image(n: int, batch_size: in
     assert bounds[0][0] == 0 and bounds[-1][1] == n
     assert all(stop == start for (_, stop), (start, _) in zip(bounds, bounds[1:], strict=False))
     sizes = [stop - start for start, stop in bounds]
-    assert max(sizes) <= batch_size + 1
+    assert max(sizes) <= max(batch_size, 3)  # three by two cannot be split
+    assert max(sizes) - min(sizes) <= 1
     assert n == 1 or min(sizes) > 1
+    assert len(bounds) == math.ceil(n / batch_size) or min(sizes) == 2  # no more steps than there must be
+
+
+def test_a_rest_of_two_images_is_no_batch_of_its_own() -> None:
+    assert batch_bounds(34, 16) == [(0, 12), (12, 23), (23, 34)]
+    assert batch_bounds(32, 16) == [(0, 16), (16, 32)]
+    assert batch_bounds(3, 2) == [(0, 3)]
 
 
 @pytest.mark.parametrize("augmentation", ["flips", "full"])
