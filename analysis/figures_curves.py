@@ -38,7 +38,7 @@ from analysis.scores import CLASSES
 TEST_AT = 0.8
 """Where the test part stands, epochs to the right of the last one."""
 
-CURVES = ["epoch", "train/accuracy", "val/accuracy", "val/kappa"]
+CURVES = ["epoch", *(f"{part}/{score}" for score in SCORE_LABELS for part in ("train", "val"))]
 
 
 def curve_numbers(
@@ -111,7 +111,7 @@ def draw_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str, part: s
 
 def _draw_cell(panel: Axes, rows: pd.DataFrame, score: str, last: float) -> None:
     style = STYLES[str(rows["arm"].iloc[0])]
-    names = {f"val/{score}": ("-", style.colour)} | ({"train/accuracy": (":", "white")} if score == "accuracy" else {})
+    names = {f"val/{score}": ("-", style.colour), f"train/{score}": (":", "white")}
     seeds = rows["run"].nunique()
     for name, (line, face) in names.items():
         if seeds > 1:
@@ -136,7 +136,7 @@ def _entries(numbers: pd.DataFrame, score: str, part: str) -> list[Artist]:
     drawn = numbers[numbers["epoch"].notna()]
     entries = cell_entries(arms_of(drawn), line=False)
     entries.append(Line2D([], [], color=GREY, lw=1.8, marker="o", ms=4, label=part))
-    if score == "accuracy":
+    if drawn[f"train/{score}"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=1.8, ls=":", marker="o", ms=4, mfc="white", label="training"))
     if drawn["repeat"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=0.6, label="each seed"))
@@ -207,9 +207,10 @@ def _curves(curves: pd.DataFrame, cells: pd.DataFrame, headline: pd.DataFrame, s
     n = cells["n"].max()
     count = f" (n = {int(n):,})" if not np.isnan(n) else ""
     filled = f"Filled: {short}{count}."
-    dotted = " Dotted and open: training, on the images as drawn and augmented." if score == "accuracy" else ""
+    trained = curves[f"train/{score}"].notna().any()
+    dotted = " Dotted and open: training, on the images as drawn and augmented." if trained else ""
     again = " Thin: each seed of the confirmation; thick: their mean." if curves["repeat"].notna().any() else ""
-    base = "the majority class" if score == "accuracy" else "chance agreement; training records no kappa"
+    base = "the majority class" if score == "accuracy" else "chance agreement"
     caption = f"{filled}{dotted}{again} Dashed: {base}. {about(headline)}"
     tested = headline["measured_on"].iloc[0] != VALIDATION
     measured = f"curves: {part}{count}" + (f"\nmarks: {measured_on(headline)}" if tested else "")

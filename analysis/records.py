@@ -26,7 +26,7 @@ SCORES = (
 )
 """Scores of one set of predictions, each in [0, 1] except kappa in [-1, 1]; an undefined one is left out."""
 
-TRAIN_METRICS = ("train/loss", "train/accuracy")
+TRAIN_METRICS = ("train/loss", "train/accuracy", "train/kappa")
 VAL_METRICS = ("val/loss", *(f"val/{score}" for score in SCORES))
 EPOCH_METRICS = (*TRAIN_METRICS, *VAL_METRICS, "images_per_second")
 """Logged once for each epoch; step = epoch, counted from 1."""

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.records import GRADES
-from analysis.scores import auc_ovr, confusion_matrix, scores_from_confusion
+from analysis.scores import accuracy_and_kappa, auc_ovr, confusion_matrix, scores_from_confusion
 from retina_data.batches import batch_bounds, batches, load_images
 from retina_data.index import DataError
 from retina_models.pretrained import Weights, load_weights
@@ -36,6 +36,9 @@ from study.predict import channels_last, logits
 from study.schedule import learning_rate
 
 Ints = NDArray[np.int64]
+
+CELLS = len(GRADES) ** 2
+"""Of a confusion matrix, rows = truth."""
 
 
 class TrainingError(RuntimeError):
@@ -60,8 +63,8 @@ class TrainData:
 class Epoch:
     """One epoch, after its validation.
 
-    scores: names of records.EPOCH_METRICS; undefined ones are left out. train/loss (of the strategy) and train/accuracy
-    are over the drawn, augmented images as the epoch went; val/loss is plain cross-entropy in every strategy;
+    scores: names of records.EPOCH_METRICS; undefined ones are left out. train/loss (of the strategy), train/accuracy and
+    train/kappa are over the drawn, augmented images as the epoch went; val/loss is plain cross-entropy in every strategy;
     images_per_second is of training alone. confusion: (5, 5) of validation, rows = truth.
     predictions: row, patient, grade, p0 .. p4 of the validation rows in their order.
     images_seen, seconds: of this epoch alone; seconds include validation.
@@ -146,18 +149,15 @@ def train(
 
     for number in range(learner.epoch + 1, config.epochs + 1):
         started = time.perf_counter()
-        loss, accuracy = train_epoch(learner, images, grades.to(device), plan)
+        loss, drawn = train_epoch(learner, images, grades.to(device), plan)
         trained = time.perf_counter()
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the training loss must stay finite, but is {loss} in epoch {number}; {remedy(config)}"
             )
         scores, confusion, predictions = validate(learner, val_images, data)
-        scores |= {
-            "train/loss": loss,
-            "train/accuracy": accuracy,
-            "images_per_second": len(grades) / (trained - started),
-        }
+        scores |= {f"train/{name}": float(v) for name, v in accuracy_and_kappa(drawn).items() if not math.isnan(v)}
+        scores |= {"train/loss": loss, "images_per_second": len(grades) / (trained - started)}
         seconds = time.perf_counter() - started
         yield Epoch(number, scores, confusion, predictions, len(grades), seconds, partial(learner.state, number))
 
@@ -216,8 +216,8 @@ def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:
     return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)
 
 
-def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, float]:
-    """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and accuracy over the drawn images."""
+def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
+    """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and confusion (5, 5) over the drawn images."""
     config, model, optimizer, device = learner.config, learner.model, learner.optimizer, grades.device
     learner.epoch += 1
     model.train()
@@ -225,7 +225,7 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
     order = plan.draws(learner.draws)  # (N,)
     steps = len(batch_bounds(len(order), config.batch_size))
     first_step, total_steps = (learner.epoch - 1) * steps, config.epochs * steps
-    totals = torch.zeros(2, dtype=torch.float64, device=device)  # sum of losses, hits
+    totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=device)  # sum of losses, confusion
     drawn = batches(
         images,
         grades,
@@ -244,26 +244,28 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
             optimizer.zero_grad(set_to_none=True)
             totals += backward(learner, x, y, plan.loss)
             optimizer.step()
-    loss_sum, hits = totals.tolist()  # the one time in an epoch that the host waits
-    return loss_sum / len(order), hits / len(order)
+    loss_sum, *counts = totals.tolist()  # the one time in an epoch that the host waits
+    return loss_sum / len(order), np.array(counts, dtype=np.int64).reshape(len(GRADES), len(GRADES))
 
 
 def backward(learner: Learner, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Add the gradient of the batch's mean loss, part by part where micro_batch says so; returns (sum of losses, hits).
+    """Add the gradient of the batch's mean loss, part by part where micro_batch says so; returns (sum of losses, confusion).
 
     Every strategy's loss is a mean over images, so parts weighted by their size give the batch's gradient, but for what
     BatchNorm makes of a part's own mean. Parts are even, and none is one image: that has no variance.
     """
     config = learner.config
     parts = min(math.ceil(len(y) / config.micro_batch), len(y) // 2) if config.micro_batch else 1
-    totals = torch.zeros(2, dtype=torch.float64, device=y.device)
+    totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=y.device)
     for images, grades in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             outputs = learner.model(images)  # (B, 5)
         outputs = outputs.float()
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]
-        totals += torch.stack([value.detach() * len(grades), (outputs.detach().argmax(dim=1) == grades).sum()])
+        totals[0] += value.detach() * len(grades)
+        cells = 1 + grades * len(GRADES) + outputs.detach().argmax(dim=1)
+        totals.index_add_(0, cells, torch.ones_like(cells, dtype=totals.dtype))  # bincount would make the host wait
     return totals
 
 

@@ -205,6 +205,7 @@ def _epoch_values(best: dict[str, float], epoch: int, epochs: int) -> dict[str, 
     return values | {
         "train/loss": 2 - share,
         "train/accuracy": min(best["accuracy"] * share + 0.05, 1.0),
+        "train/kappa": min(best["kappa"] * share + 0.05, 1.0),
         "val/loss": 2 - 0.9 * share,
         "images_per_second": 100.0,
     }

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -31,6 +33,20 @@ def test_curves_are_those_of_the_best_trials() -> None:
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
     assert [line.get_ydata()[0] for line in dashed] == [shown.made.cells["majority"].iloc[0]]
     assert "selected epoch" in words(axes)
+    axes = panels(1, 2)
+    figures_curves.draw_curves(axes, found, "kappa")
+    own = [line for line in axes[1].lines if line.get_color() == style.colour]
+    np.testing.assert_allclose(own[1].get_ydata(), expected["train/kappa"])
+    assert "training" in words(axes)
+
+
+def test_a_study_that_recorded_no_kappa_of_training_shows_none() -> None:
+    shown = fixture.four()
+    study = dataclasses.replace(shown.study, epochs=shown.study.epochs.assign(**{"train/kappa": np.nan}))
+    found = figures_curves.curve_numbers(study, shown.made.cells, shown.headline, shown.judged)
+    axes = panels(1, 2)
+    figures_curves.draw_curves(axes, found, "kappa")
+    assert "training" not in words(axes)
 
 
 def test_confirmed_winners_show_each_seed_their_mean_and_the_test_part() -> None:

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+import torch.nn.functional as F
 from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
 
 from analysis.records import EPOCH_METRICS
+from analysis.scores import confusion_matrix
 from retina_data.index import DataError
 from retina_models.pretrained import Weights
 from retina_models.resnet import resnet18, resnet50
@@ -243,8 +245,8 @@ def test_the_optimizer_gets_the_schedules_rate_at_every_step(monkeypatch: pytest
         return step(self, *arguments)
 
     monkeypatch.setattr(torch.optim.SGD, "step", noting)
-    list(train(config(epochs=2, lr=0.5, schedule="cosine"), made(), CPU))  # 33 images by 8: 3 batches and one of 9
-    assert used == [0.5 * learning_rate("cosine", step, 8) for step in range(8)]
+    list(train(config(epochs=2, lr=0.5, schedule="cosine"), made(), CPU))  # 33 images by 8: 5 batches of 6 or 7
+    assert used == [0.5 * learning_rate("cosine", step, 10) for step in range(10)]
 
 
 @pytest.mark.parametrize("imbalance", ["none", "weighted_loss", "focal"])
@@ -264,6 +266,17 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
     assert sorted(seen[1:]) == sorted(parts)
     for whole, in_parts in zip(*gradients, strict=True):
         torch.testing.assert_close(in_parts, whole, rtol=1e-3, atol=1e-5)
+
+
+def test_what_was_answered_while_training_is_counted() -> None:
+    x, y = torch.randn(33, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.arange(33) % 5
+    chosen = config(micro_batch=9, batch_size=64)
+    learner = begin(chosen, CPU, None)
+    learner.model.eval()
+    loss_sum, *counts = backward(learner, x, y, strategy(chosen, y, CPU).loss).tolist()
+    answers = learner.model(x).argmax(dim=1)
+    np.testing.assert_array_equal(np.reshape(counts, (5, 5)), confusion_matrix(y.numpy(), answers.numpy()))
+    assert loss_sum == pytest.approx(33 * F.cross_entropy(learner.model(x), y).item(), rel=1e-5)
 
 
 def test_a_micro_batch_as_large_as_the_batch_changes_nothing_and_a_smaller_one_does() -> None:
