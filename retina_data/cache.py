@@ -29,7 +29,7 @@ from retina_data.groups import merged_groups
 from retina_data.index import DataError, DataSet, some
 from retina_data.unfinished import PIXELS, Done, Unfinished, locked, remove_abandoned
 
-VERSION = 2  # of pixels and table: raised when decode or fundus give others
+VERSION = 3  # of pixels and table: raised when decode or fundus give others
 _SIZES = range(16, 2049)
 
 

@@ -82,12 +82,12 @@ def upright_rgb(data: bytes, at_least: int) -> Image.Image:
     image = open_image(data)
     if image.format in ("JPEG", "MPO"):
         image.draft(None, (at_least, at_least))
-    image.load()
+    image = ImageOps.exif_transpose(image)  # which loads it; what is made from its pixels below has no EXIF
     if image.mode.startswith("I"):  # 16 bits a pixel; convert() would clip
         image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("its pixels are fractions, whose white is not known")
-    return ImageOps.exif_transpose(image).convert("RGB")
+    return image.convert("RGB")
 
 
 def open_image(data: bytes) -> Image.Image:

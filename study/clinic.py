@@ -51,19 +51,46 @@ Batch = list[tuple[Path, Prepared]]
 def find_photographs(places: list[Path]) -> list[Path]:
     """Files as they are named, and of each folder all photographs in it and below, by name; none twice.
 
-    Raises ConfigError where a folder has none.
+    Raises ConfigError where a folder has none, or where one below it cannot be read.
     """
-    found: dict[Path, None] = {}
+    found: dict[str, Path] = {}
     for place in places:
         if not place.is_dir():
-            found[place] = None  # whatever it is: it was asked for, and its row says what is wrong with it
-            continue
-        inside = [f for f in sorted(place.rglob("*")) if f.suffix.lower() in EXTENSIONS and not f.name.startswith(".")]
+            inside = [place]  # whatever it is: it was asked for, and its row says what is wrong with it
+        else:
+            inside = [f for f in _files(place) if f.suffix.lower() in EXTENSIONS and not f.name.startswith(".")]
         if not inside:
             kinds = ", ".join(EXTENSIONS)
             raise ConfigError(f"a folder must hold photographs ({kinds}), but {place} holds none; name another")
-        found |= dict.fromkeys(inside)
-    return list(found)
+        for file in inside:
+            # One spelling for each folder; a file that is a link stays one of its own, under its own name.
+            found.setdefault(os.path.join(os.path.realpath(file.parent), file.name), file)
+    return list(found.values())
+
+
+def _files(place: Path) -> list[Path]:
+    """All files of a folder and of those below it, also linked ones, by name; each folder once."""
+    found: list[Path] = []
+    waiting, seen = [str(place)], set()
+    while waiting:
+        # Links wait until the folders are through: a folder is called as it is, and a link to one above it never ends.
+        for folder, below, files in os.walk(waiting.pop(0), onerror=_refuse):
+            real = os.path.realpath(folder)
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+            found += (Path(folder, name) for name in files)
+            waiting += (path for name in sorted(below) if os.path.islink(path := os.path.join(folder, name)))
+    return sorted(found)
+
+
+def _refuse(error: OSError) -> None:
+    """A folder that os.walk cannot list: whoever named it wants what is in it."""
+    raise ConfigError(
+        f"every folder below a named one must be readable, but {shown(Path(error.filename))} is not "
+        f"({decode.reason(error)}); make it readable, or name the other folders and photographs one by one"
+    ) from error
 
 
 def check_writable(folder: Path) -> None:

@@ -43,8 +43,10 @@ class Removal:
         """Each thing with its size, and the sum, as the user is asked about them."""
         found = [(f"folder {folder}", _bytes(folder)) for folder in self.folders]
         for one in self.stored:
-            files = _bytes(one.artifacts) if one.artifacts else 0
-            found.append((f"MLflow's experiment {one.name} with {one.runs} runs and their artifacts", files))
+            runs = f"experiment {one.name} with {one.runs} runs and their artifacts"
+            if one.others:
+                runs = f"experiment {one.name}: its {one.runs} runs of the study and their artifacts"
+            found.append((f"MLflow's {runs}", sum(map(_bytes, one.artifacts))))
         found += [(f"cache {cache.name}, which no other study here uses", _bytes(cache)) for cache in self.caches]
         lines = [f"{what}: {size(count)}" for what, count in found]
         return [

@@ -114,6 +114,57 @@ def test_folders_give_their_photographs_by_name_and_none_twice(tmp_path: Path) -
         find_photographs([tmp_path / "empty"])
 
 
+def test_linked_folders_are_followed_and_each_folder_is_taken_once(tmp_path: Path) -> None:
+    place, outside = tmp_path / "in", tmp_path / "outside"
+    (place / "deep").mkdir(parents=True)
+    outside.mkdir()
+    for file in (place / "b.png", place / "deep" / "c.png", outside / "a.png", outside / ".hidden.png"):
+        file.touch()
+    (place / "a-link").symlink_to(outside)
+    (place / "also").symlink_to("deep")  # comes before what it is, whose photographs keep their name all the same
+    (place / "deep" / "up").symlink_to(place)
+    (outside / "self").symlink_to(outside)
+    (place / "file.png").symlink_to(outside / "a.png")
+    (place / "gone").symlink_to("nowhere")
+    names = ["a-link/a.png", "b.png", "deep/c.png", "file.png"]
+    assert find_photographs([place]) == [place / name for name in names]
+    assert find_photographs([place, outside]) == [place / name for name in names]
+
+
+def test_a_file_in_two_spellings_is_taken_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "x" / "y").mkdir(parents=True)
+    for name in ("a.png", "x/a.png"):
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    spellings = [Path("x/../x/a.png"), Path("x/a.png"), tmp_path / "x" / "a.png", Path("x/../x"), Path("x/y/../a.png")]
+    assert find_photographs(spellings) == [Path("x/../x/a.png")]
+    (tmp_path / "link").symlink_to("x/y")  # link/../a.png is x/a.png, and not a.png
+    assert find_photographs([Path("a.png"), Path("link/../a.png")]) == [Path("a.png"), Path("link/../a.png")]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "closed").mkdir()
+    (tmp_path / "a.png").touch()
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if str(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    with pytest.raises(ConfigError, match=r"closed is not \(Permission denied\); make it readable, or name the other"):
+        find_photographs([tmp_path])
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_without_permissions_is_named(tmp_path: Path) -> None:
+    (tmp_path / "a.png").touch()
+    (tmp_path / "closed").mkdir(mode=0)
+    with pytest.raises(ConfigError, match="closed is not"):
+        find_photographs([tmp_path])
+
+
 def test_names_that_a_terminal_would_obey_are_escaped() -> None:
     assert shown(Path("eye é.png")) == "eye é.png"
     assert shown(Path("a\x1b[2J\n.png")) == "a\\x1b[2J\\n.png"

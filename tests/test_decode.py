@@ -53,6 +53,22 @@ def test_sixteen_bits_are_scaled_not_clipped() -> None:
     assert decode.upright_rgb(file.getvalue(), 16).getpixel((5, 5)) == (128, 128, 128)
 
 
+@pytest.mark.parametrize("format", ["PNG", "TIFF"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_sixteen_bits_are_turned_as_eight_are(format: str, orientation: int) -> None:
+    ramp = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30) * 100
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turned = []
+    for pixels in (ramp, (ramp >> 8).astype(np.uint8)):
+        file = io.BytesIO()
+        Image.fromarray(pixels).save(file, format, exif=exif)
+        turned.append(np.asarray(decode.upright_rgb(file.getvalue(), 16)))
+    assert np.array_equal(*turned)
+    if orientation == 6:  # turn right by 90 degrees
+        assert np.array_equal(turned[0][..., 0], np.rot90(ramp >> 8, -1))
+
+
 def test_exif_orientation_is_honoured() -> None:
     image = Image.new("RGB", (80, 40))
     image.paste((255, 0, 0), (0, 0, 40, 40))

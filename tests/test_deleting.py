@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
+from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
 from analysis import records
 from study.config import ConfigError, make_study_config
@@ -18,6 +20,8 @@ from study.feed import sync
 from study.ledger import Ledger
 from study.lock import LockedError, locked
 from study.place import Place
+from study.showing import NOTE
+from study.view import VIEW_TAG
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 DIGEST = "d" * 64
@@ -159,6 +163,93 @@ def test_another_study_of_the_name_in_mlflow_stays(here: Place) -> None:
     assert found.stored == () and "holds another study of that name" in found.notes[0]
     remove(found, here)
     assert not folder.exists() and len(_trials(here, "eyes")) == 1
+
+
+def _add_others(here: Place, name: str) -> tuple[str, list[str], Path]:
+    """The study's experiment, two runs in it that are not the study's, and a file of the first."""
+    client = MlflowClient(here.tracking_uri)
+    key = client.get_experiment_by_name(name).experiment_id
+    by_hand = client.create_run(key, run_name="by hand")
+    client.log_text(by_hand.info.run_id, "mine", "notes.txt")
+    tags = {records.TAG_KIND: records.KIND_TRIAL, records.TAG_STUDY: name, records.TAG_STUDY_ID: "f" * 32}
+    runs = [by_hand.info.run_id, client.create_run(key, tags=tags).info.run_id]
+    return key, runs, here.home / "mlartifacts" / name / by_hand.info.run_id / "artifacts" / "notes.txt"
+
+
+def _ids(here: Place, key: str) -> set[str]:
+    found = MlflowClient(here.tracking_uri).search_runs([key], run_view_type=ViewType.ALL)
+    return {run.info.run_id for run in found}
+
+
+def test_runs_of_others_in_its_experiment_stay_and_its_name_is_free(here: Place) -> None:
+    write_home_study(here, "eyes")
+    key, others, notes = _add_others(here, "eyes")
+    client = MlflowClient(here.tracking_uri)
+    assert {NOTE, VIEW_TAG} <= client.get_experiment(key).tags.keys()  # what the study says of itself
+    found = find("eyes", here)
+    (own,) = (line for line in found.lines() if "experiment" in line and "stays" not in line)
+    assert own.startswith("MLflow's experiment eyes: its 2 runs of the study and their artifacts: ")
+    assert found.notes == ("2 runs of others in MLflow's experiment eyes, which gets another name",)
+    said = remove(found, here)
+    assert said[0].startswith("MLflow's experiment eyes held 2 runs of others, which stay in 'eyes runs of others 20")
+    assert _ids(here, key) == set(others) and notes.read_text() == "mine"
+    assert [path.name for path in notes.parents[2].iterdir()] == [others[0]]
+    kept = client.get_experiment(key)
+    assert kept.name in said[0] and kept.lifecycle_stage == "active"
+    assert not kept.tags.keys() & {NOTE, VIEW_TAG}
+    assert client.get_experiment_by_name("eyes") is None
+    write_home_study(here, "eyes", study_id="b" * 32)  # whose artifacts lie beside those of the others
+    assert find("eyes", here).notes == ()
+    remove(find("eyes", here), here)
+    assert client.get_experiment_by_name("eyes") is None
+    assert _ids(here, key) == set(others) and notes.read_text() == "mine"
+
+
+@pytest.mark.parametrize("at", ["rename_experiment", "_hard_delete_run"])
+def test_killed_while_others_stay_the_same_command_goes_on(
+    here: Place, monkeypatch: pytest.MonkeyPatch, at: str
+) -> None:
+    folder = write_home_study(here, "eyes")
+    key, (by_hand, foreign), notes = _add_others(here, "eyes")
+    client = MlflowClient(here.tracking_uri)
+    client.delete_tag(foreign, records.TAG_STUDY_ID)  # with it, and none of the study's left, it is another study's
+    client.set_tag(foreign, records.TAG_STUDY, "elsewhere")
+
+    def die(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(SqlAlchemyStore if at.startswith("_") else MlflowClient, at, die)
+        remove(find("eyes", here), here)
+    assert folder.exists()
+    remove(find("eyes", here), here)
+    assert not folder.exists() and client.get_experiment_by_name("eyes") is None
+    assert _ids(here, key) == {by_hand, foreign}
+    assert [path.name for path in notes.parents[2].iterdir()] == [by_hand]
+
+
+def test_an_experiment_that_the_user_deleted_stays_so_with_the_runs_of_others(here: Place) -> None:
+    write_home_study(here, "eyes")
+    key, others, _ = _add_others(here, "eyes")
+    client = MlflowClient(here.tracking_uri)
+    client.set_experiment_tag(key, NOTE, "the user's own")
+    client.delete_experiment(key)
+    remove(find("eyes", here), here)
+    kept = client.get_experiment(key)
+    assert kept.name.startswith("eyes runs of others") and kept.lifecycle_stage == "deleted"
+    assert kept.tags[NOTE] == "the user's own"
+    assert _ids(here, key) == set(others)
+
+
+def test_runs_of_the_study_that_do_not_tell_its_id_go_too(here: Place) -> None:
+    before, _ = _rows(here), write_home_study(here, "eyes")
+    client = MlflowClient(here.tracking_uri)
+    (trial,) = _trials(here, "eyes")
+    client.delete_tag(trial.info.run_id, records.TAG_STUDY_ID)
+    found = find("eyes", here)
+    assert found.notes == () and found.stored[0].runs == 2
+    remove(found, here)
+    assert _rows(here) == before
 
 
 def test_what_is_left_in_mlflow_of_a_folder_that_was_removed_by_hand_goes(here: Place) -> None:

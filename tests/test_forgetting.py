@@ -41,6 +41,22 @@ def test_a_server_hides_the_study_and_its_name_is_free(here: Place) -> None:
     assert client.get_experiment_by_name("eyes").lifecycle_stage == "active"
 
 
+def test_a_server_keeps_the_runs_of_others_in_sight_and_the_name_is_free(here: Place) -> None:
+    write_home_study(here, "mixed")
+    client = MlflowClient(here.tracking_uri)
+    key = client.get_experiment_by_name("mixed").experiment_id
+    by_hand = client.create_run(key).info.run_id
+    found = find("mixed", here)
+    assert found.notes == ("1 run of others in MLflow's experiment mixed, which gets another name",)
+    said = remove(found, here)
+    assert "held 1 run of others, which stay in 'mixed runs of others 20" in said[0]
+    assert "keeps 2 runs of mixed as deleted, in" in said[1] and "mlflow gc" in said[1]
+    assert client.get_experiment_by_name("mixed") is None
+    assert client.get_experiment(key).lifecycle_stage == "active"
+    assert [run.info.run_id for run in client.search_runs([key])] == [by_hand]
+    assert len(client.search_runs([key], run_view_type=ViewType.DELETED_ONLY)) == 2
+
+
 def test_a_study_of_the_name_from_another_home_stays(here: Place, tmp_path: Path) -> None:
     write_home_study(here, "common")
     other = Place(tmp_path / "home", here.tracking_uri, None)
@@ -51,4 +67,4 @@ def test_a_study_of_the_name_from_another_home_stays(here: Place, tmp_path: Path
 
 def test_what_mlflow_does_not_do_is_one_line(here: Place) -> None:
     with pytest.raises(TrackingError, match=f"MLflow at {here.tracking_uri}"):
-        forget(here, Stored("987654", "gone", 0, None))
+        forget(here, Stored("987654", "gone", "", 0, 0, ()))
