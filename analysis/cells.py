@@ -81,21 +81,22 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
     return found
 
 
-def confirmed(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
+def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str, Models]:
     """Arm -> confirmations of its best confirmed trial (of folds: of each fold) on the whole test part.
 
     Where several trials of an arm were confirmed, the one that stands first in the board counts: it was chosen on
-    validation. In a study of folds only seeds that were confirmed in each of the folds confirmed so far are kept.
+    validation; `place` asks for the others, 1 for the second. In a study of folds only seeds that were confirmed in
+    each of the folds confirmed so far are kept.
     Raises RunsError where two confirmations were measured on different images.
     """
-    place = {trial: number for number, trial in enumerate(board["trial"])}
+    rank = {trial: number for number, trial in enumerate(board["trial"])}
     tested = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
     found = {}
     for arm in records.ARM_LABELS:
         own = tested[tested["arm"] == arm]
-        own = own.assign(place=own["trial"].map(place).fillna(len(place)))
-        first = own["place"] == own.groupby("fold")["place"].transform("min")
-        chosen = own[first].sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
+        own = own.assign(rank=own["trial"].map(rank).fillna(len(rank)))
+        wanted = own.groupby("fold")["rank"].rank("dense") == place + 1
+        chosen = own[wanted].sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
         if chosen.empty:
             continue
         shared = set.intersection(*(set(one["repeat"]) for _, one in chosen.groupby("fold")))
@@ -113,6 +114,17 @@ def confirmed(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
         numbers = [", ".join(dict.fromkeys(seed["seed"])) for seed in seeds]
         found[arm] = _models(", ".join(chosen["trial"].unique()), numbers, names, parts)
     return found
+
+
+def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Models]]:
+    """(arm, models) of every confirmed configuration, by arm and then by its place in the board."""
+    found: list[tuple[str, Models]] = []
+    for place in range(len(board) + 1):
+        more = confirmed(study, board, place)
+        if not more:
+            break
+        found += more.items()
+    return sorted(found, key=lambda one: list(records.ARM_LABELS).index(one[0]))
 
 
 def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, Models]]:

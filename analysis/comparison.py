@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import records
-from analysis.cells import Models, confirmed, has_clean_part, judged
+from analysis.cells import Models, every_confirmed, has_clean_part, judged
 from analysis.columns import (
     CLEAN,
     DIFFERENCES,
@@ -54,6 +54,8 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         else:
             resamples = RESAMPLES if measured_on == VALIDATION else TEST_RESAMPLES
             row |= {"status": RUN, "reason": ""} | _difference(models[arm_a], models[arm_b], resamples)
+            if not row["patients"]:
+                row |= {"status": NO_RESULT, "reason": f"{cell_a} and {cell_b} were measured on no image both"}
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(PAIRS))
     tested = table["p"].notna()
@@ -63,12 +65,13 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """Each seed of each confirmed cell on the test part, and on its clean images where they are fewer than all.
+    """Each seed of each confirmed configuration, a cell's best one first, on the test part, and on its clean images
+    where they are fewer than all.
 
     board: tables.leaderboard(study). Columns: columns.SEEDS; empty where nothing was confirmed.
     """
     rows = []
-    for arm, models in confirmed(study, board).items():
+    for arm, models in every_confirmed(study, board):
         parts = {TEST: models}
         if has_clean_part(models):
             parts[CLEAN] = models.only(models.clean)
@@ -90,8 +93,12 @@ def _difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
     of_a, of_b = (accuracy_and_kappa(counts.sum(axis=0)) for counts in (counts_a, counts_b))
     for name in DIFFERENCES:
         row |= _named(f"{name}_difference", found[name])
+        if found[name].low == found[name].high != 0:  # one patient, or each alike: the bootstrap knows no doubt
+            row |= {f"{name}_difference_low": np.nan, f"{name}_difference_high": np.nan}
         if len(a.seeds) == len(b.seeds) and not np.isnan([of_a[name], of_b[name]]).any():
             recipe, widest = recipe_interval(of_a[name] - of_b[name], float(found[name].variance)), WIDEST[name]
+            if recipe.low == recipe.high:  # as in measure: nothing was seen of how seeds may differ
+                continue
             row |= {f"{name}_difference_recipe_low": float(np.clip(recipe.low, -widest, widest))}
             row |= {f"{name}_difference_recipe_high": float(np.clip(recipe.high, -widest, widest))}
     rng = np.random.default_rng(SEED)

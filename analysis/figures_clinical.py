@@ -18,7 +18,7 @@ from analysis.cells import Models
 from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, is_narrow, legend_below
 from analysis.intervals import wilson
 from analysis.scores import Floats
-from analysis.tables import SEED
+from analysis.tables import SEED, with_interval
 
 REFERABLE = 2
 """Lowest grade that is sent to an ophthalmologist (international clinical diabetic retinopathy scale)."""
@@ -88,7 +88,9 @@ def roc_numbers(judged: Mapping[str, Models]) -> pd.DataFrame:
         grids = [roc.on_grid(curve, GRID) for curve in curves]
         for repeat, grid in enumerate(grids):
             rows += _on_grid(base | {"kind": "seed", "repeat": repeat}, grid)
-        area = {"auc": float(np.mean([roc.area(curve) for curve in curves])), "auc_low": low[0], "auc_high": high[0]}
+        # each resample is alike, as of a perfect model: the bootstrap knows no doubt, and an area is no share
+        ends = (np.nan, np.nan) if low[0] == high[0] else (low[0], high[0])
+        area = {"auc": float(np.mean([roc.area(curve) for curve in curves])), "auc_low": ends[0], "auc_high": ends[1]}
         rows += _on_grid(base | {"kind": "mean"} | area, np.mean(grids, axis=0))
         for place, specificity in enumerate(SPECIFICITIES, 1):
             reached = float(np.mean([roc.sensitivity_at(curve, specificity) for curve in curves]))
@@ -138,8 +140,7 @@ def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     left.set(ylim=(-0.02, 1.02), aspect="equal", title="Referable or not")
     areas = numbers[numbers["kind"] == "mean"].groupby("arm", sort=False)[["auc", "auc_low", "auc_high"]].first()
     labels = [
-        f"{records.ARM_LABELS[str(arm)]}\nAUC {row['auc']:.3f} ({row['auc_low']:.3f} to {row['auc_high']:.3f})"
-        for arm, row in areas.iterrows()
+        f"{records.ARM_LABELS[str(arm)]}\nAUC {with_interval(row.to_dict(), 'auc')}" for arm, row in areas.iterrows()
     ]
     right.set_yticks(range(len(arms)), labels)
     right.set(xlabel="sensitivity, 95 % interval", ylim=(len(arms) - 0.4, -0.6), title="Sensitivity at a specificity")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -78,12 +80,15 @@ def patients_by_grade(counts: Ints) -> Ints:
 
 
 def never_certain(row: Row, patients: Ints) -> Row:
-    """Bounds of scores that are the same in each resample: where every patient is right (or wrong) the bootstrap knows
-    no doubt, but Wilson's interval over patients does, for shares; a perfect score that is no share has no bounds.
-    patients: patients_by_grade."""
+    """Bounds of scores that are the same in each resample: where every patient is right (or wrong), or there is one
+    patient, the bootstrap knows no doubt, but Wilson's interval over patients does, for shares; what is no share has no
+    bounds. But 0, which one answer for all has in kappa and beyond the majority, it has on any patients. patients:
+    patients_by_grade."""
     found: Row = {}
-    for name in ("kappa", "balanced_accuracy", "macro_f1", "auc"):
-        if row.get(name) == row.get(f"{name}_low") == row.get(f"{name}_high") == 1.0:
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "auc", ABOVE):
+        value, low, high = (float(str(row.get(f"{name}{end}", "nan"))) for end in ("", "_low", "_high"))
+        by_definition = value == 0 and name in ("kappa", ABOVE) and patients[-1] > 1
+        if low == high and not by_definition:
             found |= {f"{name}_low": float("nan"), f"{name}_high": float("nan")}
     for name, count in zip((*(f"recall_{grade}" for grade in records.GRADES), "accuracy"), patients, strict=True):
         value, low, high = (float(str(row.get(f"{name}{end}", "nan"))) for end in ("", "_low", "_high"))
@@ -115,6 +120,8 @@ def _score(name: str, per_seed: Floats, interval: Interval) -> Row:
     if defined.size:
         recipe = recipe_interval(defined, float(interval.variance))
         lowest = -1.0 if name == "kappa" else 0.0  # t knows nothing of the bounds of a score
+        if recipe.low == recipe.high:  # all seeds alike on all patients: nothing was seen of how they may differ
+            recipe = replace(recipe, low=np.asarray(np.nan), high=np.asarray(np.nan))
         row |= {f"{name}_recipe_low": float(np.clip(recipe.low, lowest, 1.0))}
         row |= {f"{name}_recipe_high": float(np.clip(recipe.high, lowest, 1.0))}
     return row

@@ -9,9 +9,10 @@ from typing import Any
 import pandas as pd
 
 from analysis import records
+from analysis.cleaned import without_folders
 from analysis.columns import MEASURES, RUN, TESTED, VALIDATION, part_text
 from analysis.runs import StudyRuns
-from analysis.tables import with_interval, without_folders
+from analysis.tables import with_interval
 
 Row = Mapping[Hashable, Any]
 DASH = "–"
@@ -23,7 +24,6 @@ DIGEST_TAGS = {
     "versions": records.TAG_VERSIONS,
     "objective": records.TAG_OBJECTIVE,
     "chosen on": records.TAG_SELECTED_ON,
-    "about the parts": records.TAG_PART_NOTE,
     "readings of the test part": records.TAG_TEST_READS,
 }
 
@@ -86,6 +86,8 @@ def pair_rows(pairs: pd.DataFrame) -> list[dict[str, Any]]:
         if pair["status"] == RUN:
             shown |= {"n": count(pair["n"]), "p": p_value(pair["p"]), "p_holm": p_value(pair["p_holm"])}
             shown |= {score: difference(pair, score) for score in ("kappa", "accuracy")}
+            recipe = [pair[f"accuracy_difference_recipe{end}"] for end in ("_low", "_high")]
+            shown["recipe"] = "" if pd.isna(recipe[0]) else f"{recipe[0]:+.3f} to {recipe[1]:+.3f}"
         rows.append(shown)
     return rows
 
@@ -154,7 +156,9 @@ def shareable(value: Any) -> Any:
 def difference(pair: Row, score: str) -> str:
     """A difference in words: `+0.123 (+0.010 to +0.236)`."""
     value, low, high = (pair[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
-    return DASH if pd.isna(value) else f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+    if pd.isna(value) or pd.isna(low):
+        return DASH if pd.isna(value) else f"{value:+.3f}"
+    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def number(value: Any) -> str:

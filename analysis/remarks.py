@@ -5,11 +5,12 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import records
+from analysis.cautions import FEW_SEEDS
 from analysis.columns import CLEAN, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
-from analysis.findings import FEW_SEEDS, Row, listed, spoken
 from analysis.runs import StudyRuns
 from analysis.tables import part, with_interval
 from analysis.tableset import TableSet
+from analysis.versus import Row, listed, spoken
 
 OTHER_STATES = (records.STATE_RUNNING, records.STATE_INTERRUPTED)
 """States of a trial or confirmation that is still to go on."""

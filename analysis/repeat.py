@@ -6,9 +6,9 @@ import shlex
 
 import yaml
 
+from analysis.cleaned import without_folders
 from analysis.page import shareable
 from analysis.runs import StudyRuns
-from analysis.tables import without_folders
 
 CONFIG = "config.yaml"
 """Name of the configuration beside the report's page."""

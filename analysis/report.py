@@ -30,7 +30,7 @@ LEADERBOARD_ROWS = 20
 def write_report(study: StudyRuns, folder: Path) -> Path:
     """Write report.html, its first sentences as answer.md, config.yaml, tables, figures/; returns the page's path."""
     made = make_tables(study)
-    tables.write_whole(folder / ANSWER, "\n\n".join(findings.answer(study, made)).encode())
+    tables.write_whole(folder / ANSWER, findings.answer(study, made).text().encode())
     write_tables(study, made, folder)
     if study.study.get("config"):
         tables.write_whole(folder / repeat.CONFIG, repeat.config_text(study).encode())

@@ -7,7 +7,6 @@ store is a database, and predictions are read from their files when they are ask
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from urllib.parse import unquote, urlparse
 import pandas as pd
 
 from analysis import recorded, records
+from analysis.cleaned import without_passwords
 from analysis.recorded import PREDICTION_COLUMNS, TEST_COLUMNS, Record, RunsError
 from analysis.scores import Ints
 
@@ -270,7 +270,7 @@ def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None
         except (MlflowException, OSError) as error:
             if not _has_artifact(client, one, name):
                 return None
-            told = re.sub(r"//[^/@\s]*@", "//***@", " ".join(str(error).split()))  # an address may hold a password
+            told = without_passwords(" ".join(str(error).split()))
             raise RunsError(
                 f"the artifact {name} of run {one.run_id} must be readable, but is not ({told}); try again once the "
                 "artifact store answers"

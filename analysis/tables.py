@@ -6,7 +6,6 @@ Every accuracy stands beside n, its interval, the majority class and the part it
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -15,7 +14,8 @@ import pandas as pd
 
 from analysis import records
 from analysis.board import measured
-from analysis.cells import Models, confirmed, has_clean_part, judged, validated
+from analysis.cells import Models, confirmed, every_confirmed, has_clean_part, judged, validated
+from analysis.cleaned import without_folders
 from analysis.columns import (
     BOARD,
     CLEAN,
@@ -39,13 +39,15 @@ from analysis.tablefiles import csv_text, write_csv, write_whole
 __all__ = [
     "CRITERIA", "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED", "THRESHOLD", "best",
     "best_by_accuracy", "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "part",
-    "with_interval", "without_folders", "write_csv", "write_whole",
+    "with_interval", "write_csv", "write_whole",
 ]  # fmt: skip
 
 THRESHOLD = 0.82
 """Accuracy from which a configuration is listed in best.csv."""
 
 CRITERIA = ("lower_bound", "point_estimate")
+
+_TESTED = ("trial", "arm", *BOARD, "part", "measured_on", "seeds")
 
 
 def leaderboard(study: StudyRuns) -> pd.DataFrame:
@@ -79,12 +81,15 @@ def best(
     criterion=point_estimate (only the estimate must reach it); a row of the first list stands in the second too. Within
     a criterion first what was confirmed on the test part, then the trials on validation: `measured_on` and `part` say
     which. Columns: criterion, measured_on, seeds and those of the leaderboard; rank, epoch and hyperparameters are
-    those of the confirmed trial (in a study of folds, where it is another in each fold, they are missing).
+    those of the confirmed trial (in a study of folds, where it is another in each fold, they are missing), cost is that
+    of its confirmations, and the objective's value on validation is not told beside what was measured on test.
     board, cells: leaderboard(study) and four_way(study), where they are at hand.
     """
     board = leaderboard(study) if board is None else board
     cells = four_way(study, board=board) if cells is None else cells
-    every = pd.concat([_tested_rows(board, cells), board.assign(measured_on=VALIDATION, seeds=1)], ignore_index=True)
+    every = pd.concat(
+        [_tested_rows(study, board, cells), board.assign(measured_on=VALIDATION, seeds=1)], ignore_index=True
+    )
     every = every.sort_values("accuracy", ascending=False, kind="stable")
     every = every.sort_values("measured_on", key=lambda column: column == VALIDATION, kind="stable")
     lists = [
@@ -164,15 +169,6 @@ def _not_begun(study: StudyRuns, arm: str) -> str:
     return "the study leaves it out" if arms and arm not in arms else "no trial of this cell has been started"
 
 
-def without_folders(text: str) -> str:
-    """The same text with absolute paths cut to their last name: what is passed on names no user and no machine."""
-    return re.sub(r"(?:file://)?(?<![\w.:/~-])(?:~|[A-Za-z]:)?(?:[/\\][\w.@+-]+)+", _last_name, text)
-
-
-def _last_name(path: re.Match[str]) -> str:
-    return re.split(r"[/\\]", path[0])[-1]
-
-
 def with_interval(row: Mapping[Any, Any], score: str) -> str:
     """A row's score in words: `0.925 (0.875 to 0.967)`, with three decimals; `undefined` for NaN."""
     value, low, high = (float(row[f"{score}{end}"]) for end in ("", "_low", "_high"))
@@ -229,14 +225,35 @@ def _confirmation(study: StudyRuns, arm: str, models: Models | None) -> dict[str
     return row
 
 
-def _tested_rows(board: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """A row like those of the board for each cell that was confirmed, with what was measured on the test part."""
+def _tested_rows(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
+    """A row like those of the board for each configuration that was confirmed, with what was measured on the test part.
+
+    What it cost is that of its confirmations; what it scored on validation is not here.
+    """
     shown = headline(cells)
     shown = shown[(shown["status"] == RUN) & (shown["measured_on"] != VALIDATION)]
-    known = board.set_index("trial")
+    found = [{name: cell[name] for name in _TESTED} for cell in shown.to_dict("records")]
+    for measured_on in shown["measured_on"].unique():
+        found += _beside(study, board, set(shown["trial"]), str(measured_on))
+    known, runs = board.set_index("trial"), study.confirmations
     rows = []
-    for cell in shown.to_dict("records"):
-        own = known.loc[cell["trial"]].to_dict() if cell["trial"] in known.index else {}
-        measures = {name: cell[name] for name in ("trial", "arm", *BOARD, "part", "measured_on", "seeds")}
-        rows.append(own | {name: np.nan for name in CORRECTED} | measures)
+    for one in found:
+        own = known.loc[one["trial"]].to_dict() if one["trial"] in known.index else {}
+        spent = runs[runs["trial"].isin(str(one["trial"]).split(", ")) & runs["arm"].eq(one["arm"])]
+        cost = {name: float(spent[name].sum()) for name in ("images_seen", "seconds")}
+        not_here = dict.fromkeys(("objective_value", *CORRECTED), np.nan)
+        rows.append(own | not_here | cost | {"epochs_run": own.get("best_epoch", np.nan)} | one)
     return pd.DataFrame(rows, columns=[*board.columns, "measured_on", "seeds"])
+
+
+def _beside(study: StudyRuns, board: pd.DataFrame, shown: set[str], measured_on: str) -> list[dict[str, Any]]:
+    """What was measured of confirmed configurations that stand for no cell: second best of an arm and so on."""
+    found = []
+    for arm, models in every_confirmed(study, board):
+        one = models.only(models.clean) if measured_on == CLEAN else models
+        if models.trial in shown or not one.row.size:
+            continue
+        row = {"trial": models.trial, "arm": arm, "part": part_text(measured_on), "measured_on": measured_on}
+        measures = measure(one, TEST_RESAMPLES)
+        found.append(row | {"seeds": len(models.seeds)} | {name: measures.get(name, np.nan) for name in BOARD})
+    return found

@@ -167,6 +167,7 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             {
                 "Pair": row["pair"],
                 "Accuracy": with_interval(row, "accuracy_difference") if known else row["status"],
+                "Accuracy, of the recipes": _recipe(row),
                 "Kappa": with_interval(row, "kappa_difference") if known else "–",
                 "p": _p(row["p"]),
                 "p (Holm)": _p(row["p_holm"]),
@@ -175,6 +176,12 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _recipe(pair: Row) -> str:
+    """Bounds of a difference in accuracy with any seed."""
+    low, high = (pair[f"accuracy_difference_recipe{end}"] for end in ("_low", "_high"))
+    return "–" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
 
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import errno
 import shutil
 from pathlib import Path
 
+from analysis.cleaned import without_folders
 from retina_models.resnet import shaped
 from study.config import ConfigError
 
@@ -28,9 +29,10 @@ def is_full(error: BaseException) -> bool:
 def told(error: BaseException) -> str:
     """One line about an error of a disk: what, and the file's name where that is known; its folder is not recorded."""
     if isinstance(error, OSError) and error.strerror:
-        text = f"{error.strerror}{f': {Path(error.filename).name}' if error.filename else ''}"
+        text = without_folders(f"{error.strerror}{f': {Path(error.filename).name}' if error.filename else ''}")
     else:
-        text = next((text for text in FULL_TEXTS if text in str(error)), " ".join(str(error).split())[:200])
+        cleaned = without_folders(" ".join(str(error).split()))[:200]
+        text = next((text for text in FULL_TEXTS if text in str(error)), cleaned)
     return f"{text}; free some space first" if is_full(error) else text
 
 

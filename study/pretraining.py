@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from analysis.cleaned import without_folders
 from retina_models.pretrained import (
     COUNTER,
     LoadReport,
@@ -16,7 +17,7 @@ from retina_models.pretrained import (
 )
 from retina_models.resnet import ARCHITECTURES
 from study.config import StudyConfig, TrialConfig
-from study.ledger import StudyState, without_folders
+from study.ledger import StudyState
 from study.space import Cell, arm_name
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import socket
 import urllib.error
 import urllib.request
 from http.client import HTTPException
 
+from analysis.cleaned import without_passwords
 from study.config import ConfigError
 
 ANSWER_SECONDS = 5.0
-USER = r"(?<=:)//[^/@\s]*@"  # user and password of an address
 
 
 def problem(uri: str) -> str:
@@ -22,7 +21,7 @@ def problem(uri: str) -> str:
     if not uri.startswith(("http://", "https://")):
         return ""
     try:
-        bare = re.sub(USER, "//", uri).rstrip("/")  # urllib takes a user's name for the host's
+        bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
         urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
     except urllib.error.HTTPError:
         return ""
@@ -33,7 +32,7 @@ def problem(uri: str) -> str:
 
 def shown(uri: str) -> str:
     """An address as it may stand in a message or a log: without user and password."""
-    return re.sub(USER, "//***@", uri)
+    return without_passwords(uri)
 
 
 def check_answers(uri: str) -> None:

@@ -101,3 +101,41 @@ def test_a_cell_that_was_not_confirmed_is_not_compared() -> None:
     assert set(found["measured_on"]) == {"test"}
     between = found.set_index("pair").loc["ResNet50, from scratch − ResNet18, from scratch"]
     assert between["status"] == "not confirmed"
+
+
+def test_cells_that_share_no_image_are_not_compared() -> None:
+    """Of folds of which one cell has confirmed the first and the other the second."""
+    study = read_study(fixture.folded(), "folded")
+    own = {
+        name: table
+        for name, table in study.test_predictions.items()
+        if name in ("1/c0000", "1/c0001", "2/c0002", "2/c0003")
+    }
+    found, _ = tables_of(StudyRuns(**{**vars(study), "test_predictions": own}))
+    pair = found.set_index("pair").loc["ResNet18, pretrained − ResNet18, from scratch"]
+    assert pair["status"] == "no result yet"
+    assert pair["reason"] == "ResNet18, pretrained and ResNet18, from scratch were measured on no image both"
+    assert np.isnan(pair["p"])
+
+
+def test_models_that_never_differ_have_no_doubt_and_one_patient_has_no_bounds() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch", skill=0.2), TrialSpec(1, "resnet50-scratch", skill=0.9)]
+    study = read_study(fixture.write_study("one patient", trials), "one patient")
+    patient = study.predictions["0000"]["patient"].iloc[0]
+    alone = {trial: table[table["patient"] == patient] for trial, table in study.predictions.items()}
+    wrong = alone["0000"].assign(grade=4)
+    found, _ = tables_of(StudyRuns(**{**vars(study), "predictions": {"0000": wrong, "0001": wrong.assign(p4=2.0)}}))
+    pair = found[found["status"] == "run"].iloc[0]
+    assert pair["accuracy_difference"] == 1.0
+    assert np.isnan(pair["accuracy_difference_low"])
+    found, _ = tables_of(StudyRuns(**{**vars(study), "predictions": {"0000": alone["0000"], "0001": alone["0000"]}}))
+    pair = found[found["status"] == "run"].iloc[0]
+    assert pair["accuracy_difference"] == pair["accuracy_difference_low"] == pair["accuracy_difference_high"] == 0.0
+
+
+def test_every_confirmed_configuration_has_its_seeds() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch", epochs=1), TrialSpec(1, "resnet18-scratch", skill=0.3, epochs=1)]
+    confirms = [ConfirmSpec(2 * n + repeat, trials[n], repeat) for n in (0, 1) for repeat in (0, 1)]
+    _, seeds = tables_of(read_study(fixture.write_study("top two", trials, confirms=confirms), "top two"))
+    assert seeds["confirm"].tolist() == ["c0000", "c0001", "c0002", "c0003"]
+    assert seeds["trial"].tolist() == ["0000", "0000", "0001", "0001"]

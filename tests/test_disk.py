@@ -24,6 +24,16 @@ def test_a_full_disk_is_known_through_whatever_library_says_so() -> None:
     assert told(other) == "Permission denied: best.safetensors"
 
 
+def test_what_is_told_of_an_error_names_no_folder() -> None:
+    """Libraries raise OSErrors of one text, which holds the path; it is cut before the text is."""
+    bare = OSError("Unable to open file '/home/Jane Doe/cache/images.npy'")
+    assert told(bare) == "Unable to open file 'images.npy'"
+    in_words = OSError(errno.EIO, "cannot read /home/Jane Doe/cache/images.npy")
+    assert told(in_words) == "cannot read images.npy"
+    long = RuntimeError(f"{'x' * 180} '/home/Jane Doe/{'y' * 50}/z'")
+    assert told(long) == f"{'x' * 180} 'z'"
+
+
 def test_what_is_needed_grows_with_slots_arms_and_the_network() -> None:
     one = needed({"resnet18"}, {"sgd"}, arms=1, slots=1, kept=3)
     weights = 11.18e6 * 4

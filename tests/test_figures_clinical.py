@@ -55,7 +55,11 @@ def test_the_roc_is_that_of_p2_p3_p4_over_the_seeds() -> None:
 def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
     models = fixture.four().judged["resnet18-pretrained"]
     perfect = dataclasses.replace(models, chance=np.eye(5)[models.grade][None])
-    points = figures_clinical.roc_numbers({"resnet18-pretrained": perfect}).query("kind == 'operating'")
+    found = figures_clinical.roc_numbers({"resnet18-pretrained": perfect})
+    axes = panels(1, 2)
+    figures_clinical.draw_roc(axes, found)
+    assert "AUC 1.000" in words(axes) and "AUC 1.000 (" not in words(axes)
+    points = found.query("kind == 'operating'")
     assert list(points["sensitivity"]) == [1, 1]
     patients = np.unique(models.patient[models.grade >= 2]).size
     np.testing.assert_allclose(points["low"], patients / (patients + 1.959964**2))  # Wilson (1927) of all hits

@@ -115,3 +115,37 @@ def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
     assert found["kappa"] == found["auc"] == 1
     assert np.isnan([found[f"{name}_low"] for name in ("kappa", "auc", "macro_f1")]).all()  # type: ignore[list-item]
     assert 0.8 < found["accuracy_low"] < 1  # type: ignore[operator]
+
+
+def test_one_patient_has_scores_and_no_bounds() -> None:
+    alone = models().only(np.arange(80) < 2)
+    found = measure(alone, resamples=50)
+    assert found["patients"] == 1
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "above_majority"):
+        assert np.isnan(found[f"{name}_low"]), name  # type: ignore[call-overload]
+    assert found["accuracy_low"] < found["accuracy_high"]  # type: ignore[operator]
+
+
+def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
+    """Each has one eye right and one wrong: every resample gives the same kappa."""
+    grade = np.tile([0, 2], 20)
+    chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (40, 1))
+    chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
+    places = np.arange(40)
+    patient, clean = np.repeat(np.arange(20), 2), places >= 0
+    one = Models("0000", ("0",), ("0",), places * 0, places, patient, grade, clean, chance[None])
+    found = measure(one, resamples=50)
+    assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
+
+
+def test_one_answer_for_all_has_kappa_0_by_definition() -> None:
+    found = measure(models(1, one_grade=1), resamples=50)
+    assert found["degenerate"] and found["kappa"] == found["kappa_low"] == found["kappa_high"] == 0.0
+
+
+def test_seeds_that_are_alike_give_no_interval_of_the_recipe() -> None:
+    given = models(3)
+    right = replace(given, chance=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
+    found = measure(right, resamples=50)
+    assert found["accuracy"] == found["kappa"] == 1.0
+    assert np.isnan(found["accuracy_recipe_low"]) and np.isnan(found["kappa_recipe_high"])  # type: ignore[call-overload]

@@ -80,8 +80,8 @@ def test_the_space_is_said_in_words() -> None:
 
 def test_nothing_that_is_passed_on_holds_a_folder() -> None:
     assert page.shareable({"a": ["/home/anna/x.pth", 3], "b": {"c": None}}) == {"a": ["x.pth", 3], "b": {"c": None}}
-    tagged = dataclasses.replace(fixture.four().study, tags={records.TAG_PART_NOTE: "in /home/anna/data"})
-    assert page.tags(tagged) == {"about the parts": "in data"}
+    tagged = dataclasses.replace(fixture.four().study, tags={records.TAG_COMMIT: "in /home/anna/data"})
+    assert page.tags(tagged) == {"commit": "in data"}
 
 
 def test_numbers_as_texts() -> None:

@@ -231,3 +231,18 @@ def test_confirmations_that_did_not_end_are_among_the_failures() -> None:
     study = read_study(fixture.write_study("failed confirmation", [trial], confirms=confirms), "failed confirmation")
     found = tables.failures(study)
     assert found[["trial", "kind", "state"]].to_numpy().tolist() == [["c0001", "confirmation", "failed"]]
+
+
+def test_every_confirmed_configuration_is_listed_and_no_row_mixes_parts() -> None:
+    """The second best of an arm, and what it cost; what was measured on test stands beside nothing of validation."""
+    trials = [TrialSpec(0, "resnet18-scratch", epochs=2), TrialSpec(1, "resnet18-scratch", skill=0.3, epochs=1)]
+    confirms = [ConfirmSpec(2 * n + repeat, trials[n], repeat, 0.95) for n in (0, 1) for repeat in (0, 1)]
+    study = read_study(fixture.write_study("both listed", trials, confirms=confirms), "both listed")
+    found = tables.best(study)
+    tested = found[(found["criterion"] == "point_estimate") & (found["measured_on"] == "test")].set_index("trial")
+    assert set(tested.index) == {"0000", "0001"}
+    assert (tested["seeds"] == 2).all() and (tested["accuracy"] > 0.9).all()
+    assert tested["accuracy_low"].notna().all()
+    assert tested["objective_value"].isna().all() and tested["kappa_corrected"].isna().all()
+    assert tested["images_seen"].to_dict() == {"0000": 2 * 800.0, "0001": 2 * 400.0}  # of its confirmations
+    assert tested["epochs_run"].to_dict() == {"0000": 2.0, "0001": 1.0}

@@ -44,7 +44,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uri = write_study(name, trials, not_run={ARMS[3]: f"weights of {IMAGE}{JINJA}"}, study=study)
     experiment = client().get_experiment_by_name(name)
     (parent,) = client().search_runs([experiment.experiment_id], "tags.kind = 'study'")
-    for tag in (records.TAG_DATA, records.TAG_COMMIT, records.TAG_PART_NOTE):
+    for tag in (records.TAG_DATA, records.TAG_COMMIT, records.TAG_SPLIT):
         client().set_tag(parent.info.run_id, tag, IMAGE + STYLE)
     return write_report(read_study(uri, name), tmp_path_factory.mktemp("hostile"))
 

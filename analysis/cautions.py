@@ -1,0 +1,39 @@
+"""What must be known before a study's answer is passed on: how little few patients, seeds and one choice say."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from analysis import records
+from analysis.columns import VALIDATION
+from analysis.runs import StudyRuns
+from analysis.tables import objective
+from analysis.tableset import TableSet
+from analysis.versus import Row, by_kappa, of_recipes, spoken
+
+WIDE = {"accuracy": 0.1, "kappa": 0.2}
+"""Width of an interval beyond which a sentence says what it means."""
+
+FEW_SEEDS = 3
+"""With fewer seeds than this the spread between them is hardly known."""
+
+
+def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+    """Sentences that stand beside the answer about the cell `top`, a row of columns.headline(made.cells)."""
+    found = []
+    if top["measured_on"] != VALIDATION and pd.isna(top["kappa"]):
+        found.append(
+            f"Kappa is undefined on these {int(top['n']):,} images, since all have the same grade; what the accuracy "
+            "is worth they cannot tell either."
+        )
+    for score, wide in WIDE.items():
+        low, high = top[f"{score}_low"], top[f"{score}_high"]
+        if high - low > wide and not top["degenerate"]:
+            found.append(
+                f"So few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}."
+            )
+    found += [*of_recipes(made.pairs, top), *by_kappa(made.pairs, top)]
+    first = records.ARM_LABELS[made.board.to_dict("records")[0]["arm"]]
+    if top["measured_on"] != VALIDATION and first != top["cell"] and not study.folds:
+        found.append(f"On validation {spoken(first)} had stood first by {objective(study)}.")
+    return found
