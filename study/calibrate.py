@@ -13,14 +13,18 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from analysis.intervals import Interval, bootstrap_by_group, confusion_by_group, wilson
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
+Bounds = tuple[float, float]
 
 REFERABLE_FROM = 2
 """Grade from which an eye is referred: moderate non-proliferative retinopathy or worse."""
 SENSITIVITY = 0.9
 """Share of the referable eyes that the threshold shall find on validation."""
 TEMPERATURES = (0.05, 20.0)
+SEED = 0  # of the resamples: the same predictions give the same bounds
 _SMALLEST = float(np.finfo(np.float32).tiny)  # predictions are stored as float32, where less is 0
 
 
@@ -36,13 +40,18 @@ class Temperature:
 
 @dataclass(frozen=True)
 class Referral:
-    """How eyes are referred at a threshold: counts among n photographs; shares NaN where there is none of a kind."""
+    """How eyes are referred at a threshold: counts among n photographs; shares NaN where there is none of a kind.
+
+    Bounds are 95 %, over patients, conditional on model and threshold.
+    """
 
     threshold: float
     found: int
     referable: int
     passed: int
     healthy: int
+    sensitivity_bounds: Bounds
+    specificity_bounds: Bounds
 
     @property
     def sensitivity(self) -> float:
@@ -100,8 +109,21 @@ def choose_threshold(probabilities: Floats, grades: Ints) -> float:
     return float(f"{0.999 * least:.4g}")  # a little below, so that rounding leaves no eye out
 
 
-def referral(probabilities: Floats, grades: Ints, threshold: float) -> Referral:
-    """What a threshold does on photographs whose grade is known."""
+def referral(probabilities: Floats, grades: Ints, patients: Ints, threshold: float) -> Referral:
+    """What a threshold does on photographs (n,) whose grade and patient are known."""
     referred, referable = chance_of_referral(probabilities) >= threshold, grades >= REFERABLE_FROM
-    found, passed = int((referred & referable).sum()), int((~referred & ~referable).sum())
-    return Referral(threshold, found, int(referable.sum()), passed, int((~referable).sum()))
+    counts = confusion_by_group(patients, referable, referred)  # (patients, 5, 5), of which two "grades": no and yes
+    (passed, _), (_, found) = counts.sum(axis=0)[:2, :2].tolist()
+    drawn = bootstrap_by_group(counts, np.random.default_rng(SEED))
+    having = (counts.sum(axis=-1) > 0).sum(axis=0)  # (5,) patients with an eye of the kind
+    yes, no = int(referable.sum()), int((~referable).sum())
+    sensitivity = _bounds(drawn["recall_1"], found, yes, int(having[1]))
+    specificity = _bounds(drawn["recall_0"], passed, no, int(having[0]))
+    return Referral(threshold, found, yes, passed, no, sensitivity, specificity)
+
+
+def _bounds(drawn: Interval, hits: int, total: int, patients: int) -> Bounds:
+    """Bounds of hits / total, from its resamples and the number of patients who have an eye of the kind."""
+    if drawn.low == drawn.high:  # each resample is alike, and the bootstrap knows no doubt: Wilson does
+        drawn = wilson(hits / total * patients, patients)
+    return float(drawn.low), float(drawn.high)

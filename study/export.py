@@ -79,7 +79,8 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
     referrals = {}
     for part, table in parts.items():
         chances, grades = _arrays(table)
-        referrals[part] = referral(with_temperature(chances, temperature.value), grades, threshold)
+        calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
+        referrals[part] = referral(calibrated, grades, patients, threshold)
     facts = Facts(
         measured=[measure(part, table) for part, table in (_pooled(winner) | parts).items()],
         referrals=referrals,

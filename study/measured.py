@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from analysis.intervals import bootstrap_by_group, confusion_by_group, wilson
-from analysis.records import GRADES
-from analysis.scores import auc_ovr, is_degenerate, majority_share, scores_from_confusion
+from analysis import measure as measuring
+from analysis.cells import Models
+from analysis.recorded import PROBABILITIES
+from analysis.records import GRADES, SCORES
 
-RESAMPLES = 10_000
-SEED = 0  # of the resamples: the same predictions give the same card
+RESAMPLES = measuring.TEST_RESAMPLES
 
 Bounds = tuple[float, float]
 
@@ -28,7 +29,7 @@ class Measured:
     majority: float  # share of the most frequent grade
     degenerate: bool  # a single grade is predicted though there are several
     scores: dict[str, float]  # names of records.SCORES
-    bounds: dict[str, Bounds]  # of accuracy and kappa
+    bounds: dict[str, Bounds]  # the same names
 
     def doubt(self) -> str:
         """What must be known before anybody relies on the model; nothing where it is better than chance here."""
@@ -37,38 +38,51 @@ class Measured:
                 f"Degenerate on {self.part}: it answers one grade for every photograph; its accuracy says only how "
                 "frequent that grade is."
             )
-        if not self.bounds["kappa"][0] > 0:
-            return f"On {self.part} it cannot be told from guessing: the interval of kappa does not lie above 0."
-        return ""
+        kappa, low = self.scores["kappa"], self.bounds["kappa"][0]
+        if low > 0 or kappa == 1:  # a perfect one has no interval
+            return ""
+        why = "the interval of kappa does not lie above 0"
+        if np.isnan(kappa):
+            why = "all photographs have one grade, so kappa is undefined"
+        elif np.isnan(low):
+            why = "its patients are too few or too much alike for an interval of kappa"
+        return f"On {self.part} it cannot be told from guessing: {why}."
 
     def text(self, score: str) -> str:
-        """A score with its bounds, where it has some."""
-        value = self.scores[score]
-        if np.isnan(value):
-            return "undefined"
-        low, high = self.bounds.get(score, (float("nan"), float("nan")))
-        return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+        """A score with its bounds."""
+        return with_bounds(self.scores[score], self.bounds[score])
 
 
 def measure(part: str, predictions: pd.DataFrame) -> Measured:
     """Scores of predictions (patient, grade, p0 .. p4), at least one."""
-    chances = predictions[[f"p{grade}" for grade in GRADES]].to_numpy(np.float64)
-    groups = confusion_by_group(predictions["patient"], predictions["grade"], chances.argmax(axis=1))
-    confusion = groups.sum(axis=0)
-    scores = {name: float(value) for name, value in scores_from_confusion(confusion).items()}
-    scores["auc"] = auc_ovr(predictions["grade"], chances)
-    drawn = bootstrap_by_group(groups, np.random.default_rng(SEED), resamples=RESAMPLES)
-    bounds = {name: (float(drawn[name].low), float(drawn[name].high)) for name in ("accuracy", "kappa")}
-    if bounds["accuracy"][0] == bounds["accuracy"][1]:  # every resample is alike: the bootstrap knows no doubt
-        doubt = wilson(scores["accuracy"] * len(groups), len(groups))
-        bounds["accuracy"] = (float(doubt.low), float(doubt.high))
+    n, grade = len(predictions), predictions["grade"].to_numpy(np.int64)
+    models = Models(
+        trial="",
+        seeds=("",),
+        confirms=("",),
+        fold=np.zeros(n, np.int64),
+        row=np.arange(n),  # not the table's: every line counts
+        patient=predictions["patient"].to_numpy(np.int64),
+        grade=grade,
+        clean=np.zeros(n, np.bool_),
+        chance=predictions[list(PROBABILITIES)].to_numpy(np.float64)[None],
+    )
+    row: dict[str, Any] = measuring.measure(models, RESAMPLES)
     return Measured(
         part=part,
-        n=len(predictions),
-        patients=len(groups),
-        counts=tuple(int(n) for n in confusion.sum(axis=1)),
-        majority=float(majority_share(confusion)),
-        degenerate=bool(is_degenerate(confusion)),
-        scores=scores,
-        bounds=bounds,
+        n=n,
+        patients=row["patients"],
+        counts=tuple(np.bincount(grade, minlength=len(GRADES)).tolist()),
+        majority=row["majority"],
+        degenerate=row["degenerate"],
+        scores={name: row[name] for name in SCORES},
+        bounds={name: (row[f"{name}_low"], row[f"{name}_high"]) for name in SCORES},
     )
+
+
+def with_bounds(value: float, bounds: Bounds) -> str:
+    """A score as a card shows it."""
+    if np.isnan(value):
+        return "undefined"
+    low, high = bounds
+    return f"{value:.3f} (no interval)" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"

@@ -11,11 +11,11 @@ from typing import Any
 
 import numpy as np
 
-from analysis.intervals import wilson
+from analysis.cleaned import without_folders
+from analysis.measure import AUC_RESAMPLES
 from analysis.records import ARM_LABELS, GRADE_NAMES, GRADES
-from analysis.tables import without_folders
 from study.calibrate import SENSITIVITY, Referral, Temperature
-from study.measured import RESAMPLES, Measured
+from study.measured import RESAMPLES, Measured, with_bounds
 from study.modelfolder import Settings
 from study.winner import Winner
 
@@ -95,7 +95,9 @@ def _scores(winner: Winner, measured: list[Measured]) -> str:
     lines = [
         "## Scores",
         "",
-        f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, both eyes together), of this model.",
+        f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, of auc {AUC_RESAMPLES:,}; both eyes",
+        "together), of this model. Resamples that are all alike know no doubt: accuracy and recall then have Wilson's",
+        "interval over patients, other scores none, but for the kappa of 0 that a single answer has on any patients.",
         "",
         *_table(
             ["part", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
@@ -109,7 +111,7 @@ def _scores(winner: Winner, measured: list[Measured]) -> str:
         "",
         *_table(
             ["part", *(f"{grade} {GRADE_NAMES[grade]}" for grade in GRADES)],
-            [[m.part, *(f"{m.text(f'recall_{g}')} (n {m.counts[g]:,})" for g in GRADES)] for m in measured],
+            [[m.part, *(f"{m.text(f'recall_{g}')}, n {m.counts[g]:,}" for g in GRADES)] for m in measured],
         ),
         "",
     ]
@@ -128,7 +130,13 @@ def _scores(winner: Winner, measured: list[Measured]) -> str:
 def _use(chosen_on: str, facts: Facts) -> str:
     heat, settings = facts.temperature, facts.settings
     rows = [
-        [part, f"{r.referable:,}", _share(r.found, r.referable), f"{r.healthy:,}", _share(r.passed, r.healthy)]
+        [
+            part,
+            f"{r.referable:,}",
+            with_bounds(r.sensitivity, r.sensitivity_bounds),
+            f"{r.healthy:,}",
+            with_bounds(r.specificity, r.specificity_bounds),
+        ]
         for part, r in facts.referrals.items()
     ]
     note = f" ({heat.note})" if heat.note else ""
@@ -140,19 +148,12 @@ def _use(chosen_on: str, facts: Facts) -> str:
             f"negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. Eyes of grade "
             f"{settings.referable_from} and worse are referable; one is referred where p2 + p3 + p4 then reaches "
             f"{settings.referable_threshold:.4g}, chosen to find {SENSITIVITY:.0%} of the referable eyes of "
-            f"{chosen_on}. What that does (Wilson's intervals, by photograph):",
+            f"{chosen_on}. What that does (95 % intervals over patients, as those of recall):",
             "",
             *_table(["part", "referable", "sensitivity", "not referable", "specificity"], rows),
             "",
         ]
     )
-
-
-def _share(hits: int, total: int) -> str:
-    if not total:
-        return "undefined"
-    bounds = wilson(hits, total)
-    return f"{hits / total:.3f} ({float(bounds.low):.3f} to {float(bounds.high):.3f})"
 
 
 def _data(began: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
+from analysis.intervals import wilson
 from study.calibrate import (
     SENSITIVITY,
     chance_of_referral,
@@ -55,11 +56,12 @@ def test_predictions_that_are_always_wrong_end_at_the_bound_and_say_so() -> None
 def test_the_threshold_finds_the_share_that_is_asked_for() -> None:
     chances, truth = _overconfident(1.0, n=1000)
     threshold = choose_threshold(chances, truth)
-    got = referral(chances, truth, threshold)
+    patients = np.arange(1000) // 2
+    got = referral(chances, truth, patients, threshold)
     assert got.sensitivity >= SENSITIVITY
     assert got.sensitivity < SENSITIVITY + 0.01
     assert got.referable + got.healthy == 1000
-    higher = referral(chances, truth, threshold * 1.05)
+    higher = referral(chances, truth, patients, threshold * 1.05)
     assert higher.sensitivity < got.sensitivity or higher.specificity > got.specificity
     assert np.allclose(chance_of_referral(chances), chances[:, 2] + chances[:, 3] + chances[:, 4])
 
@@ -67,5 +69,35 @@ def test_the_threshold_finds_the_share_that_is_asked_for() -> None:
 def test_without_both_kinds_the_threshold_is_one_half_and_shares_are_undefined() -> None:
     chances, _ = _overconfident(1.0, n=30)
     assert choose_threshold(chances, np.zeros(30, np.int64)) == 0.5
-    assert np.isnan(referral(chances, np.zeros(30, np.int64), 0.5).sensitivity)
-    assert np.isnan(referral(chances, np.full(30, 4), 0.5).specificity)
+    patients = np.arange(30)
+    healthy, ill = (referral(chances, np.full(30, grade), patients, 0.5) for grade in (0, 4))
+    assert np.isnan([healthy.sensitivity, *healthy.sensitivity_bounds]).all()
+    assert np.isnan([ill.specificity, *ill.specificity_bounds]).all()
+    assert healthy.specificity_bounds[0] < healthy.specificity < healthy.specificity_bounds[1]
+
+
+def test_two_eyes_that_are_alike_count_as_one_patient() -> None:
+    one_eye, truth = _overconfident(1.0, n=400)
+    chances, grades, photographs = np.repeat(one_eye, 2, axis=0), np.repeat(truth, 2), np.arange(800)
+    by_patient = referral(chances, grades, photographs // 2, 0.4)
+    by_photograph = referral(chances, grades, photographs, 0.4)
+    for name, hits, total in (
+        ("sensitivity", by_patient.found, by_patient.referable),
+        ("specificity", by_patient.passed, by_patient.healthy),
+    ):
+        (low, high), narrow = (getattr(one, f"{name}_bounds") for one in (by_patient, by_photograph))
+        assert low < getattr(by_patient, name) < high
+        assert (high - low) / (narrow[1] - narrow[0]) == pytest.approx(np.sqrt(2), rel=0.08)
+        known = wilson(hits / 2, total / 2)  # as many patients, each of one eye
+        assert (low, high) == pytest.approx((known.low, known.high), abs=0.01)
+
+
+def test_all_found_is_still_not_certain_and_patients_are_counted() -> None:
+    grades = np.repeat([0, 3], 10)
+    chances = np.eye(5)[grades]
+    got = referral(chances, grades, np.arange(20) // 2, 0.5)
+    assert (got.sensitivity, got.specificity) == (1.0, 1.0)
+    assert got.sensitivity_bounds == pytest.approx((0.5655, 1.0), abs=1e-4)  # Wilson's of 5 of 5 patients
+    assert got.specificity_bounds == got.sensitivity_bounds
+    one = referral(chances[5:15], grades[5:15], np.zeros(10, np.int64), 0.5)
+    assert one.sensitivity_bounds == pytest.approx((0.2065, 1.0), abs=1e-4)  # of 1 of 1

@@ -12,10 +12,11 @@ import torch
 from retina_data.batches import normalise
 from study import export as module
 from study import formats
-from study.calibrate import with_temperature
+from study.calibrate import referral, with_temperature
 from study.checkpoints import BEST
 from study.config import ConfigError
 from study.export import CARD, export
+from study.measured import with_bounds
 from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, read_model
 from tests.winner_fixture import COLUMNS, NAME, confirm, copy_of, folds, made_study
 
@@ -64,8 +65,16 @@ def test_the_card_states_what_a_reader_must_know(folder: Path) -> None:
     card = (folder / CARD).read_text()
     predictions = made_study().predictions
     accuracy = (predictions[COLUMNS].to_numpy().argmax(axis=1) == predictions["grade"]).mean()
+    settings, grades = read_model(folder).settings, predictions["grade"].to_numpy(np.int64)
+    calibrated = with_temperature(predictions[COLUMNS].to_numpy(np.float64), settings.temperature)
+    threshold, patients = settings.referable_threshold, predictions["patient"].to_numpy()
+    referred = referral(calibrated, grades, patients, threshold)
+    assert referred != referral(calibrated, grades, np.arange(len(grades)), threshold)  # patients have two eyes here
     for words in (
         f"{accuracy:.3f} (",
+        f"| {referred.referable} | {with_bounds(referred.sensitivity, referred.sensitivity_bounds)} |",
+        f"| {referred.healthy} | {with_bounds(referred.specificity, referred.specificity_bounds)} |",
+        "95 % intervals over patients, as those of recall",
         f"| {len(predictions)} |",
         "Not confirmed",
         "chosen there: optimistic",

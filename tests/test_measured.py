@@ -1,8 +1,11 @@
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from analysis.scores import confusion_matrix, scores_from_confusion
+from analysis.records import SCORES
+from analysis.scores import auc_ovr, confusion_matrix, scores_from_confusion
 from study.measured import measure
 from tests.mlflow_fixture import LAB_TEST, TrialSpec, predictions
 
@@ -14,11 +17,12 @@ def test_scores_are_those_of_the_confusion_and_bounds_hold_them() -> None:
     expected = scores_from_confusion(confusion_matrix(table["grade"], guess))
     assert all(np.isclose(measured.scores[name], value, equal_nan=True) for name, value in expected.items())
     assert (measured.n, measured.patients) == (120, 60)
-    for name in ("accuracy", "kappa"):
+    for name in SCORES:
         low, high = measured.bounds[name]
-        assert low < measured.scores[name] < high
+        assert low < measured.scores[name] < high, name
+        assert measured.text(name) == f"{measured.scores[name]:.3f} ({low:.3f} to {high:.3f})"
+    assert measured.scores["auc"] == auc_ovr(table["grade"], table[[f"p{grade}" for grade in range(5)]])
     assert not measured.degenerate
-    assert measured.text("accuracy").startswith(f"{measured.scores['accuracy']:.3f} (")
 
 
 def test_the_lab_s_model_is_degenerate() -> None:
@@ -36,6 +40,38 @@ def test_all_right_is_still_not_certain_and_one_grade_leaves_kappa_undefined() -
     assert measured.bounds["accuracy"][0] == pytest.approx(0.676, abs=0.01)  # Wilson's of 8 of 8
     assert measured.text("kappa") == "undefined"
     assert measured.text("recall_3") == "undefined"
+    assert measured.doubt() == (
+        "On few it cannot be told from guessing: all photographs have one grade, so kappa is undefined."
+    )
+
+
+def test_a_perfect_model_has_no_interval_that_is_a_point() -> None:
+    measured = measure("test", _certain([0, 1, 2, 3, 4, 0, 0, 0], range(8)))
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "auc"):
+        assert measured.text(name) == "1.000 (no interval)", name
+    assert measured.text("accuracy") == "1.000 (0.676 to 1.000)"  # Wilson's of 8 of 8
+    assert measured.text("recall_0") == "1.000 (0.510 to 1.000)"  # of 4 of 4
+    assert measured.doubt() == ""
+
+
+def test_one_patient_proves_little() -> None:
+    measured = measure("test", _certain([0, 1, 2, 3, 4, 4], [7] * 6, guess=[0, 1, 2, 3, 4, 3]))
+    assert measured.patients == 1
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "auc"):
+        assert measured.text(name) == f"{measured.scores[name]:.3f} (no interval)", name
+    low, high = measured.bounds["accuracy"]
+    assert low < 0.25
+    assert high > 0.95
+    assert measured.doubt() == (
+        "On test it cannot be told from guessing: its patients are too few or too much alike for an interval of kappa."
+    )
+
+
+def test_photographs_of_several_models_with_the_same_rows_all_count() -> None:
+    table = predictions(TrialSpec(3, "resnet18-scratch", skill=0.7))
+    twice = measure("folds", pd.concat([table, table]))
+    assert (twice.n, twice.patients) == (240, 60)
+    assert sum(twice.counts) == 240
 
 
 def test_a_model_that_may_be_guessing_is_said_to_be() -> None:
@@ -43,3 +79,10 @@ def test_a_model_that_may_be_guessing_is_said_to_be() -> None:
     assert guesses.bounds["kappa"][0] <= 0
     assert guesses.doubt() == "On test it cannot be told from guessing: the interval of kappa does not lie above 0."
     assert measure("test", predictions(TrialSpec(1, "resnet18-scratch", skill=0.9))).doubt() == ""
+
+
+def _certain(grades: Sequence[int], patients: Sequence[int], guess: Sequence[int] | None = None) -> pd.DataFrame:
+    """Predictions that are sure of `guess`, or of the grade itself."""
+    chances = 0.05 + 0.75 * np.eye(5)[list(guess or grades)]
+    columns = {f"p{grade}": chances[:, grade] for grade in range(5)}
+    return pd.DataFrame({"row": range(len(grades)), "patient": patients, "grade": grades} | columns)

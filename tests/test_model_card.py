@@ -11,6 +11,7 @@ from study.winner import Winner, find_winner
 from tests.mlflow_fixture import LAB_TEST, TrialSpec, predictions
 from tests.winner_fixture import NAME, made_study
 
+NAN = float("nan")
 SETTINGS = Settings(
     architecture="resnet18", head="linear", temperature=1.25, referable_threshold=0.375, weights_sha256="a" * 64,
     origin={},
@@ -25,7 +26,7 @@ def winner() -> Winner:
 def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)") -> Facts:
     return Facts(
         measured=[measure(part, predictions(spec))],
-        referrals={part: Referral(0.375, 8, 10, 0, 0)},
+        referrals={part: Referral(0.375, 8, 10, 0, 0, (0.5, 0.95), (NAN, NAN))},
         temperature=Temperature(1.25, 0.9, 0.8, ""),
         settings=SETTINGS,
         files={"model.safetensors": "weights"},
@@ -49,7 +50,17 @@ def test_referral_and_temperature_are_stated(winner: Winner) -> None:
     card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
     assert "temperature of 1.25, fitted on validation" in card
     assert "reaches 0.375" in card
-    assert "| 10 | 0.800 (0.490 to 0.943) | 0 | undefined |" in card  # Wilson's interval of 8 of 10
+    assert "| 10 | 0.800 (0.500 to 0.950) | 0 | undefined |" in card
+    assert "by photograph" not in card
+
+
+def test_every_score_has_its_interval(winner: Winner) -> None:
+    card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.7)))
+    scores, recalls, _ = (line for line in card.splitlines() if line.startswith("| validation (chosen"))
+    interval = r"\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)"
+    assert len(re.findall(rf"\| {interval} (?=\|)", scores)) == 5
+    assert len(re.findall(rf"\| {interval}, n \d+ (?=\|)", recalls)) == 5
+    assert "(10,000 resamples, of auc 2,000; both eyes\ntogether)" in card
 
 
 def test_a_degenerate_model_is_called_so(winner: Winner) -> None:
