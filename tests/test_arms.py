@@ -57,16 +57,17 @@ class Search:
 
 
 @pytest.mark.parametrize("early_stopping", ["halving", "hyperband"])
-@pytest.mark.parametrize("sampler", ["tpe", "random"])
+@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 40), ("random", 40), ("gp", 28)])
 def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(
-    sampler: str, early_stopping: str
+    sampler: str, trials: int, early_stopping: str
 ) -> None:
     config = make_study_config({}, {"epochs": 9, "sampler": sampler, "early_stopping": early_stopping, "seed": 3})
-    unbroken, killed = Search(config, restarts=False).run(40), Search(config, restarts=True).run(40)
+    unbroken, killed = Search(config, restarts=False).run(trials), Search(config, restarts=True).run(trials)
     assert unbroken == killed
     assert any(event["event"] == "end" and event["state"] == "stopped" for event in unbroken)
     parameters = [str(event["params"]) for event in unbroken if event["event"] == "trial"]
-    assert len(set(parameters)) == 40  # no suggestion is repeated after a restart
+    if sampler != "gp":  # which comes to the edges of the space in more than one arm
+        assert len(set(parameters)) == trials  # no suggestion is repeated after a restart
 
 
 def test_trials_are_dealt_evenly_over_the_arms() -> None:

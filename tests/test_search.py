@@ -1,18 +1,118 @@
+import json
 import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from analysis import records
-from study.ledger import read_events, study_state
-from study.search import _Asker, _Teller
+from study import search
+from study.arms import Arms, groups_of
+from study.checkpoints import load_last
+from study.cluster import Resources
+from study.config import make_study_config
+from study.ledger import Ledger, StudyState, read_events, study_state
+from study.recorder import Recorder
+from study.search import PROCESS_RETRIES, _Asker, _Teller, _Trials, run_search
+from study.stop import Stop
+from study.watcher import Head
 from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.study_fixture import small_data
+
+CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
+LIMITS = Resources(cpus=1, gpus=0, slots=1)
+
+
+def _course(state: StudyState) -> Arms:
+    return Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
+
+
+class Driver:
+    """What Ray calls in the driver, called as Ray calls it; no process is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.plan: Any = SimpleNamespace(folder=folder, config=CONFIG, caches=defaultdict(lambda: folder))
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        self.stop, self.head, self.said = Stop(), Head({}, lambda reason: None), list[str]()
+        state = study_state(self.ledger.events)
+        self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
+        self.trials = _Trials(self.plan, self.recorder, LIMITS, self.stop, self.head, self.said.append)
+        self.asker, self.teller = _Asker(self.trials), _Teller(self.trials)
+        self.asked = 0
+
+    def ask(self) -> str:
+        """Ray's name of the next process's trial, or nothing where no other is begun."""
+        self.asked += 1
+        job = self.asker.suggest(f"ray{self.asked}")
+        return f"ray{self.asked}" if isinstance(job, dict) else ""
+
+    def dies(self, ray_trial: str) -> None:
+        trial: Any = SimpleNamespace(trial_id=ray_trial)
+        self.teller.on_trial_error(None, trial)
+        self.asker.on_trial_complete(ray_trial, error=True)
+
+    def run(self) -> str:
+        """What a call does that is over before Ray has begun anything."""
+        return run_search(
+            self.plan, self.ledger, _course, LIMITS, self.plan.folder / "ray", self.stop, lambda event: None, self.head
+        )
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    nodes = SimpleNamespace(count=lambda: 1, died_lately=lambda: False, without_room=lambda limits: False)
+    monkeypatch.setattr(search, "Nodes", lambda: nodes)
+    made = Driver(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_trials_whose_processes_all_die_end_the_search_after_three(driver: Driver) -> None:
+    deaths = 0
+    while ray_trial := driver.ask():
+        driver.dies(ray_trial)
+        deaths += 1
+    assert deaths == 3 * (1 + PROCESS_RETRIES)
+    assert driver.stop.reason == "the first trials all failed: its process died 4 times"
+    ends = [record.end["reason"] for record in driver.recorder.records.values() if record.end]
+    assert ends == ["its process died 4 times"] * 3
+
+
+def test_a_call_that_was_out_of_time_is_not_failed_by_failures_of_an_earlier_one(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        driver.recorder.end(driver.recorder.begin().trial, records.STATE_FAILED, "no data")
+    assert driver.recorder.common_failure()
+    driver.stop.deadline = time.monotonic()
+    assert driver.run() == records.STATE_INTERRUPTED
+    assert driver.ledger.events[-1]["reason"] == "the time budget is used up"
+    # Neither is one that Ray ended; nothing failed in it.
+    driver.stop.deadline = None
+    monkeypatch.setattr(search, "_fit", lambda *_: None)
+    assert driver.run() == records.STATE_FAILED
+    assert driver.ledger.events[-1]["reason"] == "Ray ended before all trials did"
+
+
+def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
+    ray_trial = driver.ask()
+    report = {"epoch": 1, "scores": {"val/kappa": 0.1}, "best": 0.1, "images_seen": 1, "seconds": 1.0}
+    result = {"report": json.dumps(report), "notes": "trial 0000: damaged\ntrial 0000 goes on elsewhere", "done": False}
+    ray: Any = SimpleNamespace(trial_id=ray_trial)
+    for _ in range(2):
+        driver.teller.on_trial_result(None, ray, result)
+    driver.asker.on_trial_complete(ray_trial, result)
+    assert driver.said == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
+    assert "notes" not in driver.ledger.events[-1]
 
 
 @pytest.mark.parametrize("bridge", [_Asker, _Teller])
@@ -35,7 +135,11 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     assert "go on with: retina search short" in done.stdout
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
     assert (events[-1]["event"], events[-1]["state"]) == ("close", records.STATE_INTERRUPTED)
-    assert not any(record.end for record in study_state(events).trials.values())
+    begun = study_state(events).trials
+    assert begun and not any(record.end for record in begun.values())
+    for trial, record in begun.items():
+        saved = load_last(tmp_path / "home" / "short" / "checkpoints" / trial)
+        assert saved is not None and saved[1]["epoch"] >= len(record.epochs) > 0
 
 
 @pytest.mark.slow
@@ -44,7 +148,18 @@ def test_three_kills_leave_nothing_lost_doubled_or_decided_otherwise(tmp_path: P
     data = small_data(tmp_path / "data", patients=24)
     study, unbroken = Study(tmp_path / "killed", data), Study(tmp_path / "unbroken", data)
     assert kill_at_random(study, 3, 6, Random(7)) == 3
-    study.finish()
     assert study.missing_and_doubled(6) == (0, 0)
     unbroken.finish("--trials", "6")
     assert suggested(study.state()) == suggested(unbroken.state())
+
+
+@pytest.mark.slow
+def test_a_signal_while_ray_starts_closes_the_study(tmp_path: Path) -> None:
+    study = Study(tmp_path, small_data(tmp_path / "data", patients=24))
+    begun = study.begin("--trials", "2")
+    begun.until(lambda: begun.children("gcs/gcs_server"), "Ray's first process")
+    begun.process.send_signal(signal.SIGTERM)
+    assert begun.end() == 128 + signal.SIGTERM, begun.output()
+    assert "stopped by SIGTERM" in begun.output() and "go on with: retina search s" in begun.output()
+    assert study.events()[-1]["state"] == records.STATE_INTERRUPTED
+    assert not study.state().trials

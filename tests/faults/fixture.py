@@ -154,11 +154,12 @@ class Study:
 
 
 def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int:
-    """Kill the driver up to `kills` times, at moments of all its phases; returns how often it was.
+    """Kill the driver up to `kills` times, at moments of all its phases, then go on to the end; returns how often.
 
-    After each kill: no trial that had ended has changed, and no epoch that was reported must be computed again.
+    After each kill: no trial that had ended has changed, and no epoch that was reported is computed again; of a trial
+    in flight at most one is.
     """
-    done = 0
+    done, watch = 0, Watch(study)
     for _ in range(kills):
         before, events = study.state(), len(study.events())
         search = study.begin(*([] if events else ["--trials", str(trials)]))
@@ -173,13 +174,45 @@ def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int
             break
         search.kill()
         done += 1
+        watch.check(before)
         after = study.state()
         for trial, record in before.trials.items():
             assert not record.end or after.trials[trial] == record
         for record in after.trials.values():
             saved = load_last(study.home / study.name / "checkpoints" / record.trial)
             assert record.end or not record.epochs or (saved and saved[1]["epoch"] >= len(record.epochs))
+    before = study.state()
+    study.finish()
+    watch.check(before)
+    reported = {(int(trial), n + 1) for trial, r in study.state().trials.items() for n in range(len(r.epochs))}
+    assert reported <= watch.computed, "what was computed is not watched"
     return done
+
+
+class Watch:
+    """What the processes of a study's trials really compute, epoch by epoch."""
+
+    def __init__(self, study: Study) -> None:
+        study.environment |= out_of_memory(study.folder)
+        self._file = study.folder / "tried.epochs"
+        self._known: list[tuple[int, int]] = []
+
+    @property
+    def computed(self) -> set[tuple[int, int]]:
+        """(seed, epoch) of all epochs that were begun, as of the last check."""
+        return set(self._known)
+
+    def check(self, before: StudyState) -> None:
+        """Of what was computed since the last call nothing was of an ended trial or a reported epoch of `before`."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        every = [(int(seed), int(epoch)) for seed, epoch in map(str.split, lines)]
+        new, known, self._known = every[len(self._known) :], set(self._known), every
+        assert len(new) == len(set(new)), "an epoch was computed twice without a kill"
+        for seed in {seed for seed, _ in new}:
+            record, epochs = before.trials.get(f"{seed:04d}"), {epoch for one, epoch in new if one == seed}
+            assert record is None or not record.end, f"trial {seed} had ended and was run again"
+            assert record is None or min(epochs) > len(record.epochs), f"trial {seed} repeated a reported epoch"
+            assert len({(seed, epoch) for epoch in epochs} & known) <= 1, f"trial {seed} repeated more than one epoch"
 
 
 def descendants(pid: int) -> list[int]:
@@ -231,7 +264,7 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
 
 
 # Loaded by Python in each process of the search: the allocator is asked for a petabyte where label_smoothing is set.
-# Each epoch that is tried leaves its trial's seed in a file.
+# Each epoch that is tried leaves its trial's seed in a file, and with its number in another.
 OUT_OF_MEMORY = """
 import importlib.machinery, os, sys
 class Finder:
@@ -246,6 +279,8 @@ class Finder:
                 def train_epoch(learner, *rest):
                     with open(os.environ["TRIED"], "a") as tried:
                         tried.write(f"{learner.config.seed}\\n")
+                    with open(os.environ["TRIED"] + ".epochs", "a") as tried:
+                        tried.write(f"{learner.config.seed} {learner.epoch + 1}\\n")
                     if learner.config.label_smoothing:
                         module.torch.empty(10**15, dtype=module.torch.uint8)
                     return usual(learner, *rest)

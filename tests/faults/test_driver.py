@@ -25,7 +25,6 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "SIGKILL of the driver"
     study = Study(tmp_path / "killed", data)
     row.tries = kill_at_random(study, KILLS, TRIALS, random.Random(20261124))
-    study.finish()
     assert row.tries == KILLS, "the study ended before it was killed often enough"
     row.lost, row.doubled = study.missing_and_doubled(TRIALS)
     assert (row.lost, row.doubled) == (0, 0)
