@@ -6,7 +6,6 @@ import gc
 import logging
 import os
 import signal
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ray
+import ray._private.utils as ray_utils
 from ray.exceptions import RayError
 
 from study.address import Guard, check_asks, check_guarded
@@ -96,6 +96,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
+        RAY_DISABLE_FAILURE_SIGNAL_HANDLER="1",  # Ray's own takes SIGTERM too, and leaves it without ours
     )
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -112,8 +113,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
 
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
-    handler = signal.getsignal(signal.SIGTERM)
-    with _without_mlflow():
+    with _without_mlflow(), _own_sigterm():
         try:
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
@@ -126,9 +126,20 @@ def _join(address: str | None) -> None:
                 "call retina on one of its machines, with its versions of Python and Ray, and with its RAY_AUTH_MODE "
                 "and token"
             ) from None
-        finally:
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process with 15, and nothing closed
+
+
+@contextmanager
+def _own_sigterm() -> Iterator[None]:
+    """Ray takes SIGTERM as it starts, and would end the process with 15 and nothing closed: it is kept from that.
+
+    Not by a thread, where Ray leaves signals alone: its processes are killed when the thread that started them ends.
+    """
+    theirs = ray_utils.set_sigterm_handler
+    ray_utils.set_sigterm_handler = lambda handler: None
+    try:
+        yield
+    finally:
+        ray_utils.set_sigterm_handler = theirs
 
 
 @contextmanager

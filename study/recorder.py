@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from analysis import records
+from analysis.cleaned import without_folders
 from study.checkpoints import BEST, drop_last
 from study.ledger import Event, Ledger, StudyState, TrialRecord
 
@@ -136,7 +137,7 @@ class Recorder:
         if state == records.STATE_COMPLETE and record.best() is None:
             state = records.STATE_FAILED
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
-        self._write("end", trial=trial, state=state, reason=reason)
+        self._write("end", trial=trial, state=state, reason=without_folders(reason))
         self._course.finish(record)
         drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
@@ -150,7 +151,7 @@ class Recorder:
 
     def close(self, state: str, reason: str = "") -> None:
         """The search ends here, whatever became of it."""
-        self._write("close", state=state, reason=reason)
+        self._write("close", state=state, reason=without_folders(reason))
 
     def common_failure(self) -> str | None:
         """The reason for which the search has no point any more, if trials keep failing alike."""

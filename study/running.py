@@ -45,7 +45,8 @@ HEAD_CLOSE_SECONDS = 5.0
 class Compute:
     """What one call may use; None for the defaults.
 
-    address: of a Ray cluster to join; guard: of one that reaches beyond this machine. time_budget: seconds.
+    address: of a Ray cluster to join; guard: of one that reaches beyond this machine. time_budget: seconds from now on,
+    planning and Ray's start among them. deadline: its end on time.monotonic()'s clock; a copy keeps that of the call.
     """
 
     gpus_per_trial: float | None = None
@@ -53,6 +54,11 @@ class Compute:
     address: str | None = None
     guard: Guard = "none"
     time_budget: float | None = None
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_budget is not None and self.deadline is None:
+            object.__setattr__(self, "deadline", time.monotonic() + self.time_budget)
 
 
 class Errand(Protocol):
@@ -65,6 +71,9 @@ class Errand(Protocol):
     @property
     def next_command(self) -> str:
         """Type this when all is done; nothing where more is to come by itself."""
+
+    def stuck(self, state: StudyState, again: str) -> str:
+        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. again: Place.again."""
 
     @property
     def weights_kept(self) -> int:
@@ -99,11 +108,10 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
     check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
     with signals() as stop, cluster(compute.address, compute.guard) as available:
+        stop.deadline = compute.deadline
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
-        if compute.time_budget is not None:
-            stop.deadline = time.monotonic() + compute.time_budget
         check_room(plan.folder / "checkpoints", _need(plan, errand, limits.slots))
         plan.keep_weights()
         write_study_file(plan)
@@ -123,10 +131,11 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
             state.apply(event)
             display.watch(event)
 
+        say = partial(console.print, markup=False, highlight=False)
         head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
         with display.shown(), head.watched():
             try:
-                closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head)
+                closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head, say)
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
                 if head.gone():
                     head.await_end()
@@ -150,7 +159,9 @@ def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
 def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
     sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
     if not sent:
-        console.print(f"MLflow did not answer ({feed.problem}); `retina status` sends the rest later", markup=False)
+        # Without a problem there was more to send than could be waited for.
+        why = f"MLflow did not answer ({feed.problem})" if feed.problem else "MLflow is still taking what it lacked"
+        console.print(f"{why}; `retina status` sends the rest later", markup=False)
     elif ledger.events[-1]["event"] == "close":
         with suppress(OSError):
             mark_synced(plan.folder, uri)
@@ -199,4 +210,4 @@ def _closing(
     if closed == records.STATE_COMPLETE and errand.next_command:
         console.print(f"next: {errand.next_command}{here.again}", markup=False)
     elif closed != records.STATE_COMPLETE:
-        console.print(f"go on with: {errand.command}{here.joined}", markup=False)
+        console.print(errand.stuck(state, here.again) or f"go on with: {errand.command}{here.joined}", markup=False)

@@ -44,16 +44,18 @@ def run_search(
     stop: Stop,
     watch: Callable[[Event], None],
     head: Head,
+    say: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
 
     Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
+    say: is told, in a line, what a trial met that no event tells.
     """
     state = study_state(ledger.events)
     recorder = Recorder(ledger, state, course_of(state), plan.folder / "checkpoints", watch)
     recorder.end_finished()
-    trials = _Trials(plan, recorder, limits, stop, head)
-    if recorder.left():
+    trials = _Trials(plan, recorder, limits, stop, head, say)
+    if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
         try:
             _fit(trials, limits, storage, stop)
         except Exception:
@@ -61,14 +63,15 @@ def run_search(
                 raise
     if head.gone():
         head.await_end()
-    reason = stop.reason or recorder.common_failure() or ""
+    # What failed alike in an earlier call is no reason of this one: it was asked to go on all the same.
+    reason = stop.reason
     if stop.signal or (recorder.left() and not reason and stop.out_of_time()):
         closed, reason = records.STATE_INTERRUPTED, reason or "the time budget is used up"
     elif recorder.left():
         closed, reason = records.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
         closed = outcome(recorder.records.values())
-        reason = "" if closed == records.STATE_COMPLETE else reason or NO_SCORE
+        reason = "" if closed == records.STATE_COMPLETE else reason or recorder.common_failure() or NO_SCORE
     try:
         recorder.close(closed, reason)
     except OSError as error:  # a ledger without a close: the next command tells MLflow
@@ -103,12 +106,15 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
 class _Trials:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
-    def __init__(self, plan: Plan, recorder: Recorder, limits: Resources, stop: Stop, head: Head) -> None:
-        self._plan, self._recorder, self._limits = plan, recorder, limits
+    def __init__(
+        self, plan: Plan, recorder: Recorder, limits: Resources, stop: Stop, head: Head, say: Callable[[str], None]
+    ) -> None:
+        self._plan, self._recorder, self._limits, self._say = plan, recorder, limits, say
         self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
         self._deaths: Counter[str] = Counter()  # of a trial's processes, in this call
+        self._said: set[str] = set()  # notes; Ray may hand a trial's last result over twice
 
     def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
         """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
@@ -162,6 +168,7 @@ class _Trials:
     def result(self, ray_trial: str, result: dict[str, Any]) -> bool:
         """Take in one step's result; returns whether the trial is to be stopped."""
         trial = self._running[ray_trial]
+        self._tell(result)
         with self._on_disk():
             if "halt" in result:
                 self._stop.halt(result["halt"])
@@ -177,6 +184,7 @@ class _Trials:
         if trial is None:
             return
         record = self._recorder.records[trial]
+        self._tell(result or {})
         with self._on_disk():
             if result and "halt" in result:
                 self._stop.halt(result["halt"])
@@ -186,8 +194,6 @@ class _Trials:
                 self._recorder.epoch(trial, json.loads(result["report"]))
             if record.finishing:
                 self._end(trial, record.finishing)
-        if reason := self._recorder.common_failure():
-            self._stop.halt(f"the first trials all failed: {reason}")
 
     def died(self, ray_trial: str) -> None:
         """A trial's process is gone; the trial goes on in another one. What its node took along is not counted."""
@@ -208,8 +214,16 @@ class _Trials:
             else:
                 self._waiting.insert(0, record)
 
+    def _tell(self, result: dict[str, Any]) -> None:
+        for note in result.get("notes", "").splitlines():
+            if note not in self._said:
+                self._said.add(note)
+                self._say(note)
+
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)
+        if common := self._recorder.common_failure():  # however it ended: with its reason, or with its process
+            self._stop.halt(f"the first trials all failed: {common}")
 
 
 class _Asker(Searcher):

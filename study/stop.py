@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from analysis.cleaned import without_folders
+
 
 class Stop:
     """Ends all trials once a signal came, the time budget is used up, or the search has no point any more."""
@@ -19,8 +21,8 @@ class Stop:
         self.deadline: float | None = None  # on time.monotonic()'s clock
 
     def halt(self, reason: str) -> None:
-        """The search has no point any more; the first reason counts."""
-        self.reason = self.reason or reason
+        """The search has no point any more; the first reason counts, and is recorded."""
+        self.reason = self.reason or without_folders(reason)
 
     def stop_all(self) -> bool:
         """Whether to stop now."""

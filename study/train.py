@@ -63,9 +63,9 @@ class TrainData:
 class Epoch:
     """One epoch, after its validation.
 
-    scores: names of records.EPOCH_METRICS; undefined ones are left out. train/loss (of the strategy), train/accuracy and
-    train/kappa are over the drawn, augmented images as the epoch went; val/loss is plain cross-entropy in every strategy;
-    images_per_second is of training alone. confusion: (5, 5) of validation, rows = truth.
+    scores: names of records.EPOCH_METRICS; undefined ones are left out. train/loss (of the strategy), train/accuracy
+    and train/kappa are over the drawn, augmented images as the epoch went; val/loss is plain cross-entropy in every
+    strategy; images_per_second is of training alone. confusion: (5, 5) of validation, rows = truth.
     predictions: row, patient, grade, p0 .. p4 of the validation rows in their order.
     images_seen, seconds: of this epoch alone; seconds include validation.
     state: makes what `train(..., resume=...)` goes on from; call it before the next epoch is asked for.
@@ -110,7 +110,10 @@ class Learner:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go back to a state. Raises ConfigError, naming the fields, if it is one of another configuration."""
+        """Go back to a state, of any kind of device (`of_this_kind`).
+
+        Raises ConfigError, naming the fields, if it is one of another configuration.
+        """
         mine, theirs = self.config.model_dump(), state["config"]
         other = [f"{key}={theirs.get(key)!r} (now {mine[key]!r})" for key in mine if mine[key] != theirs.get(key)]
         if other:
@@ -120,8 +123,20 @@ class Learner:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.draws.set_state(state["draws"])
-        self.augmentation.set_state(state["augmentation"])
         self.epoch = state["epoch"]
+        if of_this_kind(state, self.augmentation):
+            self.augmentation.set_state(state["augmentation"])
+        else:  # the same seed again for the same epoch, and one that no other draw of this run has
+            anew = np.random.SeedSequence(self.config.seed, spawn_key=(self.epoch,))
+            self.augmentation.manual_seed(int(anew.generate_state(1)[0]))
+
+
+def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:
+    """Whether a state was saved on the generator's kind of device; each kind's generators have a size of their own.
+
+    Where not, a run goes on from it, but with other augmentations than it would have had.
+    """
+    return len(state["augmentation"]) == len(generator.get_state())
 
 
 def train(
@@ -249,7 +264,9 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
 
 
 def backward(learner: Learner, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
-    """Add the gradient of the batch's mean loss, part by part where micro_batch says so; returns (sum of losses, confusion).
+    """Add the gradient of the batch's mean loss, part by part where micro_batch says so.
+
+    Returns the sum of losses and, behind it, the confusion counts of what was answered: (1 + 25,).
 
     Every strategy's loss is a mean over images, so parts weighted by their size give the batch's gradient, but for what
     BatchNorm makes of a part's own mean. Parts are even, and none is one image: that has no variance.

@@ -18,6 +18,7 @@ from typing import Any
 import torch
 from ray import tune
 
+from analysis.cleaned import without_folders
 from retina_data.index import DataError
 from retina_models.pretrained import WeightsError, read_weights, save_weights
 from study.checkpoints import (
@@ -33,10 +34,10 @@ from study.cluster import placement
 from study.config import TrialConfig
 from study.device import DeviceError, claim, measured, release
 from study.disk import told
-from study.ledger import Event, without_folders
+from study.ledger import Event
 from study.prepared import open_data
 from study.testpart import read_test, reading
-from study.train import Epoch, TrainingError, train
+from study.train import Epoch, TrainingError, of_this_kind, train
 from study.wholefile import write_whole
 
 NO_MEMORY = ("not enough memory", "can't allocate memory")  # of torch on a CPU, which has no class for it
@@ -53,34 +54,37 @@ class TrialActor(tune.Trainable):
     where no other trial would fare better: data, weights, disk or GPU do not let themselves be used. What an
     epoch left on the disk before its report was lost is reported again, not computed again. A confirmation is a trial
     that ends after its `last_epoch`, selects nothing, and then reads the test part: its last report holds the reading.
+    "notes", where there are any, are lines that a person is to see.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
-        """Begin a trial, or go on with it from its checkpoint."""
-        self._begin(config)
+        """Begin a trial, or go on with it from its checkpoint, in the first step."""
+        self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take over another trial without a new process."""
-        del self._epochs  # and with it the model and its optimizer, before the next ones are made
-        release()
-        self._begin(new_config)
+        self._take(new_config)
         return True
 
-    def _begin(self, job: dict[str, Any]) -> None:
+    def _take(self, job: dict[str, Any]) -> None:
+        # Nothing that can fail: Ray takes an exception here for a process that died, and its reason is lost.
         self._job = job
-        self._config = TrialConfig(**job["config"])
         self._folder = Path(job["folder"])  # HOME/STUDY/checkpoints/TRIAL
         self._home = self._folder.parents[2]
-        torch.set_num_threads(job["threads"])
-        self._device = torch.device(job["device"])
+        self._notes: list[str] = []
+        self._epochs: Iterator[Epoch] | None = None  # and with it go the last trial's model and its optimizer
+
+    def _open(self) -> Event | None:
+        """Begin, or go on from the checkpoint; returns its report, which may not have reached the driver."""
+        release()
+        self._config = TrialConfig(**self._job["config"])
+        torch.set_num_threads(self._job["threads"])
+        self._device = torch.device(self._job["device"])
         drop_parts(self._folder)
-        saved = load_last(self._folder)
-        # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
-        # ledger counts an epoch once.
-        state: dict[str, Any] | None = saved[0] if saved else None
-        self._unsent: Event | None = saved[1] if saved else None
-        self._best: float | None = self._unsent["best"] if self._unsent else None
-        self._epochs: Iterator[Epoch] = self._train(state)
+        state, unsent = load_last(self._folder, self._notes.append) or (None, None)
+        self._best: float | None = unsent["best"] if unsent else None
+        self._epochs = self._train(state)
+        return unsent
 
     def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
         # A generator, so that reading data and weights falls into the first step, where failures are told apart.
@@ -96,29 +100,45 @@ class TrialActor(tune.Trainable):
                 f"weights of this study must have the digest {job['weights_digest'][:12]}, but {weights.source} has "
                 f"{weights.digest[:12]}; it was changed since: put the first file back"
             )
+        if state and not of_this_kind(state, torch.Generator(self._device)):
+            self._notes.append(
+                f"trial {self._folder.name} goes on on another kind of device ({self._device.type}) than it began on: "
+                "its images are varied anew from its seed and epoch, and its numbers are not those of one device"
+            )
         yield from train(self._config, data, self._device, weights=weights, resume=state)
 
     def step(self) -> dict[str, Any]:
         """One epoch."""
-        if self._unsent:
-            report, self._unsent = self._unsent, None
-        else:
-            try:
-                with measured(self._device, self._job["threads"]) as used:
-                    epoch = next(self._epochs)
-                report = self._save(epoch, used)
-            except torch.AcceleratorError:
-                # The device's context is broken for every later trial of this process: a fresh one takes over.
-                self._keep(traceback.format_exc())
-                os._exit(1)
-            except (OSError, DeviceError, UnusableError) as error:
-                where = f" (on Ray's node {placement()['node']})" if self._job["nodes"] > 1 else ""
-                return {"halt": told(error) + where, "done": True}
-            except Exception as error:  # whatever it is, the next try would meet it again
-                self._keep(traceback.format_exc())
-                return {"failure": _reason(error, self._home), "done": True}
+        result = self._result()
+        if self._notes:
+            result["notes"], self._notes = "\n".join(self._notes), []
+        return result
+
+    def _result(self) -> dict[str, Any]:
+        try:
+            report = self._report()
+        except torch.AcceleratorError:
+            # The device's context is broken for every later trial of this process: a fresh one takes over.
+            self._keep(traceback.format_exc())
+            os._exit(1)
+        except (OSError, DeviceError, UnusableError) as error:
+            where = f" (on Ray's node {placement()['node']})" if self._job["nodes"] > 1 else ""
+            return {"halt": told(error) + where, "done": True}
+        except Exception as error:  # whatever it is, the next try would meet it again
+            self._keep(traceback.format_exc())
+            return {"failure": _reason(error, self._home), "done": True}
         # As text: Ray would flatten a nested result and rename its parts.
         return {"report": json.dumps(report), "done": report["epoch"] >= self._job["last_epoch"]}
+
+    def _report(self) -> Event:
+        # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
+        # ledger counts an epoch once.
+        if self._epochs is None and (unsent := self._open()):
+            return unsent
+        assert self._epochs is not None
+        with measured(self._device, self._job["threads"]) as used:
+            epoch = next(self._epochs)
+        return self._save(epoch, used)
 
     def _keep(self, text: str) -> None:
         with suppress(OSError):  # it explains a failure, and must not become one
@@ -162,8 +182,7 @@ class TrialActor(tune.Trainable):
 
 def _reason(error: Exception, home: Path) -> str:
     """One line that a table can hold; what a user can act on comes as it is, a mistake of ours with its class."""
-    text = " ".join(str(error).split())[:300]
+    text = without_folders(" ".join(str(error).split()), home)[:300]  # cleaned first: a torn path is not known for one
     if isinstance(error, torch.OutOfMemoryError | MemoryError) or any(words in text for words in NO_MEMORY):
         return f"out of memory: {text}"
-    text = without_folders(text, home)
     return text if isinstance(error, TrainingError | ValueError) else f"{type(error).__name__}: {text}"

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from study import checkpoints
-from study.checkpoints import LAST, PREDICTIONS, drop_last, load_last, save_last, save_predictions
+from study.checkpoints import LAST, PREDICTIONS, PREVIOUS, drop_last, load_last, save_last, save_predictions
 from tests.study_fixture import predictions
 
 
@@ -38,6 +38,30 @@ def test_a_damaged_checkpoint_is_seen_and_the_one_before_is_used(tmp_path: Path,
     loaded = load_last(tmp_path)
     assert loaded is not None
     assert loaded[0]["epoch"] == 1
+
+
+def test_damaged_checkpoints_are_said_in_a_line_and_dropped(tmp_path: Path) -> None:
+    folder, said = tmp_path / "0007", list[str]()
+    _saved(folder, 2)
+    assert load_last(folder, said.append) and not said
+    (folder / LAST).write_bytes((folder / LAST).read_bytes()[:-1])
+    loaded = load_last(folder, said.append)
+    assert loaded and loaded[0]["epoch"] == 1
+    assert said == [
+        "trial 0007: last.checkpoint is damaged (the SHA-256 is another) and dropped; "
+        "the one before is used, of epoch 1"
+    ]
+    assert not (folder / LAST).exists()
+    save_last(folder, {"epoch": 2}, {"epoch": 2})
+    assert (folder / PREVIOUS).exists(), "the good one stays"
+    for name in (LAST, PREVIOUS):
+        (folder / name).write_bytes(b"x" * 99)
+    assert load_last(folder, said.append) is None
+    assert said[1:] == [
+        "trial 0007: last.checkpoint and previous.checkpoint are damaged (the SHA-256 is another) and dropped; "
+        "there is no other, so the trial begins again"
+    ]
+    assert load_last(folder, said.append) is None and len(said) == 2
 
 
 def test_the_last_checkpoint_stays_until_the_next_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

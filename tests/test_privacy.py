@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from retina_models.pretrained import save_weights
+from retina_models.pretrained import imagenet_file, save_weights
 from retina_models.resnet import resnet18
 from study.view import VIEW_TAG, unpacked
 from tests.study_fixture import small_data
@@ -33,8 +33,8 @@ from tests.study_fixture import small_data
 pytestmark = pytest.mark.slow
 
 NAME = "eyes"
-NUMBER, PATIENT, ARTIST, COMMENT, USER, PLACE = (
-    "773104581", "marlowehq", "drfeelgoodzz", "vonnegutqq", "zebulonqx", "q7secretplace",
+NUMBER, PATIENT, ARTIST, COMMENT, USER, PLACE, SURNAME = (
+    "773104581", "marlowehq", "drfeelgoodzz", "vonnegutqq", "zebulonqx", "q7secretplace", "w8lastname",
 )  # fmt: skip
 PLANTED = {
     "number from a file's name": NUMBER,
@@ -43,6 +43,7 @@ PLANTED = {
     "EXIF comment": COMMENT,
     "user": USER,
     "path": PLACE,
+    "path after a blank": SURNAME,
 }
 LOCAL = ("study.yaml", "synced", "error.txt", "lock", "ray")
 LOCATIONS = (("experiments", "artifact_location"), ("runs", "artifact_uri"))
@@ -73,17 +74,21 @@ class Home:
     """A home in which everything has been done with the planted data."""
 
     def __init__(self, folder: Path) -> None:
-        self.home, place = folder / "home", folder / PLACE
+        self.home, place, user_home = folder / "home", folder / f"{PLACE} {SURNAME}", folder / f"{USER} {SURNAME}"
         self.out = folder / "out"
         self.data = _planted_data(place / "data")
         weights = place / "source.safetensors"
         save_weights(weights, resnet18(seed=7).state_dict(), {"architecture": "resnet18"})
+        damaged = place / "torch" / "hub" / "checkpoints" / imagenet_file("resnet50").name
+        damaged.parent.mkdir(parents=True)
+        damaged.write_bytes(b"damaged")  # an arm is left out, for a reason that names this file
         outside = {key: value for key, value in os.environ.items() if key not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
         user = dict.fromkeys(("USER", "LOGNAME", "LNAME", "USERNAME", "GIT_AUTHOR_NAME"), USER)
         self.environment = outside | user | {
-            "HOME": str(folder / USER), "RETINA_HOME": str(self.home), "MPLCONFIGDIR": matplotlib.get_configdir(),
+            "HOME": str(user_home), "RETINA_HOME": str(self.home), "MPLCONFIGDIR": matplotlib.get_configdir(),
+            "TORCH_HOME": str(place / "torch"),
         }  # fmt: skip
-        (folder / USER).mkdir()
+        user_home.mkdir()
         small = ["--trials", "3", "--epochs", "1", "--image-size", "32", "--weights", f"resnet18={weights}"]
         self.run("search", NAME, "--data", str(self.data), *small)
         self.run("confirm", NAME, "--seeds", "1")
@@ -139,7 +144,7 @@ def test_the_search_for_words_finds_what_is_there(home: Home, tmp_path: Path) ->
     photograph = next((home.data / "images").glob(f"{NUMBER}*"))
     assert {"EXIF artist", "EXIF comment"} <= set(_found(photograph.read_bytes(), photograph.name))
     (cache,) = (home.home / "cache").glob("*-32-disc")
-    assert {"number from a file's name", "file's name", "path"} <= set(
+    assert {"number from a file's name", "file's name", "path", "path after a blank"} <= set(
         _found((cache / "table.parquet").read_bytes(), "table.parquet")
     )
     page = b'<img src="data:image/jpeg;base64,' + base64.b64encode(photograph.read_bytes()) + b'">'
@@ -158,6 +163,12 @@ def test_no_file_that_is_passed_on_holds_any_of_it(home: Home) -> None:
     assert {path: what for path, what in found.items() if what} == {}
     named = [str(path) for path in files if any(word in path.name.lower() for word in PLANTED.values())]
     assert named == []
+
+
+def test_a_reason_that_named_a_file_was_recorded(home: Home) -> None:
+    """Else nothing above would have had a folder to leave out."""
+    began = json.loads((home.home / NAME / "ledger.jsonl").read_text().splitlines()[0])
+    assert began["not_run"]["resnet50-pretrained"].startswith(f"{imagenet_file('resnet50').name} is damaged")
 
 
 def test_mlflows_database_holds_none_of_it_but_for_locations(home: Home) -> None:

@@ -52,6 +52,15 @@ def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
     assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0]
 
 
+def test_reasons_are_recorded_without_folders(driver: Driver) -> None:
+    driver.recorder.end(driver.begin(), records.STATE_FAILED, "cannot read /home/Jane Doe/data/x.png")
+    driver.recorder.close(records.STATE_FAILED, "no room on /home/Jane Doe/runs: stopped")
+    assert [event["reason"] for event in driver.seen if "reason" in event] == [
+        "cannot read x.png",
+        "no room on runs: stopped",
+    ]
+
+
 def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) -> None:
     trial = driver.begin()
     driver.recorder.epoch(trial, _report(1, 0.1))

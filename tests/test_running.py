@@ -1,6 +1,10 @@
 import io
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -11,8 +15,9 @@ from study import session
 from study.ledger import Ledger, StudyState, study_state
 from study.place import Place
 from study.plan import Inputs, Plan, make_plan
-from study.running import Compute, _closing, _need
+from study.running import SIGNAL_CLOSE_SECONDS, Compute, _closing, _need, _send_rest, run
 from study.session import Search
+from study.stop import Stop
 from tests.study_fixture import end_event, epoch_event, small_data, study_event, trial_event
 
 
@@ -75,3 +80,58 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(pl
     assert [(event["state"], event["reason"]) for event in closes] == [(records.STATE_FAILED, "no trial has a score")]
     assert "has all its 1 trials, and no trial has a score" in said.getvalue()
     ledger.close()
+
+
+def test_a_time_budget_counts_from_when_the_call_began() -> None:
+    begun = time.monotonic()
+    compute = Compute(time_budget=60)
+    assert compute.deadline is not None and begun + 60 <= compute.deadline <= time.monotonic() + 60
+    assert replace(compute, time_budget=1e6).deadline == compute.deadline, "each fold's end is the call's"
+    assert Compute().deadline is None
+
+
+def test_what_comes_before_the_search_takes_of_the_time_budget(
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Planning, Ray's start and its nodes' checks: what is left of the budget is the search's."""
+    stops: list[Stop] = []
+
+    @contextmanager
+    def slow_cluster(*_: Any) -> Iterator[list[dict[str, float]]]:
+        time.sleep(0.3)
+        yield [{"CPU": 1.0}]
+
+    def search(*arguments: Any) -> str:
+        stops.extend(value for value in arguments if isinstance(value, Stop))
+        return records.STATE_INTERRUPTED
+
+    tracking = SimpleNamespace(study_id="", note=lambda event: False)
+    monkeypatch.setattr("study.cluster.cluster", slow_cluster)
+    monkeypatch.setattr("study.cluster.head_places", dict)
+    monkeypatch.setattr("study.feed.open_tracking", lambda *_: tracking)
+    monkeypatch.setattr("study.search.run_search", search)
+    plan = replace(plan, home=tmp_path)
+    plan.folder.mkdir(parents=True)
+    ledger, compute = Ledger(plan.folder / "ledger.jsonl"), Compute(time_budget=0.2)
+    here, console = Place(tmp_path, "sqlite://", None), Console(file=io.StringIO())
+    assert run(plan, Search(plan), ledger, here, compute, console) == 0
+    ledger.close()
+    [stop] = stops
+    assert stop.deadline == compute.deadline and stop.out_of_time()
+
+
+@pytest.mark.parametrize(
+    ("problem", "said"),
+    [
+        ("", "MLflow is still taking what it lacked; `retina status` sends the rest later\n"),
+        ("Timeout: x", "MLflow did not answer (Timeout: x); `retina status` sends the rest later\n"),
+    ],
+)
+def test_what_mlflow_does_not_have_yet_is_told_with_what_is_true(
+    plan: Plan, tmp_path: Path, problem: str, said: str
+) -> None:
+    feed: Any = SimpleNamespace(problem=problem, close=lambda seconds, at_most: False)
+    ledger, console = Ledger(tmp_path / "ledger.jsonl"), Console(file=io.StringIO(), width=200)
+    _send_rest(plan, ledger, feed, console, "sqlite://", SIGNAL_CLOSE_SECONDS)
+    ledger.close()
+    assert console.file.getvalue() == said  # type: ignore[attr-defined]

@@ -19,6 +19,13 @@ def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
     assert not later.stop_all()
 
 
+def test_the_first_reason_counts_and_names_no_folder() -> None:
+    stop = Stop()
+    stop.halt("/home/Jane Doe/cache/abc must be readable")
+    stop.halt("another")
+    assert stop.reason == "abc must be readable"
+
+
 def test_the_handlers_are_put_back_where_no_signal_came() -> None:
     before = signal.getsignal(signal.SIGTERM)
     with signals() as stop:

@@ -22,7 +22,7 @@ from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError, TrialConfig
 from study.imbalance import strategy
 from study.schedule import learning_rate
-from study.train import Epoch, TrainData, TrainingError, backward, begin, train
+from study.train import Epoch, TrainData, TrainingError, backward, begin, of_this_kind, train
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -96,6 +96,25 @@ def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop:
     again = rest[-1].state()
     assert all(torch.equal(tensor, again["model"][key]) for key, tensor in end["model"].items())
     assert torch.equal(end["draws"], again["draws"]) and torch.equal(end["augmentation"], again["augmentation"])
+
+
+def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> None:
+    """A CUDA generator's state is 16 bytes: where it cannot be gone on with, seed and epoch tell the augmentation."""
+    data, chosen = made(17, 10), config(epochs=3, lr=0.003)
+    first, second, third = (epoch.state() for epoch in train(chosen, data, CPU))
+    assert of_this_kind(first, torch.Generator())
+    moved = first | {"augmentation": torch.zeros(16, dtype=torch.uint8)}
+    assert not of_this_kind(moved, torch.Generator())
+    once, again = (list(train(chosen, data, CPU, resume=through_a_file(moved))) for _ in range(2))
+    assert_same(once, again)
+    assert once[0].scores["train/loss"] != list(train(chosen, data, CPU, resume=first))[0].scores["train/loss"]
+    assert torch.equal(once[-1].state()["draws"], third["draws"]), "what an epoch draws is drawn on the CPU"
+    # Another epoch and another seed vary the images otherwise.
+    anew = [begin(each, CPU, None) for each in (chosen, chosen, config(epochs=3, lr=0.003, seed=1))]
+    anew[0].restore(moved)
+    anew[1].restore(second | {"augmentation": moved["augmentation"]})
+    anew[2].restore(moved | {"config": anew[2].config.model_dump()})
+    assert len({one.augmentation.initial_seed() for one in [*anew, begin(chosen, CPU, None)]}) == 4
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])

@@ -1,6 +1,7 @@
 """The actor in this process, without Ray: what a step returns and leaves behind."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from retina_data.index import read_index
 from retina_models.pretrained import read_weights
 from study import trainable
-from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS, TEST_PREDICTIONS
+from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS, TEST_PREDICTIONS, load_last, save_last
 from study.config import TrialConfig
 from study.prepared import prepare_data
 from study.train import TrainingError
@@ -140,7 +141,10 @@ def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:
         (torch.OutOfMemoryError("CUDA out of memory. Tried 20 GiB"), "out of memory: CUDA out of memory"),
         (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), "out of memory: DefaultCPUAllocator"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "out of memory: DefaultCPUAllocator"),
+        (MemoryError("cannot map /home/Jane Doe/images.npy"), "out of memory: cannot map images.npy"),
+        (RuntimeError("not enough memory for '/home/Jane Doe/x'"), "out of memory: not enough memory for 'x'"),
         (KeyError("x"), "KeyError: 'x'"),
+        (OverflowError(f"{'x' * 280} '/home/Jane Doe/{'y' * 50}/z'"), f"OverflowError: {'x' * 280} 'z'"),
     ],
 )
 def test_what_the_configuration_causes_is_a_failure_with_its_reason(
@@ -159,6 +163,8 @@ def test_what_the_configuration_causes_is_a_failure_with_its_reason(
 
 def test_a_disk_that_does_not_take_the_checkpoint_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:
     actor = TrialActor(_job(cache, tmp_path / "0000"))
+    _steps(actor, most=1)
+    shutil.rmtree(tmp_path / "0000")
     (tmp_path / "0000").write_text("a file where the trial's folder must be")
     assert actor.step() == {"halt": "File exists: 0000", "done": True}
 
@@ -194,3 +200,37 @@ def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path
     assert "gone must be a prepared cache, but is not readable" in result["halt"]
     assert "/tmp" not in result["halt"]
     assert not (tmp_path / "0000" / "error.txt").exists()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_with_its_reason(cache: Path, tmp_path: Path) -> None:
+    """Ray takes an exception while an actor is made for a process that died, and forgets what it said."""
+    (tmp_path / "0000" / LAST).mkdir(parents=True)
+    actor = TrialActor(_job(cache, tmp_path / "0000"))
+    assert actor.step() == {"halt": f"Is a directory: {LAST}", "done": True}
+    save_last(tmp_path / "0001", {"epoch": 1}, {"epoch": 1, "best": None})
+    assert actor.reset_config(_job(cache, tmp_path / "0001"))
+    assert actor.step() == {"report": json.dumps({"epoch": 1, "best": None}), "done": False}
+    assert actor.step() == {"failure": "KeyError: 'augmentation'", "done": True}
+    assert actor.reset_config(_job(cache, tmp_path / "0002") | {"config": {"lr": -1.0}})
+    assert "lr" in actor.step()["failure"]
+    assert actor.reset_config(_job(cache, tmp_path / "0003"))
+    assert _reports([actor.step()])[0]["epoch"] == 1
+
+
+def test_a_damaged_checkpoint_and_another_kind_of_device_are_said_once(cache: Path, tmp_path: Path) -> None:
+    _steps(TrialActor(_job(cache, tmp_path / "0000")), most=2)
+    (tmp_path / "0000" / LAST).write_bytes(b"cut short")
+    saved = load_last(tmp_path / "0000")
+    assert saved and saved[1]["epoch"] == 1
+    moved = {**saved[0], "augmentation": torch.zeros(16, dtype=torch.uint8)}  # as of a GPU
+    save_last(tmp_path / "0001", moved, saved[1])
+    (tmp_path / "0001" / LAST).rename(tmp_path / "0001" / PREVIOUS)
+    (tmp_path / "0001" / LAST).write_bytes(b"cut short")
+    again, second, third = _steps(TrialActor(_job(cache, tmp_path / "0001")))
+    assert again["notes"].startswith("trial 0001: last.checkpoint is damaged")
+    assert "the one before is used, of epoch 1" in again["notes"]
+    assert second["notes"].startswith("trial 0001 goes on on another kind of device (cpu)")
+    assert "notes" not in third
+    assert [report["epoch"] for report in _reports([again, second, third])] == [1, 2, 3]
+    fresh = _steps(TrialActor(_job(cache, tmp_path / "0002")), most=2)
+    assert not any("notes" in result for result in fresh)

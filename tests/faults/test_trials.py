@@ -153,6 +153,8 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
         assert study.state().trials["0000"].epochs[: len(before)] == before
         if damage == "torn line":
             assert "the ledger's last line was torn, never counted, and is dropped" in search.output()
+        else:
+            assert f"trial 0000: {LAST} is damaged" in search.output()
     assert search.end() == 0, search.output()
     row.lost, row.doubled = study.missing_and_doubled(1)
     assert (row.lost, row.doubled) == (0, 0)
