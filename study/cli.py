@@ -16,7 +16,7 @@ import typer
 from study import cli_browse, cli_data, cli_model
 from study.config import DEFAULT_SPACE, ConfigError, StudyConfig, TrialConfig
 from study.flags import field_flags, given, with_flags
-from study.place import settle, study_name, weight_files
+from study.place import Place, settle, study_name, weight_files
 from study.terminal import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -37,6 +37,7 @@ from study.terminal import (
 
 if TYPE_CHECKING:
     from study.address import Guard
+    from study.plan import Inputs
     from study.running import Compute
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
@@ -125,6 +126,17 @@ def train(
 STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, "Study") if flag.name != "fold"]
 """A fold is never alone: --folds makes a study of each."""
 
+Folds = Annotated[
+    int | None, typer.Option(help="Outer folds, each searched with a budget of its own.", show_default=False)
+]
+AddArm = Annotated[list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")]
+ToldBy = Annotated[
+    str | None, typer.Option("--from", help="Tell the samplers another study's trials first.", show_default=False)
+]
+Tries = Annotated[
+    Path | None, typer.Option("--try", help="YAML list of configurations to run first.", show_default=False)
+]
+
 
 @with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)", DEFAULT_SPACE)])
 def search(
@@ -139,48 +151,22 @@ def search(
     cpus_per_trial: CpusPerTrial = None,
     address: Address = None,
     time_budget: TimeBudget = None,
-    folds: Annotated[
-        int | None, typer.Option(help="Outer folds, each searched with a budget of its own.", show_default=False)
-    ] = None,
+    folds: Folds = None,
     insecure: Insecure = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
-    add_arm: Annotated[
-        list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")
-    ] = None,
-    told_by: Annotated[
-        str | None, typer.Option("--from", help="Tell the samplers another study's trials first.", show_default=False)
-    ] = None,
-    tries: Annotated[
-        Path | None, typer.Option("--try", help="YAML list of configurations to run first.", show_default=False)
-    ] = None,
+    add_arm: AddArm = None,
+    told_by: ToldBy = None,
+    tries: Tries = None,
     home: Home = None,
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
-    from study.lock import check_free
-    from study.reach import check_answers
-
-    out.outlives = err.outlives = True
-    here = place(home, address, insecure)
-    check_free(here.home / study_name(name))
-    check_answers(here.tracking_uri)
-    cluster = _cluster(address, insecure)
+    here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
+    cluster = _opened(here, name, address, insecure)
     from study import session  # only now, as it is heavy
     from study.folds import search_folds, settled_folds
-    from study.plan import Inputs
 
-    overrides = given(values)
-    if weights:
-        overrides["weights"] = weight_files(weights)
-    inputs = Inputs(
-        data=data.resolve() if data else None,
-        layout=layout,
-        config_file=config.resolve() if config else None,
-        overrides=overrides,
-        add_arms=tuple(add_arm or ()),
-        told_by=study_name(told_by) if told_by else None,
-        tries=tries.resolve() if tries else None,
-    )
+    inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
         code = search_folds(name, count, here, out, inputs, compute, dry=dry_run)
@@ -207,14 +193,8 @@ def confirm(
     home: Home = None,
 ) -> None:
     """Train each arm's winner again with fresh seeds, then read the test part; killed, the same command goes on."""
-    from study.lock import check_free
-    from study.reach import check_answers
-
-    out.outlives = err.outlives = True
-    here = place(home, address, insecure)
-    check_free(here.home / study_name(name))
-    check_answers(here.tracking_uri)
-    cluster = _cluster(address, insecure)
+    here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
+    cluster = _opened(here, name, address, insecure)
     from study import confirming
     from study.confirm import Wish
 
@@ -224,6 +204,41 @@ def confirm(
     if not code:
         settle(here, err.print)
     sys.exit(code)
+
+
+def _opened(here: Place, name: str, address: str | None, insecure: bool) -> tuple[str | None, Guard]:
+    """What is asked before anything heavy is imported: the name, the study's lock, MLflow and the cluster."""
+    from study.lock import check_free
+    from study.reach import check_answers
+
+    out.outlives = err.outlives = True
+    check_free(here.home / study_name(name))
+    check_answers(here.tracking_uri)
+    return _cluster(address, insecure)
+
+
+def _inputs(
+    data: Path | None,
+    layout: str | None,
+    config: Path | None,
+    weights: list[str] | None,
+    add_arm: list[str] | None,
+    told_by: str | None,
+    tries: Path | None,
+    values: dict[str, Any],
+) -> Inputs:
+    """What the flags of a search say of its study."""
+    from study.plan import Inputs
+
+    return Inputs(
+        data=data.resolve() if data else None,
+        layout=layout,
+        config_file=config.resolve() if config else None,
+        overrides={**given(values), **({"weights": weight_files(weights)} if weights else {})},
+        add_arms=tuple(add_arm or ()),
+        told_by=study_name(told_by) if told_by else None,
+        tries=tries.resolve() if tries else None,
+    )
 
 
 def _cluster(address: str | None, insecure: bool) -> tuple[str | None, Guard]:

@@ -133,6 +133,13 @@ class Confirm:
         """Type this when all is done; after a single fold nothing is."""
         return "" if self.plan.config.fold else f"retina report {self.plan.name}"
 
+    def stuck(self, state: StudyState, again: str) -> str:
+        """More seeds, where all confirmations have failed."""
+        made = self.records(state).values()
+        if Confirmations(state, self.wish).to_begin() or any(one.state != records.STATE_FAILED for one in made):
+            return ""
+        return f"`retina status {self.plan.name}{again}` names the failures; mend their cause and give a larger --seeds"
+
     @property
     def weights_kept(self) -> int:
         """All of them, beside those that the search keeps."""

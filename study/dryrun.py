@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import math
 import os
-import shutil
+import subprocess
+import sys
 import time
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from rich.console import Console
@@ -14,9 +18,11 @@ from rich.table import Table
 
 from retina_models.pretrained import read_weights
 from study.cluster import Resources
-from study.config import make_trial_config
+from study.config import ConfigError, StudyConfig, TrialConfig, Value, make_trial_config
+from study.disk import check_room, needed
 from study.ledger import StudyState
 from study.plan import Plan
+from study.prepared import open_data, split_of
 from study.progress import duration_text
 from study.recorder import WEIGHTS_KEPT
 from study.space import describe
@@ -25,14 +31,23 @@ from study.train import train
 MEASURED_IMAGES = 512
 """Images of the epoch that is measured; a larger training part is counted as so many times more."""
 
+FEW_IMAGES = 128
+MEASURE_SECONDS = 120.0
+"""A search that is about to start measures fewer, and waits so long at most."""
+
+DECIDE_TIME = (
+    "image_size", "crop", "batch_size", "micro_batch", "imbalance", "optimizer", "momentum", "augmentation",
+    "precision", "head", "normalisation",
+)  # fmt: skip
+CHILD = "import json, sys; from study.dryrun import measure; print(json.dumps([*map(measure, json.load(sys.stdin))]))"
+
 
 def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from one measured epoch of each architecture."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
-    epochs = plan.epochs
-    arms = plan.identity()["arms"]
+    arms = _arms(plan)
     console.print(
-        f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {epochs} epochs over "
+        f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {plan.epochs} epochs over "
         f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}), {limits}",
         markup=False,
     )
@@ -42,43 +57,108 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) 
     console.print(space)
     for line in [*plan.notes, *(f"left out: {arm}: {reason}" for arm, reason in plan.not_run.items())]:
         console.print(f"- {line}", markup=False)
-    _print_costs(plan, left, epochs, limits, console)
+    _print_costs(plan, left, limits, console)
 
 
-def _print_costs(plan: Plan, left: int, epochs: int, limits: Resources, console: Console) -> None:
-    arms = plan.identity()["arms"]
+def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> None:
+    arms, epochs, total = _arms(plan), plan.epochs, 0.0
     costs = Table("architecture", "measured", "one epoch", "one trial", "checkpoint")
-    slots, total, disk = limits.slots, 0.0, 0
-    for architecture in sorted({arm.split("-")[0] for arm in arms}):
-        measured, seconds, state_bytes, weights_bytes = _measure(plan, architecture, limits)
+    for architecture in _architectures(plan):
+        found = measure(_job(plan, architecture, limits, MEASURED_IMAGES))
         mine = [arm for arm in arms if arm.startswith(architecture)]
-        total += left * len(mine) / len(arms) * epochs * seconds / slots
-        # A running trial has its last checkpoint, the one before, and one being written; an arm keeps its best weights.
-        disk += state_bytes * 3 * slots + weights_bytes * (WEIGHTS_KEPT + slots) * len(mine)
-        sizes = f"{state_bytes / 1e6:.0f} MB"
-        costs.add_row(architecture, f"{measured} images", f"{seconds:.1f} s", duration_text(seconds * epochs), sizes)
+        total += left * len(mine) / len(arms) * epochs * found["seconds"] / limits.slots
+        seconds, size = found["seconds"], f"{found['checkpoint'] / 1e6:.0f} MB"
+        costs.add_row(
+            architecture, f"{found['images']} images", f"{seconds:.1f} s", duration_text(seconds * epochs), size
+        )
     console.print(costs)
     if limits.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
-    free = shutil.disk_usage(_existing(plan.home)).free
+    disk = disk_needed(plan, limits.slots)
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
         console.print(f"for each of {folds} folds, one after the other: {duration_text(total * folds)} in all")
-    if disk > free:
-        console.print(f"problem: {disk / 1e9:.2f} GB are needed in {plan.home}, but {free / 1e9:.2f} GB are free")
+    try:
+        check_room(plan.folder / "checkpoints", disk)
+    except ConfigError as error:
+        console.print(f"problem: {error}", markup=False)
 
 
-def _measure(plan: Plan, architecture: str, limits: Resources) -> tuple[int, float, int, int]:
-    """(images trained on, seconds of a whole epoch, bytes of a checkpoint, bytes of weights), from one epoch here."""
-    torch.set_num_threads(min(limits.threads, os.cpu_count() or 1))
+def disk_needed(plan: Plan, slots: int) -> int:
+    """Bytes that must be free before the search begins, as `study.running` asks for them."""
+    named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
+    return needed(named["architecture"], named["optimizer"], len(_arms(plan)), slots, WEIGHTS_KEPT)
+
+
+def measured_now(plan: Plan, limits: Resources, console: Console) -> tuple[float, str]:
+    """(mean seconds of an epoch over the arms, how they were measured), for a search that is about to start.
+
+    Measured in a process of its own: this one must hold neither GPU nor memory once trials run, and a search is begun
+    whatever becomes of the measuring (0 seconds, and why).
+    """
+    jobs = {architecture: _job(plan, architecture, limits, FEW_IMAGES) for architecture in _architectures(plan)}
+    try:
+        with console.status("measuring an epoch of each architecture"):
+            done = subprocess.run(  # noqa: S603
+                [sys.executable, "-c", CHILD], input=json.dumps([*jobs.values()]),
+                capture_output=True, text=True, check=False, timeout=MEASURE_SECONDS,
+            )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        return 0.0, f"not measured within {MEASURE_SECONDS:.0f} s"
+    if done.returncode:
+        said = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        return 0.0, f"measuring it failed: {said[-1][:200]}"
+    found = dict(zip(jobs, json.loads(done.stdout.splitlines()[-1]), strict=True))
+    device = next(iter(found.values()))["device"]
+    slower = ", where a GPU takes far less" if limits.gpus and device == "cpu" else ""
+    mean = sum(found[arm.split("-")[0]]["seconds"] for arm in _arms(plan)) / len(_arms(plan))
+    return mean, f"measured now on at most {FEW_IMAGES} images on this machine's {device.upper()}{slower}"
+
+
+def _arms(plan: Plan) -> list[str]:
+    return list(plan.identity()["arms"])
+
+
+def _architectures(plan: Plan) -> list[str]:
+    return sorted({arm.split("-")[0] for arm in _arms(plan)})
+
+
+def _job(plan: Plan, architecture: str, limits: Resources, images: int) -> dict[str, Any]:
+    """What is measured, in values that another process can be given."""
     pretrained = architecture in plan.weights
-    fields = ("image_size", "crop", "optimizer", "momentum", "augmentation", "precision", "head", "normalisation")
-    fixed = {name: plan.config.fixed[name] for name in fields if name in plan.config.fixed}
-    config = make_trial_config({**fixed, "architecture": architecture, "pretrained": pretrained, "epochs": 2})
-    weights = read_weights(plan.weights[architecture]["file"], architecture) if pretrained else None
-    data = plan.prepared.train_data()
-    some = replace(data, train_rows=data.train_rows[:MEASURED_IMAGES], val_rows=data.val_rows[:MEASURED_IMAGES])
-    device = torch.device("cuda" if limits.gpus and torch.cuda.is_available() else "cpu")
+    fields = {name: usual(plan.config, name) for name in DECIDE_TIME}
+    config = make_trial_config({**fields, "architecture": architecture, "pretrained": pretrained, "epochs": 2})
+    return {
+        "config": config.model_dump(mode="json"),
+        "weights": plan.weights[architecture]["file"] if pretrained else "",
+        "cache": str(plan.prepared.cache.folder),
+        "split": split_of(plan.config),
+        "images": images,
+        "threads": limits.threads,
+        "gpu": bool(limits.gpus),
+    }
+
+
+def usual(config: StudyConfig, name: str) -> Value:
+    """A field's fixed value, or one from the middle of its axis."""
+    axis = config.space.get(name)
+    if axis is None:
+        return config.values(name)[0]
+    if isinstance(axis, tuple):
+        numbers = all(isinstance(value, int | float) for value in axis)
+        return (sorted(axis, key=float) if numbers else axis)[(len(axis) - 1) // 2]
+    middle = math.sqrt(axis.low * axis.high) if axis.log else (axis.low + axis.high) / 2
+    return round(middle) if TrialConfig.model_fields[name].annotation is int else middle
+
+
+def measure(job: dict[str, Any]) -> dict[str, Any]:
+    """Images trained on, seconds of a whole epoch, bytes of a checkpoint and the device, from one epoch here."""
+    torch.set_num_threads(min(job["threads"], os.cpu_count() or 1))
+    config = make_trial_config(job["config"])
+    weights = read_weights(job["weights"], config.architecture) if job["weights"] else None
+    data = open_data(Path(job["cache"]), **job["split"]).train_data()
+    some = replace(data, train_rows=data.train_rows[: job["images"]], val_rows=data.val_rows[: job["images"]])
+    device = torch.device("cuda" if job["gpu"] and torch.cuda.is_available() else "cpu")
     # The first epoch warms the machine up; the second is measured.
     steps = train(config, some, device, weights=weights)
     next(steps)
@@ -90,15 +170,14 @@ def _measure(plan: Plan, architecture: str, limits: Resources) -> tuple[int, flo
     slots = state["optimizer"]["state"].values()
     held = sum(value.nbytes for slot in slots for value in slot.values() if isinstance(value, torch.Tensor))
     share = (len(data.train_rows) + len(data.val_rows)) / (len(some.train_rows) + len(some.val_rows))
-    return len(some.train_rows), seconds * share, model_bytes + held, model_bytes
+    return {
+        "images": len(some.train_rows),
+        "seconds": seconds * share,
+        "checkpoint": model_bytes + held,
+        "device": device.type,
+    }
 
 
 def here_available() -> dict[str, float]:
     """What Ray would find on this machine."""
     return {"CPU": float(os.cpu_count() or 1), "GPU": float(torch.cuda.device_count())}
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists():
-        path = path.parent
-    return path

@@ -16,9 +16,9 @@ from rich.console import Console
 
 from analysis.records import fold_name
 from study.config import ConfigError
-from study.ledger import StudyState, read_events, study_state
+from study.ledger import StudyState, ranked, read_events, study_state
 from study.place import Place, folds_of, parts_of, study_name
-from study.plan import Inputs, make_plan
+from study.plan import Inputs, Plan, make_plan
 from study.progress import duration_text, epoch_seconds
 from study.running import Compute
 
@@ -44,7 +44,10 @@ def settled_folds(home: Path, name: str, asked: int | None) -> int:
 def search_folds(
     name: str, folds: int, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False
 ) -> int:
-    """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well."""
+    """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well.
+
+    A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
+    """
     from study import session
 
     parts = [fold_name(name, fold) for fold in range(1, folds + 1)]
@@ -58,8 +61,14 @@ def search_folds(
             like="" if part == parts[0] else parts[0],
         )
 
-    plan = make_plan(parts[0], here.home, _state(here.home / parts[0]), of(parts[0]))
-    console.print(_cost(name, folds, here.home, plan.config.trials, plan.epochs), markup=False)
+    first = _state(here.home / parts[0])
+    plan = make_plan(parts[0], here.home, first, of(parts[0]))
+    if first.study or dry:
+        time_text = _time_known(name, folds, here.home, plan)
+    else:
+        time_text = _time_measured(folds, plan, compute, console)
+    epochs = f"{folds} folds x {plan.config.trials} trials x at most {plan.epochs} epochs"
+    console.print(f"{name}: {epochs} = {folds * plan.config.trials * plan.epochs} epochs{time_text}", markup=False)
     if dry:
         return session.search(parts[0], here, console, of(parts[0]), compute, dry=True)
 
@@ -69,8 +78,11 @@ def search_folds(
     def ended(state: StudyState) -> bool:
         return sum(1 for record in state.trials.values() if record.end) >= plan.config.trials
 
+    def failed_help(part: str) -> str:
+        return session.failed_help(part, here.again)
+
     commands = (f"retina search {name}{here.joined}", f"retina confirm {name}{here.again}")
-    return each_fold(parts, here.home, console, compute, search, ended, commands)
+    return each_fold(parts, here.home, console, compute, search, ended, commands, failed_help)
 
 
 def each_fold(
@@ -81,37 +93,55 @@ def each_fold(
     call: Callable[[str, Compute], int],
     ended: Callable[[StudyState], bool],
     commands: tuple[str, str],
+    failed_help: Callable[[str], str] | None = None,
 ) -> int:
     """Call for one fold after the other, all within one time budget, until one has not ended.
 
     commands: the one that goes on, and the one that comes next. Returns the exit code, which is not 0 either where a
-    fold has ended without a score: the others are run all the same.
+    fold has ended without a score: the others are run all the same. failed_help: what to do about that fold, where
+    nothing comes next.
     """
-    begun, failed = time.monotonic(), 0
+    failed, scoreless = 0, ""
     for done, part in enumerate(parts):
-        left = compute.time_budget - (time.monotonic() - begun) if compute.time_budget is not None else None
+        left = compute.deadline - time.monotonic() if compute.deadline is not None else None
         console.rule(f"fold {done + 1} of {len(parts)}")
         code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
-        if code >= EXIT_SIGNALLED or not ended(_state(home / part)):
+        state = _state(home / part)
+        if code >= EXIT_SIGNALLED or not ended(state):
             console.print(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}", markup=False)
             return code
         failed = failed or code
-    console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
+        scoreless = scoreless or ("" if ranked(state.trials.values()) else part)
+    if scoreless and failed_help:
+        lack = f"all {len(parts)} folds have ended, but {scoreless} without a score"
+        console.print(f"{lack}: {failed_help(scoreless)}", markup=False)
+    else:
+        console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
     return failed
 
 
-def _cost(name: str, folds: int, home: Path, trials: int, epochs: int) -> str:
-    """Folds x trials x epochs, and the time where an epoch of any fold is known."""
-    text = f"{name}: {folds} folds x {trials} trials x at most {epochs} epochs = {folds * trials * epochs} epochs"
-    known = [
-        record for part in parts_of(home, name) for record in _state(home / part).trials.values()
-    ]  # fmt: skip
+def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
+    """What an epoch took so far in any fold, and what is left by that."""
+    known = [record for part in parts_of(home, name) for record in _state(home / part).trials.values()]
     usual = epoch_seconds(known)
     if not usual:
-        return f"{text}; how long one takes is measured by --dry-run"
+        return "; how long one takes is measured by --dry-run"
     seconds = sum(usual.values()) / len(usual)
-    left = folds * trials * epochs - sum(len(r.epochs) if not r.end else epochs for r in known)
-    return f"{text} x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
+    all_epochs = folds * plan.config.trials * plan.epochs
+    left = all_epochs - sum(len(r.epochs) if not r.end else plan.epochs for r in known)
+    return f" x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
+
+
+def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -> str:
+    """What an epoch takes, of a whole that has none yet."""
+    from study.dryrun import measured_now
+    from study.session import limits_of
+
+    seconds, how = measured_now(plan, limits_of(plan, compute), console)
+    if not seconds:
+        return f"; how long one takes is not known ({how})"
+    whole = duration_text(folds * plan.config.trials * plan.epochs * seconds)
+    return f" x {seconds:.2g} s ({how}); about {whole} with one trial at a time"
 
 
 def _state(folder: Path) -> StudyState:

@@ -18,7 +18,8 @@ RESERVED = ("cache", "mlartifacts", "mlflow.db")
 class Place:
     """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own.
 
-    again: flags that each further command needs too; joined: those that one needs which goes on, on Ray.
+    again: flags that each further command needs too; joined: those that one needs which goes on, on Ray, with
+    what each trial had there.
     """
 
     home: Path

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from analysis.cleaned import without_folders
 from analysis.records import fold_name
 from retina_data.audit import audit, unused
 from retina_data.index import DataSet, read_index
@@ -18,7 +19,7 @@ from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
 from study.space import Cell, arm_name
 from study.versions import versions
-from study.warm import read_tries, trials_of
+from study.warm import warm_event
 from study.wholefile import write_whole
 from study.yamlfile import read_study_config
 
@@ -92,14 +93,14 @@ class Plan:
             "objective": self.config.objective,
             "identity": self.identity(),
             "arms": self.identity()["arms"],
-            "not_run": self.not_run,
+            "not_run": {arm: without_folders(why) for arm, why in self.not_run.items()},
             "weights": {k: {"source": v["name"], "digest": v["digest"]} for k, v in self.weights.items()},
             "audit": self._audit(),
             "parts": self.prepared.parts.value_counts().to_dict(),
             "versions": versions(),
             "threads": threads,
             "slots": slots,
-            "notes": list(self.notes),
+            "notes": [without_folders(note) for note in self.notes],
             "commands": self._commands(),
         }
 
@@ -119,7 +120,8 @@ class Plan:
 class Inputs:
     """What a call of the command says; all of it may be left out where a study goes on.
 
-    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over.
+    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
+    one that has begun takes over its trials, where those are more, and the arms that were added to it.
     add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
     beginning.
     """
@@ -133,26 +135,76 @@ class Inputs:
     tries: Path | None = None
     like: str = ""
 
+    @property
+    def says_all(self) -> bool:
+        """Whether nothing has to be known from before."""
+        return bool(self.data and self.config_file)
 
-def make_plan(
-    name: str,
-    home: Path,
-    state: StudyState,
-    inputs: Inputs,
-) -> Plan:
+
+def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     """Settle everything: configuration, data, split, weights, arms.
 
     A study that exists goes on with its own configuration, data and arms where none are given. Raises ConfigError,
     DataError or WeightsError; nothing but the shared cache has been written then.
     """
-    model = inputs.like if inputs.like and not state.study else name
-    before = study_state(read_events(home / model / "ledger.jsonl")[0]) if model != name else state
-    needed = before.study and not (inputs.data and inputs.config_file)
-    known = read_study_file(home / model / STUDY_FILE) if needed else None
+    first = study_state(read_events(home / inputs.like / "ledger.jsonl")[0]) if inputs.like else StudyState()
+    model, before = (name, state) if state.study or not inputs.like else (inputs.like, first)
+    added = _added(state, first, inputs.add_arms)
+    known = read_study_file(home / model / STUDY_FILE) if before.study and not inputs.says_all else None
+    config = _config_of(home, known, state, first, inputs)
+    dataset = _data_of(name, known, config, inputs)
+    _check_each_cell(config)
+    given = inputs.overrides.get("weights")
+    kept = {**kept_weights(home / inputs.like, first, given), **kept_weights(home / model, before, given)}
+    cells, not_run, weights = runnable(config, kept)
+    cells, not_run = arms_of(name, before, cells, not_run, added, config.arms == "joint")
+    if not cells:
+        raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
+    by_colour = _by_colour(dataset, home, config)
+    used = {architecture for architecture, pretrained in cells if pretrained}
+    plan = Plan(
+        name,
+        home,
+        config,
+        dataset,
+        prepared=next(iter(by_colour.values())),
+        caches={colour: prepared.cache.folder for colour, prepared in by_colour.items()},
+        groups=groups_of(config, cells),
+        not_run=not_run,
+        weights={architecture: value for architecture, value in weights.items() if architecture in used},
+        notes=(),
+        warm=None,
+    )
+    warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
+    plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
+    if before.study:
+        check_same(plan, _as_said_now(before.study, plan.identity()), added, another_fold=model != name)
+    return plan
+
+
+def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
+    if not (state.study and first.study):
+        return asked
+    given = [arm for arm in first.study["arms"] if arm not in state.study["arms"]]
+    return tuple(dict.fromkeys([*asked, *given]))
+
+
+def _config_of(
+    home: Path, known: dict[str, Any] | None, state: StudyState, first: StudyState, inputs: Inputs
+) -> StudyConfig:
+    """The configuration that is given, or the known one; a fold that has begun grows as the first one did."""
     if inputs.config_file:
-        config = read_study_config(inputs.config_file, inputs.overrides)
-    else:
-        config = make_study_config(known["config"] if known else {}, inputs.overrides)
+        return read_study_config(inputs.config_file, inputs.overrides)
+    values = known["config"] if known else {}
+    if known and state.study and first.study:
+        weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
+        values = {**values, "trials": max(values["trials"], first.study["config"]["trials"]), "weights": weights}
+    return make_study_config(values, inputs.overrides)
+
+
+def _data_of(name: str, known: dict[str, Any] | None, config: StudyConfig, inputs: Inputs) -> DataSet:
+    """The data that is given, or the known one."""
     source = inputs.data or (Path(known["data"]) if known else None)
     if source is None:
         raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
@@ -162,13 +214,13 @@ def make_plan(
             f"--folds makes each image a test image once, but the layout {dataset.layout} names a test part; search "
             "without --folds, or read the data in another --layout that names none"
         )
-    _check_each_cell(config)
-    cells, not_run, weights = runnable(config, kept_weights(home / model, before, inputs.overrides.get("weights")))
-    cells, not_run = arms_of(name, before, cells, not_run, inputs.add_arms, config.arms == "joint")
-    if not cells:
-        raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
+    return dataset
+
+
+def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, Prepared]:
+    """The data, prepared and split, in each colour normalisation of the study."""
     fields = TrialConfig.model_fields
-    by_colour = {
+    return {
         str(colour): prepare_data(
             dataset,
             home,
@@ -179,34 +231,20 @@ def make_plan(
         )
         for colour in config.values("colour")
     }
-    caches = {colour: prepared.cache.folder for colour, prepared in by_colour.items()}
-    prepared = next(iter(by_colour.values()))
-    groups = groups_of(config, cells)
-    used = {architecture for architecture, pretrained in cells if pretrained}
-    weights = {architecture: value for architecture, value in weights.items() if architecture in used}
-    plan = Plan(name, home, config, dataset, prepared, caches, groups, not_run, weights, (), None)
-    warm, lines = _warm(plan, state, inputs.told_by, inputs.tries)
-    plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
-    if before.study:
-        check_same(plan, before.study, inputs.add_arms, another_fold=model != name)
-    return plan
 
 
-def _warm(
-    plan: Plan, state: StudyState, told_by: str | None, tries: Path | None
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """The `warm` event of a new study, if anything is to be told, and what to say of it."""
-    if not told_by and not tries:
-        return None, []
-    if state.warm and told_by == state.warm.get("from"):
-        told_by = None  # the same command again; that study may have more trials by now
-    tried = read_tries(tries, plan.config, plan.groups) if tries else []
-    if state.warm and not told_by and tried in ([], state.warm["tries"]):
-        return None, []
-    if state.warm or state.trials:
-        raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
-    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
-    return {"from": told_by, "told": told, "tries": tried}, lines
+def _as_said_now(study: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """A `study` event that says what `now` says of fields that only one of the two names, and sets to their default."""
+    before = dict(study["identity"])
+    for name, field_info in TrialConfig.model_fields.items():
+        key = f"fixed.{name}"
+        if f"space.{name}" in before or f"space.{name}" in now or (key in before) == (key in now):
+            continue
+        if key not in now and before[key] == field_info.default:
+            del before[key]
+        elif key not in before and now[key] == field_info.default:
+            before[key] = now[key]
+    return {**study, "identity": before}
 
 
 def _check_each_cell(config: StudyConfig) -> None:

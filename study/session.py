@@ -51,14 +51,10 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
         return EXIT_LOCKED
 
 
-def _limits_here(compute: Compute) -> Resources:
-    from study.cluster import resources
-    from study.dryrun import here_available
-
-    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
-
-
-def _limits_there(plan: Plan, compute: Compute) -> Resources:
+def limits_of(plan: Plan, compute: Compute) -> Resources:
+    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
+    if compute.address is None:
+        return _limits_here(compute)
     from study.cluster import cluster, resources
     from study.nodecheck import check_nodes
 
@@ -67,10 +63,17 @@ def _limits_there(plan: Plan, compute: Compute) -> Resources:
         return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
 
 
+def _limits_here(compute: Compute) -> Resources:
+    from study.cluster import resources
+    from study.dryrun import here_available
+
+    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
+
+
 def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console) -> None:
     from study.dryrun import dry_run
 
-    dry_run(plan, state, _limits_there(plan, compute) if compute.address else _limits_here(compute), console)
+    dry_run(plan, state, limits_of(plan, compute), console)
 
 
 @contextmanager
@@ -98,8 +101,8 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
     if len(ended) == plan.config.trials:
         closed = outcome(ended)
         reason = "" if closed == records.STATE_COMPLETE else NO_SCORE
-        none = f", and {reason}" if reason else ""
-        console.print(f"study {plan.name} has all its {len(ended)} trials{none}; a larger --trials extends it")
+        rest = f", and {reason}: {failed_help(plan.name, here.again)}" if reason else "; a larger --trials extends it"
+        console.print(f"study {plan.name} has all its {len(ended)} trials{rest}", markup=False)
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
         said = last["event"] == "close" and (
             state.confirms or last["state"] == closed
@@ -112,6 +115,19 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
     for arm, reason in plan.not_run.items():
         console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
     return run(plan, Search(plan), ledger, here, compute, console)
+
+
+def _all_failed(state: StudyState, trials: int) -> bool:
+    ended = [record for record in state.trials.values() if record.end]
+    return len(ended) >= trials and outcome(ended) == records.STATE_FAILED
+
+
+def failed_help(name: str, again: str) -> str:
+    """What to do about a study whose trials have all ended and failed: going on does nothing."""
+    return (
+        f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "
+        "give a larger --trials"
+    )
 
 
 @dataclass(frozen=True)
@@ -133,6 +149,10 @@ class Search:
             return ""
         confirmed = self.plan.config.select_on == "validation"
         return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
+
+    def stuck(self, state: StudyState, again: str) -> str:
+        """More trials, or another study."""
+        return failed_help(self.plan.name, again) if _all_failed(state, self.plan.config.trials) else ""
 
     def event(self) -> dict[str, Any]:
         """The plan says all."""

@@ -63,11 +63,22 @@ TimeBudget = Annotated[
 ]
 
 
-def place(home: Path | None, address: str | None = None, insecure: bool = False) -> Place:
-    """Absolute paths from flag, environment and default; makes nothing. address: of a cluster, where a flag gave it."""
+def place(
+    home: Path | None,
+    address: str | None = None,
+    insecure: bool = False,
+    gpus_per_trial: float | None = None,
+    cpus_per_trial: int | None = None,
+) -> Place:
+    """Absolute paths from flag, environment and default; makes nothing.
+
+    The rest are flags of a call on Ray, where they were given: a trial in flight goes on as it began, on its device.
+    """
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
     again = f" --home {shlex.quote(str(home))}" if home else ""
     joined = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
+    joined += f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""  # 0 keeps off the GPU
+    joined += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
     return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + joined)

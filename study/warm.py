@@ -4,18 +4,42 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from analysis import records
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
-from study.ledger import TrialRecord, read_events, study_state
-from study.space import Cell, arm_name, axis_text, lies_inside
+from study.ledger import StudyState, TrialRecord, read_events, study_state
+from study.space import USED_WITH, Cell, arm_name, axis_text, lies_inside
 
-MEASURED_ALIKE = ("data_digest", "split_digest", "select_on", "val_fraction")
+if TYPE_CHECKING:
+    from study.plan import Plan
+
+SAME_IN_ALL_TRIALS = ("objective", "image_size", "crop", "epochs")
+"""Fields that no study searches, and without which a score says something else."""
+
+MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest", "split_digest")
+"""In this order: a cause is named before the digest that it changes."""
 
 Groups = dict[str, list[Cell]]
+
+
+def warm_event(
+    plan: Plan, state: StudyState, told_by: str | None, tries: Path | None
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The `warm` event of a new study, if anything is to be told, and what to say of it."""
+    if not told_by and not tries:
+        return None, []
+    if state.warm and told_by == state.warm.get("from"):
+        told_by = None  # the same command again; that study may have more trials by now
+    tried = read_tries(tries, plan.config, plan.groups) if tries else []
+    if state.warm and not told_by and tried in ([], state.warm["tries"]):
+        return None, []
+    if state.warm or state.trials:
+        raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
+    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
+    return {"from": told_by, "told": told, "tries": tried}, lines
 
 
 def trials_of(
@@ -23,25 +47,25 @@ def trials_of(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Complete trials of another study that lie in this one's space, and lines that say what was left out and why.
 
-    Scores can be told only where they were measured alike: on the same data, split and part, with the same fixed
-    fields; otherwise ConfigError names what differs. A trial fits when its arm is searched here, its objective is the
-    same, and each of its axes is one of the same range here. Raises ConfigError where there is no such study.
+    Scores can be told only where they were measured alike: on the same data, split and part, by the same objective over
+    as many epochs; otherwise ConfigError names what differs. A trial fits when its arm is searched here from the same
+    weights, each of its axes is one of the same range here, and what is fixed here has the same value in it. Raises
+    ConfigError where there is no such study.
     """
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
         raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
     before = state.study["identity"]
-    for key in dict.fromkeys([*identity, *before]):
-        alike = key in MEASURED_ALIKE or key.startswith("fixed.")
-        if alike and before.get(key) != identity.get(key):
-            raise ConfigError(
-                f"--from {name}: its `{key}` is {before.get(key)}, here it is {identity.get(key)}; its scores were not "
-                "measured as this study's are, and would mislead the samplers"
-            )
+    _check_alike(name, before, identity)
+    other_weights = {
+        architecture for architecture, digest in before.get("weights", {}).items()
+        if identity.get("weights", {}).get(architecture, digest) != digest
+    }  # fmt: skip
     told: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
     for record in state.trials.values():
-        reason, group = _unfit(record, config, groups)
+        group = "joint" if "joint" in groups else record.arm
+        reason = _unfit(record, config, groups.get(group, []), other_weights)
         value = record.best_score()
         if reason or value is None:
             reasons[reason or "it has no score"] += 1
@@ -52,21 +76,55 @@ def trials_of(
     return told, lines
 
 
-def _unfit(record: TrialRecord, config: StudyConfig, groups: Groups) -> tuple[str, str]:
-    """(why a trial cannot be told, "" if it can; the group it belongs to)."""
-    group = "joint" if "joint" in groups else record.arm
+def _check_alike(name: str, before: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Raise ConfigError, naming what differs, unless scores of the one study mean the same in the other."""
+    for key in MEASURED_ALIKE:
+        there, here = (_value(study, key) for study in (before, identity))
+        if there == here:
+            continue
+        if key == "split_digest":  # what made the split another one says more than its digest
+            key = next((cause for cause in ("fold", "seed") if before.get(cause) != identity.get(cause)), key)
+            there, here = before.get(key, "none"), identity.get(key, "none")
+        raise ConfigError(
+            f"--from {name}: its `{key}` is {str(there)[:12]}, here it is {str(here)[:12]}; its scores were not "
+            "measured as this study's are, and would mislead the samplers; drop --from, or search as that study did"
+        )
+
+
+def _value(identity: dict[str, Any], key: str) -> Any:
+    """What a study has, also where it did not say so because it is the default."""
+    if key not in SAME_IN_ALL_TRIALS:
+        return identity.get(key)
+    return identity.get(f"fixed.{key}", TrialConfig.model_fields[key].default)
+
+
+def _unfit(record: TrialRecord, config: StudyConfig, cells: list[Cell], other_weights: set[str]) -> str:
+    """Why a trial cannot be told to the sampler that searches these cells; "" if it can."""
     if record.state != records.STATE_COMPLETE:
-        return f"it is {record.state}", group
-    if record.config["objective"] != config.objective:
-        return f"its objective is {record.config['objective']}, not {config.objective}", group
-    cells = groups.get(group, [])
+        return f"it is {record.state}"
     if record.arm not in [arm_name(cell) for cell in cells]:
-        return f"its arm {record.arm} is not searched", group
+        return f"its arm {record.arm} is not searched"
+    if record.config["pretrained"] and record.config["architecture"] in other_weights:
+        return f"its arm {record.arm} began from other weights"
     for field, text in record.distributions.items():
         here = axis_text(config, field, cells)
         if here != text:
-            return f"its axis {field} is {'not searched' if here is None else 'another one'} here", group
-    return "", group
+            return f"its axis {field} is {'not searched' if here is None else 'another one'} here"
+    for field in ("arm", *TrialConfig.model_fields):
+        if field in record.distributions or field in ("architecture", "pretrained", "seed"):
+            continue
+        decides, wanted = USED_WITH.get(field, (field, None))
+        if field in USED_WITH and record.config[decides] != wanted:
+            continue  # nothing reads it
+        if axis_text(config, field, cells) is not None:
+            return f"its {field} was not searched, and is here"
+        if field != "arm" and (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
+            return f"its {field} is {there}, here it is {here}"
+    return ""
+
+
+def _setting(values: dict[str, Any], field: str) -> Any:
+    return values.get(field, TrialConfig.model_fields[field].default)
 
 
 def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
@@ -108,7 +166,7 @@ def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell:
         if field in ("architecture", "pretrained"):
             continue
         if axis_text(config, field, cells) is None:
-            fixed = config.fixed.get(field, TrialConfig.model_fields[field].default)
+            fixed = _setting(config.fixed, field)
             if value == fixed:
                 continue
             raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")

@@ -4,6 +4,7 @@ import shutil
 import time
 from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
@@ -14,10 +15,12 @@ from mlflow import MlflowClient
 from analysis import records
 from retina_models.pretrained import read_safetensors
 from study.checkpoints import BEST, TEST_PREDICTIONS
-from study.ledger import StudyState
+from study.confirm import Confirmations, Wish
+from study.confirming import Confirm
+from study.ledger import StudyState, study_state
 from tests.command_fixture import refused
 from tests.faults.fixture import Search, Study
-from tests.study_fixture import small_data
+from tests.study_fixture import end_event, epoch_event, small_data, study_event, trial_event
 
 SEEDS = 3
 FELLOWS = 6
@@ -186,3 +189,18 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     again = _confirm(study, "--seeds", "1")
     assert again.end() == 2
     assert "must all be trained alike" in again.output()
+
+
+def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
+    events = [study_event(), trial_event(0), epoch_event(0, 1, 0.5), end_event(0)]
+    state = study_state([*events, {"event": "close", "time": 1.0, "state": "complete", "reason": ""}])
+    errand = Confirm(SimpleNamespace(name="s", whole="s"), Wish(seeds=2), state, 9)  # type: ignore[arg-type]
+    assert errand.stuck(state, "") == ""
+    for name in ("c0000", "c0001"):
+        kind, values = Confirmations(state, errand.wish).begin()
+        state.apply({"event": kind, "time": 2.0, **values})
+        assert errand.stuck(state, "") == ""
+        state.apply({**end_event(0, records.STATE_FAILED), "trial": name})
+    assert errand.stuck(state, " --home X") == (
+        "`retina status s --home X` names the failures; mend their cause and give a larger --seeds"
+    )

@@ -1,26 +1,51 @@
 import io
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from rich.console import Console
 
+from study import dryrun
 from study.cluster import Resources
-from study.dryrun import dry_run, here_available
+from study.config import Value, make_study_config
+from study.disk import size
+from study.dryrun import _job, disk_needed, dry_run, here_available, measured_now, usual
 from study.ledger import StudyState
-from study.plan import Inputs, make_plan
+from study.plan import Inputs, Plan, make_plan
+from study.running import _need
+from study.session import Search
 from tests.study_fixture import small_data
 
 
-def _said(tmp_path: Path, gpus: float = 0, **flags: object) -> str:
+def _plan(tmp_path: Path, **flags: object) -> Plan:
     data = small_data(tmp_path / "data")
     overrides = {"image_size": 32, "epochs": 3, "trials": 4, "pretrained": False, **flags}
-    plan = make_plan("s", tmp_path / "home", StudyState(), Inputs(data=data, overrides=overrides))
-    text = io.StringIO()
-    limits = Resources(cpus=1, gpus=gpus, slots=2)
-    dry_run(plan, StudyState(), limits, Console(file=text, width=160))
+    return make_plan("s", tmp_path / "home", StudyState(), Inputs(data=data, overrides=overrides))
+
+
+def _said(tmp_path: Path, gpus: float = 0, **flags: object) -> str:
+    plan = _plan(tmp_path, **flags)
+    said = _dry(plan, gpus)
     assert not plan.folder.exists()
+    return said
+
+
+def _dry(plan: Plan, gpus: float = 0) -> str:
+    text = io.StringIO()
+    dry_run(plan, StudyState(), Resources(cpus=1, gpus=gpus, slots=2), Console(file=text, width=160, soft_wrap=True))
     return text.getvalue()
+
+
+@pytest.fixture(scope="module")
+def one(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    return _plan(tmp_path_factory.mktemp("dryrun"), architecture="resnet18")
+
+
+def _measured_at_once(job: dict[str, Any]) -> dict[str, Any]:
+    return {"images": 10, "seconds": 1.0, "checkpoint": 10**6, "device": "cpu"}
 
 
 def test_it_says_what_would_run_and_what_it_would_cost(tmp_path: Path) -> None:
@@ -33,11 +58,67 @@ def test_it_says_what_would_run_and_what_it_would_cost(tmp_path: Path) -> None:
         assert word in said
 
 
-def test_a_disk_that_is_too_small_is_a_problem_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("study.dryrun.shutil.disk_usage", lambda _: type("Usage", (), {"free": 1_000_000})())
-    said = _said(tmp_path, architecture="resnet18")
-    assert "problem: " in said
-    assert "but 0.00 GB are free" in said
+def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the same number: one byte less is a problem, and the figure is what is asked for."""
+    monkeypatch.setattr(dryrun, "measure", _measured_at_once)
+    plan = replace(one, config=make_study_config({}, {"space": {"optimizer": ["sgd", "adamw"]}}))
+    need = _need(plan, Search(plan), slots=2)
+    assert disk_needed(plan, slots=2) == need
+    for lacks, free in ((False, need), (True, need - 1)):
+        monkeypatch.setattr("study.disk.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        said = _dry(plan)
+        assert f"{need / 1e9:.2f} GB of disk" in said
+        assert ("problem: " in said) == lacks
+    assert f"problem: {size(need)} must be free for checkpoints and weights on the disk of {plan.home}" in said
+
+
+def test_what_a_study_has_on_the_disk_is_not_needed_again(
+    one: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dryrun, "measure", _measured_at_once)
+    plan = replace(one, home=tmp_path)
+    checkpoints = plan.folder / "checkpoints" / "0000"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "last.pt").write_bytes(bytes(1000))
+    free = disk_needed(plan, slots=2) - 1000
+    monkeypatch.setattr("study.disk.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    assert "problem" not in _dry(plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "value"),
+    [
+        ("batch_size", {}, 32),
+        ("batch_size", {"batch_size": 128}, 128),
+        ("batch_size", {"space": {"batch_size": [64, 8]}}, 8),
+        ("batch_size", {"space": {"batch_size": {"low": 16, "high": 64, "log": True}}}, 32),
+        ("micro_batch", {}, 0),
+        ("micro_batch", {"micro_batch": 4}, 4),
+        ("imbalance", {"imbalance": "oversample"}, "oversample"),
+        ("imbalance", {"space": {"imbalance": ["none", "focal", "undersample"]}}, "focal"),
+        ("optimizer", {"space": {"optimizer": ["adamw"]}}, "adamw"),
+        ("momentum", {"space": {"momentum": {"low": 0.5, "high": 0.9}}}, 0.7),
+    ],
+)
+def test_what_is_measured_is_what_is_fixed_or_the_middle_of_what_is_searched(
+    one: Plan, name: str, given: dict[str, Any], value: Value
+) -> None:
+    plan = replace(one, config=make_study_config({}, {"image_size": 32, **given}))
+    assert usual(plan.config, name) == value
+    assert _job(plan, "resnet18", Resources(1, 0.0, 1), 10)["config"][name] == value
+
+
+@pytest.mark.slow
+def test_an_epoch_is_measured_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, limits, silent = _plan(tmp_path), Resources(1, 0.0, 1), Console(file=io.StringIO())
+    seconds, how = measured_now(plan, limits, silent)
+    assert 0 < seconds < 60
+    assert how == "measured now on at most 128 images on this machine's CPU"
+    monkeypatch.setattr(dryrun, "CHILD", "raise MemoryError('all is full')")
+    assert measured_now(plan, limits, silent) == (0.0, "measuring it failed: MemoryError: all is full")
+    monkeypatch.setattr(dryrun, "MEASURE_SECONDS", 0.0)
+    monkeypatch.setattr(dryrun, "CHILD", "import time; time.sleep(100)")
+    assert measured_now(plan, limits, silent) == (0.0, "not measured within 0 s")
 
 
 def test_this_machine_has_a_processor() -> None:

@@ -1,3 +1,4 @@
+import io
 import os
 import shutil
 import signal
@@ -5,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -17,14 +19,15 @@ from retina_data.index import read_index
 from retina_models.pretrained import save_weights
 from retina_models.resnet import resnet18
 from study.config import ConfigError
-from study.folds import each_fold, settled_folds
+from study.folds import each_fold, search_folds, settled_folds
 from study.goingon import write_study_file
 from study.ledger import Ledger, StudyState, read_events, study_state
-from study.plan import Inputs, make_plan
+from study.place import Place
+from study.plan import Inputs, Plan, make_plan
 from study.prepared import prepare_data
 from study.running import Compute
 from tests.command_fixture import refused
-from tests.study_fixture import small_data, study_event
+from tests.study_fixture import end_event, epoch_event, small_data, study_event, trial_event
 
 SMALL = ["--trials", "2", "--epochs", "2", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
 
@@ -129,22 +132,35 @@ def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> N
     assert not (tmp_path / "b").exists()
 
 
-def test_a_later_fold_is_searched_as_the_first_was(tmp_path: Path) -> None:
-    data, home, weights = (
-        _without_test_part(tmp_path / "lab", tmp_path / "data"),
-        tmp_path / "home",
-        tmp_path / "w.safetensors",
-    )
-    save_weights(weights, resnet18(seed=1).state_dict(), {})
-    values = {"image_size": 32, "architecture": "resnet18", "trials": 4, "weights": {"resnet18": str(weights)}}
-    inputs = Inputs(data=data, overrides={**values, "fold": "1/3"})
-    first = make_plan("s-fold1", home, StudyState(), inputs)
-    first.folder.mkdir(parents=True)
-    first.keep_weights()
-    write_study_file(first)
-    ledger = Ledger(first.folder / "ledger.jsonl")
-    ledger.append("study", **first.event(1))
+def _keep(plan: Plan) -> StudyState:
+    """Begin a study as `study.running` does."""
+    plan.folder.mkdir(parents=True, exist_ok=True)
+    plan.keep_weights()
+    write_study_file(plan)
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    ledger.append("study", **plan.event(1))
     ledger.close()
+    return _known(plan.home, plan.name)
+
+
+def _known(home: Path, name: str) -> StudyState:
+    return study_state(read_events(home / name / "ledger.jsonl")[0])
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with data and weights of ResNet18."""
+    folder = tmp_path_factory.mktemp("folds")
+    _without_test_part(folder / "lab", folder / "data")
+    save_weights(folder / "w.safetensors", resnet18(seed=1).state_dict(), {})
+    return folder
+
+
+def test_a_later_fold_is_searched_as_the_first_was(whole: Path, tmp_path: Path) -> None:
+    home, weights = tmp_path / "home", Path(shutil.copy(whole / "w.safetensors", tmp_path))
+    values = {"image_size": 32, "architecture": "resnet18", "trials": 4, "weights": {"resnet18": str(weights)}}
+    first = make_plan("s-fold1", home, StudyState(), Inputs(data=whole / "data", overrides={**values, "fold": "1/3"}))
+    _keep(first)
     weights.unlink()
     second = make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3"}))
     assert (second.config.trials, list(second.groups)) == (4, list(first.groups))
@@ -154,6 +170,86 @@ def test_a_later_fold_is_searched_as_the_first_was(tmp_path: Path) -> None:
     for flag, value in (("seed", 1), ("lr", 0.5)):
         with pytest.raises(ConfigError, match=f"{flag}` must stay what study s began with"):
             make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3", flag: value}))
+
+
+def test_a_later_fold_that_has_begun_grows_as_the_first_did(whole: Path, tmp_path: Path) -> None:
+    """`--trials 2 --add-arm ...`, interrupted in the first fold: the plain command goes on with all of them."""
+    home, weights = tmp_path / "home", Path(shutil.copy(whole / "w.safetensors", tmp_path))
+    small = {"image_size": 32, "architecture": "resnet18", "trials": 1, "fold": "1/2"}
+    begun = _keep(make_plan("s-fold1", home, StudyState(), Inputs(data=whole / "data", overrides=small)))
+    like = Inputs(like="s-fold1", overrides={"fold": "2/2"})
+    second = _keep(make_plan("s-fold2", home, StudyState(), like))
+    assert make_plan("s-fold2", home, second, like).config.trials == 1
+    more = {"trials": 2, "weights": {"resnet18": str(weights)}, "fold": "1/2"}
+    grown = Inputs(overrides=more, add_arms=("resnet18-pretrained",))
+    _keep(make_plan("s-fold1", home, begun, grown))
+    weights.unlink()
+    plan = make_plan("s-fold2", home, second, like)
+    assert (plan.config.trials, list(plan.groups)) == (2, ["resnet18-scratch", "resnet18-pretrained"])
+    assert plan.weights["resnet18"]["name"] == "w.safetensors"
+    grown_too = _keep(plan)
+    again = make_plan("s-fold2", home, grown_too, like)
+    assert (again.config.trials, list(again.groups)) == (2, list(plan.groups))
+    assert make_plan("s-fold2", home, grown_too, Inputs(like="s-fold1", overrides={"trials": 3})).config.trials == 3
+
+
+def _searched(
+    whole: Path, home: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0, dry: bool = False, measured: Any = None
+) -> str:
+    """What search_folds says of two folds of one trial, where each search ends at once with `code`."""
+
+    def one(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+        if not dry:
+            state = _keep(make_plan(name, home, _known(home, name), inputs))
+            ledger = Ledger(home / name / "ledger.jsonl")
+            end = end_event(0, "failed" if code else "complete")
+            for event in () if state.trials else (trial_event(0), epoch_event(0, 1, 0.5), end):
+                ledger.append(event["event"], **{k: v for k, v in event.items() if k not in ("event", "time")})
+            ledger.close()
+        return code
+
+    monkeypatch.setattr("study.session.search", one)
+    monkeypatch.setattr("study.dryrun.measured_now", measured)
+    here = Place(home, "", None, " --home X", " --home X --cpus-per-trial 1")
+    inputs = Inputs(
+        data=whole / "data",
+        overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 1, "epochs": 2},
+    )
+    said = io.StringIO()
+    assert search_folds("s", 2, here, Console(file=said, width=300), inputs, Compute(), dry=dry) == code
+    return said.getvalue()
+
+
+def test_seconds_are_said_before_a_search_over_folds_starts(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "s: 2 folds x 1 trials x at most 2 epochs = 4 epochs"
+    measured: list[str] = []
+
+    def now(plan: Plan, limits: object, console: Console) -> tuple[float, str]:
+        measured.append(plan.name)
+        return 30.0, "HOW"
+
+    said = _searched(whole, tmp_path / "dry", monkeypatch, dry=True, measured=now)
+    assert f"{head}; how long one takes is measured by --dry-run" in said and not measured
+    said = _searched(whole, tmp_path, monkeypatch, measured=now)
+    assert f"{head} x 30 s (HOW); about 00:02:00 with one trial at a time\n" in said
+    assert measured == ["s-fold1"]
+    said = _searched(whole, tmp_path, monkeypatch, measured=now)  # it knows its epochs by now
+    assert f"{head} x 0.5 s; about" in said and len(measured) == 1
+    said = _searched(whole, tmp_path / "not", monkeypatch, measured=lambda *_: (0.0, "WHY"))
+    assert f"{head}; how long one takes is not known (WHY)" in said
+
+
+def test_folds_without_a_score_are_not_followed_by_a_confirmation(
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    measured = lambda *_: (1.0, "")  # noqa: E731
+    said = _searched(whole, tmp_path, monkeypatch, code=1, measured=measured)
+    assert "all 2 folds have ended, but s-fold1 without a score: `retina status s-fold1 --home X` names the" in said
+    assert "retina confirm" not in said and "go on with" not in said
+    said = _searched(whole, tmp_path / "good", monkeypatch, measured=measured)
+    assert "all 2 folds are done; next: retina confirm s --home X" in said
 
 
 def test_a_data_set_with_a_test_part_of_its_own_is_refused(tmp_path: Path) -> None:
@@ -184,7 +280,10 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
             time.sleep(0.05)
         killed.send_signal(signal.SIGKILL)
         killed.wait()
-    assert "2 folds x 2 trials x at most 2 epochs = 8 epochs" in (tmp_path / "log").read_text()
+    said = (tmp_path / "log").read_text()
+    assert (
+        "2 folds x 2 trials x at most 2 epochs = 8 epochs x " in said and "measured now on at most 128 images" in said
+    )
     assert "all 2 folds are done; next: retina confirm s" in retina("search", "s")
     assert "all 2 folds are done; next: retina report s" in retina("confirm", "s", "--seeds", "1")
     client = MlflowClient(f"sqlite:///{home / 'mlflow.db'}")

@@ -76,6 +76,10 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
     assert str(folder) not in text
     assert str(Path.home()) not in text
     assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
+    place = "/home/Jane Doe/data must be readable"
+    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": place}).event(2)
+    assert told["notes"] == ["data must be readable"]
+    assert told["not_run"] == {"resnet50-pretrained": "data must be readable"}
 
 
 def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
@@ -116,6 +120,18 @@ def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) 
     state = _begun(_plan(folder))
     with pytest.raises(ConfigError, match=f"`{field}` must stay what study s began with"):
         _plan(folder, state, **flags)
+
+
+def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
+    for began, now in (({}, {"crop": "disc", "optimizer": "sgd"}), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
+        plan = _plan(folder, **began)
+        state = _begun(plan)
+        (folder / "s.yaml").write_text(yaml.safe_dump({"trials": 4, "fixed": {"image_size": 32, "epochs": 3, **now}}))
+        again = make_plan("s", folder / "home", state, Inputs(folder / "data", config_file=folder / "s.yaml"))
+        assert again.prepared.split_digest == plan.prepared.split_digest
+    state = _begun(_plan(folder))
+    with pytest.raises(ConfigError, match="`fixed.lr` must stay"):  # searched before, though 0.01 is its default
+        _plan(folder, state, lr=0.01)
 
 
 def test_a_study_cannot_shrink(folder: Path) -> None:

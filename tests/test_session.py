@@ -1,23 +1,30 @@
 """Whole calls of `retina search` beside the one of test_contract.py: the lab's configuration, and a signal."""
 
+import io
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
+from rich.console import Console
 
 from analysis import records
 from retina_models.pretrained import save_weights
 from retina_models.resnet import resnet18, resnet50
-from study.ledger import read_events, study_state
-from tests.study_fixture import small_data
+from study import session
+from study.ledger import Ledger, StudyState, read_events, study_state
+from study.place import Place
+from study.plan import Inputs, Plan, make_plan
+from study.running import Compute, _closing
+from study.session import Search
+from tests.study_fixture import end_event, small_data, study_event, trial_event
 
-pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -43,6 +50,7 @@ def _retina(folder: Path, *arguments: str) -> tuple[int, str]:
     return process.returncode, output
 
 
+@pytest.mark.slow
 def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     weights = [f"--weights={name}={folder / name}.safetensors" for name in ("resnet18", "resnet50")]
     config = ["--config", str(ROOT / "configs" / "lab.yaml"), "--data", str(folder / "data")]
@@ -62,6 +70,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert cells["part"].str.contains("chosen on").all()
 
 
+@pytest.mark.slow
 def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     """SIGTERM, and SIGINT where it goes on."""
     name = "stopped"
@@ -95,3 +104,40 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     assert going_on.returncode == 130, output
     assert time.monotonic() - begun <= 15
     assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
+
+
+def _write(ledger: Ledger, *events: dict[str, Any]) -> None:
+    for event in events:
+        ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
+
+
+def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
+    inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
+    here = Place(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
+
+    def said(name: str, *states: str) -> str:
+        """Of a search whose trials end in these states."""
+
+        def run(plan: Plan, errand: Search, ledger: Ledger, *_: object) -> int:
+            for number, state in enumerate(states):
+                _write(ledger, trial_event(number), end_event(number, state))
+            _closing(plan, errand, study_state(ledger.events), records.STATE_FAILED, "", here, console)
+            return 1
+
+        monkeypatch.setattr(session, "run", run)
+        plan, console = make_plan(name, tmp_path, StudyState(), inputs), Console(file=io.StringIO(), width=300)
+        plan.folder.mkdir()
+        ledger = Ledger(plan.folder / "ledger.jsonl")
+        _write(ledger, study_event(2))
+        assert session._search(plan, ledger, here, Compute(), console) == 1
+        ledger.close()
+        return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+    failed = records.STATE_FAILED
+    text = said("all", failed, failed)
+    assert "go on with" not in text
+    assert "`retina status all --home X` names the failures; mend their cause and search under another name" in text
+    for name, states in (("some", (failed, records.STATE_COMPLETE)), ("left", (failed,))):
+        text = said(name, *states)
+        assert f"go on with: retina search {name} --home X" in text and "names the failures" not in text

@@ -30,6 +30,14 @@ def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
     assert place(None, None, True).joined == " --insecure"
 
 
+def test_a_command_that_goes_on_gives_each_trial_what_it_had() -> None:
+    assert place(None, gpus_per_trial=0, cpus_per_trial=2).joined == " --gpus-per-trial 0 --cpus-per-trial 2"
+    assert place(None, gpus_per_trial=0.5).joined == " --gpus-per-trial 0.5"
+    third = place(None, "head:6379", gpus_per_trial=1 / 3)
+    assert third.joined == " --address head:6379 --gpus-per-trial 0.333333333333"
+    assert third.again == ""  # status and report have no such flags
+
+
 @pytest.mark.parametrize("outlives", [True, False])
 def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> None:
     """As in `retina search NAME | head`: the search goes on in silence."""

@@ -22,10 +22,11 @@ def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
     (home / "other" / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
 
 
-def identity(config: StudyConfig, data: str = "d") -> dict[str, Any]:
+def identity(config: StudyConfig) -> dict[str, Any]:
     """As a plan makes it, as far as it says how scores were measured."""
     fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
-    return {"data_digest": data, "split_digest": "s", "select_on": "validation", "val_fraction": 0.2, **fixed}
+    measured = {"data_digest": "d", "split_digest": "s", "select_on": "validation", "val_fraction": 0.2}
+    return {**measured, "seed": 0, "weights": {}, **fixed}
 
 
 def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list[dict[str, Any]]:
@@ -58,14 +59,70 @@ def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) ->
         trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
 
 
-def test_scores_that_were_measured_otherwise_are_never_told(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("here", "changed", "named"),
+    [
+        ({}, {"data_digest": "other data"}, "`data_digest` is d, here it is other data"),
+        ({"objective": "accuracy"}, {}, "`objective` is kappa, here it is accuracy"),
+        ({"crop": "none"}, {}, "`crop` is disc, here it is none"),
+        ({"epochs": 15}, {}, "`epochs` is 2, here it is 15"),
+        ({}, {"split_digest": "t", "seed": 1}, "`seed` is 0, here it is 1"),
+        ({}, {"split_digest": "t", "fold": "1/5"}, "`fold` is none, here it is 1/5"),
+        ({}, {"split_digest": "t"}, "`split_digest` is s, here it is t"),
+    ],
+)
+def test_scores_that_were_measured_otherwise_are_never_told(
+    tmp_path: Path, here: dict[str, Any], changed: dict[str, Any], named: str
+) -> None:
     _other(tmp_path, _config())
-    for here, data, named in (
-        (_config(), "other data", "data_digest"),
-        (_config(objective="accuracy"), "d", "fixed.objective"),
-    ):
-        with pytest.raises(ConfigError, match=f"its `{named}` is"):
-            trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here, data))
+    config = _config(**here)
+    with pytest.raises(ConfigError, match=f"its {named}; its scores were not measured"):
+        trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config) | changed)
+
+
+def _told(tmp_path: Path, there: StudyConfig, here: StudyConfig, **changed: Any) -> tuple[int, list[str]]:
+    _other(tmp_path, there)
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here) | changed)
+    return len(told), [line.partition("left out: ")[2] for line in lines[1:]]
+
+
+def test_a_study_of_one_arm_tells_that_arm_s_sampler(tmp_path: Path) -> None:
+    one = _config(architecture="resnet18", pretrained=False)
+    assert _told(tmp_path / "one", one, _config()) == (8, [])
+    told, reasons = _told(tmp_path / "all", _config(), one)
+    assert (told, len(reasons)) == (2, 3)
+    assert "its arm resnet50-pretrained is not searched" in reasons
+
+
+def test_a_default_that_was_given_is_the_default(tmp_path: Path) -> None:
+    given = {"crop": "disc", "objective": "kappa", "optimizer": "sgd"}
+    assert _told(tmp_path / "there", _config(**given), _config()) == (8, [])
+    assert _told(tmp_path / "here", _config(), _config(**given)) == (8, [])
+
+
+def test_trials_with_another_fixed_value_or_one_that_is_searched_here_are_left_out(tmp_path: Path) -> None:
+    adamw = _config(optimizer="adamw")
+    assert _told(tmp_path / "a", _config(), adamw) == (0, ["its optimizer is sgd, here it is adamw"])
+    assert _told(tmp_path / "b", _config(lr=0.1), _config()) == (0, ["its lr was not searched, and is here"])
+    for read, count in (("focal", 0), ("none", 8)):  # what nothing reads is no difference
+        there, here = _config(imbalance=read), _config(imbalance=read, focal_gamma=1.0)
+        assert _told(tmp_path / read, there, here)[0] == count
+    joint = _config(arms="joint")
+    assert _told(tmp_path / "e", _config(), joint) == (0, ["its arm was not searched, and is here"])
+
+
+def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> None:
+    config = _config()
+    _other(tmp_path, config)
+    ledger = tmp_path / "other" / "ledger.jsonl"
+    first, *rest = ledger.read_text().splitlines()
+    study = json.loads(first)
+    study["identity"]["weights"] = {"resnet18": "w", "resnet50": "x"}
+    ledger.write_text("\n".join([json.dumps(study), *rest]) + "\n")
+    here = identity(config) | {"weights": {"resnet18": "other", "resnet50": "x"}}
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), here)
+    assert len(told) == 6
+    assert lines[1:] == ["2 trials of study other are left out: its arm resnet18-pretrained began from other weights"]
 
 
 def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
