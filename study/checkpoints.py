@@ -78,10 +78,10 @@ def save_predictions(folder: Path, predictions: pd.DataFrame, name: str = PREDIC
     write_whole(folder / name, predictions.to_parquet(index=False))
 
 
-def weights_metadata(config: TrialConfig, epoch: int) -> dict[str, str]:
-    """What a reader of a weights file must know to use it."""
+def weights_metadata(config: TrialConfig, epoch: int, trained_on: str) -> dict[str, str]:
+    """What a reader of a weights file must know to use it; trained_on: `study.seen.seen_text`."""
     fields = ("architecture", "head", "image_size", "crop", "colour", "normalisation")
-    return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch)}
+    return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch), "trained_on": trained_on}
 
 
 def drop_parts(folder: Path) -> None:

@@ -27,6 +27,7 @@ from study.plan import Inputs
 from study.prepared import prepare_data
 from study.recorder import WEIGHTS_KEPT
 from study.running import Compute
+from study.seen import seen_text
 
 if TYPE_CHECKING:
     from study.place import Place
@@ -106,7 +107,7 @@ def _source_weights(architecture: str, folder: Path, home: Path, console: Consol
     epochs = train(config, prepared.train_data(), device, weights=_quiet_start(architecture))
     runs = track(epochs, f"{architecture} on the other camera", total=config.epochs)
     last = list(runs)[-1]
-    save_weights(file, last.state()["model"], weights_metadata(config, last.number))
+    save_weights(file, last.state()["model"], weights_metadata(config, last.number, seen_text(prepared)))
     kappa = last.scores.get("val/kappa", float("nan"))
     console.print(f"{architecture}: kappa {kappa:.3f} on {prepared.count('val')} photographs of the other camera")
     return str(file)

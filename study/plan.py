@@ -17,6 +17,7 @@ from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
 from study.ledger import StudyState, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
+from study.seen import check_unseen
 from study.space import Cell, arm_name
 from study.versions import versions
 from study.warm import warm_event
@@ -175,6 +176,8 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
         notes=(),
         warm=None,
     )
+    for architecture, value in plan.weights.items():
+        check_unseen(architecture, value["name"], value["seen"], plan.prepared)
     warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if before.study:
@@ -265,6 +268,12 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     config, arms = plan.config, len(plan.groups)
     notes = list(plan.dataset.notes)
     notes += [f"weights of {name}: {value['name']}, {value['fit']}" for name, value in plan.weights.items()]
+    notes += [
+        f"weights of {name}: their file does not say what they were trained on; it must not have been photographs that "
+        "are measured here"
+        for name, value in plan.weights.items()
+        if not value["seen"] and value["name"] != "imagenet"
+    ]
     skipped = plan.prepared.cache.skipped
     if skipped:
         notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")

@@ -18,6 +18,7 @@ from retina_models.pretrained import (
 from retina_models.resnet import ARCHITECTURES
 from study.config import StudyConfig, TrialConfig
 from study.ledger import StudyState
+from study.seen import read_seen
 from study.space import Cell, arm_name
 
 
@@ -53,7 +54,8 @@ def runnable(
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = "imagenet" if source == "imagenet" else Path(source).name
-            weights[architecture] = {"file": str(file), "name": name, "digest": read.digest, "fit": str(fit)}
+            found = {"file": str(file), "name": name, "digest": read.digest, "fit": str(fit)}
+            weights[architecture] = found | {"seen": read_seen(file)}
         cells.append(cell)
     return cells, not_run, weights
 

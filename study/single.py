@@ -21,6 +21,7 @@ from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import check_fit, kept_file
+from study.seen import check_unseen, read_seen, seen_text
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
@@ -36,6 +37,7 @@ class Job:
     weights: Weights | None
     threads: int | None
     epochs: int
+    seen: str = ""  # what the weights were trained on
 
 
 def train_new(
@@ -50,9 +52,10 @@ def train_new(
 ) -> None:
     """Train a configuration on a data set and leave weights, predictions and epochs in `folder`."""
     config = make_trial_config(values)
-    weights = None
+    weights, seen = None, ""
     if config.pretrained:
-        weights = read_weights(files.get(config.architecture, "imagenet"), config.architecture)
+        source = files.get(config.architecture, "imagenet")
+        weights, seen = read_weights(source, config.architecture), read_seen(Path(source))
         console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
@@ -68,7 +71,9 @@ def train_new(
         seed=defaults["seed"].default,
         select_on=defaults["select_on"].default,
     )
-    run(Job(config, prepared, weights, threads, config.epochs), folder, console)
+    if weights:
+        check_unseen(config.architecture, weights.source, seen, prepared)
+    run(Job(config, prepared, weights, threads, config.epochs, seen), folder, console)
 
 
 def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
@@ -80,7 +85,7 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
         raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
-    best, epochs = None, []
+    best, epochs, seen = None, [], seen_text(job.prepared, job.seen)
     objective = f"val/{job.config.objective}"
     console.print(_opening(job), markup=False)
     for epoch in _epochs(job):
@@ -88,7 +93,7 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
         value = epoch.scores.get(objective)
         if value is not None and (best is None or value > best):
             best = value
-            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number))
+            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number, seen))
             save_predictions(folder, epoch.predictions)
         lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
         write_whole(folder / "epochs.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -133,7 +138,7 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
-    weights = _weights_of(home / study, trial.architecture) if trial.pretrained else None
+    weights, seen = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
     prepared = prepare_data(
         read_index(Path(settings["data"]), settings["layout"]),
         home,
@@ -142,12 +147,12 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
         colour=trial.colour,
         **split_of(config),
     )
-    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs)), folder, console)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), seen), folder, console)
     return _compare(epochs, record, console)
 
 
-def _weights_of(folder: Path, architecture: str) -> Weights:
-    """The study's own copy of its weights."""
+def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
+    """The study's own copy of its weights, and what they were trained on."""
     state = study_state(read_events(folder / "ledger.jsonl")[0])
     assert state.study is not None  # it has a trial
     told = state.study["weights"][architecture]
@@ -163,7 +168,7 @@ def _weights_of(folder: Path, architecture: str) -> Weights:
             f"weights of study {folder.name} must have the digest {told['digest'][:12]}, but {file.name} has "
             f"{weights.digest[:12]}; it was changed since: put the first file back"
         )
-    return weights
+    return weights, read_seen(file)
 
 
 def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:

@@ -36,6 +36,7 @@ from study.device import DeviceError, claim, measured, release
 from study.disk import told
 from study.ledger import Event
 from study.prepared import open_data
+from study.seen import read_seen, seen_text
 from study.testpart import read_test, reading
 from study.train import Epoch, TrainingError, of_this_kind, train
 from study.wholefile import write_whole
@@ -91,7 +92,7 @@ class TrialActor(tune.Trainable):
         job = self._job
         claim(self._device, job["gpus"])
         try:
-            data = open_data(Path(job["cache"]), **job["split"]).train_data()
+            prepared = open_data(Path(job["cache"]), **job["split"])
             weights = read_weights(job["weights"], self._config.architecture) if job["weights"] else None
         except (DataError, WeightsError) as error:  # the driver has read both: here they cannot be
             raise UnusableError(without_folders(str(error), self._home)) from error
@@ -105,7 +106,8 @@ class TrialActor(tune.Trainable):
                 f"trial {self._folder.name} goes on on another kind of device ({self._device.type}) than it began on: "
                 "its images are varied anew from its seed and epoch, and its numbers are not those of one device"
             )
-        yield from train(self._config, data, self._device, weights=weights, resume=state)
+        self._seen = seen_text(prepared, read_seen(Path(job["weights"])) if job["weights"] else "")
+        yield from train(self._config, prepared.train_data(), self._device, weights=weights, resume=state)
 
     def step(self) -> dict[str, Any]:
         """One epoch."""
@@ -167,7 +169,7 @@ class TrialActor(tune.Trainable):
         if last if confirms else better:
             save_predictions(self._folder, epoch.predictions)
             report["weights_digest"] = save_weights(
-                self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number)
+                self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number, self._seen)
             )
         report["best"] = self._best
         if last and confirms:

@@ -92,7 +92,7 @@ def make_study(folder: Path, *, epochs: int = 4, precision: str = "fp32") -> Mad
     for trial, (epoch, state) in (("0000", first), ("0001", last)):
         files = made.folder / "checkpoints" / trial
         save_predictions(files, epoch.predictions)
-        digest = save_weights(files / BEST, state, weights_metadata(config, epoch.number))
+        digest = save_weights(files / BEST, state, weights_metadata(config, epoch.number, ""))
         kappa = 0.1 if trial == "0000" else 0.5  # what the ledger calls the better one, however seconds of training end
         events += [_begin(trial, config), _epoch(trial, epoch, digest, kappa), _end(trial)]
     write_ledger(made, events)
