@@ -27,12 +27,13 @@ def status(
     chosen = study_name(name) if name else None
     if sync and not chosen:
         raise ConfigError("--sync needs the study's NAME")
-    sent = settle(here, err.print, chosen if sync else None)
-    if watch:
-        watch_status(out, here.home, chosen)
-    else:
-        print_status(out, here.home, chosen, as_json)
-    if sync and not sent:
+    if watch and as_json:
+        raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
+    sent = not sync or settle(here, err.print, chosen)
+    whole = watch_status(out, here.home, chosen) if watch else print_status(out, here.home, chosen, as_json)
+    if not sync:
+        settle(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
+    if not (sent and whole):
         sys.exit(EXIT_FAILED)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -12,15 +13,27 @@ from analysis import records
 from study.ledger import Event, StudyState, TrialRecord
 from study.progress import duration_text, seconds_left
 
+SHARE = 0.02
+"""Of the time, what looking through all records for the note may take: it costs more the more there are."""
+
+AT_ONCE = 0.1  # seconds that it may take ahead, so that a small search always shows what is
+
 
 class Display:
     """Watches events; the bar is drawn on a terminal, the lines everywhere."""
 
     def __init__(
-        self, console: Console, what: str, of: Mapping[str, TrialRecord], total: int, note: Callable[[], str]
+        self,
+        console: Console,
+        what: str,
+        of: Mapping[str, TrialRecord],
+        total: int,
+        note: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`of`: the records that are counted, `total` of them in the end; `note` is written beside the bar."""
-        self._of, self._note = of, note
+        self._of, self._note, self._clock = of, note, clock
+        self._left, self._asked = AT_ONCE, clock()
         self._progress = Progress(
             TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
             console=console,
@@ -29,14 +42,25 @@ class Display:
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Draw while it runs."""
+        """Draw while it runs, and at the end what is then."""
         with self._progress:
-            yield
+            try:
+                yield
+            finally:
+                self._draw()
 
     def watch(self, event: Event) -> None:
         """Take in one event, after the records have."""
         if event["event"] == "end":
             self._progress.console.print(_line(self._of[event["trial"]]), highlight=False, markup=False)
+            self._progress.advance(self._task)
+        begun = self._clock()
+        self._left, self._asked = min(AT_ONCE, self._left + SHARE * (begun - self._asked)), begun
+        if self._left > 0:
+            self._draw()
+            self._left -= self._clock() - begun
+
+    def _draw(self) -> None:
         self._progress.update(self._task, completed=self._ended(), note=self._note())
 
     def _ended(self) -> int:

@@ -14,6 +14,7 @@ from study.lock import locked
 from study.reach import shown
 from study.synced import mark_synced
 from study.tracking import Tracking
+from study.tracking_store import StoreError
 
 RETRY_SECONDS = 2.0
 LOCKED_SECONDS = 60.0
@@ -91,9 +92,8 @@ def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float
             return Tracking(uri, folder.name, folder, artifacts)
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
-                raise TrackingError(
-                    told(error) if is_full(error) else f"MLflow at {shown(uri)}: {one_line(error)}"
-                ) from error
+                whole = told(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
+                raise TrackingError(whole or f"MLflow at {shown(uri)}: {one_line(error)}") from error
         time.sleep(RETRY_SECONDS)
 
 
@@ -111,14 +111,16 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
     with locked(folder):
         events, _ = read_events(folder / "ledger.jsonl")
         tracking = open_tracking(uri, folder, artifacts, patience=0)
-        check_id(tracking, study_state(events), folder.name, uri)
         try:
+            check_id(tracking, study_state(events), folder.name, uri)
             for event in without_old_closes(events):
                 if tracking.note(event):
                     tracking.send(event)
             if events and events[-1]["event"] != "close":
                 tracking.close_interrupted()
             mark_synced(folder, uri)
+        except TrackingError:
+            raise
         except Exception as error:  # as in Feed
             raise TrackingError(one_line(error)) from error
 

@@ -12,12 +12,13 @@ from rich.table import Table
 from analysis import records
 from study.config import ConfigError
 from study.confirm import counted
-from study.ledger import StudyState, TrialRecord, ranked, read_events, study_state
+from study.ledger import LedgerError, StudyState, TrialRecord, ranked, read_events, study_state
 from study.lock import is_locked
 from study.place import parts_of
 from study.progress import duration_text, epochs_saved, seconds_left, sparkline, times
 
 WATCH_SECONDS = 2.0
+DAMAGED = "damaged"
 STATES = (
     records.STATE_COMPLETE,
     records.STATE_STOPPED,
@@ -27,20 +28,48 @@ STATES = (
 )
 
 
-def print_status(console: Console, home: Path, name: str | None, as_json: bool) -> None:
-    """All studies of a home, or one with its arms and failures. A home without studies is not an error."""
+def print_status(console: Console, home: Path, name: str | None, as_json: bool) -> bool:
+    """All studies of a home, or one with its arms and failures; returns whether each ledger could be read.
+
+    One that cannot is a line, and hides no other. A home without studies is not an error.
+    """
     folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
     named = _named(home, name, folders)
     if name and not named:
         known = ", ".join(folder.name for folder in folders) or "none"
         raise ConfigError(f"study {name} must exist in {home}, but there is: {known}")
-    studies = [summary(folder) for folder in named]
+    told = [_told(folder) for folder in named]
+    studies = [study for study in told if study["state"] != DAMAGED]
     if as_json:
-        console.print_json(data=studies)
-        return
-    if not studies:
+        console.print_json(data=told)
+    elif not told:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
-        return
+    else:
+        if studies:
+            _print_studies(console, studies)
+        if name and len(told) == len(studies) == 1:
+            _print_arms(console, studies[0])
+        for study in told:
+            if study["state"] == DAMAGED:
+                console.print(f"{study['study']} is {DAMAGED}: {study['error']}", markup=False)
+    return len(told) == len(studies)
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """What one ledger says, or why it says nothing."""
+    try:
+        return summary(folder)
+    except (LedgerError, OSError) as error:
+        why = str(error)
+    except (KeyError, TypeError) as error:  # each line is an event, but not one that follows from those before
+        why = (
+            f"each event of a ledger must follow from those before it, but not so in {folder / 'ledger.jsonl'} "
+            f"({type(error).__name__}: {error}); restore the file from a copy, or start a study with another name"
+        )
+    return {"study": folder.name, "state": DAMAGED, "error": why}
+
+
+def _print_studies(console: Console, studies: list[dict[str, Any]]) -> None:
     table = Table("study", "state", "ended", "trials", "best on validation", "confirmed")
     for study in studies:
         counts = ", ".join(f"{study['states'][state]} {state}" for state in STATES if state in study["states"])
@@ -54,8 +83,6 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool) 
             f"{confirmed['ended']}/{confirmed['of']}" if confirmed["of"] else "",
         )
     console.print(table)
-    if name and len(studies) == 1:
-        _print_arms(console, studies[0])
 
 
 def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
@@ -66,16 +93,18 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
     return [folder for folder in parts if folder in folders]
 
 
-def watch_status(console: Console, home: Path, name: str | None) -> None:
-    """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C."""
+def watch_status(console: Console, home: Path, name: str | None) -> bool:
+    """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C; returns as it does."""
     while True:
+        folders = [path.parent for path in home.glob("*/ledger.jsonl")]
+        # Asked before the ledgers are read: what is printed last must be how it ended.
+        written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
-            print_status(console, home, name, as_json=False)
+            whole = print_status(console, home, name, as_json=False)
         console.clear()
         console.print(capture.get(), markup=False, end="")
-        folders = [path.parent for path in home.glob("*/ledger.jsonl")]
-        if not any(is_locked(folder) for folder in _named(home, name, folders)):
-            return
+        if not written:
+            return whole
         time.sleep(WATCH_SECONDS)
 
 

@@ -7,11 +7,9 @@ twice leaves one value; the tag `epochs_sent` says what need not be sent again.
 from __future__ import annotations
 
 import json
-import logging
 from pathlib import Path
 from typing import Any
 
-from mlflow import MlflowClient
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
@@ -22,6 +20,7 @@ from study.ledger import Event, StudyState, TrialRecord, ranked
 from study.note import closing_note, report_note
 from study.showing import log_data, write_note, write_view
 from study.tracking_run import create_run, describe_run, end_run, milliseconds, send_epoch
+from study.tracking_store import open_client
 
 _FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
 
@@ -31,9 +30,7 @@ class Tracking:
 
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
-        for logger in ("mlflow", "alembic"):  # a new store is not news, and what fails is raised, and told in one line
-            logging.getLogger(logger).setLevel(logging.CRITICAL)
-        self._client, self._name, self._folder = MlflowClient(uri), name, folder
+        self._client, self._name, self._folder = open_client(uri), name, folder
         self._state = StudyState()
         experiment = self._client.get_experiment_by_name(name)
         self._experiment = (
@@ -253,7 +250,7 @@ def _worth(run: Run, held: set[str]) -> tuple[bool, int, int]:
 def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
     """(study, trial) of a trial's run; None where there is no such run."""
     try:
-        tags = MlflowClient(uri).get_run(run_id).data.tags
+        tags = open_client(uri).get_run(run_id).data.tags
     except MlflowException:
         return None
     if tags.get(records.TAG_KIND) != records.KIND_TRIAL:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from study import cli_browse
 from study.lock import locked
 from study.place import Place
+from study.synced import mark_synced
 from tests.command_fixture import refused, retina
 from tests.test_deleting import write_home_study
 
@@ -21,6 +23,33 @@ def test_a_home_without_studies_is_no_error(tmp_path: Path) -> None:
     assert "study none must exist" in refused(tmp_path, "status", "none")
     assert "retina search" in refused(tmp_path, "ui")
     assert "study none must exist" in refused(tmp_path, "delete", "none", "--yes")
+
+
+def test_the_status_is_told_before_mlflow_is_asked_but_for_a_sync(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(cli_browse, "settle", lambda *_: told.append(capsys.readouterr().out))
+    (tmp_path / "eyes").mkdir()
+    (tmp_path / "eyes" / "ledger.jsonl").write_text('{"event":"study"\n')
+    cli_browse.status(home=tmp_path)
+    assert "eyes" in told[0]
+    with pytest.raises(SystemExit) as ended:
+        cli_browse.status("eyes", sync=True, home=tmp_path)
+    assert (told[1], ended.value.code) == ("", 1)
+    assert "--watch or --json must be given" in refused(tmp_path / "none", "status", "--watch", "--json")
+
+
+def test_a_damaged_study_is_named_and_the_command_fails(tmp_path: Path) -> None:
+    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"epoch","trial":"0000","epoch":1}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.jsonl").write_text(text)
+        mark_synced(tmp_path / name, f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (tmp_path / "mlflow.db").touch()
+    done = retina(tmp_path, "status")
+    assert done.returncode == 1
+    assert [line.partition(":")[0] for line in done.stdout.splitlines()] == ["a is damaged", "b is damaged"]
+    assert done.stderr == ""
 
 
 def test_a_report_of_no_study_says_what_to_do(tmp_path: Path) -> None:

@@ -1,7 +1,10 @@
 import io
+import time
 
+import pytest
 from rich.console import Console
 
+from study import display
 from study.display import Display, search_note
 from study.ledger import StudyState
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
@@ -39,3 +42,87 @@ def test_the_bar_says_the_best_so_far_and_the_time_left() -> None:
         state.apply(event)
         display.watch(event)
     assert display._note() == "best 0.600 (0000 resnet18-scratch), about 00:00:04 left"
+
+
+class Clock:
+    """Says what time it is; the note takes 0.1 s of it."""
+
+    def __init__(self) -> None:
+        self.now, self.notes = 0.0, 0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def note(self) -> str:
+        self.notes, self.now = self.notes + 1, self.now + 0.1
+        return f"note {self.notes}"
+
+
+def _timed(trials: int) -> tuple[Display, StudyState, io.StringIO, Clock]:
+    text, state, clock = io.StringIO(), StudyState(), Clock()
+    for number in range(trials):
+        state.apply(trial_event(number))
+    shown = Display(Console(file=text, width=120), "trials", state.trials, trials, clock.note, clock)
+    return shown, state, text, clock
+
+
+def test_a_note_that_takes_long_is_written_rarely_and_each_end_is_counted_at_once() -> None:
+    shown, state, _, clock = _timed(1000)
+    for number in range(1000):
+        clock.now += 0.05
+        state.apply(end_event(number))
+        shown.watch(end_event(number))
+        assert shown._progress.tasks[0].completed == number + 1
+    spent = 0.1 * (clock.notes - 1)  # one is written before the first event
+    assert 0 < spent < display.SHARE * clock.now + display.AT_ONCE + 0.1
+
+
+def test_after_a_while_an_event_is_drawn_at_once() -> None:
+    shown, state, _, clock = _timed(2)
+    for number, wait in enumerate((0, 3600)):
+        clock.now += wait
+        state.apply(end_event(number))
+        shown.watch(end_event(number))
+    assert clock.notes == 3
+    for _ in range(100):  # what was not drawn in that hour is not drawn now
+        clock.now += 0.001
+        shown.watch(trial_event(0))
+    assert clock.notes <= 4
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_what_is_drawn_last_is_how_it_ended(broken: bool) -> None:
+    shown, state, text, clock = _timed(3)
+    try:
+        with shown.shown():
+            for number in range(3):
+                state.apply(end_event(number))
+                shown.watch(end_event(number))
+            written = clock.notes
+            if broken:
+                raise RuntimeError
+    except RuntimeError:
+        assert broken
+    assert clock.notes == written + 1
+    assert f"3/3 note {clock.notes}" in text.getvalue()
+
+
+def _seconds_of_an_event(trials: int) -> float:
+    state = StudyState()
+    for number in range(trials):
+        for event in (trial_event(number, 15), *(epoch_event(number, epoch, 0.5) for epoch in range(1, 15))):
+            state.apply(event)
+    console = Console(file=io.StringIO(), width=120)
+    shown = Display(console, "trials", state.trials, trials, lambda: search_note(state, trials, 1))
+    begun = time.process_time()
+    for number in range(trials):
+        event = epoch_event(number, 15, 0.6)
+        state.apply(event)
+        shown.watch(event)
+    return (time.process_time() - begun) / trials
+
+
+def test_an_event_of_a_thousand_trials_costs_about_what_one_of_ten_does() -> None:
+    few, many = (min(_seconds_of_an_event(trials) for _ in range(3)) for trials in (10, 1000))
+    print(f"an event costs {few * 1e6:.0f} us among 10 trials, {many * 1e6:.0f} us among 1,000")
+    assert many < 5 * few + 2e-4

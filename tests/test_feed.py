@@ -1,3 +1,4 @@
+import json
 import sqlite3
 import threading
 import time
@@ -114,6 +115,24 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
     assert stale_studies(tmp_path, store()[0]) == []
     experiment = client().get_experiment_by_name("feed-killed")
     assert {run.info.status for run in client().search_runs([experiment.experiment_id])} == {"KILLED"}
+
+
+def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> None:
+    folders = [tmp_path / home / "feed-named" for home in ("here", "there")]
+    for folder, study_id in zip(folders, "ab", strict=True):
+        folder.mkdir(parents=True)
+        (folder / "ledger.jsonl").write_text(json.dumps(study_event() | {"id": study_id * 32}) + "\n")
+    sync(folders[0], store()[0], (store()[1] / "feed-named").as_uri())
+    with pytest.raises(TrackingError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
+        sync(folders[1], store()[0], None)
+
+
+def test_events_that_do_not_follow_from_each_other_are_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "feed-lost"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text('{"event":"epoch","trial":"0000","epoch":1}\n{"event":"close"}\n')
+    with pytest.raises(TrackingError, match="^KeyError: '0000'$"):
+        sync(folder, store()[0], (store()[1] / folder.name).as_uri())
 
 
 def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:

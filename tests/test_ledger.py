@@ -9,7 +9,6 @@ from study.ledger import (
     ranked,
     read_events,
     study_state,
-    without_folders,
 )
 
 TRIAL = {"trial": "0000", "group": "g", "number": 0, "params": {}, "distributions": {}}
@@ -124,11 +123,6 @@ def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
     assert [record.trial for record in ranked(study_state(events).trials.values())] == ["0002", "0001"]
 
 
-def test_what_is_recorded_names_no_folder() -> None:
-    text = "weights must be a file, but /home/alice/hub/r18.pth is damaged; see '/x/y/cache/abc' and http://host/a/b"
-    assert without_folders(text) == "weights must be a file, but r18.pth is damaged; see 'abc' and http://host/a/b"
-
-
 def test_each_name_is_in_memory_once_however_many_trials_say_it(tmp_path: Path) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     for number in range(2):
@@ -141,10 +135,3 @@ def test_each_name_is_in_memory_once_however_many_trials_say_it(tmp_path: Path) 
             assert all(name is again for name, again in zip(one, other, strict=True))
         assert first["device"] is second["device"]
     assert ledger.events == read_events(tmp_path / "ledger.jsonl")[0]
-
-
-def test_a_folder_with_a_blank_in_its_name_is_cut_where_it_is_known(tmp_path: Path) -> None:
-    home = Path("/srv/Jane Doe/runs")
-    text = f"{home}/cache/abc must be a prepared cache, but is not"
-    assert without_folders(text, home) == "cache/abc must be a prepared cache, but is not"
-    assert "Doe" in without_folders(text), "it cannot be told where such a name ends"

@@ -1,13 +1,15 @@
 import io
 import json
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+from study import status
 from study.config import ConfigError
 from study.lock import locked
-from study.status import print_status, summary
+from study.status import print_status, summary, watch_status
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 
@@ -71,3 +73,64 @@ def test_an_empty_home_and_a_study_that_is_not_there(tmp_path: Path) -> None:
     assert "no studies in" in _printed(tmp_path / "nothing")
     with pytest.raises(ConfigError, match="study x must exist"):
         _printed(tmp_path, "x")
+
+
+DAMAGES = {
+    "torn": ('{"event":"study"}\n{"event":"tri\n{"event":"close"}\n', "torn is damaged: each line of a ledger must be"),
+    "lost": ('{"event":"epoch","trial":"0000","epoch":1}\n', "lost is damaged: each event of a ledger must follow"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_ledger_is_one_line_and_hides_no_other_study(tmp_path: Path, name: str) -> None:
+    _study(tmp_path, "one", *RUNNING)
+    _study(tmp_path, "two", *RUNNING)
+    (_study(tmp_path, name) / "ledger.jsonl").write_text(DAMAGES[name][0])
+    text = io.StringIO()
+    console = Console(file=text, width=140, soft_wrap=True)
+    assert not print_status(console, tmp_path, None, as_json=False)
+    assert [line for line in text.getvalue().splitlines() if line.startswith(DAMAGES[name][1])]
+    assert text.getvalue().count("kappa 0.600 (trial 0000, n 5)") == 2
+    text.truncate(0)
+    assert not print_status(console, tmp_path, name, as_json=False)
+    assert len(text.getvalue().splitlines()) == 1
+    told = {study["study"]: study for study in json.loads(_printed(tmp_path, as_json=True))}
+    assert (told["one"]["ended"], told[name]["state"]) == (1, "damaged")
+    assert "restore the file from a copy" in told[name]["error"]
+    assert print_status(console, tmp_path, "one", as_json=True)
+
+
+def test_a_watch_ends_with_how_the_study_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, text, waits = _study(tmp_path, "living", *RUNNING), io.StringIO(), []
+    console = Console(file=text, width=140)
+    with ExitStack() as held:
+        held.enter_context(locked(folder))
+
+        def end(seconds: float) -> None:
+            waits.append(seconds)
+            event = end_event(1) if len(waits) == 1 else {"event": "close", "state": "failed"}
+            with (folder / "ledger.jsonl").open("a") as ledger:
+                ledger.write(json.dumps(event) + "\n")
+            if len(waits) == 2:
+                held.close()
+
+        monkeypatch.setattr(status.time, "sleep", end)
+        assert watch_status(console, tmp_path, "living")
+    assert waits == [status.WATCH_SECONDS] * 2
+    rows = [line for line in text.getvalue().splitlines() if "living" in line]
+    assert [("running" in row, "1/3" in row, "2/3" in row) for row in rows] == [
+        (True, True, False), (True, False, True), (False, False, True)
+    ]  # fmt: skip
+    assert "failed" in rows[-1]
+
+
+def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, text = _study(tmp_path, "living", *RUNNING), io.StringIO()
+    read: list[Path] = []
+    monkeypatch.setattr(status, "is_locked", lambda _: not read)
+    monkeypatch.setattr(status, "summary", lambda folder: (summary(folder), read.append(folder))[0])
+    monkeypatch.setattr(status.time, "sleep", lambda _: None)
+    assert watch_status(Console(file=text, width=140), tmp_path, folder.name)
+    assert [line for line in text.getvalue().splitlines() if "living" in line][-1].count("interrupted") == 2
