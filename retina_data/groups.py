@@ -22,6 +22,25 @@ def merged_groups(patient: pd.Series[int], sha256: pd.Series[str]) -> npt.NDArra
         group = merged
 
 
+def equal_note(table: pd.DataFrame) -> str:
+    """What a reader must know of byte-equal images, "" where there are none.
+
+    table: a cache's, with the columns patient, group, grade, sha256 and error of each image.
+    """
+    readable = table[table["error"] == ""]
+    copies = readable["sha256"].duplicated().sum()
+    if not copies:
+        return ""
+    differ = (readable.groupby("sha256")["grade"].nunique() > 1).sum()
+    merged, patients = readable["group"].nunique(), readable["patient"].nunique()
+    one = (
+        f"whose patients are taken for one: {patients:,} patients become {merged:,}"
+        if merged < patients
+        else "of the same patient"
+    )
+    return f"{copies:,} photographs are equal byte for byte to an earlier one, {one}; with different grades: {differ:,}"
+
+
 def near_groups(bits: npt.NDArray[np.bool_], most: int) -> npt.NDArray[np.int64]:
     """For each hash (N, B) the first row before it, or itself, that differs in at most `most` bits: (N,).
 

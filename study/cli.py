@@ -40,7 +40,10 @@ if TYPE_CHECKING:
     from study.plan import Inputs
     from study.running import Compute
 
-app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
 MLFLOW = {
     "DISABLE_TELEMETRY": "true",
     "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
@@ -93,6 +96,23 @@ def exit_code(error: Exception) -> int:
     if isinstance(error, LockedError):
         return EXIT_LOCKED
     return EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print(version("retina"))
+        raise typer.Exit
+
+
+@app.callback()
+def retina(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Search for the best way to grade diabetic retinopathy, with claims that can be checked."""
 
 
 @with_flags(field_flags(TrialConfig, "Configuration"))

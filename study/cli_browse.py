@@ -58,27 +58,35 @@ def ui(
     home: Home = None,
 ) -> None:
     """Browse trials in the MLflow UI, on this machine only."""
-    from study.reach import check_answers, is_free
+    from study.reach import check_answers, is_free, tell_once_up
 
     here = place(home)
     settle(here, err.print)
     if here.artifacts and here.store_missing():
-        raise ConfigError(f"there must be a study to browse, but {here.home} has none; run `retina search` first")
+        raise ConfigError(
+            f"there must be a study to browse, but {here.home} has none; run `retina search{here.again}` first"
+        )
     check_answers(here.tracking_uri)
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
     from study.showing import links, serves
 
     found = links(here.tracking_uri, study_name(name), server) if name else [server]
     if not found:
-        raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status` lists the studies")
+        raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status{here.again}` lists the studies")
     begin = here.artifacts is not None and is_free(port)
     if here.artifacts and not begin and not serves(server, here.tracking_uri):
         raise ConfigError(f"port {port} must be free, but something else listens there; give another --port")
-    for link in found:
-        out.print(f"open {link}", markup=False)
+
+    def tell(answers: bool) -> None:
+        if not answers:
+            out.print("MLflow does not answer yet; once it does:")
+        for link in found:
+            out.print(f"open {link}", markup=False)
+
     if not begin:
-        return  # a server that runs already
-    out.print("(stop with Ctrl-C)")
+        return tell(True)  # a server that runs already
+    out.print("starting MLflow ... (stop with Ctrl-C)")
+    tell_once_up(server, tell)
     environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
     command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
     options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]

@@ -23,7 +23,8 @@ def export(
     from study.export import export as write
 
     target = folder.resolve()
-    write(place(home).home, study_name(name), arm, target, lambda text: out.print(text, markup=False))
+    here = place(home)
+    write(here.home, study_name(name), arm, target, lambda text: out.print(text, markup=False), here.again)
     out.print(f"model: {folder}; grade photographs with: retina predict {folder} IMAGE...", markup=False)
 
 
@@ -54,6 +55,8 @@ def predict(
     overlays = target / clinic.OVERLAYS if explain and target is not None else None
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)
+    for doubt in loaded.settings.doubts:
+        err.print(f"note: {doubt}", markup=False)
     table = clinic.predict_photographs(
         loaded, photographs, lambda text: err.print(text, markup=False), overlays=overlays
     )

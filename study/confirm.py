@@ -118,8 +118,11 @@ def fresh_seed(seed: int, trial: str, repeat: int) -> int:
     return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 2**31
 
 
-def check_confirmable(name: str, state: StudyState, wish: Wish) -> None:
-    """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings."""
+def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "") -> None:
+    """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings.
+
+    again: Place.again.
+    """
     study = state.study
     if study is None:
         raise ConfigError(f"a study must have been searched before it is confirmed, but there is no study {name}")
@@ -133,7 +136,7 @@ def check_confirmable(name: str, state: StudyState, wish: Wish) -> None:
     if waiting > 0:
         raise ConfigError(
             f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
-            f"trials of {name} have not; finish it with: retina search {name}"
+            f"trials of {name} have not; finish it with: retina search {name}{again}"
         )
     if not wanted(state, wish):
         raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")

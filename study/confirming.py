@@ -47,7 +47,7 @@ def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compu
         return _one(name, here, console, wish, compute, data)
     parts = parts_of(here.home, name)
     for part in parts:
-        check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish)
+        check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish, here.again)
 
     def one(part: str, rest: Compute) -> int:
         return _one(part, here, console, wish, rest, data)
@@ -64,7 +64,7 @@ def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute,
     try:
         check_free(folder)
         events, _ = read_events(folder / "ledger.jsonl")
-        check_confirmable(name, study_state(events), wish)
+        check_confirmable(name, study_state(events), wish, here.again)
         plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
         if not plan.prepared.count("test"):
             raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,10 +27,15 @@ from study.prepared import open_data, split_of
 from study.progress import duration_text
 from study.recorder import WEIGHTS_KEPT
 from study.space import describe
-from study.train import train
+from study.train import TrainData, train
 
 MEASURED_IMAGES = 512
-"""Images of the epoch that is measured; a larger training part is counted as so many times more."""
+"""Images of the epoch that is measured, at most; a larger training part is counted as so many times more."""
+
+FIRST_IMAGES = 8
+SHORT_SECONDS = 2.0
+"""It begins with so few, since a slow machine needs seconds for each; an epoch that took less than this is too short
+to reckon from, and one of four times the images follows."""
 
 FEW_IMAGES = 128
 MEASURE_SECONDS = 120.0
@@ -43,7 +49,7 @@ CHILD = "import json, sys; from study.dryrun import measure; print(json.dumps([*
 
 
 def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
-    """Print arms, trials, epochs, slots, the space, and time and disk from one measured epoch of each architecture."""
+    """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
     arms = _arms(plan)
     console.print(
@@ -64,7 +70,7 @@ def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> 
     arms, epochs, total = _arms(plan), plan.epochs, 0.0
     costs = Table("architecture", "measured", "one epoch", "one trial", "checkpoint")
     for architecture in _architectures(plan):
-        found = measure(_job(plan, architecture, limits, MEASURED_IMAGES))
+        found = _measured_aloud(_job(plan, architecture, limits, MEASURED_IMAGES), console)
         mine = [arm for arm in arms if arm.startswith(architecture)]
         total += left * len(mine) / len(arms) * epochs * found["seconds"] / limits.slots
         seconds, size = found["seconds"], f"{found['checkpoint'] / 1e6:.0f} MB"
@@ -74,6 +80,7 @@ def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> 
     console.print(costs)
     if limits.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
+    console.print("reckoned from the images measured, on this machine as busy as it is now: a rough figure")
     disk = disk_needed(plan, limits.slots)
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
@@ -82,6 +89,19 @@ def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> 
         check_room(plan.folder / "checkpoints", disk)
     except ConfigError as error:
         console.print(f"problem: {error}", markup=False)
+
+
+def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
+    """`measure`, and on the console what it is at: in a line that changes, or in one for each step where none can."""
+    with console.status("") as status:
+
+        def say(images: int) -> None:
+            line = f"measuring {job['config']['architecture']}: an epoch of {images} images to warm up, then another"
+            status.update(line)
+            if not console.is_terminal:
+                console.print(line)
+
+        return measure(job, say)
 
 
 def disk_needed(plan: Plan, slots: int) -> int:
@@ -151,20 +171,30 @@ def usual(config: StudyConfig, name: str) -> Value:
     return round(middle) if TrialConfig.model_fields[name].annotation is int else middle
 
 
-def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Images trained on, seconds of a whole epoch, bytes of a checkpoint and the device, from one epoch here."""
+def measure(job: dict[str, Any], say: Callable[[int], None] = lambda images: None) -> dict[str, Any]:
+    """Images trained on, seconds of a whole epoch, bytes of a checkpoint and the device, from one short epoch here.
+
+    say: told of each number of images before it is tried.
+    """
     torch.set_num_threads(min(job["threads"], os.cpu_count() or 1))
     config = make_trial_config(job["config"])
     weights = read_weights(job["weights"], config.architecture) if job["weights"] else None
     data = open_data(Path(job["cache"]), **job["split"]).train_data()
-    some = replace(data, train_rows=data.train_rows[: job["images"]], val_rows=data.val_rows[: job["images"]])
     device = torch.device("cuda" if job["gpu"] and torch.cuda.is_available() else "cpu")
-    # The first epoch warms the machine up; the second is measured.
-    steps = train(config, some, device, weights=weights)
-    next(steps)
-    begun = time.monotonic()
-    epoch = next(steps)
-    seconds = time.monotonic() - begun
+    most = min(job["images"], len(data.train_rows))
+    images = min(FIRST_IMAGES, most)
+    while True:
+        say(images)
+        some = _part_of(data, images)
+        # The first epoch warms the machine up; the second is measured.
+        steps = train(config, some, device, weights=weights)
+        next(steps)
+        begun = time.monotonic()
+        epoch = next(steps)
+        seconds = time.monotonic() - begun
+        if images == most or seconds >= SHORT_SECONDS:
+            break
+        images = min(4 * images, most)
     state = epoch.state()
     model_bytes = sum(tensor.nbytes for tensor in state["model"].values())
     slots = state["optimizer"]["state"].values()
@@ -176,6 +206,12 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
         "checkpoint": model_bytes + held,
         "device": device.type,
     }
+
+
+def _part_of(data: TrainData, images: int) -> TrainData:
+    """The first training images, and validation images in proportion: an epoch of it is a small one of the whole."""
+    checks = max(1, round(images * len(data.val_rows) / len(data.train_rows)))
+    return replace(data, train_rows=data.train_rows[:images], val_rows=data.val_rows[:checks])
 
 
 def here_available() -> dict[str, float]:

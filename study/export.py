@@ -34,14 +34,14 @@ CHECKED = 32  # validation photographs whose stored predictions are computed aga
 Say = Callable[[str], None]
 
 
-def export(home: Path, name: str, arm: str | None, target: Path, say: Say) -> Winner:
+def export(home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "") -> Winner:
     """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
 
-    Raises ConfigError where there is no winner or `target` holds something.
+    again: Place.again. Raises ConfigError where there is no winner or `target` holds something.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
-    winner = find_winner(home, name, arm)
+    winner = find_winner(home, name, arm, again)
     say(winner.told())
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
@@ -61,11 +61,15 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
     temperature = fit_temperature(chances, grades)
     threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
     preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
+    parts, pooled = _parts(winner, validation, test), _pooled(winner)
+    measured = [measure(part, table) for part, table in (pooled | parts).items()]
+    best = {*pooled, next(iter(parts))}  # the model's own too: one fold's may be worse than all together
     values = {
         "architecture": config.architecture,
         "head": config.head,
         "temperature": temperature.value,
         "referable_threshold": threshold,
+        "doubts": [doubt for one in measured if one.part in best and (doubt := one.doubt())],
         "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
     }
     settings = write_model(folder, network, values, preprocessing)
@@ -75,14 +79,13 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         PREPROCESSING: "from a photograph to the network's input",
         **_write_graphs(folder, network, preprocessing, say),
     }
-    parts = _parts(winner, validation, test)
     referrals = {}
     for part, table in parts.items():
         chances, grades = _arrays(table)
         calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
         referrals[part] = referral(calibrated, grades, patients, threshold)
     facts = Facts(
-        measured=[measure(part, table) for part, table in (_pooled(winner) | parts).items()],
+        measured=measured,
         referrals=referrals,
         temperature=temperature,
         settings=settings,
@@ -90,7 +93,7 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         check=_check(home, winner, network),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
-    for doubt in filter(None, (one.doubt() for one in facts.measured)):
+    for doubt in filter(None, (one.doubt() for one in measured)):
         say(f"note: {doubt}")
 
 

@@ -81,6 +81,7 @@ def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], anothe
     if added:  # an arm may come, with its weights; what was there, perhaps added by this same command, must stay
         now["arms"] = [arm for arm in now["arms"] if arm not in added or arm in before["arms"]]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
+    _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
     causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
     for name in [*causes, *CONSEQUENCES]:
         if before.get(name) != now.get(name):
@@ -92,6 +93,16 @@ def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], anothe
         raise ConfigError(
             f"`trials >= {study['config']['trials']}` must hold for study {plan.whole}, but got "
             f"trials={plan.config.trials}; a study can grow, not shrink"
+        )
+
+
+def _check_layout(plan: Plan, study: dict[str, Any], other_data: bool) -> None:
+    """Of other data say first that it is read as another layout, which tells more than two digests."""
+    was, now = study.get("audit", {}).get("layout"), plan.dataset.layout
+    if other_data and was and was != now:
+        raise ConfigError(
+            f"`layout` must stay {was}, as study {plan.whole} began with, but is now {now}; give --layout {was}, or "
+            "start a study with another name"
         )
 
 

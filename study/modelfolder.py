@@ -10,7 +10,7 @@ import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -25,6 +25,8 @@ from study.wholefile import write_whole
 
 WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", "config.json", "preprocessing.json"
 MAX_JSON = 100_000  # bytes
+DOUBT = r"^[ -~]{1,500}$"
+"""A sentence that `predict` prints: nothing in it can move a terminal's cursor."""
 
 Three = tuple[float, float, float]
 _NO_SHIFT: dict[str, tuple[Three, Three]] = {
@@ -48,6 +50,9 @@ class Settings(BaseModel):
     referable_from: Literal[2] = Field(2, description="grade from which an eye is referable")
     referable_threshold: float = Field(ge=0, le=1, description="of p2 + p3 + p4, from which an eye is referred")
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    doubts: list[Annotated[str, Field(pattern=DOUBT)]] = Field(
+        default=[], max_length=10, description="why nobody should rely on it; none in folders of before there were any"
+    )
     origin: dict[str, str | int] = Field(description="study, trial, confirmation, epoch: for people, never read")
 
 

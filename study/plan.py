@@ -10,6 +10,7 @@ from typing import Any
 from analysis.cleaned import without_folders
 from analysis.records import fold_name
 from retina_data.audit import audit, unused
+from retina_data.groups import equal_note
 from retina_data.index import DataSet, read_index
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
@@ -274,6 +275,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
         for name, value in plan.weights.items()
         if not value["seen"] and value["name"] != "imagenet"
     ]
+    if equal := equal_note(plan.prepared.cache.table):  # the audit counts patients by name, all else merged ones
+        notes.append(equal)
     skipped = plan.prepared.cache.skipped
     if skipped:
         notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")

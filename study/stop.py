@@ -6,10 +6,12 @@ import os
 import signal
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from analysis.cleaned import without_folders
+
+ACKNOWLEDGED = b"stopping: trials keep their last checkpoint; once more ends at once\n"
 
 
 class Stop:
@@ -37,6 +39,7 @@ class Stop:
 def signals() -> Iterator[Stop]:
     """SIGINT and SIGTERM set the Stop that is yielded; a second one ends the process, which the ledger survives.
 
+    The first is acknowledged at once, as the end takes seconds.
     Where none came, the handlers that were there before are put back; after one, a second ends what is left, too.
     """
     stop = Stop()
@@ -45,6 +48,8 @@ def signals() -> Iterator[Stop]:
         if stop.signal:
             os._exit(128 + number)
         stop.signal, stop.reason = number, f"stopped by {signal.Signals(number).name}"
+        with suppress(OSError):  # nobody may read; Python's own streams may not be used in a handler
+            os.write(2, b"\n" * os.isatty(2) + ACKNOWLEDGED)  # a terminal's ^C stands before it
 
     before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

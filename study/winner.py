@@ -83,11 +83,12 @@ class Winner:
         return f"{made}, epoch {self.epoch} (not confirmed)"
 
 
-def find_winner(home: Path, name: str, arm: str | None = None) -> Winner:
+def find_winner(home: Path, name: str, arm: str | None = None, again: str = "") -> Winner:
     """The best trial of a study, or of one of its arms, on validation, by its first confirmation if it has one.
 
     Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    Raises ConfigError where there is no such study, no trial with a score, or no weights any more.
+    again: Place.again, for the commands in what is raised: ConfigError where there is no such study, no trial with a
+    score, or no weights any more.
     """
     if arm is not None and arm not in records.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(records.ARM_LABELS)}, but got {arm!r}")
@@ -96,23 +97,23 @@ def find_winner(home: Path, name: str, arm: str | None = None) -> Winner:
         if missing := [part for part in parts if not (home / part / "ledger.jsonl").exists()]:
             raise ConfigError(
                 f"all folds of study {name} must have been searched, but {', '.join(missing)} did not begin; go on "
-                f"with `retina search {name}`"
+                f"with `retina search {name}{again}`"
             )
-        arm = arm or _best_arm(home, name, parts)
-    siblings = [_winner(home, part, arm, needs=PREDICTIONS) for part in parts[1:]]
-    return replace(_winner(home, parts[0], arm, needs=BEST), siblings=tuple(siblings))
+        arm = arm or _best_arm(home, name, parts, again)
+    siblings = [_winner(home, part, arm, again, needs=PREDICTIONS) for part in parts[1:]]
+    return replace(_winner(home, parts[0], arm, again, needs=BEST), siblings=tuple(siblings))
 
 
-def _winner(home: Path, name: str, arm: str | None, needs: str) -> Winner:
+def _winner(home: Path, name: str, arm: str | None, again: str, needs: str) -> Winner:
     """needs: the file without which a model is not taken."""
     folder, state = home / name, study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
-        raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status` lists them")
+        raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status{again}` lists them")
     best = next(iter(ranked(r for r in state.trials.values() if arm in (None, r.arm))), None)
     if best is None:
         of_arm = f" of the arm {arm}" if arm else ""
         able = [one for one in records.ARM_LABELS if any(ranked(r for r in state.trials.values() if r.arm == one))]
-        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}`"
+        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{again}`"
         raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
     ended = [record for record in state.confirms.values() if record.state == records.STATE_COMPLETE]
     repeats = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.trial}
@@ -123,11 +124,11 @@ def _winner(home: Path, name: str, arm: str | None, needs: str) -> Winner:
             return Winner(name, state.study, best.trial, record, config, files)
     raise ConfigError(
         f"{needs} of trial {best.trial} of study {name} must be there, but has gone; `retina train --from-run "
-        f"{name}/{best.trial} --out FOLDER` makes it again, put it into checkpoints/{best.trial}"
+        f"{name}/{best.trial} --out FOLDER{again}` makes it again, put it into checkpoints/{best.trial}"
     )
 
 
-def _best_arm(home: Path, name: str, folds: list[str]) -> str:
+def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
     """The arm whose winners have the highest mean on validation over all folds."""
     states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
     means = {}
@@ -138,8 +139,8 @@ def _best_arm(home: Path, name: str, folds: list[str]) -> str:
             means[arm] = sum(score for score in scores if score is not None) / len(scores)
     if not means:
         raise ConfigError(
-            f"an arm of study {name} must have a trial with a score in each fold, but none has; `retina status {name}` "
-            "says what failed"
+            f"an arm of study {name} must have a trial with a score in each fold, but none has; "
+            f"`retina status {name}{again}` says what failed"
         )
     return max(means, key=lambda arm: means[arm])
 

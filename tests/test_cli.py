@@ -1,6 +1,9 @@
 """Wrong input: one clear line, exit code 2, nothing half-written. What runs for real is in test_contract.py."""
 
 import os
+import subprocess
+import sys
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,27 @@ from tests.study_fixture import small_data
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return small_data(tmp_path_factory.mktemp("cli") / "data", patients=12)
+
+
+@pytest.mark.parametrize("command", [[], ["search"], ["data"], ["data", "check"]])
+def test_help_is_short_too(command: list[str]) -> None:
+    short = CliRunner().invoke(cli.app, [*command, "-h"])
+    assert short.exit_code == 0 and "Usage:" in short.output
+    assert short.output == CliRunner().invoke(cli.app, [*command, "--help"]).output
+
+
+def test_the_version_is_told_alone() -> None:
+    told = CliRunner().invoke(cli.app, ["--version"])
+    assert (told.exit_code, told.output) == (0, f"{version('retina')}\n")
+
+
+def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
+    environment = os.environ | {"RETINA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "nonsense://anna:secret@foo"}
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "report", "x"], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "MLFLOW_TRACKING_URI must begin with http://" in done.stderr and "'nonsense://***@foo'" in done.stderr
 
 
 def test_data_that_is_missing(tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
 """Commands about studies: where there is none, and what is asked before one is deleted."""
 
 import os
+import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from study import cli_browse
 from study.lock import locked
 from study.place import Place
+from study.reach import problem
 from study.synced import mark_synced
 from tests.command_fixture import refused, retina
 from tests.test_deleting import write_home_study
@@ -23,6 +26,43 @@ def test_a_home_without_studies_is_no_error(tmp_path: Path) -> None:
     assert "study none must exist" in refused(tmp_path, "status", "none")
     assert "retina search" in refused(tmp_path, "ui")
     assert "study none must exist" in refused(tmp_path, "delete", "none", "--yes")
+
+
+UI = """
+import http.server, sys, time, types
+from pathlib import Path
+from study import cli_browse
+sys.modules["study.showing"] = types.SimpleNamespace(links=lambda uri, name, server: [server + "/view"], serves=None)
+def become(file, command, environment):
+    print("begun", command[command.index("--port") + 1], flush=True)
+    time.sleep(0.5)
+    http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), http.server.SimpleHTTPRequestHandler).serve_forever()
+cli_browse.os.execve = become
+cli_browse.ui("eyes", int(sys.argv[1]), Path(sys.argv[2]))
+"""
+
+
+def test_the_link_is_printed_once_the_server_answers(tmp_path: Path) -> None:
+    (tmp_path / "mlflow.db").touch()
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    command = [sys.executable, "-c", UI, str(port), str(tmp_path)]
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+    ) as process:
+        late = threading.Timer(60, process.kill)
+        late.start()
+        try:
+            assert process.stdout
+            lines = [process.stdout.readline().strip() for _ in range(3)]
+            answers = not problem(f"http://127.0.0.1:{port}")
+        finally:
+            late.cancel()
+            process.kill()
+    link = f"open http://127.0.0.1:{port}/view"
+    assert lines == ["starting MLflow ... (stop with Ctrl-C)", f"begun {port}", link]
+    assert answers
 
 
 def test_the_status_is_told_before_mlflow_is_asked_but_for_a_sync(

@@ -1,5 +1,6 @@
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +33,18 @@ def test_a_table_is_printed_and_what_cannot_be_read_gives_1(model: Path, tmp_pat
     assert not (tmp_path / "home").exists()
 
 
+def test_doubts_of_the_model_are_said_once_before_anything_is_graded(model: Path, tmp_path: Path) -> None:
+    doubtful, doubt = tmp_path / "doubtful", "On validation [it] cannot be told from guessing."
+    shutil.copytree(model, doubtful)
+    content = json.loads((doubtful / CONFIG).read_text())
+    (doubtful / CONFIG).write_text(json.dumps(content | {"doubts": [doubt]}))
+    done = retina(tmp_path, "predict", str(doubtful), *_photographs(2))
+    assert done.returncode == 0
+    assert done.stderr.splitlines()[0] == f"note: {doubt}"
+    assert done.stderr.count("note: ") == 1
+    assert "note: " not in done.stdout
+
+
 def test_a_csv_file_is_written_once(model: Path, tmp_path: Path) -> None:
     target = tmp_path / "new" / "eyes.csv"
     assert retina(tmp_path, "predict", str(model), *_photographs(1), "--out", str(target)).returncode == 0
@@ -62,6 +75,8 @@ def test_from_a_study_to_a_graded_photograph(tmp_path: Path) -> None:
     done = retina(made.home, "export", NAME, "--out", str(tmp_path / "model"))
     assert done.returncode == 0, done.stderr
     assert "trial 0001" in done.stdout
+    told = [line.removeprefix("note: ") for line in done.stdout.splitlines() if line.startswith("note: ")]
+    assert json.loads((tmp_path / "model" / CONFIG).read_text())["doubts"] == told
     graded = retina(tmp_path, "predict", str(tmp_path / "model"), *_photographs(3))
     assert graded.returncode == 0
     assert len(graded.stdout.splitlines()) == 4

@@ -139,6 +139,8 @@ def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
         check_confirmable("s", study_state(lab), Wish())
     with pytest.raises(ConfigError, match="1 of the 1 trials of s have not; finish it with: retina search s"):
         check_confirmable("s", study_state(_searched([[0.2]])[:3]), Wish())
+    with pytest.raises(ConfigError, match="retina search s --home there$"):
+        check_confirmable("s", study_state(_searched([[0.2]])[:3]), Wish(), " --home there")
     failed = _searched([[0.2]])
     failed[-2] = end_event(0, "failed", "diverged")
     with pytest.raises(ConfigError, match="must have a trial with a score"):

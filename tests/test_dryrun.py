@@ -1,4 +1,5 @@
 import io
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,6 +18,7 @@ from study.ledger import StudyState
 from study.plan import Inputs, Plan, make_plan
 from study.running import _need
 from study.session import Search
+from study.train import TrainData
 from tests.study_fixture import small_data
 
 
@@ -44,7 +46,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return _plan(tmp_path_factory.mktemp("dryrun"), architecture="resnet18")
 
 
-def _measured_at_once(job: dict[str, Any]) -> dict[str, Any]:
+def _measured_at_once(job: dict[str, Any], say: Callable[[int], None]) -> dict[str, Any]:
+    say(10)
     return {"images": 10, "seconds": 1.0, "checkpoint": 10**6, "device": "cpu"}
 
 
@@ -130,3 +133,34 @@ def test_time_that_is_measured_without_the_gpu_of_a_cluster_is_said_to_be(tmp_pa
     said = _said(tmp_path, gpus=1, architecture="resnet18")
     assert "2 at once, 1 GPU and 1 CPU thread each" in said
     assert "measured on this machine's CPU, since it has no GPU" in said
+
+
+@pytest.mark.parametrize(("each", "tried"), [(0.5, [8]), (0.01, [8, 32, 512]), (0.07, [8, 32])])
+def test_a_slow_machine_measures_few_images_and_a_fast_one_more(
+    one: Plan, monkeypatch: pytest.MonkeyPatch, each: float, tried: list[int]
+) -> None:
+    """An image costs `each` seconds on a clock of the test's; the whole epoch is reckoned alike from any number."""
+    now = 0.0
+    said: list[int] = []
+    whole = one.prepared.train_data()
+    images = len(whole.train_rows)
+
+    def trained(config: object, data: TrainData, *_: object, **__: object) -> Iterator[Any]:
+        nonlocal now
+        for _epoch in range(2):
+            now += each * (len(data.train_rows) + len(data.val_rows))
+            yield SimpleNamespace(state=lambda: {"model": {}, "optimizer": {"state": {}}})
+
+    monkeypatch.setattr(dryrun, "train", trained)
+    monkeypatch.setattr(dryrun, "time", SimpleNamespace(monotonic=lambda: now))
+    found = dryrun.measure(_job(one, "resnet18", Resources(1, 0.0, 1), 512), said.append)
+    assert said == [min(n, images) for n in tried]
+    assert found["images"] == said[-1]
+    assert found["seconds"] == pytest.approx(each * (images + len(whole.val_rows)), rel=0.05)
+
+
+def test_measuring_is_not_silent_and_says_what_its_figure_is_of(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dryrun, "measure", _measured_at_once)
+    said = _dry(one)
+    assert "measuring resnet18: an epoch of 10 images" in said
+    assert "on this machine as busy as it is now" in said

@@ -3,13 +3,17 @@ import os
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from analysis.records import GRADES
 from retina_models.pretrained import WeightsError
 from retina_models.resnet import resnet18
 from study.config import ConfigError
+from study.measured import measure
 from study.modelfolder import CONFIG, MAX_JSON, PREPROCESSING, WEIGHTS, describe, read_model, write_model
 
 VALUES: dict[str, Any] = {
@@ -36,6 +40,20 @@ def test_a_model_comes_back_as_it_was_written(folder: Path) -> None:
         assert torch.equal(model.network(x), resnet18(seed=2).eval()(x))
 
 
+def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder: Path) -> None:
+    content = json.loads((folder / CONFIG).read_text())
+    assert content.pop("doubts") == []
+    (folder / CONFIG).write_text(json.dumps(content))
+    assert read_model(folder).settings.doubts == []
+    same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
+    for chances, word in ((same, "Degenerate on validation"), (mixed, "On validation it cannot be told from guessing")):
+        table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
+        doubt = measure("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2)).doubt()
+        assert doubt.startswith(word)
+        _changed(folder, CONFIG, doubts=[doubt])
+        assert read_model(folder).settings.doubts == [doubt]
+
+
 def _changed(folder: Path, name: str, **values: Any) -> None:
     content = json.loads((folder / name).read_text()) | values
     (folder / name).write_text(json.dumps(content))
@@ -54,6 +72,13 @@ def _changed(folder: Path, name: str, **values: Any) -> None:
         (CONFIG, {"version": 2}, "version"),
         (CONFIG, {"weights_sha256": "../x"}, "weights_sha256"),
         (CONFIG, {"classes": ["a"]}, "classes"),
+        (CONFIG, {"doubts": "guessing"}, "doubts"),
+        (CONFIG, {"doubts": [1]}, "doubts"),
+        (CONFIG, {"doubts": [""]}, "doubts"),
+        (CONFIG, {"doubts": ["a\x1b[2Jb"]}, "doubts"),
+        (CONFIG, {"doubts": ["a\n"]}, "doubts"),
+        (CONFIG, {"doubts": ["a" * 501]}, "doubts"),
+        (CONFIG, {"doubts": ["a"] * 11}, "doubts"),
         (CONFIG, {"\x1b[2Jkey": 1}, "x1b"),
         (PREPROCESSING, {"image_size": 10**9}, "image_size"),
         (PREPROCESSING, {"image_size": 64.0}, "image_size"),

@@ -1,4 +1,5 @@
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -228,3 +229,22 @@ def test_the_same_command_goes_on_though_it_adds_an_arm(folder: Path) -> None:
     grown = make_plan("s", folder / "home", _begun(replace(_plan(folder), name="s")), inputs)
     again = make_plan("s", folder / "home", _begun(grown), inputs)
     assert list(again.groups) == list(grown.groups)
+
+
+def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
+    """The audit counts patients by name; the parts of the split count those whose images are equal as one."""
+    table = read_index(small_data(tmp_path / "data")).table
+    alike = table[table["part"] == "train"].drop_duplicates("patient").head(2)
+    shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
+    notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)["notes"]
+    assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
+
+
+def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: Path, tmp_path: Path) -> None:
+    place = small_data(tmp_path / "data")
+    labels = read_index(place).table[["image", "grade"]].set_axis(["image", "level"], axis=1)
+    labels.to_csv(place / "trainLabels.csv", index=False)
+    inputs = Inputs(place, layout="kaggle", overrides=FLAGS)
+    state = _begun(make_plan("s", tmp_path / "home", StudyState(), inputs))
+    with pytest.raises(ConfigError, match="`layout` must stay kaggle, .* but is now lab; give --layout kaggle"):
+        make_plan("s", tmp_path / "home", state, Inputs(layout="lab"))

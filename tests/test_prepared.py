@@ -1,12 +1,16 @@
+import shlex
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
+from typer.testing import CliRunner
 
 from retina_data.index import DataError, read_index
+from study.cli_data import data_app
 from study.config import make_study_config
-from study.prepared import Prepared, open_data, prepare_data, split_of
+from study.prepared import Prepared, _skip_command, open_data, prepare_data, split_of
 from tests.study_fixture import small_data
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
@@ -70,3 +74,32 @@ def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> Non
 def test_a_study_says_what_divides_its_data() -> None:
     config = make_study_config({"fold": "2/5", "seed": 3}, {})
     assert split_of(config) == {"val_fraction": 0.2, "seed": 3, "select_on": "validation", "fold": "2/5"}
+
+
+def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path: Path) -> None:
+    """And the command does: afterwards the same data is prepared."""
+    folder, home = tmp_path / "my data", tmp_path / "home"
+    small_data(folder)
+    sorted((folder / "images").iterdir())[0].write_bytes(b"")
+
+    def ready() -> Prepared:
+        form: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "local_average"}
+        return prepare_data(read_index(folder), home, **form, **SPLIT)  # type: ignore[arg-type]
+
+    with pytest.raises(DataError) as error:
+        ready()
+    command = str(error.value).split("`")[1]
+    assert command == (
+        f"retina data prepare '{folder}' --layout lab --image-size 32 --crop none --colour local_average "
+        f"--home {home} --on-error skip"
+    )
+    done = CliRunner().invoke(data_app, shlex.split(command)[2:])
+    assert not done.exception, done.output
+    assert ready().cache.skipped == 1
+
+
+def test_what_is_the_default_is_not_in_the_command(tmp_path: Path) -> None:
+    data = read_index(small_data(tmp_path / "data"))
+    assert _skip_command(data, tmp_path, 256, "disc", "none") == (
+        f"retina data prepare {tmp_path / 'data'} --layout lab --home {tmp_path} --on-error skip"
+    )

@@ -1,5 +1,7 @@
 import http.server
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -45,6 +47,58 @@ def test_a_store_that_is_no_server_is_not_asked() -> None:
 def test_a_server_that_is_down_is_said_at_once_with_a_remedy(refuses: int) -> None:
     with pytest.raises(ConfigError, match=rf"must answer at http://127.0.0.1:{refuses}, but .*refused.*; start it, "):
         reach.check_answers(f"http://127.0.0.1:{refuses}")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("nonsense://foo", "nonsense://foo"),
+        ("oracle://anna:se/cret@db/x", "oracle://***@db/x"),
+        ("anna:secret@db/x?password=secret", "***@db/x"),
+        ("oracle://db/x?password=secret", "oracle://db/x"),
+        ("./mlruns", "./mlruns"),
+        ("file:///home/x/mlruns", "file:///home/x/mlruns"),
+        ("sqlite:mlflow.db", "sqlite:mlflow.db"),
+        ("databricks", "databricks"),
+    ],
+)
+def test_an_address_that_mlflow_does_not_take_is_refused_with_what_it_takes(address: str, told: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        reach.check_answers(address)
+    text = str(caught.value)
+    assert text.startswith("MLFLOW_TRACKING_URI must begin with http://, https://, sqlite:///, postgresql://, ")
+    assert f"but is '{told}' (a folder" in text and "unset it to use the home's own store" in text
+    assert "cret" not in text
+    assert reach.problem(address)
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2", "mysql", "mssql"])
+def test_a_database_is_taken(scheme: str) -> None:
+    reach.check_answers(f"{scheme}://anna:secret@db/x")
+
+
+LATE = """
+import http.server, sys, threading, time
+from study.reach import tell_once_up
+port, answers, lasts = int(sys.argv[1]), sys.argv[2] == "answers", float(sys.argv[3])
+tell_once_up(f"http://127.0.0.1:{port}", lambda up: print("up" if up else "late", flush=True), 1.0)
+print("begun", flush=True)
+if answers:
+    time.sleep(0.3)
+    server = http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+time.sleep(lasts)
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "lasts", "said"), [("answers", 2, "begun up"), ("hangs", 2, "begun late"), ("ends", 0, "begun")]
+)
+def test_a_server_that_begins_is_told_once_it_answers(refuses: int, kind: str, lasts: int, said: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", LATE, str(refuses), kind, str(lasts)], capture_output=True, text=True, timeout=60
+    )
+    assert done.stdout.split() == said.split(), done.stderr
 
 
 def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:

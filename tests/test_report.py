@@ -120,6 +120,19 @@ def test_the_answer_comes_first_then_table_figures_leaderboard_and_what_was_run(
     assert "The worst mistakes: no pictures were made of them" in page.words
 
 
+def test_on_a_phone_each_trial_is_a_card_whose_values_say_what_they_are(tmp_path: Path) -> None:
+    page, text = page_of(read_study(fixture.confirmed(), "confirmed"), tmp_path)
+    tables = [str(one["class"]) for tag, one in page.tags if tag == "table"]
+    assert tables.count("cards trials") == 2  # leaderboard, and those that reach the threshold
+    for table in re.findall(r'<table class="cards.*?</table>', text, re.DOTALL):
+        cells = [one for tag, one in Page(table).tags if tag == "td" and one.get("class") != "text none"]
+        assert cells and all(one.get("data-label") for one in cells)
+    board = next(table for table in re.findall(r"<table.*?</table>", text, re.DOTALL) if ">Rank<" in table)
+    heads = [" ".join(one.split()) for one in re.findall(r'<th scope="col".*?>(.*?)</th>', board, re.DOTALL)]
+    row = re.findall(r'<th scope="row">|data-label="(.*?)"', board)[: len(heads)]
+    assert row == [label.replace("<br>", " ").replace("Cell", "") for label in heads]
+
+
 def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
     page, _ = page_of(read_study(fixture.confirmed(), "confirmed"), tmp_path)
     for word in (
@@ -199,6 +212,16 @@ def test_the_labs_model_without_pretraining_is_called_degenerate(tmp_path: Path)
     assert "0.000 (0.000 to 0.000)" in page.words
     assert "test (chosen on test: optimistic)" in page.words
     assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table
+
+
+def test_degenerate_is_explained_once_where_no_sentence_does(tmp_path: Path) -> None:
+    same = TrialSpec(1, "resnet18-scratch", confusion=fixture.LAB_TEST)
+    uri = fixture.write_study("a weak one", [TrialSpec(0, "resnet18-scratch", 0.8), same])
+    page, _ = page_of(read_study(uri, "a weak one"), tmp_path / "weak")
+    assert page.rows("Degenerate: it gives every image the same grade.") == 1
+    assert page.words.index("Leaderboard") < page.words.index("Degenerate: it") < page.words.index("degenerate")
+    page, _ = page_of(read_study(fixture.write_study("only it", [same]), "only it"), tmp_path / "only")
+    assert page.rows("gives every image the same grade") == 1  # the answer says it
 
 
 @pytest.mark.parametrize(

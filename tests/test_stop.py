@@ -46,4 +46,13 @@ time.sleep(60)
 
 
 def test_a_signal_is_noted_and_a_second_one_ends_the_process_also_while_it_closes() -> None:
-    assert subprocess.run([sys.executable, "-W", "ignore", "-c", TWICE], timeout=60).returncode == 143
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", TWICE], timeout=60, capture_output=True, text=True)
+    assert done.returncode == 143
+    assert done.stderr == "stopping: trials keep their last checkpoint; once more ends at once\n"
+
+
+CLOSED = "import os\nos.close(2)\n" + TWICE
+
+
+def test_a_signal_is_noted_where_nobody_reads() -> None:
+    assert subprocess.run([sys.executable, "-c", CLOSED], timeout=60).returncode == 143

@@ -68,6 +68,8 @@ def test_an_arm_can_be_asked_for(made: Made) -> None:
 def test_what_is_not_there_is_said_with_a_remedy(made: Made) -> None:
     with pytest.raises(ConfigError, match="study other must exist"):
         find_winner(made.home, "other")
+    with pytest.raises(ConfigError, match="`retina status --home there` lists them"):
+        find_winner(made.home, "other", again=" --home there")
     winner = find_winner(made.home, NAME)
     (made.folder / "checkpoints" / "0001" / PREDICTIONS).unlink()
     with pytest.raises(ConfigError, match="predictions.parquet of a trained model must hold"):

@@ -17,6 +17,18 @@ ROOT = Path(__file__).resolve().parents[1]
         ("seed: 0\n\ntrials: 0\n", "`trials >= 1` must hold, but got trials=0 (lab.yaml, line 3)"),
         ("fixed: [1, 2", "lab.yaml is not YAML"),
         ("- 1\n", "lab.yaml must hold `key: value` lines, but holds a list"),
+        ("[]\n", "lab.yaml must hold `key: value` lines, but holds a list"),
+        ("", "lab.yaml must hold `key: value` lines, but is empty (line 1); write the study into it, or `{}` for"),
+        ("# trials: 3\n---\n", "lab.yaml must hold `key: value` lines, but is empty (line 1)"),
+        ("trials: 1\nseed: 0\n'trials': 2\n", "trials must be given once, but stands twice (lab.yaml, lines 1 and 3)"),
+        (
+            "fixed:\n  lr: 0.1\n  epochs: 2\n  lr: 0.1\ntrials: 1\ntrials: 2\n",
+            "lr must be given once, but stands twice (lab.yaml, lines 2 and 4); delete one of them",
+        ),
+        (
+            "space:\n  lr: {low: 0.1, low: 0.2, high: 1}\n",
+            "low must be given once, but stands twice (lab.yaml, line 2)",
+        ),
     ],
 )
 def test_an_error_names_file_and_line(tmp_path: Path, text: str, message: str) -> None:
@@ -25,6 +37,13 @@ def test_an_error_names_file_and_line(tmp_path: Path, text: str, message: str) -
     with pytest.raises(ConfigError) as caught:
         read_study_config(path)
     assert message in str(caught.value)
+
+
+def test_the_default_study_can_be_asked_for_and_a_name_may_stand_in_two_places(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("{}\n")
+    assert read_study_config(tmp_path / "a.yaml") == make_study_config({}, {})
+    (tmp_path / "a.yaml").write_text("seed: 3\nfixed: {lr: 0.1}\nspace:\n  momentum: {low: 0.1, high: 0.5}\n")
+    assert read_study_config(tmp_path / "a.yaml").seed == 3
 
 
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:

@@ -92,11 +92,10 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         process = subprocess.Popen(_command(port), stdout=file, stderr=file, env=_environment(home))
     try:
         deadline = time.monotonic() + PATIENCE
-        while problem(f"http://127.0.0.1:{port}"):
+        while not (found := re.search(r"^open (\S+)$", log.read_text(), re.MULTILINE)):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-        found = re.search(r"^open (\S+)$", log.read_text(), re.MULTILINE)
-        assert found, log.read_text()
+        assert not problem(f"http://127.0.0.1:{port}"), "the link was told before MLflow answered"
         yield Shown(home, port, found[1])
     finally:
         process.terminate()
