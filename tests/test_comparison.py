@@ -136,6 +136,6 @@ def test_models_that_never_differ_have_no_doubt_and_one_patient_has_no_bounds() 
 def test_every_confirmed_configuration_has_its_seeds() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", epochs=1), TrialSpec(1, "resnet18-scratch", skill=0.3, epochs=1)]
     confirms = [ConfirmSpec(2 * n + repeat, trials[n], repeat) for n in (0, 1) for repeat in (0, 1)]
-    _, seeds = tables_of(read_study(fixture.write_study("top two", trials, confirms=confirms), "top two"))
+    _, seeds = tables_of(read_study(fixture.write_study("two of an arm", trials, confirms=confirms), "two of an arm"))
     assert seeds["confirm"].tolist() == ["c0000", "c0001", "c0002", "c0003"]
     assert seeds["trial"].tolist() == ["0000", "0000", "0001", "0001"]

@@ -49,15 +49,21 @@ def test_a_trial_that_goes_on_gives_the_same_numbers(device: str) -> None:
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_bf16_learns_what_fp32_learns(device: str) -> None:
-    """One configuration, seed and order of images; bf16 has 8 bits of mantissa: 0.4 % of each number."""
-    exact = _epochs(device, config(epochs=3, precision="fp32", lr=0.003))
-    rough = _epochs(device, config(epochs=3, precision="bf16", lr=0.003))
+    """One configuration, seed and order of images; bf16 has 8 bits of mantissa: 0.4 % of each number.
+
+    In whole batches of 32: of 7 images BatchNorm makes of such a difference another run after some steps.
+    """
+    data = made(64, 20)
+    wanted = {"epochs": 2, "batch_size": 32, "lr": 0.001}
+    exact, rough = (
+        list(train(config(precision=precision, **wanted), data, torch.device(device))) for precision in ("fp32", "bf16")
+    )
     assert numbers(exact) != numbers(rough), "bf16 changes something"
     for one, other in zip(exact, rough, strict=True):
-        assert other.scores["train/loss"] == pytest.approx(one.scores["train/loss"], rel=0.1)
+        assert other.scores["train/loss"] == pytest.approx(one.scores["train/loss"], rel=0.15)
     chances = [f"p{grade}" for grade in range(5)]
     apart = (exact[0].predictions[chances] - rough[0].predictions[chances]).abs().to_numpy()
-    assert apart.mean() < 0.05
+    assert apart.mean() < 0.02
 
 
 @pytest.mark.gpu
