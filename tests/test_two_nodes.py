@@ -38,10 +38,10 @@ RETINA_ON_CPU = """
 from study import cli, search
 
 class OnCpu(search.TrialActor):
-    def _begin(self, job):
+    def _take(self, job):
         import json, os
         from pathlib import Path
-        super()._begin({**job, "device": "cpu"})
+        super()._take({**job, "device": "cpu"})
         self._folder.mkdir(parents=True, exist_ok=True)
         seen = {"device": job["device"], "gpus": job["gpus"], "visible": os.environ.get("CUDA_VISIBLE_DEVICES")}
         (self._folder / "seen.json").write_text(json.dumps(seen))
