@@ -6,6 +6,7 @@ import gc
 import logging
 import os
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -113,6 +114,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
 
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+    handler = signal.getsignal(signal.SIGTERM)
     with _without_mlflow(), _own_sigterm():
         try:
             ray.init(
@@ -126,6 +128,9 @@ def _join(address: str | None) -> None:
                 "call retina on one of its machines, with its versions of Python and Ray, and with its RAY_AUTH_MODE "
                 "and token"
             ) from None
+        finally:
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray's C++ has one of its own, which aborts the process
 
 
 @contextmanager
