@@ -110,11 +110,11 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     finally:
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
+        _take_sigterm_back()
 
 
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
-    handler = signal.getsignal(signal.SIGTERM)
     with _without_mlflow(), _own_sigterm():
         try:
             ray.init(
@@ -129,8 +129,13 @@ def _join(address: str | None) -> None:
                 "and token"
             ) from None
         finally:
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)  # Ray's C++ has one of its own, which aborts the process
+            _take_sigterm_back()
+
+
+def _take_sigterm_back() -> None:
+    """Ray's C++ takes SIGTERM when it starts, and would abort the process, and leaves it to nobody when it ends."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
 
 
 @contextmanager
