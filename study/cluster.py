@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import ray
-import ray._private.utils as ray_utils
 from ray.exceptions import RayError
 
 from study.address import Guard, check_asks, check_guarded
@@ -97,7 +96,6 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
-        RAY_DISABLE_FAILURE_SIGNAL_HANDLER="1",  # Ray's own takes SIGTERM too, and leaves it without ours
     )
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
@@ -110,12 +108,12 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     finally:
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
-        _take_sigterm_back()
 
 
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
-    with _without_mlflow(), _own_sigterm():
+    handler = signal.getsignal(signal.SIGTERM)
+    with _without_mlflow():
         try:
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
@@ -129,27 +127,8 @@ def _join(address: str | None) -> None:
                 "and token"
             ) from None
         finally:
-            _take_sigterm_back()
-
-
-def _take_sigterm_back() -> None:
-    """Ray's C++ takes SIGTERM when it starts, and would abort the process, and leaves it to nobody when it ends."""
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, signal.getsignal(signal.SIGTERM))
-
-
-@contextmanager
-def _own_sigterm() -> Iterator[None]:
-    """Ray takes SIGTERM as it starts, and would end the process with 15 and nothing closed: it is kept from that.
-
-    Not by a thread, where Ray leaves signals alone: its processes are killed when the thread that started them ends.
-    """
-    theirs = ray_utils.set_sigterm_handler
-    ray_utils.set_sigterm_handler = lambda handler: None
-    try:
-        yield
-    finally:
-        ray_utils.set_sigterm_handler = theirs
+            if threading.current_thread() is threading.main_thread():
+                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process with 15, and nothing closed
 
 
 @contextmanager

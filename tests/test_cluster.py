@@ -1,9 +1,4 @@
 import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 
 import pytest
 import ray
@@ -71,65 +66,6 @@ def test_processes_that_are_started_here_get_no_password_of_mlflow(monkeypatch: 
     assert not [name for name in seen if name.startswith("MLFLOW_")]
     assert "secret" not in seen.values()
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "secret", "this process needs it"
-
-
-def test_ray_s_start_leaves_sigterm_to_the_handler_that_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the real one does: its own handler first, the processes then."""
-    came: list[int] = []
-
-    def init(**_: object) -> None:
-        ray._private.utils.set_sigterm_handler(lambda number, frame: sys.exit(number))
-        os.kill(os.getpid(), signal.SIGTERM)
-
-    theirs = ray._private.utils.set_sigterm_handler
-    before = signal.signal(signal.SIGTERM, lambda number, frame: came.append(number))
-    try:
-        monkeypatch.setattr(ray, "init", init)
-        monkeypatch.setattr(ray, "nodes", list)
-        with cluster(None):
-            assert came == [signal.SIGTERM]
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert ray._private.utils.set_sigterm_handler is theirs
-
-
-START = """
-import os, signal, sys, time
-from study.cluster import cluster
-from study.stop import signals
-with signals() as stop:
-    print("begun", flush=True)
-    with cluster(None):
-        print("joined", flush=True)
-        while not stop.signal:
-            time.sleep(0.01)
-    print("left by", stop.signal, flush=True)
-os.kill(os.getpid(), signal.SIGTERM)  # the second one, after Ray has ended
-time.sleep(60)
-"""
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("seconds", [0.0, 0.3, 1.5, None])  # after the start has begun; None: once it is over
-def test_a_signal_while_ray_starts_is_noted_and_the_second_ends_the_process(seconds: float | None) -> None:
-    process = subprocess.Popen([sys.executable, "-c", START], stdout=subprocess.PIPE, text=True)
-    assert process.stdout
-    late = threading.Timer(120, process.kill)
-    late.start()
-    try:
-        lines = [process.stdout.readline()]
-        if seconds is None:
-            lines.append(process.stdout.readline())
-        time.sleep(seconds or 0.0)
-        process.send_signal(signal.SIGTERM)
-        lines += process.stdout.readlines()
-        assert process.wait(60) == 128 + signal.SIGTERM
-    finally:
-        late.cancel()
-        process.kill()
-        process.wait()
-        process.stdout.close()
-    assert lines == ["begun\n", "joined\n", f"left by {int(signal.SIGTERM)}\n"]
 
 
 def test_a_cluster_that_does_not_take_this_process_in_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:

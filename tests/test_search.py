@@ -1,7 +1,6 @@
 import json
 import os
 import pickle
-import signal
 import subprocess
 import sys
 import time
@@ -151,15 +150,3 @@ def test_three_kills_leave_nothing_lost_doubled_or_decided_otherwise(tmp_path: P
     assert study.missing_and_doubled(6) == (0, 0)
     unbroken.finish("--trials", "6")
     assert suggested(study.state()) == suggested(unbroken.state())
-
-
-@pytest.mark.slow
-def test_a_signal_while_ray_starts_closes_the_study(tmp_path: Path) -> None:
-    study = Study(tmp_path, small_data(tmp_path / "data", patients=24))
-    begun = study.begin("--trials", "2")
-    begun.until(lambda: begun.children("gcs/gcs_server"), "Ray's first process")
-    begun.process.send_signal(signal.SIGTERM)
-    assert begun.end() == 128 + signal.SIGTERM, begun.output()
-    assert "stopped by SIGTERM" in begun.output() and "go on with: retina search s" in begun.output()
-    assert study.events()[-1]["state"] == records.STATE_INTERRUPTED
-    assert not study.state().trials
