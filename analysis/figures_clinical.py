@@ -16,7 +16,7 @@ from analysis import records, roc
 from analysis.captions import about, measured_on, over_seeds
 from analysis.cells import Models
 from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, is_narrow, legend_below
-from analysis.intervals import wilson
+from analysis.intervals import share_bounds
 from analysis.scores import Floats
 from analysis.tables import SEED, with_interval
 
@@ -95,11 +95,8 @@ def roc_numbers(judged: Mapping[str, Models]) -> pd.DataFrame:
         for place, specificity in enumerate(SPECIFICITIES, 1):
             reached = float(np.mean([roc.sensitivity_at(curve, specificity) for curve in curves]))
             row = {"kind": "operating", "specificity": specificity, "sensitivity": reached}
-            bounds = low[place], high[place]
-            if bounds[0] == bounds[1]:  # each resample is alike, and the bootstrap knows no doubt: Wilson does
-                patients = np.unique(models.patient[positive]).size
-                doubt = wilson(reached * patients, patients)
-                bounds = float(doubt.low), float(doubt.high)
+            patients = np.unique(models.patient[positive]).size
+            bounds = share_bounds(low[place], high[place], reached, patients)
             rows.append(base | row | {"low": bounds[0], "high": bounds[1]})
     columns = ["arm", "cell", "kind", "repeat", "specificity", "sensitivity", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "auc", "auc_low", "auc_high", "n", "referable"])

@@ -109,6 +109,15 @@ def wilson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -> Interva
     return Interval(low, high, variance, np.zeros(hit.shape, dtype=np.int64))
 
 
+def share_bounds(low: float, high: float, share: float, groups: int) -> tuple[float, float]:
+    """Bounds of a share from its resamples over groups; where each resample is alike, as when all groups are right, the
+    bootstrap knows no doubt and Wilson's interval over groups stands for it."""
+    if low != high:
+        return low, high
+    doubt = wilson(share * groups, groups)
+    return float(doubt.low), float(doubt.high)
+
+
 def recipe_interval(score_per_seed: ArrayLike, patient_variance: float, *, level: float = 0.95) -> Estimate:
     """Interval of a recipe's score on any patients: variance over patients plus variance over seeds / s.
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from analysis import records
 from analysis.auc_intervals import bootstrap_auc
 from analysis.cells import Models
-from analysis.intervals import Interval, bootstrap_by_group, mean_over_seeds, recipe_interval, wilson
+from analysis.intervals import Interval, bootstrap_by_group, mean_over_seeds, recipe_interval, share_bounds, wilson
 from analysis.scores import Floats, Ints, auc_ovr, is_degenerate, majority_share, scores_from_confusion
 
 SEED = 0
@@ -93,8 +93,7 @@ def never_certain(row: Row, patients: Ints) -> Row:
     for name, count in zip((*(f"recall_{grade}" for grade in records.GRADES), "accuracy"), patients, strict=True):
         value, low, high = (float(str(row.get(f"{name}{end}", "nan"))) for end in ("", "_low", "_high"))
         if low == high:
-            doubt = wilson(value * count, count)
-            found |= {f"{name}_low": float(doubt.low), f"{name}_high": float(doubt.high)}
+            found[f"{name}_low"], found[f"{name}_high"] = share_bounds(low, high, value, count)
     return found
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import shlex
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,7 @@ def prepare(
                 finally:
                     unfinished.close()
                 if failed:
-                    raise _unreadable(dataset, failed)
+                    raise _unreadable(dataset, failed, form, caches.parent)
                 folder = _finish(dataset, unfinished, caches, fingerprint, form)
     return open_cache(folder, dataset.table["path"])
 
@@ -168,13 +169,17 @@ def _decode(
     return failed
 
 
-def _unreadable(dataset: DataSet, failed: dict[int, str]) -> DataError:
+def _unreadable(dataset: DataSet, failed: dict[int, str], form: Form, home: Path) -> DataError:
+    """With the whole command that prepares this very cache without them, for a shell in any folder."""
     table = dataset.table
+    data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": form.size, "crop": form.crop}
+    flags |= {"colour": form.colour, "home": home, "on-error": "skip"}
+    words = ["retina", "data", "prepare", data, *(str(word) for name in flags for word in (f"--{name}", flags[name]))]
     named = [f"{Path(table['path'][row]).name} ({reason})" for row, reason in failed.items()]
     return DataError(
         f"every image must be readable, but {len(failed):,} of {len(table):,} in {dataset.folder} are not: "
         f"{some(named)}; replace them, take their lines out of the label files, or leave them out with "
-        "`retina data prepare --on-error skip`; the others need not be decoded again"
+        f"`{shlex.join(words)}`; the others need not be decoded again"
     )
 
 

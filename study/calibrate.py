@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from analysis.intervals import Interval, bootstrap_by_group, confusion_by_group, wilson
+from analysis.intervals import bootstrap_by_group, confusion_by_group, share_bounds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -117,13 +117,11 @@ def referral(probabilities: Floats, grades: Ints, patients: Ints, threshold: flo
     drawn = bootstrap_by_group(counts, np.random.default_rng(SEED))
     having = (counts.sum(axis=-1) > 0).sum(axis=0)  # (5,) patients with an eye of the kind
     yes, no = int(referable.sum()), int((~referable).sum())
-    sensitivity = _bounds(drawn["recall_1"], found, yes, int(having[1]))
-    specificity = _bounds(drawn["recall_0"], passed, no, int(having[0]))
+    sensitivity, specificity = (
+        share_bounds(float(one.low), float(one.high), hits / total if total else np.nan, int(patients_of_kind))
+        for one, hits, total, patients_of_kind in (
+            (drawn["recall_1"], found, yes, having[1]),
+            (drawn["recall_0"], passed, no, having[0]),
+        )
+    )
     return Referral(threshold, found, yes, passed, no, sensitivity, specificity)
-
-
-def _bounds(drawn: Interval, hits: int, total: int, patients: int) -> Bounds:
-    """Bounds of hits / total, from its resamples and the number of patients who have an eye of the kind."""
-    if drawn.low == drawn.high:  # each resample is alike, and the bootstrap knows no doubt: Wilson does
-        drawn = wilson(hits / total * patients, patients)
-    return float(drawn.low), float(drawn.high)

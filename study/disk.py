@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import shutil
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.cleaned import without_folders
 from retina_models.resnet import shaped
 from study.config import ConfigError
+
+if TYPE_CHECKING:
+    from study.plan import Plan
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 FULL_TEXTS = ("No space left on device", "Disk quota exceeded", "disk is full")  # of the kernel, and of SQLite
@@ -41,6 +45,13 @@ def needed(architectures: set[str], optimizers: set[str], arms: int, slots: int,
     largest = max(sum(p.numel() for p in shaped(name).parameters()) for name in architectures) * BYTES
     checkpoint = largest * max(NUMBERS[name] for name in optimizers)
     return slots * (CHECKPOINTS * checkpoint + largest) + arms * (kept + 1) * largest + MARGIN
+
+
+def needed_by(plan: Plan, slots: int, kept: int) -> int:
+    """Bytes that a study will take at most; kept: best weights of each arm that stay."""
+    named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
+    arms = sum(len(cells) for cells in plan.groups.values())
+    return needed(named["architecture"], named["optimizer"], arms, slots, kept)
 
 
 def check_room(folder: Path, need: int) -> None:

@@ -20,7 +20,7 @@ from rich.table import Table
 from retina_models.pretrained import read_weights
 from study.cluster import Resources
 from study.config import ConfigError, StudyConfig, TrialConfig, Value, make_trial_config
-from study.disk import check_room, needed
+from study.disk import check_room, needed_by
 from study.ledger import StudyState
 from study.plan import Plan
 from study.prepared import open_data, split_of
@@ -81,7 +81,7 @@ def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> 
     if limits.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
     console.print("reckoned from the images measured, on this machine as busy as it is now: a rough figure")
-    disk = disk_needed(plan, limits.slots)
+    disk = needed_by(plan, limits.slots, WEIGHTS_KEPT)
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
         console.print(f"for each of {folds} folds, one after the other: {duration_text(total * folds)} in all")
@@ -102,12 +102,6 @@ def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
                 console.print(line)
 
         return measure(job, say)
-
-
-def disk_needed(plan: Plan, slots: int) -> int:
-    """Bytes that must be free before the search begins, as `study.running` asks for them."""
-    named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
-    return needed(named["architecture"], named["optimizer"], len(_arms(plan)), slots, WEIGHTS_KEPT)
 
 
 def measured_now(plan: Plan, limits: Resources, console: Console) -> tuple[float, str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,17 +12,13 @@ import pandas as pd
 from retina_data.cache import Cache, open_cache, prepare
 from retina_data.index import DataError, DataSet
 from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
-from study.config import StudyConfig, TrialConfig
+from study.config import StudyConfig
 from study.train import TrainData
 
 
 def split_of(config: StudyConfig) -> dict[str, Any]:
     """What divides the data of a study into its parts: arguments of `prepare_data` and `open_data`."""
     return {name: getattr(config, name) for name in ("val_fraction", "seed", "select_on", "fold")}
-
-
-SKIP = "`retina data prepare --on-error skip`"
-"""What `retina_data` names as a remedy: it knows of no flags, and without them another cache would be made."""
 
 
 @dataclass(frozen=True)
@@ -74,22 +69,8 @@ def prepare_data(
     fold: str = "",
 ) -> Prepared:
     """Decode (or find again) and split a data set. Raises DataError where no model can be trained on it."""
-    try:
-        cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
-    except DataError as error:
-        skip = f"`{_skip_command(dataset, home, image_size, crop, colour)}`"
-        raise DataError(str(error).replace(SKIP, skip)) from error
+    cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
     return _split(cache, val_fraction, seed, select_on, fold)
-
-
-def _skip_command(dataset: DataSet, home: Path, image_size: int, crop: str, colour: str) -> str:
-    """The whole command that prepares this cache without its unreadable images, for a shell in any folder."""
-    words = ["retina", "data", "prepare", str(dataset.folder.resolve()), "--layout", dataset.layout]
-    fields = {"image-size": image_size, "crop": crop, "colour": colour}
-    for name, value in fields.items():
-        if value != TrialConfig.model_fields[name.replace("-", "_")].default:
-            words += [f"--{name}", str(value)]
-    return shlex.join([*words, "--home", str(home.resolve()), "--on-error", "skip"])
 
 
 def open_data(

@@ -14,8 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from rich.console import Console
 
 from analysis import records
-from study.config import TrialConfig
-from study.disk import check_room, is_full, needed, told
+from study.disk import check_room, is_full, needed_by, told
 from study.display import Display
 from study.goingon import write_study_file
 from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
@@ -112,7 +111,7 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
         limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
-        check_room(plan.folder / "checkpoints", _need(plan, errand, limits.slots))
+        check_room(plan.folder / "checkpoints", needed_by(plan, limits.slots, errand.weights_kept))
         plan.keep_weights()
         write_study_file(plan)
         ledger.append("study", **plan.event(limits.threads, limits.slots), **errand.event())
@@ -184,19 +183,6 @@ def _end_process(
     finally:  # also where nobody reads the output any more
         kill_below(os.getpid())
         os._exit(EXIT_CODES[records.STATE_FAILED])  # Ray's own way out waits for what is gone
-
-
-def _need(plan: Plan, errand: Errand, slots: int) -> int:
-    """Bytes that the study will take at most."""
-    fields = {name: _values(plan, name) for name in ("architecture", "optimizer")}
-    arms = sum(len(cells) for cells in plan.groups.values())
-    return needed(fields["architecture"], fields["optimizer"], arms, slots, errand.weights_kept)
-
-
-def _values(plan: Plan, name: str) -> set[str]:
-    axis = plan.config.space.get(name)
-    default = TrialConfig.model_fields[name].default
-    return {str(value) for value in axis} if isinstance(axis, tuple) else {str(plan.config.fixed.get(name, default))}
 
 
 def _closing(

@@ -12,11 +12,10 @@ from rich.console import Console
 from study import dryrun
 from study.cluster import Resources
 from study.config import Value, make_study_config
-from study.disk import size
-from study.dryrun import _job, disk_needed, dry_run, here_available, measured_now, usual
+from study.disk import needed_by, size
+from study.dryrun import _job, dry_run, here_available, measured_now, usual
 from study.ledger import StudyState
 from study.plan import Inputs, Plan, make_plan
-from study.running import _need
 from study.session import Search
 from study.train import TrainData
 from tests.study_fixture import small_data
@@ -65,8 +64,7 @@ def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monk
     """By the same number: one byte less is a problem, and the figure is what is asked for."""
     monkeypatch.setattr(dryrun, "measure", _measured_at_once)
     plan = replace(one, config=make_study_config({}, {"space": {"optimizer": ["sgd", "adamw"]}}))
-    need = _need(plan, Search(plan), slots=2)
-    assert disk_needed(plan, slots=2) == need
+    need = needed_by(plan, 2, Search(plan).weights_kept)
     for lacks, free in ((False, need), (True, need - 1)):
         monkeypatch.setattr("study.disk.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         said = _dry(plan)
@@ -83,7 +81,7 @@ def test_what_a_study_has_on_the_disk_is_not_needed_again(
     checkpoints = plan.folder / "checkpoints" / "0000"
     checkpoints.mkdir(parents=True)
     (checkpoints / "last.pt").write_bytes(bytes(1000))
-    free = disk_needed(plan, slots=2) - 1000
+    free = needed_by(plan, 2, Search(plan).weights_kept) - 1000
     monkeypatch.setattr("study.disk.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     assert "problem" not in _dry(plan)
 

@@ -15,6 +15,7 @@ from analysis.intervals import (
     mean_over_seeds,
     recipe_interval,
     resampled,
+    share_bounds,
     wilson,
 )
 from analysis.scores import accuracy_and_kappa, confusion_matrix, quadratic_kappa, scores_from_confusion
@@ -215,3 +216,10 @@ def test_the_recipes_interval_covers_at_three_five_and_ten_seeds(
         assert given < 0.93
     with capsys.disabled():
         print(f"\n95 % interval of the recipe, {patients} patients, covers at " + "; ".join(lines))
+
+
+def test_a_share_that_each_resample_repeats_has_wilson_s_bounds_over_groups() -> None:
+    assert share_bounds(0.7, 0.9, 0.8, 40) == (0.7, 0.9)
+    low, high = share_bounds(1.0, 1.0, 1.0, 6)
+    assert (low, high) == (pytest.approx(0.6097, abs=1e-4), 1.0)
+    assert np.isnan(share_bounds(float("nan"), float("nan"), float("nan"), 0)).all()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from retina_data.index import DataError, read_index
 from study.cli_data import data_app
 from study.config import make_study_config
-from study.prepared import Prepared, _skip_command, open_data, prepare_data, split_of
+from study.prepared import Prepared, open_data, prepare_data, split_of
 from tests.study_fixture import small_data
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
@@ -96,10 +96,3 @@ def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path:
     done = CliRunner().invoke(data_app, shlex.split(command)[2:])
     assert not done.exception, done.output
     assert ready().cache.skipped == 1
-
-
-def test_what_is_the_default_is_not_in_the_command(tmp_path: Path) -> None:
-    data = read_index(small_data(tmp_path / "data"))
-    assert _skip_command(data, tmp_path, 256, "disc", "none") == (
-        f"retina data prepare {tmp_path / 'data'} --layout lab --home {tmp_path} --on-error skip"
-    )

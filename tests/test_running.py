@@ -12,10 +12,11 @@ from rich.console import Console
 
 from analysis import records
 from study import session
+from study.disk import needed_by
 from study.ledger import Ledger, StudyState, study_state
 from study.place import Place
 from study.plan import Inputs, Plan, make_plan
-from study.running import SIGNAL_CLOSE_SECONDS, Compute, _closing, _need, _send_rest, run
+from study.running import SIGNAL_CLOSE_SECONDS, Compute, _closing, _send_rest, run
 from study.session import Search
 from study.stop import Stop
 from tests.study_fixture import end_event, epoch_event, small_data, study_event, trial_event
@@ -55,7 +56,7 @@ def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(pla
 
 
 def test_more_weights_that_are_kept_need_more_room(plan: Plan) -> None:
-    assert _need(plan, replace(Search(plan), weights_kept=9), 1) > _need(plan, Search(plan), 1)
+    assert needed_by(plan, 1, 9) > needed_by(plan, 1, Search(plan).weights_kept)
 
 
 def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan) -> None:
