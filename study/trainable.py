@@ -34,11 +34,12 @@ from study.cluster import placement
 from study.config import TrialConfig
 from study.device import DeviceError, claim, measured, release
 from study.disk import told
+from study.learner import of_this_kind
 from study.ledger import Event
 from study.prepared import open_data
 from study.seen import read_seen, seen_text
 from study.testpart import read_test, reading
-from study.train import Epoch, TrainingError, of_this_kind, train
+from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
 NO_MEMORY = ("not enough memory", "can't allocate memory")  # of torch on a CPU, which has no class for it

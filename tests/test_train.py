@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Iterator
 from typing import Any
@@ -21,15 +20,16 @@ from retina_models.pretrained import Weights
 from retina_models.resnet import resnet18, resnet50
 from study.config import ConfigError, TrialConfig
 from study.imbalance import strategy
+from study.learner import begin
 from study.schedule import learning_rate
-from study.train import Epoch, TrainData, TrainingError, backward, begin, of_this_kind, train
+from study.train import Epoch, TrainData, TrainingError, backward, train
 
 CPU = torch.device("cpu")
 SIDE = 32
 
 
 @pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     """Tiny images are fastest so, and numbers depend on the number of threads."""
     before = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -61,60 +61,12 @@ def numbers(epochs: list[Epoch]) -> list[dict[str, float]]:
     return [{k: v for k, v in epoch.scores.items() if k != "images_per_second"} for epoch in epochs]
 
 
-def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
-    file = io.BytesIO()
-    torch.save(state, file)
-    file.seek(0)
-    loaded: dict[str, Any] = torch.load(file, weights_only=True)
-    return loaded
-
-
 def assert_same(first: list[Epoch], second: list[Epoch]) -> None:
     assert [epoch.number for epoch in first] == [epoch.number for epoch in second]
     assert numbers(first) == numbers(second)
     for a, b in zip(first, second, strict=True):
         np.testing.assert_array_equal(a.confusion, b.confusion)
         pd.testing.assert_frame_equal(a.predictions, b.predictions, check_exact=True)
-
-
-@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
-@pytest.mark.parametrize("stop, freeze", [(2, 0), (2, 1), (1, 2)])  # resumed unfrozen, after and amid the frozen epochs
-def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop: int, freeze: int) -> None:
-    data, weights = made(17, 10), source()
-    chosen = config(optimizer=optimizer, lr=0.003, pretrained=True, freeze_epochs=freeze, imbalance="oversample")
-    unbroken = list(train(chosen, data, CPU, weights=weights))
-    end = unbroken[-1].state()
-
-    begun: list[Epoch] = []
-    for epoch in train(chosen, data, CPU, weights=weights):
-        begun.append(epoch)
-        if epoch.number == stop:
-            state = through_a_file(epoch.state())
-            break
-    rest = list(train(chosen, data, CPU, resume=state))
-    assert_same(unbroken, begun + rest)
-    again = rest[-1].state()
-    assert all(torch.equal(tensor, again["model"][key]) for key, tensor in end["model"].items())
-    assert torch.equal(end["draws"], again["draws"]) and torch.equal(end["augmentation"], again["augmentation"])
-
-
-def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> None:
-    """A CUDA generator's state is 16 bytes: where it cannot be gone on with, seed and epoch tell the augmentation."""
-    data, chosen = made(17, 10), config(epochs=3, lr=0.003)
-    first, second, third = (epoch.state() for epoch in train(chosen, data, CPU))
-    assert of_this_kind(first, torch.Generator())
-    moved = first | {"augmentation": torch.zeros(16, dtype=torch.uint8)}
-    assert not of_this_kind(moved, torch.Generator())
-    once, again = (list(train(chosen, data, CPU, resume=through_a_file(moved))) for _ in range(2))
-    assert_same(once, again)
-    assert once[0].scores["train/loss"] != list(train(chosen, data, CPU, resume=first))[0].scores["train/loss"]
-    assert torch.equal(once[-1].state()["draws"], third["draws"]), "what an epoch draws is drawn on the CPU"
-    # Another epoch and another seed vary the images otherwise.
-    anew = [begin(each, CPU, None) for each in (chosen, chosen, config(epochs=3, lr=0.003, seed=1))]
-    anew[0].restore(moved)
-    anew[1].restore(second | {"augmentation": moved["augmentation"]})
-    anew[2].restore(moved | {"config": anew[2].config.model_dump()})
-    assert len({one.augmentation.initial_seed() for one in [*anew, begin(chosen, CPU, None)]}) == 4
 
 
 @pytest.mark.parametrize("precision", ["fp32", "bf16"])
@@ -131,31 +83,6 @@ def test_training_leaves_global_generators_and_threads_alone() -> None:
     list(train(config(epochs=1), made(), CPU))
     assert torch.equal(torch.random.get_rng_state(), before) and torch.get_num_threads() == threads
     assert (np.random.get_state()[1] == numpy_before).all()  # noqa: NPY002
-
-
-def test_a_resumed_run_refuses_another_configuration() -> None:
-    epoch = next(train(config(), made(), CPU))
-    with pytest.raises(ConfigError, match=r"lr=0.01 \(now 0.02\)"):
-        next(train(config(lr=0.02), made(), CPU, resume=epoch.state()))
-
-
-def test_a_finished_run_has_no_further_epoch() -> None:
-    (epoch,) = train(config(epochs=1), made(), CPU)
-    assert list(train(config(epochs=1), made(), CPU, resume=epoch.state())) == []
-
-
-def test_a_state_is_a_copy_and_is_refused_once_training_has_gone_on() -> None:
-    run = train(config(), made(), CPU)
-    first = next(run)
-    state = first.state()
-    kept = {key: tensor.clone() for key, tensor in state["model"].items()}
-    moments = [slot["momentum_buffer"].clone() for slot in state["optimizer"]["state"].values()]
-    next(run)
-    assert all(torch.equal(tensor, kept[key]) for key, tensor in state["model"].items())
-    after = [slot["momentum_buffer"] for slot in state["optimizer"]["state"].values()]
-    assert moments and all(torch.equal(a, b) for a, b in zip(moments, after, strict=True))
-    with pytest.raises(RuntimeError, match="before epoch 2"):
-        first.state()
 
 
 def test_scores_and_predictions_are_of_the_validation_rows_in_order() -> None:
