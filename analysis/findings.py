@@ -10,10 +10,11 @@ from typing import NamedTuple
 import pandas as pd
 
 from analysis import records
+from analysis.best import CRITERIA
 from analysis.cautions import FEW_SEEDS, cautions
 from analysis.columns import RUN, VALIDATION, headline
 from analysis.runs import StudyRuns
-from analysis.tables import CRITERIA, objective, part, with_interval
+from analysis.tables import objective, part, with_interval
 from analysis.tableset import TableSet
 from analysis.versus import Row, comparison, listed, spoken
 
@@ -53,7 +54,7 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
 
 
 def reaching(best: pd.DataFrame, threshold: float) -> str:
-    """How many configurations of tables.best reach the threshold, by either criterion, for each part by itself."""
+    """How many configurations of best.best reach the threshold, by either criterion, for each part by itself."""
     if "measured_on" not in best or not (best["measured_on"] != VALIDATION).any():
         return _reaching(best, threshold, "")
     tested, chosen = (best[(best["measured_on"] == VALIDATION) == on] for on in (False, True))

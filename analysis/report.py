@@ -15,7 +15,7 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChainableUndefined, Environment
 
-from analysis import findings, page, records, repeat, tables
+from analysis import best, findings, page, records, repeat, tables
 from analysis.columns import VALIDATION, headline
 from analysis.figures import FigureFiles, LeftOut
 from analysis.gallery import write_gallery
@@ -88,7 +88,7 @@ def _comparison(made: TableSet) -> dict[str, Any]:
 def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     """What the page says of the trials."""
     varied, fixed = page.hyperparameters(study, made.board)
-    parts = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in tables.CRITERIA]
+    parts = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
     return {
         "part": tables.part(study),
         "varied": varied,
@@ -97,8 +97,8 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
         "board_size": len(made.board),
         "majority": page.number(made.board["majority"].max()),
         "best": page.trial_rows(pd.concat(parts), varied),
-        "reaching": findings.reaching(made.best, tables.THRESHOLD),
-        "threshold": f"{100 * tables.THRESHOLD:g} %",
+        "reaching": findings.reaching(made.best, best.THRESHOLD),
+        "threshold": f"{100 * best.THRESHOLD:g} %",
         "failures": made.failures.to_dict("records"),
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import comparison, records, tables
+from analysis import best, comparison, records, tables
 from analysis.columns import CLEAN, DIFFERENCES, RUN, TEST, VALIDATION, headline
 from analysis.runs import StudyRuns
 from analysis.tablefiles import latex, markdown, write_csv, write_whole
@@ -48,8 +48,8 @@ def make_tables(study: StudyRuns) -> TableSet:
     return TableSet(
         board=board,
         cells=cells,
-        best=tables.best(study, board=board, cells=cells),
-        best_by_accuracy=tables.best_by_accuracy(study, board=board),
+        best=best.best(study, board=board, cells=cells),
+        best_by_accuracy=best.best_by_accuracy(study, board=board),
         pairs=comparison.pairs(study, board),
         seeds=comparison.seed_values(study, board),
         failures=tables.failures(study),
@@ -87,7 +87,7 @@ def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str
     several = judged["seeds"].max() > 1
     cells = f"The four cells of study {study.name}. {given}{'; scores are means over seeds' if several else ''}."
     ranked = f"Trials of study {study.name} by {tables.objective(study)}, on {tables.part(study)}. {given}."
-    reaching = f"Configurations of study {study.name} with an accuracy of {100 * tables.THRESHOLD:g} % or more, by two "
+    reaching = f"Configurations of study {study.name} with an accuracy of {100 * best.THRESHOLD:g} % or more, by two "
     reaching += f"criteria that are kept apart. {given}."
     against = f"Differences between cells of study {study.name}, on {made.pairs['part'].iloc[0]}. {given}; p of the "
     against += "paired permutation test of accuracy by patient, adjusted by Holm over all pairs that could be tested."
@@ -143,7 +143,7 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
 
 
 def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the leaderboard or of tables.best, with the hyperparameters that differ between trials."""
+    """Rows of the leaderboard or of best.best, with the hyperparameters that differ between trials."""
     names = [name for name in study.hyperparameters if name not in ("architecture", "pretrained", "seed")]
     varied = [name for name in names if study.trials[name].nunique(dropna=False) > 1]
     rows = []
