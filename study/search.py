@@ -223,7 +223,7 @@ class _Trials:
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)
         if common := self._recorder.common_failure():  # however it ended: with its reason, or with its process
-            self._stop.halt(f"the first trials all failed: {common}")
+            self._stop.halt(f"trials failed alike, one after the other: {common}")
 
 
 class _Asker(Searcher):

@@ -66,7 +66,7 @@ def test_trials_that_all_run_out_of_memory_end_the_search(tmp_path: Path, data: 
     study = Study(tmp_path, data)
     flags = ("--trials", "9", "--label-smoothing", "0.1")
     output = study.finish(*flags, code=1, environment=out_of_memory(tmp_path))
-    assert "the first trials all failed: out of memory" in output
+    assert "trials failed alike, one after the other: out of memory" in output
     assert (tmp_path / "tried").read_text().split() == ["0", "1", "2"]  # none was retried
     assert {record.state for record in study.state().trials.values()} == {records.STATE_FAILED}
     assert {run.info.status for run in study.runs()} == {"FAILED"}

@@ -81,7 +81,7 @@ def test_trials_whose_processes_all_die_end_the_search_after_three(driver: Drive
         driver.dies(ray_trial)
         deaths += 1
     assert deaths == 3 * (1 + PROCESS_RETRIES)
-    assert driver.stop.reason == "the first trials all failed: its process died 4 times"
+    assert driver.stop.reason == "trials failed alike, one after the other: its process died 4 times"
     ends = [record.end["reason"] for record in driver.recorder.records.values() if record.end]
     assert ends == ["its process died 4 times"] * 3
 

@@ -91,7 +91,7 @@ def test_every_trial_fails_the_same_way(tmp_path: Path, data: Path, row: Row) ->
     row.fault, row.tries = "every trial fails the same way", 3
     study = Study(tmp_path, data)
     output = study.finish("--trials", "9", "--label-smoothing", "0.1", code=1, environment=out_of_memory(tmp_path))
-    assert "the first trials all failed: out of memory" in output
+    assert "trials failed alike, one after the other: out of memory" in output
     assert study.count("end") == 3 and study.events()[-1]["state"] == records.STATE_FAILED
     assert "RUNNING" not in {run.info.status for run in study.runs()}
 
