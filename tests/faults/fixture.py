@@ -185,34 +185,42 @@ def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int
     study.finish()
     watch.check(before)
     reported = {(int(trial), n + 1) for trial, r in study.state().trials.items() for n in range(len(r.epochs))}
-    assert reported <= watch.computed, "what was computed is not watched"
+    assert reported <= watch.computed(), "what was computed is not watched"
     return done
 
 
 class Watch:
-    """What the processes of a study's trials really compute, epoch by epoch."""
+    """What the processes of a study's trials really compute, epoch by epoch.
+
+    A trial's process lives for up to two seconds longer than a driver that is killed, and may begin one more epoch:
+    what one search computed is told apart from what the next did by Ray's node manager, whose child each process is.
+    """
 
     def __init__(self, study: Study) -> None:
         study.environment |= out_of_memory(study.folder)
         self._file = study.folder / "tried.epochs"
-        self._known: list[tuple[int, int]] = []
+        self._checked = 0
 
-    @property
+    def _lines(self) -> list[tuple[int, int, int]]:
+        """(node manager, seed, epoch) of all epochs that were begun."""
+        lines = self._file.read_text().splitlines() if self._file.exists() else []
+        return [(int(search), int(seed), int(epoch)) for search, seed, epoch in map(str.split, lines)]
+
     def computed(self) -> set[tuple[int, int]]:
-        """(seed, epoch) of all epochs that were begun, as of the last check."""
-        return set(self._known)
+        """(seed, epoch) of all epochs that were begun."""
+        return {(seed, epoch) for _, seed, epoch in self._lines()}
 
     def check(self, before: StudyState) -> None:
         """Of what was computed since the last call nothing was of an ended trial or a reported epoch of `before`."""
-        lines = self._file.read_text().splitlines() if self._file.exists() else []
-        every = [(int(seed), int(epoch)) for seed, epoch in map(str.split, lines)]
-        new, known, self._known = every[len(self._known) :], set(self._known), every
-        assert len(new) == len(set(new)), "an epoch was computed twice without a kill"
-        for seed in {seed for seed, _ in new}:
-            record, epochs = before.trials.get(f"{seed:04d}"), {epoch for one, epoch in new if one == seed}
+        every = self._lines()
+        assert len(every) == len(set(every)), "an epoch was computed twice without a kill"
+        new, self._checked = every[self._checked :], len(every)
+        for search, seed in {(search, seed) for search, seed, _ in new}:
+            record, epochs = before.trials.get(f"{seed:04d}"), {epoch for *one, epoch in new if one == [search, seed]}
             assert record is None or not record.end, f"trial {seed} had ended and was run again"
             assert record is None or min(epochs) > len(record.epochs), f"trial {seed} repeated a reported epoch"
-            assert len({(seed, epoch) for epoch in epochs} & known) <= 1, f"trial {seed} repeated more than one epoch"
+            others = {epoch for other, one, epoch in every if one == seed and other != search}
+            assert len(epochs & others) <= 1, f"trial {seed} repeated more than one epoch"
 
 
 def descendants(pid: int) -> list[int]:
@@ -264,9 +272,10 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
 
 
 # Loaded by Python in each process of the search: the allocator is asked for a petabyte where label_smoothing is set.
-# Each epoch that is tried leaves its trial's seed in a file, and with its number in another.
+# Each epoch that is tried leaves its trial's seed in a file; with its number and the process's parent in another.
 OUT_OF_MEMORY = """
 import importlib.machinery, os, sys
+parent = os.getppid()
 class Finder:
     @staticmethod
     def find_spec(name, path, target=None):
@@ -280,7 +289,7 @@ class Finder:
                     with open(os.environ["TRIED"], "a") as tried:
                         tried.write(f"{learner.config.seed}\\n")
                     with open(os.environ["TRIED"] + ".epochs", "a") as tried:
-                        tried.write(f"{learner.config.seed} {learner.epoch + 1}\\n")
+                        tried.write(f"{parent} {learner.config.seed} {learner.epoch + 1}\\n")
                     if learner.config.label_smoothing:
                         module.torch.empty(10**15, dtype=module.torch.uint8)
                     return usual(learner, *rest)
