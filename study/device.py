@@ -50,7 +50,7 @@ def claim(device: torch.device, gpus: float) -> None:
         return
     if not torch.cuda.is_available():
         raise DeviceError("torch finds no GPU where Ray has one; install a torch with CUDA and the GPU's driver there")
-    torch.cuda.set_per_process_memory_fraction(gpus * TENSORS_SHARE if gpus < 1 else 1.0, device)
+    torch.cuda.set_per_process_memory_fraction(gpus * TENSORS_SHARE if gpus < 1 else 1.0, _number(device))
     total = torch.cuda.mem_get_info(device)[1]
     await_free(lambda: torch.cuda.mem_get_info(device)[0], int(total * gpus * TENSORS_SHARE))
 
@@ -83,7 +83,12 @@ def image_budget(device: torch.device) -> int:
     if device.type != "cuda":
         return 0
     free, total = torch.cuda.mem_get_info(device)
-    return int(IMAGES_SHARE * min(free, total * torch.cuda.get_per_process_memory_fraction(device)))
+    return int(IMAGES_SHARE * min(free, total * torch.cuda.get_per_process_memory_fraction(_number(device))))
+
+
+def _number(device: torch.device) -> int:
+    """A GPU's number, which torch's memory fractions want; `cuda` without one is the process's own."""
+    return torch.cuda.current_device() if device.index is None else device.index
 
 
 @contextmanager

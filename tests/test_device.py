@@ -37,23 +37,29 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
 
 class PretendedGpu:
-    """What torch.cuda says of a GPU of 10 GB."""
+    """What torch.cuda says of a GPU of 10 GB. As torch's own, the memory fractions take its number alone."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, free: int) -> None:
         self.free, self.fraction = free, 1.0
         for name, value in {
             "is_available": lambda: True,
+            "current_device": lambda: 0,
             "mem_get_info": lambda _: (self.free, 10 * GB),
             "set_per_process_memory_fraction": self._limit,
-            "get_per_process_memory_fraction": lambda _: self.fraction,
+            "get_per_process_memory_fraction": self._fraction,
             "max_memory_allocated": lambda _: 3 * GB,
             "reset_peak_memory_stats": lambda _: None,
             "utilization": lambda _: 80,
         }.items():
             monkeypatch.setattr(torch.cuda, name, value)
 
-    def _limit(self, fraction: float, _: torch.device) -> None:
+    def _limit(self, fraction: float, number: int) -> None:
+        assert number == 0
         self.fraction = fraction
+
+    def _fraction(self, number: int) -> float:
+        assert number == 0
+        return self.fraction
 
 
 def test_memory_that_is_free_is_not_waited_for(clock: Clock) -> None:
