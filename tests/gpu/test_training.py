@@ -68,6 +68,6 @@ def test_bf16_learns_what_fp32_learns(device: str) -> None:
 
 @pytest.mark.gpu
 def test_a_gpu_learns_what_a_processor_learns() -> None:
-    wanted = config(epochs=2, augmentation="none")
-    here, there = _epochs("cpu", wanted)[0], _epochs("cuda", wanted)[0]
+    data, wanted = made(64, 20), config(epochs=1, augmentation="none", batch_size=32, lr=0.001)
+    [here], [there] = (list(train(wanted, data, torch.device(device))) for device in ("cpu", "cuda"))
     assert there.scores["train/loss"] == pytest.approx(here.scores["train/loss"], rel=0.02)
