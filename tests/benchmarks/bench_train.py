@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 import pytest
@@ -137,8 +138,9 @@ def test_train_against_a_loop_that_opens_jpegs(architecture: str, tmp_path: Path
         small = Image.fromarray(rng.integers(0, 256, (24, 32, 3), dtype=np.uint8))
         small.resize((1024, 768), Image.Resampling.BICUBIC).save(file, quality=90)
     workers = len(os.sched_getaffinity(0)) if ON_GPU else 0  # a CPU's cores are busy with the training
-    loader = DataLoader(
-        Photographs(files), batch_size=BATCH, shuffle=True, num_workers=workers, persistent_workers=workers > 0
+    many: dict[str, Any] = (
+        {"num_workers": workers, "persistent_workers": True, "multiprocessing_context": "spawn"} if workers else {}
     )
+    loader = DataLoader(Photographs(files), batch_size=BATCH, shuffle=True, **many)
     usual = plain(architecture, lambda: ((x.to(DEVICE), y.to(DEVICE)) for x, y in loader))
     assert ratio(epochs(architecture, made(images)), usual, f"{architecture}: train() / Dataset and DataLoader") > 1
