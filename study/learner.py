@@ -58,6 +58,11 @@ class Learner:
             )
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
+        # A CPU has planes where a GPU keeps a pixel's channels together, and fused kernels go by memory, not by place.
+        for parameter, slot in self.optimizer.state.items():
+            for key, value in slot.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    slot[key] = torch.empty_like(parameter).copy_(value)
         self.draws.set_state(state["draws"])
         self.epoch = state["epoch"]
         if of_this_kind(state, self.augmentation):

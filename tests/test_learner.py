@@ -64,6 +64,25 @@ def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> N
     assert len({one.augmentation.initial_seed() for one in [*anew, begin(chosen, CPU, None)]}) == 4
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_a_run_goes_on_whatever_the_layout_of_what_was_saved(optimizer: str) -> None:
+    """A GPU keeps a pixel's channels together: the optimizer's memory of it must reach the same parameters."""
+    data, chosen = made(17, 10), config(optimizer=optimizer, epochs=3, lr=0.003)
+    states = [epoch.state() for epoch in train(chosen, data, CPU)]
+    moved = states[1]
+    for slot in moved["optimizer"]["state"].values():
+        for key, value in slot.items():
+            if isinstance(value, torch.Tensor) and value.ndim == 4:
+                slot[key] = value.contiguous(memory_format=torch.channels_last)
+    moved["model"] = {
+        key: value.contiguous(memory_format=torch.channels_last) if value.ndim == 4 else value
+        for key, value in moved["model"].items()
+    }
+    [last] = train(chosen, data, CPU, resume=through_a_file(moved))
+    found = last.state()["model"]
+    assert all(torch.equal(tensor, found[key]) for key, tensor in states[2]["model"].items())
+
+
 def test_a_resumed_run_refuses_another_configuration() -> None:
     epoch = next(train(config(), made(), CPU))
     with pytest.raises(ConfigError, match=r"lr=0.01 \(now 0.02\)"):
