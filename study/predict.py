@@ -10,21 +10,29 @@ from torch import Tensor, nn
 
 from retina_data.batches import normalise
 
+MOST_AT_ONCE = 256
+PIXELS_AT_ONCE = 32 * 256**2
+
 
 def channels_last(device: torch.device, precision: str) -> bool:
     """Whether pixels of one place shall lie together. Measured: on CPUs bf16 is faster so, fp32 the other way round."""
     return device.type == "cuda" or precision == "bf16"
 
 
-def predict(model: nn.Module, images: Tensor, *, normalisation: str, precision: str, batch_size: int = 256) -> Tensor:
+def at_once(side: int) -> int:
+    """Images of S pixels a side that are predicted together: so many that they take less memory than training does."""
+    return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // side**2))
+
+
+def predict(model: nn.Module, images: Tensor, *, normalisation: str, precision: str) -> Tensor:
     """uint8 images (N, 3, S, S) -> float32 probabilities (N, K) on the model's device; the host does not wait for them.
 
     The model is put into evaluation mode while it predicts. precision: "fp32" or "bf16".
     """
-    return logits(model, images, normalisation=normalisation, precision=precision, batch_size=batch_size).softmax(dim=1)
+    return logits(model, images, normalisation=normalisation, precision=precision).softmax(dim=1)
 
 
-def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: str, batch_size: int = 256) -> Tensor:
+def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: str) -> Tensor:
     """As `predict`, before the softmax: float32 (N, K)."""
     device = next(model.parameters()).device
     layout = torch.channels_last if channels_last(device, precision) else torch.contiguous_format
@@ -34,7 +42,7 @@ def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: s
     # What is stored must come out again on another device: no TF32 here, though training on a GPU may use it.
     exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
     with exact, torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for x in torch.split(images, batch_size):
+        for x in torch.split(images, at_once(images.shape[-1])):
             x = normalise(x.to(device, non_blocking=True).float() / 255, normalisation)  # (B, 3, S, S)
             outputs.append(model(x.contiguous(memory_format=layout)).float())
     model.train(was_training)

@@ -7,7 +7,8 @@ import torch
 
 from retina_data.batches import normalise
 from retina_models.resnet import resnet18
-from study.predict import logits, predict
+from study import predict as predicting
+from study.predict import at_once, logits, predict
 
 
 def images(n: int = 7) -> torch.Tensor:
@@ -24,14 +25,19 @@ def test_probabilities_are_those_of_the_plain_model(normalisation: str) -> None:
     torch.testing.assert_close(found.sum(1), torch.ones(7))
 
 
-def test_batches_do_not_matter_and_the_order_is_kept() -> None:
+def test_batches_do_not_matter_and_the_order_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     model = resnet18()
     whole = logits(model, images(), normalisation="imagenet", precision="fp32")
     for size in (1, 2, 3):
-        cut = logits(model, images(), normalisation="imagenet", precision="fp32", batch_size=size)
+        monkeypatch.setattr(predicting, "MOST_AT_ONCE", size)
+        cut = logits(model, images(), normalisation="imagenet", precision="fp32")
         torch.testing.assert_close(cut, whole, rtol=1e-4, atol=1e-5)
     one = logits(model, images()[3:4], normalisation="imagenet", precision="fp32")
     torch.testing.assert_close(one[0], whole[3], rtol=1e-4, atol=1e-5)
+
+
+def test_large_photographs_are_predicted_a_few_at_a_time() -> None:
+    assert [at_once(side) for side in (32, 64, 256, 512, 1024, 2048)] == [256, 256, 32, 8, 2, 1]
 
 
 @pytest.mark.parametrize("training", [True, False])
