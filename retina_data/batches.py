@@ -38,11 +38,16 @@ def load_images(
     count, height, width, _ = cache_images.shape
     on_gpu = device.type == "cuda"
     layout = torch.channels_last if on_gpu else torch.contiguous_format
-    images = torch.empty((len(rows), 3, height, width), dtype=torch.uint8, memory_format=layout, pin_memory=on_gpu)
+    shape = (len(rows), 3, height, width)
+    there = math.prod(shape) <= budget_bytes  # filled in place: a copy in locked host memory would never be given back
+    images = torch.empty(
+        shape, dtype=torch.uint8, memory_format=layout, device=device if there else "cpu",
+        pin_memory=on_gpu and not there,
+    )  # fmt: skip
     for start in range(0, len(rows), 1024):  # in pieces: the copy that numpy makes stays small
         piece = torch.from_numpy(cache_images[rows[start : start + 1024]])
         images[start : start + 1024] = piece.permute(0, 3, 1, 2)
-    return images.to(device) if images.nbytes <= budget_bytes else images
+    return images
 
 
 def permutation(n: int, generator: torch.Generator) -> Tensor:

@@ -24,6 +24,9 @@ IMAGES_SHARE = 0.4
 TENSORS_SHARE = 0.9
 """Of a trial's part of a GPU: its tensors; the rest is for what the driver takes for each process."""
 
+DRIVER_BYTES = 700_000_000
+"""The least of that rest: a context, and the workspaces of cuBLAS and cuDNN."""
+
 WAIT_SECONDS = 60.0
 STEADY_SECONDS = 2.0
 EVERY_SECONDS = 0.5
@@ -50,9 +53,25 @@ def claim(device: torch.device, gpus: float) -> None:
         return
     if not torch.cuda.is_available():
         raise DeviceError("torch finds no GPU where Ray has one; install a torch with CUDA and the GPU's driver there")
-    torch.cuda.set_per_process_memory_fraction(gpus * TENSORS_SHARE if gpus < 1 else 1.0, _number(device))
-    total = torch.cuda.mem_get_info(device)[1]
-    await_free(lambda: torch.cuda.mem_get_info(device)[0], int(total * gpus * TENSORS_SHARE))
+    total = torch.cuda.get_device_properties(device).total_memory
+    share = min(gpus * TENSORS_SHARE, gpus - DRIVER_BYTES / total)
+    if share <= 0:
+        raise DeviceError(
+            f"a trial's part of a GPU must be more than {DRIVER_BYTES / 1e9:.1f} GB, which the driver takes for each "
+            f"process, but {gpus:g} of {total / 1e9:.1f} GB is not; give a larger --gpus-per-trial"
+        )
+    await_free(lambda: _free(device), int(total * share))
+    torch.cuda.set_per_process_memory_fraction(share if gpus < 1 else 1.0, _number(device))
+
+
+def _free(device: torch.device) -> int:
+    """Free bytes of a GPU; 0 where there is not even room for a process to ask."""
+    try:
+        return torch.cuda.mem_get_info(device)[0]
+    except torch.AcceleratorError as error:
+        if "out of memory" in str(error):
+            return 0
+        raise
 
 
 def await_free(free: Callable[[], int], wanted: int) -> None:
@@ -72,7 +91,8 @@ def await_free(free: Callable[[], int], wanted: int) -> None:
         if now - begun >= WAIT_SECONDS:
             raise DeviceError(
                 f"{wanted / 2e9:.1f} GB of a GPU's memory must be free for a trial, but only {now_free / 1e9:.1f} GB "
-                f"are after {WAIT_SECONDS:.0f} s; end what holds it (nvidia-smi names it)"
+                f"are after {WAIT_SECONDS:.0f} s; end what holds it (nvidia-smi names it), or leave that GPU out: set "
+                "CUDA_VISIBLE_DEVICES to the numbers of the others"
             )
         time.sleep(0.1)
         now_free = free()

@@ -42,7 +42,8 @@ from study.testpart import read_test, reading
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
-NO_MEMORY = ("not enough memory", "can't allocate memory")  # of torch on a CPU, which has no class for it
+# Of torch on a CPU, which has no class for it, and of a GPU's libraries.
+NO_MEMORY = ("not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
 class UnusableError(RuntimeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -44,7 +45,8 @@ class PretendedGpu:
         for name, value in {
             "is_available": lambda: True,
             "current_device": lambda: 0,
-            "mem_get_info": lambda _: (self.free, 10 * GB),
+            "mem_get_info": self._memory,
+            "get_device_properties": lambda _: SimpleNamespace(total_memory=10 * GB),
             "set_per_process_memory_fraction": self._limit,
             "get_per_process_memory_fraction": self._fraction,
             "max_memory_allocated": lambda _: 3 * GB,
@@ -52,6 +54,11 @@ class PretendedGpu:
             "utilization": lambda _: 80,
         }.items():
             monkeypatch.setattr(torch.cuda, name, value)
+
+    def _memory(self, _: torch.device) -> tuple[int, int]:
+        if self.free == 0:
+            raise torch.AcceleratorError("CUDA error: out of memory")
+        return self.free, 10 * GB
 
     def _limit(self, fraction: float, number: int) -> None:
         assert number == 0
@@ -89,13 +96,28 @@ def test_a_gpu_that_others_hold_is_an_error_that_says_what_to_do(clock: Clock) -
 def test_a_process_is_kept_within_its_part_of_a_gpu(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = PretendedGpu(monkeypatch, free=6 * GB)
     claim(GPU, 0.5)
-    assert (gpu.fraction, clock.now) == (0.45, 0)  # 4.5 GB are free though another trial is there
-    assert image_budget(GPU) == pytest.approx(0.4 * 4.5 * GB)
+    assert (gpu.fraction, clock.now) == (0.43, 0)  # 4.3 GB are free though another trial is there
+    assert image_budget(GPU) == pytest.approx(0.4 * 4.3 * GB)
     gpu.free = 2 * GB
     assert image_budget(GPU) == pytest.approx(0.4 * 2 * GB)
     gpu.free = 10 * GB
     claim(GPU, 1)
     assert (gpu.fraction, image_budget(GPU)) == (1.0, 4 * GB)
+
+
+def test_a_small_part_of_a_gpu_holds_its_process_too(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    gpu = PretendedGpu(monkeypatch, free=10 * GB)
+    claim(GPU, 0.2)
+    assert gpu.fraction == pytest.approx(0.13)  # of 2 GB the process takes 0.7
+    with pytest.raises(DeviceError, match=r"must be more than 0.7 GB, .* but 0.05 of 10.0 GB is not; give a larger"):
+        claim(GPU, 0.05)
+
+
+def test_a_gpu_too_full_to_be_asked_is_waited_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    PretendedGpu(monkeypatch, free=0)
+    with pytest.raises(DeviceError, match="only 0.0 GB are after 60 s; .*CUDA_VISIBLE_DEVICES"):
+        claim(GPU, 1)
+    assert clock.now == pytest.approx(device.WAIT_SECONDS, abs=0.2)
 
 
 def test_a_gpu_that_torch_cannot_use_is_said(monkeypatch: pytest.MonkeyPatch) -> None:

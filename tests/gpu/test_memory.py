@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from study.device import TENSORS_SHARE, claim, release
+from study.device import DRIVER_BYTES, TENSORS_SHARE, claim, release
 from study.trainable import TrialActor
 from tests.test_trainable import _job, _steps, cache
 
@@ -52,7 +52,8 @@ def test_memory_of_a_trial_is_gone_before_the_next_begins(cache: Path, tmp_path:
 @pytest.mark.parametrize("fails", ["by its memory", "by its numbers"])
 def test_memory_of_a_trial_that_failed_is_gone_too(cache: Path, tmp_path: Path, fails: str) -> None:
     if fails == "by its memory":  # of a part of the GPU that is smaller than the network
-        job = _gpu_job(cache, tmp_path / "0000") | {"gpus": 5e-4}
+        total = torch.cuda.get_device_properties(GPU).total_memory
+        job = _gpu_job(cache, tmp_path / "0000") | {"gpus": (DRIVER_BYTES + 40e6) / total}
     else:
         job = _gpu_job(cache, tmp_path / "0000", lr=10.0, momentum=0.99, schedule="constant", epochs=30)
     actor = TrialActor(job)
