@@ -79,7 +79,7 @@ class Ledger:
         self.events, end = read_events(path)
         self.torn = path.exists() and path.stat().st_size > end
         self._file = path.open("ab", buffering=0)  # a buffer would try a line again that was given up
-        self._end, self._writing = end, threading.Lock()
+        self._end, self._uncut, self._writing = end, False, threading.Lock()
         if self.torn:
             self._cut()
 
@@ -100,6 +100,8 @@ class Ledger:
         entry: Event = {"event": event, "time": round(time.time(), 3), **values}
         line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
         try:
+            if self._uncut:
+                self._cut()
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
             os.fsync(self._file.fileno())
@@ -111,8 +113,11 @@ class Ledger:
         return self.events[-1]
 
     def _cut(self) -> None:
+        """Take away what did not become a line; tried again before the next one, which must not be glued to it."""
+        self._uncut = True
         self._file.truncate(self._end)
         os.fsync(self._file.fileno())
+        self._uncut = False
 
     def close(self) -> None:
         """Close the file; appending afterwards is an error."""

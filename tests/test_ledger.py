@@ -1,3 +1,4 @@
+import errno
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,31 @@ def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
         if end:
             events.append({"event": "end", "trial": trial, "state": end, "reason": ""})
     assert [record.trial for record in ranked(study_state(events).trials.values())] == ["0002", "0001"]
+
+
+def test_a_line_is_never_glued_to_what_could_not_be_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk takes half a line, then not even the cut; later it takes both."""
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append("one")
+    disk = ledger._file
+
+    class BadDisk:
+        name = disk.name
+
+        def write(self, line: bytes) -> int:
+            return disk.write(line[: len(line) // 2])
+
+        def truncate(self, end: int) -> int:
+            raise OSError(errno.EIO, "the disk does not answer")
+
+    monkeypatch.setattr(ledger, "_file", BadDisk())
+    for _ in range(2):
+        with pytest.raises(OSError):
+            ledger.append("two")
+    monkeypatch.setattr(ledger, "_file", disk)
+    ledger.append("three")
+    ledger.close()
+    assert [event["event"] for event in read_events(tmp_path / "ledger.jsonl")[0]] == ["one", "three"]
 
 
 def test_each_name_is_in_memory_once_however_many_trials_say_it(tmp_path: Path) -> None:
