@@ -83,7 +83,7 @@ def prepare(
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
     stats = _stats(dataset.table)
-    fingerprint = _fingerprint(dataset.table, stats, form)
+    fingerprint = _fingerprint(dataset, stats, form)
     folder = _known(caches, fingerprint)
     if folder is None:
         request = _request(dataset.table, form)
@@ -91,6 +91,7 @@ def prepare(
             folder = _known(caches, fingerprint)  # another process may have been at it
             if folder is None:
                 remove_abandoned(caches)
+                check_room(caches, caches / f".{request}.partial" / PIXELS, len(stats) * 3 * image_size**2)
                 unfinished = Unfinished(caches / f".{request}.partial", len(stats), image_size, stats)
                 try:
                     failed = _decode(dataset, unfinished, stats, form, on_error, workers, progress)
@@ -119,6 +120,18 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     if paths is not None:
         table = table.assign(path=paths.to_numpy())
     return Cache(folder, images, table, digest, form)
+
+
+def check_room(caches: Path, begun: Path, need: int) -> None:
+    """Raise DataError unless `need` bytes are free for a cache, what was written of it (`begun`) already counted in."""
+    written = begun.stat().st_blocks * 512 if begun.exists() else 0  # the file has its whole length from the start
+    free = shutil.disk_usage(caches).free
+    if need - written > free:
+        beside = f" beside {written / 1e9:.2f} GB of them that are there" if written else ""
+        raise DataError(
+            f"{need / 1e9:.2f} GB must be free in {caches} for photographs of this size, but only {free / 1e9:.2f} GB "
+            f"are{beside}; free some space, give a smaller --image-size, or another --home"
+        )
 
 
 def folder_name(digest: str, form: Form) -> str:
@@ -202,7 +215,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     # Two files that are no images, say two empty ones, do not make their patients one.
     contents = table["sha256"].where(table["error"] == "", "row " + table["row"].astype(str))
     table = table.assign(group=merged_groups(table["patient"], contents))
-    digest = _digest(table)
+    digest = _digest(table, dataset.patients_given)
     skipped = table[table["error"] != ""]
     manifest: dict[str, Any] = {
         "digest": digest,
@@ -276,17 +289,19 @@ def _request(table: pd.DataFrame, form: Form) -> str:
     return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
 
 
-def _fingerprint(table: pd.DataFrame, stats: list[str], form: Form) -> str:
-    hashed = hashlib.sha256(f"{VERSION} {form}\n".encode())
-    columns = (table["image"], table["grade"], table["part"], table["path"], stats)
+def _fingerprint(dataset: DataSet, stats: list[str], form: Form) -> str:
+    table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
+    columns = [table["image"], table["grade"], table["part"], table["path"], stats]
+    columns += [table["patient"]] if dataset.patients_given else []
     for line in zip(*columns, strict=True):
         hashed.update(("\t".join(map(str, line)) + "\n").encode())
     return hashed.hexdigest()[:32]
 
 
-def _digest(table: pd.DataFrame) -> str:
+def _digest(table: pd.DataFrame, patients_given: bool) -> str:
     hashed = hashlib.sha256()
-    columns = (table["image"], table["grade"], table["part"], table["sha256"])
-    for image, grade, part, sha in zip(*columns, strict=True):
-        hashed.update(f"{image}\t{grade}\t{part}\t{sha}\n".encode())
+    columns = [table["image"], table["grade"], table["part"], table["sha256"]]
+    columns += [table["patient"]] if patients_given else []  # else they follow from the names
+    for line in zip(*columns, strict=True):
+        hashed.update(("\t".join(map(str, line)) + "\n").encode())
     return hashed.hexdigest()

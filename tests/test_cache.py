@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -268,3 +269,15 @@ def test_memory_does_not_grow_with_the_number_of_images(tmp_path: Path) -> None:
 
     # 2,000 images of 96 px are 53 MiB; the table takes about 1 KiB a row, and writing it some MiB once.
     assert peak(2000) - peak(100) < 25
+
+
+def test_a_disk_too_small_for_the_cache_is_said_before_anything_is_decoded(
+    tmp_path: Path, decoded: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, need = make_data(tmp_path / "data"), 8 * 32 * 32 * 3
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=need - 1))
+    with pytest.raises(DataError, match=r"0.00 GB must be free in .*cache for photographs of this size.*--image-size"):
+        ready(data, tmp_path / "home")
+    assert decoded == []
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=need))
+    assert len(ready(data, tmp_path / "home").table) == 8
