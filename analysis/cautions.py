@@ -18,9 +18,21 @@ FEW_SEEDS = 3
 """With fewer seeds than this the spread between them is hardly known."""
 
 
+def without_patient(study: StudyRuns) -> int:
+    """Images of the data set whose patient neither their names nor the label file tell."""
+    findings = study.study.get("audit", {}).get("findings", [])
+    return sum(int(one["count"]) for one in findings if one["kind"] == "no patients")
+
+
 def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
     """Sentences that stand beside the answer about the cell `top`, a row of columns.headline(made.cells)."""
     found = []
+    if unknown := without_patient(study):
+        found.append(
+            f"Of {unknown:,} images the data does not say whose they are, and each is taken for another patient's. If "
+            "patients have several, some stand on both sides of the split: then scores are too good and intervals too "
+            "narrow."
+        )
     if top["measured_on"] != VALIDATION and pd.isna(top["kappa"]):
         found.append(
             f"Kappa is undefined on these {int(top['n']):,} images, since all have the same grade; what the accuracy "

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import records
 from analysis.best import CRITERIA
-from analysis.cautions import FEW_SEEDS, cautions
+from analysis.cautions import FEW_SEEDS, cautions, without_patient
 from analysis.columns import RUN, VALIDATION, headline
 from analysis.runs import StudyRuns
 from analysis.tables import objective, part, with_interval
@@ -62,10 +62,10 @@ def reaching(best: pd.DataFrame, threshold: float) -> str:
 
 
 def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
-    where = part(study).split()[0]
+    where = f"{_images(study, top)} of the {part(study).split()[0]} part"
     return (
-        f"{spoken(top['cell'])} holds {_of(study, made)}: {_scores(top)}, 95 % intervals, on {_images(top)} of the "
-        f"{where} part, {_against_majority(top, study.folds)}."
+        f"{spoken(top['cell'])} holds {_of(study, made)}: {_scores(top)}, 95 % intervals, on {where}, "
+        f"{_against_majority(top, study.folds)}."
     )
 
 
@@ -83,7 +83,7 @@ def _best_on_test(study: StudyRuns, judged: pd.DataFrame, top: Row, score: str) 
     who = " who are not in training" if top["measured_on"] == "test_clean" else ""
     return (
         f"{spoken(top['cell'])} {place} {_scores(top)} ({seeds}, 95 % intervals), on "
-        f"{_images(top)}{who}, {_against_majority(top, study.folds)}."
+        f"{_images(study, top)}{who}, {_against_majority(top, study.folds)}."
     )
 
 
@@ -91,8 +91,9 @@ def _scores(top: Row) -> str:
     return f"kappa {with_interval(top, 'kappa')} and accuracy {with_interval(top, 'accuracy')}"
 
 
-def _images(top: Row) -> str:
-    patients: str = "" if pd.isna(top["patients"]) else f" of {int(top['patients']):,} patients"
+def _images(study: StudyRuns, top: Row) -> str:
+    known = bool(pd.notna(top["patients"])) and not without_patient(study)
+    patients: str = f" of {int(top['patients']):,} patients" if known else ""
     return f"{int(top['n']):,} images{patients}"
 
 

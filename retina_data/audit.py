@@ -15,6 +15,7 @@ import pandas as pd
 from retina_data.index import DataSet
 
 GRADES = 5
+NO_PATIENTS = "no patients"
 
 
 def audit(dataset: DataSet) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def audit(dataset: DataSet) -> dict[str, Any]:
         "fellow_copy": _fellow_copy(fellow, parts["test"]),
         "notes": list(dataset.notes),
     }
-    return {**report, "findings": _findings(report)}
+    return {**report, "findings": _findings(report, dataset.patients_given)}
 
 
 def unused(table: pd.DataFrame, parts: pd.Series[str]) -> list[dict[str, Any]]:
@@ -107,7 +108,7 @@ def _fellow_copy(fellow: pd.Series[float], test: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
+def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, Any]]:
     """What a reader of a score on this data must know."""
     found: list[dict[str, Any]] = []
 
@@ -130,10 +131,15 @@ def _findings(report: dict[str, Any]) -> list[dict[str, Any]]:
         absent = [grade for grade, n in enumerate(counts) if n == 0]
         if absent and images[part]:
             add("grades absent", len(absent), f"no {part} image has grade {', '.join(map(str, absent))}")
-    if "unknown" in report["eyes"]:
-        n = report["eyes"]["unknown"]
-        add("no patients", n, f"names that tell no patient and eye: {n:,}; each is taken for its own patient")
+    unknown = 0 if patients_given else report["eyes"].get("unknown", 0)
+    if unknown:
+        add(
+            NO_PATIENTS,
+            unknown,
+            f"names that tell no patient and eye: {unknown:,}; each is taken for its own patient, so that a patient "
+            "with several images may stand on both sides of a split",
+        )
     single = report["patients"]["one_image_only"]
-    if "unknown" not in report["eyes"] and single:
+    if not unknown and single:
         add("single eyes", single, f"patients with one image only: {single:,}")
     return found

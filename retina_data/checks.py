@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from retina_data.audit import audit
+from retina_data.audit import NO_PATIENTS, audit
 from retina_data.content import MISSING, Content
 from retina_data.groups import merged_groups, near_groups
 from retina_data.index import DataError, DataSet
@@ -16,6 +16,8 @@ from retina_data.shortcut import size_model
 from retina_data.split import assign_parts
 
 Severity = Literal["error", "warning", "note"]
+SERIOUS = ("fellow eyes", NO_PATIENTS)
+"""Kinds of the audit's findings after which a score may be too good."""
 
 TINY = 64  # shorter side, pixels
 DARK = 16.0  # 99th percentile
@@ -52,7 +54,7 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
     """
     report = audit(dataset)
     found = [
-        Finding(one["kind"], "warning" if one["kind"] == "fellow eyes" else "note", one["text"], (), one["count"])
+        Finding(one["kind"], "warning" if one["kind"] in SERIOUS else "note", one["text"], (), one["count"])
         for one in report["findings"]
     ]
     if content is not None:

@@ -34,6 +34,7 @@ class DataSet:
     table: pd.DataFrame
     notes: tuple[str, ...]
     labels_only: bool
+    patients_given: bool = False  # in a column of the label file, and not by the images' names
 
 
 def read_index(data: Path, layout: str | None = None, *, missing: Literal["fail", "keep"] = "fail") -> DataSet:
@@ -61,7 +62,8 @@ def read_index(data: Path, layout: str | None = None, *, missing: Literal["fail"
             f"every listed image must be in {place} ({names(folders)}), but {len(absent):,} of {len(entries):,} are "
             f"not there: {some(absent)}; add them, or delete their lines"
         )
-    return DataSet(place, layout, _table(entries, paths), tuple(notes), labels_only)
+    given = any(entry.patient for entry in entries)
+    return DataSet(place, layout, _table(entries, paths), tuple(notes), labels_only, given)
 
 
 def names(folders: tuple[str, ...]) -> str:
@@ -151,7 +153,8 @@ def _table(entries: list[Entry], paths: list[str]) -> pd.DataFrame:
     # The eye stands in the file's own name: a patient whose eyes lie in the folders of two grades is one patient.
     matches = [_EYE.fullmatch(stem_of(image).rpartition("/")[2]) for image in images]
     # A name without an eye is its own patient; the blank keeps it apart from a patient of the same name.
-    owners = [m["patient"] if m else f" {stem_of(image)}" for m, image in zip(matches, images, strict=True)]
+    named = [m["patient"] if m else f" {stem_of(image)}" for m, image in zip(matches, images, strict=True)]
+    owners = [entry.patient or name for entry, name in zip(entries, named, strict=True)]
     return pd.DataFrame(
         {
             "row": pd.RangeIndex(len(entries)).to_numpy("int64"),

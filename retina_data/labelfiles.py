@@ -27,6 +27,7 @@ class Entry(NamedTuple):
     grade: int
     part: str  # "train", "val" or "test"
     place: str  # file and line, for messages
+    patient: str = ""  # where the label file says so; else the image's name may
 
 
 def some(names: list[str]) -> str:
@@ -60,18 +61,27 @@ def read_lines(file: Path) -> list[str]:
 
 
 def two_columns(file: Path, header: tuple[str, str]) -> Iterator[Entry]:
-    """Training entries of a file of names and grades below exactly this header."""
-    lines, wanted = read_lines(file), ",".join(header)
-    if not lines or [field.strip().strip('"').lower() for field in lines[0].split(",")] != list(header):
+    """Training entries of a file of names and grades below this header, which may have a third column `patient`."""
+    lines = read_lines(file)
+    found = [field.strip().strip('"').lower() for field in lines[0].split(",")] if lines else []
+    columns = [*header, "patient"] if found[2:] == ["patient"] else list(header)
+    wanted = ",".join(columns)
+    if found != columns:
         got = repr(lines[0]) if lines else "an empty file"
-        raise DataError(f"{file.name} must begin with the header `{wanted}`, but got {got} ({file}, line 1); add it")
+        raise DataError(
+            f"{file.name} must begin with the header `{wanted}` (or `{','.join(header)},patient`), but got {got} "
+            f"({file}, line 1); add it"
+        )
     for number, line in enumerate(lines[1:], start=2):
         place = f"{file}, line {number}"
         fields = [field.strip().strip('"') for field in line.split(",")]
-        if len(fields) != 2:
+        if len(fields) != len(columns):
             raise DataError(f"a line must be `{wanted}`, but got {line!r} ({place}); correct the line")
+        name, grade, *patient = fields
+        if patient == [""]:
+            raise DataError(f"a line must name its patient where one does, but {line!r} does not ({place}); fill it in")
         yield Entry(
-            checked_name(fields[0], place), checked_grade(fields[1], place), "train", f"{file.name}, line {number}"
+            checked_name(name, place), checked_grade(grade, place), "train", f"{file.name}, line {number}", *patient
         )
 
 

@@ -199,3 +199,12 @@ def test_a_test_part_whose_patients_are_all_known_is_not_called_new() -> None:
     trial = TrialSpec(0, "resnet18-scratch")
     study = study_of("all known", [trial], confirms=[ConfirmSpec(0, trial, clean=0.0)])
     assert "though each of its patients has an image in training" in said(study)[0]
+
+
+def test_patients_that_nobody_knows_are_not_counted_and_said() -> None:
+    study = read_study(fixture.four_arms(), "four")
+    finding = {"kind": "no patients", "count": 120, "text": ""}
+    unknown = replace(study, study={**study.study, "audit": {"findings": [finding]}})
+    found = findings.answer(unknown, tableset.make_tables(unknown))
+    assert "on 120 images of the validation part" in found.sentences[0]
+    assert found.cautions[0].startswith("Of 120 images the data does not say whose they are, and each is taken for")

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
+from retina_data.audit import audit
+from retina_data.cache import prepare
+from retina_data.checks import check
 from retina_data.index import DataError, read_index
 from retina_data.layouts import LAYOUTS
 from tests.test_index import write_image, write_lab
@@ -94,3 +98,40 @@ def test_where_two_fit_the_one_with_a_test_part_is_taken_and_said(tmp_path: Path
             assert read_index(tmp_path, name).layout == name
     with pytest.raises(DataError, match="looked for aptos: train.csv"):
         read_index(tmp_path, "aptos")
+
+
+def _with_patients(folder: Path, *patients: str) -> Path:
+    (folder / "images").mkdir(parents=True, exist_ok=True)
+    lines = ["image,level,patient"]
+    for number, patient in enumerate(patients):
+        Image.new("RGB", (40, 40), (40 * number, 90, 20)).save(folder / "images" / f"eye{number}.png")
+        lines.append(f"eye{number},{number % 2},{patient}")
+    (folder / "trainLabels.csv").write_text("\n".join(lines) + "\n")
+    return folder
+
+
+def test_a_column_of_the_label_file_may_tell_the_patient(tmp_path: Path) -> None:
+    data = read_index(_with_patients(tmp_path, "ann", "bob", "ann", "1"))
+    assert data.table["patient"].tolist() == [0, 1, 0, 2] and data.patients_given
+    assert "no patients" not in [finding["kind"] for finding in audit(data)["findings"]]
+    (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"eye{n},{n % 2}\n" for n in range(4)))
+    alone = read_index(tmp_path)
+    assert alone.table["patient"].tolist() == [0, 1, 2, 3] and not alone.patients_given
+    [finding] = [one for one in check(alone, None)[1] if one.kind == "no patients"]
+    assert (finding.severity, finding.count) == ("warning", 4)
+
+
+def test_other_patients_are_another_data_set(tmp_path: Path) -> None:
+    """Who the patients are decides the split: a cache made before must not be taken for this one."""
+    caches = [
+        prepare(read_index(_with_patients(tmp_path / "data", *patients)), tmp_path, image_size=32, progress=False)
+        for patients in (("a", "b", "a", "c"), ("a", "b", "c", "c"))
+    ]
+    assert len({cache.digest for cache in caches}) == 2
+    assert [cache.table["group"].nunique() for cache in caches] == [3, 3]
+    assert not caches[0].table["group"].equals(caches[1].table["group"])
+
+
+def test_a_patient_that_is_not_named_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"must name its patient where one does, .*trainLabels.csv, line 3"):
+        read_index(_with_patients(tmp_path, "ann", "", "bob"))
