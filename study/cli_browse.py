@@ -30,7 +30,10 @@ def status(
     if watch and as_json:
         raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
     sent = not sync or settle(here, err.print, chosen)
-    whole = watch_status(out, here.home, chosen) if watch else print_status(out, here.home, chosen, as_json)
+    if watch:
+        whole = watch_status(out, here.home, chosen, here.again)
+    else:
+        whole = print_status(out, here.home, chosen, as_json, here.again)
     if not sync:
         settle(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
     if not (sent and whole):

@@ -28,10 +28,10 @@ STATES = (
 )
 
 
-def print_status(console: Console, home: Path, name: str | None, as_json: bool) -> bool:
+def print_status(console: Console, home: Path, name: str | None, as_json: bool, again: str = "") -> bool:
     """All studies of a home, or one with its arms and failures; returns whether each ledger could be read.
 
-    One that cannot is a line, and hides no other. A home without studies is not an error.
+    One that cannot is a line, and hides no other. A home without studies is not an error. again: Place.again.
     """
     folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
     named = _named(home, name, folders)
@@ -49,6 +49,7 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool) 
             _print_studies(console, studies)
         if name and len(told) == len(studies) == 1:
             _print_arms(console, studies[0])
+            _print_rest(console, home / studies[0]["study"], studies[0], again)
         for study in told:
             if study["state"] == DAMAGED:
                 console.print(f"{study['study']} is {DAMAGED}: {study['error']}", markup=False)
@@ -93,14 +94,14 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
     return [folder for folder in parts if folder in folders]
 
 
-def watch_status(console: Console, home: Path, name: str | None) -> bool:
+def watch_status(console: Console, home: Path, name: str | None, again: str = "") -> bool:
     """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C; returns as it does."""
     while True:
         folders = [path.parent for path in home.glob("*/ledger.jsonl")]
         # Asked before the ledgers are read: what is printed last must be how it ended.
         written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
-            whole = print_status(console, home, name, as_json=False)
+            whole = print_status(console, home, name, as_json=False, again=again)
         console.clear()
         console.print(capture.get(), markup=False, end="")
         if not written:
@@ -124,6 +125,8 @@ def summary(folder: Path) -> dict[str, Any]:
     return {
         "study": folder.name,
         "state": records.STATE_RUNNING if living else closed,
+        "reason": "" if living else last.get("reason", ""),
+        "next": "" if living else _next(state, closed),
         "trials": trials,
         "ended": sum(1 for record in state.trials.values() if record.end),
         "states": states,
@@ -140,6 +143,19 @@ def summary(folder: Path) -> dict[str, Any]:
             if record.end and record.state == records.STATE_FAILED
         },
     }
+
+
+def _next(state: StudyState, closed: str) -> str:
+    """The command that comes next, without the flags that each command needs."""
+    if not state.study:
+        return ""
+    search, *later = map(str, state.study.get("commands", ()) or ("",))
+    ended = sum(1 for record in state.trials.values() if record.end)
+    if not later or ended < state.study["config"]["trials"] or not ranked(state.trials.values()):
+        return search
+    confirmed = counted(state)
+    done = closed == records.STATE_COMPLETE and confirmed["of"] == confirmed["ended"] > 0
+    return later[-1] if done else later[0]
 
 
 def _arm(state: StudyState, arm: str) -> dict[str, Any]:
@@ -190,5 +206,15 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
         console.print(f"early stopping saved {study['epochs_saved']} epochs")
     if study["seconds_left"] is not None:
         console.print(f"about {duration_text(study['seconds_left'])} left")
+
+
+def _print_rest(console: Console, folder: Path, study: dict[str, Any], again: str) -> None:
+    """What failed, why it ended, and the command that comes next."""
     for trial, reason in study["failures"].items():
-        console.print(f"failed: {trial}: {reason}", markup=False)
+        file = folder / "checkpoints" / trial / "error.txt"
+        more = f" ({file} tells more)" if file.exists() else ""
+        console.print(f"failed: {trial}: {reason}{more}", markup=False)
+    if study["reason"]:
+        console.print(f"{study['state']}: {study['reason']}", markup=False)
+    if study["next"]:
+        console.print(f"next: {study['next']}{again}", markup=False)

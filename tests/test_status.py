@@ -134,3 +134,22 @@ def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
     monkeypatch.setattr(status.time, "sleep", lambda _: None)
     assert watch_status(Console(file=text, width=140), tmp_path, folder.name)
     assert [line for line in text.getvalue().splitlines() if "living" in line][-1].count("interrupted") == 2
+
+
+def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
+    commands = ["retina search s", "retina confirm s", "retina report s"]
+    begun = {**study_event(trials=1), "commands": commands}
+    close = {"event": "close", "time": 1020.0, "state": "failed", "reason": "No space left on device"}
+    _study(tmp_path, "s", begun, trial_event(0), close)
+    text = io.StringIO()
+    print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, again=" --home here")
+    assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
+    done = [begun, trial_event(0), epoch_event(0, 1, 0.3)]
+    _study(tmp_path, "t", *done, end_event(0), {**close, "state": "complete", "reason": ""})
+    assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
+    folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
+    (folder / "checkpoints" / "0000").mkdir(parents=True)
+    (folder / "checkpoints" / "0000" / "error.txt").touch()
+    shown = "".join(_printed(tmp_path, "u").split())  # a terminal breaks long lines
+    assert "failed:0000:diverged(" in shown and "checkpoints/0000/error.txttellsmore)" in shown
+    assert summary(folder)["next"] == "retina search s", "nothing that could be confirmed"
