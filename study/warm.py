@@ -39,6 +39,12 @@ def warm_event(
     if state.warm or state.trials:
         raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
     told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
+    if told_by and not told:
+        why = "; ".join(lines[1:]) or "it is empty"
+        raise ConfigError(
+            f"--from {told_by} must have a trial that fits here, but has none ({why}); search the same space, or "
+            "drop --from and give its best configurations to --try"
+        )
     return {"from": told_by, "told": told, "tries": tried}, lines
 
 

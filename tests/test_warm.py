@@ -1,5 +1,6 @@
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from study.arms import Arms, groups_of
 from study.config import ConfigError, StudyConfig, make_study_config
 from study.ledger import StudyState, study_state
-from study.warm import read_tries, trials_of
+from study.warm import read_tries, trials_of, warm_event
 from tests.study_fixture import study_event
 from tests.test_arms import Search
 
@@ -57,6 +58,16 @@ def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) ->
     assert any("its axis" in line or "is not searched" in line for line in lines[1:])
     with pytest.raises(ConfigError, match="--from must name a study"):
         trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
+
+
+def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    _other(tmp_path, _config())
+    here = _config(lr=0.1)
+    plan = SimpleNamespace(
+        home=tmp_path, config=here, groups=groups_of(here, here.cells()), identity=lambda: identity(here), name="s"
+    )
+    with pytest.raises(ConfigError, match="--from other must have a trial that fits here, but has none .*its axis lr"):
+        warm_event(plan, StudyState(), "other", None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
