@@ -140,7 +140,7 @@ def demo(home: Home = None) -> None:
 
 
 for command in (
-    train, cli_search.search, cli_search.confirm,
+    train, cli_data.weights, cli_search.search, cli_search.confirm,
     cli_browse.status, cli_browse.report, cli_browse.ui, cli_browse.delete,
     cli_model.export, cli_model.predict, demo,
 ):  # fmt: skip

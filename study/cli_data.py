@@ -11,6 +11,21 @@ import typer
 from study.config import ConfigError
 from study.terminal import EXIT_FAILED, Data, Home, Layout, out, place
 
+
+def weights(
+    architectures: Annotated[
+        list[str] | None, typer.Argument(help="resnet18, resnet50 [both]", metavar="[ARCHITECTURE...]")
+    ] = None,
+) -> None:
+    """Fetch torchvision's ImageNet weights for arms with pretraining; a search downloads nothing."""
+    from retina_models.pretrained import imagenet_file, read_weights
+    from retina_models.resnet import ARCHITECTURES
+
+    for architecture in architectures or ARCHITECTURES:
+        read_weights("imagenet", architecture)
+        out.print(f"{architecture}: {imagenet_file(architecture)}", markup=False)
+
+
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
 
 

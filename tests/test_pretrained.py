@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import torch
 import torchvision
+from typer.testing import CliRunner
 
 from retina_models import pretrained
 from retina_models.pretrained import (
@@ -24,6 +25,7 @@ from retina_models.pretrained import (
     save_weights,
 )
 from retina_models.resnet import resnet18, resnet50
+from study.cli import app
 
 
 @pytest.fixture
@@ -259,3 +261,14 @@ def test_a_download_is_checked_and_announced(
         else:
             assert read_weights("imagenet", "resnet18").digest == digest
     assert [file.name for file in hub.iterdir()] == [f"made-{digest[:8]}.pth"]
+
+
+def test_weights_can_be_fetched_without_training(
+    hub: Path, tmp_path: Path, theirs: dict[str, torch.Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = saved(tmp_path / "made.pth", theirs)
+    made = made.rename(tmp_path / f"made-{hashlib.sha256(made.read_bytes()).hexdigest()[:8]}.pth")
+    monkeypatch.setattr(pretrained, "imagenet_url", lambda architecture: made.as_uri())
+    done = CliRunner().invoke(app, ["weights", "resnet18"])
+    assert done.exit_code == 0 and "resnet18: " in done.output.replace("\n", "")
+    assert [file.name for file in hub.iterdir()] == [made.name]
