@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from study.confirm import (
 )
 from study.display import Display, left_text
 from study.folds import each_fold
-from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
+from study.ledger import Ledger, LedgerError, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free
 from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
@@ -97,11 +98,31 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
         if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
             ledger.append("close", state=closed, reason="" if closed == records.STATE_COMPLETE else NO_SCORE)
         return EXIT_CODES[closed]
+    for other, reads in _read_elsewhere(plan):
+        console.print(
+            f"note: study {other} has read a test part of these photographs {times(reads)}; whoever saw its result and "
+            "chose anything here by it makes this test part an optimistic one",
+            markup=False,
+        )
     if state.test_reads:
         console.print(
             f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False
         )
     return run(plan, Confirm(plan, wish, state, images), ledger, here, compute, console)
+
+
+def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
+    """Other studies of the home that have read a test part of the same data set, and how often."""
+    mine, digest = parts_of(plan.home, plan.whole), plan.prepared.cache.digest
+    found = []
+    for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
+        if folder.name in mine:
+            continue
+        with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
+            other = study_state(read_events(folder / "ledger.jsonl")[0])
+            if other.study and other.study["identity"].get("data_digest") == digest and other.test_reads:
+                found.append((folder.name, len(other.test_reads)))
+    return found
 
 
 def _command(name: str, wish: Wish) -> str:

@@ -1,5 +1,6 @@
 """Whole calls of `retina confirm`: refused, killed, gone on with, and typed once too often."""
 
+import json
 import shutil
 import time
 from collections import Counter
@@ -16,7 +17,7 @@ from analysis import records
 from retina_models.pretrained import read_safetensors
 from study.checkpoints import BEST, TEST_PREDICTIONS
 from study.confirm import Confirmations, Wish
-from study.confirming import Confirm
+from study.confirming import Confirm, _read_elsewhere
 from study.ledger import StudyState, study_state
 from tests.command_fixture import refused
 from tests.faults.fixture import Search, Study
@@ -204,3 +205,22 @@ def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
     assert errand.stuck(state, " --home X") == (
         "`retina status s --home X` names the failures; mend their cause and give a larger --seeds"
     )
+
+
+def test_another_study_that_has_read_the_same_photographs_is_said(tmp_path: Path) -> None:
+    searched = [study_event(trials=1), trial_event(0), epoch_event(0, 1, 0.3), end_event(0)]
+    kind, values = Confirmations(study_state(searched), Wish()).begin()
+    confirmed = [*searched, {"event": kind, "time": 1011.0, **values}]
+    confirmed.append({"event": "test-read", "time": 1012.0, "confirm": values["confirm"], "n": 5, "scores": {}})
+    plan = SimpleNamespace(
+        home=tmp_path, whole="mine", prepared=SimpleNamespace(cache=SimpleNamespace(digest="d" * 64))
+    )
+    other = {**study_event(trials=1), "identity": {"data_digest": "o" * 64}}
+    for name, events in {
+        "mine": confirmed, "earlier": confirmed, "unread": searched, "of-other-data": [other, *confirmed[1:]],
+    }.items():  # fmt: skip
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "ledger.jsonl").write_text("no ledger\n{}\n")
+    assert _read_elsewhere(plan) == [("earlier", 1)]  # type: ignore[arg-type]
