@@ -125,7 +125,10 @@ def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "")
     """
     study = state.study
     if study is None:
-        raise ConfigError(f"a study must have been searched before it is confirmed, but there is no study {name}")
+        raise ConfigError(
+            f"a study must have been searched before it is confirmed, but there is no study {name} here; "
+            "`retina status` lists those that are, --home FOLDER another home's"
+        )
     config = study["config"]
     if config["select_on"] == "test":
         raise ConfigError(
@@ -134,9 +137,11 @@ def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "")
         )
     waiting = config["trials"] - sum(1 for record in state.trials.values() if record.end)
     if waiting > 0:
+        begun = len(state.trials)
+        sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""
         raise ConfigError(
             f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
-            f"trials of {name} have not; finish it with: retina search {name}{again}"
+            f"trials of {name} have not; finish it with: retina search {name}{again}{sooner}"
         )
     if not wanted(state, wish):
         raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")

@@ -133,7 +133,7 @@ def _write_graphs(folder: Path, network: ResNet, preprocessing: Preprocessing, s
     files = {formats.PROGRAM: "PyTorch's exported program (torch.export); load it only from whom you trust"}
     missing = formats.missing_for_onnx()
     if missing:
-        say(f"{formats.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install 'retina[onnx]'")
+        say(f"{formats.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install onnx onnxscript")
         return files
     formats.write_onnx(folder / formats.ONNX, program)
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

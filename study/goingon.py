@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 STUDY_FILE = "study.yaml"
 CONSEQUENCES = ("weights", "arms", "data_digest", "split_digest")
 """What changes along with something else: another seed gives another split, and the seed is what has to be named."""
+ADD_ARM = "--add-arm"
 
 
 def write_study_file(plan: Plan) -> None:
@@ -66,13 +67,28 @@ def arms_of(
     for arm in state.study["arms"]:
         if arm in not_run:  # one that the configuration has no more is the configuration's change, named elsewhere
             raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm]}")
-    later = {arm: f"not of this study; --add-arm {arm} adds it" for arm in able if arm not in wanted}
+    later = {arm: f"not of this study; {ADD_ARM} {arm} adds it" for arm in able if arm not in wanted}
     return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
 
 
-def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], another_fold: bool = False) -> None:
+def check_room_for_arms(plan: Plan, state: StudyState) -> None:
+    """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
+    before = state.study["arms"] if state.study else []
+    added = [arm for cells in plan.groups.values() for arm in map(arm_name, cells) if arm not in before]
+    if added and before:
+        enough = plan.config.trials // len(before) * (len(before) + len(added))
+        raise ConfigError(
+            f"an arm that is added needs trials, but study {plan.whole} has all its {plan.config.trials}; for "
+            f"{', '.join(added)} give as many as the others have had: --trials {enough}"
+        )
+
+
+def check_same(
+    plan: Plan, study: dict[str, Any], added: tuple[str, ...], begun: int, another_fold: bool = False
+) -> None:
     """Old and new trials must belong to one study; raises ConfigError naming what changed.
 
+    begun: its trials so far; --trials may end a study with these, or make it larger.
     another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
     """
     before, now = study["identity"], json.loads(json.dumps(plan.identity()))
@@ -89,10 +105,11 @@ def check_same(plan: Plan, study: dict[str, Any], added: tuple[str, ...], anothe
                 f"`{name}` must stay what study {plan.whole} began with, but it was {_short(before.get(name))} "
                 f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
             )
-    if plan.config.trials < study["config"]["trials"]:
+    least = study["config"]["trials"] if plan.config.fold else begun
+    if plan.config.trials < least:
+        why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(
-            f"`trials >= {study['config']['trials']}` must hold for study {plan.whole}, but got "
-            f"trials={plan.config.trials}; a study can grow, not shrink"
+            f"`trials >= {least}` must hold for study {plan.whole}, but got trials={plan.config.trials}; {why}"
         )
 
 

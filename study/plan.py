@@ -154,7 +154,7 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     added = _added(state, first, inputs.add_arms)
     known = read_study_file(home / model / STUDY_FILE) if before.study and not inputs.says_all else None
     config = _config_of(home, known, state, first, inputs)
-    dataset = _data_of(name, known, config, inputs)
+    dataset = _data_of(name, home, known, config, inputs)
     _check_each_cell(config)
     given = inputs.overrides.get("weights")
     kept = {**kept_weights(home / inputs.like, first, given), **kept_weights(home / model, before, given)}
@@ -182,7 +182,8 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if before.study:
-        check_same(plan, _as_said_now(before.study, plan.identity()), added, another_fold=model != name)
+        said = _as_said_now(before.study, plan.identity())
+        check_same(plan, said, added, len(before.trials), another_fold=model != name)
     return plan
 
 
@@ -207,11 +208,14 @@ def _config_of(
     return make_study_config(values, inputs.overrides)
 
 
-def _data_of(name: str, known: dict[str, Any] | None, config: StudyConfig, inputs: Inputs) -> DataSet:
+def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyConfig, inputs: Inputs) -> DataSet:
     """The data that is given, or the known one."""
     source = inputs.data or (Path(known["data"]) if known else None)
     if source is None:
-        raise ConfigError(f"a new study needs data, but {name} has none yet; add --data FOLDER")
+        raise ConfigError(
+            f"a new study needs data, but there is no study {name} in {home} yet; add --data FOLDER, or --home FOLDER "
+            "where it was begun in another home"
+        )
     dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
     if config.fold and (dataset.table["part"] == "test").any():
         raise ConfigError(

@@ -152,7 +152,7 @@ def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
         stop.halt(told(error))
     else:
         write_whole(plan.folder / "error.txt", text.encode())
-        stop.halt(f"{type(error).__name__}; see error.txt of the study")
+        stop.halt(f"{type(error).__name__}; error.txt in the study's folder tells more")
 
 
 def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:

@@ -14,6 +14,7 @@ from rich.console import Console
 from analysis import records
 from study.arms import Arms
 from study.display import Display, search_note
+from study.goingon import ADD_ARM, check_room_for_arms, write_study_file
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
 from study.place import folds_of, parts_of
@@ -99,6 +100,10 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
     state = study_state(ledger.events)
     ended = [record for record in state.trials.values() if record.end]
     if len(ended) == plan.config.trials:
+        check_room_for_arms(plan, state)
+        if state.study and plan.config.trials < state.study["config"]["trials"]:  # ended with what has begun
+            write_study_file(plan)
+            ledger.append("study", **plan.event(state.study["threads"], state.study.get("slots", 1)))
         closed = outcome(ended)
         reason = "" if closed == records.STATE_COMPLETE else NO_SCORE
         rest = f", and {reason}: {failed_help(plan.name, here.again)}" if reason else "; a larger --trials extends it"
@@ -185,11 +190,11 @@ class Search:
 
 
 def _remedy(plan: Plan, arm: str) -> str:
-    from retina_models.pretrained import imagenet_file
-
+    """What brings an arm in whose weights are missing; nothing where its reason says that already."""
+    if ADD_ARM in plan.not_run[arm]:
+        return ""
     architecture = arm.split("-")[0]
-    file = imagenet_file(architecture)
-    return f"; put {file.name} into {file.parent}, or give --weights {architecture}=FILE, and start another study"
+    return f"; fetch them (retina weights {architecture}) or give --weights {architecture}=FILE, with --add-arm {arm}"
 
 
 def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:

@@ -1,3 +1,4 @@
+import io
 import json
 import shutil
 from dataclasses import replace
@@ -7,16 +8,21 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from rich.console import Console
 
 from retina_data.cache import prepare
 from retina_data.index import read_index
 from retina_models.pretrained import WeightsError, save_weights
 from retina_models.resnet import resnet18, resnet50
+from study import session
 from study.config import ConfigError
-from study.goingon import STUDY_FILE, write_study_file
-from study.ledger import StudyState
+from study.confirm import Wish, check_confirmable
+from study.goingon import STUDY_FILE, check_room_for_arms, write_study_file
+from study.ledger import Ledger, StudyState, read_events, study_state
+from study.place import Place
 from study.plan import Inputs, Plan, make_plan
-from tests.study_fixture import small_data, trial_event
+from study.running import Compute
+from tests.study_fixture import end_event, epoch_event, small_data, trial_event
 
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
 
@@ -135,10 +141,38 @@ def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
         _plan(folder, state, lr=0.01)
 
 
-def test_a_study_cannot_shrink(folder: Path) -> None:
+def test_a_study_can_end_with_the_trials_that_have_begun_but_with_no_fewer(folder: Path) -> None:
     state = _begun(_plan(folder))
-    with pytest.raises(ConfigError, match="a study can grow, not shrink"):
-        _plan(folder, state, trials=3)
+    for number in range(3):
+        state.apply(trial_event(number))
+    assert _plan(folder, state, trials=3).config.trials == 3
+    with pytest.raises(ConfigError, match="`trials >= 3` must hold for study s, but got trials=2; so many have begun"):
+        _plan(folder, state, trials=2)
+
+
+def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
+    plan = replace(_plan(folder), name="early")
+    state = _begun(plan)
+    assert state.study and state.study["config"]["trials"] == 4
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    ledger.append("study", **plan.event(2))
+    for number in range(2):
+        for event in (trial_event(number), epoch_event(number, 1, 0.3), end_event(number)):
+            ledger.append(**{key: value for key, value in event.items() if key != "time"})
+    fewer = replace(plan, config=plan.config.model_copy(update={"trials": 2}))
+    here = Place(folder / "home", "sqlite://", None)
+    code = session._search(fewer, ledger, here, Compute(), Console(file=io.StringIO()))
+    ledger.close()
+    after = study_state(read_events(plan.folder / "ledger.jsonl")[0])
+    assert code == 0 and after.study and after.study["config"]["trials"] == 2
+    assert [event["event"] for event in ledger.events[-2:]] == ["study", "close"]
+    check_confirmable("early", after, Wish())
+
+
+def test_an_arm_that_is_added_to_a_full_study_must_bring_its_trials(folder: Path) -> None:
+    state, plan = _begun(_plan(folder, architecture="resnet18")), _plan(folder)
+    with pytest.raises(ConfigError, match="has all its 4; for resnet50-scratch give .*: --trials 8"):
+        check_room_for_arms(plan, state)
 
 
 def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:

@@ -83,7 +83,9 @@ def _seconds(folder: Path, name: str, code: str, *jobs: dict[str, object]) -> fl
     script.write_text(code)
     command = [sys.executable, "-W", "ignore", str(script)]
     running = [
-        subprocess.Popen([*command, json.dumps(job)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        subprocess.Popen(
+            [*command, json.dumps(job)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=folder
+        )
         for job in jobs
     ]
     outputs = [process.communicate(timeout=900) for process in running]
