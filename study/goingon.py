@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from study.config import ConfigError
+from analysis.records import fold_name
+from study.config import ConfigError, StudyConfig, TrialConfig
 from study.ledger import StudyState
 from study.space import Cell, arm_name
 from study.wholefile import write_whole
@@ -71,6 +73,35 @@ def arms_of(
     return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
 
 
+def whole_name(name: str, config: StudyConfig) -> str:
+    """Name of the study that a user calls it by: of a fold, that of all its folds together."""
+    fold = config.fold.partition("/")[0]
+    return name.removesuffix(fold_name("", int(fold))) if fold else name
+
+
+def settings_of(config: StudyConfig) -> dict[str, Any]:
+    """The part of a study's identity that its configuration says."""
+    values = config.model_dump(mode="json")
+    left_out = {"trials", "weights", "fixed", "space", *([] if config.fold else ["fold"])}
+    fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
+    space = {f"space.{name}": axis for name, axis in values["space"].items()}
+    return {**{name: value for name, value in values.items() if name not in left_out}, **fixed, **space}
+
+
+def as_said_now(study: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """A `study` event that says what `now` says of fields that only one of the two names, and sets to their default."""
+    before = dict(study["identity"])
+    for name, field_info in TrialConfig.model_fields.items():
+        key = f"fixed.{name}"
+        if f"space.{name}" in before or f"space.{name}" in now or (key in before) == (key in now):
+            continue
+        if key not in now and before[key] == field_info.default:
+            del before[key]
+        elif key not in before and now[key] == field_info.default:
+            before[key] = now[key]
+    return {**study, "identity": before}
+
+
 def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
     before = state.study["arms"] if state.study else []
@@ -98,19 +129,30 @@ def check_same(
         now["arms"] = [arm for arm in now["arms"] if arm not in added or arm in before["arms"]]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
-    causes = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
-    for name in [*causes, *CONSEQUENCES]:
-        if before.get(name) != now.get(name):
-            raise ConfigError(
-                f"`{name}` must stay what study {plan.whole} began with, but it was {_short(before.get(name))} "
-                f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
-            )
+    check_settings(plan.whole, before, now)
+    _check_fields(plan.whole, before, now, CONSEQUENCES)
     least = study["config"]["trials"] if plan.config.fold else begun
     if plan.config.trials < least:
         why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(
             f"`trials >= {least}` must hold for study {plan.whole}, but got trials={plan.config.trials}; {why}"
         )
+
+
+def check_settings(whole: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+    """Raise ConfigError where a setting changed between two identities of a study; needs no photograph."""
+    now = json.loads(json.dumps(now))
+    names = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
+    _check_fields(whole, before, now, names)
+
+
+def _check_fields(whole: str, before: dict[str, Any], now: dict[str, Any], names: Iterable[str]) -> None:
+    for name in names:
+        if before.get(name) != now.get(name):
+            raise ConfigError(
+                f"`{name}` must stay what study {whole} began with, but it was {_short(before.get(name))} "
+                f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
+            )
 
 
 def _check_layout(plan: Plan, study: dict[str, Any], other_data: bool) -> None:

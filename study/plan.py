@@ -8,20 +8,28 @@ from pathlib import Path
 from typing import Any
 
 from analysis.cleaned import without_folders
-from analysis.records import fold_name
 from retina_data.audit import audit, unused
 from retina_data.groups import equal_note
 from retina_data.index import DataSet, read_index
 from study.arms import COMPARED, first_rung, groups_of
 from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
-from study.goingon import STUDY_FILE, arms_of, check_same, read_study_file
+from study.goingon import (
+    STUDY_FILE,
+    arms_of,
+    as_said_now,
+    check_same,
+    check_settings,
+    read_study_file,
+    settings_of,
+    whole_name,
+)
 from study.ledger import StudyState, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import kept_file, kept_weights, runnable
 from study.seen import check_unseen
 from study.space import Cell, arm_name
 from study.versions import versions
-from study.warm import warm_event
+from study.warm import check_known, read_tries, warm_event
 from study.wholefile import write_whole
 from study.yamlfile import read_study_config
 
@@ -50,8 +58,7 @@ class Plan:
     @property
     def whole(self) -> str:
         """Name of the study that a user calls it by: of a fold, that of all its folds together."""
-        fold = self.config.fold.partition("/")[0]
-        return self.name.removesuffix(fold_name("", int(fold))) if fold else self.name
+        return whole_name(self.name, self.config)
 
     @property
     def epochs(self) -> int:
@@ -72,14 +79,8 @@ class Plan:
 
     def identity(self) -> dict[str, Any]:
         """What must stay as it was for old and new trials to belong to one study."""
-        left_out = {"trials", "weights", "fixed", "space", *([] if self.config.fold else ["fold"])}
-        config = self.config.model_dump(mode="json", exclude=left_out)
-        fixed = {f"fixed.{name}": value for name, value in self.config.fixed.items()}
-        space = {f"space.{name}": axis for name, axis in self.config.model_dump(mode="json")["space"].items()}
         return {
-            **config,
-            **fixed,
-            **space,
+            **settings_of(self.config),
             "weights": {name: value["digest"] for name, value in self.weights.items()},
             "arms": [arm_name(cell) for cells in self.groups.values() for cell in cells],
             "data_digest": self.prepared.cache.digest,
@@ -162,6 +163,7 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     cells, not_run = arms_of(name, before, cells, not_run, added, config.arms == "joint")
     if not cells:
         raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
+    _check_before_decoding(name, home, config, groups_of(config, cells), before, inputs)
     by_colour = _by_colour(dataset, home, config)
     used = {architecture for architecture, pretrained in cells if pretrained}
     plan = Plan(
@@ -182,9 +184,26 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if before.study:
-        said = _as_said_now(before.study, plan.identity())
+        said = as_said_now(before.study, plan.identity())
         check_same(plan, said, added, len(before.trials), another_fold=model != name)
     return plan
+
+
+def _check_before_decoding(
+    name: str, home: Path, config: StudyConfig, groups: dict[str, list[Cell]], before: StudyState, inputs: Inputs
+) -> None:
+    """What is wrong without a look at a photograph is said before the hour that decoding them may take.
+
+    All of it is asked again, with the digests of the data, once these are known.
+    """
+    if inputs.tries and not before.study:
+        read_tries(inputs.tries, config, groups)
+    if inputs.told_by and not before.study:
+        check_known(home, inputs.told_by)
+    if before.study:
+        now = settings_of(config)
+        said = {**as_said_now(before.study, now)["identity"], **({"fold": config.fold} if config.fold else {})}
+        check_settings(whole_name(name, config), said, now)
 
 
 def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -239,20 +258,6 @@ def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, P
         )
         for colour in config.values("colour")
     }
-
-
-def _as_said_now(study: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """A `study` event that says what `now` says of fields that only one of the two names, and sets to their default."""
-    before = dict(study["identity"])
-    for name, field_info in TrialConfig.model_fields.items():
-        key = f"fixed.{name}"
-        if f"space.{name}" in before or f"space.{name}" in now or (key in before) == (key in now):
-            continue
-        if key not in now and before[key] == field_info.default:
-            del before[key]
-        elif key not in before and now[key] == field_info.default:
-            before[key] = now[key]
-    return {**study, "identity": before}
 
 
 def _check_each_cell(config: StudyConfig) -> None:

@@ -37,10 +37,10 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
     folder = here.home / name
     try:
         check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
+        if compute.address is None:
+            _limits_here(compute)  # wrong numbers are refused before photographs are decoded
         events, _ = read_events(folder / "ledger.jsonl")
         plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
-        if compute.address is None:
-            _limits_here(compute)  # wrong numbers are refused before anything is begun
         if dry:
             _dry_run(plan, study_state(events), compute, console)
             return 0

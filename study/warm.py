@@ -58,9 +58,8 @@ def trials_of(
     weights, each of its axes is one of the same range here, and what is fixed here has the same value in it. Raises
     ConfigError where there is no such study.
     """
-    state = study_state(read_events(home / name / "ledger.jsonl")[0])
-    if state.study is None:
-        raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
+    state = check_known(home, name)
+    assert state.study is not None
     before = state.study["identity"]
     _check_alike(name, before, identity)
     other_weights = {
@@ -80,6 +79,14 @@ def trials_of(
     lines = [f"{len(told)} trials of study {name} are told to the samplers"]
     lines += [f"{count} trials of study {name} are left out: {reason}" for reason, count in reasons.items()]
     return told, lines
+
+
+def check_known(home: Path, name: str) -> StudyState:
+    """The state of the study that --from names; raises ConfigError where there is none."""
+    state = study_state(read_events(home / name / "ledger.jsonl")[0])
+    if state.study is None:
+        raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
+    return state
 
 
 def _check_alike(name: str, before: dict[str, Any], identity: dict[str, Any]) -> None:

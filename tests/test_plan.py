@@ -14,6 +14,7 @@ from retina_data.cache import prepare
 from retina_data.index import read_index
 from retina_models.pretrained import WeightsError, save_weights
 from retina_models.resnet import resnet18, resnet50
+from study import plan as plan_module
 from study import session
 from study.config import ConfigError
 from study.confirm import Wish, check_confirmable
@@ -282,3 +283,21 @@ def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: 
     state = _begun(make_plan("s", tmp_path / "home", StudyState(), inputs))
     with pytest.raises(ConfigError, match="`layout` must stay kaggle, .* but is now lab; give --layout kaggle"):
         make_plan("s", tmp_path / "home", state, Inputs(layout="lab"))
+
+
+def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = _begun(_plan(folder))
+    monkeypatch.setattr(plan_module, "prepare_data", lambda *_, **__: pytest.fail("photographs were decoded"))
+    with pytest.raises(ConfigError, match="`fixed.image_size` must stay what study s began with, but it was 32"):
+        _plan(folder, state, image_size=64)
+    with pytest.raises(ConfigError, match="`seed` must stay"):
+        _plan(folder, state, seed=1)
+    (folder / "try.yaml").write_text("- {lr: 7.0}\n")
+    for inputs, message in (
+        (Inputs(folder / "data", overrides=FLAGS, tries=folder / "try.yaml"), "lr must lie in"),
+        (Inputs(folder / "data", overrides=FLAGS, told_by="nobody"), "--from must name a study"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            make_plan("new", folder / "home", StudyState(), inputs)
