@@ -21,6 +21,7 @@ from retina_models.pretrained import read_weights
 from study.cluster import Resources
 from study.config import ConfigError, StudyConfig, TrialConfig, Value, make_trial_config
 from study.disk import check_room, needed_by
+from study.goingon import left_out
 from study.ledger import StudyState
 from study.plan import Plan
 from study.prepared import open_data, split_of
@@ -61,7 +62,7 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) 
     for field, values in describe(plan.config):
         space.add_row(field, values)
     console.print(space)
-    for line in [*plan.notes, *(f"left out: {arm}: {reason}" for arm, reason in plan.not_run.items())]:
+    for line in [*plan.notes, *left_out(plan.not_run, begun=state.study is not None)]:
         console.print(f"- {line}", markup=False)
     _print_costs(plan, left, limits, console)
 

@@ -73,6 +73,18 @@ def arms_of(
     return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
 
 
+def left_out(not_run: dict[str, str], begun: bool) -> list[str]:
+    """A line for each arm that does not run, with what brings it in; begun: the study is there without it."""
+    lines = []
+    for arm, reason in not_run.items():
+        architecture, remedy = arm.split("-")[0], ""
+        if ADD_ARM not in reason:  # then its weights are missing
+            remedy = f"; fetch them (retina weights {architecture}) or give --weights {architecture}=FILE"
+            remedy += f", and go on with {ADD_ARM} {arm}" if begun else ""
+        lines.append(f"left out: {arm}: {reason}{remedy}")
+    return lines
+
+
 def whole_name(name: str, config: StudyConfig) -> str:
     """Name of the study that a user calls it by: of a fold, that of all its folds together."""
     fold = config.fold.partition("/")[0]

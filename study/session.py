@@ -14,7 +14,7 @@ from rich.console import Console
 from analysis import records
 from study.arms import Arms
 from study.display import Display, search_note
-from study.goingon import ADD_ARM, check_room_for_arms, write_study_file
+from study.goingon import check_room_for_arms, left_out, write_study_file
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
 from study.place import folds_of, parts_of
@@ -117,8 +117,8 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
         return EXIT_CODES[closed]
     for note in plan.notes:
         console.print(f"note: {note}", markup=False)
-    for arm, reason in plan.not_run.items():
-        console.print(f"left out: {arm}: {reason}{_remedy(plan, arm)}", markup=False)
+    for line in left_out(plan.not_run, begun=True):
+        console.print(line, markup=False)
     return run(plan, Search(plan), ledger, here, compute, console)
 
 
@@ -187,14 +187,6 @@ class Search:
             f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
             f"validation images, {parts['test']} set aside for the test; {limits}"
         )
-
-
-def _remedy(plan: Plan, arm: str) -> str:
-    """What brings an arm in whose weights are missing; nothing where its reason says that already."""
-    if ADD_ARM in plan.not_run[arm]:
-        return ""
-    architecture = arm.split("-")[0]
-    return f"; fetch them (retina weights {architecture}) or give --weights {architecture}=FILE, with --add-arm {arm}"
 
 
 def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:
