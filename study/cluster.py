@@ -108,6 +108,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     finally:
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
+        _take_sigterm(signal.getsignal(signal.SIGTERM))
 
 
 def _join(address: str | None) -> None:
@@ -127,8 +128,14 @@ def _join(address: str | None) -> None:
                 "and token"
             ) from None
         finally:
-            if threading.current_thread() is threading.main_thread():
-                signal.signal(signal.SIGTERM, handler)  # Ray's own would end the process with 15, and nothing closed
+            _take_sigterm(handler)
+
+
+def _take_sigterm(handler: Any) -> None:
+    """Ray's own would end the process with 15 and nothing closed; at its end it leaves the signal to nobody, below
+    Python's sight."""
+    if handler is not None and threading.current_thread() is threading.main_thread():  # None: not Python's
+        signal.signal(signal.SIGTERM, handler)
 
 
 @contextmanager

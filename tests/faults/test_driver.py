@@ -61,7 +61,8 @@ def test_a_signal(
     time.sleep(0.5)
     search.process.send_signal(number)
     begun = time.monotonic()
-    assert search.end(60) == code, search.output()
+    ends = {code, -number} if number == signal.SIGTERM else {code}  # while Ray ends it may be nobody's: 143 to a shell
+    assert search.end(60) in ends, search.output()
     twice = time.monotonic() - begun
     assert study.retina("status", "s").returncode == 0
     assert {run.info.status for run in study.runs()} == {"KILLED"}
