@@ -25,12 +25,12 @@ import pandas as pd
 import PIL
 
 from retina_data import decode
+from retina_data.cachekeys import VERSION, digest_of, file_stats, fingerprint_of, folder_name, request_of
 from retina_data.decode import Colour, Crop, Form, Source
 from retina_data.groups import merged_groups
 from retina_data.index import DataError, DataSet, some
 from retina_data.unfinished import PIXELS, Done, Unfinished, locked, remove_abandoned
 
-VERSION = 3  # of pixels and table: raised when decode or fundus give others
 _SIZES = range(16, 2049)
 
 
@@ -82,11 +82,11 @@ def prepare(
     _check(dataset, form)
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
-    stats = _stats(dataset.table)
-    fingerprint = _fingerprint(dataset, stats, form)
+    stats = file_stats(dataset.table)
+    fingerprint = fingerprint_of(dataset, stats, form)
     folder = _known(caches, fingerprint)
     if folder is None:
-        request = _request(dataset.table, form)
+        request = request_of(dataset.table, form)
         with locked(caches / f".{request}.lock"):
             folder = _known(caches, fingerprint)  # another process may have been at it
             if folder is None:
@@ -132,11 +132,6 @@ def check_room(caches: Path, begun: Path, need: int) -> None:
             f"{need / 1e9:.2f} GB must be free in {caches} for photographs of this size, but only {free / 1e9:.2f} GB "
             f"are{beside}; free some space, give a smaller --image-size, or another --home"
         )
-
-
-def folder_name(digest: str, form: Form) -> str:
-    """What the cache of a data set is called below HOME/cache."""
-    return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
 
 
 def _check(dataset: DataSet, form: Form) -> None:
@@ -215,7 +210,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     # Two files that are no images, say two empty ones, do not make their patients one.
     contents = table["sha256"].where(table["error"] == "", "row " + table["row"].astype(str))
     table = table.assign(group=merged_groups(table["patient"], contents))
-    digest = _digest(table, dataset.patients_given)
+    digest = digest_of(table, dataset.patients_given)
     skipped = table[table["error"] != ""]
     manifest: dict[str, Any] = {
         "digest": digest,
@@ -266,42 +261,3 @@ def _current(folder: Path) -> bool:
     except (OSError, ValueError):
         return False
     return isinstance(manifest, dict) and manifest.get("version") == VERSION
-
-
-def _stats(table: pd.DataFrame) -> list[str]:
-    """Size and modification time of each row's file: cheap, and enough to see a change."""
-    known: dict[str, str] = {}
-    lost: list[str] = []
-    for image, path in zip(table["image"], table["path"], strict=True):
-        if path not in known:
-            try:
-                stat = os.stat(path)
-                known[path] = f"{stat.st_size}-{stat.st_mtime_ns}"
-            except OSError:
-                lost.append(image)
-    if lost:
-        raise DataError(f"every image must be there, but {len(lost):,} have gone since they were listed: {some(lost)}")
-    return [known[path] for path in table["path"]]
-
-
-def _request(table: pd.DataFrame, form: Form) -> str:
-    """Of what is asked for, whatever the state of the files: which unfinished cache is gone on with."""
-    return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
-
-
-def _fingerprint(dataset: DataSet, stats: list[str], form: Form) -> str:
-    table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
-    columns = [table["image"], table["grade"], table["part"], table["path"], stats]
-    columns += [table["patient"]] if dataset.patients_given else []
-    for line in zip(*columns, strict=True):
-        hashed.update(("\t".join(map(str, line)) + "\n").encode())
-    return hashed.hexdigest()[:32]
-
-
-def _digest(table: pd.DataFrame, patients_given: bool) -> str:
-    hashed = hashlib.sha256()
-    columns = [table["image"], table["grade"], table["part"], table["sha256"]]
-    columns += [table["patient"]] if patients_given else []  # else they follow from the names
-    for line in zip(*columns, strict=True):
-        hashed.update(("\t".join(map(str, line)) + "\n").encode())
-    return hashed.hexdigest()

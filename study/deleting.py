@@ -129,7 +129,7 @@ def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:
 
 def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
     """Caches of studies that are there; each has one for each colour normalisation that its trials may have."""
-    from retina_data.cache import folder_name
+    from retina_data.cachekeys import folder_name
     from retina_data.decode import Form
 
     found = set()
