@@ -26,10 +26,9 @@ from retina_data.quality import warnings_of
 from study.config import ConfigError
 from study.explain import explain, png
 from study.modelfolder import Model
-from study.predict import logits
+from study.predict import at_once, logits
 from study.wholefile import write_whole
 
-BATCH_PIXELS = 32 * 256 * 256
 MOST_AT_ONCE = 64
 OVERLAYS = "explained"
 PROBABILITIES = tuple(f"p{grade}" for grade in GRADES)
@@ -181,7 +180,7 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             return Prepared(None, "", decode.reason(error))
         return Prepared(pixels, warning, "")
 
-    size = min(MOST_AT_ONCE, max(1, BATCH_PIXELS // wanted.image_size**2))
+    size = min(MOST_AT_ONCE, at_once(wanted.image_size))
     jobs = enumerate(photographs)
     batch: Batch = []
     for row, one in decode.in_threads(prepare, jobs, len(photographs), os.cpu_count() or 1, "grading photographs"):
