@@ -21,7 +21,7 @@ FEW_SEEDS = 3
 def without_patient(study: StudyRuns) -> int:
     """Images of the data set whose patient neither their names nor the label file tell."""
     findings = study.study.get("audit", {}).get("findings", [])
-    return sum(int(one["count"]) for one in findings if one["kind"] == "no patients")
+    return sum(int(one["count"]) for one in findings if one["kind"] == records.FINDING_NO_PATIENTS)
 
 
 def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:

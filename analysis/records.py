@@ -134,3 +134,6 @@ ARTIFACT_WEIGHTS = "weights/best.safetensors"
 ARTIFACT_STUDY = "study.json"
 """{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}}"""
 ARTIFACT_REPORT = "report"
+
+FINDING_NO_PATIENTS = "no patients"
+"""Kind of the data audit's finding that images tell no patient; `retina_data.audit` writes it."""

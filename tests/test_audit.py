@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from retina_data.audit import audit, quadratic_kappa, unused
+from analysis import records
+from retina_data.audit import NO_PATIENTS, audit, quadratic_kappa, unused
 from retina_data.index import read_index
 from tests.test_index import SHARED, needs_data, write_lab
 
@@ -68,3 +69,7 @@ def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:
     assert skipped["count"] == 2 and skipped["text"].endswith("prepared: 2 (row 1: the file is empty, row 3: cut)")
     assert copies["count"] == 1 and copies["text"].endswith("read later: 1 (rows 2)")
     assert not unused(table[:1], parts[:1])
+
+
+def test_the_finding_that_the_answer_looks_for_has_one_name() -> None:
+    assert NO_PATIENTS == records.FINDING_NO_PATIENTS  # retina_data imports nothing of analysis
