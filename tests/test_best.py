@@ -3,27 +3,11 @@
 from __future__ import annotations
 
 import pandas as pd
-import pytest
 
 from analysis import best, tables
 from analysis.runs import StudyRuns, read_study
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import ConfirmSpec, TrialSpec
-
-
-@pytest.fixture(scope="module")
-def four() -> StudyRuns:
-    return read_study(fixture.four_arms(), "four")
-
-
-@pytest.fixture(scope="module")
-def confirmed() -> StudyRuns:
-    return read_study(fixture.confirmed(), "confirmed")
-
-
-@pytest.fixture(scope="module")
-def board(four: StudyRuns) -> pd.DataFrame:
-    return tables.leaderboard(four)
 
 
 def test_best_keeps_its_two_criteria_apart(four: StudyRuns, board: pd.DataFrame) -> None:

@@ -15,23 +15,8 @@ from tests.mlflow_fixture import ConfirmSpec, TrialSpec
 
 
 @pytest.fixture(scope="module")
-def four() -> StudyRuns:
-    return read_study(fixture.four_arms(), "four")
-
-
-@pytest.fixture(scope="module")
-def confirmed() -> StudyRuns:
-    return read_study(fixture.confirmed(), "confirmed")
-
-
-@pytest.fixture(scope="module")
 def folded() -> StudyRuns:
     return read_study(fixture.folded(), "folded")
-
-
-@pytest.fixture(scope="module")
-def board(four: StudyRuns) -> pd.DataFrame:
-    return tables.leaderboard(four)
 
 
 def test_the_leaderboard_is_sorted_and_measured_at_the_selected_epoch(four: StudyRuns, board: pd.DataFrame) -> None:

@@ -1,0 +1,28 @@
+"""Studies in MLflow that several test modules read."""
+
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from analysis import tables
+from analysis.runs import StudyRuns, read_study
+from tests import mlflow_fixture as fixture
+
+
+@pytest.fixture(scope="session")
+def four() -> StudyRuns:
+    """Eight trials, two in each arm, on validation."""
+    return read_study(fixture.four_arms(), "four")
+
+
+@pytest.fixture(scope="session")
+def confirmed() -> StudyRuns:
+    """Four arms, three seeds of each on the test part."""
+    return read_study(fixture.confirmed(), "confirmed")
+
+
+@pytest.fixture(scope="session")
+def board(four: StudyRuns) -> pd.DataFrame:
+    """The leaderboard of `four`."""
+    return tables.leaderboard(four)
