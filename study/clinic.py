@@ -19,6 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from analysis.records import GRADES
+from analysis.scores import called
 from retina_data import decode
 from retina_data.decode import Form, Source
 from retina_data.labelfiles import EXTENSIONS
@@ -33,7 +34,10 @@ MOST_AT_ONCE = 64
 OVERLAYS = "explained"
 PROBABILITIES = tuple(f"p{grade}" for grade in GRADES)
 COLUMNS = ("image", "grade", *PROBABILITIES, "p_referable", "referable", "warning", "error")
-"""p_referable = p2 + p3 + p4, with the model's temperature; referable: 1 where it reaches the model's threshold."""
+"""grade: what the model's decision calls, of its probabilities before the temperature: the rule that was measured.
+
+p0 .. p4: with the model's temperature. p_referable = p2 + p3 + p4; referable: 1 where it reaches the model's threshold.
+"""
 
 
 class Prepared(NamedTuple):
@@ -107,7 +111,7 @@ def predict_photographs(
     complain: is told each file that cannot be read. overlays: folder for Grad-CAM pictures of the predicted grade,
     which then stand in the column `overlay`.
     """
-    model.network.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    model.grader.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     rows: list[dict[str, Any]] = []
     for batch in _batches(model, photographs):
         for path, one in batch:
@@ -133,11 +137,11 @@ def _rows(model: Model, batch: Batch, number: int, overlays: Path | None) -> lis
     if not able:
         return rows
     pixels = np.stack([image for _, image in able])  # (B, S, S, 3)
-    chances = _probabilities(model, pixels)  # (B, 5)
-    for (place, _), chance in zip(able, chances, strict=True):
-        rows[place] |= _graded(model, chance)
+    grades, chances = _graded(model, pixels)
+    for (place, _), grade, chance in zip(able, grades, chances, strict=True):
+        rows[place] |= _told(model, int(grade), chance)
     if overlays is not None:
-        pictures = explain(model.network, pixels, chances.argmax(axis=1), model.preprocessing.normalisation)
+        pictures = explain(model.grader.first, pixels, grades, model.preprocessing.normalisation)
         for (place, _), picture in zip(able, pictures, strict=True):
             stem = re.sub(r"[^A-Za-z0-9._-]", "_", batch[place][0].stem)[:80]
             file = f"{number + place:05}-{stem}.png"
@@ -146,22 +150,27 @@ def _rows(model: Model, batch: Batch, number: int, overlays: Path | None) -> lis
     return rows
 
 
-def _graded(model: Model, chance: NDArray[np.float64]) -> dict[str, Any]:
+def _graded(model: Model, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """(B, S, S, 3) -> grades (B,), called before the temperature, and probabilities (B, 5) with it.
+
+    The median is another one after the temperature, and what was measured is the one before.
+    """
+    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
+    means = logits(model.grader, images, normalisation=model.preprocessing.normalisation, precision="fp32").double()
+    grades = called(means.softmax(dim=1).cpu().numpy(), model.settings.decision)
+    return grades, (means / model.settings.temperature).softmax(dim=1).cpu().numpy()
+
+
+def _told(model: Model, grade: int, chance: NDArray[np.float64]) -> dict[str, Any]:
+    """Columns of one photograph, from its grade and probabilities (5,)."""
     settings = model.settings
     referable = float(chance[settings.referable_from :].sum())
     return {
-        "grade": int(chance.argmax()),
+        "grade": grade,
         **{name: round(float(value), 6) for name, value in zip(PROBABILITIES, chance, strict=True)},
         "p_referable": round(referable, 6),
         "referable": int(referable >= settings.referable_threshold),
     }
-
-
-def _probabilities(model: Model, pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """(B, S, S, 3) -> (B, 5), with the model's temperature."""
-    images = torch.from_numpy(pixels).permute(0, 3, 1, 2)
-    outputs = logits(model.network, images, normalisation=model.preprocessing.normalisation, precision="fp32")
-    return (outputs.double() / model.settings.temperature).softmax(dim=1).cpu().numpy()
 
 
 def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
@@ -180,7 +189,7 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             return Prepared(None, "", decode.reason(error))
         return Prepared(pixels, warning, "")
 
-    size = min(MOST_AT_ONCE, at_once(wanted.image_size))
+    size = min(MOST_AT_ONCE, at_once(wanted.image_size, model.grader.views))
     jobs = enumerate(photographs)
     batch: Batch = []
     for row, one in decode.in_threads(prepare, jobs, len(photographs), os.cpu_count() or 1, "grading photographs"):

@@ -19,6 +19,7 @@ from retina_models.resnet import ResNet
 from study import formats
 from study.calibrate import choose_threshold, fit_temperature, referral, with_temperature
 from study.config import ConfigError
+from study.grader import Grader
 from study.measured import measure
 from study.model_card import Facts, model_card
 from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, Preprocessing, describe, write_model
@@ -56,6 +57,7 @@ def export(home: Path, name: str, arm: str | None, target: Path, say: Say, again
 
 def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
     config, network = winner.config, winner.network()
+    grader = Grader([network]).eval()
     validation, test = winner.validation(), winner.test()
     chances, grades = _arrays(validation)
     temperature = fit_temperature(chances, grades)
@@ -72,12 +74,12 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         "doubts": [doubt for one in measured if one.part in best and (doubt := one.doubt())],
         "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
     }
-    settings = write_model(folder, network, values, preprocessing)
+    settings = write_model(folder, grader, values, preprocessing)
     files = {
         WEIGHTS: "weights",
         CONFIG: "network, temperature, threshold",
         PREPROCESSING: "from a photograph to the network's input",
-        **_write_graphs(folder, network, preprocessing, say),
+        **_write_graphs(folder, grader, preprocessing, say),
     }
     referrals = {}
     for part, table in parts.items():
@@ -122,13 +124,13 @@ def _arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.
     return chances, predictions["grade"].to_numpy(np.int64)
 
 
-def _write_graphs(folder: Path, network: ResNet, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
-    """The network for other programs, each compared with ours on random input; name -> what it is."""
+def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
+    """The networks for other programs, each compared with ours on random input; name -> what it is."""
     size = preprocessing.image_size
     say(f"writing {formats.PROGRAM}, {formats.ONNX}")
-    program = formats.exported_program(network, size)
+    program = formats.exported_program(grader, size)
     sample = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
-    _assert_equal(network, program.module(), sample)
+    _assert_equal(grader, program.module(), sample)
     formats.write_program(folder / formats.PROGRAM, program)
     files = {formats.PROGRAM: "PyTorch's exported program (torch.export); load it only from whom you trust"}
     missing = formats.missing_for_onnx()
@@ -145,9 +147,9 @@ def _write_graphs(folder: Path, network: ResNet, preprocessing: Preprocessing, s
 
 
 @torch.no_grad()
-def _assert_equal(network: ResNet, other: torch.nn.Module, sample: Tensor) -> None:
-    apart = float((network(sample) - other(sample)).abs().max())
-    assert apart <= AGREE, f"{formats.PROGRAM} must give what the network gives, but is {apart:g} away"
+def _assert_equal(grader: Grader, other: torch.nn.Module, sample: Tensor) -> None:
+    apart = float((grader(sample) - other(sample)).abs().max())
+    assert apart <= AGREE, f"{formats.PROGRAM} must give what the networks give, but is {apart:g} away"
 
 
 def _check(home: Path, winner: Winner, network: ResNet) -> str:

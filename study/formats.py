@@ -1,7 +1,8 @@
 """The network for other programs: ONNX in one file, and PyTorch's exported program; with what MLflow wants beside it.
 
-Both take normalised images (batch, 3, S, S) of any batch and give logits (batch, 5), in fp32. They are written, never
-read here: reading a .pt2 can unpickle. What PyTorch notes of the source, whose paths name a machine, is taken out.
+Both take normalised images (batch, 3, S, S) of any batch and give the logarithm of the mean probability over members
+and views (batch, 5), in fp32: `study.grader`. They are written, never read here: reading a .pt2 can unpickle. What
+PyTorch notes of the source, whose paths name a machine, is taken out.
 """
 
 from __future__ import annotations
@@ -19,18 +20,18 @@ import yaml
 from torch.export import Dim, ExportedProgram
 
 from analysis.records import GRADES
-from retina_models.resnet import ResNet
+from study.grader import Grader
 from study.wholefile import write_whole
 
 ONNX, PROGRAM, MLMODEL = "model.onnx", "model.pt2", "MLmodel"
-INPUT, OUTPUT, BATCH = "image", "logits", "batch"
+INPUT, OUTPUT, BATCH = "image", "log_probabilities", "batch"
 NEEDED_FOR_ONNX = ("onnx", "onnxscript")
 
 
-def exported_program(network: ResNet, image_size: int) -> ExportedProgram:
-    """The network in evaluation mode as a graph without Python, its batch of any size."""
+def exported_program(grader: Grader, image_size: int) -> ExportedProgram:
+    """The networks, averaged, in evaluation mode as a graph without Python, its batch of any size."""
     example = torch.zeros(2, 3, image_size, image_size)
-    program = torch.export.export(network.eval(), (example,), dynamic_shapes=({0: Dim(BATCH, min=1)},))
+    program = torch.export.export(grader.eval(), (example,), dynamic_shapes=({0: Dim(BATCH, min=1)},))
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:

@@ -13,18 +13,20 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
 import torch
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from torch import Tensor
 
 from analysis.records import GRADE_NAMES, GRADES
 from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
 from retina_models.pretrained import WeightsError, listed, read_safetensors, save_weights
-from retina_models.resnet import ARCHITECTURES, ResNet
+from retina_models.resnet import ARCHITECTURES, ResNet, shaped
 from study.config import ConfigError
+from study.grader import VIEWS, Grader
 from study.wholefile import write_whole
 
 WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", "config.json", "preprocessing.json"
 MAX_JSON = 100_000  # bytes
+MOST_MEMBERS = 32
 DOUBT = r"^[ -~]{1,500}$"
 """A sentence that `predict` prints: nothing in it can move a terminal's cursor."""
 
@@ -37,7 +39,10 @@ Schema = TypeVar("Schema", bound=BaseModel)
 
 
 class Settings(BaseModel):
-    """config.json: the network, and what is made of its logits."""
+    """config.json: the networks, and what is made of their logits.
+
+    A folder of before there were views, members and decisions lacks these three, and is what their defaults say.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
@@ -46,7 +51,16 @@ class Settings(BaseModel):
     architecture: Literal["resnet18", "resnet50"]
     head: Literal["linear", "lab"]
     classes: list[str] = Field(default=list(GRADE_NAMES), min_length=len(GRADES), max_length=len(GRADES))
-    temperature: float = Field(gt=0, le=1000, description="logits are divided by it before the softmax")
+    members: int = Field(1, ge=1, le=MOST_MEMBERS, description="networks whose probabilities are averaged")
+    views: int = Field(
+        1, description="of each photograph, averaged as members are; 4: mirrored both ways, 8: turned by 90 degrees too"
+    )
+    decision: Literal["most_probable", "median"] = Field(
+        "most_probable", description="how the mean probabilities, before the temperature, call a grade"
+    )
+    temperature: float = Field(
+        gt=0, le=1000, description="the logarithm of the mean probability is divided by it before a softmax"
+    )
     referable_from: Literal[2] = Field(2, description="grade from which an eye is referable")
     referable_threshold: float = Field(ge=0, le=1, description="of p2 + p3 + p4, from which an eye is referred")
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
@@ -54,6 +68,13 @@ class Settings(BaseModel):
         default=[], max_length=10, description="why nobody should rely on it; none in folders of before there were any"
     )
     origin: dict[str, str | int] = Field(description="study, trial, confirmation, epoch: for people, never read")
+
+    @field_validator("views")
+    @classmethod
+    def _views_are_there(cls, views: int) -> int:
+        if views not in VIEWS:
+            raise ValueError(f"must be one of {VIEWS}")
+        return views
 
 
 class Preprocessing(BaseModel):
@@ -81,9 +102,9 @@ class Preprocessing(BaseModel):
 
 @dataclass(frozen=True)
 class Model:
-    """A model as `predict` uses it; the network is on the CPU and in evaluation mode."""
+    """A model as `predict` uses it; its networks are on the CPU and in evaluation mode."""
 
-    network: ResNet
+    grader: Grader
     settings: Settings
     preprocessing: Preprocessing
 
@@ -105,15 +126,25 @@ def describe(image_size: int, crop: str, colour: str, normalisation: str) -> Pre
     return Preprocessing(image_size=image_size, mean=list(mean), deviation=list(deviation), steps=steps, **values)
 
 
-def write_model(folder: Path, network: ResNet, settings: dict[str, Any], preprocessing: Preprocessing) -> Settings:
-    """Write the three files; `settings` lacks the digest of the weights, which is added here."""
-    state = network.state_dict()
+def write_model(folder: Path, grader: Grader, settings: dict[str, Any], preprocessing: Preprocessing) -> Settings:
+    """Write the three files; `settings` lacks members, views and the digest of the weights, which are added here."""
+    states = [member.state_dict() for member in grader.members]
+    state = {
+        f"{_prefix(number, len(states))}{key}": tensor
+        for number, one in enumerate(states)
+        for key, tensor in one.items()
+    }
     about = {"architecture": str(settings["architecture"]), "head": str(settings["head"])}
     digest = save_weights(folder / WEIGHTS, state, about)
-    complete = Settings(**settings, weights_sha256=digest)
+    complete = Settings(**settings, members=len(states), views=grader.views, weights_sha256=digest)
     for name, content in ((CONFIG, complete), (PREPROCESSING, preprocessing)):
         write_whole(folder / name, (content.model_dump_json(indent=2) + "\n").encode())
     return complete
+
+
+def _prefix(number: int, members: int) -> str:
+    """What the names of a member's tensors begin with."""
+    return f"{number}." if members > 1 else ""
 
 
 def read_model(folder: Path) -> Model:
@@ -132,27 +163,36 @@ def read_model(folder: Path) -> Model:
             f"{WEIGHTS} must have the SHA-256 {settings.weights_sha256[:12]} of {CONFIG}, but has {digest[:12]}; "
             "one of the two was changed or damaged: export the model again"
         )
-    network = ARCHITECTURES[settings.architecture](len(GRADES), settings.head)
-    _load(network, read_safetensors(path))
-    return Model(network.eval(), settings, preprocessing)
+    members = _members(settings, read_safetensors(path))
+    return Model(Grader(members, settings.views).eval(), settings, preprocessing)
 
 
-def _load(network: ResNet, state: dict[str, Tensor]) -> None:
-    """Fill the network with exactly its tensors; anything else is a WeightsError."""
-    mine = network.state_dict()
-    for what, keys in (("lacks", sorted(mine.keys() - state.keys())), ("has", sorted(state.keys() - mine.keys()))):
+def _members(settings: Settings, state: dict[str, Tensor]) -> list[ResNet]:
+    """The networks with exactly their tensors; anything else is a WeightsError, before memory is taken."""
+    shapes = shaped(settings.architecture, len(GRADES), settings.head).state_dict()
+    wanted = {
+        f"{_prefix(number, settings.members)}{key}": tensor
+        for number in range(settings.members)
+        for key, tensor in shapes.items()
+    }
+    for what, keys in (("lacks", sorted(wanted.keys() - state.keys())), ("has", sorted(state.keys() - wanted.keys()))):
         if keys:
             named = listed([repr(key[:80]) for key in keys], 3)
-            raise WeightsError(f"{WEIGHTS} must hold the network's tensors and no other, but {what} {named}")
+            raise WeightsError(f"{WEIGHTS} must hold the networks' tensors and no other, but {what} {named}")
     for key, tensor in state.items():
-        if tensor.shape != mine[key].shape or tensor.dtype != mine[key].dtype:
+        if tensor.shape != wanted[key].shape or tensor.dtype != wanted[key].dtype:
             raise WeightsError(
-                f"{key} of {WEIGHTS} must be {mine[key].dtype} {tuple(mine[key].shape)}, "
+                f"{key} of {WEIGHTS} must be {wanted[key].dtype} {tuple(wanted[key].shape)}, "
                 f"but is {tensor.dtype} {tuple(tensor.shape)}"
             )
         if not torch.isfinite(tensor).all():
             raise WeightsError(f"{key} of {WEIGHTS} must hold finite numbers, but does not; export the model again")
-    network.load_state_dict(state)
+    members = []
+    for number in range(settings.members):
+        network = ARCHITECTURES[settings.architecture](len(GRADES), settings.head)
+        network.load_state_dict({key: state[f"{_prefix(number, settings.members)}{key}"] for key in shapes})
+        members.append(network)
+    return members
 
 
 def _read(path: Path, schema: type[Schema]) -> Schema:

@@ -7,22 +7,35 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
 
+from analysis.scores import called
+from retina_models.resnet import resnet18
+from study.calibrate import with_temperature
 from study.clinic import COLUMNS, OVERLAYS, PROBABILITIES, find_photographs, predict_photographs, shown
 from study.config import ConfigError
+from study.grader import Grader
 from study.modelfolder import Model, describe, read_model, write_model
+from study.predict import predict
 from study.winner import find_winner
 from tests.winner_fixture import COLUMNS as CHANCES
 from tests.winner_fixture import NAME, made_study
 
 
-def write(folder: Path, temperature: float = 1.0, threshold: float = 0.3) -> Path:
-    """The study's winner as a model folder, without the formats that take seconds."""
+def write(
+    folder: Path,
+    temperature: float = 1.0,
+    threshold: float = 0.3,
+    decision: str = "most_probable",
+    grader: Grader | None = None,
+) -> Path:
+    """The study's winner (or another one) as a model folder, without the formats that take seconds."""
     folder.mkdir()
-    network = find_winner(made_study().home, NAME).network()
-    values = {"architecture": "resnet18", "head": "linear", "temperature": temperature, "origin": {}}
-    write_model(folder, network, values | {"referable_threshold": threshold}, describe(32, "disc", "none", "imagenet"))
+    grader = grader or Grader([find_winner(made_study().home, NAME).network()])
+    values = {"architecture": "resnet18", "head": "linear", "temperature": temperature, "decision": decision}
+    values |= {"referable_threshold": threshold, "origin": {}}
+    write_model(folder, grader, values, describe(32, "disc", "none", "imagenet"))
     return folder
 
 
@@ -45,6 +58,41 @@ def test_it_gives_the_study_s_validation_predictions_from_the_photographs(tmp_pa
     stored = made.predictions[CHANCES].to_numpy()
     assert np.abs(got - stored).max() < (2e-6 if temperature == 1 else 1e-4)  # six decimals are written
     assert table["grade"].tolist() == stored.argmax(axis=1).tolist()
+
+
+@pytest.mark.parametrize("decision", ["most_probable", "median"])
+def test_the_grade_is_called_from_the_probabilities_before_the_temperature(tmp_path: Path, decision: str) -> None:
+    made = made_study()
+    flat = find_winner(made.home, NAME).network()
+    with torch.no_grad():  # so unsure that the two rules, and the two sides of the temperature, can be told apart
+        flat.fc.weight *= 0.2
+        flat.fc.bias *= 0.2
+    before = with_temperature(made.predictions[CHANCES].to_numpy(np.float64), 5)
+    folder = write(tmp_path / "model", temperature=0.2, decision=decision, grader=Grader([flat]))
+    table = predict_photographs(read_model(folder), made.files(made.predictions["row"]), _silent)
+    assert np.abs(table[list(PROBABILITIES)].to_numpy() - made.predictions[CHANCES].to_numpy()).max() < 1e-4
+    assert table["grade"].tolist() == called(before, decision).tolist()
+    assert called(before, "median").tolist() != called(before, "most_probable").tolist()
+    assert called(before, "median").tolist() != called(table[list(PROBABILITIES)], "median").tolist()
+
+
+@pytest.mark.parametrize(("members", "views"), [(1, 4), (2, 8)])
+def test_views_and_members_are_averaged(tmp_path: Path, members: int, views: int) -> None:
+    made = made_study()
+    trained = find_winner(made.home, NAME).network()
+    grader = Grader([trained, resnet18(seed=3)][:members], views)
+    rows = made.predictions["row"][:6]
+    table = predict_photographs(read_model(write(tmp_path / "model", grader=grader)), made.files(rows), _silent)
+    pixels = made.prepared.cache.images[rows.to_numpy()]  # (6, 32, 32, 3)
+    turned = [pixels, pixels.transpose(0, 2, 1, 3)][: 2 if views == 8 else 1]
+    seen = [np.ascontiguousarray(one[:, ::y, ::x]) for one in turned for y in (1, -1) for x in (1, -1)]
+    chances = [
+        predict(one, torch.from_numpy(image).permute(0, 3, 1, 2), normalisation="imagenet", precision="fp32").numpy()
+        for one in grader.members
+        for image in seen
+    ]
+    assert len(chances) == members * views
+    assert np.abs(table[list(PROBABILITIES)].to_numpy() - np.mean(chances, axis=0)).max() < 1e-5
 
 
 def test_columns_referral_and_sums(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from analysis.records import GRADES
 from retina_models.pretrained import WeightsError
 from retina_models.resnet import resnet18
 from study.config import ConfigError
+from study.grader import Grader
 from study.measured import measure
 from study.modelfolder import CONFIG, MAX_JSON, PREPROCESSING, WEIGHTS, describe, read_model, write_model
 
@@ -26,7 +27,7 @@ VALUES: dict[str, Any] = {
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "model"
     made.mkdir()
-    write_model(made, resnet18(seed=2), VALUES, describe(64, "disc", "none", "imagenet"))
+    write_model(made, Grader([resnet18(seed=2)]), VALUES, describe(64, "disc", "none", "imagenet"))
     return made
 
 
@@ -34,10 +35,53 @@ def test_a_model_comes_back_as_it_was_written(folder: Path) -> None:
     model = read_model(folder)
     assert model.settings.temperature == 1.5
     assert model.preprocessing.image_size == 64
-    assert not model.network.training
+    assert not model.grader.training
     x = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        assert torch.equal(model.network(x), resnet18(seed=2).eval()(x))
+        assert torch.equal(model.grader.first(x), resnet18(seed=2).eval()(x))
+
+
+@pytest.mark.parametrize(("members", "views", "decision"), [(1, 4, "median"), (3, 8, "most_probable")])
+def test_members_views_and_decision_come_back(tmp_path: Path, members: int, views: int, decision: str) -> None:
+    grader = Grader([resnet18(seed=seed) for seed in range(members)], views).eval()
+    write_model(tmp_path, grader, VALUES | {"decision": decision}, describe(64, "disc", "none", "imagenet"))
+    model = read_model(tmp_path)
+    assert (model.settings.members, model.settings.views, model.settings.decision) == (members, views, decision)
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model.grader(x), grader(x))
+
+
+def test_a_folder_of_before_there_were_members_views_and_decisions_is_read(folder: Path) -> None:
+    content = json.loads((folder / CONFIG).read_text())
+    for name in ("members", "views", "decision"):
+        del content[name]
+    (folder / CONFIG).write_text(json.dumps(content))
+    model = read_model(folder)
+    assert (model.settings.members, model.settings.views, model.settings.decision) == (1, 1, "most_probable")
+    x = torch.randn(2, 3, 64, 64)
+    with torch.no_grad():
+        assert torch.equal(model.grader(x), resnet18(seed=2).eval()(x).log_softmax(dim=1))
+
+
+@pytest.mark.parametrize("members", [2, 32])
+def test_members_that_the_weights_lack_are_refused_before_they_are_made(
+    folder: Path, members: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("study.modelfolder.ARCHITECTURES", {})
+    _changed(folder, CONFIG, members=members)
+    with pytest.raises(
+        WeightsError, match=r"model.safetensors must hold the networks' tensors and no other, but lacks"
+    ):
+        read_model(folder)
+
+
+def test_members_beyond_those_of_the_settings_are_refused(tmp_path: Path) -> None:
+    grader = Grader([resnet18(seed=seed) for seed in range(3)])
+    write_model(tmp_path, grader, VALUES, describe(64, "disc", "none", "imagenet"))
+    _changed(tmp_path, CONFIG, members=2)
+    with pytest.raises(WeightsError, match=r"has '2\.bn1"):
+        read_model(tmp_path)
 
 
 def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder: Path) -> None:
@@ -70,6 +114,17 @@ def _changed(folder: Path, name: str, **values: Any) -> None:
         (CONFIG, {"architecture": ["resnet18"]}, "architecture"),
         (CONFIG, {"weights": "/etc/passwd"}, "weights"),
         (CONFIG, {"version": 2}, "version"),
+        (CONFIG, {"members": 0}, "members"),
+        (CONFIG, {"members": 33}, "members"),
+        (CONFIG, {"members": 10**12}, "members"),
+        (CONFIG, {"members": 2.0}, "members"),
+        (CONFIG, {"members": True}, "members"),
+        (CONFIG, {"views": 2}, "views"),
+        (CONFIG, {"views": "4"}, "views"),
+        (CONFIG, {"views": True}, "views"),
+        (CONFIG, {"views": [4]}, "views"),
+        (CONFIG, {"decision": "mean"}, "decision"),
+        (CONFIG, {"decision": None}, "decision"),
         (CONFIG, {"weights_sha256": "../x"}, "weights_sha256"),
         (CONFIG, {"classes": ["a"]}, "classes"),
         (CONFIG, {"doubts": "guessing"}, "doubts"),

@@ -8,6 +8,7 @@ import torch
 from retina_data.batches import normalise
 from retina_models.resnet import resnet18
 from study import predict as predicting
+from study.grader import Grader
 from study.predict import at_once, logits, predict
 
 
@@ -38,6 +39,15 @@ def test_batches_do_not_matter_and_the_order_is_kept(monkeypatch: pytest.MonkeyP
 
 def test_large_photographs_are_predicted_a_few_at_a_time() -> None:
     assert [at_once(side) for side in (32, 64, 256, 512, 1024, 2048)] == [256, 256, 32, 8, 2, 1]
+
+
+def test_views_take_no_more_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [at_once(side, 8) for side in (32, 256, 2048)] == [32, 4, 1]
+    grader, sizes = Grader([resnet18()], views=4), []
+    grader.first.register_forward_hook(lambda module, inputs, output: sizes.append(len(inputs[0])))
+    monkeypatch.setattr(predicting, "MOST_AT_ONCE", 8)
+    predict(grader, images(5), normalisation="unit", precision="fp32")
+    assert sizes == [8, 8, 4]
 
 
 @pytest.mark.parametrize("training", [True, False])
