@@ -17,6 +17,21 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
+def called(probabilities: ArrayLike, decision: str) -> Ints:
+    """The grade that is called for each row of probabilities (..., 5): (...).
+
+    most_probable: the first of the highest. median: the smallest grade whose cumulative probability is at least one
+    half, which the expected distance from the truth is smallest for; nothing is fitted. Raises ValueError for another
+    decision.
+    """
+    chance = np.asarray(probabilities, dtype=np.float64)
+    if decision == "most_probable":
+        return np.asarray(chance.argmax(axis=-1))
+    if decision != "median":
+        raise ValueError(f"decision must be most_probable or median, but got {decision!r}")
+    return np.asarray(np.minimum((chance.cumsum(axis=-1) < 0.5).sum(axis=-1), CLASSES - 1))
+
+
 def confusion_matrix(grades: ArrayLike, predicted: ArrayLike) -> Ints:
     """Counts (5, 5), rows = truth, columns = prediction, of two vectors (n,) of grades 0..4; n may be 0.
 

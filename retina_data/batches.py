@@ -110,7 +110,8 @@ def batches(
     """Yield (x float32 (B, 3, S, S), grades (B,), positions (B,)) on the device of the labels, in the order drawn.
 
     images: uint8 (N, 3, S, S), on that device or on the host. labels: (N,). order: positions, on the CPU.
-    augmentation: "none", "flips" or "full" (flips, scale, rotation, shift, brightness, contrast).
+    augmentation: "none", "flips", "dihedral" (flips and 90-degree turns) or "full" (flips, scale, rotation, shift,
+    brightness, contrast).
     flip_only: bool (N,), the images that may be flipped; None: all. generator: on the device of the labels.
     """
     device = labels.device
@@ -125,6 +126,8 @@ def batches(
         x = x.contiguous(memory_format=layout)
         if augmentation != "none":
             x = random_flips(x, generator, None if flip_only is None else flip_only[positions])
+        if augmentation == "dihedral":
+            x = random_transpose(x, generator)
         together = len(x)
         if device.type == "cpu":  # a few at a time, so that what lies between two steps stays in the processor's cache
             together = max(1, _CPU_CACHE // (4 * x[0].numel()))
@@ -178,6 +181,20 @@ def random_flips(x: Tensor, generator: torch.Generator, only: Tensor | None = No
     for dimension, some in zip((3, 2), chosen, strict=True):
         x = torch.where(some.view(-1, 1, 1, 1), x.flip(dimension), x)
     return x
+
+
+def random_transpose(x: Tensor, generator: torch.Generator) -> Tensor:
+    """Exchange rows and columns of each image with a chance of one half: (B, 3, S, S), any type.
+
+    After `random_flips` each of the eight symmetries of the square is equally likely, 90-degree turns among them.
+    """
+    chosen = torch.rand(len(x), generator=generator, device=x.device) < 0.5
+    if x.device.type == "cpu":  # as in random_flips
+        turned = x.clone()
+        for n in chosen.nonzero().flatten().tolist():
+            turned[n] = x[n].mT
+        return turned
+    return torch.where(chosen.view(-1, 1, 1, 1), x.mT, x)
 
 
 def random_affine(x: Tensor, generator: torch.Generator) -> Tensor:

@@ -18,7 +18,8 @@ from retina_data.index import DataError
 
 TEST_FRACTION = 0.2  # of the patients, where a data set names no test part
 
-_VALIDATION_STREAM, _TEST_STREAM, _FOLD_STREAM = 0, 1, 2  # the test part must not depend on how validation is drawn
+# The test part must not depend on how validation is drawn.
+_VALIDATION_STREAM, _TEST_STREAM, _FOLD_STREAM, _RESPLIT_STREAM = 0, 1, 2, 3
 
 
 def assign_parts(
@@ -90,6 +91,19 @@ def fold_parts(
     chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
     parts[train & np.isin(groups, chosen)] = "val"
     return parts.astype("str")
+
+
+def resplit(table: pd.DataFrame, parts: pd.Series[str], *, val_fraction: float, seed: int) -> pd.Series[str]:
+    """The same parts with the patients of "train" and "val" divided anew; "test" and "left_out" stay.
+
+    0 < val_fraction < 1. Raises DataError for fewer than two patients.
+    """
+    free = parts.isin(("train", "val")).to_numpy()
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    grades = table["grade"].to_numpy()
+    chosen = _drawn(groups[free], grades[free], val_fraction, seed, _RESPLIT_STREAM)
+    divided = parts.mask(free, "train")
+    return divided.mask(free & np.isin(groups, chosen), "val").astype("str")
 
 
 def in_training(table: pd.DataFrame, parts: pd.Series[str]) -> npt.NDArray[np.bool_]:

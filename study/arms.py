@@ -18,9 +18,9 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import TrialState
 
 from analysis import records
-from study.config import StudyConfig, TrialConfig, make_trial_config
+from study.config import StudyConfig, TrialConfig, bounds, make_trial_config
 from study.ledger import StudyState, TrialRecord
-from study.space import Cell, arm_name, suggest
+from study.space import Cell, arm_name, known_good, suggest
 
 STARTUP_TRIALS = 5
 """Random trials of an arm before TPE models them; Optuna's default of 10 would leave small arms all random."""
@@ -61,11 +61,9 @@ def first_rung(config: StudyConfig) -> int:
     """Epoch at which a trial may be stopped first: after warm-up, frozen epochs, and at least a third of all epochs."""
     fields = TrialConfig.model_fields
     epochs = int(config.fixed.get("epochs", fields["epochs"].default))
-    frozen_axis = config.space.get("freeze_epochs", (config.fixed.get("freeze_epochs", 0),))
-    frozen = int(max(frozen_axis)) if isinstance(frozen_axis, tuple) else int(frozen_axis.high)
-    schedule_axis = config.space.get("schedule", (config.fixed.get("schedule", fields["schedule"].default),))
-    one_cycle = isinstance(schedule_axis, tuple) and "one_cycle" in schedule_axis
-    warmup = math.ceil(ONE_CYCLE_WARMUP * epochs) if one_cycle else 0
+    axis = config.space.get("freeze_epochs")
+    frozen = int(max(bounds(axis) if axis else config.values("freeze_epochs")))
+    warmup = math.ceil(ONE_CYCLE_WARMUP * epochs) if "one_cycle" in config.values("schedule") else 0
     return max(math.ceil(epochs / 3), warmup, frozen + 1)
 
 
@@ -101,8 +99,9 @@ class Arms:
         return study
 
     def _tried(self, group: str) -> list[dict[str, Any]]:
-        """Configurations that somebody wants to see first."""
-        return [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
+        """Configurations that come first: the known-good one, then those that --try names."""
+        wished = [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
+        return [known_good(self._config, self._groups[group]), *wished]
 
     @property
     def records(self) -> dict[str, TrialRecord]:
@@ -149,22 +148,23 @@ class Arms:
         first = self._known.setdefault(_but_seed(config.model_dump(mode="json")), name)
         return "" if first == name else first
 
-    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
-        """Tell the running best after an epoch; returns (stop now, the pruner's memory of this trial).
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+        """Tell the score after an epoch; returns (stop now, the pruner's memory of this trial).
 
-        The memory belongs into the ledger with the epoch: without it the rungs are lost at a restart. A trial's last
-        epoch is never a reason to stop it.
+        value: the epoch's own score, or the highest so far where select_epoch is best. The memory belongs into the
+        ledger with the epoch: without it the rungs are lost at a restart. A trial's last epoch is never a reason to
+        stop it.
         """
-        if best is None or epoch >= record.config["epochs"]:
+        if value is None or epoch >= record.config["epochs"]:
             return False, {}
         trial = self._live[record.trial]
-        trial.report(best, epoch)
+        trial.report(value, epoch)
         weak = trial.should_prune()
         enough = self._counts[record.group] >= COMPARED
         return weak and enough, _rungs(trial.storage.get_trial(trial._trial_id))
 
     def finish(self, record: TrialRecord) -> None:
-        """Tell how a trial ended; what Optuna hears is the best epoch, never the last."""
+        """Tell how a trial ended: the score of the epoch that is selected."""
         assert record.end is not None
         trial, study = self._live.pop(record.trial), self._studies[record.group]
         best, state = record.best_score(), _STATES[record.end["state"]]
@@ -184,20 +184,21 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
     best = record.best_score()
     if state == TrialState.COMPLETE and best is None:
         state = TrialState.FAIL
-    running_best: dict[int, float] = {}
+    reported: dict[int, float] = {}
     attributes: dict[str, float] = {}
     score = f"val/{record.config['objective']}"
     for event in record.epochs:
         # The last epoch is not reported while a search runs, so it is not here either.
         if score in event["scores"] and event["epoch"] < record.config["epochs"]:
-            running_best[event["epoch"]] = max([event["scores"][score], *running_best.values()])
+            before = reported.values() if record.config["select_epoch"] == "best" else ()
+            reported[event["epoch"]] = max([event["scores"][score], *before])
         attributes |= event["rungs"]
     return optuna.trial.create_trial(
         state=state,
         value=best if state == TrialState.COMPLETE else None,
         params=record.params,
         distributions={key: json_to_distribution(text) for key, text in record.distributions.items()},
-        intermediate_values=running_best,
+        intermediate_values=reported,
         system_attrs=attributes,
     )
 

@@ -8,9 +8,19 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 Architecture = Literal["resnet18", "resnet50"]
 Imbalance = Literal["none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment"]
@@ -21,13 +31,17 @@ class ConfigError(ValueError):
 
 
 class TrialConfig(BaseModel):
-    """One training run, complete: the same values, data, device and threads give the same numbers."""
+    """One training run, complete: the same values, data, device and threads give the same numbers.
+
+    The defaults are a configuration that is known to learn from a few hundred photographs on, with and without
+    pretraining (docs/benchmarks.md); an arm's first trial is this one, moved into the space (`study.space`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     architecture: Architecture = Field("resnet18", description="network")
     pretrained: bool = Field(False, description="start from pretrained weights instead of random ones")
-    lr: float = Field(0.01, gt=0, le=10, description="peak learning rate")
+    lr: float = Field(0.001, gt=0, le=10, description="peak learning rate")
     batch_size: int = Field(32, ge=2, le=4096, description="images in a batch")
     micro_batch: int = Field(
         0, ge=0, le=4096, description="images computed at once, for less memory (BatchNorm sees these alone); 0: all"
@@ -41,13 +55,14 @@ class TrialConfig(BaseModel):
         "none", description="subtract each place's local average colour (Graham 2015); one cache for each value"
     )
     epochs: int = Field(15, ge=1, le=10_000, description="passes; each draws as many images as the training part has")
-    optimizer: Literal["sgd", "adamw"] = Field("sgd", description="optimizer")
+    optimizer: Literal["sgd", "adamw"] = Field("adamw", description="optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, beta1 of adamw")
-    weight_decay: float = Field(1e-4, ge=0, le=1, description="weight decay (decoupled in adamw)")
+    weight_decay: float = Field(0.01, ge=0, le=1, description="weight decay (decoupled in adamw)")
     schedule: Literal["constant", "one_cycle", "cosine"] = Field("one_cycle", description="course of the learning rate")
     head: Literal["linear", "lab"] = Field("linear", description="features -> 5, or the lab's 1000 -> ReLU -> 5")
-    augmentation: Literal["none", "flips", "full"] = Field(
-        "flips", description="full adds crop and scale, rotation, brightness and contrast"
+    augmentation: Literal["none", "flips", "dihedral", "full"] = Field(
+        "flips",
+        description="dihedral: flips and 90-degree turns; full: flips, scale, any turn, shift, brightness and contrast",
     )
     normalisation: Literal["unit", "imagenet"] = Field("imagenet", description="pixels in [0,1], or ImageNet's")
     freeze_epochs: int = Field(0, ge=0, description="first epochs in which only the head learns (pretrained only)")
@@ -58,7 +73,22 @@ class TrialConfig(BaseModel):
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focus of imbalance=focal")
     weight_power: float = Field(1.0, ge=0, le=2, description="power of imbalance=weighted_loss")
     logit_tau: float = Field(1.0, ge=0, le=5, description="strength of imbalance=logit_adjustment")
-    objective: Literal["kappa", "accuracy"] = Field("kappa", description="validation score that selects the epoch")
+    objective: Literal["kappa", "accuracy"] = Field("kappa", description="validation score that trials are compared by")
+    decision: Literal["most_probable", "median"] = Field(
+        "median",
+        description="how a grade is called: the most probable one, or the smallest that is at least as likely exceeded "
+        "as not; without it median for kappa and most_probable for accuracy",
+    )
+    select_epoch: Literal["last", "best"] = Field(
+        "last",
+        description="epoch whose score is the trial's: the schedule's last, or the highest peak, which is for constant "
+        "schedules and flatters",
+    )
+    views: Literal[1, 4, 8] = Field(
+        4,
+        description="flips over which a confirmed or exported model averages its probabilities; 8 adds 90-degree turns "
+        "and needs augmentation=dihedral",
+    )
     seed: int = Field(0, ge=0, lt=2**31, description="seed of initialisation, draws and augmentation")
 
     @model_validator(mode="after")
@@ -77,6 +107,21 @@ class TrialConfig(BaseModel):
         if self.freeze_epochs >= self.epochs and self.freeze_epochs:
             raise ValueError(
                 f"freeze_epochs < epochs must hold, but got freeze_epochs={self.freeze_epochs}, epochs={self.epochs}"
+            )
+        return self
+
+    @model_validator(mode="before")
+    @classmethod
+    def _decision_follows_the_objective(cls, values: Any) -> Any:
+        return _with_decision(values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _views_as_trained(self) -> TrialConfig:
+        # Measured: views that training did not show do not help.
+        if self.views == 8 and (self.augmentation != "dihedral" or self.imbalance == "flip_minority"):
+            raise ValueError(
+                f"views=8 needs augmentation=dihedral for all images, but got augmentation={self.augmentation}, "
+                f"imbalance={self.imbalance}; set views=4, or train with dihedral and another imbalance strategy"
             )
         return self
 
@@ -104,14 +149,40 @@ class Range(BaseModel):
         return self
 
 
+def _with_decision(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the decision that belongs to their objective, where they name none."""
+    if values.get("decision") is not None:
+        return values
+    return {**values, "decision": "most_probable" if values.get("objective") == "accuracy" else "median"}
+
+
+def _kind_of_axis(axis: Any) -> str:
+    if not isinstance(axis, dict):
+        return "Range" if isinstance(axis, Range) else "Values"
+    return "ByOptimizer" if axis and set(axis) <= set(OPTIMIZERS) else "Range"
+
+
+OPTIMIZERS = ("sgd", "adamw")
+BY_OPTIMIZER = ("lr", "weight_decay", "momentum")
 Value = bool | int | float | str
-Axis = Range | tuple[Value, ...]
+ByOptimizer = dict[Literal["sgd", "adamw"], Range]
+"""An axis whose range hangs on the optimizer: what is a good learning rate for one is none for the other."""
+Axis = Annotated[
+    Annotated[Range, Tag("Range")]
+    | Annotated[tuple[Value, ...], Tag("Values")]
+    | Annotated[ByOptimizer, Tag("ByOptimizer")],
+    Discriminator(_kind_of_axis),
+]
+BRANCHES = ("Range", "Values", "ByOptimizer")
 
 DEFAULT_SPACE: dict[str, Axis] = {
     "architecture": ("resnet18", "resnet50"),
     "pretrained": (False, True),
-    "lr": Range(low=1e-4, high=1e-1, log=True),
+    "optimizer": ("sgd", "adamw"),
+    "lr": {"sgd": Range(low=1e-3, high=1e-1, log=True), "adamw": Range(low=1e-4, high=5e-3, log=True)},
+    "weight_decay": {"sgd": Range(low=1e-5, high=1e-3, log=True), "adamw": Range(low=1e-3, high=1e-1, log=True)},
     "batch_size": (16, 32, 64),
+    "augmentation": ("flips", "dihedral", "full"),
     "imbalance": (
         "none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment",
     ),
@@ -151,6 +222,16 @@ class StudyConfig(BaseModel):
         "validation",
         description="part that choices are made on; test is the lab's way: optimistic, and marked so",
     )
+    finalists: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="best configurations of each arm that are trained again before a winner is named; 0 or 1: none; "
+        "without it a quarter of the arm's trials, at most 3",
+    )
+    repeats: int = Field(
+        2, ge=1, le=100, description="times that a finalist is trained again, each on another validation split"
+    )
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
     fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test part, such as 2/5")
@@ -167,14 +248,15 @@ class StudyConfig(BaseModel):
     @field_validator("fixed", mode="after")
     @classmethod
     def _as_the_field_reads_it(cls, fixed: dict[str, Value]) -> dict[str, Value]:
-        return {name: _typed(name, value) for name, value in fixed.items()}
+        # The rule by which grades are called is fixed when a study begins, also where nobody names it.
+        return _with_decision({name: _typed(name, value) for name, value in fixed.items()})
 
     @field_validator("space", mode="after")
     @classmethod
     def _axis_as_the_field_reads_it(cls, space: dict[str, Axis]) -> dict[str, Axis]:
         typed: dict[str, Axis] = {}
         for name, axis in space.items():
-            typed[name] = axis if isinstance(axis, Range) else tuple(_typed(name, value) for value in axis)
+            typed[name] = tuple(_typed(name, value) for value in axis) if isinstance(axis, tuple) else axis
             if isinstance(axis, tuple) and len(set(map(repr, typed[name]))) < len(axis):
                 raise ValueError(f"space.{name} must name each value once, but got {list(axis)}")
         return typed
@@ -185,27 +267,41 @@ class StudyConfig(BaseModel):
             for name in values:
                 if name not in TrialConfig.model_fields:
                     raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
-        for name in sorted(set(self.space) & {"seed", "image_size", "crop", "objective", "epochs"}):
+        for name in sorted(set(self.space) & SAME_IN_ALL_TRIALS):
             raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
         if "seed" in self.fixed:
             raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
         for name in sorted(set(self.space) & set(self.fixed)):
             raise ValueError(f"{name} stands under fixed and under space; keep one of them")
         for name, axis in self.space.items():
-            for value in (axis.low, axis.high) if isinstance(axis, Range) else axis:
+            for value in bounds(axis):
                 self._check_value(name, value, "space")
             if isinstance(axis, tuple) and not axis:
                 raise ValueError(f"space.{name} must name at least one value")
-            if isinstance(axis, Range) and TrialConfig.model_fields[name].annotation not in (int, float):
+            if isinstance(axis, dict) and name not in BY_OPTIMIZER:
+                raise ValueError(f"space.{name} cannot hang on the optimizer; only {', '.join(BY_OPTIMIZER)} can")
+            if isinstance(axis, dict) and (missing := set(self.values("optimizer")) - set(axis)):
+                raise ValueError(
+                    f"space.{name} must have a range for each optimizer, but lacks {sorted(map(str, missing))}"
+                )
+            if not isinstance(axis, tuple) and TrialConfig.model_fields[name].annotation not in (int, float):
                 raise ValueError(f"space.{name} is not numeric; list its values")
         for name, value in self.fixed.items():
             self._check_value(name, value, "fixed")
+        if self.fixed.get("views") == 8:  # a rule that joins fields, of which others may be searched
+            for augmentation in self.values("augmentation"):
+                for imbalance in self.values("imbalance"):
+                    self._check_value("views", 8, "fixed", {"augmentation": augmentation, "imbalance": imbalance})
         return self
 
     @staticmethod
-    def _check_value(name: str, value: Value, section: str) -> None:
+    def _check_value(name: str, value: Value, section: str, others: dict[str, Value] | None = None) -> None:
         # Rules that join two fields are checked when a trial is made; here each value alone, beside harmless others.
-        beside = {"freeze_epochs": {"pretrained": True, "epochs": 10_000}}.get(name, {})
+        harmless: dict[str, dict[str, Value]] = {
+            "freeze_epochs": {"pretrained": True, "epochs": 10_000},
+            "views": {"augmentation": "dihedral"},
+        }
+        beside = others or harmless.get(name, {})
         try:
             TrialConfig.model_validate({**beside, name: value})
         except ValidationError as error:
@@ -227,6 +323,20 @@ class StudyConfig(BaseModel):
         return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
 
 
+SAME_IN_ALL_TRIALS = {
+    "seed", "image_size", "crop", "objective", "decision", "select_epoch", "views", "epochs",
+}  # fmt: skip
+"""Fields that no study searches: scores would not be comparable."""
+
+
+def bounds(axis: Axis) -> tuple[Value, ...]:
+    """The values that bound an axis, or all of them."""
+    if isinstance(axis, tuple):
+        return axis
+    ranges = [axis] if isinstance(axis, Range) else list(axis.values())
+    return tuple(value for one in ranges for value in (one.low, one.high))
+
+
 def _meant(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(known)}"
@@ -243,7 +353,7 @@ _BOUNDS = {
 def explain(error: ValidationError, where: str = "") -> str:
     """One sentence for the first broken rule: rule, value, place."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part != "Range"]
+    path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part not in BRANCHES]
     name, value, kind, context = ".".join(path), first["input"], first["type"], first.get("ctx", {})
     if kind in _BOUNDS:
         sign, key = _BOUNDS[kind]

@@ -1,20 +1,21 @@
-"""Confirmations: the winners of each arm again with fresh seeds, their epochs fixed, then the test part read once.
+"""Confirmations: the winners of each arm again with fresh seeds over the whole schedule, then the test part read once.
 
 What is settled here is what runs; how it runs is the search's way (`study.running`, `study.search`). Nothing is
-selected any more: neither an epoch nor a trial, and nothing of a confirmation goes back into the search.
+selected any more: neither an epoch nor a trial, and nothing of a confirmation goes back into the search. The first
+trial of the arm that validation chose is confirmed beside its winner: what the search gained is measured against it.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from study.config import ConfigError
-from study.ledger import StudyState, TrialRecord, ranked
+from analysis import records
+from study.config import ConfigError, StudyConfig
+from study.ledger import StudyState, TrialRecord
 from study.progress import epoch_seconds, times
+from study.selection import chosen_arm, fresh_seed, search_ended, winners
 
 FEW_SEEDS = 3
 """Fewer seeds than this do not tell a configuration from its luck."""
@@ -34,11 +35,22 @@ class Wish:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0)."""
+    """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0).
+
+    baseline: it is no winner, but the first trial of its arm.
+    """
 
     winner: TrialRecord
     rank: int
     repeat: int
+    baseline: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that it is trained: the whole schedule. A constant one has no end, so there a chosen epoch stands."""
+        config, best = self.winner.config, self.winner.best()
+        whole = config["select_epoch"] == "last" or config["schedule"] != "constant" or best is None
+        return int(config["epochs"] if whole or best is None else best["epoch"])
 
 
 class Confirmations:
@@ -65,19 +77,23 @@ class Confirmations:
     def begin(self) -> tuple[str, dict[str, Any]]:
         """The event that begins the next one."""
         one = self.missing()[0]
-        best, study = one.winner.best(), self._state.study
-        assert best is not None and study is not None  # it is ranked
+        study = self._state.study
+        assert study is not None  # it has a winner
         return "confirm", {
             "confirm": f"c{len(self.records):04d}",
             "trial": one.winner.trial,
             "repeat": one.repeat,
             "rank": one.rank,
-            "config": {**one.winner.config, "seed": fresh_seed(study["config"]["seed"], one.winner.trial, one.repeat)},
-            "epochs": best["epoch"],
+            "config": {
+                **one.winner.config,
+                "seed": fresh_seed(study["config"]["seed"], "confirm", one.winner.trial, one.repeat),
+            },
+            "epochs": one.epochs,
+            "baseline": one.baseline,
             "drop_fellows": self._wish.drop_fellows,
         }
 
-    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """No confirmation is stopped early."""
         return False, {}
 
@@ -91,7 +107,7 @@ class Confirmations:
             return None
         usual = sum(known.values()) / len(known)
         left = [(r.arm, r.last_epoch - len(r.epochs)) for r in self.records.values() if not r.end]
-        left += [(one.winner.arm, int((one.winner.best() or {"epoch": 0})["epoch"])) for one in self.missing()]
+        left += [(one.winner.arm, one.epochs) for one in self.missing()]
         return sum(known.get(arm, usual) * epochs for arm, epochs in left) / slots
 
 
@@ -101,21 +117,23 @@ def wanted(state: StudyState, wish: Wish) -> list[Wanted]:
     for arm in state.study["arms"] if state.study else []:
         best = winners(state, arm)[: wish.top]
         found += [Wanted(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)]
+        first = baseline(state, arm)
+        if first and first.trial not in [trial.trial for trial in best]:
+            found += [Wanted(first, len(best) + 1, seed, baseline=True) for seed in range(wish.seeds)]
     return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
 
 
-def winners(state: StudyState, arm: str) -> list[TrialRecord]:
-    """An arm's trials, best first; of those that differ in their seed alone the best one."""
-    distinct: dict[str, TrialRecord] = {}
-    for record in ranked(record for record in state.trials.values() if record.arm == arm):
-        distinct.setdefault(record.repeat_of or record.trial, record)
-    return list(distinct.values())
+def baseline(state: StudyState, arm: str) -> TrialRecord | None:
+    """The trial that an arm began with, where it is the arm that validation chose; None elsewhere.
 
-
-def fresh_seed(seed: int, trial: str, repeat: int) -> int:
-    """Seed of a confirmation: from the study's seed, the winner and the repeat alone."""
-    text = json.dumps([seed, "confirm", trial, repeat])
-    return int.from_bytes(hashlib.sha256(text.encode()).digest()[:4], "big") % 2**31
+    It is what a user would have trained without a search, so it counts whatever its score.
+    """
+    if arm != chosen_arm(state):
+        return None
+    first = next((r for r in state.trials.values() if r.arm == arm and r.number == 0), None)
+    if first is None or first.state == records.STATE_FAILED:
+        return None
+    return None if winners(state, arm)[0].repeat_of == first.trial else first
 
 
 def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "") -> None:
@@ -136,6 +154,11 @@ def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "")
             "confirm it on; search again with --select-on validation under another name"
         )
     waiting = config["trials"] - sum(1 for record in state.trials.values() if record.end)
+    if waiting <= 0 and not search_ended(StudyConfig.model_validate(config), state):
+        raise ConfigError(
+            f"a study's finalists must have ended before its winners meet the test part, but those of {name} have not; "
+            f"finish it with: retina search {name}{again}"
+        )
     if waiting > 0:
         begun = len(state.trials)
         sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""

@@ -30,7 +30,7 @@ from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
 from study.prepared import open_data, split_of
 from study.progress import duration_text, times
-from study.recorder import NO_SCORE, WEIGHTS_KEPT, outcome
+from study.recorder import NO_SCORE, outcome, weights_kept
 from study.running import EXIT_CODES, Compute, run
 from study.session import EXIT_LOCKED, writing
 
@@ -164,12 +164,12 @@ class Confirm:
     @property
     def weights_kept(self) -> int:
         """All of them, beside those that the search keeps."""
-        return WEIGHTS_KEPT + self.wish.top * self.wish.seeds
+        return weights_kept(self.plan.config) + (self.wish.top + 1) * self.wish.seeds  # the first trial's are beside
 
     def event(self) -> dict[str, Any]:
-        """How many confirmations there are to be."""
+        """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
         course = Confirmations(self.state, self.wish)
-        return {"confirmations": len(course.records) + course.to_begin()}
+        return {"confirmations": len(course.records) + course.to_begin(), "ensemble": self.wish.seeds > 1}
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """The confirmations."""
@@ -191,7 +191,11 @@ class Confirm:
     def opening(self, state: StudyState, limits: Resources) -> str:
         """Winners, seeds, parts, and the time that it will take."""
         plan, counts, course = self.plan, counted(state), self.course(state)
-        best = [f"{one.winner.trial} {one.winner.arm}" for one in wanted(state, self.wish) if one.repeat == 0]
+        best = [
+            f"{one.winner.trial} {one.winner.arm}{', its first trial' * one.baseline}"
+            for one in wanted(state, self.wish)
+            if one.repeat == 0
+        ]
         seconds = course.seconds_left(limits.slots)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
         begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else str(counts["of"])

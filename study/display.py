@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
 from analysis import records
+from study.config import StudyConfig
 from study.ledger import Event, StudyState, TrialRecord
 from study.progress import duration_text, seconds_left
+from study.selection import candidates
 
 SHARE = 0.02
 """Of the time, what looking through all records for the note may take: it costs more the more there are."""
@@ -72,7 +74,7 @@ def _line(record: TrialRecord) -> str:
     best = record.best()
     assert record.end is not None
     head = f"{record.trial} {record.arm:<19} {record.end['state']:<8}"
-    if record.end["state"] == records.STATE_FAILED or best is None:
+    if record.end["state"] == records.STATE_FAILED:
         return f"{head} {record.end['reason']}"
     seconds = sum(epoch["seconds"] for epoch in record.epochs)
     score = record.config["objective"]
@@ -83,18 +85,24 @@ def _line(record: TrialRecord) -> str:
         )
         of = f"trial {record.confirm['trial']}, seed {record.number + 1}"
         return f"{head} test {told} (n {record.test['n']}, {of}), {seconds:.0f} s"
+    if best is None:  # stopped early: its score would be that of the schedule's end
+        return f"{head} after epoch {len(record.epochs)} of {record.config['epochs']}, {seconds:.0f} s"
+    again = f" (trial {record.finalist['trial']}, repeat {record.number + 1})" if record.finalist else ""
     return (
-        f"{head} {score} {best['scores'][f'val/{score}']:.3f} at epoch {best['epoch']} of {len(record.epochs)}, "
+        f"{head} {score} {best['scores'][f'val/{score}']:.3f} at epoch {best['epoch']} of {len(record.epochs)}{again}, "
         f"{seconds:.0f} s"
     )
 
 
-def search_note(state: StudyState, trials: int, slots: int) -> str:
+def search_note(config: StudyConfig, state: StudyState, arms: int, slots: int) -> str:
     """The best so far, and the time left."""
     scores = [(s, r.trial, r.arm) for r in state.trials.values() if (s := r.best_score()) is not None]
     best = max(scores, default=None)
     text = f"best {best[0]:.3f} ({best[1]} {best[2]})" if best else "no score yet"
-    return f"{text}{left_text(seconds_left(state, trials, slots))}"
+    if state.finalists:
+        first = candidates(state)[0]
+        text = f"best {first.score:.3f} ({first.record.trial} {first.record.arm}, mean of {first.repeats})"
+    return f"{text}{left_text(seconds_left(config, state, arms, slots))}"
 
 
 def left_text(seconds: float | None) -> str:

@@ -26,7 +26,8 @@ from study.ledger import StudyState
 from study.plan import Plan
 from study.prepared import open_data, split_of
 from study.progress import duration_text
-from study.recorder import WEIGHTS_KEPT
+from study.recorder import weights_kept
+from study.selection import planned
 from study.space import describe
 from study.train import TrainData, train
 
@@ -52,10 +53,12 @@ CHILD = "import json, sys; from study.dryrun import measure; print(json.dumps([*
 def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
+    final = planned(plan.config, len(plan.arms)) - sum(1 for record in state.finalists.values() if record.end)
     arms = _arms(plan)
+    then = f", then {final} finalists of {plan.epochs} epochs on other validation splits" if final > 0 else ""
     console.print(
         f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {plan.epochs} epochs over "
-        f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}), {limits}",
+        f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}){then}, {limits}",
         markup=False,
     )
     space = Table("searched", "values")
@@ -64,7 +67,7 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) 
     console.print(space)
     for line in [*plan.notes, *left_out(plan.not_run, begun=state.study is not None)]:
         console.print(f"- {line}", markup=False)
-    _print_costs(plan, left, limits, console)
+    _print_costs(plan, left + max(0, final), limits, console)
 
 
 def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> None:
@@ -82,7 +85,7 @@ def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> 
     if limits.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
     console.print("reckoned from the images measured, on this machine as busy as it is now: a rough figure")
-    disk = needed_by(plan, limits.slots, WEIGHTS_KEPT)
+    disk = needed_by(plan, limits.slots, weights_kept(plan.config))
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
         console.print(f"for each of {folds} folds, one after the other: {duration_text(total * folds)} in all")
@@ -131,7 +134,7 @@ def measured_now(plan: Plan, limits: Resources, console: Console) -> tuple[float
 
 
 def _arms(plan: Plan) -> list[str]:
-    return list(plan.identity()["arms"])
+    return plan.arms
 
 
 def _architectures(plan: Plan) -> list[str]:
@@ -159,6 +162,8 @@ def usual(config: StudyConfig, name: str) -> Value:
     axis = config.space.get(name)
     if axis is None:
         return config.values(name)[0]
+    if isinstance(axis, dict):  # as the first of the study's optimizers has it
+        axis = axis[config.values("optimizer")[0]]  # type: ignore[index]
     if isinstance(axis, tuple):
         numbers = all(isinstance(value, int | float) for value in axis)
         return (sorted(axis, key=float) if numbers else axis)[(len(axis) - 1) // 2]

@@ -34,7 +34,7 @@ def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[st
     kind: Any = field.annotation
     if get_origin(kind) is Literal:
         choices = ", ".join(str(value) for value in get_args(kind))
-        text, kind = f"{field.description}: {choices}", str
+        text, kind = f"{field.description}: {choices}", type(get_args(kind)[0])
     else:
         text = ", ".join([str(field.description), *_bounds(field)])
     flag = f"--{name.replace('_', '-')}"

@@ -21,6 +21,7 @@ from study.place import Place, folds_of, parts_of, study_name
 from study.plan import Inputs, Plan, make_plan
 from study.progress import duration_text, epoch_seconds
 from study.running import Compute
+from study.selection import planned, search_ended
 
 MOST_FOLDS = 100
 EXIT_SIGNALLED = 128  # and above: a person wants it to stop
@@ -67,8 +68,10 @@ def search_folds(
         time_text = _time_known(name, folds, here.home, plan)
     else:
         time_text = _time_measured(folds, plan, compute, console)
-    epochs = f"{folds} folds x {plan.config.trials} trials x at most {plan.epochs} epochs"
-    console.print(f"{name}: {epochs} = {folds * plan.config.trials * plan.epochs} epochs{time_text}", markup=False)
+    final = planned(plan.config, len(plan.arms))
+    runs = f"({plan.config.trials} trials + {final} finalists)" if final else f"{plan.config.trials} trials"
+    epochs = f"{folds} folds x {runs} x at most {plan.epochs} epochs"
+    console.print(f"{name}: {epochs} = {folds * _runs(plan) * plan.epochs} epochs{time_text}", markup=False)
     if dry:
         return session.search(parts[0], here, console, of(parts[0]), compute, dry=True)
 
@@ -76,7 +79,7 @@ def search_folds(
         return session.search(part, here, console, of(part), rest)
 
     def ended(state: StudyState) -> bool:
-        return sum(1 for record in state.trials.values() if record.end) >= plan.config.trials
+        return search_ended(plan.config, state)
 
     def failed_help(part: str) -> str:
         return session.failed_help(part, here.again)
@@ -120,14 +123,20 @@ def each_fold(
     return failed
 
 
+def _runs(plan: Plan) -> int:
+    """Trials and finalists of one fold."""
+    return plan.config.trials + planned(plan.config, len(plan.arms))
+
+
 def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
     """What an epoch took so far in any fold, and what is left by that."""
-    known = [record for part in parts_of(home, name) for record in _state(home / part).trials.values()]
+    states = [_state(home / part) for part in parts_of(home, name)]
+    known = [record for state in states for record in (*state.trials.values(), *state.finalists.values())]
     usual = epoch_seconds(known)
     if not usual:
         return "; how long one takes is measured by --dry-run"
     seconds = sum(usual.values()) / len(usual)
-    all_epochs = folds * plan.config.trials * plan.epochs
+    all_epochs = folds * _runs(plan) * plan.epochs
     left = all_epochs - sum(len(r.epochs) if not r.end else plan.epochs for r in known)
     return f" x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
 
@@ -140,7 +149,7 @@ def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -
     seconds, how = measured_now(plan, limits_of(plan, compute), console)
     if not seconds:
         return f"; how long one takes is not known ({how})"
-    whole = duration_text(folds * plan.config.trials * plan.epochs * seconds)
+    whole = duration_text(folds * _runs(plan) * plan.epochs * seconds)
     return f" x {seconds:.2g} s ({how}); about {whole} with one trial at a time"
 
 

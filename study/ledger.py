@@ -128,7 +128,8 @@ class Ledger:
 class TrialRecord:
     """What the ledger knows of one trial, or of one confirmation; `epochs` holds each epoch once, in order.
 
-    confirm: the event that began a confirmation, None for a trial. test: its one reading of the test part.
+    confirm, finalist: the event that began a confirmation or a finalist, None for others. test: the one reading of the
+    test part by a confirmation.
     """
 
     trial: str
@@ -142,6 +143,7 @@ class TrialRecord:
     epochs: list[Event] = field(default_factory=list)
     end: Event | None = None
     confirm: Event | None = None
+    finalist: Event | None = None
     test: Event | None = None
 
     @property
@@ -171,18 +173,22 @@ class TrialRecord:
         return int(self.confirm["epochs"] if self.confirm else self.config["epochs"])
 
     def best(self) -> Event | None:
-        """Epoch with the highest score that the objective names, the first among equals; None where it is undefined.
+        """The epoch whose score is the trial's; None where there is none.
 
-        In a confirmation nothing is selected: its last epoch, once that is done.
+        select_epoch=last: the last epoch of the whole schedule, so a trial that was stopped early has none. best: the
+        one with the highest score that the objective names, the first among equals. In a confirmation nothing is
+        selected: its last epoch, once that is done.
         """
+        score, done = f"val/{self.config['objective']}", len(self.epochs) >= self.last_epoch
         if self.confirm:
-            return self.epochs[-1] if len(self.epochs) >= self.last_epoch else None
-        score = f"val/{self.config['objective']}"
+            return self.epochs[-1] if done else None
+        if self.config["select_epoch"] == "last":
+            return self.epochs[-1] if done and score in self.epochs[-1]["scores"] else None
         able = [epoch for epoch in self.epochs if score in epoch["scores"]]
         return max(able, key=lambda epoch: float(epoch["scores"][score]), default=None)
 
     def best_score(self) -> float | None:
-        """The objective's score at the best epoch."""
+        """The objective's score at that epoch."""
         best, score = self.best(), f"val/{self.config['objective']}"
         return None if best is None or score not in best["scores"] else float(best["scores"][score])
 
@@ -191,14 +197,15 @@ class TrialRecord:
 class StudyState:
     """A study as its events tell it.
 
-    study: the event that began it, with the latest number of trials. trials: of the search; confirms: of its winners,
-    which no search ever sees. warm: what samplers were told before the first
-    suggestion, {"told": trials of another study, "tries": configurations wanted first}.
+    study: the event that began it, with the latest number of trials. trials: of the search; finalists: its best ones
+    again on other validation splits; confirms: of its winners, which no search ever sees. warm: what samplers were told
+    before the first suggestion, {"told": trials of another study, "tries": configurations wanted first}.
     """
 
     study: Event | None = None
     warm: Event | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
+    finalists: dict[str, TrialRecord] = field(default_factory=dict)
     confirms: dict[str, TrialRecord] = field(default_factory=dict)
 
     @property
@@ -206,9 +213,16 @@ class StudyState:
         """The readings of the test part by confirmations."""
         return [record.test for record in self.confirms.values() if record.test]
 
+    def runs(self) -> dict[str, TrialRecord]:
+        """Trials, finalists and confirmations by name."""
+        return {**self.trials, **self.finalists, **self.confirms}
+
     def record(self, name: str) -> TrialRecord:
-        """The trial or confirmation of that name."""
-        return self.trials[name] if name in self.trials else self.confirms[name]
+        """The trial, finalist or confirmation of that name."""
+        for runs in (self.trials, self.finalists):
+            if name in runs:
+                return runs[name]
+        return self.confirms[name]
 
     def apply(self, event: Event) -> bool:
         """Take in one event; False when it repeats what is known and must not count again."""
@@ -227,7 +241,11 @@ class StudyState:
         elif kind == "confirm":
             if event["confirm"] in self.confirms:
                 return False
-            self.confirms[event["confirm"]] = _confirmation(event)
+            self.confirms[event["confirm"]] = _trained_again(event, "confirm")
+        elif kind == "finalist":
+            if event["finalist"] in self.finalists:
+                return False
+            self.finalists[event["finalist"]] = _trained_again(event, "finalist")
         elif kind == "epoch":
             record = self.record(event["trial"])
             if record.end or event["epoch"] != len(record.epochs) + 1:
@@ -246,21 +264,26 @@ class StudyState:
         return True
 
 
-def _confirmation(event: Event) -> TrialRecord:
+def _trained_again(event: Event, kind: str) -> TrialRecord:
+    """The record of a confirmation or a finalist, from the event that began it."""
     return TrialRecord(
-        trial=event["confirm"],
+        trial=event[kind],
         group="",
         number=event["repeat"],
         config=event["config"],
         params={},
         distributions={},
         started=event["time"],
-        confirm=event,
+        confirm=event if kind == "confirm" else None,
+        finalist=event if kind == "finalist" else None,
     )
 
 
 def ranked(records_of: Iterable[TrialRecord]) -> list[TrialRecord]:
-    """Trials that may be called best, best first: complete or stopped, with a defined score; a failed one never is."""
+    """Trials that may be called best, best first by their own score: ended in order, with a score.
+
+    `study.selection.winners` is the order in which a study names them, which knows of finalists.
+    """
     able = [r for r in records_of if r.state in (records.STATE_COMPLETE, records.STATE_STOPPED)]
     scored = [(score, r) for r in able if (score := r.best_score()) is not None]
     return [r for _, r in sorted(scored, key=lambda pair: pair[0], reverse=True)]

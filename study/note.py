@@ -3,25 +3,26 @@
 from __future__ import annotations
 
 from analysis import records
-from study.ledger import Event, StudyState, TrialRecord, ranked
+from study.ledger import Event, StudyState, TrialRecord
+from study.selection import Candidate, candidates
 
 
 def closing_note(state: StudyState) -> str:
     """What the ledger alone can say at the end of a search or of its confirmations (Markdown), n beside the score."""
     assert state.study is not None
-    best = next(iter(ranked(state.trials.values())), None)
+    best = next(iter(candidates(state)), None)
     ended = sum(1 for record in state.trials.values() if record.end)
     lines = [_result(state, best, ended), f"{ended} of {state.study['config']['trials']} trials ended."]
     lines += [f"Not run: {records.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study["not_run"].items()]
     return "\n\n".join(lines)
 
 
-def _result(state: StudyState, best: TrialRecord | None, ended: int) -> str:
+def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
     assert state.study is not None
     if best is None:
         return "**No result:** no trial has ended with a score."
-    score, name = state.study["objective"], records.ARM_LABELS[best.arm]
-    confirmed = _confirmed(state, best)
+    score, name = state.study["objective"], records.ARM_LABELS[best.record.arm]
+    confirmed = _confirmed(state, best.record)
     if confirmed:
         clean = all(f"test_clean/{score}" in test["scores"] for test in confirmed)
         values = [test["scores"][f"{'test_clean' if clean else 'test'}/{score}"] for test in confirmed]
@@ -32,12 +33,18 @@ def _result(state: StudyState, best: TrialRecord | None, ended: int) -> str:
         )
         return (
             f"**{name}: {score} {sum(values) / len(values):.3f} on {n:,} photographs {whose} ({seeds}).** Chosen on "
-            f"validation among {ended} trials (trial {best.trial}), then trained again and tested once for each seed. "
-            "Intervals, and how it compares with the other arms, are in the report."
+            f"validation among {ended} trials (trial {best.record.trial}), then trained again and tested once for each "
+            "seed. Intervals, and how it compares with the other arms, are in the report."
         )
     part, n = state.study["config"]["select_on"], state.study["parts"]["val"]
+    if best.repeats:
+        return (
+            f"**{name}: {score} {best.score:.3f}, mean of {best.repeats} finalists on validation (n = {n:,} each, "
+            f"trial {best.record.trial}).** The best few of {ended} trials were trained again with fresh seeds on "
+            "other validation splits; a claim needs a confirmation on patients who took no part in the choice."
+        )
     return (
-        f"**{name}: {score} {best.best_score():.3f} on {part} (n = {n:,}, trial {best.trial}).** The best of {ended} "
+        f"**{name}: {score} {best.score:.3f} on {part} (n = {n:,}, trial {best.record.trial}).** The best of {ended} "
         "trials, chosen on this part itself and so optimistic; a claim needs a confirmation on patients who took no "
         "part in the choice."
     )

@@ -12,7 +12,7 @@ from retina_data.audit import audit, unused
 from retina_data.groups import equal_note
 from retina_data.index import DataSet, read_index
 from study.arms import COMPARED, first_rung, groups_of
-from study.config import ConfigError, StudyConfig, TrialConfig, make_study_config, make_trial_config
+from study.config import ConfigError, StudyConfig, TrialConfig, bounds, make_study_config, make_trial_config
 from study.goingon import (
     STUDY_FILE,
     arms_of,
@@ -61,6 +61,11 @@ class Plan:
         return whole_name(self.name, self.config)
 
     @property
+    def arms(self) -> list[str]:
+        """Arms that run."""
+        return [arm_name(cell) for cells in self.groups.values() for cell in cells]
+
+    @property
     def epochs(self) -> int:
         """Epochs of a trial that is not stopped."""
         return int(self.config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
@@ -82,7 +87,7 @@ class Plan:
         return {
             **settings_of(self.config),
             "weights": {name: value["digest"] for name, value in self.weights.items()},
-            "arms": [arm_name(cell) for cells in self.groups.values() for cell in cells],
+            "arms": self.arms,
             "data_digest": self.prepared.cache.digest,
             "split_digest": self.prepared.split_digest,
         }
@@ -95,7 +100,7 @@ class Plan:
             "config": config,
             "objective": self.config.objective,
             "identity": self.identity(),
-            "arms": self.identity()["arms"],
+            "arms": self.arms,
             "not_run": {arm: without_folders(why) for arm, why in self.not_run.items()},
             "weights": {k: {"source": v["name"], "digest": v["digest"]} for k, v in self.weights.items()},
             "audit": self._audit(),
@@ -269,8 +274,7 @@ def _check_each_cell(config: StudyConfig) -> None:
         make_trial_config({**values, "architecture": architecture, "pretrained": pretrained})
         axis = config.space.get("freeze_epochs")
         if axis and pretrained:
-            highest = max(axis) if isinstance(axis, tuple) else axis.high
-            make_trial_config({**values, "pretrained": True, "freeze_epochs": int(highest)})
+            make_trial_config({**values, "pretrained": True, "freeze_epochs": int(max(bounds(axis)))})
 
 
 def _notes(plan: Plan) -> tuple[str, ...]:
@@ -294,6 +298,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
         notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":
         notes.append("epochs and trials are chosen on the test part: scores are optimistic")
+    if config.fixed.get("select_epoch") == "best":
+        notes.append("a trial's score is its highest epoch (select_epoch=best): the maximum of noise flatters")
     epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
     if config.early_stopping != "none":
         if config.trials // arms < COMPARED:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from retina_data.cache import Cache, open_cache, prepare
 from retina_data.index import DataError, DataSet
-from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
+from retina_data.split import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
 from study.config import StudyConfig
 from study.train import TrainData
 
@@ -74,16 +74,27 @@ def prepare_data(
 
 
 def open_data(
-    folder: Path, *, val_fraction: float, seed: int, select_on: str, fold: str = "", drop_fellows: bool = False
+    folder: Path,
+    *,
+    val_fraction: float,
+    seed: int,
+    select_on: str,
+    fold: str = "",
+    drop_fellows: bool = False,
+    split_seed: int | None = None,
 ) -> Prepared:
     """The same from a cache that is known to exist, without looking at the photographs (what a trial does).
 
-    drop_fellows: what a confirmation may do, whose test part shares patients with the training list.
+    drop_fellows: what a confirmation may do, whose test part shares patients with the training list. split_seed: of a
+    finalist, whose training and validation patients are divided anew.
     """
     prepared = _split(open_cache(folder), val_fraction, seed, select_on, fold)
-    if not drop_fellows:
-        return prepared
-    return _checked(Prepared(prepared.cache, without_fellows(prepared.cache.table, prepared.parts)))
+    table, parts = prepared.cache.table, prepared.parts
+    if drop_fellows:
+        parts = without_fellows(table, parts)
+    if split_seed is not None:
+        parts = resplit(table, parts, val_fraction=val_fraction, seed=split_seed)
+    return prepared if parts is prepared.parts else _checked(Prepared(prepared.cache, parts))
 
 
 def _split(cache: Cache, val_fraction: float, seed: int, select_on: str, fold: str) -> Prepared:

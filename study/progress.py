@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterable
 
 from analysis import records
-from study.config import ConfigError
+from study.config import ConfigError, StudyConfig
 from study.ledger import StudyState, TrialRecord
+from study.selection import planned
 
 BARS = "▁▂▃▄▅▆▇█"
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
@@ -21,23 +22,25 @@ def epoch_seconds(of: Iterable[TrialRecord]) -> dict[str, float]:
     return {arm: sum(values) / len(values) for arm, values in spent.items() if values}
 
 
-def seconds_left(state: StudyState, trials: int, slots: int) -> float | None:
-    """Seconds until the last trial's last epoch, as if none were stopped early; None before the first epoch.
+def seconds_left(config: StudyConfig, state: StudyState, arms: int, slots: int) -> float | None:
+    """Seconds until the last epoch of the last trial and finalist, as if none were stopped early.
 
     Each arm's epochs are taken to last as long as they did so far, those of an arm without one as long as the mean.
+    None before the first epoch.
     """
-    known_trials = list(state.trials.values())
-    known = epoch_seconds(known_trials)
+    runs = [*state.trials.values(), *state.finalists.values()]
+    known = epoch_seconds(runs)
     if not known:
         return None
     usual = sum(known.values()) / len(known)
     begun: float = sum(
         known.get(record.arm, usual) * (record.config["epochs"] - len(record.epochs))
-        for record in known_trials
+        for record in runs
         if not record.end
     )
-    epochs: int = known_trials[0].config["epochs"]
-    return (begun + usual * epochs * (trials - len(known_trials))) / slots
+    later = config.trials + planned(config, arms) - len(runs)
+    epochs: int = runs[0].config["epochs"]
+    return (begun + usual * epochs * max(0, later)) / slots
 
 
 def epochs_saved(state: StudyState) -> int:

@@ -6,17 +6,20 @@ One object in the driver; Ray's controller calls it from one thread, so there is
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
 from analysis import records
 from analysis.cleaned import without_folders
 from study.checkpoints import BEST, drop_last
+from study.config import StudyConfig
 from study.ledger import Event, Ledger, StudyState, TrialRecord
+from study.selection import finalists_of
 
 WEIGHTS_KEPT = 3
-"""Best trials of an arm whose weights stay on the disk; the others' can be trained again from their configuration."""
+"""Best trials of an arm whose weights stay on the disk, at least as many as it has finalists; the others' can be
+trained again from their configuration."""
 
 NO_SCORE = "no trial has a score"
 """Why a study is FAILED whose trials have all ended."""
@@ -26,6 +29,11 @@ SAME_FAILURES = 3
 
 SAME_FAILURES_IN_A_ROW = 6
 """So is one in which so many fail alike one after the other, however well it began: something around it has changed."""
+
+
+def weights_kept(config: StudyConfig) -> int:
+    """Best trials of an arm whose weights stay: any finalist may be the winner."""
+    return max(WEIGHTS_KEPT, finalists_of(config, config.trials))
 
 
 class Failures:
@@ -62,7 +70,7 @@ class Course(Protocol):
     """What is run one after the other: the trials of a search (`study.arms`), or confirmations (`study.confirm`)."""
 
     @property
-    def records(self) -> dict[str, TrialRecord]:
+    def records(self) -> Mapping[str, TrialRecord]:
         """What has begun, in order."""
 
     def to_begin(self) -> int:
@@ -71,8 +79,8 @@ class Course(Protocol):
     def begin(self) -> tuple[str, dict[str, Any]]:
         """The next one's event: its kind and its values."""
 
-    def report(self, record: TrialRecord, epoch: int, best: float | None) -> tuple[bool, dict[str, float]]:
-        """An epoch is done: (whether to stop now, what has to be remembered of that)."""
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+        """An epoch is done with this score: (whether to stop now, what has to be remembered of that)."""
 
     def finish(self, record: TrialRecord) -> None:
         """One has ended."""
@@ -90,10 +98,12 @@ class Recorder:
     def __init__(
         self, ledger: Ledger, state: StudyState, course: Course, checkpoints: Path, watch: Callable[[Event], None]
     ) -> None:
-        self.state, self.records = state, course.records
+        self.state = state
         self._ledger, self._course, self._checkpoints, self._watch = ledger, course, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
+        assert state.study is not None  # the ledger begins with it
+        self._weights_kept = weights_kept(StudyConfig.model_validate(state.study["config"]))
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
@@ -101,6 +111,11 @@ class Recorder:
         ended = [event["trial"] for event in ledger.events if event["event"] == "end"]
         if ended:  # killed between a trial's end and this
             drop_last(checkpoints / ended[-1])
+
+    @property
+    def records(self) -> Mapping[str, TrialRecord]:
+        """What has begun, in order."""
+        return self._course.records
 
     def to_begin(self) -> int:
         """How many have not begun."""
@@ -114,7 +129,7 @@ class Recorder:
         """The next one is going to run."""
         kind, values = self._course.begin()
         self._write(kind, **values)
-        return next(reversed(self.records.values()))
+        return self.records[values[kind]]
 
     def epoch(self, trial: str, report: Event) -> bool:
         """An epoch was reported, perhaps again; returns whether the trial is to be stopped."""
@@ -165,9 +180,9 @@ class Recorder:
     def _keep_best_weights(self, record: TrialRecord) -> None:
         """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at.
 
-        A confirmation's stay: they are what the study has to show.
+        A confirmation's stay: they are what the study has to show. A finalist has none.
         """
-        if record.confirm:
+        if record.confirm or record.finalist:
             return
         score = record.best_score() if record.state != records.STATE_FAILED else None
         kept = self._kept.setdefault(record.arm, [])
@@ -176,5 +191,5 @@ class Recorder:
             return
         kept.append((score, record.trial))
         kept.sort(key=lambda entry: (-entry[0], entry[1]))  # of equals the first in number, as `ranked` has it
-        while len(kept) > WEIGHTS_KEPT:
+        while len(kept) > self._weights_kept:
             (self._checkpoints / kept.pop()[1] / BEST).unlink(missing_ok=True)

@@ -148,7 +148,8 @@ class _Trials:
     def _job(self, record: TrialRecord) -> dict[str, Any]:
         """What an actor needs; plain values, since it goes through Ray to another process."""
         plan, pretrained = self._plan, record.config["pretrained"]
-        fellows = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
+        own = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
+        own |= {"split_seed": record.finalist["split_seed"]} if record.finalist else {}
         return {
             "trial": record.trial,
             "config": record.config,
@@ -156,7 +157,7 @@ class _Trials:
             "confirms": record.confirm is not None,
             "folder": str(plan.folder / "checkpoints" / record.trial),
             "cache": str(plan.caches[record.config["colour"]]),
-            "split": split_of(plan.config) | fellows,
+            "split": split_of(plan.config) | own,
             "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
             "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
             "device": "cuda" if self._limits.gpus else "cpu",

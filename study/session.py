@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,13 +15,16 @@ from rich.console import Console
 from analysis import records
 from study.arms import Arms
 from study.display import Display, search_note
+from study.finalists import SearchCourse
 from study.goingon import check_room_for_arms, left_out, write_study_file
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked
 from study.place import folds_of, parts_of
 from study.plan import Inputs, Plan, make_plan
-from study.recorder import NO_SCORE, WEIGHTS_KEPT, outcome
+from study.progress import times
+from study.recorder import NO_SCORE, outcome, weights_kept
 from study.running import EXIT_CODES, Compute, run
+from study.selection import planned, search_ended
 
 if TYPE_CHECKING:
     from study.cluster import Resources
@@ -99,7 +103,7 @@ def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledge
 def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
     state = study_state(ledger.events)
     ended = [record for record in state.trials.values() if record.end]
-    if len(ended) == plan.config.trials:
+    if len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
         if state.study and plan.config.trials < state.study["config"]["trials"]:  # ended with what has begun
             write_study_file(plan)
@@ -140,7 +144,11 @@ class Search:
     """The errand (`study.running`) of a search: all trials of its plan."""
 
     plan: Plan
-    weights_kept: int = WEIGHTS_KEPT
+
+    @property
+    def weights_kept(self) -> int:
+        """Those of the best trials of each arm."""
+        return weights_kept(self.plan.config)
 
     @property
     def command(self) -> str:
@@ -164,17 +172,19 @@ class Search:
         return {}
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
-        """The trials."""
-        return state.trials
+        """The trials and finalists."""
+        return ChainMap(state.finalists, state.trials)
 
-    def course(self, state: StudyState) -> Arms:
-        """Each arm's sampler and pruner."""
-        return Arms(self.plan.config, self.plan.groups, state)
+    def course(self, state: StudyState) -> SearchCourse:
+        """Each arm's sampler and pruner, then the finalists."""
+        return SearchCourse(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
 
     def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
-        """The bar of trials, and the best so far."""
-        trials = self.plan.config.trials
-        return Display(console, "trials", state.trials, trials, lambda: search_note(state, trials, limits.slots))
+        """The bar of trials and finalists, and the best so far."""
+        config, of = self.plan.config, self.records(state)
+        total = config.trials + planned(config, len(self.plan.arms))
+        what = "trials" if total == config.trials else "trials and finalists"
+        return Display(console, what, of, total, lambda: search_note(config, state, len(self.plan.arms), limits.slots))
 
     def opening(self, state: StudyState, limits: Resources) -> str:
         """Trials, arms, parts, and what each trial gets."""
@@ -182,11 +192,23 @@ class Search:
         done = sum(1 for record in state.trials.values() if record.end)
         parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
         begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
-        arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}"
+        arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
         return (
             f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
             f"validation images, {parts['test']} set aside for the test; {limits}"
         )
+
+
+def finalists_text(plan: Plan) -> str:
+    """What follows the trials, before it begins; "" where nothing does."""
+    count = planned(plan.config, len(plan.arms))
+    if not count:
+        return ""
+    each = count // len(plan.arms) // plan.config.repeats
+    return (
+        f", then the best {each} of each arm again, {times(plan.config.repeats)} each on other validation splits "
+        f"({count} finalists)"
+    )
 
 
 def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:

@@ -77,7 +77,7 @@ def train_new(
 
 
 def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
-    """Train, print a line for each epoch, and write weights and predictions of the best one as it goes.
+    """Train, print a line for each epoch, and write weights and predictions of the one that is selected.
 
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
     """
@@ -91,8 +91,9 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
     for epoch in _epochs(job):
         epochs.append(epoch)
         value = epoch.scores.get(objective)
-        if value is not None and (best is None or value > best):
-            best = value
+        better = value is not None and (best is None or value > best)
+        best = value if better else best
+        if epoch.number == job.epochs if job.config.select_epoch == "last" else better:
             save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number, seen))
             save_predictions(folder, epoch.predictions)
         lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
@@ -197,6 +198,10 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
             raise ConfigError(f"--from-run must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
         study, trial = found
     state = study_state(read_events(home / study / "ledger.jsonl")[0])
+    if trial in state.finalists:
+        raise ConfigError(
+            f"--from-run repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
+        )
     if trial in state.confirms:
         raise ConfigError(
             f"--from-run repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "

@@ -10,12 +10,13 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import records
-from study.config import ConfigError
+from study.config import ConfigError, StudyConfig
 from study.confirm import counted
-from study.ledger import LedgerError, StudyState, TrialRecord, ranked, read_events, study_state
+from study.ledger import LedgerError, StudyState, read_events, study_state
 from study.lock import is_locked
 from study.place import parts_of
 from study.progress import duration_text, epochs_saved, seconds_left, sparkline, times
+from study.selection import candidates, planned, search_ended, wanted, winners
 
 WATCH_SECONDS = 2.0
 DAMAGED = "damaged"
@@ -119,9 +120,10 @@ def summary(folder: Path) -> dict[str, Any]:
         states[now] = states.get(now, 0) + 1
     last = events[-1] if events else {}
     closed = last["state"] if last.get("event") == "close" else records.STATE_INTERRUPTED
-    best = _best(state, list(state.trials.values()))
+    best = _best(state)
     trials = state.study["config"]["trials"] if state.study else 0
-    searching = living and sum(1 for record in state.trials.values() if record.end) < trials
+    config = StudyConfig.model_validate(state.study["config"]) if state.study else None
+    searching = living and config is not None and not search_ended(config, state)
     return {
         "study": folder.name,
         "state": records.STATE_RUNNING if living else closed,
@@ -131,18 +133,34 @@ def summary(folder: Path) -> dict[str, Any]:
         "ended": sum(1 for record in state.trials.values() if record.end),
         "states": states,
         "best": best,
-        **_best_values(list(state.trials.values())),
+        **_best_values(state),
         "epochs_saved": epochs_saved(state),
         "confirmations": counted(state),
-        "seconds_left": seconds_left(state, trials, state.study.get("slots", 1)) if searching and state.study else None,
+        "finalists": {"ended": sum(1 for r in state.finalists.values() if r.end), "of": _finalists(config, state)},
+        "seconds_left": _seconds_left(config, state) if searching else None,
         "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
         "not_run": state.study["not_run"] if state.study else {},
         "failures": {
             record.trial: record.end["reason"]
-            for record in (*state.trials.values(), *state.confirms.values())
+            for record in state.runs().values()
             if record.end and record.state == records.STATE_FAILED
         },
     }
+
+
+def _finalists(config: StudyConfig | None, state: StudyState) -> int:
+    """Finalists that there are to be."""
+    if config is None or state.study is None:
+        return 0
+    ended = len(state.trials) >= config.trials and all(record.end for record in state.trials.values())
+    count = len(wanted(config, state)) if ended else planned(config, len(state.study["arms"]))
+    return max(count, len(state.finalists))
+
+
+def _seconds_left(config: StudyConfig | None, state: StudyState) -> float | None:
+    if config is None or state.study is None:
+        return None
+    return seconds_left(config, state, len(state.study["arms"]), state.study.get("slots", 1))
 
 
 def _next(state: StudyState, closed: str) -> str:
@@ -150,8 +168,8 @@ def _next(state: StudyState, closed: str) -> str:
     if not state.study:
         return ""
     search, *later = map(str, state.study.get("commands", ()) or ("",))
-    ended = sum(1 for record in state.trials.values() if record.end)
-    if not later or ended < state.study["config"]["trials"] or not ranked(state.trials.values()):
+    config = StudyConfig.model_validate(state.study["config"])
+    if not later or not search_ended(config, state) or not winners(state):
         return search
     confirmed = counted(state)
     done = closed == records.STATE_COMPLETE and confirmed["of"] == confirmed["ended"] > 0
@@ -163,27 +181,33 @@ def _arm(state: StudyState, arm: str) -> dict[str, Any]:
     return {
         "trials": len(mine),
         "epochs": sum(len(record.epochs) for record in mine),
-        "best": _best(state, mine),
-        "curve": "".join(sparkline(record) for record in ranked(mine)[:1]),
-        **_best_values(mine),
+        "best": _best(state, arm),
+        "curve": "".join(sparkline(one.record) for one in candidates(state, arm)[:1]),
+        **_best_values(state, arm),
     }
 
 
-def _best_values(among: list[TrialRecord]) -> dict[str, Any]:
-    """For programs: the best trial, its score, and the objective over its epochs; None where there is none."""
-    best = next(iter(ranked(among)), None)
+def _best_values(state: StudyState, arm: str | None = None) -> dict[str, Any]:
+    """For programs: the best configuration, its score, and the objective over its epochs; None where there is none.
+
+    The score is the mean over its finalists where it has some.
+    """
+    best = next(iter(candidates(state, arm)), None)
     if best is None:
-        return {"best_trial": None, "best_score": None, "best_curve": None}
-    score = f"val/{best.config['objective']}"
-    curve = [epoch["scores"].get(score) for epoch in best.epochs]
-    return {"best_trial": best.trial, "best_score": best.best_score(), "best_curve": curve}
+        return {"best_trial": None, "best_score": None, "best_repeats": None, "best_curve": None}
+    score = f"val/{best.record.config['objective']}"
+    curve = [epoch["scores"].get(score) for epoch in best.record.epochs]
+    return {
+        "best_trial": best.record.trial, "best_score": best.score, "best_repeats": best.repeats, "best_curve": curve,
+    }  # fmt: skip
 
 
-def _best(state: StudyState, among: list[TrialRecord]) -> str | None:
-    best = next(iter(ranked(among)), None)
+def _best(state: StudyState, arm: str | None = None) -> str | None:
+    best = next(iter(candidates(state, arm)), None)
     if best is None or not state.study:
         return None
-    return f"{state.study['objective']} {best.best_score():.3f} (trial {best.trial}, n {state.study['parts']['val']})"
+    how = f"mean of {best.repeats} finalists" if best.repeats else f"n {state.study['parts']['val']}"
+    return f"{state.study['objective']} {best.score:.3f} (trial {best.record.trial}, {how})"
 
 
 def _print_arms(console: Console, study: dict[str, Any]) -> None:
@@ -194,6 +218,8 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     for arm, reason in study["not_run"].items():
         table.add_row(records.ARM_LABELS[arm], "not run", "", reason)
     console.print(table)
+    if study["finalists"]["of"]:
+        console.print(f"{study['finalists']['ended']} of {study['finalists']['of']} finalists ended")
     confirmed = study["confirmations"]
     if confirmed["of"]:
         console.print(

@@ -16,13 +16,21 @@ from mlflow.exceptions import MlflowException
 from analysis import records
 from study.checkpoints import BEST
 from study.confirm import reading_note
-from study.ledger import Event, StudyState, TrialRecord, ranked
+from study.ledger import Event, StudyState, TrialRecord
 from study.note import closing_note, report_note
+from study.selection import winners
 from study.showing import log_data, write_note, write_view
 from study.tracking_run import create_run, describe_run, end_run, milliseconds, send_epoch
 from study.tracking_store import open_client
 
 _FINAL = (records.STATE_COMPLETE, records.STATE_STOPPED, records.STATE_FAILED)
+
+_NAMED_BY = {
+    records.KIND_TRIAL: records.TAG_TRIAL,
+    records.KIND_FINALIST: records.TAG_FINALIST,
+    records.KIND_CONFIRM: records.TAG_CONFIRM,
+}
+"""Kind of a run -> tag that holds its name."""
 
 
 class Tracking:
@@ -67,8 +75,8 @@ class Tracking:
                 self._doubled.append(run)
             else:
                 self._parent, self.study_id = run.info.run_id, tags.get(records.TAG_STUDY_ID, "")
-        elif tags.get(records.TAG_KIND) in (records.KIND_TRIAL, records.KIND_CONFIRM):
-            trial = tags[records.TAG_TRIAL if tags[records.TAG_KIND] == records.KIND_TRIAL else records.TAG_CONFIRM]
+        elif tags.get(records.TAG_KIND) in _NAMED_BY:
+            trial = tags[_NAMED_BY[tags[records.TAG_KIND]]]
             if trial in self._runs:
                 self._doubled.append(run)
                 return
@@ -100,11 +108,11 @@ class Tracking:
             self._begin_study()
         elif kind == "close":
             self._close_study(event)
-        elif kind in ("trial", "confirm", "epoch", "end"):
-            record = self._state.record(event["confirm" if kind == "confirm" else "trial"])
+        elif kind in (*_NAMED_BY, "epoch", "end"):
+            record = self._state.record(event[kind if kind in _NAMED_BY else "trial"])
             if record.trial in self._closed:
                 return
-            if kind in ("trial", "confirm"):
+            if kind in _NAMED_BY:
                 self._begin(record)
             elif kind == "epoch":
                 self._send_epoch(record, event)
@@ -137,6 +145,8 @@ class Tracking:
             records.TAG_ARMS: ",".join(study["arms"]),
             records.TAG_ARMS_NOT_RUN: json.dumps(study["not_run"]),
             records.TAG_OBJECTIVE: study["objective"],
+            records.TAG_DECISION: config["fixed"]["decision"],
+            records.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             records.TAG_SELECTED_ON: config["select_on"],
             records.TAG_DATA: study["identity"]["data_digest"],
             records.TAG_SPLIT: study["identity"]["split_digest"],
@@ -156,9 +166,9 @@ class Tracking:
         study = self._state.study
         assert study is not None
         budget: dict[str, dict[str, float]] = {}
-        for record in self._state.trials.values():
+        for record in (*self._state.trials.values(), *self._state.finalists.values()):
             spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
-            spent["trials"] += 1
+            spent["trials"] += record.finalist is None
             spent["epochs"] += len(record.epochs)
             spent["images_seen"] += sum(epoch["images_seen"] for epoch in record.epochs)
             spent["seconds"] = round(spent["seconds"] + sum(epoch["seconds"] for epoch in record.epochs), 3)
@@ -205,7 +215,7 @@ class Tracking:
 
     def _close_study(self, event: Event) -> None:
         stamp = milliseconds(event["time"]) if event["time"] else None
-        for trial, record in [*self._state.trials.items(), *self._state.confirms.items()]:
+        for trial, record in self._state.runs().items():
             if not record.end and trial in self._runs:
                 self._client.set_tag(self._runs[trial], records.TAG_STATE, records.STATE_INTERRUPTED)
                 self._client.set_terminated(self._runs[trial], records.MLFLOW_STATUS[records.STATE_INTERRUPTED], stamp)
@@ -222,7 +232,7 @@ class Tracking:
     def _send_best_weights(self) -> None:
         """The weights of each arm's best trial go along; of the others the digest must do."""
         for arm in {record.arm for record in self._state.trials.values()}:
-            best = next(iter(ranked(r for r in self._state.trials.values() if r.arm == arm)), None)
+            best = next(iter(winners(self._state, arm)), None)
             file = self._folder / "checkpoints" / best.trial / BEST if best else None
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")

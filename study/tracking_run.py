@@ -41,6 +41,15 @@ def create_run(client: MlflowClient, experiment: str, parent: str, name: str, st
             records.TAG_CONFIRMS: record.confirm["trial"],
             records.TAG_REPEAT: str(record.confirm["repeat"]),
         }
+        own[records.TAG_BASELINE] = str(record.confirm["baseline"])
+    elif record.finalist:
+        own = {
+            records.TAG_KIND: records.KIND_FINALIST,
+            records.TAG_FINALIST: record.trial,
+            records.TAG_CONFIRMS: record.finalist["trial"],
+            records.TAG_REPEAT: str(record.finalist["repeat"]),
+            records.TAG_SPLIT_SEED: str(record.finalist["split_seed"]),
+        }
     else:
         own = {
             records.TAG_KIND: records.KIND_TRIAL,
@@ -100,7 +109,8 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
     assert record.end is not None
     stamp, best = milliseconds(record.end["time"]), record.best()
     metrics, tags = [], {records.TAG_STATE: record.end["state"]}
-    if best:
+    shown = best or (record.epochs[-1] if record.epochs else None)  # of one that was stopped, the epoch it came to
+    if shown:
         values = {
             records.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
             records.SECONDS: sum(epoch["seconds"] for epoch in record.epochs),
@@ -108,13 +118,13 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
         }
         if record.confirm:
             values |= record.test["scores"] if record.test else {}
-        else:
+        elif best:
             val = {name: value for name, value in best["scores"].items() if name.startswith("val/")}
             values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
             values[records.BEST_EPOCH] = float(best["epoch"])
-        metrics = [Metric(name, value, stamp, best["epoch"]) for name, value in values.items()]
-        tags |= {records.TAG_BEST_WEIGHTS: best.get("weights_digest", ""), MLFLOW_LOGGED_IMAGES: "True"}
-        _send_artifacts(client, run, study, record, best, folder)
+        metrics = [Metric(name, value, stamp, shown["epoch"]) for name, value in values.items()]
+        tags |= {records.TAG_BEST_WEIGHTS: (best or {}).get("weights_digest", ""), MLFLOW_LOGGED_IMAGES: "True"}
+        _send_artifacts(client, run, study, record, shown, folder)
     if record.end["reason"]:
         tags[records.TAG_REASON] = record.end["reason"]
     # One call: SQLite takes its time for each.
@@ -123,12 +133,12 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
 
 
 def _send_artifacts(
-    client: MlflowClient, run: str, study: Event, record: TrialRecord, best: Event, folder: Path
+    client: MlflowClient, run: str, study: Event, record: TrialRecord, shown: Event, folder: Path
 ) -> None:
     part = "test" if study["config"]["select_on"] == "test" else "validation"
-    confusion = {"epoch": best["epoch"], "part": part, "confusion": best["confusion"]}
+    confusion = {"epoch": shown["epoch"], "part": part, "confusion": shown["confusion"]}
     client.log_dict(run, confusion, records.ARTIFACT_CONFUSION)
-    title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {best['epoch']}"
+    title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {shown['epoch']}"
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         (place / "confusion").mkdir()
@@ -136,10 +146,10 @@ def _send_artifacts(
         _copy(folder / PREDICTIONS, place / records.ARTIFACT_PREDICTIONS)
         curves, matrix = place / records.ARTIFACT_CURVES, place / records.ARTIFACT_CONFUSION_PNG
         figures.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
-        figures.confusion_png(matrix, pd.DataFrame(best["confusion"]).to_numpy(), title)
-        picture_files(matrix, place, milliseconds(best["time"]), run)
+        figures.confusion_png(matrix, pd.DataFrame(shown["confusion"]).to_numpy(), title)
+        picture_files(matrix, place, milliseconds(shown["time"]), run)
         if record.test:
-            tested: dict[str, Any] = {"epoch": best["epoch"], "part": "test"}
+            tested: dict[str, Any] = {"epoch": shown["epoch"], "part": "test"}
             tested |= {name: record.test[name] for name in ("confusion", "clean")}
             (place / records.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / records.ARTIFACT_TEST_PREDICTIONS)

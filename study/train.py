@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from analysis.records import GRADES
-from analysis.scores import accuracy_and_kappa, auc_ovr, confusion_matrix, scores_from_confusion
+from analysis.scores import accuracy_and_kappa, auc_ovr, called, confusion_matrix, scores_from_confusion
 from retina_data.batches import batch_bounds, batches, load_images
 from retina_data.index import DataError
 from retina_models.pretrained import Weights
@@ -192,9 +192,16 @@ def backward(learner: Learner, x: Tensor, y: Tensor, loss: Callable[[Tensor, Ten
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]
         totals[0] += value.detach() * len(grades)
-        cells = 1 + grades * len(GRADES) + outputs.detach().argmax(dim=1)
+        cells = 1 + grades * len(GRADES) + called_on_device(outputs.detach(), config.decision)
         totals.index_add_(0, cells, torch.ones_like(cells, dtype=totals.dtype))  # bincount would make the host wait
     return totals
+
+
+def called_on_device(logits: Tensor, decision: str) -> Tensor:
+    """`analysis.scores.called` of logits (B, 5) without a wait for the device: (B,)."""
+    if decision == "most_probable":
+        return logits.argmax(dim=1)
+    return (logits.softmax(dim=1).cumsum(dim=1) < 0.5).sum(dim=1).clamp_max(len(GRADES) - 1)
 
 
 def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
@@ -205,7 +212,7 @@ def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[st
     if not torch.isfinite(outputs).all():
         raise TrainingError(f"predictions must be finite, but are not after epoch {learner.epoch}; {remedy(config)}")
     truth, probabilities = data.grades[rows], outputs.softmax(dim=1).numpy()
-    confusion = confusion_matrix(truth, probabilities.argmax(axis=1))
+    confusion = confusion_matrix(truth, called(probabilities, config.decision))
     scores = {f"val/{name}": float(value) for name, value in scores_from_confusion(confusion).items()}
     scores["val/auc"] = auc_ovr(truth, probabilities)
     scores["val/loss"] = F.cross_entropy(outputs, torch.from_numpy(truth)).item()

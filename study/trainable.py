@@ -165,10 +165,12 @@ class TrialActor(tune.Trainable):
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
         last, confirms = epoch.number >= self._job["last_epoch"], self._job["confirms"]
-        better = value is not None and (self._best is None or value > self._best)
-        if better:
-            self._best = value
-        if last if confirms else better:
+        if confirms or self._config.select_epoch == "last":
+            self._best, selected = value, last
+        else:
+            selected = value is not None and (self._best is None or value > self._best)
+            self._best = value if selected else self._best
+        if selected:
             save_predictions(self._folder, epoch.predictions)
             report["weights_digest"] = save_weights(
                 self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number, self._seen)

@@ -11,12 +11,12 @@ import yaml
 from analysis import records
 from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_config
 from study.ledger import StudyState, TrialRecord, read_events, study_state
-from study.space import USED_WITH, Cell, arm_name, axis_text, lies_inside
+from study.space import USED_WITH, Cell, arm_name, axis_text, describe_axis, drawn, holds, lies_inside
 
 if TYPE_CHECKING:
     from study.plan import Plan
 
-SAME_IN_ALL_TRIALS = ("objective", "image_size", "crop", "epochs")
+SAME_IN_ALL_TRIALS = ("objective", "decision", "select_epoch", "image_size", "crop", "epochs")
 """Fields that no study searches, and without which a score says something else."""
 
 MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest", "split_digest")
@@ -119,19 +119,22 @@ def _unfit(record: TrialRecord, config: StudyConfig, cells: list[Cell], other_we
         return f"its arm {record.arm} is not searched"
     if record.config["pretrained"] and record.config["architecture"] in other_weights:
         return f"its arm {record.arm} began from other weights"
-    for field, text in record.distributions.items():
-        here = axis_text(config, field, cells)
+    for name, text in record.distributions.items():
+        here = axis_text(config, name, cells)
         if here != text:
-            return f"its axis {field} is {'not searched' if here is None else 'another one'} here"
-    for field in ("arm", *TrialConfig.model_fields):
-        if field in record.distributions or field in ("architecture", "pretrained", "seed"):
+            return f"its axis {name} is {'not searched' if here is None else 'another one'} here"
+    for name, one in drawn(config).items():
+        if name not in record.distributions and holds(one.condition, record.config):
+            return f"its {name} was not searched, and is here"
+    if "arm" not in record.distributions and axis_text(config, "arm", cells) is not None:
+        return "its arm was not searched, and is here"
+    searched = {one.field for one in drawn(config).values()}
+    for field in TrialConfig.model_fields:
+        if field in searched or field in ("architecture", "pretrained", "seed"):
             continue
-        decides, wanted = USED_WITH.get(field, (field, None))
-        if field in USED_WITH and record.config[decides] != wanted:
+        if not holds(USED_WITH.get(field), record.config):
             continue  # nothing reads it
-        if axis_text(config, field, cells) is not None:
-            return f"its {field} was not searched, and is here"
-        if field != "arm" and (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
+        if (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
             return f"its {field} is {there}, here it is {here}"
     return ""
 
@@ -178,12 +181,25 @@ def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell:
     for field, value in entry.items():
         if field in ("architecture", "pretrained"):
             continue
-        if axis_text(config, field, cells) is None:
+        name = _parameter(entry, config, field, place)
+        if name is None:
             fixed = _setting(config.fixed, field)
             if value == fixed:
                 continue
             raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
-        if not lies_inside(config, field, cells, value):
-            raise ConfigError(f"{field} must lie in {config.space[field]}, but got {value!r} ({place})")
-        params[field] = value
+        if not lies_inside(config, name, cells, value):
+            axis = describe_axis(drawn(config)[name].axis)
+            raise ConfigError(f"{name} must lie in {axis}, but got {value!r} ({place})")
+        params[name] = value
     return params
+
+
+def _parameter(entry: dict[str, Any], config: StudyConfig, field: str, place: str) -> str | None:
+    """The parameter that draws a field of this entry; None where it is not searched."""
+    names = {one.condition: name for name, one in drawn(config).items() if one.field == field}
+    if len(names) < 2:
+        return next(iter(names.values()), None)
+    optimizer = entry.get("optimizer", config.fixed.get("optimizer"))
+    if optimizer is None:
+        raise ConfigError(f"{field} hangs on the optimizer here: name the optimizer beside it ({place})")
+    return names.get(("optimizer", optimizer))
