@@ -74,21 +74,6 @@ def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
     return scores | {f"recall_{grade}": recall[..., grade] for grade in GRADES}
 
 
-def called(probabilities: ArrayLike, decision: str) -> Ints:
-    """Grades (...) that probabilities (..., 5) call; the one place that makes a grade of them.
-
-    most_probable: the highest, the first among equals. median: the smallest grade whose cumulative probability reaches
-    a half, which has the least expected distance in grades. Raises ValueError for another decision.
-    """
-    chances = np.asarray(probabilities, dtype=np.float64)
-    if decision == "most_probable":
-        return np.asarray(chances.argmax(axis=-1), dtype=np.int64)
-    if decision == "median":
-        # Never beyond the last grade, whatever rounding leaves of the sum.
-        return np.asarray((chances.cumsum(axis=-1)[..., :-1] < 0.5).sum(axis=-1), dtype=np.int64)
-    raise ValueError(f"decision must be most_probable or median, but got {decision!r}")
-
-
 def accuracy(confusion: ArrayLike) -> Floats:
     """Share (...) on the diagonal of (..., 5, 5) counts; NaN without any image."""
     counts = _checked(confusion)
