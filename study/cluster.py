@@ -94,6 +94,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO="0",
         TUNE_DISABLE_AUTO_CALLBACK_LOGGERS="1",  # the ledger is the only log
         TUNE_DISABLE_SIGINT_HANDLER="1",  # ours stops on SIGTERM too
+        RAY_worker_niceness="0",  # its default of 15 starves trials beside any other work of the machine
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )

@@ -182,7 +182,10 @@ class Recorder:
 
         A confirmation's stay: they are what the study has to show. A finalist has none.
         """
-        if record.confirm or record.finalist:
+        if record.confirm:
+            return
+        if record.finalist:
+            (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
             return
         score = record.best_score() if record.state != records.STATE_FAILED else None
         kept = self._kept.setdefault(record.arm, [])

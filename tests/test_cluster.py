@@ -52,16 +52,19 @@ def test_what_a_trial_gets_is_said_in_a_line() -> None:
 
 
 @pytest.mark.slow
-def test_processes_that_are_started_here_get_no_password_of_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_processes_that_are_started_here_have_this_one_s_niceness_and_no_password_of_mlflow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     monkeypatch.setenv("RETINA_SEEN", "yes")
 
-    def environment() -> dict[str, str]:
-        return dict(os.environ)
+    def environment() -> tuple[dict[str, str], int]:
+        return dict(os.environ), os.nice(0)
 
     with cluster(None) as nodes:
         assert len(nodes) == 1
-        seen = ray.get(ray.remote(environment).remote())
+        seen, niceness = ray.get(ray.remote(environment).remote())
+    assert niceness == os.nice(0)
     assert seen["RETINA_SEEN"] == "yes"
     assert not [name for name in seen if name.startswith("MLFLOW_")]
     assert "secret" not in seen.values()
