@@ -13,7 +13,7 @@ from analysis.columns import CLEAN, TEST, VALIDATION
 from analysis.intervals import confusion_by_group
 from analysis.recorded import PROBABILITIES
 from analysis.runs import RunsError, StudyRuns
-from analysis.scores import Floats, Ints
+from analysis.scores import Floats, Ints, called
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Models:
     seeds     number of each seed, or its name where it was not recorded; confirms: names of the runs
     fold, row, patient, grade (n,) integers; clean (n,): whether the patient is not in training
     chance    (s, n, 5) probabilities
+    decision  how a grade is called from them (`scores.called`)
     """
 
     trial: str
@@ -37,6 +38,7 @@ class Models:
     grade: Ints
     clean: NDArray[np.bool_]
     chance: Floats
+    decision: str = "most_probable"
 
     def only(self, chosen: NDArray[np.bool_]) -> Models:
         """The same models on the chosen (n,) images."""
@@ -50,14 +52,18 @@ class Models:
             chance=self.chance[:, chosen],
         )
 
+    def called(self) -> Ints:
+        """The grade (s, n) that each model calls for each image."""
+        return called(self.chance, self.decision)
+
     def counts(self) -> Ints:
         """Confusion counts (patients, s, 5, 5)."""
-        guesses = self.chance.argmax(axis=-1)
+        guesses = self.called()
         return np.stack([confusion_by_group(self.patient, self.grade, guess) for guess in guesses], axis=1)
 
     def correct(self) -> Floats:
         """Correctness (n,) of each image, averaged over seeds."""
-        return np.asarray((self.chance.argmax(axis=-1) == self.grade).mean(axis=0))
+        return np.asarray((self.called() == self.grade).mean(axis=0))
 
     def folds(self) -> int:
         """On how many folds; 0 without folds."""

@@ -30,7 +30,7 @@ _SMALLEST = float(np.finfo(np.float32).tiny)  # predictions are stored as float3
 
 @dataclass(frozen=True)
 class Temperature:
-    """What logits are divided by, and the mean negative log-likelihood of the truth before and after."""
+    """What log-probabilities are divided by, and the mean negative log-likelihood of the truth before and after."""
 
     value: float
     before: float
@@ -65,7 +65,10 @@ class Referral:
 
 
 def with_temperature(probabilities: Floats, temperature: float) -> Floats:
-    """softmax(z / T) from softmax(z), (n, K); T > 0. Stored zeros count as the smallest number that is stored."""
+    """softmax(log p / T) from p, (n, K); T > 0. Of one network that is softmax(z / T) of its logits z.
+
+    Stored zeros count as the smallest number that is stored.
+    """
     logits = np.log(np.maximum(probabilities, _SMALLEST)) / temperature
     return np.asarray(np.exp(log_softmax(logits, axis=1)), np.float64)
 
@@ -82,7 +85,7 @@ def fit_temperature(probabilities: Floats, grades: Ints) -> Temperature:
         return float(-np.log(np.maximum(chances, _SMALLEST)).mean())
 
     before = loss(1.0)
-    if (probabilities.argmax(axis=1) == grades).all():
+    if (probabilities[np.arange(len(grades)), grades] == probabilities.max(axis=1)).all():
         return Temperature(1.0, before, before, "no validation prediction is wrong, so there is nothing to fit it by")
     low, high = (float(np.log(bound)) for bound in TEMPERATURES)
     found: Any = minimize_scalar(  # type: ignore[no-untyped-call]

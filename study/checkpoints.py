@@ -20,7 +20,8 @@ from study.config import TrialConfig
 from study.wholefile import write_whole
 
 LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
-TEST_PREDICTIONS = "test.parquet"  # of a confirmation
+TEST_PREDICTIONS = "test.parquet"  # of a confirmation, with its views
+CALIBRATION = "calibration.parquet"  # of a confirmation: validation predicted again with its views
 NEXT = ".next.checkpoint"  # until it is whole, the last one stays where it is
 DIGEST_BYTES = 32
 

@@ -17,6 +17,9 @@ def export(
     name: Annotated[str, typer.Argument(help="Study.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to make; it must be new or empty.", metavar="DIR")],
     arm: Annotated[str | None, typer.Option(help="Take this arm's winner [the best arm]", show_default=False)] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Take all its confirmed seeds as one model, the mean of their answers.")
+    ] = False,
     home: Home = None,
 ) -> None:
     """Write a study's winner as files for other programs: weights, ONNX, preprocessing, model card."""
@@ -24,7 +27,11 @@ def export(
 
     target = folder.resolve()
     here = place(home)
-    write(here.home, study_name(name), arm, target, lambda text: out.print(text, markup=False), here.again)
+
+    def say(text: str) -> None:
+        out.print(text, markup=False)
+
+    write(here.home, study_name(name), arm, target, say, here.again, ensemble=ensemble)
     out.print(f"model: {folder}; grade photographs with: retina predict {folder} IMAGE...", markup=False)
 
 

@@ -11,38 +11,39 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.records import GRADES
-from retina_models.resnet import ResNet
 from study import formats
 from study.calibrate import choose_threshold, fit_temperature, referral, with_temperature
 from study.config import ConfigError
 from study.grader import Grader
 from study.measured import measure
 from study.model_card import Facts, model_card
-from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, Preprocessing, describe, write_model
-from study.predict import predict
+from study.modelfolder import CONFIG, MOST_MEMBERS, PREPROCESSING, WEIGHTS, Preprocessing, describe, write_model
+from study.remeasured import AGREE, arrays, calibration, check
 from study.wholefile import write_whole
 from study.winner import Winner, find_winner, photographs
 
 CARD = "MODEL_CARD.md"
-AGREE = 1e-4
-"""How far outputs of two formats may be apart."""
-CHECKED = 32  # validation photographs whose stored predictions are computed again
 
 Say = Callable[[str], None]
 
 
-def export(home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "") -> Winner:
+def export(
+    home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "", *, ensemble: bool = False
+) -> Winner:
     """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
 
-    again: Place.again. Raises ConfigError where there is no winner or `target` holds something.
+    again: Place.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
+    not enough seeds, or `target` holds something.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
-    winner = find_winner(home, name, arm, again)
+    winner = find_winner(home, name, arm, again, ensemble=ensemble)
+    if len(winner.members) > MOST_MEMBERS:
+        raise ConfigError(
+            f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"
+        )
     say(winner.told())
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
@@ -56,19 +57,20 @@ def export(home: Path, name: str, arm: str | None, target: Path, say: Say, again
 
 
 def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
-    config, network = winner.config, winner.network()
-    grader = Grader([network]).eval()
-    validation, test = winner.validation(), winner.test()
-    chances, grades = _arrays(validation)
+    config, cache = winner.config, photographs(home, winner)
+    validation, views = calibration(winner, cache, say)
+    grader = winner.grader(views)
+    chances, grades = arrays(validation)
     temperature = fit_temperature(chances, grades)
     threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
     preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
-    parts, pooled = _parts(winner, validation, test), _pooled(winner)
-    measured = [measure(part, table) for part, table in (pooled | parts).items()]
+    parts, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
+    measured = [measure(part, table, config.decision) for part, table in (pooled | parts).items()]
     best = {*pooled, next(iter(parts))}  # the model's own too: one fold's may be worse than all together
     values = {
         "architecture": config.architecture,
         "head": config.head,
+        "decision": config.decision,
         "temperature": temperature.value,
         "referable_threshold": threshold,
         "doubts": [doubt for one in measured if one.part in best and (doubt := one.doubt())],
@@ -76,14 +78,14 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
     }
     settings = write_model(folder, grader, values, preprocessing)
     files = {
-        WEIGHTS: "weights",
-        CONFIG: "network, temperature, threshold",
+        WEIGHTS: "weights" if settings.members == 1 else f"weights of {settings.members} networks",
+        CONFIG: "network, views, how a grade is called, temperature, threshold",
         PREPROCESSING: "from a photograph to the network's input",
         **_write_graphs(folder, grader, preprocessing, say),
     }
     referrals = {}
     for part, table in parts.items():
-        chances, grades = _arrays(table)
+        chances, grades = arrays(table)
         calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
         referrals[part] = referral(calibrated, grades, patients, threshold)
     facts = Facts(
@@ -92,7 +94,7 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         temperature=temperature,
         settings=settings,
         files=files,
-        check=_check(home, winner, network),
+        check=check(winner, grader, validation, cache),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
     for doubt in filter(None, (one.doubt() for one in measured)):
@@ -116,12 +118,6 @@ def _pooled(winner: Winner) -> dict[str, pd.DataFrame]:
     if not winner.siblings or len(tables) <= len(winner.siblings):
         return {}
     return {f"test, all {len(tables)} folds (each by its own model, trained alike)": pd.concat(tables)}
-
-
-def _arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Probabilities (n, 5) and grades (n,)."""
-    chances = predictions[[f"p{grade}" for grade in GRADES]].to_numpy(np.float64)
-    return chances, predictions["grade"].to_numpy(np.int64)
 
 
 def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
@@ -150,25 +146,3 @@ def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, sa
 def _assert_equal(grader: Grader, other: torch.nn.Module, sample: Tensor) -> None:
     apart = float((grader(sample) - other(sample)).abs().max())
     assert apart <= AGREE, f"{formats.PROGRAM} must give what the networks give, but is {apart:g} away"
-
-
-def _check(home: Path, winner: Winner, network: ResNet) -> str:
-    """Compute some stored predictions again, so that a card never stands beside other weights than it speaks of."""
-    cache = photographs(home, winner)
-    if cache is None:
-        return "The weights were not compared with the stored predictions: the prepared photographs have gone."
-    stored = winner.validation().head(CHECKED)
-    images = torch.from_numpy(cache.images[stored["row"].to_numpy()]).permute(0, 3, 1, 2)
-    again = predict(network, images, normalisation=winner.config.normalisation, precision="fp32").numpy()
-    apart = float(np.abs(again - _arrays(stored)[0]).max())
-    text = (
-        f"The stored probabilities of {len(stored)} validation photographs were computed again: at most {apart:.1g} off"
-    )
-    if winner.config.precision == "bf16":
-        return f"{text} (they were stored in bf16 arithmetic, everything here is fp32)."
-    if apart > AGREE:
-        raise ConfigError(
-            f"weights and predictions of {winner.study}/{winner.record.trial} must belong together, but probabilities "
-            f"are {apart:.2g} apart; one of its files was changed: train it again"
-        )
-    return f"{text}."

@@ -53,8 +53,8 @@ class Measured:
         return with_bounds(self.scores[score], self.bounds[score])
 
 
-def measure(part: str, predictions: pd.DataFrame) -> Measured:
-    """Scores of predictions (patient, grade, p0 .. p4), at least one."""
+def measure(part: str, predictions: pd.DataFrame, decision: str) -> Measured:
+    """Scores of predictions (patient, grade, p0 .. p4), at least one; decision: how grades are called from them."""
     n, grade = len(predictions), predictions["grade"].to_numpy(np.int64)
     models = Models(
         trial="",
@@ -66,6 +66,7 @@ def measure(part: str, predictions: pd.DataFrame) -> Measured:
         grade=grade,
         clean=np.zeros(n, np.bool_),
         chance=predictions[list(PROBABILITIES)].to_numpy(np.float64)[None],
+        decision=decision,
     )
     row: dict[str, Any] = measuring.measure(models, RESAMPLES)
     return Measured(

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis.records import GRADES
+from analysis.scores import called
 from retina_models.pretrained import WeightsError
 from retina_models.resnet import ResNet
 from study.config import ConfigError
@@ -44,18 +45,19 @@ def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], N
     part = "test" if tested is not None else winner.chosen_on
     about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "part": part}
     say(f"looking where {winner.told()} goes wrong on {part}")
-    write_explained(folder, network, cache.images, predictions, winner.config.normalisation, about, most)
+    found = worst(predictions, winner.config.decision, most)
+    write_explained(folder, network, cache.images, found, winner.config.normalisation, about)
     return True
 
 
-def worst(predictions: pd.DataFrame, most: int = MOST) -> pd.DataFrame:
+def worst(predictions: pd.DataFrame, decision: str, most: int = MOST) -> pd.DataFrame:
     """The wrong ones among predictions (row, grade, p0 .. p4), at most `most`, with the column `predicted`.
 
     The largest error in grades first; among equals the lowest probability of the truth, then the row.
     """
     chances = predictions[_PROBABILITIES].to_numpy()
     truth = predictions["grade"].to_numpy()
-    table = predictions.assign(predicted=chances.argmax(axis=1), of_truth=chances[np.arange(len(truth)), truth])
+    table = predictions.assign(predicted=called(chances, decision), of_truth=chances[np.arange(len(truth)), truth])
     table["error"] = (table["predicted"] - table["grade"]).abs()
     table = table[table["error"] > 0].sort_values(["error", "of_truth", "row"], ascending=[False, True, True])
     return table.head(most).drop(columns=["of_truth", "error"]).reset_index(drop=True)
@@ -65,17 +67,15 @@ def write_explained(
     folder: Path,
     network: ResNet,
     images: NDArray[np.uint8],
-    predictions: pd.DataFrame,
+    chosen: pd.DataFrame,
     normalisation: str,
     about: dict[str, Any],
-    most: int = MOST,
 ) -> None:
     """Write explained.json and its pictures into a folder, as records.ARTIFACT_EXPLAINED says.
 
-    images: all rows of the cache (N, S, S, 3). predictions: as in `worst`; the class explained is the predicted one.
+    images: all rows of the cache (N, S, S, 3). chosen: what `worst` gives; the class explained is the predicted one.
     about: entries that are the same for all. Files are numbered, worst first: no row, patient or name.
     """
-    chosen = worst(predictions, most)
     pictures = explain(network, images[chosen["row"].to_numpy()], chosen["predicted"].to_numpy(np.int64), normalisation)
     entries = []
     for number, (picture, row) in enumerate(zip(pictures, chosen.to_dict("records"), strict=True), 1):

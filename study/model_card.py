@@ -61,7 +61,7 @@ class Facts:
 def model_card(winner: Winner, facts: Facts) -> str:
     """The whole card, in Markdown."""
     sections = (
-        _what(winner),
+        _what(winner, facts.settings),
         _scores(winner, facts.measured),
         _use(winner.chosen_on, facts),
         PURPOSE,
@@ -72,22 +72,50 @@ def model_card(winner: Winner, facts: Facts) -> str:
     return "\n".join(sections)
 
 
-def _what(winner: Winner) -> str:
+DECISIONS = {
+    "most_probable": "the most probable grade",
+    "median": "the median grade: the smallest whose probability, summed from grade 0 on, reaches one half",
+}
+VIEWS = {
+    1: "the photograph as it is",
+    4: "4 views of the photograph: as it is, mirrored left-right, top-bottom and both ways",
+    8: "8 views of the photograph: mirrored both ways, and turned by 90 degrees",
+}
+
+
+def _what(winner: Winner, settings: Settings) -> str:
     config, began = winner.config, winner.began
     weights = began["weights"].get(config.architecture, {}) if config.pretrained else {}
     start = (
         f"pretrained weights {weights['source']} (SHA-256 {weights['digest'][:12]})" if weights else "random weights"
     )
     made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
+    if winner.others:
+        made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
     if winner.record.confirm and winner.record.confirm["drop_fellows"]:
         made += ", patients of the test part taken out of training"
+    networks = "one network" if settings.members == 1 else f"{settings.members} networks"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
     return (
         f"# Model card: {ARM_LABELS[config.arm]}, study {winner.study}\n\n"
         "A residual network that grades diabetic retinopathy from a photograph of the retina.\n\n"
         f"- made by: {made}, weights after epoch {winner.epoch}, begun from {start}\n"
-        f"- chosen by: the highest {config.objective} on {winner.chosen_on} among the study's trials\n"
+        f"- probabilities: the mean over {networks} and {VIEWS[settings.views]}\n"
+        f"- grade: {DECISIONS[settings.decision]}, of these probabilities before the temperature below\n"
+        f"- chosen by: {_chosen(winner)}\n"
         f"- configuration: {values}\n"
+    )
+
+
+def _chosen(winner: Winner) -> str:
+    score = f"{winner.config.objective} on {winner.chosen_on}"
+    repeats = winner.chosen.repeats
+    if not repeats:
+        return f"the highest {score} among the study's trials"
+    again = "once" if repeats == 1 else f"{repeats} times"
+    return (
+        f"the highest mean {score} among the best trials, which were trained again {again} with fresh seeds on other "
+        f"validation splits: {winner.chosen.score:.4f}"
     )
 
 
@@ -118,7 +146,12 @@ def _scores(winner: Winner, measured: list[Measured]) -> str:
     for one in measured:
         if doubt := one.doubt():
             lines.append(f"**{doubt}**\n")
-    if winner.record.test:
+    if winner.record.test and winner.others:
+        lines.append(
+            f"The test part was read once for each of the {len(winner.members)} networks; the scores are those of the "
+            f"mean of these stored probabilities. {winner.record.test['reads']} readings came before the first.\n"
+        )
+    elif winner.record.test:
         lines.append(
             f"The test part was read once for this model; {winner.record.test['reads']} readings came before.\n"
         )
@@ -144,8 +177,10 @@ def _use(chosen_on: str, facts: Facts) -> str:
         [
             "## Probabilities and referral",
             "",
-            f"Logits are divided by a temperature of {heat.value:.4g}{note}, fitted on {chosen_on}: mean "
-            f"negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. Eyes of grade "
+            f"The logarithm of the mean probabilities is divided by a temperature of {heat.value:.4g}{note}, fitted on "
+            f"{chosen_on}: mean negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. The "
+            f"softmax of that is what `retina predict` shows as p0 to p4; the grade is called before it, as it was "
+            f"measured, so it need not be the one that p0 to p4 would call. Eyes of grade "
             f"{settings.referable_from} and worse are referable; one is referred where p2 + p3 + p4 then reaches "
             f"{settings.referable_threshold:.4g}, chosen to find {SENSITIVITY:.0%} of the referable eyes of "
             f"{chosen_on}. What that does (95 % intervals over patients, as those of recall):",

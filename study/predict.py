@@ -5,14 +5,17 @@ Shapes: N images, S pixels a side, K = 5 grades.
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from retina_data.batches import normalise
+from retina_data.batches import load_images, normalise
 from study.grader import Grader
 
 MOST_AT_ONCE = 256
 PIXELS_AT_ONCE = 32 * 256**2
+PIECE = 1024  # images of a cache in memory at once
 
 
 def channels_last(device: torch.device, precision: str) -> bool:
@@ -50,3 +53,15 @@ def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: s
             outputs.append(model(x.contiguous(memory_format=layout)).float())
     model.train(was_training)
     return torch.cat(outputs)
+
+
+def predict_rows(
+    model: nn.Module, cache_images: NDArray[np.uint8], rows: NDArray[np.int64], *, normalisation: str, precision: str
+) -> NDArray[np.float32]:
+    """`predict` for rows of a cache (N_all, S, S, 3), in their order: (N, K); few of them are in memory at once."""
+    device = next(model.parameters()).device
+    pieces = []
+    for start in range(0, len(rows), PIECE):
+        images = load_images(cache_images, rows[start : start + PIECE], device, budget_bytes=0)  # (P, 3, S, S)
+        pieces.append(predict(model, images, normalisation=normalisation, precision=precision).cpu())
+    return np.asarray(torch.cat(pieces).numpy(), np.float32)

@@ -23,6 +23,7 @@ from retina_data.index import DataError
 from retina_models.pretrained import WeightsError, read_weights, save_weights
 from study.checkpoints import (
     BEST,
+    CALIBRATION,
     TEST_PREDICTIONS,
     drop_parts,
     load_last,
@@ -38,7 +39,7 @@ from study.learner import of_this_kind
 from study.ledger import Event
 from study.prepared import open_data
 from study.seen import read_seen, seen_text
-from study.testpart import read_test, reading
+from study.testpart import read_calibration, read_test, reading
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
 
@@ -178,9 +179,11 @@ class TrialActor(tune.Trainable):
         report["best"] = self._best
         if last and confirms:
             prepared = open_data(Path(self._job["cache"]), **self._job["split"])
+            validation = read_calibration(state["model"], self._config, prepared, self._device)
+            save_predictions(self._folder, validation, CALIBRATION)
             table = read_test(state["model"], self._config, prepared, self._device)
             save_predictions(self._folder, table, TEST_PREDICTIONS)
-            report["test"] = reading(table)
+            report["test"] = reading(table, self._config.decision)
         # Nothing goes on from a trial's last epoch, but its report may be lost: that alone is kept, not the weights.
         save_last(self._folder, {} if last else state, report)
         return report

@@ -19,33 +19,47 @@ from retina_data.cache import Cache, open_cache
 from retina_data.index import DataError
 from retina_models.pretrained import read_safetensors
 from retina_models.resnet import ARCHITECTURES, ResNet
-from study.checkpoints import BEST, PREDICTIONS, TEST_PREDICTIONS
+from study.checkpoints import BEST, CALIBRATION, PREDICTIONS, TEST_PREDICTIONS
 from study.config import ConfigError, TrialConfig
-from study.ledger import TrialRecord, ranked, read_events, study_state
+from study.grader import Grader
+from study.ledger import StudyState, TrialRecord, read_events, study_state
 from study.place import parts_of
+from study.selection import Candidate, candidates
 
 
 @dataclass(frozen=True)
 class Winner:
-    """One trained network of a study, and what was measured with it.
+    """One trained network of a study, or the seeds of its winner as one model, and what was measured with it.
 
-    study: its name, of the first fold where there are folds. began: the event that began it. trial: whose configuration
-    it has. record: of the confirmation that trained it, or of the trial itself where there is none. siblings: winners
-    of the same arm in the other folds, which were trained alike on other patients.
+    study: its name, of the first fold where there are folds. began: the event that began it. chosen: the trial whose
+    configuration it has, and what it was chosen by. record: of the confirmation that trained it, or of the trial itself
+    where there is none. others: the other seeds, where all are one model. siblings: winners of the same arm in the
+    other folds, which were trained alike on other patients.
     """
 
     study: str
     began: dict[str, Any]
-    trial: str
+    chosen: Candidate
     record: TrialRecord
     config: TrialConfig
     folder: Path  # of its weights and predictions
+    others: tuple[Winner, ...] = ()
     siblings: tuple[Winner, ...] = ()
 
     @property
+    def members(self) -> tuple[Winner, ...]:
+        """Each network of it, by the number of its seed."""
+        return (self, *self.others)
+
+    @property
+    def trial(self) -> str:
+        """Name of the trial that was chosen."""
+        return self.chosen.record.trial
+
+    @property
     def confirm(self) -> str:
-        """Name of the confirmation, "" for a trial."""
-        return self.record.trial if self.record.confirm else ""
+        """Name of the confirmation, between commas those of all seeds, "" for a trial."""
+        return ", ".join(one.record.trial for one in self.members) if self.record.confirm else ""
 
     @property
     def epoch(self) -> int:
@@ -60,35 +74,70 @@ class Winner:
         return "test, chosen on test" if self.began["config"]["select_on"] == "test" else "validation"
 
     def validation(self) -> pd.DataFrame:
-        """Predictions (row, patient, grade, p0 .. p4) of validation. Raises ConfigError where they are gone."""
+        """Predictions (row, patient, grade, p0 .. p4) of validation by the first network, of one view.
+
+        Raises ConfigError where they are gone.
+        """
         return _read_predictions(self.folder / PREDICTIONS)
 
+    def calibration(self) -> pd.DataFrame | None:
+        """The same with all views and members; None where there is no confirmation, or they are gone."""
+        return self._mean_of(CALIBRATION)
+
     def test(self) -> pd.DataFrame | None:
-        """Predictions of the test part with the column `clean`; None where it was not read, or they are gone."""
-        file = self.folder / TEST_PREDICTIONS
-        return _read_predictions(file) if self.confirm and file.exists() else None
+        """The same of the test part, with the column `clean`; None where it was not read, or they are gone."""
+        return self._mean_of(TEST_PREDICTIONS)
+
+    def _mean_of(self, name: str) -> pd.DataFrame | None:
+        """Stored predictions, the mean over the members' probabilities."""
+        files = [one.folder / name for one in self.members]
+        if not self.record.confirm or not all(file.exists() for file in files):
+            return None
+        return mean_predictions({f"{file.parent.name}/{name}": _read_predictions(file) for file in files})
 
     def network(self) -> ResNet:
-        """The network with its weights, on the CPU, in evaluation mode."""
+        """The first network with its weights, on the CPU, in evaluation mode."""
         model = ARCHITECTURES[self.config.architecture](len(records.GRADES), self.config.head)
         model.load_state_dict(read_safetensors(self.folder / BEST))
         return model.eval()
 
+    def grader(self, views: int) -> Grader:
+        """All networks with so many views as one, on the CPU, in evaluation mode."""
+        return Grader([one.network() for one in self.members], views).eval()
+
     def told(self) -> str:
         """What it is, in one line."""
         made = f"{records.ARM_LABELS[self.config.arm]}, study {self.study}, trial {self.trial}"
+        if self.others:
+            return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
         if self.record.confirm:
             repeat = self.record.confirm["repeat"]
             return f"{made}, confirmed as {self.confirm} (seed number {repeat}, epoch {self.epoch})"
         return f"{made}, epoch {self.epoch} (not confirmed)"
 
 
-def find_winner(home: Path, name: str, arm: str | None = None, again: str = "") -> Winner:
-    """The best trial of a study, or of one of its arms, on validation, by its first confirmation if it has one.
+def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The mean of the probabilities of tables that are of the same photographs, by name; raises ConfigError if not."""
+    (first, table), *rest = tables.items()
+    chances = [f"p{grade}" for grade in records.GRADES]
+    for name, other in rest:
+        if not other.drop(columns=chances).equals(table.drop(columns=chances)):
+            raise ConfigError(
+                f"seeds that are one model must be measured on the same photographs, but {name} is not of those of "
+                f"{first}; confirm the study again under another name"
+            )
+    if not rest:
+        return table
+    mean = np.mean([one[chances].to_numpy(np.float64) for one in tables.values()], axis=0)  # (n, 5)
+    return table.assign(**{name: mean[:, grade] for grade, name in enumerate(chances)})
+
+
+def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", *, ensemble: bool = False) -> Winner:
+    """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
 
     Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    again: Place.again, for the commands in what is raised: ConfigError where there is no such study, no trial with a
-    score, or no weights any more.
+    again: Place.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model, `others`.
+    Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few seeds.
     """
     if arm is not None and arm not in records.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(records.ARM_LABELS)}, but got {arm!r}")
@@ -100,32 +149,63 @@ def find_winner(home: Path, name: str, arm: str | None = None, again: str = "") 
                 f"with `retina search {name}{again}`"
             )
         arm = arm or _best_arm(home, name, parts, again)
-    siblings = [_winner(home, part, arm, again, needs=PREDICTIONS) for part in parts[1:]]
-    return replace(_winner(home, parts[0], arm, again, needs=BEST), siblings=tuple(siblings))
+    first, *rest = (
+        _winner(home, part, arm, again, needs, ensemble)
+        for part, needs in zip(parts, [BEST, *[PREDICTIONS] * (len(parts) - 1)], strict=True)
+    )
+    return replace(first, siblings=tuple(rest))
 
 
-def _winner(home: Path, name: str, arm: str | None, again: str, needs: str) -> Winner:
+def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ensemble: bool) -> Winner:
     """needs: the file without which a model is not taken."""
-    folder, state = home / name, study_state(read_events(home / name / "ledger.jsonl")[0])
+    state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
         raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status{again}` lists them")
-    best = next(iter(ranked(r for r in state.trials.values() if arm in (None, r.arm))), None)
+    best = next(iter(candidates(state, arm)), None)
     if best is None:
         of_arm = f" of the arm {arm}" if arm else ""
-        able = [one for one in records.ARM_LABELS if any(ranked(r for r in state.trials.values() if r.arm == one))]
+        able = [one for one in records.ARM_LABELS if candidates(state, one)]
         remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{again}`"
         raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
-    ended = [record for record in state.confirms.values() if record.state == records.STATE_COMPLETE]
-    repeats = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.trial}
-    for record in (*(repeats[number] for number in sorted(repeats)), best):
-        files = folder / "checkpoints" / record.trial
-        if (files / needs).exists():
-            config = TrialConfig.model_validate(record.config)
-            return Winner(name, state.study, best.trial, record, config, files)
+    seeds = [_made(home, name, state, best, record) for record in _confirmed(state, best)]
+    if ensemble:
+        return _as_one(seeds, name, best, again, needs)
+    for one in (*seeds, _made(home, name, state, best, best.record)):
+        if (one.folder / needs).exists():
+            return one
+    trial = best.record.trial
     raise ConfigError(
-        f"{needs} of trial {best.trial} of study {name} must be there, but has gone; `retina train --from-run "
-        f"{name}/{best.trial} --out FOLDER{again}` makes it again, put it into checkpoints/{best.trial}"
+        f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --from-run "
+        f"{name}/{trial} --out FOLDER{again}` makes it again, put it into checkpoints/{trial}"
     )
+
+
+def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
+    """Complete confirmations of a configuration, by the number of their seed."""
+    ended = [record for record in state.confirms.values() if record.state == records.STATE_COMPLETE]
+    mine = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.record.trial}
+    return [mine[number] for number in sorted(mine)]
+
+
+def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> Winner:
+    assert state.study is not None
+    config = TrialConfig.model_validate(record.config)
+    return Winner(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
+
+
+def _as_one(seeds: list[Winner], name: str, best: Candidate, again: str, needs: str) -> Winner:
+    """All confirmed seeds as one model: that is what was measured, so none may be missing."""
+    if len(seeds) < 2:
+        raise ConfigError(
+            f"--ensemble needs at least two confirmed seeds of the winner, but trial {best.record.trial} of study "
+            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{again}`, or drop --ensemble"
+        )
+    if gone := [one.record.trial for one in seeds if not (one.folder / needs).exists()]:
+        raise ConfigError(
+            f"{needs} of every confirmed seed of study {name} must be there for --ensemble, but that of "
+            f"{', '.join(gone)} has gone; put it back into checkpoints, or drop --ensemble"
+        )
+    return replace(seeds[0], others=tuple(seeds[1:]))
 
 
 def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
@@ -133,10 +213,9 @@ def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
     states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
     means = {}
     for arm in records.ARM_LABELS:
-        best = [next(iter(ranked(r for r in state.trials.values() if r.arm == arm)), None) for state in states]
-        scores = [record.best_score() for record in best if record]
+        scores = [best.score for state in states for best in candidates(state, arm)[:1]]
         if len(scores) == len(folds):
-            means[arm] = sum(score for score in scores if score is not None) / len(scores)
+            means[arm] = sum(scores) / len(scores)
     if not means:
         raise ConfigError(
             f"an arm of study {name} must have a trial with a score in each fold, but none has; "

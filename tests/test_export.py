@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import warnings
@@ -9,16 +10,21 @@ import pandas as pd
 import pytest
 import torch
 
+from analysis.scores import called
 from retina_data.batches import normalise
+from retina_models.resnet import ResNet
 from study import export as module
 from study import formats
-from study.calibrate import referral, with_temperature
+from study.calibrate import fit_temperature, referral, with_temperature
 from study.checkpoints import BEST
+from study.clinic import predict_photographs
 from study.config import ConfigError
 from study.export import CARD, export
-from study.measured import with_bounds
+from study.measured import measure, with_bounds
 from study.modelfolder import CONFIG, PREPROCESSING, WEIGHTS, read_model
-from tests.winner_fixture import COLUMNS, NAME, confirm, copy_of, folds, made_study
+from study.predict import predict
+from study.winner import find_winner
+from tests.winner_fixture import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study
 
 ALL = sorted([CARD, formats.MLMODEL, CONFIG, formats.ONNX, formats.PROGRAM, WEIGHTS, PREPROCESSING])
 
@@ -30,13 +36,29 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
+def _with_views(made: Made, networks: list[ResNet], predictions: pd.DataFrame) -> pd.DataFrame:
+    """Predictions again, the mean over four flips and over the networks, by hand."""
+    images = torch.from_numpy(made.prepared.cache.images[predictions["row"].to_numpy()]).permute(0, 3, 1, 2)
+    seen = [images.flip(axes) for axes in ((), (2,), (3,), (2, 3))]
+    each = [predict(one, view, normalisation="imagenet", precision="fp32") for one in networks for view in seen]
+    return predictions.assign(**dict(zip(COLUMNS, torch.stack(each).mean(dim=0).numpy().T, strict=True)))
+
+
+@functools.cache
+def _validation() -> pd.DataFrame:
+    """What the exported model is calibrated on: the unconfirmed winner's validation with 4 views."""
+    made = made_study()
+    return _with_views(made, [find_winner(made.home, NAME).network()], made.predictions)
+
+
 def test_the_folder_holds_every_format_and_nothing_else_is_left(folder: Path) -> None:
     assert sorted(path.name for path in folder.iterdir()) == ALL
     assert [path.name for path in folder.parent.iterdir()] == ["model"]
 
 
-def test_it_gives_the_study_s_validation_predictions(folder: Path) -> None:
+def test_all_formats_give_validation_with_four_views(folder: Path) -> None:
     made, model = made_study(), read_model(folder)
+    assert (model.settings.members, model.settings.views, model.settings.decision) == (1, 4, "median")
     images = torch.from_numpy(made.prepared.cache.images[made.predictions["row"].to_numpy()]).permute(0, 3, 1, 2)
     x = normalise(images.float() / 255, model.preprocessing.normalisation)
     with torch.no_grad():
@@ -44,11 +66,16 @@ def test_it_gives_the_study_s_validation_predictions(folder: Path) -> None:
     session = onnxruntime.InferenceSession(folder / formats.ONNX, providers=["CPUExecutionProvider"])
     (from_onnx,) = session.run(None, {"image": x.numpy()})
     assert np.abs(ours - from_onnx).max() < 1e-4
-    assert np.abs(np.exp(from_onnx) - made.predictions[COLUMNS].to_numpy()).max() < 1e-4
+    assert np.abs(np.exp(from_onnx) - _validation()[COLUMNS].to_numpy()).max() < 1e-4
+    assert np.abs(np.exp(from_onnx) - made.predictions[COLUMNS].to_numpy()).max() > 1e-3
+    table = predict_photographs(model, made.files(made.predictions["row"]), lambda text: None)
+    calibrated = with_temperature(np.exp(from_onnx.astype(np.float64)), model.settings.temperature)
+    assert np.abs(table[COLUMNS].to_numpy() - calibrated).max() < 1e-4
+    assert table["grade"].tolist() == called(np.exp(from_onnx), "median").tolist()
 
 
 def test_temperature_and_threshold_come_from_validation(folder: Path) -> None:
-    settings, predictions = read_model(folder).settings, made_study().predictions
+    settings, predictions = read_model(folder).settings, _validation()
     stored = predictions[COLUMNS].to_numpy(np.float64)
     truth = predictions["grade"].to_numpy()
 
@@ -62,8 +89,8 @@ def test_temperature_and_threshold_come_from_validation(folder: Path) -> None:
 
 def test_the_card_states_what_a_reader_must_know(folder: Path) -> None:
     card = (folder / CARD).read_text()
-    predictions = made_study().predictions
-    accuracy = (predictions[COLUMNS].to_numpy().argmax(axis=1) == predictions["grade"]).mean()
+    predictions = _validation()
+    accuracy = (called(predictions[COLUMNS], "median") == predictions["grade"]).mean()
     settings, grades = read_model(folder).settings, predictions["grade"].to_numpy(np.int64)
     calibrated = with_temperature(predictions[COLUMNS].to_numpy(np.float64), settings.temperature)
     threshold, patients = settings.referable_threshold, predictions["patient"].to_numpy()
@@ -75,6 +102,10 @@ def test_the_card_states_what_a_reader_must_know(folder: Path) -> None:
         f"| {referred.healthy} | {with_bounds(referred.specificity, referred.specificity_bounds)} |",
         "95 % intervals over patients, as those of recall",
         f"| {len(predictions)} |",
+        "the mean over one network and 4 views of the photograph",
+        "- grade: the median grade",
+        "the grade is called before it",
+        "the highest kappa on validation among the study's trials",
         "Not confirmed",
         "chosen there: optimistic",
         "No diagnosis",
@@ -113,6 +144,47 @@ def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path) -> None:
     assert "read once for this model; 0 readings came before" in card
     assert "Not confirmed" not in card
     assert json.loads((tmp_path / "model" / CONFIG).read_text())["origin"]["confirm"] == "c0000"
+
+
+@pytest.mark.slow
+def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
+    made = copy_of(made_study(), tmp_path)
+    tests = [confirm(made, "c0000"), confirm(made, "c0001", repeat=1, weights_of="0001")]
+    target = tmp_path / "model"
+    export(made.home, NAME, None, target, lambda text: None, ensemble=True)
+    assert sorted(path.name for path in target.iterdir()) == ALL
+    model, winner = read_model(target), find_winner(made.home, NAME, ensemble=True)
+    assert (model.settings.members, model.settings.views) == (2, 4)
+    assert model.settings.origin["confirm"] == "c0000, c0001"
+    mean = _with_views(made, [one.network() for one in winner.members], made.predictions)
+    assert np.allclose(mean[COLUMNS], winner.calibration()[COLUMNS], atol=1e-5)
+    grades = mean["grade"].to_numpy()
+    expected = fit_temperature(mean[COLUMNS].to_numpy(np.float64), grades).value
+    assert model.settings.temperature == pytest.approx(expected, rel=1e-3)
+
+    x = torch.randn(3, 3, 32, 32)
+    with torch.no_grad():
+        ours = model.grader(x).numpy()
+    session = onnxruntime.InferenceSession(target / formats.ONNX, providers=["CPUExecutionProvider"])
+    assert np.abs(session.run(None, {"image": x.numpy()})[0] - ours).max() < 1e-4
+    program = torch.export.load(target / formats.PROGRAM).module()
+    assert np.abs(program(x).detach().numpy() - ours).max() < 1e-4
+
+    table = predict_photographs(model, made.files(made.predictions["row"]), lambda text: None)
+    assert table["grade"].tolist() == called(mean[COLUMNS], "median").tolist()
+    card = (target / CARD).read_text()
+    together = tests[0].assign(**{name: (tests[0][name] + tests[1][name]) / 2 for name in COLUMNS})
+    assert f"| test | {len(together)} |" in card
+    assert f" {measure('test', together, 'median').text('kappa')} |" in card
+    assert "2 confirmations (c0000, c0001) of trial 0001, each with its own seed" in card
+    assert "the mean over 2 networks and 4 views" in card
+    assert "read once for each of the 2 networks" in card
+
+
+def test_an_ensemble_of_one_seed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="--ensemble needs at least two confirmed seeds"):
+        export(made_study().home, NAME, None, tmp_path / "model", lambda text: None, ensemble=True)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.slow

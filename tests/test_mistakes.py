@@ -18,6 +18,8 @@ from study.session import write_study_report
 from tests.mlflow_fixture import store
 from tests.winner_fixture import COLUMNS, NAME, Made, confirm, copy_of, made_study
 
+MODE = "most_probable"
+
 
 def _predictions(grades: list[int], called: list[int], truth: list[float]) -> pd.DataFrame:
     chances = np.zeros((len(grades), 5))
@@ -29,11 +31,18 @@ def _predictions(grades: list[int], called: list[int], truth: list[float]) -> pd
 
 def test_the_worst_are_those_farthest_off_then_those_that_were_surest() -> None:
     table = _predictions([0, 4, 0, 0, 2, 1], [4, 0, 0, 1, 1, 1], [0.2, 0.1, 0.9, 0.3, 0.3, 0.9])
-    found = worst(table)
+    found = worst(table, MODE)
     assert found["row"].tolist() == [1, 0, 3, 4]
     assert found["predicted"].tolist() == [0, 4, 1, 1]
-    assert worst(table, most=1)["row"].tolist() == [1]
-    assert worst(table.iloc[[2]]).empty
+    assert worst(table, MODE, most=1)["row"].tolist() == [1]
+    assert worst(table.iloc[[2]], MODE).empty
+
+
+def test_the_median_is_wrong_elsewhere_than_the_most_probable_grade() -> None:
+    chances = np.array([[0.4, 0.0, 0.3, 0.3, 0.0]])  # most probable 0, median 2
+    table = pd.DataFrame({"row": [0], "grade": [2]} | dict(zip(COLUMNS, chances.T, strict=True)))
+    assert worst(table, "median").empty
+    assert worst(table, MODE)["predicted"].tolist() == [0]
 
 
 @pytest.fixture
@@ -47,7 +56,7 @@ def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path) -> 
     folder.mkdir()
     assert explain_mistakes(made.home, NAME, folder, told.append, most=3)
     entries = checked_explained((folder / EXPLAINED).read_bytes())
-    wrong = worst(made.predictions, 3)
+    wrong = worst(made.predictions, "median", 3)
     assert [(entry["grade"], entry["predicted"]) for entry in entries] == list(
         zip(wrong["grade"], wrong["predicted"], strict=True)
     )
@@ -68,7 +77,7 @@ def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path
     test = confirm(made)
     assert explain_mistakes(made.home, NAME, tmp_path, lambda text: None)
     entries = json.loads((tmp_path / EXPLAINED).read_text())
-    assert len(entries) == len(worst(test))
+    assert len(entries) == len(worst(test, "median"))
     assert {entry["part"] for entry in entries} == {"test"}
     assert {entry["confirm"] for entry in entries} == {"c0000"}
 
@@ -105,7 +114,7 @@ def test_the_report_brings_them_from_the_study_through_mlflow(made: Made, monkey
     here = Place(made.home, uri, artifacts.as_uri())
     folder = write_study_report("mistakes", here, told.append)
     explained = read_study(uri, "mistakes").explained
-    wrong = worst(made.predictions)
+    wrong = worst(made.predictions, "median")
     assert [(entry["grade"], entry["predicted"]) for _, entry in explained] == list(
         zip(wrong["grade"], wrong["predicted"], strict=True)
     )

@@ -25,7 +25,7 @@ def winner() -> Winner:
 
 def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)") -> Facts:
     return Facts(
-        measured=[measure(part, predictions(spec))],
+        measured=[measure(part, predictions(spec), "most_probable")],
         referrals={part: Referral(0.375, 8, 10, 0, 0, (0.5, 0.95), (NAN, NAN))},
         temperature=Temperature(1.25, 0.9, 0.8, ""),
         settings=SETTINGS,

@@ -92,7 +92,7 @@ def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder:
     same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
     for chances, word in ((same, "Degenerate on validation"), (mixed, "On validation it cannot be told from guessing")):
         table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
-        doubt = measure("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2)).doubt()
+        doubt = measure("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").doubt()
         assert doubt.startswith(word)
         _changed(folder, CONFIG, doubts=[doubt])
         assert read_model(folder).settings.doubts == [doubt]

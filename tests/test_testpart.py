@@ -9,11 +9,13 @@ from retina_models.resnet import resnet18
 from study.config import TrialConfig
 from study.predict import predict
 from study.prepared import Prepared, prepare_data
-from study.testpart import read_test, reading
+from study.testpart import read_calibration, read_test, reading
 from study.train import TrainingError
 from tests.study_fixture import SMALL, small_data
 
-CONFIG = TrialConfig(**SMALL)
+CONFIG = TrialConfig(**SMALL | {"views": 1})
+MODE = "most_probable"
+CHANCES = [f"p{grade}" for grade in records.GRADES]
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +28,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
 def test_every_test_image_is_predicted_once_in_its_row(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = resnet18(seed=3).state_dict()
     whole = read_test(weights, CONFIG, prepared, torch.device("cpu"))
-    monkeypatch.setattr("study.testpart.PIECE", 5)
+    monkeypatch.setattr("study.predict.PIECE", 5)
     pieces = read_test(weights, CONFIG, prepared, torch.device("cpu"))
     rows = np.flatnonzero(prepared.parts == "test")
     assert whole["row"].tolist() == pieces["row"].tolist() == rows.tolist()
@@ -37,6 +39,22 @@ def test_every_test_image_is_predicted_once_in_its_row(prepared: Prepared, monke
         np.testing.assert_allclose(table[[f"p{grade}" for grade in records.GRADES]], expected, atol=1e-5)
 
 
+@pytest.mark.parametrize("views", [1, 4, 8])
+def test_both_parts_are_predicted_with_all_views(prepared: Prepared, views: int) -> None:
+    network, device = resnet18(seed=3), torch.device("cpu")
+    config = TrialConfig(**SMALL | {"views": views, "augmentation": "dihedral"})
+    calibration = read_calibration(network.state_dict(), config, prepared, device)
+    assert list(calibration.columns) == ["row", "patient", "grade", *CHANCES]
+    assert calibration["row"].tolist() == np.flatnonzero(prepared.parts == "val").tolist()
+    assert calibration["patient"].tolist() == prepared.cache.table["group"][calibration["row"]].tolist()
+    assert calibration["grade"].tolist() == prepared.cache.table["grade"][calibration["row"]].tolist()
+    for table in (calibration, read_test(network.state_dict(), config, prepared, device)):
+        images = torch.from_numpy(prepared.cache.images[table["row"].to_numpy()]).permute(0, 3, 1, 2)
+        seen = [turned.flip(axes) for turned in (images, images.mT) for axes in ((), (2,), (3,), (2, 3))][:views]
+        each = [predict(network, one, normalisation=config.normalisation, precision="fp32") for one in seen]
+        np.testing.assert_allclose(table[CHANCES], torch.stack(each).mean(dim=0), atol=1e-5)
+
+
 def test_weights_that_give_no_numbers_are_a_failure(prepared: Prepared) -> None:
     weights = {
         name: value * float("nan") if value.is_floating_point() else value
@@ -44,6 +62,8 @@ def test_weights_that_give_no_numbers_are_a_failure(prepared: Prepared) -> None:
     }
     with pytest.raises(TrainingError, match="must be finite, but are not on the test part; lower lr"):
         read_test(weights, CONFIG, prepared, torch.device("cpu"))
+    with pytest.raises(TrainingError, match="must be finite, but are not on the validation part; lower lr"):
+        read_calibration(weights, CONFIG, prepared, torch.device("cpu"))
 
 
 def _table(grades: list[int], guesses: list[int], clean: list[bool]) -> pd.DataFrame:
@@ -53,7 +73,7 @@ def _table(grades: list[int], guesses: list[int], clean: list[bool]) -> pd.DataF
 
 
 def test_the_clean_patients_are_measured_apart() -> None:
-    told = reading(_table([0, 0, 1, 2], [0, 1, 1, 0], [True, False, True, False]))
+    told = reading(_table([0, 0, 1, 2], [0, 1, 1, 0], [True, False, True, False]), MODE)
     assert (told["n"], told["n_clean"]) == (4, 2)
     assert (told["scores"]["test/accuracy"], told["scores"]["test_clean/accuracy"]) == (0.5, 1.0)
     assert np.sum(told["confusion"]) == 4
@@ -62,13 +82,21 @@ def test_the_clean_patients_are_measured_apart() -> None:
 
 
 def test_where_all_are_clean_nothing_is_said_twice() -> None:
-    told = reading(_table([0, 1], [0, 0], [True, True]))
+    told = reading(_table([0, 1], [0, 0], [True, True]), MODE)
     assert not [name for name in told["scores"] if name.startswith("test_clean/")]
     assert told["clean"] == told["confusion"]
     assert "test/recall_2" not in told["scores"]
 
 
 def test_where_nobody_is_clean_there_are_no_clean_scores() -> None:
-    told = reading(_table([0, 1], [0, 0], [False, False]))
+    told = reading(_table([0, 1], [0, 0], [False, False]), MODE)
     assert told["n_clean"] == 0
     assert not [name for name in told["scores"] if name.startswith("test_clean/")]
+
+
+def test_the_reading_calls_grades_by_the_decision() -> None:
+    table = _table([2, 2], [0, 0], [True, True]).assign(p0=0.4, p2=0.3, p3=0.3)  # most probable 0, median 2
+    assert reading(table, MODE)["scores"]["test/accuracy"] == 0
+    told = reading(table, "median")
+    assert told["scores"]["test/accuracy"] == 1
+    assert told["confusion"][2][2] == 2

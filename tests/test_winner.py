@@ -10,7 +10,7 @@ from study.checkpoints import BEST, PREDICTIONS
 from study.config import ConfigError
 from study.ledger import read_events
 from study.predict import predict
-from study.winner import find_winner, photographs
+from study.winner import find_winner, mean_predictions, photographs
 from tests.winner_fixture import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study, write_ledger
 
 
@@ -44,6 +44,70 @@ def test_a_confirmed_winner_is_its_first_repeat_whatever_the_test_part_says(made
     assert "confirmed as c0000" in winner.told()
     shutil.rmtree(made.folder / "checkpoints" / "c0000")
     assert find_winner(made.home, NAME).confirm == "c0001"
+
+
+def test_all_confirmed_seeds_are_one_model(made: Made) -> None:
+    tests = [
+        confirm(made, "c0000", repeat=1, weights_of="0001"),
+        confirm(made, "c0001", repeat=0),
+    ]
+    confirm(made, "c0002", trial="0000")  # of another configuration
+    winner = find_winner(made.home, NAME, ensemble=True)
+    assert [one.record.trial for one in winner.members] == ["c0001", "c0000"]  # by the number of the seed
+    assert winner.confirm == "c0001, c0000"
+    assert "its 2 confirmed seeds as one model (c0001, c0000)" in winner.told()
+    found, calibration = winner.test(), winner.calibration()
+    assert found is not None
+    assert calibration is not None
+    assert np.allclose(found[COLUMNS], (tests[0][COLUMNS] + tests[1][COLUMNS]) / 2, atol=1e-7)
+    assert found[["row", "patient", "grade", "clean"]].equals(tests[0][["row", "patient", "grade", "clean"]])
+    cache = photographs(made.home, winner)
+    assert cache is not None
+    images = torch.from_numpy(cache.images[calibration["row"].to_numpy()]).permute(0, 3, 1, 2)
+    again = predict(winner.grader(4), images, normalisation="imagenet", precision="fp32").numpy()
+    assert np.allclose(again, calibration[COLUMNS], atol=1e-5)
+    assert not np.allclose(again, winner.validation()[COLUMNS], atol=1e-3)
+    assert find_winner(made.home, NAME).others == ()
+
+
+def test_too_few_seeds_or_one_whose_weights_have_gone_are_no_ensemble(made: Made) -> None:
+    with pytest.raises(ConfigError, match="needs at least two confirmed seeds of the winner, but trial 0001 .* has 0"):
+        find_winner(made.home, NAME, ensemble=True)
+    confirm(made, "c0000")
+    with pytest.raises(ConfigError, match=r"has 1; confirm it with `retina confirm made --seeds 3 --home there`"):
+        find_winner(made.home, NAME, again=" --home there", ensemble=True)
+    confirm(made, "c0001", repeat=1)
+    (made.folder / "checkpoints" / "c0001" / BEST).unlink()
+    with pytest.raises(ConfigError, match="that of c0001 has gone"):
+        find_winner(made.home, NAME, ensemble=True)
+
+
+def test_seeds_of_different_photographs_have_no_mean(made: Made) -> None:
+    table = made.predictions
+    with pytest.raises(ConfigError, match="measured on the same photographs, but b is not of those of a"):
+        mean_predictions({"a": table, "b": table.assign(row=table["row"] + 1)})
+    other = table.assign(**dict(zip(COLUMNS, np.eye(5)[[0] * len(table)].T, strict=True)))
+    mean = mean_predictions({"a": table, "b": other})
+    assert np.allclose(mean[COLUMNS], (table[COLUMNS].to_numpy() + np.eye(5)[0]) / 2)
+    assert list(mean.columns) == list(table.columns)
+
+
+def test_finalists_decide_which_trial_it_is(made: Made) -> None:
+    events = read_events(made.folder / "ledger.jsonl")[0]
+    config = next(event["config"] for event in events if event.get("trial") == "0000")
+    epoch = next(event for event in events if event["event"] == "epoch")
+    for number, (trial, kappa) in enumerate((("0000", 0.4), ("0001", 0.3))):
+        name = f"f{number:04}"
+        about = {"trial": trial, "repeat": 0, "rank": 1, "config": config, "split_seed": 5}
+        events += [
+            {"event": "finalist", "time": 1020.0, "finalist": name, **about},
+            epoch | {"trial": name, "scores": epoch["scores"] | {"val/kappa": kappa}},
+            {"event": "end", "time": 1021.0, "trial": name, "state": "complete", "reason": ""},
+        ]
+    write_ledger(made, events)
+    winner = find_winner(made.home, NAME)
+    assert (winner.trial, winner.record.trial) == ("0000", "0000")
+    assert (winner.chosen.repeats, winner.chosen.score) == (1, 0.4)
 
 
 def test_a_confirmation_of_another_trial_or_without_an_end_does_not_count(made: Made) -> None:

@@ -14,18 +14,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 
 from analysis.records import fold_name
 from retina_data.audit import audit
 from retina_data.index import read_index
-from retina_models.pretrained import save_weights
-from study.checkpoints import BEST, TEST_PREDICTIONS, save_predictions, weights_metadata
+from retina_models.pretrained import read_safetensors, save_weights
+from study.checkpoints import BEST, CALIBRATION, TEST_PREDICTIONS, save_predictions, weights_metadata
 from study.config import TrialConfig
-from study.predict import predict
 from study.prepared import Prepared, prepare_data
+from study.testpart import read_calibration, read_test
 from study.train import Epoch, train
 from study.winner import find_winner
 from tests.study_fixture import small_data, study_event
@@ -36,7 +35,10 @@ COLUMNS = [f"p{grade}" for grade in range(5)]
 
 @dataclass(frozen=True)
 class Made:
-    """A study `made` in `home`: trial 0000 (a weak one, of ResNet18) and 0001, the best, of the same arm."""
+    """A study `made` in `home`: trial 0000 (a weak one, of ResNet18) and 0001, the best, of the same arm.
+
+    Grades are called by the median; from a confirmation on there are 4 views, as by default.
+    """
 
     home: Path
     data: Path
@@ -79,7 +81,7 @@ def make_study(folder: Path, *, epochs: int = 4, precision: str = "fp32") -> Mad
     )
     config = TrialConfig(
         image_size=32, batch_size=8, epochs=epochs, lr=0.002, optimizer="adamw", imbalance="oversample",
-        precision=precision, seed=1,
+        precision=precision, seed=1, select_epoch="best",  # each trial's ledger has a single epoch
     )  # fmt: skip
     with one_thread():
         run = list(_with_state(train(config, prepared.train_data(), torch.device("cpu"))))
@@ -99,20 +101,22 @@ def make_study(folder: Path, *, epochs: int = 4, precision: str = "fp32") -> Mad
     return made
 
 
-def confirm(made: Made, confirm: str = "c0000", repeat: int = 0, trial: str = "0001") -> pd.DataFrame:
-    """Add a confirmation whose weights are those of trial 0000, so that the two can be told apart; its test part."""
-    source, files = made.folder / "checkpoints" / "0000", made.folder / "checkpoints" / confirm
+def confirm(
+    made: Made, confirm: str = "c0000", repeat: int = 0, trial: str = "0001", weights_of: str = "0000"
+) -> pd.DataFrame:
+    """Add a confirmation; returns its predictions of the test part.
+
+    Its weights are those of another trial than the one it confirms, so that the two can be told apart.
+    """
+    source, files = made.folder / "checkpoints" / weights_of, made.folder / "checkpoints" / confirm
     files.mkdir()
     for file in source.iterdir():
         (files / file.name).write_bytes(file.read_bytes())
-    table, cache = made.prepared.cache.table, made.prepared.cache
-    rows = np.flatnonzero(made.prepared.parts == "test")
-    known = {name: table[column].to_numpy()[rows] for name, column in (("patient", "group"), ("grade", "grade"))}
-    test = pd.DataFrame({"row": rows, **known, "clean": True})
-    network = find_winner(made.home, NAME).network()
-    images = torch.from_numpy(cache.images[rows]).permute(0, 3, 1, 2)
-    chances = predict(network, images, normalisation="imagenet", precision="fp32").numpy()
-    test = test.assign(**{name: chances[:, place] for place, name in enumerate(COLUMNS)})
+    stored = find_winner(made.home, NAME).config
+    weights = read_safetensors(files / BEST)
+    with one_thread():
+        test = read_test(weights, stored, made.prepared, torch.device("cpu"))
+        save_predictions(files, read_calibration(weights, stored, made.prepared, torch.device("cpu")), CALIBRATION)
     save_predictions(files, test, TEST_PREDICTIONS)
     events = [json.loads(line) for line in (made.folder / "ledger.jsonl").read_text().splitlines()]
     config = next(event["config"] for event in events if event.get("trial") == trial) | {"seed": 77}
