@@ -1,4 +1,4 @@
-"""Where weights come from: ImageNet's or a file; every key of file and model is accounted for.
+"""Where weights come from: ImageNet, synthetic photographs or a file; every key of file and model is accounted for.
 
 Files are torchvision state dicts and checkpoints (`.pth`, `.pt`, read without running code in them) or `.safetensors`,
 the format that is written here.
@@ -7,6 +7,7 @@ the format that is written here.
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import pickle
 import re
@@ -17,11 +18,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
 COUNTER = "num_batches_tracked"  # of each BatchNorm; older files lack it, and nothing here depends on its value
+
+IMAGENET, SYNTHETIC, FILE = "imagenet", "synthetic", "file"
+"""Kinds of weights: torchvision's files, networks trained on synthetic photographs alone, and all others."""
+
+KIND = "kind"
+"""Of a file's metadata: SYNTHETIC where it was made on synthetic photographs."""
 
 
 class WeightsError(ValueError):
@@ -78,7 +85,7 @@ def read_weights(source: str | Path, architecture: str, *, download: bool = True
     if imagenet and not path.exists():
         fetch_imagenet(architecture, path, download)
     if not path.is_file():
-        raise WeightsError(f"weights must be 'imagenet' or an existing file, but {path} is not a file")
+        raise WeightsError(f"weights must be 'imagenet', 'synthetic' or an existing file, but {path} is not a file")
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if imagenet and not digest.startswith(hash_prefix(path)):
@@ -88,6 +95,25 @@ def read_weights(source: str | Path, architecture: str, *, download: bool = True
         )
     state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     return Weights(architecture, state, digest, "imagenet" if imagenet else path.name)
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Metadata of a safetensors file; empty where there is none, the file is damaged, or it is of another format."""
+    if path.suffix != ".safetensors":
+        return {}
+    try:
+        with safe_open(path, "pt") as opened:
+            return {str(key): str(value) for key, value in (opened.metadata() or {}).items()}
+    except (SafetensorError, OSError, ValueError):
+        return {}  # `read_weights` says so
+
+
+def kind_of(path: Path, weights: Weights) -> str:
+    """IMAGENET, SYNTHETIC or FILE: what the file holds, whatever its name is and wherever it lies."""
+    if path.suffix == ".safetensors":
+        return SYNTHETIC if read_metadata(path).get(KIND) == SYNTHETIC else FILE
+    publisher = hash_prefix(imagenet_file(weights.architecture))
+    return IMAGENET if weights.digest.startswith(publisher) else FILE
 
 
 def read_safetensors(path: Path) -> dict[str, Tensor]:
@@ -189,9 +215,12 @@ def load_weights(model: nn.Module, weights: Weights) -> LoadReport:
 
 
 def save_weights(path: Path, model_state: Mapping[str, Tensor], metadata: Mapping[str, str]) -> str:
-    """Write a state dict as safetensors, whole or not at all; returns the file's SHA-256, hexadecimal."""
+    """Write a state dict as safetensors, whole or not at all; returns the file's SHA-256, hexadecimal.
+
+    The same tensors and metadata give the same file to the bit.
+    """
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model_state.items()}
-    content = save(tensors, dict(metadata))
+    content = _in_order(save(tensors, dict(metadata)))
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
@@ -202,3 +231,17 @@ def save_weights(path: Path, model_state: Mapping[str, Tensor], metadata: Mappin
     finally:
         temporary.unlink(missing_ok=True)
     return hashlib.sha256(content).hexdigest()
+
+
+def _in_order(content: bytes) -> bytes:
+    """A safetensors file with its metadata sorted: the library writes them in another order each time.
+
+    Format: length of the header (8 bytes), header (JSON, padded to a multiple of 8 bytes), tensors.
+    https://github.com/huggingface/safetensors#format
+    """
+    start = 8 + int.from_bytes(content[:8], "little")
+    header = json.loads(content[8:start])
+    header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + content[start:]

@@ -129,7 +129,10 @@ def train(
     elif data is None:
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --from-run")
     else:
-        single.train_new(data.resolve(), layout, here.home, given(values), weight_files(weights), threads, target, out)
+        files = weight_files(weights)
+        single.train_new(
+            data.resolve(), layout, here.home, given(values), files, threads, target, out, again=here.again
+        )
 
 
 def demo(home: Home = None) -> None:
@@ -140,7 +143,7 @@ def demo(home: Home = None) -> None:
 
 
 for command in (
-    train, cli_data.weights, cli_search.search, cli_search.confirm,
+    train, cli_data.weights, cli_data.pretrain, cli_search.search, cli_search.confirm,
     cli_browse.status, cli_browse.report, cli_browse.ui, cli_browse.delete,
     cli_model.export, cli_model.predict, demo,
 ):  # fmt: skip

@@ -1,7 +1,8 @@
-"""`retina data`: make, check and prepare data sets."""
+"""`retina data`: make, check and prepare data sets; `retina weights` and `retina pretrain`: what trials begin from."""
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -24,6 +25,45 @@ def weights(
     for architecture in architectures or ARCHITECTURES:
         read_weights("imagenet", architecture)
         out.print(f"{architecture}: {imagenet_file(architecture)}", markup=False)
+
+
+def pretrain(
+    data: Annotated[
+        Path | None, typer.Argument(help="Labelled photographs, in any layout [synthetic ones, painted for it]")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the weights [weights/ in the home]", show_default=False)
+    ] = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help="resnet18, resnet50; may be repeated [both]", show_default=False)
+    ] = None,
+    layout: Layout = None,
+    image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Passes; each draws as many photographs of each grade.")] = 10,
+    patients: Annotated[
+        int | None, typer.Option(help="Synthetic patients, two eyes each [700]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
+    home: Home = None,
+) -> None:
+    """Train source weights for arms with pretraining; killed, the same command goes on."""
+    from retina_models.resnet import ARCHITECTURES
+    from study.pretraining import WEIGHTS
+    from study.source_weights import Source, make_source_weights
+
+    here = place(home)
+    target = folder.resolve() if folder else here.home / WEIGHTS
+    if data and patients is not None:
+        raise ConfigError("--patients is of the synthetic photographs that are made without DATA; drop one of the two")
+    if patients is None:
+        patients = Source.patients
+    source = Source(data.resolve() if data else None, layout, patients, image_size, epochs, seed)
+    files = {name: make_source_weights(name, source, target, here.home, out) for name in architecture or ARCHITECTURES}
+    if data is None and target == here.home / WEIGHTS:
+        flags = "--weights synthetic"
+    else:
+        flags = " ".join(f"--weights {name}={shlex.quote(str(file))}" for name, file in files.items())
+    out.print(f"next: retina search NAME --data DATA {flags}{here.again}", markup=False)
 
 
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")

@@ -79,7 +79,7 @@ def search(
     from study import session  # only now, as it is heavy
     from study.folds import search_folds, settled_folds
 
-    inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values)
+    inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values, here.again)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
         code = search_folds(name, count, here, out, inputs, compute, dry=dry_run)
@@ -139,6 +139,7 @@ def _inputs(
     told_by: str | None,
     tries: Path | None,
     values: dict[str, Any],
+    again: str,
 ) -> Inputs:
     """What the flags of a search say of its study."""
     from study.plan import Inputs
@@ -151,6 +152,7 @@ def _inputs(
         add_arms=tuple(add_arm or ()),
         told_by=study_name(told_by) if told_by else None,
         tries=tries.resolve() if tries else None,
+        again=again,
     )
 
 

@@ -25,6 +25,9 @@ from pydantic import (
 Architecture = Literal["resnet18", "resnet50"]
 Imbalance = Literal["none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment"]
 
+NAMED_WEIGHTS = ("imagenet", "synthetic")
+"""Where pretrained weights come from by name: torchvision's files, and what `retina pretrain` made in the home."""
+
 
 class ConfigError(ValueError):
     """A configuration breaks a rule; the message names rule, value, place and remedy."""
@@ -242,7 +245,7 @@ class StudyConfig(BaseModel):
     )
     weights: dict[Architecture, str] = Field(
         default_factory=_imagenet_weights,
-        description="where pretrained weights come from: imagenet, or a file",
+        description="where pretrained weights come from: imagenet, synthetic (`retina pretrain`), or a file",
     )
 
     @field_validator("fixed", mode="after")
@@ -381,7 +384,10 @@ def make_study_config(
     default_space = {name: axis for name, axis in DEFAULT_SPACE.items() if name not in fixed}
     merged = {**values, "fixed": fixed, "space": dict(values.get("space", default_space) or {})}
     for name, value in overrides.items():
-        if name in StudyConfig.model_fields:
+        if name == "weights":  # those of one architecture leave the other's as they were
+            before = values.get(name)
+            merged[name] = {**(before if isinstance(before, dict) else {}), **value}
+        elif name in StudyConfig.model_fields:
             merged[name] = value
         else:
             merged["fixed"][name] = value

@@ -50,7 +50,7 @@ DECIDE_TIME = (
 CHILD = "import json, sys; from study.dryrun import measure; print(json.dumps([*map(measure, json.load(sys.stdin))]))"
 
 
-def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) -> None:
+def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console, again: str = "") -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
     final = planned(plan.config, len(plan.arms)) - sum(1 for record in state.finalists.values() if record.end)
@@ -65,7 +65,7 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console) 
     for field, values in describe(plan.config):
         space.add_row(field, values)
     console.print(space)
-    for line in [*plan.notes, *left_out(plan.not_run, begun=state.study is not None)]:
+    for line in [*plan.notes, *left_out(plan, begun=state.study is not None, again=again)]:
         console.print(f"- {line}", markup=False)
     _print_costs(plan, left + max(0, final), limits, console)
 

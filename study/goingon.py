@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,8 +56,9 @@ def arms_of(
             raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
         if arm not in able:
             raise ConfigError(
-                f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}; one whose network or "
-                "pretraining the study left out when it began needs another study"
+                f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}"
+                + (f": {not_run[arm]}" if arm in not_run else "")
+                + "; one whose network or pretraining the study left out when it began needs another study"
             )
         if joint:
             raise ConfigError(
@@ -73,16 +74,47 @@ def arms_of(
     return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
 
 
-def left_out(not_run: dict[str, str], begun: bool) -> list[str]:
-    """A line for each arm that does not run, with what brings it in; begun: the study is there without it."""
+def left_out(plan: Plan, begun: bool, again: str) -> list[str]:
+    """A line for each arm that does not run, with what brings it in; begun: the study is there without it.
+
+    again: flags that each further command needs too.
+    """
+    kinds = {value["kind"] for value in plan.weights.values()}
+    told = reasons(plan.not_run, plan.config.weights, kinds, begun=begun, again=again)
+    return [f"left out: {line}" for line in told]
+
+
+def reasons(
+    not_run: dict[str, str], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, again: str
+) -> list[str]:
+    """Of each arm that does not run, why, and what brings it in.
+
+    sources: architecture -> where its weights come from. kinds: of the weights that the study has: others must be of
+    the same.
+    """
     lines = []
     for arm, reason in not_run.items():
-        architecture, remedy = arm.split("-")[0], ""
+        remedy = ""
         if ADD_ARM not in reason:  # then its weights are missing
-            remedy = f"; fetch them (retina weights {architecture}) or give --weights {architecture}=FILE"
-            remedy += f", and go on with {ADD_ARM} {arm}" if begun else ""
-        lines.append(f"left out: {arm}: {reason}{remedy}")
+            architecture = arm.split("-")[0]
+            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, again)}"
+        lines.append(f"{arm}: {reason}{remedy}")
     return lines
+
+
+def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, again: str) -> str:
+    architecture = arm.split("-")[0]
+    add = f" {ADD_ARM} {arm}" if begun else ""
+    go_on = f", and go on with{add}" if begun else ""
+    if source == "synthetic":
+        return f"make them (retina pretrain --architecture {architecture}{again}){go_on}"
+    ways = []
+    if not kinds or "imagenet" in kinds:
+        ways.append(f"fetch them (retina weights {architecture}) or give --weights {architecture}=FILE{go_on}")
+    if not kinds or "synthetic" in kinds:
+        then = f"go on with --weights synthetic{add}" if begun else "give --weights synthetic"
+        ways.append(f"make synthetic ones (retina pretrain{again}) and {then}")
+    return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
 
 def whole_name(name: str, config: StudyConfig) -> str:

@@ -21,11 +21,11 @@ class LockedError(RuntimeError):
 
 
 @contextmanager
-def locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path, what: str = "") -> Iterator[None]:
     """Hold the study's lock, or raise LockedError naming the process that holds it.
 
     The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
-    moment: that is waited for.
+    moment: that is waited for. what: is named where it is no study.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / LOCK).open("a+") as handle:
@@ -46,7 +46,8 @@ def locked(folder: Path) -> Iterator[None]:
             handle.seek(0)
             owner = handle.read().strip() or "unknown"
             raise LockedError(
-                f"study {folder.name} is being written by process {owner}; wait for it, stop it, or choose another name"
+                f"{what or f'study {folder.name}'} is being written by process {owner}; wait for it, stop it, or "
+                "choose another name"
             )
         handle.truncate(0)
         handle.write(f"{os.getpid()} on {socket.gethostname()}")

@@ -7,11 +7,12 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from analysis.records import fold_name
-from study.config import ConfigError
+from study.config import NAMED_WEIGHTS, Architecture, ConfigError
 
-RESERVED = ("cache", "mlartifacts", "mlflow.db")
+RESERVED = ("cache", "mlartifacts", "mlflow.db", "weights")
 
 
 @dataclass(frozen=True)
@@ -95,13 +96,20 @@ def parts_of(home: Path, name: str) -> list[str]:
 
 
 def weight_files(pairs: list[str] | None) -> dict[str, str]:
-    """ARCHITECTURE=FILE pairs with absolute paths."""
+    """Where the weights of each architecture come from: a name, which may be given for all at once, or a file.
+
+    ARCHITECTURE=FILE pairs get absolute paths.
+    """
     files: dict[str, str] = {}
     for pair in pairs or []:
         architecture, sign, source = pair.partition("=")
+        if not sign and pair in NAMED_WEIGHTS:
+            files |= dict.fromkeys(get_args(Architecture), pair)
+            continue
         if not sign or not source:
             raise ConfigError(
-                f"--weights must be ARCHITECTURE=FILE, but got {pair!r}; for example resnet18=weights.pth"
+                f"--weights must be ARCHITECTURE=FILE, {' or '.join(NAMED_WEIGHTS)}, but got {pair!r}; for example "
+                "resnet18=weights.pth"
             )
-        files[architecture] = source if source == "imagenet" else str(Path(source).expanduser().resolve())
+        files[architecture] = source if source in NAMED_WEIGHTS else str(Path(source).expanduser().resolve())
     return files

@@ -20,12 +20,13 @@ from study.goingon import (
     check_same,
     check_settings,
     read_study_file,
+    reasons,
     settings_of,
     whole_name,
 )
 from study.ledger import StudyState, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
-from study.pretraining import kept_file, kept_weights, runnable
+from study.pretraining import check_one_kind, kept_file, kept_weights, runnable
 from study.seen import check_unseen
 from study.space import Cell, arm_name
 from study.versions import versions
@@ -46,7 +47,7 @@ class Plan:
     caches: dict[str, Path]  # colour normalisation -> cache
     groups: dict[str, list[Cell]]
     not_run: dict[str, str]  # arm -> reason
-    weights: dict[str, dict[str, str]]  # architecture -> source as given, name, digest
+    weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
     warm: dict[str, Any] | None  # what samplers are told before their first suggestion
 
@@ -102,7 +103,10 @@ class Plan:
             "identity": self.identity(),
             "arms": self.arms,
             "not_run": {arm: without_folders(why) for arm, why in self.not_run.items()},
-            "weights": {k: {"source": v["name"], "digest": v["digest"]} for k, v in self.weights.items()},
+            "weights": {
+                name: {"source": value["name"], "kind": value["kind"], "digest": value["digest"]}
+                for name, value in self.weights.items()
+            },
             "audit": self._audit(),
             "parts": self.prepared.parts.value_counts().to_dict(),
             "versions": versions(),
@@ -131,7 +135,7 @@ class Inputs:
     like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
     one that has begun takes over its trials, where those are more, and the arms that were added to it.
     add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
-    beginning.
+    beginning. again: flags that each further command needs too, for a message.
     """
 
     data: Path | None = None
@@ -142,6 +146,7 @@ class Inputs:
     told_by: str | None = None
     tries: Path | None = None
     like: str = ""
+    again: str = ""
 
     @property
     def says_all(self) -> bool:
@@ -164,13 +169,16 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     _check_each_cell(config)
     given = inputs.overrides.get("weights")
     kept = {**kept_weights(home / inputs.like, first, given), **kept_weights(home / model, before, given)}
-    cells, not_run, weights = runnable(config, kept)
+    cells, not_run, weights = runnable(config, kept, home)
     cells, not_run = arms_of(name, before, cells, not_run, added, config.arms == "joint")
+    used = {architecture for architecture, pretrained in cells if pretrained}
+    weights = {architecture: value for architecture, value in weights.items() if architecture in used}
     if not cells:
-        raise ConfigError("no arm can run: " + "; ".join(f"{arm}: {reason}" for arm, reason in not_run.items()))
+        told = reasons(not_run, config.weights, set(), begun=before.study is not None, again=inputs.again)
+        raise ConfigError("no arm can run: " + "; ".join(told))
+    check_one_kind(name, weights, before.study["weights"] if before.study else {})
     _check_before_decoding(name, home, config, groups_of(config, cells), before, inputs)
     by_colour = _by_colour(dataset, home, config)
-    used = {architecture for architecture, pretrained in cells if pretrained}
     plan = Plan(
         name,
         home,
@@ -180,7 +188,7 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
         caches={colour: prepared.cache.folder for colour, prepared in by_colour.items()},
         groups=groups_of(config, cells),
         not_run=not_run,
-        weights={architecture: value for architecture, value in weights.items() if architecture in used},
+        weights=weights,
         notes=(),
         warm=None,
     )

@@ -8,31 +8,76 @@ from typing import Any
 from analysis.cleaned import without_folders
 from retina_models.pretrained import (
     COUNTER,
+    IMAGENET,
+    SYNTHETIC,
     LoadReport,
     Weights,
     WeightsError,
     imagenet_file,
+    kind_of,
     load_weights,
     read_weights,
 )
 from retina_models.resnet import ARCHITECTURES
-from study.config import StudyConfig, TrialConfig
+from study.config import NAMED_WEIGHTS, ConfigError, StudyConfig, TrialConfig
 from study.ledger import StudyState
 from study.seen import read_seen
 from study.space import Cell, arm_name
 
+WEIGHTS = "weights"
+"""Folder below a home that holds synthetic weights, and below a study that holds its copies."""
+
+
+def synthetic_file(home: Path, architecture: str) -> Path:
+    """Where a home has weights that `retina pretrain` made on synthetic photographs, or wants them."""
+    return home / WEIGHTS / f"{SYNTHETIC}-{architecture}.safetensors"
+
+
+def source_file(source: str, architecture: str, home: Path) -> Path:
+    """File of a source: "imagenet", "synthetic" or a path; it need not be there."""
+    if source == IMAGENET:
+        return imagenet_file(architecture)
+    return synthetic_file(home, architecture) if source == SYNTHETIC else Path(source)
+
+
+def read_source(
+    source: str, architecture: str, home: Path, *, download: bool = False, again: str = ""
+) -> tuple[Weights, Path]:
+    """Weights of an architecture from a source, and their file. Raises WeightsError, which names the remedy.
+
+    again: flags that each further command needs too.
+    """
+    file = source_file(source, architecture, home)
+    if source == SYNTHETIC and not file.exists():
+        raise WeightsError(f"{missing(source, file)}; make them (retina pretrain --architecture {architecture}{again})")
+    weights = read_weights(IMAGENET if source == IMAGENET else file, architecture, download=download)
+    if source == SYNTHETIC and kind_of(file, weights) != SYNTHETIC:
+        raise WeightsError(
+            f"{file.name} of this home must be made by `retina pretrain` without DATA, but is a file of another kind; "
+            f"move it away and make it, or give it by its path: --weights {architecture}=FILE"
+        )
+    return weights, file
+
+
+def missing(source: str, file: Path) -> str:
+    """That named weights are not there, without the folder: it would tell the user's name to readers."""
+    if source == IMAGENET:
+        return f"ImageNet weights {file.name} are not on this machine"
+    return f"synthetic weights {file.name} are not in this home"
+
 
 def kept_file(folder: Path, weights: dict[str, str]) -> Path:
     """The copy that a study has of weights with this digest."""
-    return folder / "weights" / f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}"
+    return folder / WEIGHTS / f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}"
 
 
 def runnable(
-    config: StudyConfig, kept: dict[str, Path]
+    config: StudyConfig, kept: dict[str, Path], home: Path
 ) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
-    """Cells whose weights are here, the others with the reason, and the weights. Downloads nothing.
+    """Cells whose weights are here, the others with the reason, and the weights. Downloads and trains nothing.
 
     kept: files that the study has copied, which come before where the configuration says that weights come from.
+    home: where synthetic weights lie.
     """
     cells: list[Cell] = []
     not_run: dict[str, str] = {}
@@ -40,24 +85,52 @@ def runnable(
     for cell in config.cells():
         architecture, pretrained = cell
         if pretrained and architecture not in weights:
-            source = config.weights.get(architecture, "imagenet")  # type: ignore[call-overload]
-            file = kept.get(architecture, imagenet_file(architecture) if source == "imagenet" else Path(source))
+            source = config.weights.get(architecture, IMAGENET)  # type: ignore[call-overload]
+            named = source_file(source, architecture, home)
+            if architecture not in kept and source in NAMED_WEIGHTS and not named.exists():
+                not_run[arm_name(cell)] = missing(source, named)
+                continue
             try:
-                if source == "imagenet" and not file.exists():
-                    # Its name alone: the folder would tell the user's name to readers.
-                    raise WeightsError(f"ImageNet weights {file.name} are not on this machine")
-                read = read_weights(source if architecture not in kept else file, architecture, download=False)
+                if architecture in kept:
+                    file = kept[architecture]
+                    read = read_weights(file, architecture, download=False)
+                else:
+                    read, file = read_source(source, architecture, home)
             except WeightsError as error:
-                if source != "imagenet":
+                if source != IMAGENET:
                     raise
                 not_run[arm_name(cell)] = without_folders(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
-            name = "imagenet" if source == "imagenet" else Path(source).name
-            found = {"file": str(file), "name": name, "digest": read.digest, "fit": str(fit)}
-            weights[architecture] = found | {"seen": read_seen(file)}
+            name = IMAGENET if source == IMAGENET else named.name
+            found = {"file": str(file), "name": name, "digest": read.digest, "kind": kind_of(file, read)}
+            weights[architecture] = found | {"fit": str(fit), "seen": read_seen(file)}
         cells.append(cell)
     return cells, not_run, weights
+
+
+def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[str, dict[str, str]]) -> None:
+    """Raise ConfigError where the networks of a study would begin from weights of different kinds.
+
+    The four-way comparison would then compare two kinds of pretraining as if they were one. begun: architecture ->
+    source, kind of the study's weights as its ledger has them.
+    """
+    now = [(architecture, value["kind"], value["name"]) for architecture, value in weights.items()]
+    before = [(name, value["kind"], value["source"]) for name, value in begun.items() if "kind" in value]
+    for number, (other, other_kind, other_source) in enumerate([*before, *now]):
+        for architecture, kind, source in now:
+            if kind == other_kind:
+                continue
+            remedy = (
+                f"study {study} began so: give {architecture} weights of that kind, or begin another study"
+                if number < len(before)
+                else "give both of one kind (--weights imagenet, --weights synthetic, or a FILE for each), or search "
+                "one network alone (--architecture)"
+            )
+            raise ConfigError(
+                f"pretrained weights of one study must be of one kind, but those of {other} are {other_kind} "
+                f"({other_source}) and those of {architecture} are {kind} ({source}); {remedy}"
+            )
 
 
 def kept_weights(folder: Path, state: StudyState, given: Any) -> dict[str, Path]:

@@ -9,8 +9,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
+from retina_models.pretrained import read_metadata
 from study.config import ConfigError
 from study.prepared import Prepared
 
@@ -32,26 +31,36 @@ def seen_text(prepared: Prepared, before: str = "") -> str:
 
 def read_seen(file: Path) -> str:
     """What a weights file says it was trained on; "" where it does not."""
-    if file.suffix != ".safetensors":
-        return ""
-    try:
-        with safe_open(file, "pt") as opened:
-            text = str((opened.metadata() or {}).get(KEY, ""))
-    except (SafetensorError, OSError, ValueError):
-        return ""  # `read_weights` says so
+    text = read_metadata(file).get(KEY, "")
     return text if re.fullmatch(rf"(?:[0-9a-f]{{{DIGITS}}})*", text) else ""
 
 
-def check_unseen(architecture: str, name: str, seen: str, prepared: Prepared) -> None:
-    """Raise ConfigError where weights were trained on photographs of the validation or test part."""
-    known = set(_pieces(seen))
-    measured = prepared.cache.table["sha256"][prepared.parts.isin(["val", "test"]).to_numpy()].str[:DIGITS]
-    met = int(measured.isin(known).sum())
+def check_unseen(architecture: str, name: str, seen: str, prepared: Prepared, *, finalists: bool = False) -> None:
+    """Raise ConfigError where weights were trained on photographs of the validation or test part.
+
+    finalists: whether configurations are trained again on other validation splits: each training photograph may then
+    be one that is measured.
+    """
+    known, digests = set(_pieces(seen)), prepared.cache.table["sha256"].str[:DIGITS]
+
+    def met_in(*parts: str) -> tuple[int, int]:
+        measured = digests[prepared.parts.isin(parts).to_numpy()]
+        return int(measured.isin(known).sum()), len(measured)
+
+    met, of = met_in("val", "test")
     if met:
         raise ConfigError(
             f"weights must not have been trained on photographs that are measured here, but those of {architecture} "
-            f"({name}) were trained on {met:,} of the {len(measured):,} in validation and test; train them on other "
+            f"({name}) were trained on {met:,} of the {of:,} in validation and test; train them on other "
             "photographs, or leave pretraining out with --no-pretrained"
+        )
+    met, of = met_in("train")
+    if met and finalists:
+        raise ConfigError(
+            f"weights must not have been trained on photographs that finalists are measured on, but those of "
+            f"{architecture} ({name}) were trained on {met:,} of the {of:,} in training, and a finalist's validation "
+            "part is drawn from these too; give --finalists 0, train the weights on other photographs, or leave "
+            "pretraining out with --no-pretrained"
         )
 
 

@@ -46,7 +46,7 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
         events, _ = read_events(folder / "ledger.jsonl")
         plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
         if dry:
-            _dry_run(plan, study_state(events), compute, console)
+            _dry_run(plan, study_state(events), compute, console, here.again)
             return 0
         del events  # of a long study they are many; the writer reads its own
         with writing(plan, planned, console) as ledger:
@@ -75,10 +75,10 @@ def _limits_here(compute: Compute) -> Resources:
     return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console) -> None:
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console, again: str) -> None:
     from study.dryrun import dry_run
 
-    dry_run(plan, state, limits_of(plan, compute), console)
+    dry_run(plan, state, limits_of(plan, compute), console, again)
 
 
 @contextmanager
@@ -121,7 +121,7 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
         return EXIT_CODES[closed]
     for note in plan.notes:
         console.print(f"note: {note}", markup=False)
-    for line in left_out(plan.not_run, begun=True):
+    for line in left_out(plan, begun=True, again=here.again):
         console.print(line, markup=False)
     return run(plan, Search(plan), ledger, here, compute, console)
 

@@ -20,7 +20,7 @@ from study.config import ConfigError, StudyConfig, TrialConfig, make_trial_confi
 from study.goingon import STUDY_FILE
 from study.ledger import TrialRecord, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
-from study.pretraining import check_fit, kept_file
+from study.pretraining import check_fit, kept_file, read_source
 from study.seen import check_unseen, read_seen, seen_text
 from study.train import Epoch, TrainingError, train
 from study.wholefile import write_whole
@@ -49,13 +49,18 @@ def train_new(
     threads: int | None,
     folder: Path,
     console: Console,
+    again: str = "",
 ) -> None:
-    """Train a configuration on a data set and leave weights, predictions and epochs in `folder`."""
+    """Train a configuration on a data set and leave weights, predictions and epochs in `folder`.
+
+    again: flags that each further command needs too, for a message.
+    """
     config = make_trial_config(values)
     weights, seen = None, ""
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
-        weights, seen = read_weights(source, config.architecture), read_seen(Path(source))
+        weights, file = read_source(source, config.architecture, home, download=True, again=again)
+        seen = read_seen(file)
         console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")

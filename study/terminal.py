@@ -42,7 +42,10 @@ Layout = Annotated[
     typer.Option(help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.", show_default=False),
 ]
 WeightFiles = Annotated[
-    list[str] | None, typer.Option("--weights", help="ARCHITECTURE=FILE, or ARCHITECTURE=imagenet; may be repeated.")
+    list[str] | None,
+    typer.Option(
+        "--weights", help="imagenet, synthetic, or ARCHITECTURE=imagenet, synthetic or FILE; may be repeated."
+    ),
 ]
 
 GpusPerTrial = Annotated[

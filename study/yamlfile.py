@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel
 
-from study.config import ConfigError, StudyConfig, make_study_config
+from study.config import NAMED_WEIGHTS, ConfigError, StudyConfig, make_study_config
 
 
 def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> StudyConfig:
@@ -43,7 +43,9 @@ def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> St
 
 def _beside(path: Path, source: Any) -> Any:
     """A weights file is looked for beside the YAML file that names it; trials run in other folders."""
-    return source if source == "imagenet" or not isinstance(source, str) else str((path.parent / source).resolve())
+    if source in NAMED_WEIGHTS or not isinstance(source, str):
+        return source
+    return str((path.parent / source).resolve())
 
 
 def _given_twice(node: Any) -> tuple[str, int, int] | None:

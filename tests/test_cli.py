@@ -84,7 +84,7 @@ def test_images_that_are_not_there_are_named_up_to_ten(tmp_path: Path, data: Pat
         (["--architecture", "vgg"], "architecture must be one of 'resnet18' or 'resnet50', but got architecture='vgg'"),
         (["--lr", "0"], "`lr > 0` must hold, but got lr=0.0"),
         (["--trials", "0"], "`trials >= 1` must hold, but got trials=0"),
-        (["--weights", "resnet18"], "--weights must be ARCHITECTURE=FILE, but got 'resnet18'"),
+        (["--weights", "resnet18"], "--weights must be ARCHITECTURE=FILE, imagenet or synthetic, but got 'resnet18'"),
         (["--weights", "resnet18=/none.pth"], "/none.pth is not a file"),
         (["--freeze-epochs", "2", "--no-pretrained"], "freeze_epochs"),
         (["--layout", "odd"], "odd"),

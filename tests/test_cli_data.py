@@ -1,5 +1,7 @@
-"""`retina data` as a user calls it."""
+"""`retina data` and `retina pretrain` as a user calls them."""
 
+import json
+import re
 from pathlib import Path
 
 import pytest
@@ -27,3 +29,52 @@ def test_check_prints_what_the_files_say(tmp_path: Path, data: Path) -> None:
     assert done.returncode == 0
     assert "share of the majority class, grade 0" in done.stdout
     assert '"images"' in retina(tmp_path, "data", "check", str(data), "--json").stdout
+
+
+TINY = ["--patients", "24", "--image-size", "32", "--epochs", "1"]
+
+
+def test_source_weights_are_made_named_next_and_used_by_train(tmp_path: Path, data: Path) -> None:
+    made = retina(tmp_path, "pretrain", "--architecture", "resnet18", *TINY)
+    assert made.returncode == 0, made.stderr
+    assert re.search(r"resnet18: kappa -?\d\.\d+ on 4 photographs .*\(majority class 0\.\d+\)", made.stdout)
+    assert made.stdout.splitlines()[-1] == "next: retina search NAME --data DATA --weights synthetic"
+    flags = ["--pretrained", "--weights", "synthetic", "--image-size", "32", "--epochs", "1"]
+    done = retina(tmp_path, "train", str(data), *flags, "--out", str(tmp_path / "trained"))
+    assert done.returncode == 0, done.stderr
+    assert "weights synthetic-resnet18.safetensors: loaded" in done.stdout
+    assert "synthetic-resnet50.safetensors are not in this home; make them (retina pretrain" in refused(
+        tmp_path, "train", str(data), *flags, "--architecture", "resnet50", "--out", str(tmp_path / "other")
+    )
+
+
+def test_source_weights_of_a_data_set_go_where_they_are_wanted(tmp_path: Path, data: Path) -> None:
+    flags = ["--architecture", "resnet18", "--image-size", "32", "--epochs", "1", "--out", str(tmp_path / "w")]
+    made = retina(tmp_path / "home", "pretrain", str(data), *flags)
+    assert made.returncode == 0, made.stderr
+    file = tmp_path / "w" / "source-resnet18.safetensors"
+    assert made.stdout.splitlines()[-1].endswith(f"--data DATA --weights resnet18={file}")
+    line = refused(tmp_path / "home", "search", "x", "--data", str(data), "--weights", f"resnet18={file}")
+    assert "weights must not have been trained on photographs that are measured here" in line
+    assert "--patients is of the synthetic photographs" in refused(
+        tmp_path / "home", "pretrain", str(data), "--patients", "9"
+    )
+
+
+@pytest.mark.slow
+def test_a_search_begins_from_synthetic_weights(tmp_path: Path, data: Path) -> None:
+    search = ["search", "s", "--data", str(data), "--trials", "2", "--epochs", "1", "--image-size", "32"]
+    search += ["--architecture", "resnet18"]
+    alone = retina(tmp_path, *search, "--weights", "synthetic", "--time-budget", "1s")
+    assert "make them (retina pretrain --architecture resnet18), and go on with" in alone.stdout, alone.stderr
+    assert retina(tmp_path, "pretrain", *TINY, "--architecture", "resnet18").returncode == 0
+    done = retina(tmp_path, *search, "--weights", "synthetic", "--add-arm", "resnet18-pretrained")
+    assert done.returncode == 0, done.stdout + done.stderr
+    events = [json.loads(line) for line in (tmp_path / "s" / "ledger.jsonl").read_text().splitlines()]
+    studies = [event for event in events if event["event"] == "study"]
+    assert [list(event["weights"]) for event in studies] == [[], ["resnet18"]]
+    told = studies[-1]["weights"]["resnet18"]
+    assert (told["kind"], told["source"]) == ("synthetic", "synthetic-resnet18.safetensors")
+    assert {event["group"] for event in events if event["event"] == "trial"} == {
+        "resnet18-scratch", "resnet18-pretrained"
+    }  # fmt: skip

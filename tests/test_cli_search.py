@@ -43,7 +43,9 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(cli.app, ["search", "x", *flags]).exit_code == 3
     overrides = {"lr": 0.5, "trials": 3, "weights": {"resnet18": str(tmp_path / "w")}}
-    assert told == [Inputs(tmp_path / "d", "lab", tmp_path / "c", overrides, ("a",), "other", tmp_path / "t")]
+    again = f" --home {tmp_path}"
+    wanted = Inputs(tmp_path / "d", "lab", tmp_path / "c", overrides, ("a",), "other", tmp_path / "t", again=again)
+    assert told == [wanted]
 
 
 @pytest.mark.parametrize(("flag", "joined"), [(None, "head:1"), ("other:2", "other:2"), ("local", None)])

@@ -9,22 +9,17 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-import torch
 from rich.console import Console
 
-from retina_models.resnet import ARCHITECTURES, BasicBlock, Bottleneck
 from study import demo
 from study.config import ConfigError
 from study.place import Place
-
-pytestmark = pytest.mark.slow
 
 SMALL_DEMO = """
 import sys
 from study import cli, demo
 if __name__ == "__main__":  # painting starts processes that import this file again
     demo.PATIENTS, demo.SOURCE_PATIENTS, demo.SIZE = 24, 24, 32
-    demo.SOURCE |= {"image_size": 32}
     demo.SOURCE_EPOCHS |= {"resnet18": 1, "resnet50": 1}
     demo.SEARCH |= {"epochs": 1, "image_size": 32, "trials": 4}
     sys.argv = ["retina", "demo"]
@@ -32,6 +27,7 @@ if __name__ == "__main__":  # painting starts processes that import this file ag
 """
 
 
+@pytest.mark.slow
 def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     (tmp_path / "small.py").write_text(SMALL_DEMO)
     environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
@@ -48,7 +44,7 @@ def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     assert (report / "best.csv").exists()
     assert "retina ui demo" in done.stdout
     page = (report / "report.html").read_text()
-    assert "source-resnet18.safetensors" in page  # the report says what pretraining means here
+    assert "synthetic-resnet18.safetensors" in page  # the report says what pretraining means here
 
 
 def test_the_demo_s_budget_is_equal_for_all_arms() -> None:
@@ -57,17 +53,17 @@ def test_the_demo_s_budget_is_equal_for_all_arms() -> None:
     assert demo.SEARCH["space"]["pretrained"] == [False, True]
 
 
-def test_source_networks_begin_as_their_skip_connections() -> None:
-    for name in ("resnet18", "resnet50"):
-        network = ARCHITECTURES[name](5).train()
-        network.load_state_dict(demo._quiet_start(name).state)
-        for module in network.modules():
-            if isinstance(module, BasicBlock | Bottleneck) and module.downsample is None:
-                width = module.conv1.in_channels
-                x = torch.rand(
-                    2, width, 4, 4, generator=torch.Generator().manual_seed(0)
-                )  # not negative, as after ReLU
-                assert torch.equal(module(x), x)
+def test_imagenet_weights_are_used_where_both_are_there_and_never_mixed_with_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(demo, "imagenet_file", lambda name: tmp_path / name)
+    monkeypatch.setattr(demo, "make_source_weights", lambda name, *_: tmp_path / f"made-{name}")
+    (tmp_path / "resnet18").touch()
+    made = {name: str(tmp_path / f"made-{name}") for name in ("resnet18", "resnet50")}
+    assert demo._source_weights(tmp_path, tmp_path, Console(quiet=True)) == made
+    (tmp_path / "resnet50").touch()
+    both = {"resnet18": "imagenet", "resnet50": "imagenet"}
+    assert demo._source_weights(tmp_path, tmp_path, Console(quiet=True)) == both
 
 
 def test_a_disk_that_is_too_small_is_said_before_anything_is_painted(

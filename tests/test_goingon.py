@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from study.config import ConfigError
-from study.goingon import arms_of, left_out, read_study_file
+from study.goingon import arms_of, read_study_file, reasons
 from study.ledger import StudyState
 from study.space import Cell
 
@@ -39,12 +39,32 @@ def test_a_study_file_that_is_not_there_says_so(tmp_path: Path) -> None:
 
 def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:
     missing = {"resnet50-pretrained": "ImageNet weights r50.pth are not on this machine"}
-    [before], [begun] = (left_out(missing, begun) for begun in (False, True))
-    assert before == (
-        "left out: resnet50-pretrained: ImageNet weights r50.pth are not on this machine; fetch them (retina weights "
-        "resnet50) or give --weights resnet50=FILE"
-    )
-    assert begun == f"{before}, and go on with --add-arm resnet50-pretrained"
+    begin = "resnet50-pretrained: ImageNet weights r50.pth are not on this machine; "
+    fetch = "fetch them (retina weights resnet50) or give --weights resnet50=FILE"
+    make = "make synthetic ones (retina pretrain --home h)"
+
+    def told(*kinds: str, begun: bool, source: str = "imagenet") -> str:
+        [line] = reasons(missing, {"resnet50": source}, kinds, begun=begun, again=" --home h")
+        return line.removeprefix(begin)
+
+    add = "--add-arm resnet50-pretrained"
+    assert told(begun=False) == f"{fetch}; or {make} and give --weights synthetic"
+    assert told(begun=True) == f"{fetch}, and go on with {add}; or {make} and go on with --weights synthetic {add}"
+    # Weights of another kind than the study's would be refused: they are not offered.
+    assert told("imagenet", begun=True) == f"{fetch}, and go on with {add}"
+    assert told("synthetic", begun=True) == f"{make} and go on with --weights synthetic {add}"
+    assert told("file", begun=True) == f"give --weights resnet50=FILE, and go on with {add}"
+    made = "make them (retina pretrain --architecture resnet50 --home h)"
+    assert told(begun=True, source="synthetic") == f"{made}, and go on with {add}"
+
+
+def test_an_arm_that_can_be_added_needs_no_weights() -> None:
     _, later = arms_of("s", _begun("resnet18-scratch"), CELLS, {}, (), joint=False)
-    [line] = left_out(later, begun=True)
+    [line] = reasons(later, {}, (), begun=True, again="")
     assert line.endswith("not of this study; --add-arm resnet18-pretrained adds it")
+
+
+def test_an_arm_that_cannot_be_added_says_why() -> None:
+    missing = {"resnet50-pretrained": "synthetic weights w are not in this home"}
+    with pytest.raises(ConfigError, match="but got resnet50-pretrained: synthetic weights w are not in this home"):
+        arms_of("s", _begun("resnet18-scratch"), CELLS, missing, ("resnet50-pretrained",), joint=False)

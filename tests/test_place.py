@@ -7,7 +7,7 @@ from study.place import Place, folds_of, parts_of, settle, study_name, weight_fi
 from study.synced import mark_synced
 
 
-@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "x" * 65])
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
 def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
     with pytest.raises(ConfigError, match="study's name must be"):
         study_name(name)
@@ -18,6 +18,10 @@ def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     wanted = {"resnet18": str(tmp_path / "w.pth"), "resnet50": "imagenet"}
     assert weight_files(["resnet18=w.pth", "resnet50=imagenet"]) == wanted
+    both = {"resnet18": "synthetic", "resnet50": "synthetic"}
+    assert weight_files(["synthetic"]) == both
+    assert weight_files(["synthetic", "resnet50=w.pth"]) == both | {"resnet50": str(tmp_path / "w.pth")}
+    assert weight_files(["imagenet", "resnet18=synthetic"]) == {"resnet18": "synthetic", "resnet50": "imagenet"}
     for pair in ("resnet18", "resnet18="):
         with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
             weight_files([pair])

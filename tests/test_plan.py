@@ -224,6 +224,37 @@ def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
         make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
 
 
+def test_the_kind_of_weights_is_recorded_and_no_arm_of_another_kind_is_added(folder: Path, tmp_path: Path) -> None:
+    plan = replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="kinds")
+    told = plan.event(2)["weights"]
+    assert told == {
+        "resnet18": {"source": "r18.safetensors", "kind": "file", "digest": plan.weights["resnet18"]["digest"]}
+    }
+    state = _begun(plan)
+    plan.keep_weights()
+    file = tmp_path / "r50.safetensors"
+    save_weights(file, resnet50(seed=1).state_dict(), {"kind": "synthetic"})
+    inputs = Inputs(overrides={"weights": {"resnet50": str(file)}}, add_arms=("resnet50-pretrained",))
+    with pytest.raises(ConfigError, match="those of resnet18 are file .* and those of resnet50 are synthetic"):
+        make_plan("kinds", folder / "home", state, inputs)
+    save_weights(file, resnet50(seed=1).state_dict(), {})
+    grown = make_plan("kinds", folder / "home", state, inputs)
+    assert [grown.weights[name]["name"] for name in ("resnet18", "resnet50")] == ["r18.safetensors", "r50.safetensors"]
+    with pytest.raises(ConfigError, match="pretrained weights of one study must be of one kind"):
+        _plan(folder, weights={"resnet18": str(_synthetic(tmp_path)), "resnet50": str(file)})
+
+
+def _synthetic(folder: Path) -> Path:
+    save_weights(folder / "made.safetensors", resnet18(seed=1).state_dict(), {"kind": "synthetic"})
+    return folder / "made.safetensors"
+
+
+def test_where_no_arm_can_run_what_helps_is_named(folder: Path) -> None:
+    inputs = Inputs(folder / "data", overrides={**FLAGS, "pretrained": True}, again=" --home h")
+    with pytest.raises(ConfigError, match=r"no arm can run: .* make synthetic ones \(retina pretrain --home h\)"):
+        make_plan("none", folder / "home", StudyState(), inputs)
+
+
 def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
     state = _begun(replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="s"))
     with pytest.raises(

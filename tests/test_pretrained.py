@@ -18,9 +18,12 @@ from typer.testing import CliRunner
 from retina_models import pretrained
 from retina_models.pretrained import (
     LoadReport,
+    Weights,
     WeightsError,
     imagenet_file,
+    kind_of,
     load_weights,
+    read_metadata,
     read_weights,
     save_weights,
 )
@@ -132,6 +135,34 @@ def test_what_is_written_is_read_again_to_the_bit(tmp_path: Path) -> None:
     assert report == LoadReport(tuple(model.state_dict()), (), (), ())
     assert all(torch.equal(value, other.state_dict()[key]) for key, value in model.state_dict().items())
     assert [file.name for file in tmp_path.iterdir()] == ["best.safetensors"]
+
+
+def test_the_same_tensors_and_metadata_are_the_same_file(tmp_path: Path) -> None:
+    """The library itself writes metadata in another order each time."""
+    tensors = {"b": torch.arange(3), "a": torch.ones(2, 5, dtype=torch.float16)}
+    about = {name: name * 3 for name in "hgfedcba"}
+    digests = {save_weights(tmp_path / f"{n}.safetensors", tensors, about) for n in range(4)}
+    assert len(digests) == 1
+    assert read_metadata(tmp_path / "0.safetensors") == about
+    again = read_weights(tmp_path / "0.safetensors", "resnet18").state
+    assert all(torch.equal(again[name], value) and again[name].dtype == value.dtype for name, value in tensors.items())
+
+
+@pytest.mark.parametrize(
+    ("name", "metadata", "digest", "kind"),
+    [
+        ("r.pth", {}, "f37072fd" + "0" * 56, "imagenet"),
+        ("r.pth", {}, "0" * 64, "file"),
+        ("r.safetensors", {"kind": "synthetic"}, "0" * 64, "synthetic"),
+        ("r.safetensors", {"kind": "imagenet"}, "0" * 64, "file"),
+        ("r.safetensors", {}, "0" * 64, "file"),
+    ],
+)
+def test_the_kind_of_weights_is_told_by_content_alone(
+    tmp_path: Path, name: str, metadata: dict[str, str], digest: str, kind: str
+) -> None:
+    save_weights(tmp_path / name, {"a": torch.ones(1)}, metadata)
+    assert kind_of(tmp_path / name, Weights("resnet18", {}, digest, name)) == kind
 
 
 def test_a_write_that_fails_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

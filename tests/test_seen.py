@@ -55,6 +55,17 @@ def test_another_split_of_the_same_photographs_is_refused_and_the_same_one_is_no
         check_unseen("resnet18", "w.safetensors", seen_text(first), other)
 
 
+def test_finalists_may_be_measured_on_any_training_photograph(folder: Path) -> None:
+    data = prepared(folder)
+    trained = data.count("train")
+    check_unseen("resnet18", "w.safetensors", seen_text(data), data, finalists=False)
+    with pytest.raises(ConfigError, match=rf"on {trained} of the {trained} in training, .* give --finalists 0, "):
+        check_unseen("resnet18", "w.safetensors", seen_text(data), data, finalists=True)
+    check_unseen("resnet18", "w.safetensors", "0" * DIGITS, data, finalists=True)
+    with pytest.raises(ConfigError, match="in validation and test; train them on other"):  # whatever finalists do
+        check_unseen("resnet18", "w.safetensors", seen_text(prepared(folder, seed=1)), data, finalists=True)
+
+
 def test_a_file_says_what_it_was_trained_on_or_nothing(folder: Path, tmp_path: Path) -> None:
     text = seen_text(prepared(folder))
     said = tmp_path / "said.safetensors"

@@ -7,10 +7,12 @@ import pytest
 import yaml
 from rich.console import Console
 
-from retina_models.pretrained import read_weights, save_weights
+from retina_models.pretrained import WeightsError, read_weights, save_weights
 from retina_models.resnet import resnet18
 from study.checkpoints import BEST, PREDICTIONS
 from study.config import ConfigError, TrialConfig
+from study.pretraining import synthetic_file
+from study.seen import read_seen
 from study.single import repeat, train_new
 from tests.study_fixture import SMALL, small_data
 
@@ -58,6 +60,23 @@ def test_what_train_wrote_can_be_begun_from(folder: Path) -> None:
     save_weights(folder / "start.safetensors", resnet18(seed=4).state_dict(), {"architecture": "resnet18"})
     text = _train(folder, "tuned", {"resnet18": str(folder / "start.safetensors")}, pretrained=True, epochs=1)
     assert "weights start.safetensors: loaded" in text
+
+
+def test_synthetic_weights_are_those_of_the_home(folder: Path) -> None:
+    both = dict.fromkeys(("resnet18", "resnet50"), "synthetic")
+    file = synthetic_file(folder / "home", "resnet18")
+    file.unlink(missing_ok=True)
+    with pytest.raises(
+        WeightsError, match=r"are not in this home; make them \(retina pretrain --architecture resnet18\)"
+    ):
+        _train(folder, "synthetic", both, pretrained=True, epochs=1)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    seen = "0" * 12
+    save_weights(file, resnet18(seed=4).state_dict(), {"kind": "synthetic", "trained_on": seen})
+    assert "weights synthetic-resnet18.safetensors: loaded" in _train(
+        folder, "synthetic", both, pretrained=True, epochs=1
+    )
+    assert seen in read_seen(folder / "synthetic" / BEST)
 
 
 def test_weights_without_pretrained_are_refused(folder: Path) -> None:

@@ -46,6 +46,14 @@ def test_the_default_study_can_be_asked_for_and_a_name_may_stand_in_two_places(t
     assert read_study_config(tmp_path / "a.yaml").seed == 3
 
 
+def test_a_weights_file_lies_beside_the_yaml_file_and_a_name_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("weights: {resnet18: synthetic, resnet50: w.pth}\n")
+    known = {"resnet18": "synthetic", "resnet50": str(tmp_path / "w.pth")}
+    assert read_study_config(tmp_path / "a.yaml").weights == known
+    overridden = read_study_config(tmp_path / "a.yaml", {"weights": {"resnet50": "imagenet"}})
+    assert overridden.weights == known | {"resnet50": "imagenet"}
+
+
 def test_a_missing_file_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="give --config the path of a YAML file"):
         read_study_config(tmp_path / "none.yaml")
