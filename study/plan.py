@@ -28,6 +28,7 @@ from study.ledger import StudyState, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import check_one_kind, kept_file, kept_weights, runnable
 from study.seen import check_unseen
+from study.selection import planned
 from study.space import Cell, arm_name
 from study.versions import versions
 from study.warm import check_known, read_tries, warm_event
@@ -192,8 +193,9 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
         notes=(),
         warm=None,
     )
+    finalists = planned(config, len(plan.groups)) > 0
     for architecture, value in plan.weights.items():
-        check_unseen(architecture, value["name"], value["seen"], plan.prepared)
+        check_unseen(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
     warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if before.study:

@@ -19,6 +19,7 @@ from study.prepared import Prepared, prepare_data
 from study.seen import DIGITS, check_unseen, read_seen, seen_text
 from tests.study_fixture import SMALL, small_data
 
+SAME = {"val_fraction": 0.2, "seed": 1}  # as the study below has it
 SPLIT = {"val_fraction": 0.3, "seed": 0, "select_on": "validation"}
 
 
@@ -88,6 +89,12 @@ def test_a_study_refuses_weights_that_have_seen_its_photographs_and_says_where_n
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, seen_text(prepared(folder))))
     with pytest.raises(ConfigError, match="weights must not have been trained on photographs that are measured here"):
         make_plan("s", folder, StudyState(), inputs)
+    data = prepare_data(read_index(folder / "data"), folder, image_size=32, crop="disc", **{**SPLIT, **SAME})  # type: ignore[arg-type]
+    save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, seen_text(data)))
+    make_plan("s", folder, StudyState(), inputs)  # the training part of this very split, which no finalist divides anew
+    finalists = Inputs(data=folder / "data", overrides={**values, "finalists": 2, "trials": 8})
+    with pytest.raises(ConfigError, match="give --finalists 0"):
+        make_plan("s", folder, StudyState(), finalists)
     save_weights(file, state, {})
     notes = make_plan("s", folder, StudyState(), inputs).notes
     assert any("their file does not say what they were trained on" in note for note in notes)
