@@ -95,12 +95,13 @@ def _what(winner: Winner, settings: Settings) -> str:
     if winner.record.confirm and winner.record.confirm["drop_fellows"]:
         made += ", patients of the test part taken out of training"
     networks = "one network" if settings.members == 1 else f"{settings.members} networks"
+    fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
     return (
         f"# Model card: {ARM_LABELS[config.arm]}, study {winner.study}\n\n"
         "A residual network that grades diabetic retinopathy from a photograph of the retina.\n\n"
         f"- made by: {made}, weights after epoch {winner.epoch}, begun from {start}\n"
-        f"- probabilities: the mean over {networks} and {VIEWS[settings.views]}\n"
+        f"- probabilities: the mean over {networks} and {VIEWS[settings.views]}{fewer}\n"
         f"- grade: {DECISIONS[settings.decision]}, of these probabilities before the temperature below\n"
         f"- chosen by: {_chosen(winner)}\n"
         f"- configuration: {values}\n"

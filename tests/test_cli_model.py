@@ -9,7 +9,7 @@ import pytest
 from study.modelfolder import CONFIG
 from tests.command_fixture import refused, retina
 from tests.test_clinic import write
-from tests.winner_fixture import NAME, made_study
+from tests.winner_fixture import NAME, confirm, copy_of, made_study
 
 
 @pytest.fixture(scope="module")
@@ -84,6 +84,21 @@ def test_from_a_study_to_a_graded_photograph(tmp_path: Path) -> None:
         made.home, "export", NAME, "--out", str(tmp_path / "model")
     )
     assert "study other must exist" in _refused(made.home, "export", "other", "--out", str(tmp_path / "x"))
+
+
+@pytest.mark.slow
+def test_from_confirmed_seeds_to_a_graded_photograph(tmp_path: Path) -> None:
+    made = copy_of(made_study(), tmp_path)
+    line = _refused(made.home, "export", NAME, "--out", str(tmp_path / "model"), "--ensemble")
+    assert line.startswith("retina: --ensemble needs at least two confirmed seeds of the winner")
+    confirm(made, "c0000")
+    confirm(made, "c0001", repeat=1, weights_of="0001")
+    done = retina(made.home, "export", NAME, "--out", str(tmp_path / "model"), "--ensemble")
+    assert done.returncode == 0, done.stderr
+    assert "its 2 confirmed seeds as one model (c0000, c0001)" in done.stdout
+    graded = retina(tmp_path, "predict", str(tmp_path / "model"), *_photographs(3))
+    assert graded.returncode == 0
+    assert len(graded.stdout.splitlines()) == 4
 
 
 def _refused(home: Path, *arguments: str) -> str:

@@ -86,3 +86,35 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
     assert "on test, chosen on test among" in card
     assert "begun from pretrained weights imagenet (SHA-256 bbbbbbbbbbbb)" in card
     assert "scores 0.8473 on the test list (n 7,026)" in card
+
+
+@pytest.mark.parametrize("views", [1, 4, 8])
+@pytest.mark.parametrize("decision", ["most_probable", "median"])
+def test_what_the_model_averages_and_how_it_calls_a_grade_is_said(winner: Winner, views: int, decision: str) -> None:
+    settings = SETTINGS.model_copy(update={"views": views, "decision": decision, "members": 3})
+    card = model_card(winner, replace(_facts(TrialSpec(1, "resnet18-scratch")), settings=settings))
+    seen = {1: "the photograph as it is", 4: "4 views of the photograph", 8: "8 views of the photograph"}[views]
+    assert f"- probabilities: the mean over 3 networks and {seen}" in card
+    assert ("had gone)" in card) == (views != winner.config.views)
+    assert ("- grade: the median grade" in card) == (decision == "median")
+    assert ("- grade: the most probable grade" in card) == (decision == "most_probable")
+
+
+def test_what_finalists_decided_is_said(winner: Winner) -> None:
+    chosen = replace(winner.chosen, repeats=2, score=0.51234)
+    card = model_card(replace(winner, chosen=chosen), _facts(TrialSpec(1, "resnet18-scratch")))
+    assert "trained again 2 times with fresh seeds on other validation splits: 0.5123" in card
+
+
+def test_seeds_as_one_model_are_named(winner: Winner) -> None:
+    def seed(name: str) -> Winner:
+        confirm = {"drop_fellows": False, "repeat": 0, "epochs": 1}
+        record = replace(winner.record, trial=name, confirm=confirm, test={"reads": 2})
+        return replace(winner, record=record)
+
+    together = replace(seed("c0000"), others=(seed("c0001"), seed("c0002")))
+    facts = _facts(TrialSpec(1, "resnet18-scratch"))
+    card = model_card(together, replace(facts, settings=SETTINGS.model_copy(update={"members": 3})))
+    assert "3 confirmations (c0000, c0001, c0002) of trial 0001, each with its own seed" in card
+    assert "read once for each of the 3 networks" in card
+    assert "2 readings came before the first" in card

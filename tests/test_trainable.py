@@ -5,20 +5,36 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import torch
 
+from analysis.scores import called
+from retina_data.cache import open_cache
 from retina_data.index import read_index
-from retina_models.pretrained import read_weights
+from retina_models.pretrained import read_safetensors, read_weights
+from retina_models.resnet import resnet18
 from study import trainable
-from study.checkpoints import BEST, LAST, PREDICTIONS, PREVIOUS, TEST_PREDICTIONS, load_last, save_last
+from study.checkpoints import (
+    BEST,
+    CALIBRATION,
+    LAST,
+    PREDICTIONS,
+    PREVIOUS,
+    TEST_PREDICTIONS,
+    load_last,
+    save_last,
+)
 from study.config import TrialConfig
+from study.grader import Grader
+from study.predict import predict_rows
 from study.prepared import prepare_data
 from study.train import TrainingError
 from study.trainable import TrialActor
 from tests.study_fixture import SMALL, small_data
 
+CHANCES = ["p0", "p1", "p2", "p3", "p4"]
 SPLIT = {"val_fraction": 0.3, "seed": 0, "select_on": "validation"}
 
 
@@ -112,10 +128,21 @@ def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
     assert read_weights(tmp_path / "c0000" / BEST, "resnet18").digest == last["weights_digest"]
     table = pd.read_parquet(tmp_path / "c0000" / TEST_PREDICTIONS)
     assert last["test"]["n"] == len(table) > 0
-    hits = (table[["p0", "p1", "p2", "p3", "p4"]].to_numpy().argmax(axis=1) == table["grade"]).mean()
+    hits = (called(table[CHANCES], "median") == table["grade"]).mean()
     assert hits == pytest.approx(last["test"]["scores"]["test/accuracy"])
     assert "test" not in first
-    assert not (tmp_path / "0000" / TEST_PREDICTIONS).exists()
+    assert not [file for file in (tmp_path / "0000").iterdir() if file.name in (TEST_PREDICTIONS, CALIBRATION)]
+    # Validation as training measures it, one view, and again with the 4 views that the test part was read with.
+    one, four = (pd.read_parquet(tmp_path / "c0000" / name) for name in (PREDICTIONS, CALIBRATION))
+    assert one[["row", "patient", "grade"]].equals(four[["row", "patient", "grade"]])
+    network = resnet18()
+    network.load_state_dict(read_safetensors(tmp_path / "c0000" / BEST))
+    for table, views in ((one, 1), (four, 4)):
+        grader = Grader([network], views)
+        rows = table["row"].to_numpy()
+        again = predict_rows(grader, open_cache(cache).images, rows, normalisation="imagenet", precision="fp32")
+        assert np.allclose(again, table[CHANCES], atol=1e-5)
+    assert not np.allclose(one[CHANCES], four[CHANCES], atol=1e-5)
 
 
 def test_a_confirmation_that_was_killed_after_its_reading_tells_it_again(cache: Path, tmp_path: Path) -> None:
@@ -170,7 +197,11 @@ def test_a_disk_that_does_not_take_the_checkpoint_is_no_failure_of_the_trial(cac
 
 
 def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path, tmp_path: Path) -> None:
-    results = _steps(TrialActor(_job(cache, tmp_path / "0000", lr=10.0, momentum=0.99, schedule="constant", epochs=30)))
+    results = _steps(
+        TrialActor(
+            _job(cache, tmp_path / "0000", optimizer="sgd", lr=10.0, momentum=0.99, schedule="constant", epochs=30)
+        )
+    )
     assert "finite" in results[-1]["failure"]
     assert "lower lr" in results[-1]["failure"]
 
