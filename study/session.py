@@ -183,7 +183,7 @@ class Search:
         """The bar of trials and finalists, and the best so far."""
         config, of = self.plan.config, self.records(state)
         total = config.trials + planned(config, len(self.plan.arms))
-        what = "trials" if total == config.trials else "trials and finalists"
+        what = "trials" if total == config.trials else "runs"
         return Display(console, what, of, total, lambda: search_note(config, state, len(self.plan.arms), limits.slots))
 
     def opening(self, state: StudyState, limits: Resources) -> str:

@@ -33,6 +33,13 @@ def test_the_version_is_told_alone() -> None:
     assert (told.exit_code, told.output) == (0, f"{version('retina')}\n")
 
 
+def test_threads_do_not_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(cli, "app", lambda: None)
+    cli.main()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
 def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
     environment = os.environ | {"RETINA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "nonsense://anna:secret@foo"}
     done = subprocess.run(
