@@ -232,7 +232,13 @@ def _sampler(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
                 seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
             )
         if config.sampler == "gp":
-            return optuna.samplers.GPSampler(seed=seed, n_startup_trials=STARTUP_TRIALS, deterministic_objective=False)
+            # It models what all trials have in common; an axis that some have not is drawn at random, without a word.
+            return optuna.samplers.GPSampler(
+                seed=seed,
+                n_startup_trials=STARTUP_TRIALS,
+                deterministic_objective=False,
+                warn_independent_sampling=False,
+            )
     return optuna.samplers.RandomSampler(seed=seed)
 
 

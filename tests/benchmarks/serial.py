@@ -1,0 +1,72 @@
+"""A search without Ray, one run after another: the program's own ledger, recorder, samplers, pruners and finalists.
+
+What trains is a function that is handed in: `quality` trains, `bench_sampler` replays recorded curves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from study.arms import Arms
+from study.config import StudyConfig
+from study.finalists import SearchCourse
+from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
+from study.recorder import Course, Recorder
+
+ARM = "resnet18-scratch"
+GROUPS = {ARM: [("resnet18", False)]}
+Runs = Callable[[TrialRecord], Iterator[Event]]
+"""The reports of a run's epochs, from the first one on: epoch, scores, seconds, and best (what is told of it)."""
+
+
+class WithoutKnownGood(Arms):
+    """Arms as they were before each began with a known-good configuration."""
+
+    def _tried(self, group: str) -> list[dict[str, Any]]:
+        return []
+
+
+def course_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> Course:
+    """All trials of the one arm, then its finalists."""
+    return SearchCourse(config, arms(config, GROUPS, state), state)
+
+
+def begun(folder: Path, config: StudyConfig) -> Ledger:
+    """The ledger of a study in a folder, with the event that begins it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    ledger = Ledger(folder / "ledger.jsonl")
+    if not ledger.events:
+        values = config.model_dump(mode="json")
+        ledger.append("study", id="0" * 32, config=values, objective=config.objective, arms=[ARM])
+    return ledger
+
+
+def search(folder: Path, config: StudyConfig, runs: Runs, arms: type[Arms] = Arms) -> StudyState:
+    """Run what is left of a search and return its state."""
+    ledger = begun(folder, config)
+    state = study_state(ledger.events)
+    drive(Recorder(ledger, state, course_of(config, state, arms), folder / "checkpoints", lambda event: None), runs)
+    ledger.close()
+    return state
+
+
+def drive(recorder: Recorder, runs: Runs) -> None:
+    """Run all that a course has left; a run that was cut off begins again, and its epochs count once."""
+    recorder.end_finished()
+    waiting = [record for record in recorder.records.values() if not record.end]
+    while recorder.left():
+        record = waiting.pop(0) if waiting else recorder.begin()
+        for report in runs(record):
+            if recorder.epoch(record.trial, report):
+                break
+        assert record.finishing is not None, f"{record.trial} has ended before its last epoch"
+        recorder.end(record.trial, record.finishing)
+
+
+def report_of(epoch: int, scores: dict[str, float], before: float | None, config: dict[str, Any]) -> Event:
+    """What a trial's process would report; before: the highest score so far, which counts where that is selected."""
+    value = scores.get(f"val/{config['objective']}")
+    known = [one for one in (value, before if config["select_epoch"] == "best" else None) if one is not None]
+    return {"epoch": epoch, "scores": scores, "seconds": 0.0, "best": max(known, default=None)}
