@@ -86,9 +86,10 @@ VIEWS = {
 def _what(winner: Winner, settings: Settings) -> str:
     config, began = winner.config, winner.began
     weights = began["weights"].get(config.architecture, {}) if config.pretrained else {}
-    start = (
-        f"pretrained weights {weights['source']} (SHA-256 {weights['digest'][:12]})" if weights else "random weights"
-    )
+    start = "random weights"
+    if weights:
+        kind = f"kind {weights['kind']}, " if "kind" in weights else ""
+        start = f"pretrained weights {weights['source']} ({kind}SHA-256 {weights['digest'][:12]})"
     made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"

@@ -75,7 +75,7 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
     began = winner.began | {
         "notes": ["read from /home/anna/eyes"],
         "config": winner.began["config"] | {"select_on": "test"},
-        "weights": {"resnet18": {"source": "imagenet", "digest": "b" * 64}},
+        "weights": {"resnet18": {"source": "imagenet", "kind": "imagenet", "digest": "b" * 64}},
         "audit": winner.began["audit"]
         | {"fellow_copy": {"accuracy": 0.84728, "kappa": 0.7, "n": 7026, "copied": 5618}},
     }
@@ -84,7 +84,7 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
     assert "anna" not in card
     assert "read from eyes" in card
     assert "on test, chosen on test among" in card
-    assert "begun from pretrained weights imagenet (SHA-256 bbbbbbbbbbbb)" in card
+    assert "begun from pretrained weights imagenet (kind imagenet, SHA-256 bbbbbbbbbbbb)" in card
     assert "scores 0.8473 on the test list (n 7,026)" in card
 
 

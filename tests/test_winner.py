@@ -171,3 +171,15 @@ def test_a_fold_that_did_not_begin_is_named_and_another_fold_s_weights_are_not_n
     (made.home / "many-fold2" / "ledger.jsonl").unlink()
     with pytest.raises(ConfigError, match="many-fold2 did not begin; go on with `retina search many`"):
         find_winner(made.home, "many")
+
+
+def test_of_folds_each_has_its_own_seeds_as_one_model(made: Made) -> None:
+    tests = [confirm(made, "c0000"), confirm(made, "c0001", repeat=1, weights_of="0001")]
+    folds(made, "many", 2)
+    winner = find_winner(made.home, "many", ensemble=True)
+    for one in (winner, *winner.siblings):
+        assert [member.record.trial for member in one.members] == ["c0000", "c0001"]
+        table = one.test()
+        assert table is not None
+        assert np.allclose(table[COLUMNS], (tests[0][COLUMNS] + tests[1][COLUMNS]) / 2, atol=1e-7)
+    assert [one.study for one in (*winner.members, *winner.siblings)] == ["many-fold1", "many-fold1", "many-fold2"]
