@@ -1,12 +1,15 @@
 """`retina data` and `retina pretrain` as a user calls them."""
 
 import json
+import os
 import re
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
-from tests.command_fixture import copy_of, refused, retina
+from tests.command_fixture import RETINA, copy_of, refused, retina
 from tests.study_fixture import small_data
 
 
@@ -62,7 +65,27 @@ def test_source_weights_of_a_data_set_go_where_they_are_wanted(tmp_path: Path, d
 
 
 @pytest.mark.slow
-def test_a_search_begins_from_synthetic_weights(tmp_path: Path, data: Path) -> None:
+def test_killed_for_real_the_same_command_gives_the_same_file(tmp_path: Path) -> None:
+    flags = ["pretrain", "--architecture", "resnet18", "--patients", "24", "--image-size", "32", "--epochs", "12"]
+    environment = os.environ | {"RETINA_HOME": str(tmp_path / "killed")}
+    process = subprocess.Popen([*RETINA, *flags], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    folder, deadline = tmp_path / "killed" / "weights", time.monotonic() + 100
+    while not list(folder.glob("*/last.checkpoint")):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.kill()
+    process.communicate()
+    assert not list(folder.glob("*.safetensors"))
+    for home in ("killed", "unbroken"):
+        done = retina(tmp_path / home, *flags)
+        assert done.returncode == 0, done.stderr
+    name = "weights/synthetic-resnet18.safetensors"
+    assert (tmp_path / "killed" / name).read_bytes() == (tmp_path / "unbroken" / name).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_search_begins_from_synthetic_weights(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data")
     search = ["search", "s", "--data", str(data), "--trials", "2", "--epochs", "1", "--image-size", "32"]
     search += ["--architecture", "resnet18"]
     alone = retina(tmp_path, *search, "--weights", "synthetic", "--time-budget", "1s")
