@@ -195,7 +195,10 @@ def _bar(config: TrialConfig, done: int, console: Console) -> Iterator[Callable[
 
         def advance(report: dict[str, Any]) -> None:
             kappa = report["scores"].get("kappa")
-            progress.update(task, advance=1, note="" if kappa is None else f"kappa {kappa:.3f}")
+            note = "" if kappa is None else f"kappa {kappa:.3f}"
+            progress.update(task, advance=1, note=note)
+            if not console.is_terminal:  # a file shows a bar at its end alone
+                console.print(f"{config.architecture}: epoch {report['epoch']}/{config.epochs}  {note}", markup=False)
 
         try:
             yield advance

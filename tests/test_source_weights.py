@@ -146,6 +146,7 @@ def test_a_labelled_data_set_gives_even_draws_and_a_file_of_its_own_kind(tmp_pat
     make_dataset(data, patients=30, image_size=32, camera="a", seed=5, progress=False)
     file, text = _make(tmp_path / "home", tmp_path / "out", Source(data=data, image_size=32, epochs=1))
     assert file.name == "source-resnet18.safetensors"
+    assert "resnet18: epoch 1/1  kappa " in text
     about = read_metadata(file)
     assert (about["kind"], kind_of(file, read_weights(file, "resnet18"))) == ("file", "file")
     made_from = json.loads(about["made_from"])
