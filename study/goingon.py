@@ -112,8 +112,10 @@ def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, again: s
     if not kinds or "imagenet" in kinds:
         ways.append(f"fetch them (retina weights {architecture}) or give --weights {architecture}=FILE{go_on}")
     if not kinds or "synthetic" in kinds:
-        then = f"go on with --weights synthetic{add}" if begun else "give --weights synthetic"
-        ways.append(f"make synthetic ones (retina pretrain{again}) and {then}")
+        # Where the other network's are synthetic, these alone are missing, and the other's may lie elsewhere.
+        only, which = (f" --architecture {architecture}", f"{architecture}=synthetic") if kinds else ("", "synthetic")
+        then = f"go on with --weights {which}{add}" if begun else f"give --weights {which}"
+        ways.append(f"make synthetic ones (retina pretrain{only}{again}) and {then}")
     return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
 

@@ -52,7 +52,8 @@ def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:
     assert told(begun=True) == f"{fetch}, and go on with {add}; or {make} and go on with --weights synthetic {add}"
     # Weights of another kind than the study's would be refused: they are not offered.
     assert told("imagenet", begun=True) == f"{fetch}, and go on with {add}"
-    assert told("synthetic", begun=True) == f"{make} and go on with --weights synthetic {add}"
+    alone = "make synthetic ones (retina pretrain --architecture resnet50 --home h)"
+    assert told("synthetic", begun=True) == f"{alone} and go on with --weights resnet50=synthetic {add}"
     assert told("file", begun=True) == f"give --weights resnet50=FILE, and go on with {add}"
     made = "make them (retina pretrain --architecture resnet50 --home h)"
     assert told(begun=True, source="synthetic") == f"{made}, and go on with {add}"

@@ -86,6 +86,10 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
     assert "on test, chosen on test among" in card
     assert "begun from pretrained weights imagenet (kind imagenet, SHA-256 bbbbbbbbbbbb)" in card
     assert "scores 0.8473 on the test list (n 7,026)" in card
+    made = {"source": "synthetic-resnet18.safetensors", "kind": "synthetic", "digest": "b" * 64}
+    began |= {"weights": {"resnet18": made}}
+    card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
+    assert "(SHA-256 bbbbbbbbbbbb), trained on synthetic photographs alone" in card
 
 
 @pytest.mark.parametrize("views", [1, 4, 8])
