@@ -89,7 +89,7 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
     made = {"source": "synthetic-resnet18.safetensors", "kind": "synthetic", "digest": "b" * 64}
     began |= {"weights": {"resnet18": made}}
     card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
-    assert "(SHA-256 bbbbbbbbbbbb), trained on synthetic photographs alone" in card
+    assert "begun from pretrained weights synthetic-resnet18.safetensors (kind synthetic, SHA-256 bbbbbbbbbbbb)" in card
 
 
 @pytest.mark.parametrize("views", [1, 4, 8])
