@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults test-gpu lint bench clean
+.PHONY: demo test test-faults test-gpu lint bench bench-quality clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -34,6 +34,11 @@ lint: .venv
 
 bench: .venv
 	$(BIN)/python -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py'
+
+# What a search is worth on the test part, and each ingredient of it: about two hours on 2 idle cores; a second call goes
+# on with what is left. Tables: build/quality/table.md. PART=idrid or PART=synthetic runs one of the two data sets.
+bench-quality: .venv
+	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))
 
 # The lock is made for one Python; on another the ranges of pyproject.toml hold, and this says so.
 .venv: pyproject.toml constraints.txt

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from study.config import ConfigError, make_study_config
+from study.space import known_good
 from study.yamlfile import read_study_config, to_yaml
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -74,7 +75,26 @@ def test_the_lab_is_four_cells_of_its_own_settings() -> None:
     assert set(config.space) == {"architecture", "pretrained"}
 
 
-@pytest.mark.parametrize("name", ["lab", "study"])
+def test_small_photographs_are_searched_with_what_the_evidence_says() -> None:
+    config = read_study_config(ROOT / "configs" / "small.yaml")
+    assert config.cells() == [("resnet18", False), ("resnet18", True)]
+    assert config.weights["resnet18"] == "synthetic"
+    assert (config.trials, config.finalists, config.repeats) == (40, 3, 2)
+    assert {config.fixed[name] for name in ("image_size", "views", "augmentation", "decision")} == {
+        28, 8, "dihedral", "median"
+    }  # fmt: skip
+    assert read_study_config(ROOT / "configs" / "small.yaml", {"image_size": 96}).fixed["image_size"] == 96
+
+
+@pytest.mark.parametrize("name", ["small", "study"])
+def test_an_arm_of_a_recommended_config_begins_with_the_known_good_configuration(name: str) -> None:
+    config = read_study_config(ROOT / "configs" / f"{name}.yaml")
+    params = known_good(config, [("resnet18", True)])
+    assert (params["optimizer"], params["lr_adamw"], params["imbalance"]) == ("adamw", 0.0005, "none")
+    assert (params["batch_size"], params["weight_decay_adamw"]) == (32, 0.01)
+
+
+@pytest.mark.parametrize("name", ["lab", "study", "small"])
 def test_each_config_opens_with_its_command(name: str) -> None:
     lines = (ROOT / "configs" / f"{name}.yaml").read_text().splitlines()[:12]
     assert any(f"retina search {name} --config configs/{name}.yaml --data" in line for line in lines)
