@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.cells import every_confirmed
-from analysis.columns import BOARD, CLEAN, CORRECTED, RUN, VALIDATION, headline, part_text
+from analysis.columns import BOARD, CLEAN, CORRECTED, REPEATED, RUN, VALIDATION, headline, part_text
 from analysis.measure import TEST_RESAMPLES, measure
 from analysis.runs import StudyRuns
 from analysis.tables import four_way, leaderboard
@@ -72,10 +72,10 @@ def _tested_rows(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> 
     rows = []
     for one in found:
         own = known.loc[one["trial"]].to_dict() if one["trial"] in known.index else {}
-        spent = runs[runs["trial"].isin(str(one["trial"]).split(", ")) & runs["arm"].eq(one["arm"])]
+        spent = runs[runs["trial"].isin(str(one["trial"]).split(", ")) & runs["arm"].eq(one["arm"]) & ~runs["baseline"]]
         cost = {name: float(spent[name].sum()) for name in ("images_seen", "seconds")}
-        not_here = dict.fromkeys(("objective_value", *CORRECTED), np.nan)
-        rows.append(own | not_here | cost | {"epochs_run": own.get("best_epoch", np.nan)} | one)
+        not_here = dict.fromkeys(("objective_value", *REPEATED, *CORRECTED), np.nan)
+        rows.append(own | not_here | cost | {"epochs_run": spent["epochs_run"].max()} | one)
     return pd.DataFrame(rows, columns=[*board.columns, "measured_on", "seeds"])
 
 

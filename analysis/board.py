@@ -19,6 +19,7 @@ from analysis.scores import (
     accuracy,
     accuracy_and_kappa,
     auc_ovr,
+    called,
     is_degenerate,
     majority_share,
     quadratic_kappa,
@@ -37,6 +38,7 @@ def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
     """trial, columns.BOARD and CORRECTED of each trial; NaN where neither predictions nor counts were recorded.
 
     ended: rows of study.trials, best first, so that the first of each cell and fold is what was chosen, by `score`.
+    Where it has finalist_mean it was chosen by that, on other patients: CORRECTED is NaN there.
     """
     rows: dict[str, Row] = {}
     counts: dict[str, Ints] = {}  # trial -> (patients, 5, 5)
@@ -49,14 +51,14 @@ def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
         if found is None:
             rows[trial] = {name: value for name, value in counted([study.confusions[trial]]).items() if name in BOARD}
             continue
-        counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial])
+        counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial], study.decision)
         patients[trial] = found["patient"].to_numpy().tobytes()
     for alike in _alike(list(counts), patients):
         for start in range(0, len(alike), MODELS_AT_ONCE):
             _add_intervals(rows, counts, alike[start : start + MODELS_AT_ONCE])
     for _, cell in ended.groupby(["arm", "fold"], sort=False):
         best = cell["trial"].iloc[0]
-        if best in counts:
+        if best in counts and pd.isna(cell["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some
             alike = next(group for group in _alike(list(cell["trial"]), patients) if best in group)
             rows[best] |= _correction([counts[trial] for trial in alike], score)
     table = pd.DataFrame([{"trial": trial} | row for trial, row in rows.items()])
@@ -72,10 +74,10 @@ def _alike(trials: list[str], patients: dict[str, bytes]) -> list[list[str]]:
     return list(groups.values())
 
 
-def _from_predictions(table: pd.DataFrame, auc: float) -> tuple[Ints, Row]:
+def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[Ints, Row]:
     """Counts (patients, 5, 5) and every score of a trial's predictions; auc: as recorded, or NaN."""
     chance = table[list(PROBABILITIES)].to_numpy()
-    counts = confusion_by_group(table["patient"], table["grade"], chance.argmax(axis=1))
+    counts = confusion_by_group(table["patient"], table["grade"], called(chance, decision))
     total = counts.sum(axis=0)
     row: Row = {name: float(value) for name, value in scores_from_confusion(total).items()}
     row |= {"auc": auc_ovr(table["grade"], chance) if np.isnan(auc) else auc}  # ranks of all images take their time

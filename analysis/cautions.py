@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis import records
 from analysis.columns import VALIDATION
+from analysis.labels import arm_label
 from analysis.runs import StudyRuns
 from analysis.tables import objective
 from analysis.tableset import TableSet
@@ -45,7 +46,7 @@ def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
                 f"So few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}."
             )
     found += [*of_recipes(made.pairs, top), *by_kappa(made.pairs, top)]
-    first = records.ARM_LABELS[made.board.to_dict("records")[0]["arm"]]
+    first = arm_label(study, made.board.to_dict("records")[0]["arm"])
     if top["measured_on"] != VALIDATION and first != top["cell"] and not study.folds:
         found.append(f"On validation {spoken(first)} had stood first by {objective(study)}.")
     return found

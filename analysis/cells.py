@@ -12,7 +12,7 @@ from analysis import records
 from analysis.columns import CLEAN, TEST, VALIDATION
 from analysis.intervals import confusion_by_group
 from analysis.recorded import PROBABILITIES
-from analysis.runs import RunsError, StudyRuns
+from analysis.runs import MOST_PROBABLE, RunsError, StudyRuns
 from analysis.scores import Floats, Ints, called
 
 
@@ -38,7 +38,7 @@ class Models:
     grade: Ints
     clean: NDArray[np.bool_]
     chance: Floats
-    decision: str = "most_probable"
+    decision: str = MOST_PROBABLE
 
     def only(self, chosen: NDArray[np.bool_]) -> Models:
         """The same models on the chosen (n,) images."""
@@ -83,7 +83,7 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
         tables = {trial: table for trial in best if (table := study.predictions.get(trial)) is not None}
         if len(best) and len(tables) == len(best):
             parts = [table.assign(fold=fold_of[trial], clean=False) for trial, table in tables.items()]
-            found[arm] = _models(", ".join(tables), [""], [""], [parts])
+            found[arm] = _models(study, ", ".join(tables), [""], [""], [parts])
     return found
 
 
@@ -92,34 +92,46 @@ def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str
 
     Where several trials of an arm were confirmed, the one that stands first in the board counts: it was chosen on
     validation; `place` asks for the others, 1 for the second. In a study of folds only seeds that were confirmed in
-    each of the folds confirmed so far are kept.
+    each of the folds confirmed so far are kept. A first trial that was confirmed to measure the search's gain stands
+    for no cell.
     Raises RunsError where two confirmations were measured on different images.
     """
     rank = {trial: number for number, trial in enumerate(board["trial"])}
     tested = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
+    tested = tested[~tested["baseline"]]
     found = {}
     for arm in records.ARM_LABELS:
         own = tested[tested["arm"] == arm]
         own = own.assign(rank=own["trial"].map(rank).fillna(len(rank)))
         wanted = own.groupby("fold")["rank"].rank("dense") == place + 1
-        chosen = own[wanted].sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
-        if chosen.empty:
-            continue
-        shared = set.intersection(*(set(one["repeat"]) for _, one in chosen.groupby("fold")))
-        seeds = [chosen[chosen["repeat"] == repeat] for repeat in sorted(shared)]
-        if not seeds:
-            continue
-        parts = [
-            [
-                study.test_predictions[one["confirm"]].assign(fold=one["fold"]).sort_values("row")
-                for one in seed.to_dict("records")
-            ]
-            for seed in seeds
-        ]
-        names = [", ".join(seed["confirm"]) for seed in seeds]
-        numbers = [", ".join(dict.fromkeys(seed["seed"])) for seed in seeds]
-        found[arm] = _models(", ".join(chosen["trial"].unique()), numbers, names, parts)
+        models = of_confirmations(study, own[wanted])
+        if models is not None:
+            found[arm] = models
     return found
+
+
+def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> Models | None:
+    """The models of these rows of study.confirmations, one configuration in each fold, on the whole test part.
+
+    Only seeds that were confirmed in each of their folds are kept; None where none is left.
+    """
+    chosen = chosen.sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
+    if chosen.empty:
+        return None
+    shared = set.intersection(*(set(one["repeat"]) for _, one in chosen.groupby("fold")))
+    seeds = [chosen[chosen["repeat"] == repeat] for repeat in sorted(shared)]
+    if not seeds:
+        return None
+    parts = [
+        [
+            study.test_predictions[one["confirm"]].assign(fold=one["fold"]).sort_values("row")
+            for one in seed.to_dict("records")
+        ]
+        for seed in seeds
+    ]
+    names = [", ".join(seed["confirm"]) for seed in seeds]
+    numbers = [", ".join(dict.fromkeys(seed["seed"])) for seed in seeds]
+    return _models(study, ", ".join(chosen["trial"].unique()), numbers, names, parts)
 
 
 def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Models]]:
@@ -153,7 +165,9 @@ def has_clean_part(models: Models) -> bool:
     return bool(models.clean.any() and not models.clean.all())
 
 
-def _models(trial: str, seeds: list[str], confirms: list[str], parts: list[list[pd.DataFrame]]) -> Models:
+def _models(
+    study: StudyRuns, trial: str, seeds: list[str], confirms: list[str], parts: list[list[pd.DataFrame]]
+) -> Models:
     """parts: for each seed the tables of its folds, in the same order for all seeds."""
     tables = [pd.concat(one, ignore_index=True) for one in parts]
     same = ["fold", "row", "patient", "grade", "clean"]
@@ -174,4 +188,5 @@ def _models(trial: str, seeds: list[str], confirms: list[str], parts: list[list[
         grade=first["grade"].to_numpy(dtype=np.int64),
         clean=first["clean"].to_numpy(dtype=np.bool_),
         chance=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
+        decision=study.decision,
     )

@@ -57,6 +57,10 @@ CORRECTED = (
 """Of validation: what is left of the score without the optimism of choosing the best of a cell's `chosen_among` trials.
 In the leaderboard only the best trial of each cell has it, whose score was chosen."""
 
+REPEATED = ("finalist_mean", "finalist_repeats", "finalist_sd")
+"""Of a configuration that was trained again on other divisions of the training list: mean of the objective's score over
+its complete repeats (its validation score), their number and standard deviation (NaN for one); NaN without any."""
+
 CELL = ("cell", "arm", "status", "reason", "trial", "trials", "trials_ended")
 CONFIRMED = (
     "confirmed_trial",
@@ -76,32 +80,39 @@ FOUR_WAY = (
     *MEASURES,
     *CORRECTED,
     "objective_value",
+    *REPEATED,
     "best_epoch",
+    "trials_stopped",
     "images_seen",
     "seconds",
+    *("finalist_images_seen", "finalist_seconds"),
     "part",
     *CONFIRMED,
     *(f"{prefix}_{name}" for prefix in TESTED for name in (*MEASURES, *OVER_SEEDS)),
     "fellow_copy",
     "fellow_copy_n",
     "headline",
+    *("decision", "other_rule", "other_accuracy", "other_kappa"),
 )
-"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search; fellow_copy is the accuracy,
+"""Columns of tables.four_way: images_seen and seconds are those of the whole arm's search without its finalists, which
+have their own; trials_stopped of the ended trials were stopped early and have no score; fellow_copy is the accuracy,
 over the data set's fellow_copy_n test images, of the fellow eye's grade where that eye stands in the training list,
-else grade 0 (NaN where none does); headline is the `measured_on` that the study is judged by, the same in all rows."""
+else grade 0 (NaN where none does); headline is the `measured_on` that the study is judged by, the same in all rows;
+decision is the rule by which every grade is called, and the other_ columns are the headline part's scores of the same
+models had grades been called by the other rule."""
 
-HEADLINE = (*CELL, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "clean_n", "measured_on", "part")
+SHARED = (*CELL, *REPEATED, "trials_stopped", "decision", "other_rule", "other_accuracy", "other_kappa")
+"""Columns of tables.four_way that stand in the headline as they are."""
+
+HEADLINE = (*SHARED, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "clean_n", "measured_on", "part")
 
 DIFFERENCES = ("accuracy", "kappa")
+_ENDS = ("_low", "_high", "_recipe_low", "_recipe_high")
 PAIRS = (
     "pair",
     *("arm_a", "arm_b", "cell_a", "cell_b", "status", "reason"),
     *("measured_on", "part", "n", "patients", "seeds"),
-    *(
-        f"{score}_difference{end}"
-        for score in DIFFERENCES
-        for end in ("", "_low", "_high", "_recipe_low", "_recipe_high")
-    ),
+    *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     *("p", "p_holm", "tests", "p_mcnemar"),
 )
 """Columns of comparison.pairs, always six rows: a minus b, each averaged over seeds, on the images that both have; p of
@@ -114,8 +125,37 @@ SEEDS = (
 )
 """Columns of comparison.seed_values: one row for each cell, seed and part (folds pooled)."""
 
+FINALISTS = (
+    *("rank", "arm", "cell", "trial", "objective_value", "finalist", "repeat", "fold", "state", "seed", "split_seed"),
+    *("epoch", *records.SCORES, "images_seen", "seconds", "epochs_run"),
+)
+"""Columns of finalists.finalists: one row for each repeat; rank and objective_value are those of the trial."""
+
+DROP = (
+    *("arm", "cell", "score", "finalists", "repeats", "own", "mean", "before", "after"),
+    *("test", "part", "observed_before", "observed_after"),
+)
+"""Columns of finalists.drop: `own` score of the winner's trial and `mean` of its repeats; by how much `score` is
+expected to fall on other patients `before` (chosen by its own score) and `after` (by the mean); on the test part it is
+`test`, and fell from own by observed_before, from mean by observed_after (NaN where that winner is not confirmed)."""
+
+GAIN = (
+    *("status", "reason", "arm", "cell", "trial", "first_trial", "measured_on", "part", "n", "patients", "seeds"),
+    *(f"{which}{score}" for score in DIFFERENCES for which in ("", "first_")),
+    *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
+    "p",
+)
+"""Columns of gain.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's first
+trial, the same seeds of both, on the part the study is judged by; first_ is what the first trial scores."""
+
+ENSEMBLES = (
+    *("arm", "cell", "trial", "seeds", "seed_numbers", "measured_on", "part", "decision"),
+    *MEASURES,
+)
+"""Columns of ensembles.ensembles: the mean of the seeds' probabilities as one model."""
+
 FAILURES = ("trial", "kind", "arm", "state", "reason")
-"""Columns of tables.failures: trials and confirmations that did not end in order."""
+"""Columns of tables.failures: trials, finalists and confirmations that did not end in order."""
 
 
 def part_text(measured_on: str, selected_on: str = VALIDATION) -> str:
@@ -139,7 +179,7 @@ def headline(cells: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = cells.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(HEADLINE))
-    found = cells[[*CELL, "seeds", "seed_numbers", "folds_tested", "clean_n", "confirmed_trial"]].copy()
+    found = cells[[*SHARED, "seeds", "seed_numbers", "folds_tested", "clean_n", "confirmed_trial"]].copy()
     for name in (*MEASURES, *OVER_SEEDS):
         found[name] = cells[f"{measured_on}_{name}"]
     found["part"] = part_text(measured_on)

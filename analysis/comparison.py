@@ -23,6 +23,7 @@ from analysis.columns import (
     part_text,
 )
 from analysis.intervals import Estimate, recipe_interval
+from analysis.labels import arm_label, arm_labels
 from analysis.measure import RESAMPLES, SEED, TEST_RESAMPLES, degenerate_seeds
 from analysis.paired import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
 from analysis.runs import StudyRuns
@@ -40,20 +41,21 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     are measured on it is only a description, and `part` says so.
     """
     measured_on, models = judged(study, board)
+    labels = arm_labels(study)
     part = part_text(measured_on, study.tags.get(records.TAG_SELECTED_ON) or VALIDATION)
     rows = []
     for arm_b, arm_a in combinations(records.ARM_LABELS, 2):
-        cell_a, cell_b = records.ARM_LABELS[arm_a], records.ARM_LABELS[arm_b]
+        cell_a, cell_b = labels[arm_a], labels[arm_b]
         row: dict[str, Any] = {"pair": f"{cell_a} − {cell_b}", "measured_on": measured_on, "part": part}
         row |= {"arm_a": arm_a, "arm_b": arm_b, "cell_a": cell_a, "cell_b": cell_b}
-        missing = [records.ARM_LABELS[arm] for arm in (arm_a, arm_b) if arm not in models]
+        missing = [labels[arm] for arm in (arm_a, arm_b) if arm not in models]
         if missing:
             begun = all((board["arm"] == arm).any() for arm in (arm_a, arm_b))
             status = NOT_CONFIRMED if begun and measured_on != VALIDATION else NO_RESULT
             row |= {"status": status, "reason": f"no predictions of {' and '.join(missing)}"}
         else:
             resamples = RESAMPLES if measured_on == VALIDATION else TEST_RESAMPLES
-            row |= {"status": RUN, "reason": ""} | _difference(models[arm_a], models[arm_b], resamples)
+            row |= {"status": RUN, "reason": ""} | difference(models[arm_a], models[arm_b], resamples)
             if not row["patients"]:
                 row |= {"status": NO_RESULT, "reason": f"{cell_a} and {cell_b} were measured on no image both"}
         rows.append(row)
@@ -76,12 +78,12 @@ def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         if has_clean_part(models):
             parts[CLEAN] = models.only(models.clean)
         for measured_on, one in parts.items():
-            rows += [_seed(arm, measured_on, one, place) for place in range(len(one.seeds))]
+            rows += [_seed(arm_label(study, arm), arm, measured_on, one, place) for place in range(len(one.seeds))]
     return pd.DataFrame(rows, columns=list(SEEDS))
 
 
-def _difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
-    """Columns of a pair, on the images that both were measured on."""
+def difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
+    """Columns of columns.PAIRS that a pair has of two cells' models, on the images that both were measured on."""
     a, b = _on_shared_images(a, b)
     row: dict[str, Any] = {"n": int(np.unique(a.row).size), "seeds": min(len(a.seeds), len(b.seeds))}
     counts_a, counts_b = a.counts(), b.counts()
@@ -119,10 +121,10 @@ def _named(name: str, found: Estimate) -> dict[str, Any]:
     return {name: float(found.value), f"{name}_low": float(found.low), f"{name}_high": float(found.high)}
 
 
-def _seed(arm: str, measured_on: str, models: Models, place: int) -> dict[str, Any]:
+def _seed(cell: str, arm: str, measured_on: str, models: Models, place: int) -> dict[str, Any]:
     counts = models.counts()
     total = counts[:, place].sum(axis=0)
-    row: dict[str, Any] = {"arm": arm, "cell": records.ARM_LABELS[arm], "trial": models.trial}
+    row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial}
     row |= {"measured_on": measured_on, "part": part_text(measured_on), "repeat": place}
     row |= {"seed": models.seeds[place], "confirm": models.confirms[place]}
     row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(degenerate_seeds(models)[place])}

@@ -7,7 +7,7 @@ one column of it. A cell of the comparison has one colour, marker and line in al
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -207,11 +207,11 @@ def legend_below(axes: Sequence[Axes], entries: Sequence[Artist]) -> None:
     figure.legend(handles=list(entries), loc="outside lower center", ncols=min(columns, len(entries)))
 
 
-def cell_entries(arms: Sequence[str], *, line: bool = True, marker: bool = True) -> list[Artist]:
-    """Legend entries of cells."""
+def cell_entries(labels: Mapping[str, str], *, line: bool = True, marker: bool = True) -> list[Artist]:
+    """Legend entries of cells; labels: arm -> its label (labels_of)."""
     entries: list[Artist] = []
-    for arm in arms:
-        style, label = STYLES[arm], records.ARM_LABELS[arm]
+    for arm, label in labels.items():
+        style = STYLES[arm]
         entry = Line2D([], [], color=style.colour, ls=style.line if line else "", lw=1.8, label=label)
         entry.set(marker=style.marker if marker else "", markersize=5, markeredgecolor="black", markeredgewidth=0.5)
         entries.append(entry)
@@ -222,6 +222,12 @@ def arms_of(numbers: pd.DataFrame) -> list[str]:
     """The cells that stand in a table's column `arm`, in their order."""
     there = set(numbers["arm"])
     return [arm for arm in records.ARM_LABELS if arm in there]
+
+
+def labels_of(numbers: pd.DataFrame) -> dict[str, str]:
+    """Arm -> label of the cells that stand in a table's columns `arm` and `cell`, in their order."""
+    known = dict(zip(numbers["arm"], numbers["cell"], strict=True))
+    return {arm: known[arm] for arm in arms_of(numbers)}
 
 
 def is_narrow(panel: Axes) -> bool:

@@ -11,30 +11,30 @@ from matplotlib.axes import Axes
 from analysis import records, roc
 from analysis.captions import about, measured_on
 from analysis.cells import Models
-from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, legend_below
+from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, labels_of, legend_below
 from analysis.figures_clinical import REFERABLE, referable_score
 
 BINS = 10
 QUESTIONS = {"grade": "The grade that is called", "referable": "Referable (grade 2 or more)"}
 
 
-def calibration_numbers(judged: Mapping[str, Models]) -> pd.DataFrame:
+def calibration_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = records.ARM_LABELS) -> pd.DataFrame:
     """Reliability in ten bins of equal width, an arm's models taken together (an image counts once for each).
 
     Columns: arm, cell, question (a key of QUESTIONS), low, high (of the bin), count, probability (mean), share (of
-    hits), error (expected calibration error of all bins), n, seeds.
+    hits), error (expected calibration error of all bins), n, seeds. labels: arm -> what its cell is called.
     """
     rows = []
     for arm, models in judged.items():
         chance = models.chance.reshape(-1, len(records.GRADES))  # (seeds x n, 5)
-        grade = np.tile(models.grade, len(models.seeds))
+        grade, guess = np.tile(models.grade, len(models.seeds)), models.called().ravel()
         asked = {
-            "grade": (chance.max(axis=1), chance.argmax(axis=1) == grade),
+            "grade": (chance[np.arange(len(grade)), guess], guess == grade),
             "referable": (np.clip(referable_score(chance), 0, 1), grade >= REFERABLE),
         }
         for question, (probability, hit) in asked.items():
             found = roc.reliability(probability, hit, BINS)
-            base = {"arm": arm, "cell": records.ARM_LABELS[arm], "question": question}
+            base = {"arm": arm, "cell": labels[arm], "question": question}
             more = {"error": found.error, "n": len(models.grade), "seeds": len(models.seeds)}
             for place in range(BINS):
                 row = {"low": place / BINS, "high": (place + 1) / BINS, "count": int(found.count[place])}
@@ -64,12 +64,12 @@ def draw_calibration(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
         lower.set_yscale("symlog", linthresh=1)
         lower.set(xlim=(-0.02, 1.02), ylim=(0, None), ylabel="images (log scale)", xlabel="predicted probability")
         lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    legend_below(axes, cell_entries(arms))
+    legend_below(axes, cell_entries(labels_of(numbers)))
 
 
 def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Picture | LeftOut]:
     """The reliability diagrams, or why there are none; headline: columns.headline(cells)."""
-    title, numbers = "Calibration", calibration_numbers(judged)
+    title, numbers = "Calibration", calibration_numbers(judged, labels_of(headline))
     if numbers.empty:
         return [LeftOut(title, "no predictions were recorded")]
     caption = (

@@ -15,7 +15,7 @@ from matplotlib.lines import Line2D
 from analysis import records, roc
 from analysis.captions import about, measured_on, over_seeds
 from analysis.cells import Models
-from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, is_narrow, legend_below
+from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, cell_entries, is_narrow, labels_of, legend_below
 from analysis.intervals import share_bounds
 from analysis.scores import Floats
 from analysis.tables import SEED, with_interval
@@ -62,23 +62,23 @@ def draw_recalls(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     panel.set_xticks(records.GRADES, names, rotation=40 if narrow else 0, ha="right" if narrow else "center")
     panel.set(xlabel="true grade", ylabel="recall (share of the grade's images)", ylim=(-0.03, 1.03), xlim=(-0.5, 4.5))
     panel.grid(axis="x", visible=False)
-    legend_below(axes, cell_entries(arms, line=False))
+    legend_below(axes, cell_entries(labels_of(numbers.dropna(subset=["recall"])), line=False))
 
 
-def roc_numbers(judged: Mapping[str, Models]) -> pd.DataFrame:
+def roc_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = records.ARM_LABELS) -> pd.DataFrame:
     """Sensitivity for referable retinopathy against specificity.
 
     Columns: arm, cell, kind, repeat, specificity, sensitivity, low, high, auc, auc_low, auc_high, n, referable. kind is
     `seed` (one model on a grid of specificities), `mean` (of an arm's models, with the area under the curve) or
     `operating` (at a specificity of SPECIFICITIES at least, mean of the models). Bounds: 95 %, over patients. Arms
-    whose images hold one sign alone are left out.
+    whose images hold one sign alone are left out. labels: arm -> what its cell is called.
     """
     rows: list[dict[str, object]] = []
     for arm, models in judged.items():
         positive = models.grade >= REFERABLE
         if not 0 < positive.sum() < positive.size:
             continue
-        base = {"arm": arm, "cell": records.ARM_LABELS[arm], "n": positive.size, "referable": int(positive.sum())}
+        base = {"arm": arm, "cell": labels[arm], "n": positive.size, "referable": int(positive.sum())}
         scores = list(referable_score(models.chance))
         curves = [roc.roc(positive, score) for score in scores]
         drawn = roc.bootstrap(
@@ -135,10 +135,9 @@ def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
             right.annotate(note, text, (0, 5), textcoords="offset points", ha="center", fontsize=7)
     left.set(xlabel="share of false alarms (1 - specificity)", ylabel="sensitivity", xlim=(-0.02, 1.02))
     left.set(ylim=(-0.02, 1.02), aspect="equal", title="Referable or not")
+    names = labels_of(numbers)
     areas = numbers[numbers["kind"] == "mean"].groupby("arm", sort=False)[["auc", "auc_low", "auc_high"]].first()
-    labels = [
-        f"{records.ARM_LABELS[str(arm)]}\nAUC {with_interval(row.to_dict(), 'auc')}" for arm, row in areas.iterrows()
-    ]
+    labels = [f"{names[str(arm)]}\nAUC {with_interval(row.to_dict(), 'auc')}" for arm, row in areas.iterrows()]
     right.set_yticks(range(len(arms)), labels)
     right.set(xlabel="sensitivity, 95 % interval", ylim=(len(arms) - 0.4, -0.6), title="Sensitivity at a specificity")
     right.grid(axis="y", visible=False)
@@ -146,7 +145,7 @@ def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
         Line2D([], [], ls="", marker="o", color=GREY, mfc=face, label=f"at {100 * specificity:g} % specificity")
         for specificity, face in zip(SPECIFICITIES, (GREY, "white"), strict=True)
     ]
-    legend_below(axes, [*cell_entries(arms), *marks])
+    legend_below(axes, [*cell_entries(labels_of(numbers)), *marks])
 
 
 def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Picture | LeftOut]:
@@ -164,8 +163,8 @@ def _recalls(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | 
         f"the trained models{over_seeds(judged)}. {about(headline)}"
     )
     found = [
-        f"{records.ARM_LABELS[str(arm)]}: {', '.join(f'{value:.2f}' for value in rows['recall'])}"
-        for arm, rows in known.groupby("arm", sort=False)
+        f"{rows['cell'].iloc[0]}: {', '.join(f'{value:.2f}' for value in rows['recall'])}"
+        for _, rows in known.groupby("arm", sort=False)
     ]
     return Picture(
         "recalls", title, measured_on(headline), caption, f"{title} 0 to 4. {'; '.join(found)}.", numbers,
@@ -174,7 +173,7 @@ def _recalls(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | 
 
 
 def _roc(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | LeftOut:
-    title, numbers = "Referable retinopathy (grade 2 or more)", roc_numbers(judged)
+    title, numbers = "Referable retinopathy (grade 2 or more)", roc_numbers(judged, labels_of(headline))
     if numbers.empty:
         return LeftOut(title, "no predictions with both referable and other eyes were recorded")
     points, first = numbers[numbers["kind"] == "operating"], numbers.iloc[0]

@@ -11,6 +11,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
+from analysis import records
 from analysis.captions import about, measured_on
 from analysis.columns import DIFFERENCES, RUN, VALIDATION
 from analysis.figures import (
@@ -28,20 +29,25 @@ from analysis.figures import (
 )
 from analysis.tables import with_interval
 
-JUDGED, SEED, CHOSEN, CORRECTED = "judged", "seed", "validation", "corrected"
+JUDGED, SEED, CHOSEN, CORRECTED, REPEAT = "judged", "seed", "validation", "corrected", "repeat"
 """Kinds of points: what a cell is judged by; one seed of that; the validation score that its trial was chosen by; what
-is left of that without the optimism of the choice."""
+is left of that without the optimism of the choice; a repeat of the winner on other validation patients."""
 
 
-def interval_numbers(cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame) -> pd.DataFrame:
+def interval_numbers(
+    cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame, finalists: pd.DataFrame
+) -> pd.DataFrame:
     """Accuracy and kappa of each cell with 95 % bounds, over patients (low, high) and over patients and seeds.
 
-    cells: tables.four_way(study), headline: columns.headline(cells), seeds: comparison.seed_values(study). One row for
-    each cell, score and point, of a `kind` above; a cell without a number is one row of each score.
+    cells: tables.four_way(study), headline: columns.headline(cells), seeds: comparison.seed_values(study),
+    finalists: finalists.finalists(study, board). One row for each cell, score and point, of a `kind` above; a cell
+    without a number is one row of each score.
     """
     tested = str(headline["measured_on"].iloc[0]) != VALIDATION
     keep = ["arm", "cell", "status", "reason", "n", "patients", "majority", "degenerate", "part"]
     rows: list[pd.DataFrame] = []
+    winners = set(cells["trial"].str.split(", ").explode())
+    again = finalists[finalists["trial"].isin(winners) & (finalists["state"] == records.STATE_COMPLETE)]
     for score in SCORE_LABELS:
         ends = {f"{score}{end}": end.strip("_") or "value" for end in ("", "_low", "_high", "_recipe_low")}
         ends |= {f"{score}_recipe_high": "recipe_high"}
@@ -58,6 +64,8 @@ def interval_numbers(cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.Data
         shown = cells[next(iter(ends))].notna() & (tested | (cells["chosen_among"] > 1))  # of one there was no choice
         beside = cells.loc[shown, [*keep, *ends]]
         rows.append(beside.rename(columns=ends).assign(kind=kind, score=score))
+        columns = ["arm", "cell", "repeat", "seed", score]
+        rows.append(again[columns].rename(columns={score: "value"}).assign(kind=REPEAT, score=score, status=RUN))
     columns = [*keep, "score", "kind", "value", "low", "high", "recipe_low", "recipe_high", "repeat", "seed"]
     return pd.concat(rows, ignore_index=True).reindex(columns=columns)
 
@@ -65,8 +73,8 @@ def interval_numbers(cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.Data
 def draw_intervals(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     """Two panels, accuracy and kappa: a point with its interval for each cell, the baseline dashed.
 
-    Thick: over patients; thin: over patients and seeds; ticks: each seed; hollow: what it was chosen by, or what is
-    left of it without the optimism of the choice.
+    Thick: over patients; thin: over patients and seeds; ticks: each seed, in colour each repeat; hollow: what it was
+    chosen by, or what is left of it without the optimism of the choice.
     """
     for panel, score in zip(axes, SCORE_LABELS, strict=True):
         judged = numbers[(numbers["score"] == score) & (numbers["kind"] == JUDGED)].reset_index(drop=True)
@@ -106,10 +114,13 @@ def _draw_judged(panel: Axes, one: Mapping[Hashable, Any], place: int) -> None:
 
 
 def _draw_beside(panel: Axes, one: Mapping[Hashable, Any], place: int) -> None:
-    """A seed as a tick below its mean; a hollow point below the judged one."""
+    """A seed as a tick below its mean; below that the repeats, and a hollow point."""
     style = STYLES[one["arm"]]
     if one["kind"] == SEED:
         panel.plot(one["value"], place + 0.17, color="black", marker=2, ms=5, mew=0.9, ls="")
+        return
+    if one["kind"] == REPEAT:
+        panel.plot(one["value"], place + 0.34, color=style.colour, marker="|", ms=7, mew=1.3, ls="")
         return
     at = place + 0.34
     panel.plot([one["low"], one["high"]], [at, at], color=style.colour, lw=0.9, ls=":")
@@ -129,6 +140,9 @@ def _entries(numbers: pd.DataFrame, panel: Axes) -> list[Artist]:
     if kinds & {CHOSEN, CORRECTED}:
         text = "validation, where it was chosen" if CHOSEN in kinds else "without the choice's optimism"
         entries.append(Line2D([], [], color=GREY, ls=":", lw=0.9, marker="o", mfc="white", ms=4.5, label=text))
+    if REPEAT in kinds:
+        text = "its repeats, on other validation patients"
+        entries.append(Line2D([], [], color=GREY, ls="", marker="|", ms=7, mew=1.3, label=text))
     if panel.get_legend_handles_labels()[1]:
         majority = numbers["majority"].max()
         label = f"majority class ({majority:.3f}), chance agreement"
@@ -171,10 +185,10 @@ def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
 
 
 def pictures(
-    cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame, pairs: pd.DataFrame
+    cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame, pairs: pd.DataFrame, finalists: pd.DataFrame
 ) -> list[Picture | LeftOut]:
     """The four cells and their differences, or why one has nothing to show."""
-    return [_four_way(cells, headline, seeds), _differences(headline, pairs)]
+    return [_four_way(headline, interval_numbers(cells, headline, seeds, finalists)), _differences(headline, pairs)]
 
 
 def in_words(headline: pd.DataFrame) -> str:
@@ -186,8 +200,8 @@ def in_words(headline: pd.DataFrame) -> str:
     return "; ".join(found)
 
 
-def _four_way(cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame) -> Picture | LeftOut:
-    title, points = "Four-way comparison", interval_numbers(cells, headline, seeds)
+def _four_way(headline: pd.DataFrame, points: pd.DataFrame) -> Picture | LeftOut:
+    title = "Four-way comparison"
     if headline["n"].isna().all():
         return LeftOut(title, "no cell has been measured yet")
     caption = (

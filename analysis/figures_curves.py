@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis import records
 from analysis.captions import about, measured_on
 from analysis.cells import Models
 from analysis.columns import RUN, VALIDATION
@@ -22,11 +21,11 @@ from analysis.figures import (
     STYLES,
     LeftOut,
     Picture,
-    arms_of,
     cell_entries,
     draw_baseline,
     draw_matrix,
     label_outer,
+    labels_of,
     legend_below,
     row_shares,
     say,
@@ -134,14 +133,14 @@ def _draw_cell(panel: Axes, rows: pd.DataFrame, score: str, last: float) -> None
 
 def _entries(numbers: pd.DataFrame, score: str, part: str) -> list[Artist]:
     drawn = numbers[numbers["epoch"].notna()]
-    entries = cell_entries(arms_of(drawn), line=False)
+    entries = cell_entries(labels_of(drawn), line=False)
     entries.append(Line2D([], [], color=GREY, lw=1.8, marker="o", ms=4, label=part))
     if drawn[f"train/{score}"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=1.8, ls=":", marker="o", ms=4, mfc="white", label="training"))
     if drawn["repeat"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=0.6, label="each seed"))
     if drawn["best_epoch"].notna().any():
-        entries.append(Line2D([], [], color=GREY, marker="o", ms=8, mec="black", ls="", label="selected epoch"))
+        entries.append(Line2D([], [], color=GREY, marker="o", ms=8, mec="black", ls="", label="epoch that is scored"))
     if f"test/{score}" in numbers:
         entries.append(Line2D([], [], color=GREY, marker="o", ms=6, mec="black", lw=2, label="test, 95 % interval"))
     text = "chance agreement" if score == "kappa" else f"majority class ({drawn['majority'].max():.3f})"
@@ -176,7 +175,7 @@ def confusion_numbers(headline: pd.DataFrame, study: StudyRuns, judged: Mapping[
 
 def draw_confusions(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     """Four matrices, shaded by the share of the true grade's row, with the count below; rows = truth."""
-    for panel, (arm, label) in zip(axes, records.ARM_LABELS.items(), strict=True):
+    for panel, (arm, label) in zip(axes, labels_of(numbers).items(), strict=True):
         here = numbers[numbers["arm"] == arm]
         if here["count"].notna().any():
             counts = np.zeros((CLASSES, CLASSES), dtype=np.int64)

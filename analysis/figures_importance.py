@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from analysis.figures import GREY, STYLES, LeftOut, Picture, arms_of, is_first_column, label_outer, legend_below
-from analysis.importance import EARLY_STOPPING, importance
+from analysis.importance import EARLY_STOPPING, WITHOUT_SCORE, importance
 from analysis.runs import StudyRuns
-from analysis.tables import objective, part
+from analysis.tables import objective, part, unscored
 
 MARKS = {"fANOVA": ("o", "full"), "PED-ANOVA": ("s", "none"), "MDI": ("x", "full")}
 """Evaluator -> marker and how it is filled."""
@@ -60,6 +60,7 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
         f"searched. n = {trials:,} trials, {stopped:,} of them stopped early."
     )
     caption += f" {EARLY_STOPPING}" if stopped else ""
+    caption += f" {WITHOUT_SCORE}" if study.selects_last and unscored(study) else ""
     caption += f" {'; '.join(missing)}." if missing else ""
     first = numbers.loc[numbers.groupby(["arm", "evaluator"], sort=False)["importance"].idxmax()]
     words = [f"{row['cell']}, {row['evaluator']}: {row['hyperparameter']}" for row in first.to_dict("records")]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
@@ -14,6 +14,7 @@ from PIL import Image
 from analysis import records
 from analysis.columns import TEST, TESTED, VALIDATION, part_text
 from analysis.figures import LeftOut, Picture
+from analysis.labels import arm_labels
 from analysis.runs import StudyRuns
 
 ACROSS = 3
@@ -26,10 +27,15 @@ WIDTH = 400
 """Pixels of a picture with its map at most: more would make the page as heavy as the photographs."""
 
 
-def mistake_numbers(explained: Sequence[tuple[bytes, dict[str, Any]]]) -> pd.DataFrame:
-    """One row for each picture: number (from 1), arm, cell, confirm, trial, grade, predicted, p0 .. p4."""
+def mistake_numbers(
+    explained: Sequence[tuple[bytes, dict[str, Any]]], labels: Mapping[str, str] = records.ARM_LABELS
+) -> pd.DataFrame:
+    """One row for each picture: number (from 1), arm, cell, confirm, trial, grade, predicted, p0 .. p4.
+
+    labels: arm -> what its cell is called.
+    """
     rows = [
-        {"number": number, "cell": records.ARM_LABELS[entry["arm"]], "confirm": "", "trial": ""} | entry
+        {"number": number, "cell": labels[entry["arm"]], "confirm": "", "trial": ""} | entry
         for number, (_, entry) in enumerate(explained, 1)
     ]
     columns = ["number", "arm", "cell", "confirm", "trial", "grade", "predicted"]
@@ -61,7 +67,7 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
             LeftOut(title, "no pictures were made of them: there were none, or the photographs and weights had gone")
         ]
     worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
-    numbers, shown = mistake_numbers(worst), [data for data, _ in worst]
+    numbers, shown = mistake_numbers(worst, arm_labels(study)), [data for data, _ in worst]
     whose = " and ".join(dict.fromkeys(numbers["cell"]))
     parts = dict.fromkeys(str(entry.get("part", TEST)) for _, entry in worst)
     part = ", ".join(part_text(one) if one in (VALIDATION, *TESTED) else one for one in parts)

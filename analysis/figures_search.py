@@ -25,16 +25,21 @@ from analysis.figures import (
     arms_of,
     columns_of,
     label_outer,
+    labels_of,
     legend_below,
 )
+from analysis.labels import arm_label, arm_labels
 from analysis.runs import StudyRuns
 from analysis.scales import scale_of
-from analysis.tables import objective, part
+from analysis.tables import objective, part, unscored
 
 DENSE = 300
 """From so many trials on the marks are kept as pixels in the SVG."""
 
 MOST_THICK = 12
+
+AGAIN_AT = 0.8
+"""Where the repeats of the finalists stand, epochs to the right of the last one."""
 
 ENDS = {
     records.STATE_COMPLETE: ("o", "ran all its epochs"),
@@ -55,20 +60,32 @@ NOT_AXES = ("architecture", "pretrained", "seed", "objective")
 def trial_curve_numbers(study: StudyRuns) -> pd.DataFrame:
     """The objective's validation score of every trial over its epochs.
 
-    Columns: arm, trial, state, epoch, score, last (whether it is the trial's last epoch); epochs without a defined
-    score are left out.
+    Columns: arm, cell, trial, state, epoch, score, last (whether it is the trial's last epoch), repeat; epochs without
+    a defined score are left out. Below them one row for each repeat of a trial on other validation patients, with its
+    number, that of its own last epoch.
     """
     score = f"val/{objective(study)}"
     curves = study.epochs[["trial", "epoch", score]].rename(columns={score: "score"}).dropna(subset=["score"])
     found = study.trials[["arm", "trial", "state"]].merge(curves, on="trial")
     found["last"] = found["epoch"] == found.groupby("trial")["epoch"].transform("max")
+    again = study.finalists.rename(columns={"best_epoch": "epoch", f"best_val_{objective(study)}": "score"})
+    again = again.loc[again["score"].notna(), ["arm", "trial", "state", "epoch", "score", "repeat"]]
+    found = (
+        pd.concat([found, again.assign(last=False)], ignore_index=True) if len(again) else found.assign(repeat=np.nan)
+    )
+    found.insert(1, "cell", [arm_label(study, arm) for arm in found["arm"]])
     return found
 
 
 def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
-    """One panel for each cell: `score` of all its trials over the epochs, each with a mark where and how it ended."""
-    for panel, (arm, label) in zip(axes, records.ARM_LABELS.items(), strict=True):
-        here = numbers[numbers["arm"] == arm]
+    """One panel for each cell: `score` of all its trials over the epochs, each with a mark where and how it ended.
+
+    At the right, behind the last epoch, stand the repeats of its finalists.
+    """
+    trials, again = numbers[numbers["repeat"].isna()], numbers[numbers["repeat"].notna()]
+    last = float(trials["epoch"].max())
+    for panel, (arm, label) in zip(axes, (records.ARM_LABELS | labels_of(numbers)).items(), strict=True):
+        here, repeats = trials[trials["arm"] == arm], again[again["arm"] == arm]
         lines = [curve[["epoch", "score"]].to_numpy() for _, curve in here.groupby("trial")]
         faint = max(0.15, min(0.8, 12 / max(len(lines), 1)))
         dense = len(lines) > DENSE / len(axes)
@@ -89,27 +106,32 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
                 zorder=3,
                 rasterized=dense,
             )
+        at = np.full(len(repeats), last + AGAIN_AT)
+        panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=STYLES[arm].colour, lw=1.1, zorder=3)
         states = here.loc[here["last"], "state"]
         counts = [n_trials(len(states)).removeprefix("n = ")]
         stopped = int((states == records.STATE_STOPPED).sum())
         counts += [f"{stopped:,} stopped"] if stopped else []
+        counts += [f"{len(repeats)} repeat{'s' * (len(repeats) != 1)}"] if len(repeats) else []
         panel.set_title(f"{label}: {', '.join(counts)}")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    _same_limits(axes, numbers)
+    _same_limits(axes, numbers, last + (AGAIN_AT if len(again) else 0))
     label_outer(axes, "epoch", SCORE_LABELS[score])
-    used = [ENDS[state] for state in dict.fromkeys(numbers["state"])]
-    legend_below(
-        axes, [Line2D([], [], ls="", marker=mark, color=GREY, label=text) for mark, text in dict(used).items()]
-    )
+    used = [ENDS[state] for state in dict.fromkeys(trials["state"])]
+    marks = [Line2D([], [], ls="", marker=mark, color=GREY, label=text) for mark, text in dict(used).items()]
+    text = "a finalist again, on other patients"
+    marks += [Line2D([], [], ls="", marker="D", mfc="none", color=GREY, label=text)] if len(again) else []
+    legend_below(axes, marks)
 
 
 def hyperparameter_numbers(study: StudyRuns) -> pd.DataFrame:
     """Every trial that has a score against each hyperparameter that differs between them.
 
-    Columns: hyperparameter, arm, trial, state, value, score (of the objective, at the epoch that it selected).
+    Columns: hyperparameter, arm, cell, trial, state, value, score (of the objective, at the epoch whose score counts).
     """
     known = study.trials.assign(score=study.trials[f"best_val_{objective(study)}"]).dropna(subset=["score"])
-    columns = ["hyperparameter", "arm", "trial", "state", "value", "score"]
+    known = known.assign(cell=[arm_label(study, arm) for arm in known["arm"]])
+    columns = ["hyperparameter", "arm", "cell", "trial", "state", "value", "score"]
     parts = [
         known.assign(hyperparameter=name, value=known[name].astype(object))[columns] for name in varied(study, known)
     ]
@@ -127,7 +149,7 @@ def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str
 
     axes: hyperparameters x cells that have a trial, row by row. A hollow mark is a trial that was stopped early.
     """
-    arms = arms_of(numbers)
+    arms, labels = arms_of(numbers), labels_of(numbers)
     places = iter(axes)
     for name, rows in numbers.groupby("hyperparameter", sort=False):
         scale = scale_of(rows["value"])
@@ -152,7 +174,7 @@ def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str
         width = columns_of(panel)
         panel.set_xlim(low - room, high + room)
         if place < len(arms) or width < len(arms):
-            panel.set_title(records.ARM_LABELS[arms[place % len(arms)]].replace(", ", ",\n"), fontsize=8)
+            panel.set_title(labels[arms[place % len(arms)]].replace(", ", ",\n"), fontsize=8)
         if place >= len(axes) - width:
             panel.set_xlabel(AXIS[score])
     marks = [Line2D([], [], ls="", marker="o", color=GREY, label="ran all its epochs")]
@@ -170,7 +192,7 @@ def parallel_numbers(study: StudyRuns) -> pd.DataFrame:
     score = objective(study)
     known = study.trials.assign(score=study.trials[f"best_val_{score}"]).dropna(subset=["score"])
     known = known.sort_values(["score", "trial"], ascending=[False, True])
-    known = known.assign(rank=np.arange(1, len(known) + 1), cell=known["arm"].map(records.ARM_LABELS))
+    known = known.assign(rank=np.arange(1, len(known) + 1), cell=known["arm"].map(arm_labels(study)))
     return known[["rank", "trial", "arm", "cell", "state", *varied(study, known), "score"]]
 
 
@@ -178,9 +200,9 @@ def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> No
     """One line for each trial through its cell, its hyperparameters and its score; the best are drawn thick."""
     (panel,) = axes
     names = [name for name in numbers.columns if name not in ("rank", "trial", "arm", "state")]
-    arms = arms_of(numbers)
+    labels = labels_of(numbers)
     scales = {name: scale_of(numbers[name]) for name in names}
-    scales["cell"] = scale_of(numbers["cell"], tuple(records.ARM_LABELS[arm] for arm in reversed(arms)))
+    scales["cell"] = scale_of(numbers["cell"], tuple(reversed(labels.values())))
     shares = np.column_stack([scales[name].shares(numbers[name]) for name in names])  # (trials, axes)
     steps = np.arange(len(names), dtype=np.float64)
     lines = np.stack([np.broadcast_to(steps, shares.shape), shares], axis=-1)  # (trials, axes, 2)
@@ -203,7 +225,7 @@ def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> No
     panel.set(yticks=[], xlim=(-0.75, len(names) - 0.7), ylim=(-0.04, 1.04))
     panel.grid(False)
     panel.spines[:].set_visible(False)
-    legend_below(axes, [Line2D([], [], color=STYLES[arm].colour, label=records.ARM_LABELS[arm]) for arm in arms])
+    legend_below(axes, [Line2D([], [], color=STYLES[arm].colour, label=label) for arm, label in labels.items()])
 
 
 def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
@@ -223,8 +245,15 @@ def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
         f"The {score} of all trials on {part(study)} over the epochs; the mark says how a trial ended. Early stopping "
         f"compares within a cell only. {counts}: {listed}."
     )
+    if study.selects_last:
+        caption += " A trial's score is that of its last epoch; one that was stopped early has none."
+    again = int(numbers["repeat"].notna().sum())
+    if again:
+        caption += (
+            f" At the right the {again} repeats of the finalists, each with a fresh seed on other validation patients."
+        )
     highest = numbers.groupby("arm")["score"].max()
-    words = ", ".join(f"{records.ARM_LABELS[arm]} {highest[arm]:.3f}" for arm in arms_of(numbers))
+    words = ", ".join(f"{label} {highest[arm]:.3f}" for arm, label in labels_of(numbers).items())
     alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
     return Picture(
         "trials", title, f"{part(study)}; {counts}", caption, alt, numbers,
@@ -238,8 +267,8 @@ def _hyperparameters(study: StudyRuns, score: str) -> Picture | LeftOut:
     if not names:
         return LeftOut(title, "no hyperparameter has several values among the trials that have a score")
     caption = (
-        f"The {score} of each trial at the epoch that it selected, on {part(study)}; {n_trials(trials)}. A trial "
-        "that was stopped early (hollow) might have become better. All hyperparameters vary at once, so a panel does "
+        f"The {score} of each trial {_at_epoch(study)}, on {part(study)}; {n_trials(trials)}. {_stopped(study)}"
+        "All hyperparameters vary at once, so a panel does "
         "not show the effect of one alone."
     )
     wide = 2 if len(arms) % 2 == 0 else 1
@@ -259,8 +288,8 @@ def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
     if len(numbers) < 2:
         return LeftOut(title, "it takes two trials that have a score")
     caption = (
-        f"One line for each trial, from its cell over its hyperparameters to its {score} at the epoch that it "
-        f"selected, on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
+        f"One line for each trial, from its cell over its hyperparameters to its {score} {_at_epoch(study)}, "
+        f"on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
     )
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
@@ -271,14 +300,30 @@ def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
     )  # fmt: skip
 
 
+def _at_epoch(study: StudyRuns) -> str:
+    return "at its last epoch" if study.selects_last else "at the epoch that it selected"
+
+
+def _stopped(study: StudyRuns) -> str:
+    """What a reader must know of trials that were stopped early."""
+    if not study.selects_last:
+        return "A trial that was stopped early (hollow) might have become better. "
+    left = unscored(study)
+    return (
+        f"{left:,} that {'was' if left == 1 else 'were'} stopped early are not here: they have no score. "
+        if left
+        else ""
+    )
+
+
 def n_trials(count: int) -> str:
     """`n = 1 trial`, `n = 1,000 trials`."""
     return f"n = {count:,} trial{'' if count == 1 else 's'}"
 
 
-def _same_limits(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
+def _same_limits(axes: Sequence[Axes], numbers: pd.DataFrame, last: float) -> None:
     """Epochs and scores have one scale in all panels: cells are compared by eye."""
     low, high = float(numbers["score"].min()), float(numbers["score"].max())
     room = 0.06 * ((high - low) or 1.0)
     for panel in axes:
-        panel.set(xlim=(0.5, float(numbers["epoch"].max()) + 0.5), ylim=(low - room, high + room))
+        panel.set(xlim=(0.5, last + 0.5), ylim=(low - room, high + room))

@@ -9,18 +9,19 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import records
 from analysis.best import CRITERIA
 from analysis.cautions import FEW_SEEDS, cautions, without_patient
 from analysis.columns import RUN, VALIDATION, headline
+from analysis.gain import gain_sentence
+from analysis.labels import arm_label
 from analysis.runs import StudyRuns
-from analysis.tables import objective, part, with_interval
+from analysis.tables import objective, part, unscored, with_interval
 from analysis.tableset import TableSet
 from analysis.versus import Row, comparison, listed, spoken
 
 
 class Answer(NamedTuple):
-    """What a study found: at most three sentences, and what must be known before they are passed on."""
+    """What a study found: at most four sentences, and what must be known before they are passed on."""
 
     sentences: list[str]
     cautions: list[str]
@@ -45,12 +46,14 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
     top = ranked.sort_values(score, ascending=False, kind="stable", na_position="last").to_dict("records")[0]
     if not tested and pd.isna(top[score]):  # no predictions were recorded, only what the trials reported
         first = made.board.to_dict("records")[0]
-        cell, value = spoken(records.ARM_LABELS[first["arm"]]), f"{score} {first['objective_value']:.3f}"
+        cell, value = spoken(arm_label(study, first["arm"])), f"{score} {first['objective_value']:.3f}"
         sentence = f"{cell} holds {_of(study, made)}, with {value} on the {part(study).split()[0]} part."
         return Answer([sentence, _chosen_here(study, made, first)], [])
     best = _best_on_test(study, judged, top, score) if tested else _best_on_validation(study, made, top)
-    last = _recipe(study, top) if tested else _chosen_here(study, made, top)
-    return Answer([best, *comparison(made.pairs, top, score), last], cautions(study, made, top))
+    last = [_recipe(study, top)] if tested else [_chosen_here(study, made, top)]
+    if tested and (gained := gain_sentence(made.gain, objective(study))):
+        last.append(gained)
+    return Answer([best, *comparison(made.pairs, top, score), *last], cautions(study, made, top))
 
 
 def reaching(best: pd.DataFrame, threshold: float) -> str:
@@ -64,8 +67,8 @@ def reaching(best: pd.DataFrame, threshold: float) -> str:
 def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
     where = f"{_images(study, top)} of the {part(study).split()[0]} part"
     return (
-        f"{spoken(top['cell'])} holds {_of(study, made)}: {_scores(top)}, 95 % intervals, on {where}, "
-        f"{_against_majority(top, study.folds)}."
+        f"{spoken(top['cell'])} holds {_of(study, made)}: {_repeated(study, top)}{_scores(top)}, 95 % intervals, on "
+        f"{where}, {_against_majority(top, study.folds)}."
     )
 
 
@@ -91,6 +94,18 @@ def _scores(top: Row) -> str:
     return f"kappa {with_interval(top, 'kappa')} and accuracy {with_interval(top, 'accuracy')}"
 
 
+def _repeated(study: StudyRuns, top: Row) -> str:
+    """The validation score of a configuration that was trained again; "" of one that was not."""
+    if pd.isna(top["finalist_mean"]):
+        return ""
+    repeats = int(top["finalist_repeats"])
+    times = "the one repeat" if repeats == 1 else f"the mean of {repeats} repeats"
+    return (
+        f"{objective(study)} {top['finalist_mean']:.3f} is {times} with fresh seeds on other validation patients, and "
+        "the trial itself has "
+    )
+
+
 def _images(study: StudyRuns, top: Row) -> str:
     known = bool(pd.notna(top["patients"])) and not without_patient(study)
     patients: str = f" of {int(top['patients']):,} patients" if known else ""
@@ -98,13 +113,17 @@ def _images(study: StudyRuns, top: Row) -> str:
 
 
 def _of(study: StudyRuns, made: TableSet) -> str:
-    count = len(made.board)
+    count, stopped = len(made.board), unscored(study)
+    trials = f"{count} trial{'s' * (count > 1)} that ran all epochs" if stopped else f"{count} ended trials"
+    were, have = ("was", "has") if stopped == 1 else ("were", "have")
+    left = f" ({stopped} more {were} stopped early and {have} none)"
+    by = objective(study) + left * bool(stopped)
     if count == 1:
-        return "the only ended trial"
+        return "the only trial that ran all epochs" + left * bool(stopped) if stopped else "the only ended trial"
     if study.folds:
         folds = len(study.folds_begun)
-        return f"the best of each fold among {count} ended trials over {folds} folds by {objective(study)}"
-    return f"the best of {count} ended trials by {objective(study)}"
+        return f"the best of each fold among {trials} over {folds} folds by {by}"
+    return f"the best of {trials} by {by}"
 
 
 def _against_majority(top: Row, folds: int) -> str:
@@ -135,8 +154,15 @@ def _chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
             f" (without the choice among {int(cell['chosen_among'])} trials of its cell {score} is about "
             f"{with_interval(cell, f'{score}_corrected')})"
         )
+    if not pd.isna(cell["finalist_mean"]):
+        return (
+            f"The trials were chosen on the {where} part and the winner among the best of them by its repeats: its own "
+            f"numbers are optimistic, those of the repeats hardly, the intervals hold for these trained models and not "
+            "for the recipe, and a claim needs a confirmation on patients who took no part in the choice."
+        )
+    chosen = "Trials and the winner were both" if study.selects_last else "Trials, epochs and the winner were all"
     return (
-        f"Trials, epochs and the winner were all chosen on the {where} part itself, with one seed for each trial: the "
+        f"{chosen} chosen on the {where} part itself, with one seed for each trial: the "
         f"numbers are optimistic{left}, the intervals hold for these trained models and not for the recipe, and a "
         "claim needs a confirmation on patients who took no part in the choice."
     )

@@ -24,7 +24,7 @@ def pictures(study: StudyRuns, made: TableSet) -> list[Picture | LeftOut]:
     """Every figure, or why it has nothing to show; made: tableset.make_tables(study)."""
     by, (_, models) = headline(made.cells), judged(study, made.board)
     return [
-        *figures_compare.pictures(made.cells, by, made.seeds, made.pairs),
+        *figures_compare.pictures(made.cells, by, made.seeds, made.pairs, made.finalists),
         *figures_clinical.pictures(by, models),
         *figures_curves.pictures(study, made.cells, by, models),
         *figures_calibration.pictures(by, models),

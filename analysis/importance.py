@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import records
+from analysis.labels import arm_labels
 from analysis.runs import ENDED, StudyRuns
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ EARLY_STOPPING = (
 )
 
 
+WITHOUT_SCORE = (
+    "A trial that was stopped early has no score and is not counted: what remains are values that did well at once, so "
+    "what decides about being stopped looks less important than it is."
+)
+
+
 def importance(study: StudyRuns, score: str) -> pd.DataFrame:
     """Share of the differences in best_val_<score> that each hyperparameter explains, by three evaluators: COLUMNS.
 
@@ -57,7 +64,7 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
     space = study.study.get("config", {}).get("space") or {}
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials[f"best_val_{score}"].notna()]
     rows = []
-    for arm, cell in records.ARM_LABELS.items():
+    for arm, cell in arm_labels(study).items():
         own = ended[ended["arm"] == arm]
         stopped = int((own["state"] == records.STATE_STOPPED).sum())
         about = {"arm": arm, "cell": cell, "trials": len(own), "stopped": stopped}
@@ -70,13 +77,21 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
         if why := _too_little(len(own), varied, values):
             rows += [about | {"evaluator": "", "hyperparameter": "", "note": why}] * bool(len(own))
             continue
+        gone = _without_score(study, arm)
         note = f"{stopped} of {len(own)} trials were stopped early. {EARLY_STOPPING}" if stopped else ""
+        note = f"{gone} more were stopped early. {WITHOUT_SCORE}" if gone else note
         for evaluator, shares in _evaluated(own[varied], values, space).items():
             rows += [
                 about | {"evaluator": evaluator, "hyperparameter": name, "importance": share, "note": note}
                 for name, share in shares.items()
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def _without_score(study: StudyRuns, arm: str) -> int:
+    """Trials of an arm that were stopped early and have no score, since a trial's is that of its last epoch."""
+    stopped = (study.trials["arm"] == arm) & (study.trials["state"] == records.STATE_STOPPED)
+    return int(stopped.sum()) if study.selects_last else 0
 
 
 def _too_little(trials: int, varied: list[str], values: pd.Series) -> str:
@@ -139,8 +154,10 @@ def _distribution(values: pd.Series, axis: Any) -> BaseDistribution:
         return CategoricalDistribution(sorted({_plain(value) for value in values}, key=str))
     low, high = float(values.min()), float(values.max())
     if isinstance(axis, Mapping):
-        low, high = min(low, float(axis["low"])), max(high, float(axis["high"]))
-        return FloatDistribution(low, high, log=bool(axis.get("log")) and low > 0)
+        ranges = [axis] if "low" in axis else list(axis.values())  # else a range for each optimizer
+        low = min(low, *(float(one["low"]) for one in ranges))
+        high = max(high, *(float(one["high"]) for one in ranges))
+        return FloatDistribution(low, high, log=any(one.get("log") for one in ranges) and low > 0)
     return FloatDistribution(low, high, log=low > 0 and high >= WIDE_RANGE * low)
 
 

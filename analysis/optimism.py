@@ -1,4 +1,4 @@
-"""The optimism of choosing the best of many trials on the part that it is then measured on, and its correction."""
+"""The optimism of choosing the best of many on the part that it is measured on, its correction, what is left."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike
 
-from analysis.intervals import Estimate, Totals, checked_counts, drawn_weights, percentiles
+from analysis.intervals import Estimate, Totals, checked_counts, drawn_weights, mean_over_seeds, percentiles
 from analysis.scores import Floats
 
 
@@ -46,3 +46,28 @@ def bbc_cv(
     bounds, defined = percentiles(drawn, level), (~np.isnan(drawn)).sum(axis=0)
     mean = np.divide(np.nansum(drawn, axis=0), defined, out=np.full(bounds.low.shape, np.nan), where=defined > 0)
     return Estimate(np.asarray(mean), bounds.low, bounds.high, bounds.variance)
+
+
+def expected_drop(own: ArrayLike, repeats: ArrayLike) -> tuple[float, float]:
+    """How far a score is expected to fall on new patients: chosen by its own value, and by the mean of its repeats.
+
+    own (k,): the score by which each of k configurations was chosen from many; repeats (k, r): its scores with fresh
+    seeds on other validation parts, column by column on the same ones, NaN where one is missing.
+    before  mean over configurations of own minus the mean of its repeats
+    after   what choosing the best of the means still flatters: the choice is made by the other repeats, and its mean
+            there is compared with the repeat that was left out, each once. It rests on r - 1 repeats where the real
+            choice rests on r, so it is rather too large than too small. NaN with fewer than two repeats.
+    Raises ValueError for other shapes.
+    """
+    chosen_by, again = np.asarray(own, dtype=np.float64), np.asarray(repeats, dtype=np.float64)
+    if chosen_by.ndim != 1 or again.ndim != 2 or again.shape[0] != chosen_by.size or not chosen_by.size:
+        raise ValueError(f"own must be (k,) and repeats (k, r), but got {chosen_by.shape} and {again.shape}")
+    drops = chosen_by - mean_over_seeds(again)
+    left = []
+    for place in range(again.shape[1]):
+        others = mean_over_seeds(np.delete(again, place, axis=1))
+        others = np.where(np.isnan(again[:, place]), np.nan, others)  # it must be there to be compared with
+        if not np.isnan(others).all():
+            best = int(np.nanargmax(others))
+            left.append(others[best] - again[best, place])
+    return float(mean_over_seeds(drops)), float(np.mean(left)) if left else float("nan")

@@ -10,7 +10,8 @@ import pandas as pd
 
 from analysis import records
 from analysis.cleaned import without_folders
-from analysis.columns import MEASURES, RUN, TESTED, VALIDATION, part_text
+from analysis.columns import MEASURES, RUN, TESTED, VALIDATION, headline, part_text
+from analysis.labels import RULES, arm_label
 from analysis.runs import StudyRuns
 from analysis.tables import with_interval
 
@@ -24,16 +25,19 @@ DIGEST_TAGS = {
     "versions": records.TAG_VERSIONS,
     "objective": records.TAG_OBJECTIVE,
     "chosen on": records.TAG_SELECTED_ON,
+    "a trial's score is that of its epoch": records.TAG_SELECT_EPOCH,
+    "grade that is called": records.TAG_DECISION,
     "readings of the test part": records.TAG_TEST_READS,
 }
 
 
-def judged_rows(headline: pd.DataFrame, cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """The four cells by what the study is judged by; headline: columns.headline(cells)."""
+def judged_rows(judged: pd.DataFrame, cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """The four cells by what the study is judged by; judged: columns.headline(cells)."""
     rows = []
-    for row, cell in zip(headline.to_dict("records"), cells.to_dict("records"), strict=True):
+    for row, cell in zip(judged.to_dict("records"), cells.to_dict("records"), strict=True):
         shown = {key: row[key] for key in ("cell", "status", "reason")} | {"trial": row["trial"]}
         shown["trials"] = f"{row['trials_ended']} of {row['trials']}"
+        shown["repeats"] = _validation_score(row)
         if row["status"] == RUN:
             shown |= _measured(row) | {"seeds": count(row["seeds"]), "auc": with_interval(row, "auc")}
             shown |= {name: number(row[name]) for name in ("balanced_accuracy", "macro_f1")}
@@ -62,11 +66,25 @@ def beside_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def seed_rows(headline: pd.DataFrame, seeds: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each cell's scores with the standard deviation over seeds, the recipe's interval and every seed's own value."""
-    own = seeds[seeds["measured_on"] == headline["measured_on"].iloc[0]]
+def other_rule_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each cell's headline had grades been called by the other rule; for the same table as beside_rows."""
     rows = []
-    for row in headline[headline["status"] == RUN].to_dict("records"):
+    for row in headline(cells).to_dict("records"):
+        if pd.isna(row["other_accuracy"]):
+            continue
+        shown = {"cell": row["cell"], "part": f"{row['part']}, other rule ({RULES[row['other_rule']]})"} | _measured(
+            row
+        )
+        shown |= {score: number(row[f"other_{score}"]) for score in ("kappa", "accuracy")}
+        rows.append(shown | {"degenerate": False})
+    return rows
+
+
+def seed_rows(judged: pd.DataFrame, seeds: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each cell's scores with the standard deviation over seeds, the recipe's interval and every seed's own value."""
+    own = seeds[seeds["measured_on"] == judged["measured_on"].iloc[0]]
+    rows = []
+    for row in judged[judged["status"] == RUN].to_dict("records"):
         models = own[own["arm"] == row["arm"]]
         if len(models) < 2:
             continue
@@ -92,13 +110,14 @@ def pair_rows(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def trial_rows(board: pd.DataFrame, varied: list[str]) -> list[dict[str, Any]]:
+def trial_rows(study: StudyRuns, board: pd.DataFrame, varied: list[str]) -> list[dict[str, Any]]:
     """Rows of the leaderboard or of the best configurations."""
     rows = []
     for row in board.to_dict("records"):
         tested = row.get("measured_on", VALIDATION) != VALIDATION
         shown: dict[str, Any] = {"trial": row["trial"]} | _measured(row)
-        shown |= {"cell": records.ARM_LABELS[row["arm"]], "varied": [plain(row[name]) for name in varied]}
+        shown |= {"cell": arm_label(study, row["arm"]), "repeats": number(row["finalist_mean"])}
+        shown |= {"varied": [plain(row[name]) for name in varied]}
         shown |= {"epochs": f"{count(row['best_epoch'])} of {count(row['epochs_run'])}", "time": time(row["seconds"])}
         shown |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "part": row["part"]}
         rows.append(shown | {"rank": count(row["rank"]), "state": "confirmed" if tested else row["state"]})
@@ -106,12 +125,15 @@ def trial_rows(board: pd.DataFrame, varied: list[str]) -> list[dict[str, Any]]:
 
 
 def budget_rows(study: StudyRuns, cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """What each cell was given: trials, epochs of all its trials, images seen, time; and its confirmations."""
+    """What each cell was given: trials, epochs of all its trials, images seen, time; finalists, confirmations."""
     rows = []
     for row in cells.to_dict("records"):
         own = study.trials[study.trials["arm"] == row["arm"]]
         shown = {"cell": row["cell"], "trials": count(row["trials"]), "epochs": count(own["epochs_run"].sum())}
         shown |= {"images": count(row["images_seen"]), "time": time(row["seconds"])}
+        repeats = study.finalists[study.finalists["arm"] == row["arm"]]
+        shown |= {"finalists": count(len(repeats)), "finalist_epochs": count(repeats["epochs_run"].sum())}
+        shown |= {"finalist_images": count(row["finalist_images_seen"]), "finalist_time": time(row["finalist_seconds"])}
         again = study.confirmations[study.confirmations["arm"] == row["arm"]]
         shown |= {"confirmations": count(len(again)), "confirm_epochs": count(again["epochs_run"].sum())}
         spent = {"images": count(row["confirm_images_seen"]), "time": time(row["confirm_seconds"])}
@@ -123,8 +145,10 @@ def space_rows(config: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(hyperparameter, what was drawn) of a study's configuration, as the ledger writes it."""
     rows = []
     for name, axis in (config.get("space") or {}).items():
-        if isinstance(axis, Mapping):
-            text = f"{plain(axis.get('low'))} to {plain(axis.get('high'))}{', logarithmic' if axis.get('log') else ''}"
+        if isinstance(axis, Mapping) and "low" not in axis:  # a range for each optimizer
+            text = "; ".join(f"{key}: {_range(one)}" for key, one in axis.items())
+        elif isinstance(axis, Mapping):
+            text = _range(axis)
         else:
             text = ", ".join(plain(value) for value in axis) if isinstance(axis, list) else plain(axis)
         rows.append((str(name).replace("_", " "), text.replace("_", " ")))
@@ -191,6 +215,17 @@ def time(seconds: float) -> str:
         return f"{seconds:.1f} s"
     minutes, hours = round(seconds / 60), seconds / 3600
     return f"{minutes} min" if minutes < 100 else f"{hours:.1f} h"
+
+
+def _range(axis: Mapping[str, Any]) -> str:
+    return f"{plain(axis.get('low'))} to {plain(axis.get('high'))}{', logarithmic' if axis.get('log') else ''}"
+
+
+def _validation_score(row: Row) -> str:
+    """Mean of a winner's repeats, how many and their standard deviation; "" without any."""
+    if pd.isna(row["finalist_mean"]):
+        return ""
+    return f"{number(row['finalist_mean'])} ({count(row['finalist_repeats'])} repeats, sd {number(row['finalist_sd'])})"
 
 
 def _measured(row: Row) -> dict[str, Any]:

@@ -19,6 +19,14 @@ PROBABILITIES = tuple(f"p{grade}" for grade in records.GRADES)
 PREDICTION_COLUMNS = ("row", "patient", "grade", *PROBABILITIES)
 TEST_COLUMNS = ("row", "patient", "grade", "clean", *PROBABILITIES)
 
+SELECTED = {
+    "best_epoch": records.BEST_EPOCH,
+    **{name.replace("/", "_"): name for name in records.BEST_METRICS},
+    "images_seen": records.IMAGES_SEEN,
+    "seconds": records.SECONDS,
+}
+"""Column of a trial or finalist -> the metric that is logged once."""
+
 FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 
 
@@ -92,20 +100,14 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
         "device": records.TAG_DEVICE,
         "threads": records.TAG_THREADS,
     }
-    measured = {
-        "best_epoch": records.BEST_EPOCH,
-        **{name.replace("/", "_"): name for name in records.BEST_METRICS},
-        "images_seen": records.IMAGES_SEEN,
-        "seconds": records.SECONDS,
-    }
     rows = [
         {"trial": trial, "run_id": one.run_id, "fold": one.fold}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {name: one.params.get(name, "") for name in params}
-        | {column: one.metrics.get(metric, float("nan")) for column, metric in measured.items()}
+        | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
         for trial, one in trials.items()
     ]
-    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *measured])
+    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *SELECTED])
     for name in params:
         table[name] = _typed(table[name])
     return _with_epochs_run(table, "trial", epochs), params
@@ -120,12 +122,30 @@ def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame
         {"confirm": name, "run_id": one.run_id, "arm": one.tags[records.TAG_ARM]}
         | {"trial": with_fold(one.tags.get(records.TAG_CONFIRMS, ""), one.fold), "fold": one.fold}
         | {"repeat": _whole_number(one, records.TAG_REPEAT)}
+        | {"baseline": one.tags.get(records.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in measured.items()}
         for name, one in confirmations.items()
     ]
-    columns = ["confirm", "run_id", "arm", "trial", "repeat", "fold", *plain, *measured]
-    return _with_epochs_run(pd.DataFrame(rows, columns=columns), "confirm", epochs)
+    columns = ["confirm", "run_id", "arm", "trial", "repeat", "baseline", "fold", *plain, *measured]
+    table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
+    return _with_epochs_run(table, "confirm", epochs)
+
+
+def finalist_table(finalists: Mapping[str, Record], epochs: pd.DataFrame) -> pd.DataFrame:
+    """One row for each finalist; best_epoch and scores are NaN where it has not run all its epochs."""
+    plain = {"state": records.TAG_STATE, "reason": records.TAG_REASON, "seed": records.TAG_SEED}
+    plain |= {"split_seed": records.TAG_SPLIT_SEED}
+    rows = [
+        {"finalist": name, "run_id": one.run_id, "arm": one.tags[records.TAG_ARM]}
+        | {"trial": with_fold(one.tags.get(records.TAG_CONFIRMS, ""), one.fold), "fold": one.fold}
+        | {"repeat": _whole_number(one, records.TAG_REPEAT)}
+        | {column: one.tags.get(tag, "") for column, tag in plain.items()}
+        | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
+        for name, one in finalists.items()
+    ]
+    columns = ["finalist", "run_id", "arm", "trial", "repeat", "fold", *plain, *SELECTED]
+    return _with_epochs_run(pd.DataFrame(rows, columns=columns), "finalist", epochs)
 
 
 def _whole_number(one: Record, tag: str) -> int:

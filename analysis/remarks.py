@@ -24,9 +24,15 @@ def remarks(study: StudyRuns, made: TableSet) -> list[str]:
             "Everything here was chosen on the test part, so every number is optimistic; there is no unseen part left "
             "to confirm it on."
         )
+    if study.tags.get(records.TAG_SELECT_EPOCH) == "best":
+        found.append(
+            "A trial's score is that of its best epoch, the highest of all noisy peaks on the part it was chosen on: "
+            "with a schedule that anneals the last epoch's score is the honest one."
+        )
     judged = headline(made.cells)
     for cell in judged.to_dict("records"):
         found += _of_cell(cell, study.folds)
+    found += _of_learning(study, judged)
     return [*found, *_of_confirmation(study, made, judged), *_of_progress(study), *_of_intervals(made)]
 
 
@@ -50,6 +56,27 @@ def _of_cell(cell: Row, folds: int) -> list[str]:
         f"{int(cell['n']):,} images get the same grade, so its accuracy of {cell['accuracy']:.4f} says only how "
         "frequent that grade is (kappa 0)."
     ]
+
+
+def _of_learning(study: StudyRuns, judged: pd.DataFrame) -> list[str]:
+    """Which cells have not learned to grade, as far as kappa tells, and what the record says of why."""
+    ran = judged[(judged["status"] == RUN) & judged["kappa"].notna()].to_dict("records")
+    failed = [cell for cell in ran if not cell["kappa_low"] > 0 and (cell["degenerate"] or cell["kappa_low"] <= 0)]
+    found = []
+    if len(ran) > 1 and len(failed) == len(ran):
+        found.append("No cell has learned to grade, as far as these images can tell: every interval of kappa holds 0.")
+    for cell in failed:
+        trials = study.trials[study.trials["trial"].isin(str(cell["trial"]).split(", "))]
+        images = trials["images_seen"].max()
+        start = "from random weights" if cell["arm"].endswith("-scratch") else "from pretrained weights"
+        epochs = int(trials["epochs_run"].max()) if len(trials) else 0
+        seen = f" and saw {int(images):,} images" if images > 0 else ""
+        more = ", which is little for a network that knows no photograph" if cell["arm"].endswith("-scratch") else ""
+        found.append(
+            f"{spoken(cell['cell'])} has not learned to grade: kappa {with_interval(cell, 'kappa')} cannot be told "
+            f"from guessing. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{seen}{more}."
+        )
+    return found
 
 
 def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> list[str]:
@@ -109,6 +136,7 @@ def _of_progress(study: StudyRuns) -> list[str]:
         found.append(f"{len(study.folds_begun)} of {study.folds} folds have begun.")
     for table, one, many in (
         (study.trials, "trial", "trials"),
+        (study.finalists, "finalist", "finalists"),
         (study.confirmations, "confirmation", "confirmations"),
     ):
         waiting = int(table["state"].isin(OTHER_STATES).sum())

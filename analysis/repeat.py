@@ -23,9 +23,10 @@ def commands(study: StudyRuns) -> list[str]:
     found = [line for line in recorded if not line.startswith("retina confirm")]
     if study.study.get("config"):
         found = [_search(line, study) if line.startswith("retina search") else line for line in found]
-    if len(study.confirmations):
-        of_arms = study.confirmations.groupby(["fold", "arm"])["trial"].nunique()
-        again = f"retina confirm {shlex.quote(study.name)} --seeds {study.confirmations['repeat'].max() + 1}"
+    winners = study.confirmations[~study.confirmations["baseline"]]
+    if len(winners):
+        of_arms = winners.groupby(["fold", "arm"])["trial"].nunique()
+        again = f"retina confirm {shlex.quote(study.name)} --seeds {winners['repeat'].max() + 1}"
         again += f" --top {of_arms.max()}" if of_arms.max() > 1 else ""
         again += " --drop-fellows" if study.study.get("test", {}).get("drop_fellows") else ""
         place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))

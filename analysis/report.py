@@ -15,10 +15,13 @@ from typing import Any
 import pandas as pd
 from jinja2 import ChainableUndefined, Environment
 
-from analysis import best, findings, page, records, repeat, tables
+from analysis import best, findings, page, records, repeat, tables, texts
 from analysis.columns import VALIDATION, headline
 from analysis.figures import FigureFiles, LeftOut
+from analysis.finalists import drop_sentence
+from analysis.gain import gain_sentence
 from analysis.gallery import write_gallery
+from analysis.labels import RULES
 from analysis.remarks import remarks
 from analysis.runs import StudyRuns
 from analysis.tableset import TableSet, make_tables, write_tables
@@ -59,6 +62,8 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_ou
         **_trials(study, made),
         budget=page.budget_rows(study, made.cells),
         again=len(study.confirmations) > 0,
+        rule=RULES[study.decision],
+        **_of_choice(study, made),
         space=page.space_rows(described.get("config", {})),
         config=json.dumps(described.get("config", {}), indent=2, ensure_ascii=False),
         audit=described.get("audit", {}),
@@ -79,10 +84,24 @@ def _comparison(made: TableSet) -> dict[str, Any]:
         "tested": by["measured_on"].iloc[0] != VALIDATION,
         "fellow": "" if pd.isna(copied) else page.count(copied),
         "cells": page.judged_rows(by, made.cells),
-        "beside": page.beside_rows(made.cells),
+        "beside": page.beside_rows(made.cells) + page.other_rule_rows(made.cells),
         "seeds": page.seed_rows(by, made.seeds),
         "pairs": page.pair_rows(made.pairs),
     }
+
+
+def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
+    """What the page says of the finalists, of the search's gain and of the seeds as one model."""
+    score = tables.objective(study)
+    shown = {
+        "finalists": texts.finalist_texts(made.finalists, score),
+        "drop": texts.drop_texts(made.drop),
+        "gain": texts.gain_texts(made.gain),
+        "ensembles": texts.ensemble_texts(made.ensembles),
+    }
+    found: dict[str, Any] = {name: (list(table.columns), table.to_numpy().tolist()) for name, table in shown.items()}
+    sentences = {"drop_sentence": drop_sentence(made.drop), "gain_sentence": gain_sentence(made.gain, score)}
+    return found | sentences | {"declared": bool((study.study.get("test") or {}).get("ensemble"))}
 
 
 def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
@@ -93,10 +112,13 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
         "part": tables.part(study),
         "varied": varied,
         "fixed": fixed,
-        "board": page.trial_rows(made.board.head(LEADERBOARD_ROWS), varied),
+        "board": page.trial_rows(study, made.board.head(LEADERBOARD_ROWS), varied),
+        "unscored": tables.unscored(study),
+        "selects_last": study.selects_last,
+        "repeated": bool(made.board["finalist_mean"].notna().any()),
         "board_size": len(made.board),
         "majority": page.number(made.board["majority"].max()),
-        "best": page.trial_rows(pd.concat(parts), varied),
+        "best": page.trial_rows(study, pd.concat(parts), varied),
         "reaching": findings.reaching(made.best, best.THRESHOLD),
         "threshold": f"{100 * best.THRESHOLD:g} %",
         "failures": made.failures.to_dict("records"),

@@ -29,6 +29,11 @@ __all__ = ["ENDED", "Predictions", "RunsError", "StudyRuns", "read_study"]
 ENDED = (records.STATE_COMPLETE, records.STATE_STOPPED)
 """States of a trial that has ended in order, so that its selected epoch is final."""
 
+MOST_PROBABLE = "most_probable"
+"""Value of the tag `decision`, also of a study without it; the other one is `median`."""
+LAST_EPOCH = "last"
+"""Value of the tag `select_epoch`; the other one is `best`, as in studies without the tag."""
+
 RUNS_PER_QUERY = 500
 PAGE = 1000
 
@@ -43,9 +48,12 @@ class StudyRuns:
     epochs            one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
     predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
     confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
+    finalists         one row for each finalist, a trial again on another division of the training list: finalist,
+                      run_id, arm, trial (whose configuration it repeats), repeat (from 0), fold, state, reason, seed,
+                      split_seed, best_epoch, best_val_<score>, images_seen, seconds, epochs_run; sorted by finalist
     confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
-                      repeat (from 0), fold, state, reason, seed, test_<score>, test_clean_<score>, images_seen,
-                      seconds, epochs_run; sorted by confirm
+                      repeat (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
+                      seed, test_<score>, test_clean_<score>, images_seen, seconds, epochs_run; sorted by confirm
     confirm_epochs    like epochs, with `confirm` instead of `trial`
     test_predictions  confirm -> table of TEST_COLUMNS (with `clean`); read from the store at each access
     test_confusions   confirm -> (5, 5) counts over the whole test part, rows = truth
@@ -61,6 +69,7 @@ class StudyRuns:
     epochs: pd.DataFrame
     predictions: Mapping[str, pd.DataFrame]
     confusions: dict[str, Ints]
+    finalists: pd.DataFrame
     confirmations: pd.DataFrame
     confirm_epochs: pd.DataFrame
     test_predictions: Mapping[str, pd.DataFrame]
@@ -71,6 +80,16 @@ class StudyRuns:
     folds: int = 0
     folds_begun: tuple[int, ...] = ()
     explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
+
+    @property
+    def decision(self) -> str:
+        """How every grade of the study is called (`scores.called`)."""
+        return self.tags.get(records.TAG_DECISION) or MOST_PROBABLE
+
+    @property
+    def selects_last(self) -> bool:
+        """Whether a trial's score is that of its last epoch, so that one that was stopped early has none."""
+        return self.tags.get(records.TAG_SELECT_EPOCH) == LAST_EPOCH
 
 
 class Predictions(Mapping[str, pd.DataFrame]):
@@ -106,6 +125,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     runs, parents = _runs_and_parents(client, name)
     trials = recorded.by_name(runs, records.KIND_TRIAL, records.TAG_TRIAL, name)
     confirms = recorded.by_name(runs, records.KIND_CONFIRM, records.TAG_CONFIRM, name)
+    finalists = recorded.by_name(runs, records.KIND_FINALIST, records.TAG_FINALIST, name)
     epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirms, "confirm")
     table, hyperparameters = recorded.trial_table(trials, epochs)
     chosen = {trial: one for trial, one in trials.items() if records.BEST_EPOCH in one.metrics}
@@ -130,6 +150,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         epochs=epochs,
         predictions=Predictions(tuple(confusions), validation),
         confusions=confusions,
+        finalists=recorded.finalist_table(finalists, _epochs(client, finalists, "finalist")),
         confirmations=recorded.confirmation_table(confirms, confirm_epochs),
         confirm_epochs=confirm_epochs,
         test_predictions=Predictions(tuple(tested), test),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,56 +27,68 @@ from analysis.columns import (
     NO_RESULT,
     NOT_CONFIRMED,
     NOT_RUN,
+    REPEATED,
     RUN,
     TEST,
     VALIDATION,
     part_text,
 )
+from analysis.finalists import repeated
+from analysis.intervals import mean_over_seeds
+from analysis.labels import arm_labels, other_rule
 from analysis.measure import RESAMPLES, SEED, TEST_RESAMPLES, counted, measure
 from analysis.runs import ENDED, StudyRuns
+from analysis.scores import accuracy_and_kappa
 from analysis.tablefiles import csv_text, write_csv, write_whole
 
 __all__ = [
     "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED",
-    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "part",
+    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "part", "unscored",
     "with_interval", "write_csv", "write_whole",
 ]  # fmt: skip
 
 
 def leaderboard(study: StudyRuns) -> pd.DataFrame:
-    """All ended trials that have a best epoch, best objective first, each measured at its selected epoch.
+    """All ended trials that have a score, each measured at the epoch whose score it is, best first: configurations that
+    were trained again by the mean of their complete repeats, behind them the others by their own objective.
 
-    Columns: rank (from 1), trial, arm, state, objective_value, columns.BOARD, CORRECTED (of each cell's best trial; of
-    folds: of each fold's), best_epoch, every hyperparameter, epochs_run, images_seen, seconds, part. A trial whose
-    objective is undefined stands last.
+    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each cell's best
+    trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
+    epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
     """
     score = objective(study)
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials["best_epoch"].notna()]
     ended = ended.assign(objective_value=ended[f"best_val_{score}"])
-    ended = ended.sort_values(["objective_value", "trial"], ascending=[False, True], na_position="last")
+    ended = ended.merge(repeated(study, score), on="trial", how="left")
+    order = ["finalist_mean", "objective_value", "trial"]
+    ended = ended.sort_values(order, ascending=[False, False, True], na_position="last")
     board = ended.merge(measured(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
     board["part"] = part(study)
-    columns = ["rank", "trial", "arm", "state", "objective_value", *BOARD, *CORRECTED, "best_epoch"]
+    columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
     return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "part"]]
 
 
 def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Always the four cells in the order of records.ARM_LABELS, each by its best trial of the objective.
+    """Always the four cells in the order of records.ARM_LABELS, each by its first trial in the leaderboard.
 
     Columns: columns.FOUR_WAY. In a study of folds the validation numbers are those of each fold's best trial over all
     folds' validation parts, and the test numbers are over all folds' test parts, each image once.
     """
     board = leaderboard(study) if board is None else board
-    reasons, (judged_by, _) = not_run(study), judged(study, board)
+    reasons, (judged_by, headline_models) = not_run(study), judged(study, board)
     chosen, tested = validated(study, board), confirmed(study, board)
     copied = study.study.get("audit", {}).get("fellow_copy") or {}
     rows = []
-    for arm, cell in records.ARM_LABELS.items():
+    for arm, cell in arm_labels(study).items():
         trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
         row: dict[str, Any] = {"cell": cell, "arm": arm, "trial": "", "headline": judged_by}
-        row |= {"trials": len(trials), "trials_ended": len(ranked), "part": part(study)}
+        row |= {"trials": len(trials), "trials_ended": int(trials["state"].isin(ENDED).sum()), "part": part(study)}
+        row["trials_stopped"] = unscored(study, arm)
         row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")}
+        again = study.finalists[study.finalists["arm"] == arm]
+        row |= {f"finalist_{name}": float(again[name].sum()) for name in ("images_seen", "seconds")}
+        row |= _by_other_rule(study, headline_models.get(arm))
         row |= {"fellow_copy": copied.get("accuracy", np.nan), "fellow_copy_n": copied.get("n", np.nan)}
         row |= _confirmation(study, arm, tested.get(arm))
         if len(ranked):
@@ -92,10 +105,11 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
 
 
 def failures(study: StudyRuns) -> pd.DataFrame:
-    """Trials and confirmations that did not end in order, columns.FAILURES; reasons without folders."""
+    """Trials, finalists and confirmations that did not end in order, columns.FAILURES; reasons without folders."""
     both = pd.concat(
         [
             study.trials.assign(kind=records.KIND_TRIAL),
+            study.finalists.drop(columns="trial").rename(columns={"finalist": "trial"}).assign(kind="finalist"),
             study.confirmations.drop(columns="trial").rename(columns={"confirm": "trial"}).assign(kind="confirmation"),
         ]
     )
@@ -106,6 +120,12 @@ def failures(study: StudyRuns) -> pd.DataFrame:
 def objective(study: StudyRuns) -> str:
     """Score that selects epoch and trial: kappa or accuracy."""
     return study.tags.get(records.TAG_OBJECTIVE) or "kappa"
+
+
+def unscored(study: StudyRuns, arm: str | None = None) -> int:
+    """Number of trials (of an arm) that were stopped early and so have no score, where the last epoch's counts."""
+    stopped = study.trials[(study.trials["state"] == records.STATE_STOPPED) & study.trials["best_epoch"].isna()]
+    return int((stopped["arm"] == arm).sum()) if arm else len(stopped)
 
 
 def part(study: StudyRuns) -> str:
@@ -140,7 +160,7 @@ def _spent(study: StudyRuns, arm: str, name: str) -> float:
 
 def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
     """Validation columns of a cell; ranked: its rows of the board."""
-    shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value")
+    shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value", *REPEATED)
     row: dict[str, Any] = dict(zip(shared, ranked[list(shared)].iloc[0], strict=True))
     if models is None:  # counts alone
         return row | {f"above_majority{end}": row[f"accuracy{end}"] - row["majority"] for end in ("", "_low", "_high")}
@@ -148,9 +168,18 @@ def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
     if models.folds() > 1:  # one trial for each fold
         best_of = ranked[ranked["trial"].isin(models.trial.split(", "))]
         row |= {name: np.nan for name in (*CORRECTED, "best_epoch")} | {"trial": models.trial}
-        row |= {name: float(best_of[name].mean()) for name in ("objective_value", *_estimates())}
+        row |= {name: float(best_of[name].mean()) for name in ("objective_value", *_estimates(), *REPEATED)}
         row["chosen_among"] = int(best_of["chosen_among"].sum())
     return row
+
+
+def _by_other_rule(study: StudyRuns, models: Models | None) -> dict[str, Any]:
+    """What the same models score where grades are called by the other rule; NaN without predictions."""
+    row: dict[str, Any] = {"decision": study.decision, "other_rule": other_rule(study.decision)}
+    if models is None:
+        return row
+    total = replace(models, decision=row["other_rule"]).counts().sum(axis=0)  # (s, 5, 5)
+    return row | {f"other_{name}": float(mean_over_seeds(one)) for name, one in accuracy_and_kappa(total).items()}
 
 
 def _estimates() -> list[str]:
@@ -170,7 +199,7 @@ def _confirmation(study: StudyRuns, arm: str, models: Models | None) -> dict[str
             clean = measure(models.only(models.clean), TEST_RESAMPLES)
             row |= {f"{CLEAN}_{name}": value for name, value in clean.items()}
         return row
-    counts = own[own["confirm"].isin(list(study.test_confusions))]
+    counts = own[own["confirm"].isin(list(study.test_confusions)) & ~own["baseline"]]
     if len(counts) and not study.folds:
         counts = counts[counts["trial"] == counts["trial"].iloc[0]]
         found = counted([study.test_confusions[name] for name in counts["confirm"]])

@@ -9,8 +9,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis import best, comparison, records, tables
+from analysis import best, comparison, ensembles, finalists, gain, records, tables, texts
+from analysis.cells import judged
 from analysis.columns import CLEAN, DIFFERENCES, RUN, TEST, VALIDATION, headline
+from analysis.labels import RULES, arm_label
 from analysis.runs import StudyRuns
 from analysis.tablefiles import latex, markdown, write_csv, write_whole
 from analysis.tables import with_interval
@@ -38,6 +40,10 @@ class TableSet:
     best_by_accuracy: pd.DataFrame
     pairs: pd.DataFrame
     seeds: pd.DataFrame
+    finalists: pd.DataFrame
+    drop: pd.DataFrame
+    gain: pd.DataFrame
+    ensembles: pd.DataFrame
     failures: pd.DataFrame
 
 
@@ -52,6 +58,10 @@ def make_tables(study: StudyRuns) -> TableSet:
         best_by_accuracy=best.best_by_accuracy(study, board=board),
         pairs=comparison.pairs(study, board),
         seeds=comparison.seed_values(study, board),
+        finalists=finalists.finalists(study, board),
+        drop=finalists.drop(study, board, cells, tables.objective(study)),
+        gain=gain.gain(study, board),
+        ensembles=ensembles.ensembles(study, *judged(study, board)),
         failures=tables.failures(study),
     )
 
@@ -69,6 +79,10 @@ def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Pa
         "four_way": made.cells,
         "pairs": made.pairs,
         "seeds": made.seeds,
+        "finalists": made.finalists,
+        "drop": made.drop,
+        "gain": made.gain,
+        "ensembles": made.ensembles,
         "failures": made.failures,
     }
     paths = {name: folder / f"{name}.csv" for name in full}
@@ -98,8 +112,29 @@ def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str
         "best": (_trials(study, made.best), reaching),
         "pairs": (_pairs(made.pairs), against),
         "seeds": (_seeds(made.seeds), seeds),
+        **_of_choice(study, made),
         "failures": (made.failures.astype(str), f"What did not end in order in study {study.name}."),
     }
+
+
+def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
+    """What was trained again before a winner was named, what the search gained, and the seeds as one model."""
+    score = tables.objective(study)
+    again = f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
+    again += f"training list; the mean {score} of the repeats is a configuration's validation score."
+    won = (
+        f"What the search of study {study.name} gained over its first trial: {made.gain['reason'].iloc[0] or 'paired'}."
+    )
+    one = (
+        f"The mean of the seeds' probabilities as one model, study {study.name}; not to be compared with single models."
+    )
+    found = {
+        "finalists": (texts.finalist_texts(made.finalists, score), again),
+        "drop": (texts.drop_texts(made.drop), f"{finalists.drop_sentence(made.drop)}"),
+        "gain": (texts.gain_texts(made.gain), won),
+        "ensembles": (texts.ensemble_texts(made.ensembles), one),
+    }
+    return {name: (table, caption) for name, (table, caption) in found.items() if len(table)}
 
 
 def _four_way(cells: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
@@ -116,9 +151,15 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
     """One cell's column; cell: of four_way, judged: of its headline."""
     found = {"Measured on": str(judged["part"]), "Trial": str(judged["trial"]) or "–"}
     found["Trials ended"] = f"{cell['trials_ended']} of {cell['trials']}"
+    if cell["trials_stopped"]:
+        found["Trials ended"] += f", {cell['trials_stopped']} early, without a score"
     found |= {"Images seen": _count(cell["images_seen"]), "Seconds": _count(cell["seconds"])}
     if judged["status"] != RUN:
         return found | {"Result": f"{judged['status']}: {judged['reason']}"}
+    found["Grades called"] = RULES[str(judged["decision"])]
+    if not pd.isna(judged["finalist_mean"]):
+        repeats, spread = _count(judged["finalist_repeats"]), _number(judged["finalist_sd"])
+        found["Validation score"] = f"{_number(judged['finalist_mean'])} (mean of {repeats} repeats, sd {spread})"
     if judged["measured_on"] != VALIDATION:
         found["Seeds"] = f"{judged['seeds']} ({judged['seed_numbers']})"
     found |= {"Images (patients)": f"{_count(judged['n'])} ({_count(judged['patients'])})"}
@@ -133,11 +174,14 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
             found[f"{name}, of the recipe"] = (
                 f"{_number(judged[f'{score}_recipe_low'])} to {_number(judged[f'{score}_recipe_high'])}"
             )
-        if judged["measured_on"] == VALIDATION and score in DIFFERENCES:
+        if judged["measured_on"] == VALIDATION and score in DIFFERENCES and cell["chosen_among"] >= 1:
             corrected = with_interval(cell, f"{score}_corrected")
             found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
         if judged["measured_on"] == CLEAN and score in DIFFERENCES:
             found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
+    if not pd.isna(judged["other_accuracy"]):
+        rule = f"Accuracy; kappa, other rule ({RULES[str(judged['other_rule'])]})"
+        found[rule] = f"{_number(judged['other_accuracy'])}; {_number(judged['other_kappa'])}"
     found["Degenerate"] = _yes(judged["degenerate"])
     return found
 
@@ -149,7 +193,9 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in board.head(LEADERBOARD_ROWS).to_dict("records"):
         found = {"Criterion": str(row["criterion"]).replace("_", " ")} if "criterion" in row else {}
-        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Cell": records.ARM_LABELS[row["arm"]]}
+        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Cell": arm_label(study, row["arm"])}
+        if board["finalist_mean"].notna().any():
+            found["Mean of repeats"] = _number(row["finalist_mean"])
         found |= {"Kappa": with_interval(row, "kappa"), "Accuracy": with_interval(row, "accuracy")}
         found |= {"Majority": _number(row["majority"]), "n": _count(row["n"])}
         found |= {name.replace("_", " "): _value(row[name]) for name in varied}

@@ -53,6 +53,12 @@ def confirmed() -> Shown:
 
 
 @functools.cache
+def finalists() -> Shown:
+    """Two arms with finalists, a first trial that was confirmed, the median grade and the last epoch's score."""
+    return shown(read_study(fixture.finalists(), "finalists"))
+
+
+@functools.cache
 def folded() -> Shown:
     """Two arms in three folds, two seeds each."""
     return shown(read_study(fixture.folded(), "folded"))
@@ -86,7 +92,7 @@ def empty() -> Shown:
     return shown(read_study(fixture.write_study("no trial drawn", []), "no trial drawn"))
 
 
-EVERY = (four, confirmed, folded, half, partly_confirmed, empty)
+EVERY = (four, confirmed, finalists, folded, half, partly_confirmed, empty)
 
 
 def panels(rows: int, columns: int, width: float = 7.2) -> list[Axes]:

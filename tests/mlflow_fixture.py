@@ -20,9 +20,17 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric, Param
 
 from analysis import records, scores
-from tests.specs_fixture import ARMS, LAB_TEST, ConfirmSpec, TrialSpec, predictions, predictions_on_test
+from tests.specs_fixture import ARMS, LAB_TEST, ConfirmSpec, FinalistSpec, TrialSpec, predictions, predictions_on_test
 
-__all__ = ["ARMS", "LAB_TEST", "ConfirmSpec", "TrialSpec", "predictions", "predictions_on_test"]  # for the tests
+__all__ = [
+    "ARMS",
+    "LAB_TEST",
+    "ConfirmSpec",
+    "FinalistSpec",
+    "TrialSpec",
+    "predictions",
+    "predictions_on_test",
+]  # for the tests
 
 
 @functools.cache
@@ -39,11 +47,19 @@ def client() -> MlflowClient:
     return MlflowClient(tracking_uri=store()[0])
 
 
-def write_folds(name: str, trials: list[TrialSpec], confirms: Sequence[ConfirmSpec] = (), *, folds: int = 3) -> str:
+def write_folds(
+    name: str,
+    trials: list[TrialSpec],
+    confirms: Sequence[ConfirmSpec] = (),
+    *,
+    folds: int = 3,
+    finalists: Sequence[FinalistSpec] = (),
+) -> str:
     """Write a study of outer folds, the same trials and confirmations in each; returns the tracking URI."""
     for fold in range(1, folds + 1):
+        whole = (name, fold, folds)
         write_study(
-            records.fold_name(name, fold), trials, confirms=confirms, fold=(name, fold, folds), study=STUDY_JSON
+            records.fold_name(name, fold), trials, confirms=confirms, fold=whole, study=STUDY_JSON, finalists=finalists
         )
     return store()[0]
 
@@ -58,6 +74,9 @@ def write_study(
     selected_on: str = "validation",
     objective: str = "kappa",
     study: dict[str, Any] | None = None,
+    finalists: Sequence[FinalistSpec] = (),
+    decision: str = "",  # "": without the tag
+    select_epoch: str = "",
 ) -> str:
     """Write a study and return the tracking URI."""
     uri, artifacts = store()
@@ -74,6 +93,10 @@ def write_study(
         records.TAG_SPLIT: "5" * 64,
         records.TAG_VERSIONS: json.dumps({"torch": "2.14.1", "python": "3.11"}),
     }
+    if decision:
+        tags[records.TAG_DECISION] = decision
+    if select_epoch:
+        tags[records.TAG_SELECT_EPOCH] = select_epoch
     if confirms:
         tags[records.TAG_TEST_READS] = str(sum(one.read for one in confirms))
     if fold is not None:
@@ -81,15 +104,17 @@ def write_study(
     parent = mlflow.create_run(experiment, tags=tags, run_name=name).info.run_id
     mlflow.log_dict(parent, study if study is not None else {"not_run": not_run or {}}, records.ARTIFACT_STUDY)
     for spec in trials:
-        _write_trial(mlflow, experiment, parent, name, spec, objective)
+        _write_trial(mlflow, experiment, parent, name, spec, objective, decision)
+    for again in finalists:
+        _write_finalist(mlflow, experiment, parent, name, again, decision)
     for one in confirms:
-        _write_confirmation(mlflow, experiment, parent, name, one, fold)
+        _write_confirmation(mlflow, experiment, parent, name, one, fold, decision)
     mlflow.set_terminated(parent)
     return uri
 
 
 def _write_trial(
-    mlflow: MlflowClient, experiment: str, parent: str, name: str, spec: TrialSpec, objective: str
+    mlflow: MlflowClient, experiment: str, parent: str, name: str, spec: TrialSpec, objective: str, decision: str
 ) -> None:
     tags = {
         "mlflow.parentRunId": parent,
@@ -106,7 +131,7 @@ def _write_trial(
     }
     params = _params(spec, objective)
     table = predictions(spec)
-    confusion, found = _scores(table)
+    confusion, found = _scores(table, decision)
     metrics = [
         Metric(key, value, 1000 * epoch, epoch)
         for epoch in range(1, spec.epochs + 1)
@@ -127,7 +152,13 @@ def _write_trial(
 
 
 def _write_confirmation(
-    mlflow: MlflowClient, experiment: str, parent: str, name: str, one: ConfirmSpec, fold: tuple[str, int, int] | None
+    mlflow: MlflowClient,
+    experiment: str,
+    parent: str,
+    name: str,
+    one: ConfirmSpec,
+    fold: tuple[str, int, int] | None,
+    decision: str,
 ) -> None:
     spec = one.confirms
     tags = {
@@ -138,14 +169,15 @@ def _write_confirmation(
         records.TAG_CONFIRM: f"c{one.number:04d}",
         records.TAG_CONFIRMS: f"{spec.number:04d}",
         records.TAG_REPEAT: str(one.repeat),
+        records.TAG_BASELINE: str(one.baseline),
         records.TAG_STATE: one.state,
         records.TAG_SEED: str(100 + one.number),
     }
     run = mlflow.create_run(experiment, tags=tags, run_name=f"c{one.number:04d}").info.run_id
     number, folds = (fold[1], fold[2]) if fold else (0, 1)
     table = predictions_on_test(one, fold=number, folds=folds)
-    confusion, found = _scores(table)
-    clean_confusion, clean = _scores(table[table["clean"]])
+    confusion, found = _scores(table, decision)
+    clean_confusion, clean = _scores(table[table["clean"]], decision)
     metrics = [
         Metric(key, value, 1000 * epoch, epoch)
         for epoch in range(1, spec.epochs + 1)
@@ -167,6 +199,40 @@ def _write_confirmation(
         mlflow.set_terminated(run, records.MLFLOW_STATUS[one.state])
 
 
+def _write_finalist(
+    mlflow: MlflowClient, experiment: str, parent: str, name: str, one: FinalistSpec, decision: str
+) -> None:
+    spec = one.repeats
+    tags = {
+        "mlflow.parentRunId": parent,
+        records.TAG_KIND: records.KIND_FINALIST,
+        records.TAG_STUDY: name,
+        records.TAG_ARM: spec.arm,
+        records.TAG_FINALIST: f"f{one.number:04d}",
+        records.TAG_CONFIRMS: f"{spec.number:04d}",
+        records.TAG_REPEAT: str(one.repeat),
+        records.TAG_STATE: one.state,
+        records.TAG_SEED: str(500 + one.number),
+        records.TAG_SPLIT_SEED: str(700 + one.repeat),
+    }
+    run = mlflow.create_run(experiment, tags=tags, run_name=f"f{one.number:04d}").info.run_id
+    again = TrialSpec(500 + one.number, spec.arm, one.skill, epochs=spec.epochs)
+    found = _scores(predictions(again), decision)[1]
+    metrics = [
+        Metric(key, value, 1000 * epoch, epoch)
+        for epoch in range(1, spec.epochs + 1)
+        for key, value in _epoch_values(found, epoch, spec.epochs).items()
+    ]
+    if one.state == records.STATE_COMPLETE:
+        best = {f"best/val_{key}": value for key, value in found.items()} | {"best/val_loss": 1.0}
+        best |= {records.BEST_EPOCH: spec.epochs, records.SECONDS: 3.0 * spec.epochs}
+        best |= {records.IMAGES_SEEN: 300 * spec.epochs}
+        metrics += [Metric(key, value, 10_000, spec.epochs) for key, value in best.items()]
+    mlflow.log_batch(run, metrics=metrics)
+    if one.state != records.STATE_RUNNING:
+        mlflow.set_terminated(run, records.MLFLOW_STATUS[one.state])
+
+
 def _params(spec: TrialSpec, objective: str) -> dict[str, str]:
     architecture, start = spec.arm.split("-")
     return {
@@ -182,10 +248,11 @@ def _params(spec: TrialSpec, objective: str) -> dict[str, str]:
     }
 
 
-def _scores(table: pd.DataFrame) -> tuple[scores.Ints, dict[str, float]]:
+def _scores(table: pd.DataFrame, decision: str) -> tuple[scores.Ints, dict[str, float]]:
     """Confusion counts and every defined score of a table of predictions."""
     chance = table[[f"p{grade}" for grade in range(5)]].to_numpy()
-    confusion = scores.confusion_matrix(table["grade"], chance.argmax(axis=1))
+    guess = scores.called(chance, decision or "most_probable")
+    confusion = scores.confusion_matrix(table["grade"], guess)
     found = {key: float(value) for key, value in scores.scores_from_confusion(confusion).items()}
     found["auc"] = scores.auc_ovr(table["grade"], chance)
     return confusion, {key: value for key, value in found.items() if not np.isnan(value)}
@@ -242,6 +309,42 @@ def folded() -> str:
         ConfirmSpec(2 * spec.number + repeat, spec, repeat, skill=spec.skill) for spec in trials for repeat in range(2)
     ]
     return write_folds("folded", trials, confirms)
+
+
+@functools.cache
+def finalists() -> str:
+    """A study `finalists` of two arms by the median grade and the last epoch; returns the tracking URI.
+
+    In each arm trials 0 (the first), 1 and 2; 1 stands first by its own score, 2 by its two repeats; of each arm one
+    more trial was stopped early. The winners of both arms are confirmed with two seeds, and the first trial of the arm
+    that validation chose beside them.
+    """
+    trials = [
+        TrialSpec(4 * place + number, arm, skill)
+        for place, arm in enumerate(("resnet18-scratch", "resnet18-pretrained"))
+        for number, skill in enumerate((0.3 + 0.2 * place, 0.85 + 0.1 * place, 0.5 + 0.2 * place))
+    ]
+    trials += [
+        TrialSpec(number, arm, state=records.STATE_STOPPED, best=False, epochs=1)
+        for number, arm in ((3, "resnet18-scratch"), (7, "resnet18-pretrained"))
+    ]
+    ended = {spec.number: spec for spec in trials}
+    again = [
+        FinalistSpec(number, ended[trial], repeat, skill)
+        for number, (trial, repeat, skill) in enumerate(
+            [(1, 0, 0.4), (1, 1, 0.4), (2, 0, 0.6), (2, 1, 0.6), (5, 0, 0.6), (5, 1, 0.6), (6, 0, 0.8), (6, 1, 0.8)]
+        )
+    ]
+    confirms = [
+        ConfirmSpec(2 * place + repeat, ended[trial], repeat, skill, baseline=trial == 4)
+        for place, (trial, skill) in enumerate(((2, 0.5), (6, 0.8), (4, 0.4)))
+        for repeat in (0, 1)
+    ]
+    saved = STUDY_JSON | {"weights": {"resnet18": {"source": "s.safetensors", "kind": "synthetic", "digest": "a" * 64}}}
+    return write_study(
+        "finalists", trials, confirms=confirms, finalists=again, decision="median", select_epoch="last",
+        study=saved | {"test": {"n": 160, "reads": 6, "ensemble": True}},
+    )  # fmt: skip
 
 
 STUDY_JSON: dict[str, Any] = {

@@ -42,6 +42,18 @@ class ConfirmSpec:
     clean: float = 1.0  # share of the test patients who are not in training
     read: bool = True  # False: trained, the test part not read yet
     one_grade: bool = False  # a model that calls everything grade 0
+    baseline: bool = False  # there to measure the search's gain
+
+
+@dataclass(frozen=True)
+class FinalistSpec:
+    """A trial again on other validation patients, where its model is right with probability `skill`."""
+
+    number: int
+    repeats: TrialSpec
+    repeat: int = 0
+    skill: float = 0.5
+    state: str = records.STATE_COMPLETE
 
 
 def predictions(spec: TrialSpec) -> pd.DataFrame:

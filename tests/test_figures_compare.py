@@ -14,7 +14,7 @@ from tests.figures_fixture import Shown, panels, words
 
 def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     shown = fixture.confirmed()
-    found = figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds)
+    found = figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
     assert found.groupby(["score", "kind"]).size().to_dict() == {
         (score, kind): count
         for score in ("accuracy", "kappa")
@@ -41,7 +41,7 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
 
 def test_on_validation_the_hollow_point_is_without_the_optimism_of_the_choice() -> None:
     shown = fixture.four()
-    found = figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds)
+    found = figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
     assert set(found["kind"]) == {"judged", "corrected"}
     corrected = found[(found["kind"] == "corrected") & (found["score"] == "kappa")]
     np.testing.assert_allclose(corrected["value"], shown.made.cells["kappa_corrected"].astype(float))
@@ -55,7 +55,7 @@ def test_an_arm_has_its_own_colour_and_marker() -> None:
     shown = fixture.four()
     axes = panels(1, 2)
     figures_compare.draw_intervals(
-        axes, figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds)
+        axes, figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
     )
     drawn = [
         (line.get_color(), line.get_marker())
@@ -71,7 +71,7 @@ def test_cells_that_did_not_run_or_are_degenerate_say_so() -> None:
     shown = fixture.half()
     axes = panels(1, 2)
     figures_compare.draw_intervals(
-        axes, figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds)
+        axes, figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
     )
     text = words(axes)
     for word in ("not run", "no result yet", "0.000 (degenerate)"):
@@ -94,7 +94,7 @@ def test_differences_are_those_of_the_table_with_holms_p() -> None:
 def test_captions_hold_n_part_and_who_is_missing() -> None:
     shown = fixture.partly_confirmed()
     made = shown.made
-    four_way, differences = figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs)
+    four_way, differences = figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)
     assert isinstance(four_way, Picture)
     assert "n = 160 images of 80 patients" in four_way.caption
     assert "test (not seen by the search)" in four_way.measured
@@ -107,7 +107,7 @@ def test_captions_hold_n_part_and_who_is_missing() -> None:
 def test_p_on_validation_is_called_a_description() -> None:
     shown = fixture.four()
     made = shown.made
-    found = figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs)[1]
+    found = figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)[1]
     assert isinstance(found, Picture)
     assert "it only describes, as the models were chosen on these images" in found.caption
 
@@ -117,7 +117,7 @@ def test_p_on_validation_is_called_a_description() -> None:
 def test_every_study_is_drawn_or_left_out(make: object, width: float) -> None:
     shown: Shown = make()  # type: ignore[operator]
     made = shown.made
-    for one in figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs):
+    for one in figures_compare.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists):
         if isinstance(one, Picture):
             axes = panels(*(one.grid if width > 5 else (one.grid[0] * one.grid[1], 1)), width)
             one.draw(axes)

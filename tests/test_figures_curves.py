@@ -32,7 +32,7 @@ def test_curves_are_those_of_the_best_trials() -> None:
     assert axes[0].get_ylabel() == "accuracy (share of images)"
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
     assert [line.get_ydata()[0] for line in dashed] == [shown.made.cells["majority"].iloc[0]]
-    assert "selected epoch" in words(axes)
+    assert "epoch that is scored" in words(axes)
     axes = panels(1, 2)
     figures_curves.draw_curves(axes, found, "kappa")
     own = [line for line in axes[1].lines if line.get_color() == style.colour]
@@ -65,7 +65,7 @@ def test_confirmed_winners_show_each_seed_their_mean_and_the_test_part() -> None
     assert own[-1].get_xdata()[0] > 3
     assert {"test", "3"} <= {label.get_text() for label in axes[0].get_xticklabels()}
     text = words(axes)
-    assert "each seed" in text and "test, 95 % interval" in text and "selected epoch" not in text
+    assert "each seed" in text and "test, 95 % interval" in text and "epoch that is scored" not in text
 
 
 def test_the_mean_stops_where_not_all_seeds_have_the_epoch() -> None:

@@ -19,7 +19,19 @@ def study_of(trials: pd.DataFrame, space: dict[str, object] | None = None) -> St
         name for name in ("architecture", "lr", "batch_size", "imbalance", "freeze", "seed") if name in trials
     )
     return StudyRuns(
-        "s", trials, pd.DataFrame(), {}, {}, pd.DataFrame(), pd.DataFrame(), {}, {}, _json(space), {}, names
+        "s",
+        trials,
+        pd.DataFrame(),
+        {},
+        {},
+        pd.DataFrame(),
+        pd.DataFrame(),
+        pd.DataFrame(),
+        {},
+        {},
+        _json(space),
+        {},
+        names,
     )
 
 
