@@ -41,6 +41,9 @@ MOST_THICK = 12
 AGAIN_AT = 0.8
 """Where the repeats of the finalists stand, epochs to the right of the last one."""
 
+LONGEST_TITLE = 52
+"""Letters of a panel's title in one line."""
+
 ENDS = {
     records.STATE_COMPLETE: ("o", "ran all its epochs"),
     records.STATE_STOPPED: ("x", "stopped early"),
@@ -112,9 +115,12 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
         counts = [n_trials(len(states)).removeprefix("n = ")]
         stopped = int((states == records.STATE_STOPPED).sum())
         counts += [f"{stopped:,} stopped"] if stopped else []
-        counts += [f"{len(repeats)} repeat{'s' * (len(repeats) != 1)}"] if len(repeats) else []
-        panel.set_title(f"{label}: {', '.join(counts)}")
-        panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        title = f"{label}: {', '.join(counts)}"
+        panel.set_title(title if len(title) <= LONGEST_TITLE else title.replace(": ", ":\n"))
+        ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(1, last)
+        places = {float(tick): f"{tick:g}" for tick in ticks if 1 <= tick <= last}
+        places |= {last + AGAIN_AT: "again"} if len(again) else {}
+        panel.set_xticks(list(places), list(places.values()))
     _same_limits(axes, numbers, last + (AGAIN_AT if len(again) else 0))
     label_outer(axes, "epoch", SCORE_LABELS[score])
     used = [ENDS[state] for state in dict.fromkeys(trials["state"])]

@@ -87,10 +87,14 @@ def drop_sentence(table: pd.DataFrame) -> str:
         known = int(table["observed_before"].notna().sum())
         of = "" if cells == 1 else f", mean of {known} confirmed cell{'s' * (known != 1)}"
         text += (
-            f" On the test part it fell by {mean['observed_before']:.3f} from the winner's own score and by "
-            f"{mean['observed_after']:.3f} from the mean of its repeats{of}."
+            f" On the test part it {_moved(mean['observed_before'])} from the winner's own score and "
+            f"{_moved(mean['observed_after'])} from the mean of its repeats{of}."
         )
     return text
+
+
+def _moved(drop: float) -> str:
+    return f"fell by {drop:.3f}" if drop >= 0 else f"rose by {-drop:.3f}"
 
 
 def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, Any]:

@@ -107,9 +107,8 @@ def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[Models, Models] | N
             own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one[which])]
             parts.append(own if which == "first_trial" else own[~own["baseline"]])
         both.append(pd.concat(parts) if parts else runs.head(0))
-    keys = [set(zip(one["fold"], one["repeat"], strict=True)) for one in both]
-    shared = keys[0] & keys[1]
-    kept = [one[[key in shared for key in zip(one["fold"], one["repeat"], strict=True)]] for one in both]
+    keys = [pd.MultiIndex.from_frame(one[["fold", "repeat"]]) for one in both]
+    kept = [both[0][keys[0].isin(keys[1])], both[1][keys[1].isin(keys[0])]]
     models = [of_confirmations(study, one) for one in kept]
     if models[0] is None or models[1] is None:
         return None

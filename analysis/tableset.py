@@ -122,9 +122,7 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame
     score = tables.objective(study)
     again = f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
     again += f"training list; the mean {score} of the repeats is a configuration's validation score."
-    won = (
-        f"What the search of study {study.name} gained over its first trial: {made.gain['reason'].iloc[0] or 'paired'}."
-    )
+    won = f"What the search of study {study.name} gained over its first trial, by patient, the same seeds of both."
     one = (
         f"The mean of the seeds' probabilities as one model, study {study.name}; not to be compared with single models."
     )

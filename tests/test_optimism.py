@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from analysis.optimism import bbc_cv
+from analysis.optimism import bbc_cv, expected_drop
 from analysis.scores import accuracy, quadratic_kappa
 
 
@@ -54,3 +54,44 @@ def test_scores_that_are_never_defined_give_none_and_wrong_shapes_are_refused() 
     assert np.isnan(found.value)
     with pytest.raises(ValueError, match="confusions must be|counts must be"):
         bbc_cv(one_grade[0], accuracy, np.random.default_rng(0))
+
+
+def test_the_expected_drop_is_that_of_a_simulated_search() -> None:
+    """24 configurations, the three best by a noisy score are measured again twice, on other patients."""
+    rng, studies, noise, best_of = np.random.default_rng(3), 4000, 0.05, 3
+    told, real = [], []
+    for _ in range(studies):
+        quality = rng.normal(0.5, 0.03, 24)
+        own = quality + rng.normal(0, noise, 24)
+        chosen = np.argsort(own)[-best_of:]
+        again = quality[chosen, None] + rng.normal(0, noise, (best_of, 2))
+        told.append(expected_drop(own[chosen], again))
+        one = again[:, 0].argmax()  # a choice by r - 1 = 1 repeat, which `after` estimates
+        both = again.mean(axis=1).argmax()
+        real.append(
+            [
+                (own[chosen] - quality[chosen]).mean(),
+                again[one, 0] - quality[chosen[one]],
+                again[both].mean() - quality[chosen[both]],
+            ]
+        )
+    before, after = np.mean(told, axis=0)
+    true_before, true_one, true_both = np.mean(real, axis=0)
+    errors = np.std(told, axis=0) / np.sqrt(studies)
+    assert abs(before - true_before) < 4 * errors[0]
+    assert abs(after - true_one) < 4 * errors[1]
+    assert 0 < true_both < after < before
+
+
+def test_the_expected_drop_of_a_few_numbers() -> None:
+    before, after = expected_drop([0.9, 0.8], [[0.7, 0.5], [0.6, 0.6]])
+    assert before == pytest.approx(0.25)
+    assert after == pytest.approx(
+        ((0.6 - 0.6) + (0.7 - 0.5)) / 2
+    )  # by the second repeat the second, by the first the first
+    assert expected_drop([0.9], [[0.7, 0.5]]) == (pytest.approx(0.3), pytest.approx(0.0))
+    gone = expected_drop([0.9, 0.8], [[0.7, np.nan], [0.6, np.nan]])
+    assert gone[0] == pytest.approx(0.2)
+    assert np.isnan(gone[1])
+    with pytest.raises(ValueError, match=r"own must be \(k,\)"):
+        expected_drop([0.9], [[0.7], [0.5]])
