@@ -11,6 +11,7 @@ from analysis.columns import CLEAN, DIFFERENCES, GAIN, NOT_CONFIRMED, RUN, TEST,
 from analysis.comparison import difference
 from analysis.labels import arm_label
 from analysis.measure import TEST_RESAMPLES
+from analysis.recorded import with_fold
 from analysis.runs import StudyRuns
 from analysis.scores import accuracy_and_kappa
 from analysis.versus import signed, spoken
@@ -32,10 +33,11 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     row |= {"trial": ", ".join(chosen["trial"]), "first_trial": ", ".join(chosen["first_trial"])}
     row |= {"measured_on": measured_on, "part": part_text(measured_on)}
     found = _models(study, chosen)
-    if chosen.empty or found is None:
+    if len(chosen) and chosen["same"].all():
+        only = "its arm has no other trial" if (chosen["trials"] == 1).all() else ""
+        row |= {"status": SAME, "reason": only}
+    elif chosen.empty or found is None:
         row |= {"status": NOT_CONFIRMED, "reason": "winner and first trial are not both confirmed on the test part"}
-    elif chosen["trial"].equals(chosen["first_trial"]):
-        row |= {"status": SAME, "reason": "", "seeds": len(found[0].seeds)}
     else:
         winner, first = (one.only(one.clean) if measured_on == CLEAN and has_clean_part(one) else one for one in found)
         row |= {"status": RUN, "reason": ""} | difference(winner, first, TEST_RESAMPLES)
@@ -49,6 +51,8 @@ def gain_sentence(table: pd.DataFrame, score: str) -> str:
     """What the search gained over its first trial, in words; "" where that was not measured. score: the objective."""
     row = table.to_dict("records")[0]
     whose = f"the first trial of {spoken(row['cell'])}"
+    if row["status"] == SAME and row["reason"]:
+        return ""
     if row["status"] == SAME:
         return f"The winner is {whose}: the search found nothing that validation put above it."
     if row["status"] != RUN or pd.isna(row[f"{score}_difference"]):
@@ -76,7 +80,8 @@ def _seeds(count: int) -> str:
 
 
 def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """fold, arm, trial (the winner), first_trial of each fold that has a trial with a score; fold 0 without folds.
+    """fold, arm, trial (the winner), first_trial, trials (of the arm), same (whether both are one configuration) of each
+    fold that has a confirmed winner; fold 0 without folds.
 
     The arm is that of the confirmed first trial where there is one; else, as for a winner that is the first trial, that
     which validation puts first. The winner is the arm's first configuration in the board that was confirmed.
@@ -93,8 +98,11 @@ def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         trials = study.trials[(study.trials["arm"] == arm) & (study.trials["fold"] == fold)]
         first = str(baseline["trial"].iloc[0]) if len(baseline) else str(trials["trial"].min())
         if winners:
-            rows.append({"fold": fold, "arm": arm, "trial": winners[0], "first_trial": first})
-    return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial"])
+            row = {"fold": fold, "arm": arm, "trial": winners[0], "first_trial": first, "trials": len(trials)}
+            again = trials.loc[trials["trial"] == winners[0], "repeat_of"]
+            same = winners[0] == first or with_fold(again.iloc[0], int(trials["fold"].iloc[0])) == first
+            rows.append(row | {"same": same})
+    return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial", "trials", "same"])
 
 
 def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[Models, Models] | None:
@@ -105,7 +113,9 @@ def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[Models, Models] | N
         parts = []
         for one in chosen.to_dict("records"):
             own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one[which])]
-            parts.append(own if which == "first_trial" else own[~own["baseline"]])
+            if one["same"] or which == "trial":  # a winner is its own first trial, also under another number
+                own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one["trial"]) & ~runs["baseline"]]
+            parts.append(own)
         both.append(pd.concat(parts) if parts else runs.head(0))
     keys = [pd.MultiIndex.from_frame(one[["fold", "repeat"]]) for one in both]
     kept = [both[0][keys[0].isin(keys[1])], both[1][keys[1].isin(keys[0])]]

@@ -96,6 +96,7 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
         "arm": records.TAG_ARM,
         "state": records.TAG_STATE,
         "reason": records.TAG_REASON,
+        "repeat_of": records.TAG_REPEAT_OF,
         "weights_digest": records.TAG_WEIGHTS,
         "device": records.TAG_DEVICE,
         "threads": records.TAG_THREADS,

@@ -60,8 +60,10 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials["best_epoch"].notna()]
     ended = ended.assign(objective_value=ended[f"best_val_{score}"])
     ended = ended.merge(repeated(study, score), on="trial", how="left")
-    order = ["finalist_mean", "objective_value", "trial"]
-    ended = ended.sort_values(order, ascending=[False, False, True], na_position="last")
+    ended = ended.assign(
+        again=ended["finalist_mean"].notna(), by=ended["finalist_mean"].fillna(ended["objective_value"])
+    )
+    ended = ended.sort_values(["again", "by", "trial"], ascending=[False, False, True], na_position="last")
     board = ended.merge(measured(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
     board["part"] = part(study)
@@ -153,9 +155,10 @@ def with_interval(row: Mapping[Any, Any], score: str) -> str:
 
 
 def _spent(study: StudyRuns, arm: str, name: str) -> float:
-    """images_seen or seconds of an arm; trials that broke off stand only in the budget of study.json."""
-    of_trials = float(study.trials.loc[study.trials["arm"] == arm, name].sum())
-    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)))
+    """images_seen or seconds of an arm's trials; those that broke off stand only in the budget of study.json, which
+    counts the finalists too."""
+    of_trials, again = (float(one.loc[one["arm"] == arm, name].sum()) for one in (study.trials, study.finalists))
+    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)) - again)
 
 
 def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:

@@ -185,6 +185,7 @@ class Tracking:
             "n_clean": reads[0]["n_clean"] if reads else None,
             "drop_fellows": any(dropped),
             "reads": len(reads),
+            "ensemble": bool(self._state.study.get("ensemble")),  # declared before a reading
             "note": reading_note(self._state),
         }
 

@@ -13,7 +13,10 @@ from analysis.runs import StudyRuns, read_study
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import TrialSpec
 
-NAMES = ["best", "best_by_accuracy", "failures", "four_way", "leaderboard", "pairs", "seeds"]
+NAMES = [
+    *("best", "best_by_accuracy", "drop", "ensembles", "failures", "finalists", "four_way", "gain", "leaderboard"),
+    *("pairs", "seeds"),
+]
 
 
 def written(study: StudyRuns, folder: Path) -> dict[str, Path]:
