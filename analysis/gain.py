@@ -80,8 +80,8 @@ def _seeds(count: int) -> str:
 
 
 def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """fold, arm, trial (the winner), first_trial, trials (of the arm), same (whether both are one configuration) of each
-    fold that has a confirmed winner; fold 0 without folds.
+    """fold, arm, trial (the winner), first_trial, trials (of the arm), same (whether both are one configuration) of
+    each fold that has a confirmed winner; fold 0 without folds.
 
     The arm is that of the confirmed first trial where there is one; else, as for a winner that is the first trial, that
     which validation puts first. The winner is the arm's first configuration in the board that was confirmed.

@@ -21,6 +21,9 @@ def commands(study: StudyRuns) -> list[str]:
     """
     recorded = [str(line) for line in study.study.get("commands", [])]
     found = [line for line in recorded if not line.startswith("retina confirm")]
+    first = next((at for at, line in enumerate(found) if line.startswith("retina search")), None)
+    if first is not None and _synthetic(study) and not any(line.startswith("retina pretrain") for line in found):
+        found.insert(first, "retina pretrain")
     if study.study.get("config"):
         found = [_search(line, study) if line.startswith("retina search") else line for line in found]
     winners = study.confirmations[~study.confirmations["baseline"]]
@@ -41,10 +44,17 @@ def _search(line: str, study: StudyRuns) -> str:
         flags["--layout"] = shlex.quote(str(layout))
     given = "--weights" in line
     line += "".join(f" {flag} {value}" for flag, value in flags.items() if f"{flag} " not in line)
+    if not given and _synthetic(study):
+        return f"{line} --weights synthetic"
     for architecture, weights in study.study.get("weights", {}).items():
-        if not given and weights.get("source") != "imagenet":
+        if not given and "imagenet" not in (weights.get("source"), weights.get("kind")):
             line += f" --weights {shlex.quote(str(architecture))}=FILE"
     return line
+
+
+def _synthetic(study: StudyRuns) -> bool:
+    """Whether pretrained arms began from weights that `retina pretrain` makes without photographs of anybody."""
+    return any(one.get("kind") == "synthetic" for one in study.study.get("weights", {}).values())
 
 
 def config_text(study: StudyRuns) -> str:

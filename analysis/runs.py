@@ -43,7 +43,8 @@ class StudyRuns:
     """All recorded runs of one study, or of all folds of one: then trial 0003 of the first fold is "1/0003".
 
     trials            one row for each trial: trial, run_id, fold, arm, state, reason, repeat_of (the first trial that
-                      differs in its seed alone, without its fold; "" for that itself), weights_digest, device, threads, every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
+                      differs in its seed alone, without its fold; "" for that itself), weights_digest, device, threads,
+                      every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
                       images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
     epochs            one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
     predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access

@@ -35,3 +35,15 @@ def test_the_best_of_many_equals_is_corrected_downwards() -> None:
     top = tables.leaderboard(read_study(fixture.write_study("equals", trials), "equals")).iloc[0]
     assert top["chosen_among"] == 12
     assert top["kappa_corrected"] < top["kappa"] - 0.05
+
+
+def test_scores_follow_the_study_s_rule() -> None:
+    """The trial's probabilities say grade 0 by the highest one and grade 1 by the median."""
+    study = read_study(fixture.four_arms(), "four")
+    soft = study.predictions["0000"].assign(p0=0.4, p1=0.3, p2=0.3, p3=0.0, p4=0.0)
+    for decision, grade in (("most_probable", 0), ("median", 1)):
+        tags = {**study.tags, "decision": decision}
+        found = tables.leaderboard(StudyRuns(**{**vars(study), "tags": tags, "predictions": {"0000": soft}}))
+        row = found.set_index("trial").loc["0000"]
+        assert row["accuracy"] == pytest.approx((soft["grade"] == grade).mean())
+        assert row["degenerate"]

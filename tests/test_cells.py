@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 
-from analysis import cells, tables
+from analysis import cells, records, tables
 from analysis.runs import RunsError, StudyRuns, read_study
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import ConfirmSpec, TrialSpec
@@ -72,3 +74,26 @@ def test_confirmations_on_different_images_are_refused() -> None:
     broken = StudyRuns(**{**vars(study), "test_predictions": tables_by_name})
     with pytest.raises(RunsError, match="c0001 is not on those of c0000"):
         cells.confirmed(broken, tables.leaderboard(study))
+
+
+def test_a_first_trial_that_was_confirmed_for_the_gain_stands_for_no_cell() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch", skill=0.4), TrialSpec(1, "resnet18-scratch", skill=0.8)]
+    confirms = [ConfirmSpec(0, trials[0], baseline=True)]
+    study = read_study(fixture.write_study("only the first", trials, confirms=confirms), "only the first")
+    board = tables.leaderboard(study)
+    assert cells.confirmed(study, board) == {}
+    assert cells.every_confirmed(study, board) == []
+
+
+def test_grades_are_called_by_the_study_s_rule() -> None:
+    study = read_study(fixture.four_arms(), "four")
+    by_median = dataclasses.replace(study, tags={**study.tags, records.TAG_DECISION: "median"})
+    board = tables.leaderboard(study)
+    models = cells.validated(by_median, board)["resnet18-scratch"]
+    chance = np.tile([0.4, 0.3, 0.3, 0.0, 0.0], (1, 120, 1))
+    called = dataclasses.replace(models, chance=chance)
+    assert set(called.called().ravel()) == {1}
+    assert set(dataclasses.replace(called, decision="most_probable").called().ravel()) == {0}
+    assert called.correct().mean() == pytest.approx((models.grade == 1).mean())
+    assert called.counts().sum(axis=0)[0, :, 1].sum() == 120
+    assert cells.validated(study, board)["resnet18-scratch"].decision == "most_probable"

@@ -49,3 +49,13 @@ def test_every_study_is_drawn_or_left_out(make: object) -> None:
         axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]
     assert "n = " in found.caption
     assert "ECE" in found.alt
+
+
+def test_the_probability_is_that_of_the_grade_that_is_called() -> None:
+    models = fixture.four().judged["resnet18-pretrained"]
+    chance = np.tile([0.4, 0.3, 0.3, 0.0, 0.0], (1, len(models.grade), 1))
+    by_median = dataclasses.replace(models, chance=chance, decision="median")
+    found = figures_calibration.calibration_numbers({"resnet18-pretrained": by_median})
+    some = found[(found["question"] == "grade") & (found["count"] > 0)]
+    assert some["probability"].tolist() == pytest.approx([0.3])
+    assert some["share"].tolist() == pytest.approx([(models.grade == 1).mean()])

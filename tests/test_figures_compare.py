@@ -126,3 +126,14 @@ def test_every_study_is_drawn_or_left_out(make: object, width: float) -> None:
         else:
             assert one.why
     assert len(records.ARM_LABELS) == len(made.cells)
+
+
+def test_the_repeats_of_the_winners_alone_are_drawn() -> None:
+    shown = fixture.finalists()
+    found = figures_compare.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+    again = found[(found["kind"] == "repeat") & (found["score"] == "kappa")]
+    own = shown.study.finalists[shown.study.finalists["trial"].isin(["0002", "0006"])]
+    assert sorted(again["value"]) == sorted(own["best_val_kappa"])
+    axes = panels(1, 2)
+    figures_compare.draw_intervals(axes, found)
+    assert "its repeats, on other validation patients" in words(axes)

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from analysis import figures, figures_search, records
 from analysis.figures import LeftOut, Picture
 from analysis.runs import StudyRuns, read_study
+from tests import figures_fixture
 from tests import mlflow_fixture as fixture
 from tests.mlflow_fixture import TrialSpec
 
@@ -146,3 +147,20 @@ def test_a_thousand_trials_are_few_artists_and_a_small_file(
         written = figures.write_picture(one, tmp_path)  # type: ignore[arg-type]
         assert written.svg.stat().st_size < 1_500_000
     assert time.process_time() - begun < 60
+
+
+def test_the_repeats_of_finalists_stand_behind_the_last_epoch() -> None:
+    shown = figures_fixture.finalists()
+    numbers = figures_search.trial_curve_numbers(shown.study)
+    again = numbers[numbers["repeat"].notna()]
+    assert len(again) == 8
+    assert sorted(again["score"]) == sorted(shown.study.finalists["best_val_kappa"])
+    assert "ResNet18, pretrained (synthetic)" in set(numbers["cell"])
+    axes = panels(2, 2)
+    figures_search.draw_trial_curves(axes, numbers, "kappa")
+    text = figures_fixture.words(axes)
+    assert "ResNet18, pretrained (synthetic):\n4 trials, 1 stopped" in text
+    assert "a finalist again, on other patients" in text
+    assert [label.get_text() for label in axes[0].get_xticklabels()][-1] == "again"
+    (curves,) = [one for one in figures_search.pictures(shown.study) if getattr(one, "name", "") == "trials"]
+    assert "one that was stopped early has none. At the right the 8 repeats" in curves.caption

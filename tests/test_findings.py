@@ -10,7 +10,7 @@ import pytest
 from analysis import columns, findings, records, tableset
 from analysis.runs import StudyRuns, read_study
 from tests import mlflow_fixture as fixture
-from tests.mlflow_fixture import ConfirmSpec, TrialSpec
+from tests.mlflow_fixture import ConfirmSpec, FinalistSpec, TrialSpec
 
 
 def said(study: StudyRuns) -> list[str]:
@@ -208,3 +208,25 @@ def test_patients_that_nobody_knows_are_not_counted_and_said() -> None:
     found = findings.answer(unknown, tableset.make_tables(unknown))
     assert "on 120 images of the validation part" in found.sentences[0]
     assert found.cautions[0].startswith("Of 120 images the data does not say whose they are, and each is taken for")
+
+
+def test_finalists_without_a_confirmation_lead_with_the_mean_of_the_repeats() -> None:
+    trials = [TrialSpec(number, "resnet18-scratch", 0.5 + 0.2 * number) for number in range(2)]
+    trials.append(TrialSpec(2, "resnet18-scratch", state=records.STATE_STOPPED, best=False, epochs=1))
+    again = [FinalistSpec(2 * number + repeat, trials[number], repeat, 0.6) for number in (0, 1) for repeat in (0, 1)]
+    study = study_of("only finalists", trials, finalists=again, select_epoch="last")
+    top = tableset.make_tables(study).board.iloc[0]
+    first, last = said(study)
+    assert "holds the best of 2 trials that ran all epochs by kappa (1 more was stopped early and has none)" in first
+    assert f"kappa {top['finalist_mean']:.3f} is the mean of 2 repeats with fresh seeds on other validation" in first
+    assert f"the trial itself has kappa {top['kappa']:.3f}" in first
+    assert "the winner among the best of them by its repeats" in last
+    assert "epochs" not in last
+
+
+def test_the_last_epoch_was_not_chosen() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch"), TrialSpec(1, "resnet18-scratch")]
+    last = said(study_of("by the last", trials, select_epoch="last"))[-1]
+    assert last.startswith("Trials and the winner were both chosen on the validation part itself")
+    last = said(study_of("by the best", trials, select_epoch="best"))[-1]
+    assert last.startswith("Trials, epochs and the winner were all chosen on the validation part itself")

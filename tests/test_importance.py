@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from analysis import records
-from analysis.importance import COLUMNS, EARLY_STOPPING, MIN_TRIALS, importance
+from analysis.importance import COLUMNS, EARLY_STOPPING, MIN_TRIALS, WITHOUT_SCORE, importance
 from analysis.runs import StudyRuns
 
 SPACE = {"lr": {"low": 1e-4, "high": 1e-1, "log": True}, "batch_size": [16, 32, 64], "imbalance": ["none", "focal"]}
@@ -104,3 +104,20 @@ def test_values_outside_of_the_space_and_the_level_of_a_fold_do_not_disturb() ->
     folded = importance(study_of(trials, SPACE), "kappa")
     assert folded["hyperparameter"].iloc[0] == "lr"
     assert folded["importance"].iloc[0] > 0.5
+
+
+def test_a_range_for_each_optimizer_is_one_axis() -> None:
+    ranges = {"sgd": {"low": 1e-3, "high": 1e-1, "log": True}, "adamw": {"low": 1e-4, "high": 5e-3, "log": True}}
+    study = study_of(trials_of("resnet18-scratch", 40, "lr"), SPACE | {"lr": ranges})
+    plain = study_of(trials_of("resnet18-scratch", 40, "lr"), SPACE)
+    pd.testing.assert_frame_equal(importance(study, "kappa"), importance(plain, "kappa"))
+
+
+def test_trials_without_a_score_are_not_counted_and_that_is_said() -> None:
+    trials = trials_of("resnet18-scratch", 20, "lr")
+    trials.loc[:4, ["state", "best_val_kappa"]] = [records.STATE_STOPPED, np.nan]
+    study = study_of(trials, SPACE)
+    study.tags[records.TAG_SELECT_EPOCH] = "last"
+    found = importance(study, "kappa")
+    assert set(found["trials"]) == {15}
+    assert found["note"].iloc[0] == f"5 more were stopped early. {WITHOUT_SCORE}"

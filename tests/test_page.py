@@ -103,3 +103,40 @@ def test_best_rows_say_what_they_were_measured_on() -> None:
     several = page.trial_rows(folds.made.best, page.hyperparameters(folds.study, folds.made.board)[0])
     assert all("nan" not in str(row) for row in several)
     assert headline(folds.made.cells)["n"].notna().any()
+
+
+def test_the_other_rule_stands_once_and_is_marked() -> None:
+    shown = fixture.finalists()
+    rows = page.other_rule_rows(shown.made.cells)
+    assert [row["cell"] for row in rows] == ["ResNet18, from scratch", "ResNet18, pretrained (synthetic)"]
+    assert {row["part"] for row in rows} == {"test (not seen by the search), other rule (most probable grade)"}
+    cells = shown.made.cells.set_index("arm")
+    assert rows[0]["kappa"] == f"{cells.loc['resnet18-scratch', 'other_kappa']:.3f}"
+    assert rows[0]["n"] == "160"
+    assert {row["part"] for row in page.other_rule_rows(fixture.four().made.cells)} == {
+        "validation (chosen on this part: optimistic), other rule (median grade)"
+    }
+
+
+def test_the_mean_of_the_repeats_is_the_validation_score() -> None:
+    shown = fixture.finalists()
+    rows = {row["cell"]: row for row in page.judged_rows(shown.headline, shown.made.cells)}
+    top = shown.made.board.iloc[0]
+    expected = f"{top['finalist_mean']:.3f} (2 repeats, sd {top['finalist_sd']:.3f})"
+    assert rows["ResNet18, pretrained (synthetic)"]["repeats"] == expected
+    assert {row["repeats"] for row in page.judged_rows(fixture.four().headline, fixture.four().made.cells)} == {""}
+
+
+def test_finalists_have_a_budget_of_their_own() -> None:
+    shown = fixture.finalists()
+    rows = page.budget_rows(shown.study, shown.made.cells)
+    assert (rows[0]["finalists"], rows[0]["finalist_epochs"], rows[0]["finalist_images"]) == ("4", "12", "3,600")
+    assert rows[0]["images"] == "3,600"  # three trials of three epochs
+    assert rows[1]["confirmations"] == "4"  # two of the winner and two of the first trial
+
+
+def test_a_range_for_each_optimizer_is_said_of_each() -> None:
+    ranges = {"sgd": {"low": 0.001, "high": 0.1, "log": True}, "adamw": {"low": 0.0001, "high": 0.005}}
+    assert page.space_rows({"space": {"lr": ranges}}) == [
+        ("lr", "sgd: 0.001 to 0.1, logarithmic; adamw: 0.0001 to 0.005")
+    ]

@@ -10,7 +10,7 @@ from analysis import records, tableset
 from analysis.remarks import remarks
 from analysis.runs import StudyRuns, read_study
 from tests import mlflow_fixture as fixture
-from tests.mlflow_fixture import ConfirmSpec, TrialSpec
+from tests.mlflow_fixture import ConfirmSpec, FinalistSpec, TrialSpec
 
 
 def said(name: str, trials: list[TrialSpec], **more: object) -> list[str]:
@@ -116,3 +116,38 @@ def test_fellows_that_were_dropped_only_for_the_confirmation_are_remarked() -> N
     dropped = dataclasses.replace(study, study={**study.study, "test": {"drop_fellows": True}})
     told = " ".join(remarks(dropped, tableset.make_tables(dropped)))
     assert "the search before them had the fellow eyes" in told
+
+
+def test_the_highest_peak_is_remarked_and_the_last_epoch_is_not() -> None:
+    trials = [TrialSpec(0, "resnet18-scratch", 0.9)]
+    assert any("highest of all noisy peaks" in one for one in said("peaks", trials, select_epoch="best"))
+    assert not any("noisy peaks" in one for one in said("no peaks", trials, select_epoch="last"))
+
+
+def test_cells_that_have_not_learned_are_named_with_what_is_known_of_why() -> None:
+    same = (70, 20, 20, 5, 5)
+    trials = [
+        TrialSpec(0, "resnet18-scratch", confusion=same, epochs=1),
+        TrialSpec(1, "resnet18-pretrained", 0.0),
+        TrialSpec(2, "resnet50-scratch", 0.9),
+    ]
+    found = said("half learned", trials)
+    scratch, pretrained = (
+        next(one for one in found if one.startswith(f"ResNet18 {how} has not learned"))
+        for how in ("from scratch", "with pretraining")
+    )
+    assert (
+        "cannot be told from guessing. Its trial began from random weights, ran 1 epoch and saw 400 images" in scratch
+    )
+    assert "Its trial began from pretrained weights, ran 3 epochs and saw 1,200 images." in pretrained
+    assert not any("No cell has learned" in one or "ResNet50 from scratch has not" in one for one in found)
+    found = said("none learned", trials[:2])
+    assert "No cell has learned to grade, as far as these images can tell: every interval of kappa holds 0." in found
+
+
+def test_finalists_that_have_not_ended_are_counted() -> None:
+    trial = TrialSpec(0, "resnet18-scratch", 0.8)
+    again = [FinalistSpec(0, trial, state=records.STATE_RUNNING), FinalistSpec(1, trial, 1, state=records.STATE_FAILED)]
+    text = " ".join(said("finalists go on", [trial], finalists=again))
+    assert "1 of 2 finalists is still to go on" in text
+    assert "1 finalist failed and is in no table of scores" in text

@@ -61,3 +61,23 @@ def test_weights_of_two_networks_are_both_asked_for() -> None:
     study = dataclasses.replace(fixture.four().study, study=saved)
     search = "retina search x --config config.yaml --data DATA --layout kaggle"
     assert repeat.commands(study) == [f"{search} --weights resnet18=FILE --weights resnet50=FILE"]
+
+
+def test_a_first_trial_that_was_confirmed_for_the_gain_is_no_second_winner() -> None:
+    assert "retina confirm finalists --seeds 2" in repeat.commands(fixture.finalists().study)
+
+
+def test_synthetic_weights_are_made_before_the_search() -> None:
+    study = fixture.finalists().study
+    search = "retina search four --data DATA --trials 8 --epochs 3 --config config.yaml --weights synthetic"
+    assert repeat.commands(study)[:2] == ["retina pretrain", search]
+    given = {"commands": ["retina pretrain", "retina search x --weights synthetic"], "config": {"trials": 4}}
+    again = dataclasses.replace(study, study={**study.study, **given})
+    assert repeat.commands(again)[:2] == [
+        "retina pretrain",
+        "retina search x --weights synthetic --config config.yaml --data DATA",
+    ]
+    for kind, flag in (("imagenet", False), ("file", True)):
+        weights = {"resnet18": {"source": "w.pth", "kind": kind}}
+        other = repeat.commands(dataclasses.replace(study, study={**study.study, "weights": weights}))
+        assert ("--weights resnet18=FILE" in other[0]) is flag

@@ -258,3 +258,35 @@ def test_an_arm_that_is_not_confirmed_yet_is_not_mixed_with_one_that_is(tmp_path
     assert "measured on: test (not seen by the search)" in text
     assert "validation (chosen on this part: optimistic)" in text
     assert "nan" not in text.lower()
+
+
+def test_finalists_gain_and_ensemble_have_sections_of_their_own(tmp_path: Path) -> None:
+    one = figures_fixture.finalists()
+    page, _ = page_of(one.study, tmp_path)
+    text = " ".join(page.words.split())
+    for word in (
+        "What the search gained",
+        "Over the first trial of ResNet18 with pretraining (synthetic) the search gained kappa +",
+        "Finalists, and the drop from validation",
+        "that mean is its validation score",
+        "kappa is expected to fall by",
+        "The seeds as one model",
+        "is one more model, declared before the test part was read. It is several networks",
+        "ranked against none of them and compared with none",
+        "A grade is called by one rule everywhere: the median grade.",
+        "other rule (most probable grade)",
+        "6 of 6 ended trials that have a score, by kappa of the last epoch",
+        "2 more were stopped early and have no score.",
+        "a trial's score is that of its epoch",
+    ):
+        assert word in text, word
+    assert {"finalists.csv", "drop.csv", "gain.csv", "ensembles.csv"} <= {path.name for path in tmp_path.iterdir()}
+    assert {"finalists.md", "drop.tex", "gain.md", "ensembles.tex"} <= {path.name for path in tmp_path.glob("tables/*")}
+    assert "nan" not in text.lower()
+
+
+def test_without_finalists_and_confirmation_there_is_none_of_them(tmp_path: Path) -> None:
+    page, _ = page_of(figures_fixture.four().study, tmp_path)
+    for word in ("What the search gained", "Finalists", "The seeds as one model", "Mean of repeats"):
+        assert word not in page.words
+    assert "8 of 8 ended trials, by kappa at the epoch that it selected" in " ".join(page.words.split())

@@ -232,3 +232,26 @@ def test_an_artifact_that_is_there_and_cannot_be_read_is_not_taken_for_missing(m
     monkeypatch.setattr(MlflowClient, "list_artifacts", down)
     with pytest.raises(RunsError, match="try again once"):
         runs._read_artifact(client, elsewhere, "confusion/none.json")
+
+
+def test_finalists_come_back_beside_the_trials() -> None:
+    found = read_study(fixture.finalists(), "finalists")
+    table = found.finalists.set_index("finalist")
+    assert list(table.index) == [f"f{number:04d}" for number in range(8)]
+    columns = ["arm", "trial", "repeat", "fold", "state", "seed", "split_seed", "best_epoch", "epochs_run"]
+    assert table.loc["f0003", columns].tolist() == [
+        *("resnet18-scratch", "0002", 1, 0, "complete", "503", "701", 3.0, 3),
+    ]
+    assert table["best_val_kappa"].notna().all()
+    assert found.confirmations.set_index("confirm")["baseline"].tolist() == [False] * 4 + [True] * 2
+    assert found.decision == "median"
+    assert found.selects_last
+    assert len(found.trials) == 8  # a finalist is no trial
+
+
+def test_a_study_without_the_new_tags_is_read_as_before() -> None:
+    found = read_study(fixture.four_arms(), "four")
+    assert found.finalists.empty
+    assert found.decision == "most_probable"
+    assert not found.selects_last
+    assert not read_study(fixture.confirmed(), "confirmed").confirmations["baseline"].any()

@@ -182,3 +182,28 @@ def test_confirmations_that_did_not_end_are_among_the_failures() -> None:
     study = read_study(fixture.write_study("failed confirmation", [trial], confirms=confirms), "failed confirmation")
     found = tables.failures(study)
     assert found[["trial", "kind", "state"]].to_numpy().tolist() == [["c0001", "confirmation", "failed"]]
+
+
+def test_trials_that_were_stopped_have_no_score_and_are_counted() -> None:
+    study = read_study(fixture.finalists(), "finalists")
+    cells = tables.four_way(study).set_index("arm")
+    row = cells.loc["resnet18-scratch"]
+    assert (row["trials"], row["trials_ended"], row["trials_stopped"]) == (4, 4, 1)
+    assert "0003" not in set(tables.leaderboard(study)["trial"])
+    assert tables.unscored(study) == 2
+    assert tables.failures(study).empty
+
+
+def test_the_other_rule_is_that_of_the_headline_part() -> None:
+    study = read_study(fixture.finalists(), "finalists")
+    row = tables.four_way(study).iloc[0]
+    assert (row["decision"], row["other_rule"]) == ("median", "most_probable")
+    names = study.confirmations.loc[study.confirmations["trial"] == "0002", "confirm"]
+    found = []
+    for name in names:
+        table = study.test_predictions[name]
+        guess = table[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
+        found.append((table["grade"] == guess).mean())
+    assert row["other_accuracy"] == pytest.approx(sum(found) / 2)
+    empty = tables.four_way(read_study(fixture.four_arms(), "four"))
+    assert empty["other_rule"].tolist() == ["median"] * 4
