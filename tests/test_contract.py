@@ -14,9 +14,12 @@ from mlflow import MlflowClient
 from analysis import records
 from analysis.report import write_report
 from analysis.runs import StudyRuns, read_study
+from analysis.tables import leaderboard
 from retina_models.pretrained import save_weights
 from retina_models.resnet import resnet18
-from study.ledger import StudyState, ranked, read_events, study_state
+from study import confirm
+from study.ledger import StudyState, read_events, study_state
+from study.selection import winners
 from study.status import summary
 from tests.study_fixture import small_data
 
@@ -64,6 +67,7 @@ class Home:
 
     def kill_in_second_trial(self) -> None:
         flags = ["--trials", str(TRIALS), "--epochs", str(EPOCHS), "--image-size", "32", "--architecture", "resnet18"]
+        flags += ["--finalists", "2", "--repeats", "1"]
         search = self.command("search", NAME, "--data", str(self.data), "--weights", f"resnet18={self.weights}", *flags)
         with (self.home.parent / "log").open("w") as log:
             process = subprocess.Popen(search, env=self.environment, stdout=log, stderr=log)
@@ -140,6 +144,7 @@ def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
     hyperparameters = {"lr", "log10_lr"}
     own = {
         records.KIND_TRIAL: (*records.BEST_METRICS, records.BEST_EPOCH),
+        records.KIND_FINALIST: (*records.BEST_METRICS, records.BEST_EPOCH),
         records.KIND_CONFIRM: (*records.TEST_METRICS, *records.CLEAN_METRICS),
     }
     budget = (records.IMAGES_SEEN, records.SECONDS, *records.USE_METRICS)
@@ -160,20 +165,44 @@ def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
     assert not hyperparameters
 
 
+def test_analysis_reads_the_finalists_and_orders_by_them(home: Home, study: StudyRuns) -> None:
+    state = study_state(home.events())
+    assert list(study.finalists["finalist"]) == sorted(state.finalists) == [f"f{number:04d}" for number in range(4)]
+    for row in study.finalists.to_dict("records"):
+        record = state.finalists[row["finalist"]]
+        best = record.best()
+        assert best is not None and record.finalist is not None
+        assert (row["trial"], row["repeat"]) == (record.finalist["trial"], record.finalist["repeat"])
+        assert row["split_seed"] == str(record.finalist["split_seed"])
+        assert row["best_val_kappa"] == best["scores"]["val/kappa"]
+        assert row["state"] == records.STATE_COMPLETE
+    board = leaderboard(study)
+    for arm in ("resnet18-scratch", "resnet18-pretrained"):
+        own = board[board["arm"] == arm]["trial"].tolist()
+        assert own == [record.trial for record in winners(state, arm)]
+    assert study.decision == "median"
+    assert study.selects_last
+
+
 def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study: StudyRuns) -> None:
     assert home.confirming.returncode == 0, home.confirming.stdout + home.confirming.stderr
     state = study_state(home.events())
     assert state.study is not None
-    assert list(study.confirmations["confirm"]) == sorted(state.confirms) == ["c0000", "c0001"]
+    assert list(study.confirmations["confirm"]) == sorted(state.confirms)
+    wanted = confirm.wanted(state, confirm.Wish(seeds=1))
+    assert len(state.confirms) == len(wanted)
+    assert sorted(study.confirmations["baseline"]) == sorted(one.baseline for one in wanted)
     for row in study.confirmations.to_dict("records"):
         record = state.confirms[row["confirm"]]
         assert record.test is not None
-        assert row["trial"] == ranked(r for r in state.trials.values() if r.arm == row["arm"])[0].trial
+        first = min(trial for trial, one in state.trials.items() if one.arm == row["arm"])
+        assert row["trial"] == (first if row["baseline"] else winners(state, row["arm"])[0].trial)
         assert row["test_kappa"] == record.test["scores"]["test/kappa"]
         assert study.test_confusions[row["confirm"]].tolist() == record.test["confusion"]
         assert len(study.test_predictions[row["confirm"]]) == state.study["parts"]["test"]
-    assert study.tags[records.TAG_TEST_READS] == "2"
-    assert study.study["test"]["reads"] == 2
+    assert study.tags[records.TAG_TEST_READS] == str(len(wanted))
+    assert study.study["test"]["reads"] == len(wanted)
+    assert study.study["test"]["ensemble"] is False  # one seed
 
 
 def test_the_report_has_four_rows_and_says_what_did_not_run(home: Home, study: StudyRuns, tmp_path: Path) -> None:
