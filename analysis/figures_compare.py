@@ -65,7 +65,8 @@ def interval_numbers(
         beside = cells.loc[shown, [*keep, *ends]]
         rows.append(beside.rename(columns=ends).assign(kind=kind, score=score))
         columns = ["arm", "cell", "repeat", "seed", score]
-        rows.append(again[columns].rename(columns={score: "value"}).assign(kind=REPEAT, score=score, status=RUN))
+        repeats = again[columns].rename(columns={score: "value"}).assign(kind=REPEAT, score=score, status=RUN)
+        rows += [repeats] if len(repeats) else []
     columns = [*keep, "score", "kind", "value", "low", "high", "recipe_low", "recipe_high", "repeat", "seed"]
     return pd.concat(rows, ignore_index=True).reindex(columns=columns)
 

@@ -29,7 +29,7 @@ def picture(**changes: object) -> Picture:
         for panel in axes:
             panel.plot([0, 1], [0, 1], label="$\\frac{1}")  # would not be read as a formula
         figures.label_outer(axes, "epoch", "score")
-        figures.legend_below(axes, figures.cell_entries(list(records.ARM_LABELS)))
+        figures.legend_below(axes, figures.cell_entries(records.ARM_LABELS))
 
     numbers = pd.DataFrame({"text": ["=1+1"], "value": [1.5]})
     made = Picture("one", "Title $x", "validation; n = 3", "Caption.", "Alt.", numbers, draw, (1, 2), 2.5, (2, 1, 4.0))

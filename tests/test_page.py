@@ -96,11 +96,11 @@ def test_best_rows_say_what_they_were_measured_on() -> None:
     shown = fixture.confirmed()
     varied, fixed = page.hyperparameters(shown.study, shown.made.board)
     assert varied == ["lr"] and fixed["optimizer"] == "sgd"
-    rows = page.trial_rows(shown.made.best, varied)
+    rows = page.trial_rows(shown.study, shown.made.best, varied)
     assert {row["state"] for row in rows if row["part"].startswith("test")} == {"confirmed"}
     assert {row["state"] for row in rows if row["part"].startswith("validation")} == {"complete"}
     folds = fixture.folded()
-    several = page.trial_rows(folds.made.best, page.hyperparameters(folds.study, folds.made.board)[0])
+    several = page.trial_rows(folds.study, folds.made.best, page.hyperparameters(folds.study, folds.made.board)[0])
     assert all("nan" not in str(row) for row in several)
     assert headline(folds.made.cells)["n"].notna().any()
 
