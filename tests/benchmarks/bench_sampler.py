@@ -34,7 +34,7 @@ from tests.benchmarks.record_curves import EPOCHS, SPACE, recorded
 from tests.benchmarks.serial import begun, course_of, drive, report_of, search
 
 SAMPLERS, STOPPING, BUDGETS, SEEDS = ("random", "tpe", "gp"), ("none", "halving", "hyperband"), (8, 24, 64), 20
-RESAMPLES = 2000
+RESAMPLES, LEAST = 2000, 50
 
 
 def study_of(sampler: str, stopping: str, trials: int, seed: int, finalists: int | None = 0) -> StudyConfig:
@@ -244,8 +244,10 @@ def tables(replays: dict[tuple[str, str], list[Replay]]) -> str:
 
 @pytest.mark.timeout(3600)
 def test_samplers_and_early_stopping_on_recorded_curves() -> None:
-    """Prints the tables; asserts only that the default is not worse than random search without early stopping."""
+    """Prints the tables; asserts only that the default is not clearly slower than random search without stopping."""
     curves = Curves(recorded()[1])
+    if len(curves.runs) < LEAST:
+        pytest.skip(f"{LEAST} recorded configurations are needed, but there are {len(curves.runs)}: record_curves")
     truths = [np.mean([run["test"]["kappa_median"] for run in of.values()]) for of in curves.runs]
     print(f"\n{len(curves.runs)} configurations, each run twice; true kappa {min(truths):.3f} to {max(truths):.3f},")
     print(f"the known-good one {truths[0]:.3f} (rank {1 + sum(t > truths[0] for t in truths)})")
@@ -263,4 +265,4 @@ def test_samplers_and_early_stopping_on_recorded_curves() -> None:
     print(f"\n{tables(replays)}")
     default = StudyConfig()
     chosen = shares(replays, "best")[default.sampler, default.early_stopping]
-    assert chosen[0] <= 1
+    assert chosen[1] <= 1

@@ -1,6 +1,6 @@
 """Record the curves that bench_sampler replays: real runs of configurations drawn at random from the default space.
 
-    python -m tests.benchmarks.record_curves [--runs 150] [--work build/curves]
+    python -m tests.benchmarks.record_curves [--runs 150] [--work build/curves] [--share 1/2]
 
 ResNet18 from random weights, 400 synthetic photographs at 28 px (320 train, 80 validation, divided by patient), 15
 epochs. Each configuration is run twice, with another seed and another validation part; the first one is the known-good
@@ -133,7 +133,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=150, help="runs in all, two of each configuration")
     parser.add_argument("--work", type=Path, default=Path("build/curves"), help="folder of the photographs")
-    parser.add_argument("--without", default="", help="an augmentation to leave for a later call")
+    parser.add_argument("--share", default="1/1", help="configurations of this call, such as 2/2: two can run at once")
     asked = parser.parse_args()
     torch.set_num_threads(1)
     cache = photographs(asked.work, patients=200, camera="a", seed=1, size=SIZE)
@@ -143,10 +143,11 @@ def main() -> None:
         about = (__doc__ or "").split("\n\n")[2].replace("\n", " ")
         with CURVES.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"about": about, "command": "python -m tests.benchmarks.record_curves"}) + "\n")
-    known = {one["run"] for one in runs}
-    wanted = [(number, repeat) for number in range(asked.runs // REPEATS) for repeat in range(REPEATS)]
+    known, (share, of) = {one["run"] for one in runs}, (int(text) for text in asked.share.split("/"))
+    mine = range(share - 1, asked.runs // REPEATS, of)
+    wanted = [(number, repeat) for number in mine for repeat in range(REPEATS)]
     for number, repeat in wanted:
-        if f"{number}/{repeat}" in known or drawn(number)["augmentation"] == asked.without:
+        if f"{number}/{repeat}" in known:
             continue
         line = run(number, repeat, cache, test)
         with CURVES.open("a", encoding="utf-8") as file:
