@@ -47,8 +47,10 @@ def search(folder: Path, config: StudyConfig, runs: Runs, arms: type[Arms] = Arm
     """Run what is left of a search and return its state."""
     ledger = begun(folder, config)
     state = study_state(ledger.events)
-    drive(Recorder(ledger, state, course_of(config, state, arms), folder / "checkpoints", lambda event: None), runs)
-    ledger.close()
+    try:
+        drive(Recorder(ledger, state, course_of(config, state, arms), folder / "checkpoints", lambda event: None), runs)
+    finally:
+        ledger.close()
     return state
 
 
