@@ -144,5 +144,5 @@ def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, sa
 
 @torch.no_grad()
 def _assert_equal(grader: Grader, other: torch.nn.Module, sample: Tensor) -> None:
-    apart = float((grader(sample) - other(sample)).abs().max())
+    apart = float((grader(sample).exp() - other(sample).exp()).abs().max())
     assert apart <= AGREE, f"{formats.PROGRAM} must give what the networks give, but is {apart:g} away"

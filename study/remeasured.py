@@ -19,7 +19,7 @@ from study.predict import predict_rows
 from study.winner import Winner
 
 AGREE = 1e-4
-"""How far a probability may be from the stored one, and an output of a format from that of another."""
+"""How far a probability may be from the stored one, and from that of another format."""
 CHECKED = 32  # validation photographs whose stored predictions are computed again
 
 
