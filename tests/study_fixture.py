@@ -26,7 +26,7 @@ def study_event(trials: int = 2, time: float = 1000.0) -> dict[str, Any]:
         "event": "study",
         "time": time,
         "id": "a" * 32,
-        "config": {"trials": trials, "select_on": "validation", "seed": 0},
+        "config": {"trials": trials, "select_on": "validation", "seed": 0, "fixed": {"decision": "median"}},
         "objective": "kappa",
         "identity": {"data_digest": "d" * 64, "split_digest": "e" * 64},
         "arms": ["resnet18-scratch"],

@@ -89,6 +89,7 @@ def make_study(folder: Path, *, epochs: int = 4, precision: str = "fp32") -> Mad
     made = Made(folder / "home", data, prepared, last[0].predictions)
     identity = {"data_digest": prepared.cache.digest, "split_digest": prepared.split_digest}
     began = study_event(2) | {"identity": identity, "audit": audit(dataset)}
+    began["config"]["fixed"]["select_epoch"] = "best"
     began |= {"parts": prepared.parts.value_counts().to_dict()}
     events = [began]
     for trial, (epoch, state) in (("0000", first), ("0001", last)):
