@@ -190,7 +190,7 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
     for event in record.epochs:
         # The last epoch is not reported while a search runs, so it is not here either.
         if score in event["scores"] and event["epoch"] < record.config["epochs"]:
-            before = reported.values() if record.config["select_epoch"] == "best" else ()
+            before = reported.values() if record.select_epoch == "best" else ()
             reported[event["epoch"]] = max([event["scores"][score], *before])
         attributes |= event["rungs"]
     return optuna.trial.create_trial(

@@ -8,7 +8,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -113,6 +113,11 @@ class TrialConfig(BaseModel):
             )
         return self
 
+    @field_validator("views", mode="before")
+    @classmethod
+    def _views_read_from_text(cls, value: Any) -> Any:
+        return _of_choices((1, 4, 8), value)
+
     @model_validator(mode="before")
     @classmethod
     def _decision_follows_the_objective(cls, values: Any) -> Any:
@@ -150,6 +155,11 @@ class Range(BaseModel):
         if self.log and self.low <= 0:
             raise ValueError(f"low > 0 must hold on a logarithmic scale, but got low={self.low:g}")
         return self
+
+
+def _of_choices(choices: tuple[Any, ...], value: Any) -> Any:
+    """The choice that a text writes out, since MLflow and YAML may have a number as text; else the value."""
+    return next((choice for choice in choices if isinstance(value, str) and str(choice) == value), value)
 
 
 def _with_decision(values: dict[str, Any]) -> dict[str, Any]:
@@ -201,6 +211,9 @@ def _typed(name: str, value: Value) -> Value:
     field = TrialConfig.model_fields.get(name)
     if field is None or field.annotation is None:
         return value
+    if get_origin(field.annotation) is Literal:
+        chosen: Value = _of_choices(get_args(field.annotation), value)
+        return chosen
     try:
         read: Value = TypeAdapter(field.annotation).validate_python(value)
     except ValidationError:

@@ -49,7 +49,7 @@ class Wanted:
     def epochs(self) -> int:
         """Epochs that it is trained: the whole schedule. A constant one has no end, so there a chosen epoch stands."""
         config, best = self.winner.config, self.winner.best()
-        whole = config["select_epoch"] == "last" or config["schedule"] != "constant" or best is None
+        whole = self.winner.select_epoch == "last" or config["schedule"] != "constant" or best is None
         return int(config["epochs"] if whole or best is None else best["epoch"])
 
 

@@ -168,6 +168,11 @@ class TrialRecord:
         return records.STATE_COMPLETE if len(self.epochs) >= self.last_epoch else None
 
     @property
+    def select_epoch(self) -> str:
+        """Whose score is the trial's: the "last" epoch, or the "best"; an older ledger, which has no word of it: best."""
+        return str(self.config.get("select_epoch", "best"))
+
+    @property
     def last_epoch(self) -> int:
         """The epoch after which it ends: the schedule's last one, or the one that a confirmation was given."""
         return int(self.confirm["epochs"] if self.confirm else self.config["epochs"])
@@ -182,7 +187,7 @@ class TrialRecord:
         score, done = f"val/{self.config['objective']}", len(self.epochs) >= self.last_epoch
         if self.confirm:
             return self.epochs[-1] if done else None
-        if self.config["select_epoch"] == "last":
+        if self.select_epoch == "last":
             return self.epochs[-1] if done and score in self.epochs[-1]["scores"] else None
         able = [epoch for epoch in self.epochs if score in epoch["scores"]]
         return max(able, key=lambda epoch: float(epoch["scores"][score]), default=None)

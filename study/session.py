@@ -14,8 +14,8 @@ from rich.console import Console
 
 from analysis import records
 from study.arms import Arms
+from study.course import SearchCourse
 from study.display import Display, search_note
-from study.finalists import SearchCourse
 from study.goingon import check_room_for_arms, left_out, write_study_file
 from study.ledger import Ledger, StudyState, TrialRecord, read_events, study_state
 from study.lock import LockedError, check_free, locked

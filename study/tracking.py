@@ -145,7 +145,7 @@ class Tracking:
             records.TAG_ARMS: ",".join(study["arms"]),
             records.TAG_ARMS_NOT_RUN: json.dumps(study["not_run"]),
             records.TAG_OBJECTIVE: study["objective"],
-            records.TAG_DECISION: config["fixed"]["decision"],
+            records.TAG_DECISION: config["fixed"].get("decision", "most_probable"),
             records.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             records.TAG_SELECTED_ON: config["select_on"],
             records.TAG_DATA: study["identity"]["data_digest"],

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from retina_data.synthetic import make_dataset
-from study.config import TrialConfig
+from study.config import TrialConfig, make_study_config
 
 SMALL = {"image_size": 32, "batch_size": 16}
 
@@ -20,13 +20,14 @@ def small_data(folder: Path, patients: int = 30) -> Path:
     return folder
 
 
-def study_event(trials: int = 2, time: float = 1000.0) -> dict[str, Any]:
-    """The event that begins a study."""
+def study_event(trials: int = 2, time: float = 1000.0, **settings: Any) -> dict[str, Any]:
+    """The event that begins a study of ResNet18 from scratch; settings: fields of its StudyConfig or of its trials."""
+    flags = {"trials": trials, "architecture": "resnet18", "pretrained": False, **settings}
     return {
         "event": "study",
         "time": time,
         "id": "a" * 32,
-        "config": {"trials": trials, "select_on": "validation", "seed": 0, "fixed": {"decision": "median"}},
+        "config": make_study_config({}, flags).model_dump(mode="json"),
         "objective": "kappa",
         "identity": {"data_digest": "d" * 64, "split_digest": "e" * 64},
         "arms": ["resnet18-scratch"],
@@ -41,15 +42,15 @@ def study_event(trials: int = 2, time: float = 1000.0) -> dict[str, Any]:
     }
 
 
-def trial_event(number: int, epochs: int = 2, time: float = 1001.0) -> dict[str, Any]:
-    """The event that begins a trial of ResNet18 from scratch."""
+def trial_event(number: int, epochs: int = 2, time: float = 1001.0, **fields: Any) -> dict[str, Any]:
+    """The event that begins a trial of ResNet18 from scratch; fields: of its TrialConfig."""
     return {
         "event": "trial",
         "time": time,
         "trial": f"{number:04d}",
         "group": "resnet18-scratch",
         "number": number,
-        "config": TrialConfig(epochs=epochs, seed=number).model_dump(mode="json"),
+        "config": TrialConfig(**{"epochs": epochs, "seed": number, **fields}).model_dump(mode="json"),
         "params": {},
         "distributions": {},
     }

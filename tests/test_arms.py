@@ -47,7 +47,8 @@ class Search:
             self._moment()
             record = self.state.trials[trial]
             kappa = level * (1 - 0.5**epoch) + 0.1 * curve.random()
-            stop, rungs = self.arms.report(record, epoch, max(kappa, record.best_score() or -1.0))
+            before = [event["scores"]["val/kappa"] for event in record.epochs] if record.select_epoch == "best" else []
+            stop, rungs = self.arms.report(record, epoch, max([kappa, *before]))
             self._write("epoch", trial=trial, epoch=epoch, scores={"val/kappa": kappa}, stop=stop, rungs=rungs)
             if stop:
                 break
@@ -57,15 +58,19 @@ class Search:
 
 
 @pytest.mark.parametrize("early_stopping", ["halving", "hyperband"])
-@pytest.mark.parametrize(("sampler", "trials"), [("tpe", 40), ("random", 40), ("gp", 28)])
+@pytest.mark.parametrize(
+    ("sampler", "trials", "select_epoch"),
+    [("tpe", 40, "last"), ("tpe", 40, "best"), ("random", 40, "last"), ("gp", 28, "last")],
+)
 def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(
-    sampler: str, trials: int, early_stopping: str
+    sampler: str, trials: int, select_epoch: str, early_stopping: str
 ) -> None:
-    config = make_study_config({}, {"epochs": 9, "sampler": sampler, "early_stopping": early_stopping, "seed": 3})
+    flags = {"epochs": 9, "sampler": sampler, "early_stopping": early_stopping, "select_epoch": select_epoch, "seed": 3}
+    config = make_study_config({}, flags)
     unbroken, killed = Search(config, restarts=False).run(trials), Search(config, restarts=True).run(trials)
     assert unbroken == killed
     assert any(event["event"] == "end" and event["state"] == "stopped" for event in unbroken)
-    parameters = [str(event["params"]) for event in unbroken if event["event"] == "trial"]
+    parameters = [f"{event['group']} {event['params']}" for event in unbroken if event["event"] == "trial"]
     if sampler != "gp":  # which comes to the edges of the space in more than one arm
         assert len(set(parameters)) == trials  # no suggestion is repeated after a restart
 
@@ -85,8 +90,14 @@ def test_joint_is_one_study_in_which_the_cell_is_an_axis() -> None:
     assert len({event["params"]["arm"] for event in events if event["event"] == "trial"}) > 1
 
 
-def test_what_optuna_is_told_is_the_best_epoch_and_not_the_last() -> None:
-    search = Search(make_study_config({}, {"epochs": 4, "early_stopping": "none"}), restarts=False)
+@pytest.mark.parametrize(
+    ("select_epoch", "value", "reported"), [("last", 0.3, [0.1, 0.6, 0.2]), ("best", 0.6, [0.1, 0.6, 0.6])]
+)
+def test_what_optuna_is_told_is_the_epoch_that_is_selected(
+    select_epoch: str, value: float, reported: list[float]
+) -> None:
+    flags = {"epochs": 4, "early_stopping": "none", "select_epoch": select_epoch}
+    search = Search(make_study_config({}, flags), restarts=False)
     asked = search.arms.ask(0)
     keys = ("trial", "group", "number", "params", "distributions")
     config = asked.config.model_dump(mode="json")
@@ -94,14 +105,16 @@ def test_what_optuna_is_told_is_the_best_epoch_and_not_the_last() -> None:
     best = -1.0
     for epoch, kappa in enumerate([0.1, 0.6, 0.2, 0.3], 1):
         best = max(best, kappa)
-        search.arms.report(search.state.trials["0000"], epoch, best)
+        told_now = kappa if select_epoch == "last" else best
+        search.arms.report(search.state.trials["0000"], epoch, told_now)
         search._write("epoch", trial="0000", epoch=epoch, scores={"val/kappa": kappa}, stop=False, rungs={})
     search._write("end", trial="0000", state="complete", reason="")
     search.arms.finish(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
     rebuilt = Arms(search.config, search.groups, study_state(search.events))._studies[asked.group].trials[0]
     for trial in (told, rebuilt):
-        assert trial.value == 0.6
+        assert trial.value == value
+        assert list(trial.intermediate_values.values()) == reported
         assert trial.state == optuna.trial.TrialState.COMPLETE
 
 

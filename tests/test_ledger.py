@@ -13,7 +13,8 @@ from study.ledger import (
 )
 
 TRIAL = {"trial": "0000", "group": "g", "number": 0, "params": {}, "distributions": {}}
-CONFIG = {"architecture": "resnet18", "pretrained": False, "epochs": 2, "objective": "kappa"}
+CONFIG = {"architecture": "resnet18", "pretrained": False, "epochs": 2, "objective": "kappa", "select_epoch": "best"}
+LAST = CONFIG | {"select_epoch": "last"}
 
 
 def _epoch(number: int, kappa: float | None, stop: bool = False) -> dict[str, object]:
@@ -122,6 +123,59 @@ def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
         if end:
             events.append({"event": "end", "trial": trial, "state": end, "reason": ""})
     assert [record.trial for record in ranked(study_state(events).trials.values())] == ["0002", "0001"]
+
+
+def test_the_last_epoch_of_the_whole_schedule_is_the_trial_s() -> None:
+    state = study_state([{"event": "trial", "time": 1.0, "config": LAST | {"epochs": 3}, **TRIAL}])
+    record = state.trials["0000"]
+    for number, kappa in enumerate([0.2, 0.6], 1):
+        state.apply({"event": "epoch", **_epoch(number, kappa)})
+        assert (record.best(), record.best_score()) == (None, None), "the schedule has not ended"
+    state.apply({"event": "epoch", **_epoch(3, 0.4)})
+    assert record.best_score() == 0.4
+
+
+def test_a_schedule_that_ends_without_a_score_is_no_best_whatever_came_before() -> None:
+    state = study_state([{"event": "trial", "time": 1.0, "config": LAST, **TRIAL}])
+    for number, kappa in enumerate([0.2, None], 1):
+        state.apply({"event": "epoch", **_epoch(number, kappa)})
+    assert state.trials["0000"].best() is None
+
+
+def test_an_older_ledger_without_a_word_of_it_means_the_best_epoch() -> None:
+    older = {name: value for name, value in CONFIG.items() if name != "select_epoch"}
+    state = study_state([{"event": "trial", "time": 1.0, "config": older, **TRIAL}])
+    for number, kappa in enumerate([0.6, 0.2], 1):
+        state.apply({"event": "epoch", **_epoch(number, kappa)})
+    assert state.trials["0000"].best_score() == 0.6
+
+
+def test_a_trial_that_was_stopped_early_is_not_ranked_by_its_last_epoch() -> None:
+    events = []
+    for number, (kappas, end) in enumerate([([0.9], "stopped"), ([0.1, 0.5], "complete"), ([0.8, 0.4], "complete")]):
+        trial = f"{number:04d}"
+        events.append({"event": "trial", "time": 1.0, "config": LAST, **TRIAL, "trial": trial, "number": number})
+        events += [{"event": "epoch", **_epoch(epoch, kappa), "trial": trial} for epoch, kappa in enumerate(kappas, 1)]
+        events.append({"event": "end", "trial": trial, "state": end, "reason": ""})
+    assert [record.trial for record in ranked(study_state(events).trials.values())] == ["0001", "0002"]
+
+
+def test_a_finalist_is_a_run_of_its_own_that_ends_once() -> None:
+    begun = {"event": "finalist", "time": 3.0, "finalist": "f0000", "trial": "0000", "repeat": 1, "rank": 1}
+    begun |= {"config": LAST, "split_seed": 7}
+    state = study_state([{"event": "trial", "time": 1.0, "config": LAST, **TRIAL}, begun])
+    assert not state.apply(begun)
+    assert list(state.trials) == ["0000"] and list(state.finalists) == ["f0000"]
+    record = state.record("f0000")
+    assert (record.finalist, record.confirm, record.number, record.arm) == (begun, None, 1, "resnet18-scratch")
+    for number in (1, 2):
+        assert record.finishing is None
+        state.apply({"event": "epoch", **_epoch(number, 0.3), "trial": "f0000"})
+    assert (record.finishing, record.best_score()) == ("complete", 0.3)
+    assert state.trials["0000"].epochs == []
+    end = {"event": "end", "trial": "f0000", "state": "complete", "reason": ""}
+    assert state.apply(end) and not state.apply(end)
+    assert list(state.runs()) == ["0000", "f0000"]
 
 
 def test_a_line_is_never_glued_to_what_could_not_be_taken_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

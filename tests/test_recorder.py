@@ -8,7 +8,8 @@ from study.arms import Arms, groups_of
 from study.checkpoints import BEST, LAST, PREVIOUS
 from study.config import make_study_config
 from study.ledger import Event, Ledger, read_events, study_state
-from study.recorder import Recorder, outcome
+from study.recorder import Recorder, outcome, weights_kept
+from tests.study_fixture import study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})
 
@@ -19,6 +20,8 @@ class Driver:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.ledger = Ledger(folder / "ledger.jsonl")
+        if not self.ledger.events:
+            self.ledger.append("study", **{k: v for k, v in study_event(9).items() if k not in ("event", "time")})
         state = study_state(self.ledger.events)
         self.arms = Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
         self.seen: list[Event] = []
@@ -28,7 +31,8 @@ class Driver:
         return self.recorder.begin().trial
 
     def kinds(self) -> list[str]:
-        return [event["event"] for event in read_events(self.folder / "ledger.jsonl")[0]]
+        """Of all events after the first, which begins the study."""
+        return [event["event"] for event in read_events(self.folder / "ledger.jsonl")[0][1:]]
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
     driver.recorder.end(trial, records.STATE_COMPLETE)
     driver.recorder.close(records.STATE_COMPLETE)
     assert driver.kinds() == ["trial", "epoch", "epoch", "end", "close"]
-    assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0]
+    assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0][1:]
 
 
 def test_reasons_are_recorded_without_folders(driver: Driver) -> None:

@@ -1,7 +1,12 @@
-import optuna
+from typing import Any
 
-from study.config import TrialConfig, make_study_config
-from study.space import arm_name, describe, suggest
+import optuna
+import pytest
+
+from study.arms import Arms, groups_of
+from study.config import StudyConfig, TrialConfig, make_study_config
+from study.ledger import StudyState
+from study.space import arm_name, axis_text, describe, distribution_of, drawn, known_good, lies_inside, suggest
 
 
 def _draw(values: dict[str, object], seed: int, **flags: object) -> tuple[dict[str, object], optuna.Trial]:
@@ -16,7 +21,11 @@ def test_what_is_drawn_is_a_configuration() -> None:
         values, trial = _draw({}, seed, epochs=3)
         config = TrialConfig(**values)  # type: ignore[arg-type]
         assert config.epochs == 3
-        assert 1e-4 <= config.lr <= 1e-1
+        low, high = {"sgd": (1e-3, 1e-1), "adamw": (1e-4, 5e-3)}[config.optimizer]
+        assert low <= config.lr <= high
+        assert trial.params[f"lr_{config.optimizer}"] == config.lr
+        assert trial.params[f"weight_decay_{config.optimizer}"] == config.weight_decay
+        assert len([name for name in trial.params if name.startswith("lr")]) == 1, "the other optimizer's is not drawn"
         assert trial.params["arm"] == config.arm
 
 
@@ -44,5 +53,77 @@ def test_an_integer_axis_draws_integers() -> None:
 
 def test_the_space_reads_as_people_write_it() -> None:
     text = dict(describe(make_study_config({}, {})))
-    assert text["lr"] == "0.0001 to 0.1, logarithmic"
+    assert text["lr"] == "sgd: 0.001 to 0.1, logarithmic; adamw: 0.0001 to 0.005, logarithmic"
     assert text["batch_size"] == "16, 32, 64"
+
+
+ONE: dict[str, Any] = {"architecture": "resnet18", "pretrained": False}
+BY_OPTIMIZER = {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}
+
+
+def _good(values: dict[str, Any], **flags: Any) -> dict[str, Any]:
+    config = make_study_config(values, flags)
+    return known_good(config, config.cells())
+
+
+def test_an_arm_begins_with_what_is_known_to_learn() -> None:
+    common = {"optimizer": "adamw", "batch_size": 32, "augmentation": "flips", "imbalance": "none"}
+    common |= {"weight_decay_adamw": 0.01}
+    assert _good({}, **ONE) == common | {"lr_adamw": 0.001}
+    assert _good({}, **ONE | {"pretrained": True}) == common | {"lr_adamw": 0.0005}
+    assert _good({})["arm"] == "resnet18-scratch"  # arms=joint: one of them begins
+
+
+@pytest.mark.parametrize(
+    ("space", "flags", "params"),
+    [
+        ({"lr": {"low": 0.01, "high": 0.1}}, {}, {"lr": 0.01}),
+        ({"lr": {"low": 1e-5, "high": 1e-4}}, {}, {"lr": 1e-4}),
+        ({"lr": {"low": 1e-5, "high": 1e-2}}, {}, {"lr": 0.001}),
+        ({"lr": {"low": 1e-5, "high": 0.1}}, {"optimizer": "sgd"}, {"lr": 0.01}),
+        ({"lr": [0.1, 0.004, 0.0001]}, {}, {"lr": 0.0001}),
+        ({"batch_size": [8, 16, 128]}, {}, {"batch_size": 16}),
+        ({"batch_size": {"low": 40, "high": 64}}, {}, {"batch_size": 40}),
+        ({"imbalance": ["focal", "oversample"]}, {}, {"imbalance": "focal"}),
+        ({"augmentation": ["none", "flips"]}, {}, {"augmentation": "flips"}),
+        ({"lr": BY_OPTIMIZER}, {"optimizer": "sgd"}, {"lr_sgd": 0.01}),
+        ({"lr": BY_OPTIMIZER}, {"optimizer": "adamw"}, {"lr_adamw": 0.001}),
+        ({"lr": BY_OPTIMIZER, "optimizer": ["sgd"]}, {}, {"lr_sgd": 0.01, "optimizer": "sgd"}),
+        ({"weight_decay": {"low": 1e-5, "high": 0.1}}, {"optimizer": "sgd"}, {"weight_decay": 1e-4}),
+        ({"imbalance": ["focal"], "focal_gamma": {"low": 3, "high": 4}}, {}, {"imbalance": "focal", "focal_gamma": 3.0}),
+        ({"imbalance": ["none", "focal"], "focal_gamma": {"low": 3, "high": 4}}, {}, {"imbalance": "none"}),
+        ({"freeze_epochs": [1, 2]}, {}, {}),
+        ({"freeze_epochs": [1, 2]}, {"pretrained": True}, {"freeze_epochs": 1}),
+        ({}, {}, {}),
+    ],
+)
+def test_what_is_known_to_learn_is_moved_into_the_space(
+    space: dict[str, Any], flags: dict[str, Any], params: dict[str, Any]
+) -> None:
+    assert _good({"space": space}, **ONE | flags) == params
+
+
+@pytest.mark.parametrize("flags", [{}, {"arms": "joint"}, {"optimizer": "sgd"}, {"pretrained": True}])
+def test_the_first_trial_of_each_arm_is_that_configuration(flags: dict[str, Any]) -> None:
+    config = make_study_config({}, flags)
+    groups = groups_of(config, config.cells())
+    arms = Arms(config, groups, StudyState())
+    for index, cells in enumerate(groups.values()):
+        asked = arms.ask(index)
+        good = known_good(config, cells)
+        assert {name: asked.params[name] for name in good} == good == asked.params
+        sgd = flags.get("optimizer") == "sgd"
+        assert asked.config.lr == (0.01 if sgd else 0.0005 if asked.config.pretrained else 0.001)
+
+
+def _lr_by_optimizer() -> StudyConfig:
+    return make_study_config({"space": {"lr": BY_OPTIMIZER, "optimizer": ["sgd", "adamw"]}}, ONE)
+
+
+def test_a_range_for_each_optimizer_is_a_parameter_for_each() -> None:
+    config = _lr_by_optimizer()
+    assert list(drawn(config)) == ["optimizer", "lr_sgd", "lr_adamw"]  # what decides comes first
+    assert distribution_of(config, "lr", config.cells()) is None
+    assert axis_text(config, "lr_sgd", config.cells()) != axis_text(config, "lr_adamw", config.cells())
+    for name, value, inside in (("lr_sgd", 0.05, True), ("lr_sgd", 0.005, False), ("lr_adamw", 0.005, True)):
+        assert lies_inside(config, name, config.cells(), value) is inside
