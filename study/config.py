@@ -172,10 +172,9 @@ def _with_decision(values: dict[str, Any]) -> dict[str, Any]:
 def _kind_of_axis(axis: Any) -> str:
     if not isinstance(axis, dict):
         return "Range" if isinstance(axis, Range) else "Values"
-    return "ByOptimizer" if axis and set(axis) <= set(OPTIMIZERS) else "Range"
+    return "ByOptimizer" if axis and not set(axis) & set(Range.model_fields) else "Range"
 
 
-OPTIMIZERS = ("sgd", "adamw")
 BY_OPTIMIZER = ("lr", "weight_decay", "momentum")
 Value = bool | int | float | str
 ByOptimizer = dict[Literal["sgd", "adamw"], Range]

@@ -169,7 +169,7 @@ class TrialRecord:
 
     @property
     def select_epoch(self) -> str:
-        """Whose score is the trial's: the "last" epoch, or the "best"; an older ledger, which has no word of it: best."""
+        """Whose score is the trial's: the "last" epoch, or the "best" one, as in an older ledger, which is silent."""
         return str(self.config.get("select_epoch", "best"))
 
     @property

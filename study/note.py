@@ -38,8 +38,9 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
         )
     part, n = state.study["config"]["select_on"], state.study["parts"]["val"]
     if best.repeats:
+        finalists = f"{best.repeats} finalist{'s' * (best.repeats > 1)}"
         return (
-            f"**{name}: {score} {best.score:.3f}, mean of {best.repeats} finalists on validation (n = {n:,} each, "
+            f"**{name}: {score} {best.score:.3f}, mean of {finalists} on validation (n = {n:,} each, "
             f"trial {best.record.trial}).** The best few of {ended} trials were trained again with fresh seeds on "
             "other validation splits; a claim needs a confirmation on patients who took no part in the choice."
         )

@@ -35,7 +35,8 @@ def finalists_of(config: StudyConfig, trials: int) -> int:
     if config.select_on == "test":  # validation is the test list there: it has no other split
         return 0
     count = min(MOST_FINALISTS, trials // FINALISTS_SHARE) if config.finalists is None else config.finalists
-    return min(count, trials) if count > 1 else 0
+    count = min(count, trials)
+    return count if count > 1 else 0  # one alone would be the winner without a final
 
 
 def planned(config: StudyConfig, arms: int) -> int:

@@ -206,7 +206,8 @@ def _best(state: StudyState, arm: str | None = None) -> str | None:
     best = next(iter(candidates(state, arm)), None)
     if best is None or not state.study:
         return None
-    how = f"mean of {best.repeats} finalists" if best.repeats else f"n {state.study['parts']['val']}"
+    many = "s" * (best.repeats > 1)
+    how = f"mean of {best.repeats} finalist{many}" if best.repeats else f"n {state.study['parts']['val']}"
     return f"{state.study['objective']} {best.score:.3f} (trial {best.record.trial}, {how})"
 
 

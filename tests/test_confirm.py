@@ -5,30 +5,29 @@ from typing import Any
 import pytest
 
 from study.checkpoints import BEST
-from study.config import ConfigError
+from study.config import ConfigError, StudyConfig
 from study.confirm import (
     Confirmations,
     Wish,
     arms_without_winner,
     check_confirmable,
     counted,
-    fresh_seed,
     reading_note,
     wanted,
-    winners,
 )
 from study.ledger import Event, Ledger, StudyState, read_events, study_state
 from study.recorder import Recorder
+from study.selection import fresh_seed, missing, winners
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 ARM = "resnet18-scratch"
 
 
-def _searched(kappas: list[list[float]], **study: Any) -> list[Event]:
-    """A search whose trials had these scores, epoch by epoch."""
+def _searched(kappas: list[list[float]], fields: dict[str, Any] | None = None, **study: Any) -> list[Event]:
+    """A search whose trials had these scores, epoch by epoch; fields: of their TrialConfig."""
     events: list[Event] = [{**study_event(trials=len(kappas)), **study}]
     for number, scores in enumerate(kappas):
-        events.append(trial_event(number, epochs=len(scores)))
+        events.append(trial_event(number, epochs=len(scores), **(fields or {})))
         events += [epoch_event(number, epoch, kappa) for epoch, kappa in enumerate(scores, 1)]
         events.append(end_event(number))
     return [*events, {"event": "close", "time": 1011.0, "state": "complete", "reason": ""}]
@@ -50,12 +49,20 @@ def _read(state: StudyState, name: str) -> None:
     state.apply({**end_event(0), "trial": name})
 
 
-def test_a_winner_is_trained_for_the_epochs_that_selection_found_on_the_search_s_schedule() -> None:
-    state = study_state(_searched([[0.1, 0.2, 0.1], [0.3, 0.5, 0.4]]))
+@pytest.mark.parametrize(
+    ("select_epoch", "schedule", "epochs"),
+    [("last", "one_cycle", 3), ("last", "constant", 3), ("best", "one_cycle", 3), ("best", "constant", 2)],
+)
+def test_a_winner_is_trained_over_the_whole_schedule_unless_a_constant_one_s_epoch_was_chosen(
+    select_epoch: str, schedule: str, epochs: int
+) -> None:
+    fields = {"select_epoch": select_epoch, "schedule": schedule}
+    state = study_state(_searched([[0.1, 0.2, 0.1], [0.3, 0.5, 0.4]], fields))
     event = _begin(state, Wish())
     assert (event["confirm"], event["trial"], event["rank"], event["repeat"]) == ("c0000", "0001", 1, 0)
-    assert event["epochs"] == 2
+    assert event["epochs"] == epochs
     assert event["config"]["epochs"] == 3
+    assert event["baseline"] is False
     assert {k: v for k, v in event["config"].items() if k != "seed"} == {
         k: v for k, v in state.trials["0001"].config.items() if k != "seed"
     }
@@ -80,6 +87,82 @@ def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
     ]  # fmt: skip
 
 
+def test_the_first_trial_of_the_chosen_arm_is_confirmed_beside_its_winner() -> None:
+    state = study_state(_searched([[0.3], [0.5], [0.4]]))
+    found = wanted(state, Wish(seeds=2))
+    assert [(one.winner.trial, one.rank, one.repeat, one.baseline) for one in found] == [
+        ("0001", 1, 0, False), ("0000", 2, 0, True), ("0001", 1, 1, False), ("0000", 2, 1, True)
+    ]  # fmt: skip
+    assert [one.winner.trial for one in wanted(state, Wish(top=3, seeds=1))] == ["0001", "0002", "0000"]
+    assert not any(one.baseline for one in wanted(state, Wish(top=3, seeds=1))), "it is among the winners by itself"
+
+
+def test_a_first_trial_that_was_stopped_is_the_baseline_and_one_that_failed_is_none() -> None:
+    events = _searched([[0.3, 0.3], [0.5, 0.4]])
+    stopped = [event for event in events if event.get("epoch") != 2 or event["trial"] != "0000"]
+    for state, baselines in (("stopped", ["0000"]), ("failed", [])):
+        ended = [end_event(0, state) if e["event"] == "end" and e["trial"] == "0000" else e for e in stopped]
+        found = wanted(study_state(ended), Wish(seeds=1))
+        assert [one.winner.trial for one in found if one.baseline] == baselines
+        assert [one.winner.trial for one in found if not one.baseline] == ["0001"]
+
+
+def test_only_the_arm_that_validation_chose_has_a_baseline() -> None:
+    events = _searched([[0.3], [0.5], [0.2], [0.1]])
+    events[0]["arms"] = [ARM, "resnet50-scratch"]
+    for place, event in enumerate(events):
+        if event["event"] == "trial" and event["trial"] in ("0002", "0003"):
+            config = {**event["config"], "architecture": "resnet50"}
+            events[place] = {**event, "config": config, "group": "resnet50-scratch", "number": event["number"] - 2}
+    found = wanted(study_state(events), Wish(seeds=1))
+    assert [(one.winner.trial, one.baseline) for one in found] == [("0001", False), ("0002", False), ("0000", True)]
+
+
+def test_a_winner_that_repeats_the_first_trial_needs_no_baseline() -> None:
+    events = _searched([[0.3], [0.5]])
+    events[4]["repeat_of"] = "0000"  # the second trial
+    assert [(one.winner.trial, one.baseline) for one in wanted(study_state(events), Wish(seeds=1))] == [("0001", False)]
+
+
+def test_winners_have_the_same_seeds_in_whatever_company_they_are_confirmed() -> None:
+    state = study_state(_searched([[0.3], [0.5], [0.4]]))
+    alone = [Confirmations(state, Wish(seeds=1)).begin()[1]["config"]["seed"]]
+    names = []
+    for _ in range(2):
+        names.append(_begin(state, Wish(top=2, seeds=1)))
+    assert names[0]["config"]["seed"] == alone[0] != names[1]["config"]["seed"]
+
+
+def _finalists(*scores: float | None) -> list[Event]:
+    """Two trials, of which the first was better, and a finalist of each; without a score it has not ended."""
+    search = _searched([[0.6], [0.5]])
+    search[0] = study_event(trials=2, finalists=2, repeats=1)
+    state = study_state(search)
+    events = list(search[:-1])
+    for number, (one, kappa) in enumerate(zip(missing(_config(state), state), scores, strict=False)):
+        name, trial = f"f{number:04d}", one.trial.trial
+        begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": trial, "repeat": 0, "rank": one.rank}
+        events.append({**begun, "config": one.trial.config, "split_seed": 1})
+        if kappa is not None:
+            events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+    return events
+
+
+def _config(state: StudyState) -> StudyConfig:
+    assert state.study is not None
+    return StudyConfig.model_validate(state.study["config"])
+
+
+def test_finalists_must_have_ended_and_choose_the_winner() -> None:
+    for scores in ((), (0.2,), (0.2, None)):
+        with pytest.raises(ConfigError, match="finalists must have ended .* those of s have not; .* retina search s$"):
+            check_confirmable("s", study_state(_finalists(*scores)), Wish())
+    state = study_state(_finalists(0.2, 0.3))
+    check_confirmable("s", state, Wish())
+    found = [(one.winner.trial, one.baseline) for one in wanted(state, Wish(seeds=1))]
+    assert found == [("0001", False), ("0000", True)]
+
+
 def test_more_seeds_add_to_those_that_are_there() -> None:
     state = study_state(_searched([[0.5]]))
     for _ in range(2):
@@ -100,6 +183,7 @@ def test_confirmations_are_no_trials_and_nothing_of_them_is_selected() -> None:
     best = record.best()
     assert best is not None
     assert best["epoch"] == record.last_epoch == 2
+    assert [one.trial for one in winners(state, ARM)] == ["0001", "0000"]
 
 
 def test_a_confirmation_is_finished_once_its_test_part_was_read_and_not_before() -> None:
@@ -159,10 +243,10 @@ def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
 
 def test_the_time_left_counts_the_epochs_of_all_that_are_to_come() -> None:
     state = study_state(_searched([[0.2, 0.3, 0.1]]))
-    assert Confirmations(state, Wish(seeds=3)).seconds_left(1) == 3 * 2 * 0.5
+    assert Confirmations(state, Wish(seeds=3)).seconds_left(1) == 3 * 3 * 0.5
     _begin(state, Wish())
     state.apply({**epoch_event(0, 1, 0.5), "trial": "c0000"})
-    assert Confirmations(state, Wish(seeds=3)).seconds_left(2) == (1 + 2 * 2) * 0.5 / 2
+    assert Confirmations(state, Wish(seeds=3)).seconds_left(2) == (2 + 2 * 3) * 0.5 / 2
 
 
 class Driver:
@@ -171,7 +255,7 @@ class Driver:
     def __init__(self, folder: Path) -> None:
         path = folder / "ledger.jsonl"
         if not path.exists():
-            path.write_text("".join(f"{json.dumps(event)}\n" for event in _searched([[0.2, 0.3, 0.1]])))
+            path.write_text("".join(f"{json.dumps(event)}\n" for event in _searched([[0.2, 0.3]])))
         self.ledger = Ledger(path)
         state = study_state(self.ledger.events)
         course = Confirmations(state, Wish(seeds=1))

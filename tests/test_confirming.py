@@ -193,7 +193,7 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
 
 
 def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
-    events = [study_event(), trial_event(0), epoch_event(0, 1, 0.5), end_event(0)]
+    events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]
     state = study_state([*events, {"event": "close", "time": 1.0, "state": "complete", "reason": ""}])
     errand = Confirm(SimpleNamespace(name="s", whole="s"), Wish(seeds=2), state, 9)  # type: ignore[arg-type]
     assert errand.stuck(state, "") == ""
@@ -208,7 +208,7 @@ def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
 
 
 def test_another_study_that_has_read_the_same_photographs_is_said(tmp_path: Path) -> None:
-    searched = [study_event(trials=1), trial_event(0), epoch_event(0, 1, 0.3), end_event(0)]
+    searched = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.3), end_event(0)]
     kind, values = Confirmations(study_state(searched), Wish()).begin()
     confirmed = [*searched, {"event": kind, "time": 1011.0, **values}]
     confirmed.append({"event": "test-read", "time": 1012.0, "confirm": values["confirm"], "n": 5, "scores": {}})

@@ -1,29 +1,66 @@
 import io
 import time
+from collections import ChainMap
 
 import pytest
 from rich.console import Console
 
 from study import display
+from study.config import make_study_config
 from study.display import Display, search_note
 from study.ledger import StudyState
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
+
+CONFIG = make_study_config({}, {"trials": 4, "finalists": 0})
 
 
 def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
     text, state = io.StringIO(), StudyState()
     state.apply(study_event(trials=4))
     console = Console(file=text, width=width)
-    return Display(console, "trials", state.trials, 4, lambda: search_note(state, 4, 1)), state, text
+    return Display(console, "trials", state.trials, 4, lambda: search_note(CONFIG, state, 1, 1)), state, text
 
 
 def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
     display, state, text = _shown()
-    for event in (trial_event(0), epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.4), end_event(0)):
+    best = {**trial_event(1), "config": {**trial_event(1)["config"], "select_epoch": "best"}}
+    for begun in (trial_event(0), best):
+        number = begun["number"]
+        for event in (begun, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
+            state.apply(event)
+            display.watch(event)
+    assert "0000 resnet18-scratch" in text.getvalue()
+    first, second = text.getvalue().splitlines()
+    assert "kappa 0.400 at epoch 2 of 2" in first
+    assert "kappa 0.600 at epoch 1 of 2" in second
+
+
+def test_one_that_was_stopped_has_no_score_but_its_epoch() -> None:
+    display, state, text = _shown()
+    for event in (trial_event(0, epochs=9), epoch_event(0, 1, 0.6), end_event(0, "stopped")):
         state.apply(event)
         display.watch(event)
-    assert "0000 resnet18-scratch" in text.getvalue()
-    assert "kappa 0.600 at epoch 1 of 2" in text.getvalue()
+    assert "stopped  after epoch 1 of 9, " in text.getvalue()
+    assert "0.600" not in text.getvalue()
+
+
+def test_a_finalist_s_line_names_trial_and_repeat_and_the_note_their_mean() -> None:
+    _, state, text = _shown()
+    runs, console = ChainMap(state.finalists, state.trials), Console(file=text, width=120)
+    display = Display(console, "trials and finalists", runs, 4, lambda: search_note(CONFIG, state, 1, 1))
+    for event in (trial_event(0), epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.9), end_event(0)):
+        state.apply(event)
+        display.watch(event)
+    begun = {"event": "finalist", "time": 2.0, "trial": "0000", "rank": 1, "config": trial_event(0)["config"]}
+    for repeat, kappa in enumerate((0.3, 0.5)):
+        name = f"f{repeat:04d}"
+        state.apply({**begun, "finalist": name, "repeat": repeat, "split_seed": repeat})
+        events = (epoch_event(0, 1, 0.1), epoch_event(0, 2, kappa), end_event(0))
+        for event in ({**event, "trial": name} for event in events):
+            state.apply(event)
+            display.watch(event)
+    assert "kappa 0.500 at epoch 2 of 2 (trial 0000, repeat 2)" in text.getvalue().splitlines()[-1]
+    assert display._note().startswith("best 0.400 (0000 resnet18-scratch, mean of 2)")
 
 
 def test_a_failure_is_a_line_with_its_reason() -> None:
@@ -41,7 +78,11 @@ def test_the_bar_says_the_best_so_far_and_the_time_left() -> None:
     for event in (trial_event(0), epoch_event(0, 1, 0.6)):
         state.apply(event)
         display.watch(event)
-    assert display._note() == "best 0.600 (0000 resnet18-scratch), about 00:00:04 left"
+    assert display._note() == "no score yet, about 00:00:04 left", "a score is that of the schedule's end"
+    for event in (epoch_event(0, 2, 0.5), end_event(0)):
+        state.apply(event)
+        display.watch(event)
+    assert display._note() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
 
 
 class Clock:
@@ -113,7 +154,8 @@ def _seconds_of_an_event(trials: int) -> float:
         for event in (trial_event(number, 15), *(epoch_event(number, epoch, 0.5) for epoch in range(1, 15))):
             state.apply(event)
     console = Console(file=io.StringIO(), width=120)
-    shown = Display(console, "trials", state.trials, trials, lambda: search_note(state, trials, 1))
+    config = make_study_config({}, {"trials": trials})
+    shown = Display(console, "trials", state.trials, trials, lambda: search_note(config, state, 1, 1))
     begun = time.process_time()
     for number in range(trials):
         event = epoch_event(number, 15, 0.6)

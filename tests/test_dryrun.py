@@ -20,6 +20,8 @@ from study.session import Search
 from study.train import TrainData
 from tests.study_fixture import small_data
 
+BY_OPTIMIZER = {"sgd": {"low": 0.1, "high": 0.3}, "adamw": {"low": 0.01, "high": 0.03}}
+
 
 def _plan(tmp_path: Path, **flags: object) -> Plan:
     data = small_data(tmp_path / "data")
@@ -54,10 +56,23 @@ def test_it_says_what_would_run_and_what_it_would_cost(tmp_path: Path) -> None:
     said = _said(tmp_path)
     assert "would run 4 of 4 trials of at most 3 epochs over 2 arms (resnet18-scratch, resnet50-scratch)" in said
     assert "2 at once, 1 CPU thread each, no GPU" in said
-    assert "0.0001 to 0.1, logarithmic" in said
+    assert "sgd: 0.001 to 0.1, logarithmic; adamw: 0.0001 to 0.005, logarithmic" in said
+    assert "finalists" not in said
     assert "early stopping is idle: 2 trials in an arm, fewer than 3" in said
     for word in ("resnet18", "resnet50", "GB of disk", "expected: 00:0"):
         assert word in said
+
+
+def test_finalists_are_said_and_counted_in_the_time(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dryrun, "measure", _measured_at_once)
+    seconds = []
+    for finalists in (0, 2):
+        said = _dry(replace(one, config=one.config.model_copy(update={"finalists": finalists, "repeats": 3})))
+        text = ", then 6 finalists of 3 epochs on other validation splits"
+        assert (text in said) == (finalists == 2)
+        hours, minutes, rest = said.split("expected: ")[1][:8].split(":")
+        seconds.append(3600 * int(hours) + 60 * int(minutes) + int(rest))
+    assert seconds[1] == pytest.approx(seconds[0] * (4 + 6) / 4, abs=3)
 
 
 def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,6 +113,8 @@ def test_what_a_study_has_on_the_disk_is_not_needed_again(
         ("imbalance", {"imbalance": "oversample"}, "oversample"),
         ("imbalance", {"space": {"imbalance": ["none", "focal", "undersample"]}}, "focal"),
         ("optimizer", {"space": {"optimizer": ["adamw"]}}, "adamw"),
+        ("lr", {"space": {"lr": BY_OPTIMIZER}, "optimizer": "adamw"}, 0.02),
+        ("lr", {"space": {"lr": BY_OPTIMIZER, "optimizer": ["sgd", "adamw"]}}, 0.2),
         ("momentum", {"space": {"momentum": {"low": 0.5, "high": 0.9}}}, 0.7),
     ],
 )

@@ -48,7 +48,7 @@ def test_help_says_what_stands_on_the_field() -> None:
     for flag in flags:
         assert f"--{flag.replace('_', '-')}" in output
     assert "peak learning rate" in output
-    for searched, default in (((), "0.01"), (("lr",), "searched")):
+    for searched, default in (((), "0.001"), (("lr",), "searched")):
         [lr] = [flag for flag in field_flags(TrialConfig, "b", searched) if flag.name == "lr"]
         assert lr.annotation.__metadata__[0].help == f"peak learning rate, > 0, <= 10 [{default}]"
 

@@ -203,7 +203,7 @@ def _searched(
             state = _keep(make_plan(name, home, _known(home, name), inputs))
             ledger = Ledger(home / name / "ledger.jsonl")
             end = end_event(0, "failed" if code else "complete")
-            for event in () if state.trials else (trial_event(0), epoch_event(0, 1, 0.5), end):
+            for event in () if state.trials else (trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end):
                 ledger.append(event["event"], **{k: v for k, v in event.items() if k not in ("event", "time")})
             ledger.close()
         return code

@@ -9,7 +9,7 @@ from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 def test_a_note_begins_with_the_best_trial_its_n_and_a_caution() -> None:
     events = [study_event(trials=3), trial_event(0), epoch_event(0, 1, 0.25), epoch_event(0, 2, 0.75), end_event(0)]
-    events += [trial_event(1), epoch_event(1, 1, 0.9), end_event(1, "failed", "loss is not finite")]
+    events += [trial_event(1, epochs=1), epoch_event(1, 1, 0.9), end_event(1, "failed", "loss is not finite")]
     note = closing_note(study_state(events))
     assert note.startswith("**ResNet18, from scratch: kappa 0.750 on validation (n = 5, trial 0000).**")
     assert "optimistic" in note and "2 of 3 trials ended" in note
@@ -19,7 +19,7 @@ def test_a_note_begins_with_the_best_trial_its_n_and_a_caution() -> None:
 def test_a_study_chosen_on_test_says_so() -> None:
     begun = study_event()
     begun["config"] |= {"select_on": "test"}
-    note = closing_note(study_state([begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0)]))
+    note = closing_note(study_state([begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]))
     assert "kappa 0.500 on test (n = 5" in note
 
 
@@ -40,13 +40,30 @@ def _confirm(number: int, trial: str, kappa: float, clean: float | None) -> list
     ],
 )
 def test_a_confirmed_study_begins_with_what_the_test_part_said(clean: float | None, said: str) -> None:
-    search = [study_event(), trial_event(0), epoch_event(0, 1, 0.9), end_event(0), trial_event(1), end_event(1)]
+    search = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.9), end_event(0)]
+    search += [trial_event(1), end_event(1)]
     events = [*search, *_confirm(0, "0000", 0.6, clean), *_confirm(1, "0000", 0.4, clean), *_confirm(2, "0001", 1, 1)]
     note = closing_note(study_state(events))
     assert note.startswith(f"**ResNet18, from scratch: kappa {said} (mean of 2 seeds,")
     assert "trial 0000" in note and "optimistic" not in note
     one = closing_note(study_state([*search, *_confirm(0, "0000", 0.5, clean)]))
     assert one.startswith(f"**ResNet18, from scratch: kappa {said} (one seed).**")
+
+
+def test_a_study_with_finalists_says_the_mean_of_their_repeats() -> None:
+    events = [study_event()]
+    for number, kappa in enumerate((0.9, 0.8)):
+        events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
+    begun = {"event": "finalist", "time": 2.0, "rank": 1, "config": trial_event(0, epochs=1)["config"], "split_seed": 1}
+    scores = [("0000", 0, 0.1), ("0001", 0, 0.2), ("0000", 1, 0.3), ("0001", 1, 0.4)]
+    for number, (trial, repeat, kappa) in enumerate(scores):
+        name = f"f{number:04d}"
+        events.append({**begun, "finalist": name, "trial": trial, "repeat": repeat})
+        events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+    note = closing_note(study_state(events))
+    head = "**ResNet18, from scratch: kappa 0.300, mean of 2 finalists on validation (n = 5 each, trial 0001).**"
+    assert note.startswith(head)
+    assert "optimistic" not in note and "2 of 2 trials ended" in note
 
 
 def test_a_study_without_a_score_has_no_result() -> None:

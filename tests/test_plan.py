@@ -25,6 +25,7 @@ from study.plan import Inputs, Plan, make_plan
 from study.running import Compute
 from tests.study_fixture import end_event, epoch_event, small_data, trial_event
 
+BOTH = ["sgd", "adamw"]
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
 
 
@@ -100,6 +101,14 @@ def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
     assert grown.config.trials == 9
 
 
+def test_a_study_whose_ranges_hang_on_the_optimizer_goes_on(folder: Path) -> None:
+    space = {"optimizer": BOTH, "lr": {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}}
+    plan = _plan(folder, space=space)
+    again = make_plan("s", folder / "home", _begun(plan), Inputs())
+    assert again.config == plan.config
+    assert again.identity() == plan.identity()
+
+
 def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
     plan = _plan(folder)
     state = _begun(plan)
@@ -119,6 +128,15 @@ def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -
         ({"epochs": 4}, "fixed.epochs"),
         ({"objective": "accuracy"}, "fixed.objective"),
         ({"lr": 0.1}, "fixed.lr"),
+        ({"decision": "most_probable"}, "fixed.decision"),
+        ({"select_epoch": "best"}, "fixed.select_epoch"),
+        ({"views": 1}, "fixed.views"),
+        ({"finalists": 4}, "finalists"),
+        ({"repeats": 3}, "repeats"),
+        (
+            {"space": {"lr": {"sgd": {"low": 0.1, "high": 1}, "adamw": {"low": 0.1, "high": 1}}, "optimizer": BOTH}},
+            "space.lr",
+        ),
         ({"space": {"lr": [0.1, 0.2]}}, "space.lr"),
         ({"sampler": "random"}, "sampler"),
         ({"early_stopping": "none"}, "early_stopping"),
@@ -131,15 +149,15 @@ def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) 
 
 
 def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
-    for began, now in (({}, {"crop": "disc", "optimizer": "sgd"}), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
+    for began, now in (({}, {"crop": "disc", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
         plan = _plan(folder, **began)
         state = _begun(plan)
         (folder / "s.yaml").write_text(yaml.safe_dump({"trials": 4, "fixed": {"image_size": 32, "epochs": 3, **now}}))
         again = make_plan("s", folder / "home", state, Inputs(folder / "data", config_file=folder / "s.yaml"))
         assert again.prepared.split_digest == plan.prepared.split_digest
     state = _begun(_plan(folder))
-    with pytest.raises(ConfigError, match="`fixed.lr` must stay"):  # searched before, though 0.01 is its default
-        _plan(folder, state, lr=0.01)
+    with pytest.raises(ConfigError, match="`fixed.lr` must stay"):  # searched before, though 0.001 is its default
+        _plan(folder, state, lr=0.001)
 
 
 def test_a_study_can_end_with_the_trials_that_have_begun_but_with_no_fewer(folder: Path) -> None:
@@ -158,7 +176,7 @@ def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
     ledger = Ledger(plan.folder / "ledger.jsonl")
     ledger.append("study", **plan.event(2))
     for number in range(2):
-        for event in (trial_event(number), epoch_event(number, 1, 0.3), end_event(number)):
+        for event in (trial_event(number, epochs=1), epoch_event(number, 1, 0.3), end_event(number)):
             ledger.append(**{key: value for key, value in event.items() if key != "time"})
     fewer = replace(plan, config=plan.config.model_copy(update={"trials": 2}))
     here = Place(folder / "home", "sqlite://", None)
@@ -188,6 +206,9 @@ def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
     notes = " / ".join(_plan(folder, trials=5, arms="cells").notes)
     assert "early stopping is idle: 2 trials in an arm, fewer than 3" in notes
     assert "5 trials over 2 arms are not the same number each; use a multiple of 2" in notes
+    assert "a trial's score is its highest epoch" not in notes
+    best = " / ".join(_plan(folder, select_epoch="best").notes)
+    assert "a trial's score is its highest epoch (select_epoch=best): the maximum of noise flatters" in best
     lab = " / ".join(_plan(folder, select_on="test").notes)
     assert "epochs and trials are chosen on the test part: scores are optimistic" in lab
 
@@ -274,17 +295,17 @@ def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
 
 def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder: Path) -> None:
     tries = folder / "tries.yaml"
-    tries.write_text("- lr: 0.01\n")
+    tries.write_text("- {optimizer: sgd, lr: 0.01}\n")
     inputs = Inputs(tries=tries)
     killed = _begun(_plan(folder))  # between its first event and what samplers are told
     warm = make_plan("s", folder / "home", killed, inputs).warm
-    assert warm is not None and warm["tries"][0]["params"] == {"lr": 0.01}
+    assert warm is not None and warm["tries"][0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
     killed.apply({"event": "warm", "time": 1.0, **warm})
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):  # not even before a trial
         make_plan("s", folder / "home", killed, replace(inputs, told_by="s"))
     killed.apply(trial_event(0))
     assert make_plan("s", folder / "home", killed, inputs).warm is None
-    tries.write_text("- lr: 0.02\n")
+    tries.write_text("- {optimizer: sgd, lr: 0.02}\n")
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
         make_plan("s", folder / "home", killed, inputs)
 
@@ -325,9 +346,9 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
         _plan(folder, state, image_size=64)
     with pytest.raises(ConfigError, match="`seed` must stay"):
         _plan(folder, state, seed=1)
-    (folder / "try.yaml").write_text("- {lr: 7.0}\n")
+    (folder / "try.yaml").write_text("- {optimizer: sgd, lr: 7.0}\n")
     for inputs, message in (
-        (Inputs(folder / "data", overrides=FLAGS, tries=folder / "try.yaml"), "lr must lie in"),
+        (Inputs(folder / "data", overrides=FLAGS, tries=folder / "try.yaml"), "lr_sgd must lie in"),
         (Inputs(folder / "data", overrides=FLAGS, told_by="nobody"), "--from must name a study"),
     ):
         with pytest.raises(ConfigError, match=message):

@@ -1,18 +1,32 @@
 import pytest
 
-from study.config import ConfigError
+from study.config import ConfigError, make_study_config
 from study.ledger import study_state
 from study.progress import duration_text, epochs_saved, parse_duration, seconds_left, sparkline
 from tests.study_fixture import end_event, epoch_event, study_event, trial_event
 
 
 def test_time_left_counts_every_epoch_that_may_still_come() -> None:
+    config = make_study_config({}, {"trials": 4})
     state = study_state([study_event(trials=4)])
-    assert seconds_left(state, 4, 1) is None
+    assert seconds_left(config, state, 1, 1) is None
     state = study_state([study_event(trials=4), trial_event(0), epoch_event(0, 1, 0.6)])
     # 0.5 s an epoch: one of this trial, two of each of the three others.
-    assert seconds_left(state, 4, 1) == 0.5 * (1 + 3 * 2)
-    assert seconds_left(state, 4, 2) == 0.25 * (1 + 3 * 2)
+    assert seconds_left(config, state, 1, 1) == 0.5 * (1 + 3 * 2)
+    assert seconds_left(config, state, 1, 2) == 0.25 * (1 + 3 * 2)
+
+
+def test_time_left_counts_the_finalists_that_are_to_come_and_those_that_run() -> None:
+    config = make_study_config({}, {"trials": 2, "finalists": 2, "repeats": 3})
+    events = [study_event(trials=2, finalists=2, repeats=3), trial_event(0), epoch_event(0, 1, 0.6)]
+    assert seconds_left(config, study_state(events), 1, 1) == 0.5 * (1 + 2 + 6 * 2)
+    assert seconds_left(config, study_state(events), 2, 1) == 0.5 * (1 + 2), "one trial in an arm has no finalists"
+    events += [epoch_event(0, 2, 0.6), end_event(0), trial_event(1)]
+    events += [epoch_event(1, 1, 0.5), epoch_event(1, 2, 0.5), end_event(1)]
+    begun = {"event": "finalist", "time": 2.0, "finalist": "f0000", "trial": "0000", "repeat": 0, "rank": 1}
+    events.append({**begun, "config": trial_event(0)["config"], "split_seed": 1})
+    events.append({**epoch_event(0, 1, 0.5), "trial": "f0000"})
+    assert seconds_left(config, study_state(events), 1, 1) == 0.5 * (1 + 5 * 2)
 
 
 def test_epochs_that_early_stopping_saved() -> None:

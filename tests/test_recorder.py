@@ -8,7 +8,7 @@ from study.arms import Arms, groups_of
 from study.checkpoints import BEST, LAST, PREVIOUS
 from study.config import make_study_config
 from study.ledger import Event, Ledger, read_events, study_state
-from study.recorder import Recorder, outcome, weights_kept
+from study.recorder import Recorder, outcome
 from tests.study_fixture import study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})

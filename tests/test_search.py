@@ -25,7 +25,7 @@ from study.search import PROCESS_RETRIES, _Asker, _Teller, _Trials, run_search
 from study.stop import Stop
 from study.watcher import Head
 from tests.faults.fixture import Study, kill_at_random, suggested
-from tests.study_fixture import small_data
+from tests.study_fixture import small_data, study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
 LIMITS = Resources(cpus=1, gpus=0, slots=1)
@@ -41,6 +41,7 @@ class Driver:
     def __init__(self, folder: Path) -> None:
         self.plan: Any = SimpleNamespace(folder=folder, config=CONFIG, caches=defaultdict(lambda: folder))
         self.ledger = Ledger(folder / "ledger.jsonl")
+        self.ledger.append("study", **{k: v for k, v in study_event(5).items() if k not in ("event", "time")})
         self.stop, self.head, self.said = Stop(), Head({}, lambda reason: None), list[str]()
         state = study_state(self.ledger.events)
         self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)

@@ -58,6 +58,7 @@ def test_the_space_reads_as_people_write_it() -> None:
 
 
 ONE: dict[str, Any] = {"architecture": "resnet18", "pretrained": False}
+GAMMA = {"low": 3, "high": 4}
 BY_OPTIMIZER = {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}
 
 
@@ -90,8 +91,8 @@ def test_an_arm_begins_with_what_is_known_to_learn() -> None:
         ({"lr": BY_OPTIMIZER}, {"optimizer": "adamw"}, {"lr_adamw": 0.001}),
         ({"lr": BY_OPTIMIZER, "optimizer": ["sgd"]}, {}, {"lr_sgd": 0.01, "optimizer": "sgd"}),
         ({"weight_decay": {"low": 1e-5, "high": 0.1}}, {"optimizer": "sgd"}, {"weight_decay": 1e-4}),
-        ({"imbalance": ["focal"], "focal_gamma": {"low": 3, "high": 4}}, {}, {"imbalance": "focal", "focal_gamma": 3.0}),
-        ({"imbalance": ["none", "focal"], "focal_gamma": {"low": 3, "high": 4}}, {}, {"imbalance": "none"}),
+        ({"imbalance": ["focal"], "focal_gamma": GAMMA}, {}, {"imbalance": "focal", "focal_gamma": 3.0}),
+        ({"imbalance": ["none", "focal"], "focal_gamma": GAMMA}, {}, {"imbalance": "none"}),
         ({"freeze_epochs": [1, 2]}, {}, {}),
         ({"freeze_epochs": [1, 2]}, {"pretrained": True}, {"freeze_epochs": 1}),
         ({}, {}, {}),

@@ -41,9 +41,10 @@ def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
     told = summary(_study(tmp_path, "killed", *RUNNING, torn=True))
     assert (told["state"], told["trials"], told["ended"]) == ("interrupted", 3, 1)
     assert told["states"] == {"complete": 1, "interrupted": 1}
-    assert told["best"] == "kappa 0.600 (trial 0000, n 5)"
-    assert (told["best_trial"], told["best_score"], told["best_curve"]) == ("0000", 0.6, [0.6, 0.4])
-    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.6
+    assert told["best"] == "kappa 0.400 (trial 0000, n 5)"
+    assert (told["best_trial"], told["best_score"], told["best_curve"]) == ("0000", 0.4, [0.6, 0.4])
+    assert told["best_repeats"] == 0
+    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.4
     assert told["not_run"] == {"resnet50-pretrained": "weights are not here"}
 
 
@@ -90,7 +91,7 @@ def test_a_damaged_ledger_is_one_line_and_hides_no_other_study(tmp_path: Path, n
     console = Console(file=text, width=140, soft_wrap=True)
     assert not print_status(console, tmp_path, None, as_json=False)
     assert [line for line in text.getvalue().splitlines() if line.startswith(DAMAGES[name][1])]
-    assert text.getvalue().count("kappa 0.600 (trial 0000, n 5)") == 2
+    assert text.getvalue().count("kappa 0.400 (trial 0000, n 5)") == 2
     text.truncate(0)
     assert not print_status(console, tmp_path, name, as_json=False)
     assert len(text.getvalue().splitlines()) == 1
@@ -144,7 +145,7 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     text = io.StringIO()
     print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, again=" --home here")
     assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
-    done = [begun, trial_event(0), epoch_event(0, 1, 0.3)]
+    done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
     _study(tmp_path, "t", *done, end_event(0), {**close, "state": "complete", "reason": ""})
     assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
     folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
@@ -153,3 +154,46 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     shown = "".join(_printed(tmp_path, "u").split())  # a terminal breaks long lines
     assert "failed:0000:diverged(" in shown and "checkpoints/0000/error.txttellsmore)" in shown
     assert summary(folder)["next"] == "retina search s", "nothing that could be confirmed"
+
+
+def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[dict[str, object]]:
+    """A finalist; without a score it has not ended."""
+    name, config = f"f{number:04d}", trial_event(trial, epochs=1)["config"]
+    begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": f"{trial:04d}", "repeat": repeat, "rank": 1}
+    begun |= {"config": config, "split_seed": repeat}
+    ended = [] if kappa is None else [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+    return [begun, *ended]
+
+
+def test_finalists_are_counted_decide_and_come_before_a_confirmation(tmp_path: Path) -> None:
+    commands = ["retina search s", "retina confirm s", "retina report s"]
+    events = [{**study_event(trials=2, finalists=2, repeats=1), "commands": commands}]
+    assert summary(_study(tmp_path, "a", *events))["finalists"] == {"ended": 0, "of": 2}
+    for number, kappa in enumerate((0.6, 0.5)):
+        events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
+    told = summary(_study(tmp_path, "b", *events))
+    assert (told["best_trial"], told["next"]) == ("0000", "retina search s")
+    events += _finalist(0, 0, 0, 0.2)
+    told = summary(_study(tmp_path, "c", *events, *_finalist(1, 1, 0, None)))
+    assert (told["finalists"], told["best"]) == ({"ended": 1, "of": 2}, "kappa 0.200 (trial 0000, mean of 1 finalist)")
+    assert "1 of 2 finalists ended" in _printed(tmp_path, "c")
+    told = summary(_study(tmp_path, "d", *events, *_finalist(1, 1, 0, 0.3)))
+    assert (told["best_trial"], told["best_score"], told["best_repeats"]) == ("0001", 0.3, 1)
+    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.3
+    assert (told["ended"], told["states"]) == (2, {"complete": 2}), "finalists are no trials"
+    assert told["next"] == "retina confirm s"
+
+
+def test_a_study_whose_trials_failed_has_no_finalists_to_come(tmp_path: Path) -> None:
+    events = [study_event(trials=2, finalists=2)]
+    for number in range(2):
+        events += [trial_event(number), end_event(number, "failed", "diverged")]
+    assert summary(_study(tmp_path, "s", *events))["finalists"] == {"ended": 0, "of": 0}
+
+
+def test_a_study_of_an_older_version_can_be_looked_at(tmp_path: Path) -> None:
+    begun, trial = study_event(trials=1), trial_event(0)
+    begun["config"] = {name: begun["config"][name] for name in ("trials", "select_on", "seed")}
+    trial["config"] = {k: v for k, v in trial["config"].items() if k not in ("decision", "select_epoch", "views")}
+    told = summary(_study(tmp_path, "s", begun, trial, epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.4), end_event(0)))
+    assert (told["best_score"], told["finalists"]) == (0.6, {"ended": 0, "of": 0})

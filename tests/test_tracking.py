@@ -39,7 +39,8 @@ def _runs(name: str) -> dict[str, Run]:
 def _name(run: Run) -> str:
     """Trial or confirmation of a run; the study's own is the parent."""
     tags = run.data.tags
-    return str(tags.get(records.TAG_TRIAL) or tags.get(records.TAG_CONFIRM) or "parent")
+    named = (records.TAG_TRIAL, records.TAG_FINALIST, records.TAG_CONFIRM)
+    return str(next((tags[name] for name in named if name in tags), "parent"))
 
 
 def _whole(folder: Path) -> list[Event]:
@@ -64,9 +65,12 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
     assert (parent.info.status, good.info.status, bad.info.status) == ("FINISHED", "FINISHED", "FAILED")
     assert good.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert bad.data.tags[records.TAG_REASON] == "loss is not finite"
-    assert good.data.params["lr"] == "0.01"
-    assert good.data.metrics["hparam/log10_lr"] == pytest.approx(-2)
-    assert (good.data.metrics["best/epoch"], good.data.metrics["best/val_kappa"]) == (1.0, 0.6)
+    assert good.data.params["lr"] == "0.001"
+    assert good.data.metrics["hparam/log10_lr"] == pytest.approx(-3)
+    assert (good.data.metrics["best/epoch"], good.data.metrics["best/val_kappa"]) == (2.0, 0.4)
+    assert (parent.data.tags[records.TAG_DECISION], parent.data.tags[records.TAG_SELECT_EPOCH]) == ("median", "last")
+    assert not [name for name in bad.data.metrics if name.startswith("best/")]
+    assert bad.data.metrics[records.IMAGES_SEEN] == 8
     assert good.data.metrics[records.IMAGES_SEEN] == 16
     assert good.data.metrics[records.PEAK_RESIDENT] == 300
     assert good.data.metrics[records.CPU_UTILISATION] == 0.5
@@ -85,6 +89,44 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
     assert trial_of_run(store()[0], good.info.run_id) == (name, "0000")
     assert trial_of_run(store()[0], parent.info.run_id) is None
     assert trial_of_run(store()[0], "f" * 32) is None
+
+
+def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_was_stopped(
+    name: str, tmp_path: Path
+) -> None:
+    stopped = [trial_event(1, epochs=9), epoch_event(1, 1, 0.8), end_event(1, "stopped")]
+    best = trial_event(0, select_epoch="best")
+    events = [study_event(select_epoch="best"), best, *_whole(tmp_path)[2:5], *stopped]
+    _send(_tracking(name, tmp_path), [*events, {"event": "close", "time": 1020.0, "state": "complete", "reason": ""}])
+    runs = _runs(name)
+    assert runs["parent"].data.tags[records.TAG_SELECT_EPOCH] == "best"
+    metrics = runs["0000"].data.metrics
+    assert (metrics["best/epoch"], metrics["best/val_kappa"]) == (1.0, 0.6)
+    assert not [metric for metric in runs["0001"].data.metrics if metric.startswith("best/")]
+
+
+@pytest.mark.parametrize("cut", range(2, 8))
+def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
+    begun = {"event": "finalist", "time": 1020.0, "finalist": "f0000", "trial": "0000", "repeat": 1, "rank": 1}
+    begun |= {"config": trial_event(0, epochs=1)["config"], "split_seed": 77}
+    save_predictions(tmp_path / "checkpoints" / "f0000", predictions())
+    events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0), begun]
+    events += [{**epoch_event(0, 1, 0.5), "trial": "f0000"}, {**end_event(0), "trial": "f0000"}]
+    events.append({"event": "close", "time": 1030.0, "state": "complete", "reason": ""})
+    _send(_tracking(name, tmp_path), events[:cut])
+    for _ in range(2):
+        _send(_tracking(name, tmp_path), events)
+    runs = _runs(name)
+    assert set(runs) == {"parent", "0000", "f0000"}
+    run, tags = runs["f0000"], runs["f0000"].data.tags
+    assert tags[records.TAG_KIND] == records.KIND_FINALIST == "finalist"
+    named = (records.TAG_FINALIST, records.TAG_CONFIRMS, records.TAG_REPEAT, records.TAG_SPLIT_SEED)
+    assert [tags[tag] for tag in named] == ["f0000", "0000", "1", "77"]
+    assert records.TAG_TRIAL not in tags and records.TAG_BASELINE not in tags
+    assert (run.data.metrics["best/val_kappa"], run.data.metrics["best/epoch"]) == (0.5, 1.0)
+    assert run.info.status == "FINISHED" and tags["mlflow.parentRunId"] == runs["parent"].info.run_id
+    assert len(client().get_metric_history(run.info.run_id, "val/kappa")) == 1
+    assert trial_of_run(store()[0], run.info.run_id) in (None, (name, "f0000"))
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
@@ -131,8 +173,8 @@ def test_a_run_whose_maker_was_killed_gets_its_parameters_later(name: str, tmp_p
     )
     _send(_tracking(name, tmp_path), events)
     run = _runs(name)["0000"]
-    assert run.data.params["lr"] == "0.01"
-    assert run.data.metrics["hparam/log10_lr"] == pytest.approx(-2)
+    assert run.data.params["lr"] == "0.001"
+    assert run.data.metrics["hparam/log10_lr"] == pytest.approx(-3)
 
 
 def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:

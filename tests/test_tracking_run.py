@@ -28,7 +28,7 @@ def name() -> Iterator[str]:
 
 def _events(folder: Path) -> list[Event]:
     """A search of one trial, and its confirmation."""
-    search: list[Event] = [study_event(trials=1), trial_event(0), epoch_event(0, 1, 0.6), end_event(0)]
+    search: list[Event] = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0)]
     kind, values = Confirmations(study_state(search), Wish(seeds=1)).begin()
     reading: dict[str, Any] = {"n": 4, "n_clean": 2, "confusion": CONFUSION, "clean": CONFUSION, "reads": 0}
     reading["scores"] = {"test/kappa": 0.3, "test_clean/kappa": 0.2}
@@ -74,6 +74,7 @@ def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: s
     tags = run.data.tags
     assert (tags[records.TAG_CONFIRM], tags[records.TAG_CONFIRMS], tags[records.TAG_REPEAT]) == ("c0000", "0000", "0")
     assert records.TAG_TRIAL not in tags
+    assert tags[records.TAG_BASELINE] == "False"
     assert (run.info.status, tags[records.TAG_STATE]) == ("FINISHED", records.STATE_COMPLETE)
     assert parent.data.tags[records.TAG_TEST_READS] == "1"
     metrics = run.data.metrics

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
 
 from analysis.records import EPOCH_METRICS
-from analysis.scores import confusion_matrix
+from analysis.scores import called, confusion_matrix
 from retina_data.index import DataError
 from retina_models.pretrained import Weights
 from retina_models.resnet import resnet18, resnet50
@@ -22,7 +22,7 @@ from study.config import ConfigError, TrialConfig
 from study.imbalance import strategy
 from study.learner import begin
 from study.schedule import learning_rate
-from study.train import Epoch, TrainData, TrainingError, backward, train
+from study.train import Epoch, TrainData, TrainingError, backward, called_on_device, train
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -48,7 +48,7 @@ def made(train_images: int = 33, val_images: int = 20, seed: int = 0) -> TrainDa
 
 
 def config(**changes: Any) -> TrialConfig:
-    values = {"image_size": SIDE, "epochs": 4, "batch_size": 8, "augmentation": "full", "lr": 0.01}
+    values = {"image_size": SIDE, "epochs": 4, "batch_size": 8, "augmentation": "full", "lr": 0.01, "optimizer": "sgd"}
     return TrialConfig.model_validate(values | changes)
 
 
@@ -94,7 +94,7 @@ def test_scores_and_predictions_are_of_the_validation_rows_in_order() -> None:
     np.testing.assert_array_equal(table["patient"], data.groups[data.val_rows])
     np.testing.assert_array_equal(table["grade"], data.grades[data.val_rows])
     chances = table[[f"p{grade}" for grade in range(5)]].to_numpy(dtype=np.float64)
-    guess = chances.argmax(axis=1)
+    guess = called(chances, "median")  # the rule of kappa
     assert set(epoch.scores) == set(EPOCH_METRICS)
     assert epoch.scores["val/accuracy"] == pytest.approx((guess == table["grade"]).mean())
     assert epoch.scores["val/kappa"] == pytest.approx(cohen_kappa_score(table["grade"], guess, weights="quadratic"))
@@ -214,15 +214,36 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
         torch.testing.assert_close(in_parts, whole, rtol=1e-3, atol=1e-5)
 
 
-def test_what_was_answered_while_training_is_counted() -> None:
+@pytest.mark.parametrize("decision", ["median", "most_probable"])
+def test_what_was_answered_while_training_is_counted(decision: str) -> None:
     x, y = torch.randn(33, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.arange(33) % 5
-    chosen = config(micro_batch=9, batch_size=64)
+    chosen = config(micro_batch=9, batch_size=64, decision=decision)
     learner = begin(chosen, CPU, None)
     learner.model.eval()
     loss_sum, *counts = backward(learner, x, y, strategy(chosen, y, CPU).loss).tolist()
-    answers = learner.model(x).argmax(dim=1)
+    answers = called_on_device(learner.model(x), chosen.decision)
     np.testing.assert_array_equal(np.reshape(counts, (5, 5)), confusion_matrix(y.numpy(), answers.numpy()))
     assert loss_sum == pytest.approx(33 * F.cross_entropy(learner.model(x), y).item(), rel=1e-5)
+
+
+@pytest.mark.parametrize("decision", ["median", "most_probable"])
+def test_a_grade_is_called_on_the_device_as_everywhere_else(decision: str) -> None:
+    logits = 3 * torch.randn(2000, 5, generator=torch.Generator().manual_seed(0))
+    expected = called(logits.double().softmax(dim=1).numpy(), decision)
+    np.testing.assert_array_equal(called_on_device(logits, decision).numpy(), expected)
+    sure = torch.full((5, 5), -1e4).fill_diagonal_(1e4)
+    assert called_on_device(sure, decision).tolist() == [0, 1, 2, 3, 4]
+    assert called_on_device(torch.full((1, 5), float("nan")), decision).item() in range(5)
+
+
+def test_scores_follow_the_decision_and_probabilities_do_not() -> None:
+    data = made()
+    median, probable = (list(train(config(epochs=1, decision=d), data, CPU))[-1] for d in ("median", "most_probable"))
+    pd.testing.assert_frame_equal(median.predictions, probable.predictions, check_exact=True)
+    chances = median.predictions[[f"p{grade}" for grade in range(5)]].to_numpy(dtype=np.float64)
+    for epoch, decision in ((median, "median"), (probable, "most_probable")):
+        calls = called(chances, decision)
+        np.testing.assert_array_equal(epoch.confusion, confusion_matrix(median.predictions["grade"], calls))
 
 
 def test_a_micro_batch_as_large_as_the_batch_changes_nothing_and_a_smaller_one_does() -> None:

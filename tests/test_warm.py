@@ -12,6 +12,8 @@ from study.warm import read_tries, trials_of, warm_event
 from tests.study_fixture import study_event
 from tests.test_arms import Search
 
+FIXED = {"lr": 0.01, "weight_decay": 0.001}
+
 
 def _config(**flags: Any) -> StudyConfig:
     return make_study_config({}, {"epochs": 2, "early_stopping": "none", **flags})
@@ -44,10 +46,11 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
     told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
-    cold, warm = _asked(config, None, 4), _asked(config, {"told": told, "tries": []}, 4)
-    assert [asked["params"] for asked in cold] != [asked["params"] for asked in warm]
-    assert [asked["number"] for asked in warm] == [0, 0, 0, 0]
-    assert warm == _asked(config, {"told": told, "tries": []}, 4)
+    cold, warm = _asked(config, None, 8), _asked(config, {"told": told, "tries": []}, 8)
+    assert [asked["params"] for asked in cold[:4]] == [asked["params"] for asked in warm[:4]], "what is known to learn"
+    assert [asked["params"] for asked in cold[4:]] != [asked["params"] for asked in warm[4:]]
+    assert [asked["number"] for asked in warm] == [0] * 4 + [1] * 4
+    assert warm == _asked(config, {"told": told, "tries": []}, 8)
 
 
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
@@ -106,15 +109,18 @@ def test_a_study_of_one_arm_tells_that_arm_s_sampler(tmp_path: Path) -> None:
 
 
 def test_a_default_that_was_given_is_the_default(tmp_path: Path) -> None:
-    given = {"crop": "disc", "objective": "kappa", "optimizer": "sgd"}
+    given = {"crop": "disc", "objective": "kappa", "decision": "median", "select_epoch": "last", "views": 4}
     assert _told(tmp_path / "there", _config(**given), _config()) == (8, [])
     assert _told(tmp_path / "here", _config(), _config(**given)) == (8, [])
 
 
 def test_trials_with_another_fixed_value_or_one_that_is_searched_here_are_left_out(tmp_path: Path) -> None:
-    adamw = _config(optimizer="adamw")
-    assert _told(tmp_path / "a", _config(), adamw) == (0, ["its optimizer is sgd, here it is adamw"])
-    assert _told(tmp_path / "b", _config(lr=0.1), _config()) == (0, ["its lr was not searched, and is here"])
+    sgd, adamw = _config(optimizer="sgd"), _config(optimizer="adamw")
+    assert _told(tmp_path / "a", sgd, adamw)[0] == 0
+    fixed = [_config(**FIXED, optimizer=optimizer) for optimizer in ("sgd", "adamw")]
+    assert _told(tmp_path / "c", *fixed) == (0, ["its optimizer is sgd, here it is adamw"])
+    told, reasons = _told(tmp_path / "b", _config(lr=0.1), _config())
+    assert told == 0 and set(reasons) <= {f"its lr_{name} was not searched, and is here" for name in ("sgd", "adamw")}
     for read, count in (("focal", 0), ("none", 8)):  # what nothing reads is no difference
         there, here = _config(imbalance=read), _config(imbalance=read, focal_gamma=1.0)
         assert _told(tmp_path / read, there, here)[0] == count
@@ -136,6 +142,18 @@ def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> No
     assert lines[1:] == ["2 trials of study other are left out: its arm resnet18-pretrained began from other weights"]
 
 
+def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges(tmp_path: Path) -> None:
+    flags = {"epochs": 2, "early_stopping": "none"}
+    ranges = {"sgd": {"low": 0.001, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}
+    there = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": ranges}}, flags)
+    assert _told(tmp_path / "same", there, there) == (8, [])
+    wider = {**ranges, "sgd": {"low": 0.001, "high": 0.2}}
+    here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": wider}}, flags)
+    told, reasons = _told(tmp_path / "wider", there, here)
+    assert 0 < told < 8, "trials of the optimizer whose range is the same fit"
+    assert reasons == ["its axis lr_sgd is another one here"]
+
+
 def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
     (tmp_path / "try.yaml").write_text(text)
     return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.cells()))
@@ -143,23 +161,32 @@ def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any
 
 def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
     config = _config()
-    text = "- {architecture: resnet18, pretrained: true, lr: 0.01, imbalance: focal}\n- {lr: 0.002, batch_size: 64}\n"
+    text = "- {architecture: resnet18, pretrained: true, optimizer: sgd, lr: 0.01, imbalance: focal}\n"
+    text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
     tries = _tries(tmp_path, text, config)
     assert len(tries) == 1 + 4  # the second names no arm, so every arm tries it
-    asked = _asked(config, {"told": [], "tries": tries}, 8)
+    asked = _asked(config, {"told": [], "tries": tries}, 12)
     pretrained = [each["config"] for each in asked if each["group"] == "resnet18-pretrained"]
-    assert (pretrained[0].lr, pretrained[0].imbalance) == (0.01, "focal")
-    assert (pretrained[1].lr, pretrained[1].batch_size) == (0.002, 64)
+    assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
+    assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
+    assert (pretrained[2].optimizer, pretrained[2].lr, pretrained[2].batch_size) == ("adamw", 0.002, 64)
     assert all(
-        each["config"].lr == 0.002 for each in asked if each["number"] == 0 and each["group"] != "resnet18-pretrained"
+        each["config"].lr == 0.002 for each in asked if each["number"] == 1 and each["group"] != "resnet18-pretrained"
     )
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("- {lr: 0.5}", "lr must lie in low=0.0001 high=0.1 log=True, but got 0.5 (try.yaml, entry 1)"),
-        ("- {lr: 0.01}\n- {batch_size: 17}", "but got 17 (try.yaml, entry 2)"),
+        ("- {lr: 0.5}", "lr hangs on the optimizer here: name the optimizer beside it (try.yaml, entry 1)"),
+        (
+            "- {optimizer: sgd, lr: 0.5}",
+            "lr_sgd must lie in 0.001 to 0.1, logarithmic, but got 0.5 (try.yaml, entry 1)",
+        ),
+        ("- {optimizer: adamw, lr: 0.05}", "lr_adamw must lie in 0.0001 to 0.005, logarithmic, but got 0.05"),
+        ("- {optimizer: adam, lr: 0.005}", "optimizer must be one of 'sgd' or 'adamw'"),
+        ("- {lr_sgd: 0.01}", "lr_sgd is no known key"),
+        ("- {optimizer: sgd, lr: 0.01}\n- {batch_size: 17}", "but got 17 (try.yaml, entry 2)"),
         ("- {momentum: 0.5}", "momentum is not searched here and is 0.9, but got 0.5"),
         ("- {rate: 0.5}", "rate is no known key"),
         ("lr: 0.5", "must be a list of `field: value` mappings"),
@@ -170,6 +197,11 @@ def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str)
     with pytest.raises(ConfigError) as caught:
         _tries(tmp_path, text, _config())
     assert message in str(caught.value)
+
+
+def test_an_optimizer_that_is_fixed_names_the_range_of_a_wish(tmp_path: Path) -> None:
+    [wish] = _tries(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
+    assert wish["params"] == {"lr_sgd": 0.05}
 
 
 def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
