@@ -22,6 +22,7 @@ from retina_data.batches import (
     permutation,
     random_affine,
     random_flips,
+    random_transpose,
     weighted_draws,
 )
 
@@ -96,7 +97,7 @@ def test_a_rest_of_two_images_is_no_batch_of_its_own() -> None:
     assert batch_bounds(3, 2) == [(0, 3)]
 
 
-@pytest.mark.parametrize("augmentation", ["flips", "full"])
+@pytest.mark.parametrize("augmentation", ["flips", "dihedral", "full"])
 def test_a_seed_fixes_the_augmentation(augmentation: str) -> None:
     order = torch.arange(12)
     first, again, other = (run(order, seed=seed, augmentation=augmentation) for seed in (1, 1, 2))
@@ -139,6 +140,58 @@ def test_each_of_the_four_mirrorings_is_as_likely() -> None:
         counts.append((flipped == one[:1].flip(dimensions)).flatten(1).all(1).sum().item())
     assert sum(counts) == 4000
     assert all(abs(count - 1000) < 5 * 27.4 for count in counts)  # five standard deviations of a binomial number
+
+
+SYMMETRIES = [(turns, mirrored) for turns in range(4) for mirrored in (False, True)]
+
+
+def symmetry(x: torch.Tensor, turns: int, mirrored: bool) -> torch.Tensor:
+    """One of the eight symmetries of the square."""
+    turned = x.rot90(turns, (-2, -1))
+    return turned.flip(-1) if mirrored else turned
+
+
+def test_each_of_the_eight_symmetries_is_as_likely() -> None:
+    one = torch.arange(9, dtype=torch.uint8).view(1, 1, 3, 3).expand(8000, 3, 3, 3)
+    generator = seeded()
+    turned = random_transpose(random_flips(one, generator), generator)
+    counts = []
+    for turns, mirrored in SYMMETRIES:
+        counts.append((turned == symmetry(one[:1], turns, mirrored)).flatten(1).all(1).sum().item())
+    assert sum(counts) == 8000 and turned.dtype == torch.uint8
+    assert all(abs(count - 1000) < 5 * 29.6 for count in counts)  # five standard deviations of a binomial number
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_a_device_exchanges_rows_and_columns_as_the_processor_does(layout: torch.memory_format) -> None:
+    """What is done on a GPU, on the processor: a tensor that says it lies on another device."""
+
+    class Elsewhere(torch.Tensor):
+        @property
+        def device(self) -> torch.device:  # type: ignore[override]
+            return torch.device("meta")
+
+    x = torch.randint(0, 256, (200, 3, 8, 8), generator=seeded(), dtype=torch.uint8).contiguous(memory_format=layout)
+    drawn = torch.rand(200, generator=seeded(5))
+    here, before = random_transpose(x, seeded(5)), x.clone()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "rand", lambda *_, **__: drawn)
+        there = random_transpose(x.as_subclass(Elsewhere), seeded(5)).as_subclass(torch.Tensor)
+    assert torch.equal(here, there) and torch.equal(x, before)
+    chosen = drawn < 0.5
+    assert torch.equal(here[chosen], x[chosen].mT) and torch.equal(here[~chosen], x[~chosen])
+
+
+def test_a_batch_with_turns_holds_symmetries_of_its_images_alone() -> None:
+    order = torch.arange(12).repeat(40)
+    plain = torch.from_numpy(cache()).permute(0, 3, 1, 2).float() / 255
+    seen = set()
+    for x, _, positions in run(order, batch_size=48, augmentation="dihedral"):
+        all_eight = torch.stack([symmetry(plain[positions], *one) for one in SYMMETRIES])
+        same = (all_eight == x).flatten(2).all(2)
+        assert (same.sum(0) == 1).all()
+        seen |= set(same.nonzero()[:, 0].tolist())
+    assert seen == set(range(8))
 
 
 def test_rotation_keeps_a_centred_disc_and_moves_what_lies_on_it() -> None:

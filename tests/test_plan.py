@@ -149,7 +149,8 @@ def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) 
 
 
 def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
-    for began, now in (({}, {"crop": "disc", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
+    defaults = {"crop": "disc", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}
+    for began, now in (({}, defaults), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
         plan = _plan(folder, **began)
         state = _begun(plan)
         (folder / "s.yaml").write_text(yaml.safe_dump({"trials": 4, "fixed": {"image_size": 32, "epochs": 3, **now}}))

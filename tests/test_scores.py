@@ -99,6 +99,47 @@ def test_no_image_gives_no_score() -> None:
     assert np.isnan(scores.auc_ovr([1, 1], np.full((2, 5), 0.2)))
 
 
+@pytest.mark.parametrize(
+    ("row", "median", "probable"),
+    [
+        ([0.4, 0.1, 0.1, 0.1, 0.3], 1, 0),
+        ([0.1, 0.1, 0.1, 0.2, 0.5], 4, 4),
+        ([0.5, 0.0, 0.0, 0.0, 0.5], 0, 0),  # exactly one half is enough, and the first of equals is the most probable
+        ([0.25, 0.25, 0.25, 0.25, 0.0], 1, 0),
+        ([0.49, 0.0, 0.0, 0.0, 0.51], 4, 4),
+        ([0.3, 0.25, 0.0, 0.45, 0.0], 1, 3),
+        ([0.0, 0.0, 1.0, 0.0, 0.0], 2, 2),
+    ],
+)
+def test_a_grade_is_called_by_one_of_two_rules(row: list[float], median: int, probable: int) -> None:
+    for decision, grade in (("median", median), ("most_probable", probable)):
+        for rows in (row, [row, row], [[row], [row]]):
+            found = scores.called(rows, decision)
+            assert found.shape == np.shape(rows)[:-1] and found.dtype == np.int64
+            assert (found == grade).all()
+
+
+def test_a_sum_that_rounding_keeps_below_one_half_calls_the_last_grade() -> None:
+    short = np.array([[0.1, 0.1, 0.1, 0.1, 0.1 - 1e-7], [0, 0, 0, 0, 0], [np.nan] * 5], dtype=np.float32)
+    assert scores.called(short[:2], "median").tolist() == [4, 4]
+    assert set(scores.called(short, "median").tolist()) <= {0, 1, 2, 3, 4}
+
+
+@given(hnp.arrays(np.float32, (7, 5), elements=st.floats(0, 1, width=32)))
+def test_the_median_has_at_least_half_on_either_side(rows: np.ndarray) -> None:
+    chances = (rows + np.float32(1e-3)).astype(np.float64)
+    chances /= chances.sum(axis=1, keepdims=True)
+    for row, grade in zip(chances, scores.called(chances, "median"), strict=True):
+        assert row[: grade + 1].sum() >= 0.5 - 1e-12 and row[grade:].sum() >= 0.5 - 1e-12
+        away = np.abs(np.arange(5)[:, None] - np.arange(5)) @ row
+        assert away[grade] <= away.min() + 1e-12, "no grade is expected to be nearer"
+
+
+def test_another_decision_is_refused() -> None:
+    with pytest.raises(ValueError, match="decision must be most_probable or median, but got 'mean'"):
+        scores.called([0.2] * 5, "mean")
+
+
 def test_wrong_input_is_refused_by_name() -> None:
     with pytest.raises(ValueError, match="0 <= grades <= 4"):
         scores.confusion_matrix([0, 7], [0, 1])

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.index import DataError, read_index
-from retina_data.split import assign_parts, fold_parts, in_training, split_digest, without_fellows
+from retina_data.split import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -162,6 +162,55 @@ def test_a_test_patient_whose_other_eye_is_in_training_is_known_and_can_be_left_
     assert dropped.tolist() == ["test", "test", "test", "left_out", "train", "train", "train", "val"]
     assert not in_training(table, dropped)[:3].any()
     assert parts[3] == "val"  # the parts that were given are as they were
+
+
+@settings(deadline=None, max_examples=40)
+@given(tables, fractions, st.integers(0, 2**31 - 1))
+def test_training_and_validation_are_divided_anew_by_patient_and_the_test_part_stays(
+    table: pd.DataFrame, fraction: float, seed: int
+) -> None:
+    parts = assign_parts(table, val_fraction=fraction, seed=1)
+    again = resplit(table, parts, val_fraction=fraction, seed=seed)
+    assert ((again == "test") == (parts == "test")).all() and set(again) == {"train", "val", "test"}
+    assert (again.groupby(table["patient"]).nunique() == 1).all()
+    assert again.equals(resplit(table, parts, val_fraction=fraction, seed=seed))
+    patients = table["patient"].groupby(again).nunique()
+    assert patients["val"] == table["patient"].groupby(parts).nunique()["val"]
+    worst = table.groupby("patient")["grade"].max()
+    free = again.groupby(table["patient"]).first().loc[lambda one: one != "test"]
+    for _, stratum in free.groupby(worst[free.index]):
+        assert abs((stratum == "val").sum() - patients["val"] * len(stratum) / len(free)) < 1
+
+
+def test_another_seed_is_another_division_that_is_not_the_search_s() -> None:
+    table = make_table([(n % 5, 0) for n in range(60)])
+    parts = assign_parts(table, seed=7)
+    seen = {split_digest(resplit(table, parts, val_fraction=0.2, seed=seed)) for seed in range(20)}
+    assert len(seen) == 20
+    assert split_digest(parts) not in seen
+    assert split_digest(resplit(table, parts, val_fraction=0.2, seed=7)) != split_digest(parts), "of the same seed too"
+
+
+def test_a_division_anew_keeps_equal_images_together_and_leaves_out_what_was_left_out() -> None:
+    table = make_table([(n % 5, 0) for n in range(30)], test_patients=6)
+    table["group"] = table["patient"].replace({5: 2, 7: 2})  # byte-equal images
+    table["error"] = ["cut off" if row == 40 else "" for row in table["row"]]
+    parts = assign_parts(table, seed=3)
+    sides = set()
+    for seed in range(20):
+        again = resplit(table, parts, val_fraction=0.3, seed=seed)
+        assert ((again == "left_out") == (parts == "left_out")).all() and again[40] == "left_out"
+        assert again[table["group"] == 2].nunique() == 1
+        sides.add(again[table["group"] == 2].iloc[0])
+        assert ((again == "test") == (parts == "test")).all()
+    assert sides == {"train", "val"}
+    assert split_digest(parts) == split_digest(assign_parts(table, seed=3)), "what was given is as it was"
+
+
+def test_one_patient_cannot_be_divided() -> None:
+    table = make_table([(0, 0)] * 2)
+    with pytest.raises(DataError, match="at least 2 patients"):
+        resplit(table, pd.Series(["test", "test", "train", "train"]), val_fraction=0.5, seed=0)
 
 
 def test_who_was_left_out_of_training_is_not_in_it() -> None:

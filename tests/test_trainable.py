@@ -201,11 +201,8 @@ def test_a_disk_that_does_not_take_the_checkpoint_is_no_failure_of_the_trial(cac
 
 
 def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path, tmp_path: Path) -> None:
-    results = _steps(
-        TrialActor(
-            _job(cache, tmp_path / "0000", optimizer="sgd", lr=10.0, momentum=0.99, schedule="constant", epochs=30)
-        )
-    )
+    values = {"lr": 10.0, "optimizer": "sgd", "momentum": 0.99, "schedule": "constant", "epochs": 30}
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", **values)))
     assert "finite" in results[-1]["failure"]
     assert "lower lr" in results[-1]["failure"]
 
