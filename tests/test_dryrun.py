@@ -113,8 +113,6 @@ def test_what_a_study_has_on_the_disk_is_not_needed_again(
         ("imbalance", {"imbalance": "oversample"}, "oversample"),
         ("imbalance", {"space": {"imbalance": ["none", "focal", "undersample"]}}, "focal"),
         ("optimizer", {"space": {"optimizer": ["adamw"]}}, "adamw"),
-        ("lr", {"space": {"lr": BY_OPTIMIZER}, "optimizer": "adamw"}, 0.02),
-        ("lr", {"space": {"lr": BY_OPTIMIZER, "optimizer": ["sgd", "adamw"]}}, 0.2),
         ("momentum", {"space": {"momentum": {"low": 0.5, "high": 0.9}}}, 0.7),
     ],
 )
@@ -124,6 +122,12 @@ def test_what_is_measured_is_what_is_fixed_or_the_middle_of_what_is_searched(
     plan = replace(one, config=make_study_config({}, {"image_size": 32, **given}))
     assert usual(plan.config, name) == value
     assert _job(plan, "resnet18", Resources(1, 0.0, 1), 10)["config"][name] == value
+
+
+@pytest.mark.parametrize(("optimizers", "value"), [(["adamw"], 0.02), (["sgd", "adamw"], 0.2)])
+def test_of_a_range_that_hangs_on_the_optimizer_that_of_the_first_is_taken(optimizers: list[str], value: float) -> None:
+    config = make_study_config({"space": {"optimizer": optimizers, "lr": BY_OPTIMIZER}}, {})
+    assert usual(config, "lr") == pytest.approx(value)
 
 
 @pytest.mark.slow

@@ -103,7 +103,7 @@ def test_no_image_gives_no_score() -> None:
     ("row", "median", "probable"),
     [
         ([0.4, 0.1, 0.1, 0.1, 0.3], 1, 0),
-        ([0.1, 0.1, 0.1, 0.2, 0.5], 4, 4),
+        ([0.1, 0.1, 0.1, 0.15, 0.55], 4, 4),
         ([0.5, 0.0, 0.0, 0.0, 0.5], 0, 0),  # exactly one half is enough, and the first of equals is the most probable
         ([0.25, 0.25, 0.25, 0.25, 0.0], 1, 0),
         ([0.49, 0.0, 0.0, 0.0, 0.51], 4, 4),
