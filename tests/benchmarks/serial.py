@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from study.finalists import SearchCourse
-
 from study.arms import Arms
 from study.config import StudyConfig
+from study.course import SearchCourse
 from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
 from study.recorder import Course, Recorder
 
