@@ -109,8 +109,9 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
                 zorder=3,
                 rasterized=dense,
             )
-        at = np.full(len(repeats), last + AGAIN_AT)
-        panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=STYLES[arm].colour, lw=1.1, zorder=3)
+        if len(repeats):
+            at, edge = np.full(len(repeats), last + AGAIN_AT), STYLES[arm].colour
+            panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=edge, lw=1.1, zorder=3)
         states = here.loc[here["last"], "state"]
         counts = [n_trials(len(states)).removeprefix("n = ")]
         stopped = int((states == records.STATE_STOPPED).sum())

@@ -26,12 +26,19 @@ def field_flags(model: type[BaseModel], panel: str, searched: Collection[str] = 
             name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field, panel, searched)
         )
         for name, field in model.model_fields.items()
-        if field.annotation in SIMPLE or get_origin(field.annotation) is Literal
+        if _kind(field) in SIMPLE or get_origin(field.annotation) is Literal
     ]
 
 
+def _kind(field: FieldInfo) -> Any:
+    """Type of a field; of one that may be None the other type."""
+    kinds = [kind for kind in get_args(field.annotation) if kind is not type(None)]
+    optional = type(None) in get_args(field.annotation)
+    return kinds[0] if optional and len(kinds) == 1 else field.annotation
+
+
 def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[str]) -> Any:
-    kind: Any = field.annotation
+    kind: Any = _kind(field)
     if get_origin(kind) is Literal:
         choices = ", ".join(str(value) for value in get_args(kind))
         text, kind = f"{field.description}: {choices}", type(get_args(kind)[0])
@@ -41,7 +48,8 @@ def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[st
     if kind is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
     default = "searched" if name in searched else field.default
-    option = typer.Option(flag, help=f"{text} [{default}]", rich_help_panel=panel, show_default=False)
+    shown = "" if default is None else f" [{default}]"
+    option = typer.Option(flag, help=f"{text}{shown}", rich_help_panel=panel, show_default=False)
     return Annotated[kind | None, option]
 
 

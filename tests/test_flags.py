@@ -57,3 +57,9 @@ def test_a_study_s_seed_stands_before_a_trial_s() -> None:
     output = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
     assert "seed of split, sampler" in output
     assert output.count("--seed") == 1
+
+
+def test_a_field_that_may_be_none_is_a_flag_too() -> None:
+    assert _run("x", "--finalists", "3")["finalists"] == 3
+    [flag] = [one for one in field_flags(StudyConfig, "a") if one.name == "finalists"]
+    assert flag.annotation.__metadata__[0].help.endswith(">= 0, <= 100")  # and not [None]
