@@ -151,13 +151,3 @@ def test_wrong_input_is_refused_by_name() -> None:
         scores.auc_ovr([0, 1], np.full((2, 5), np.nan))
     with pytest.raises(ValueError, match="confusion matrix"):
         scores.scores_from_confusion(np.zeros((4, 4)))
-
-
-def test_a_grade_is_called_by_the_highest_probability_or_the_median() -> None:
-    chance = [[0.4, 0.3, 0.3, 0.0, 0.0], [0.5, 0.0, 0.0, 0.0, 0.5], [0.1, 0.1, 0.1, 0.1, 0.6], [0.3, 0.3, 0.3, 0.1, 0]]
-    assert scores.called(chance, "most_probable").tolist() == [0, 0, 4, 0]
-    assert scores.called(chance, "median").tolist() == [1, 0, 4, 1]
-    assert scores.called(np.full((2, 3, 5), 0.2), "median").tolist() == [[2, 2, 2], [2, 2, 2]]
-    assert scores.called([[0.0, 0.0, 0.0, 0.0, 0.4]], "median").tolist() == [4]  # sums below one half do not run over
-    with pytest.raises(ValueError, match="decision must be most_probable or median, but got 'mode'"):
-        scores.called(chance, "mode")
