@@ -3,6 +3,9 @@
 `study` writes under these names and `analysis` reads under them; nothing else spells one out.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 GRADES = (0, 1, 2, 3, 4)
 """International clinical diabetic retinopathy scale: none, mild, moderate, severe, proliferative."""
 
@@ -15,6 +18,20 @@ ARM_LABELS = {
     "resnet50-pretrained": "ResNet50, pretrained",
 }
 """The four cells of the comparison, in the order in which every table and figure shows them."""
+
+SOURCES = {"imagenet": "ImageNet", "synthetic": "synthetic", "file": "own file"}
+"""Kind of source weights, as a study's event and study.json have it -> how a reader knows it."""
+
+
+def label(arm: str, weights: Mapping[str, Any]) -> str:
+    """`ResNet18, from scratch`; `ResNet18, pretrained (ImageNet)`, without the source where it is not recorded.
+
+    weights: architecture -> {"kind", ...}, as a study's event has it.
+    """
+    source = weights.get(arm.partition("-")[0])
+    kind = SOURCES.get(str(source.get("kind", "")), "") if isinstance(source, Mapping) else ""
+    return f"{ARM_LABELS[arm]} ({kind})" if kind and arm.endswith("-pretrained") else ARM_LABELS[arm]
+
 
 SCORES = (
     "accuracy",

@@ -13,7 +13,7 @@ import numpy as np
 
 from analysis.cleaned import without_folders
 from analysis.measure import AUC_RESAMPLES
-from analysis.records import ARM_LABELS, GRADE_NAMES, GRADES
+from analysis.records import GRADE_NAMES, GRADES, label
 from study.calibrate import SENSITIVITY, Referral, Temperature
 from study.measured import RESAMPLES, Measured, with_bounds
 from study.modelfolder import Settings
@@ -99,7 +99,7 @@ def _what(winner: Winner, settings: Settings) -> str:
     fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
     return (
-        f"# Model card: {ARM_LABELS[config.arm]}, study {winner.study}\n\n"
+        f"# Model card: {label(config.arm, winner.began['weights'])}, study {winner.study}\n\n"
         "A residual network that grades diabetic retinopathy from a photograph of the retina.\n\n"
         f"- made by: {made}, weights after epoch {winner.epoch}, begun from {start}\n"
         f"- probabilities: the mean over {networks} and {VIEWS[settings.views]}{fewer}\n"

@@ -21,7 +21,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
     assert state.study is not None
     if best is None:
         return "**No result:** no trial has ended with a score."
-    score, name = state.study["objective"], records.ARM_LABELS[best.record.arm]
+    score, name = state.study["objective"], records.label(best.record.arm, state.study["weights"])
     confirmed = _confirmed(state, best.record)
     if confirmed:
         clean = all(f"test_clean/{score}" in test["scores"] for test in confirmed)

@@ -140,6 +140,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "seconds_left": _seconds_left(config, state) if searching else None,
         "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
         "not_run": state.study["not_run"] if state.study else {},
+        "weights": state.study["weights"] if state.study else {},
         "failures": {
             record.trial: record.end["reason"]
             for record in state.runs().values()
@@ -215,7 +216,7 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     table = Table("arm", "trials", "epochs", "best on validation", "its epochs")
     for arm, values in study["arms"].items():
         counts = str(values["trials"]), str(values["epochs"])
-        table.add_row(records.ARM_LABELS[arm], *counts, values["best"] or "", values["curve"])
+        table.add_row(records.label(arm, study["weights"]), *counts, values["best"] or "", values["curve"])
     for arm, reason in study["not_run"].items():
         table.add_row(records.ARM_LABELS[arm], "not run", "", reason)
     console.print(table)

@@ -138,7 +138,7 @@ def _send_artifacts(
     part = "test" if study["config"]["select_on"] == "test" else "validation"
     confusion = {"epoch": shown["epoch"], "part": part, "confusion": shown["confusion"]}
     client.log_dict(run, confusion, records.ARTIFACT_CONFUSION)
-    title = f"{record.trial} {records.ARM_LABELS[record.arm]}, epoch {shown['epoch']}"
+    title = f"{record.trial} {records.label(record.arm, study['weights'])}, epoch {shown['epoch']}"
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         (place / "confusion").mkdir()

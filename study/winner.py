@@ -107,7 +107,7 @@ class Winner:
 
     def told(self) -> str:
         """What it is, in one line."""
-        made = f"{records.ARM_LABELS[self.config.arm]}, study {self.study}, trial {self.trial}"
+        made = f"{records.label(self.config.arm, self.began['weights'])}, study {self.study}, trial {self.trial}"
         if self.others:
             return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
         if self.record.confirm:

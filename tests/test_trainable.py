@@ -149,6 +149,18 @@ def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
     assert not np.allclose(one[CHANCES], four[CHANCES], atol=1e-5)
 
 
+def test_a_confirmation_with_the_seed_and_data_of_a_trial_is_that_trial_to_the_bit(cache: Path, tmp_path: Path) -> None:
+    values = {"schedule": "one_cycle", "augmentation": "dihedral", "lr": 0.003, "seed": 5}
+    trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000", **values))))
+    again = _reports(_steps(TrialActor({**_job(cache, tmp_path / "c0000", **values), "confirms": True})))
+    assert [_numbers(report) for report in again] == [_numbers(report) for report in trial]
+    first, second = (read_safetensors(tmp_path / name / BEST) for name in ("0000", "c0000"))
+    assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+    assert again[-1]["weights_digest"] == trial[-1]["weights_digest"] and "test" in again[-1]
+    tables = [pd.read_parquet(tmp_path / name / PREDICTIONS) for name in ("0000", "c0000")]
+    assert tables[0].equals(tables[1])
+
+
 def test_a_confirmation_that_was_killed_after_its_reading_tells_it_again(cache: Path, tmp_path: Path) -> None:
     job = _confirmation(cache, tmp_path / "c0000", last_epoch=1)
     told = _steps(TrialActor(job))

@@ -18,7 +18,9 @@ from mlflow.entities import Run
 
 from analysis import records
 from study.checkpoints import load_last
+from study.config import StudyConfig
 from study.ledger import Event, StudyState, read_events, study_state
+from study.selection import missing
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
 PATIENCE = 180.0
@@ -131,26 +133,40 @@ class Study:
     def missing_and_doubled(self, trials: int) -> tuple[int, int]:
         """What is lost (trials, ends, runs, values) and doubled (runs, values, trials or epochs begun twice).
 
-        Compares ledger and MLflow value by value; also asserts that no run is RUNNING.
+        Compares ledger and MLflow value by value, of trials and of the finalists after them; also asserts that no run
+        is RUNNING.
         """
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
-        raw = [(e["event"], e["trial"], e.get("epoch")) for e in self.events() if "trial" in e]
-        of_trials = [run for run in runs if run.data.tags[records.TAG_KIND] == records.KIND_TRIAL]
-        found = Counter(run.data.tags[records.TAG_TRIAL] for run in of_trials)
+        assert state.study
+        raw = [(e["event"], e.get(e["event"], e["trial"]), e.get("epoch")) for e in self.events() if "trial" in e]
+        of_trials = [run for run in runs if run.data.tags[records.TAG_KIND] in NAMED_BY]
+        found = Counter(name_of(run) for run in of_trials)
         lost = trials - sum(1 for record in state.trials.values() if record.end)
-        lost += sum(1 for trial in state.trials if trial not in found)
+        lost += len(missing(StudyConfig.model_validate(state.study["config"]), state))
+        lost += sum(1 for record in state.finalists.values() if not record.end)
+        lost += sum(1 for name in state.runs() if name not in found)
         doubled = len(raw) - len(set(raw)) + found.total() - len(found)
+        repeats = Counter((r.finalist["trial"], r.finalist["repeat"]) for r in state.finalists.values() if r.finalist)
+        doubled += repeats.total() - len(repeats)
         for run in of_trials:
-            epochs = state.trials[run.data.tags[records.TAG_TRIAL]].epochs
+            epochs = state.record(name_of(run)).epochs
             for name in {name for epoch in epochs for name in epoch["scores"]}:
                 sent = Counter((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
                 told = Counter((e["epoch"], e["scores"][name]) for e in epochs if name in e["scores"])
                 lost, doubled = lost + (told - sent).total(), doubled + (sent - told).total()
         kinds = Counter(run.data.tags[records.TAG_KIND] for run in runs)
-        assert set(kinds) == {records.KIND_STUDY, records.KIND_TRIAL} and kinds[records.KIND_STUDY] == 1
+        assert set(kinds) <= {records.KIND_STUDY, *NAMED_BY} and kinds[records.KIND_STUDY] == 1
         assert "RUNNING" not in {run.info.status for run in runs}
         assert {found.name for found in client.search_experiments()} == {"Default", self.name}, "a stray experiment"
         return lost, doubled
+
+
+NAMED_BY = {records.KIND_TRIAL: records.TAG_TRIAL, records.KIND_FINALIST: records.TAG_FINALIST}
+
+
+def name_of(run: Run) -> str:
+    """The trial or finalist that a run of MLflow is."""
+    return str(run.data.tags[NAMED_BY[run.data.tags[records.TAG_KIND]]])
 
 
 def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int:
@@ -176,15 +192,15 @@ def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int
         done += 1
         watch.check(before)
         after = study.state()
-        for trial, record in before.trials.items():
-            assert not record.end or after.trials[trial] == record
-        for record in after.trials.values():
+        for name, record in before.runs().items():
+            assert not record.end or after.record(name) == record
+        for record in after.runs().values():
             saved = load_last(study.home / study.name / "checkpoints" / record.trial)
             assert record.end or not record.epochs or (saved and saved[1]["epoch"] >= len(record.epochs))
     before = study.state()
     study.finish()
     watch.check(before)
-    reported = {(int(trial), n + 1) for trial, r in study.state().trials.items() for n in range(len(r.epochs))}
+    reported = {(r.config["seed"], n + 1) for r in study.state().runs().values() for n in range(len(r.epochs))}
     assert reported <= watch.computed(), "what was computed is not watched"
     return done
 
@@ -215,12 +231,13 @@ class Watch:
         every = self._lines()
         assert len(every) == len(set(every)), "an epoch was computed twice without a kill"
         new, self._checked = every[self._checked :], len(every)
+        of_seed = {record.config["seed"]: record for record in before.runs().values()}
         for search, seed in {(search, seed) for search, seed, _ in new}:
-            record, epochs = before.trials.get(f"{seed:04d}"), {epoch for *one, epoch in new if one == [search, seed]}
-            assert record is None or not record.end, f"trial {seed} had ended and was run again"
-            assert record is None or min(epochs) > len(record.epochs), f"trial {seed} repeated a reported epoch"
+            record, epochs = of_seed.get(seed), {epoch for *one, epoch in new if one == [search, seed]}
+            assert record is None or not record.end, f"the run with seed {seed} had ended and was run again"
+            assert record is None or min(epochs) > len(record.epochs), f"seed {seed} repeated a reported epoch"
             others = {epoch for other, one, epoch in every if one == seed and other != search}
-            assert len(epochs & others) <= 1, f"trial {seed} repeated more than one epoch"
+            assert len(epochs & others) <= 1, f"seed {seed} repeated more than one epoch"
 
 
 def descendants(pid: int) -> list[int]:
@@ -257,7 +274,7 @@ def command_line(pid: int) -> str:
 
 
 def suggested(state: StudyState) -> list[tuple[Any, ...]]:
-    """Suggestions, scores and prune decisions of a study, without what clocks tell."""
+    """Suggestions, scores and prune decisions of a study, finalists among them, without what clocks tell."""
     return [
         (
             record.trial,
@@ -267,7 +284,7 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
              for e in record.epochs],
             record.end["state"] if record.end else "",
         )
-        for record in state.trials.values()
+        for record in state.runs().values()
     ]  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from tests.faults.fixture import SMALL, Study, kill_at_random, suggested
 
 pytestmark = pytest.mark.faults
 
-KILLS, TRIALS = 20, 24
+KILLS, TRIALS, FINALISTS = 20, 12, 6  # few enough trials that the last kills come among the finalists
 STOPS_WITHIN, STOPS_AT_ONCE, REFUSED_WITHIN = 15.0, 3.0, 2.0
 LONG = ("--epochs", "9", "--image-size", "256", "--architecture", "resnet50", "--no-pretrained")  # epochs
 
@@ -33,7 +33,9 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     assert suggested(study.state()) == suggested(unbroken.state())
     stopped = sum(1 for r in study.state().trials.values() if r.state == records.STATE_STOPPED)
     assert 0 < stopped < TRIALS
-    row.note = f"{row.tries} of {KILLS} kills; {TRIALS} trials, {stopped} stopped early, all as in the unbroken run"
+    assert len(study.state().finalists) == FINALISTS
+    row.note = f"{row.tries} of {KILLS} kills; {TRIALS} trials, {stopped} stopped early, and {FINALISTS} finalists, "
+    row.note += "all as in the unbroken run"
 
 
 @pytest.mark.parametrize(
