@@ -127,8 +127,9 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     data = small_data(tmp_path / "data", patients=24)
     environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
     environment |= {"RETINA_HOME": str(tmp_path / "home")}
-    flags = ["--trials", "2", "--epochs", "200", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
-    command = [sys.executable, "-m", "study", "search", "short", "--data", str(data), *flags, "--time-budget", "15s"]
+    flags = ["--trials", "2", "--epochs", "2000", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+    # Its start counts, which takes 20 s and more on a busy machine; at least one epoch must come after it.
+    command = [sys.executable, "-m", "study", "search", "short", "--data", str(data), *flags, "--time-budget", "40s"]
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "the time budget is used up" in done.stdout

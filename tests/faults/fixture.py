@@ -138,7 +138,7 @@ class Study:
         """
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
         assert state.study
-        raw = [(e["event"], e.get(e["event"], e["trial"]), e.get("epoch")) for e in self.events() if "trial" in e]
+        raw = [(e["event"], e.get("finalist", e["trial"]), e.get("epoch")) for e in self.events() if "trial" in e]
         of_trials = [run for run in runs if run.data.tags[records.TAG_KIND] in NAMED_BY]
         found = Counter(name_of(run) for run in of_trials)
         lost = trials - sum(1 for record in state.trials.values() if record.end)
