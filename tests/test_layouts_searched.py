@@ -15,7 +15,7 @@ from tests.test_medmnist import write_medmnist
 
 CONFIG = """
 trials: 4
-seed: 1
+seed: 4
 early_stopping: none
 sampler: random
 fixed: {architecture: resnet18, pretrained: false, image_size: 28, crop: none, epochs: 1, batch_size: 16, lr: 0.01}
