@@ -60,7 +60,7 @@ def test_the_disk_is_full(tmp_path: Path, data: Path, mount: Mount, row: Row, wh
     row.fault, row.tries = f"disk full under {what}", 2
     uri = ""
     if what == "checkpoints":  # with everything else in the home
-        full = mount(tmp_path / "home", "700m")
+        full = mount(tmp_path / "home", "900m")
     elif what == "ledger":
         full = mount(tmp_path / "home" / "s", "24m")
         (tmp_path / "elsewhere").mkdir()
