@@ -169,16 +169,16 @@ def name_of(run: Run) -> str:
     return str(run.data.tags[NAMED_BY[run.data.tags[records.TAG_KIND]]])
 
 
-def kill_at_random(study: Study, kills: int, trials: int, random: Random) -> int:
+def kill_at_random(study: Study, kills: int, trials: int, random: Random, *flags: str) -> int:
     """Kill the driver up to `kills` times, at moments of all its phases, then go on to the end; returns how often.
 
-    After each kill: no trial that had ended has changed, and no epoch that was reported is computed again; of a trial
-    in flight at most one is.
+    flags: of the study's beginning. After each kill: no trial that had ended has changed, and no epoch that was
+    reported is computed again; of a trial in flight at most one is.
     """
     done, watch = 0, Watch(study)
     for _ in range(kills):
         before, events = study.state(), len(study.events())
-        search = study.begin(*([] if events else ["--trials", str(trials)]))
+        search = study.begin(*([] if events else ["--trials", str(trials), *flags]))
         if random.random() < 0.25:
             wait = random.uniform(0.5, 8.0)  # while it starts
         else:
