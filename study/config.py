@@ -282,7 +282,7 @@ class StudyConfig(BaseModel):
             for name in values:
                 if name not in TrialConfig.model_fields:
                     raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
-        for name in sorted(set(self.space) & SAME_IN_ALL_TRIALS):
+        for name in sorted(set(self.space) & NEVER_SEARCHED):
             raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
         if "seed" in self.fixed:
             raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
@@ -338,7 +338,7 @@ class StudyConfig(BaseModel):
         return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
 
 
-SAME_IN_ALL_TRIALS = {
+NEVER_SEARCHED = {
     "seed", "image_size", "crop", "objective", "decision", "select_epoch", "views", "epochs",
 }  # fmt: skip
 """Fields that no study searches: scores would not be comparable."""

@@ -40,8 +40,8 @@ def create_run(client: MlflowClient, experiment: str, parent: str, name: str, st
             records.TAG_CONFIRM: record.trial,
             records.TAG_CONFIRMS: record.confirm["trial"],
             records.TAG_REPEAT: str(record.confirm["repeat"]),
+            records.TAG_BASELINE: str(record.confirm["baseline"]),
         }
-        own[records.TAG_BASELINE] = str(record.confirm["baseline"])
     elif record.finalist:
         own = {
             records.TAG_KIND: records.KIND_FINALIST,
