@@ -22,7 +22,7 @@ from study.ledger import TrialRecord, read_events, study_state
 from study.prepared import Prepared, prepare_data, split_of
 from study.pretraining import check_fit, kept_file, read_source
 from study.seen import check_unseen, read_seen, seen_text
-from study.train import Epoch, TrainingError, train
+from study.train import Epoch, TrainingError, too_large, train
 from study.wholefile import write_whole
 
 TIMING = "images_per_second"  # the one score that is not computed from the data
@@ -118,11 +118,8 @@ def _epochs(job: Job) -> Iterator[Epoch]:
     except TrainingError as error:
         raise ConfigError(f"training stopped: {error}") from error
     except (torch.OutOfMemoryError, MemoryError) as error:
-        told = " ".join(str(error).split())[:200]
-        raise ConfigError(
-            f"a batch must fit into memory, but {job.config.batch_size} images of {job.config.image_size} px do not "
-            f"({told}); give a smaller --batch-size or --image-size, or --micro-batch"
-        ) from error
+        give = "a smaller --batch-size or --image-size, or --micro-batch"
+        raise too_large(error, job.config, give) from error
 
 
 def _opening(job: Job) -> str:

@@ -30,7 +30,7 @@ from study.disk import check_room, needed
 from study.lock import locked
 from study.prepared import Prepared, prepare_data
 from study.seen import seen_text
-from study.train import train
+from study.train import too_large, train
 from study.zero_init import zero_init_residual
 
 CAMERA = "b"
@@ -203,8 +203,4 @@ def _bar(config: TrialConfig, done: int, console: Console) -> Iterator[Callable[
         try:
             yield advance
         except (torch.OutOfMemoryError, MemoryError) as error:
-            told = " ".join(str(error).split())[:200]
-            raise ConfigError(
-                f"a batch must fit into memory, but {config.batch_size} images of {config.image_size} px do not "
-                f"({told}); give a smaller --image-size"
-            ) from error
+            raise too_large(error, config, "a smaller --image-size") from error

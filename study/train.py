@@ -222,6 +222,15 @@ def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[st
     return {name: value for name, value in scores.items() if not math.isnan(value)}, confusion, predictions
 
 
+def too_large(error: BaseException, config: TrialConfig, give: str) -> ConfigError:
+    """What a user is told of a batch that does not fit into memory; give: what helps."""
+    told = " ".join(str(error).split())[:200]
+    return ConfigError(
+        f"a batch must fit into memory, but {config.batch_size} images of {config.image_size} px do not ({told}); "
+        f"give {give}"
+    )
+
+
 def remedy(config: TrialConfig) -> str:
     """What helps against numbers that are not finite."""
     return f"lower lr (now {config.lr:g})" + (" or use precision=fp32" if config.precision == "bf16" else "")

@@ -22,7 +22,7 @@ from study.config import ConfigError, TrialConfig
 from study.imbalance import strategy
 from study.learner import begin
 from study.schedule import learning_rate
-from study.train import Epoch, TrainData, TrainingError, backward, called_on_device, train
+from study.train import Epoch, TrainData, TrainingError, backward, called_on_device, too_large, train
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -286,3 +286,9 @@ def test_resnet50_takes_the_same_path_as_by_hand() -> None:
         moved = start[key] - after[key]
         error = (moved - chosen.lr * parameter.grad).norm() / (chosen.lr * parameter.grad).norm().clamp_min(1e-6)
         assert error < 1e-2, key
+
+
+def test_a_batch_that_does_not_fit_into_memory_is_told_with_what_helps() -> None:
+    told = str(too_large(MemoryError("no  room"), config(batch_size=8), "a smaller --image-size"))
+    assert told.startswith("a batch must fit into memory, but 8 images of ")
+    assert told.endswith(" px do not (no room); give a smaller --image-size")
