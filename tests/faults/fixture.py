@@ -64,6 +64,15 @@ class Search:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def kill_and_wait_for_trials(self) -> None:
+        """Kill the driver, and return once no trial's process can write any more: they outlive it by a moment."""
+        below = descendants(self.process.pid)
+        self.kill()
+        deadline = time.monotonic() + PATIENCE
+        while any(alive(pid) for pid in below):
+            assert time.monotonic() < deadline, "trials' processes outlive the driver"
+            time.sleep(0.02)
+
     def end(self, seconds: float = PATIENCE) -> int:
         """Wait for the end; returns the exit code."""
         try:

@@ -133,7 +133,7 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
     for damage in ("torn line", "cut short", "bit flipped"):
         search.until_epochs(study.count("epoch") + 3)
         search.until(lambda: file.exists() and (checkpoints / PREVIOUS).exists(), "both checkpoints")
-        search.kill()
+        search.kill_and_wait_for_trials()
         before = study.state().trials["0000"].epochs
         saved = load_last(checkpoints)
         if damage == "torn line":
