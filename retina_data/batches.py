@@ -18,11 +18,17 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
+
 IMAGENET_DEVIATION = (0.229, 0.224, 0.225)
+
 SCALES = (0.85, 1.15)
+
 SHIFT = 0.05  # of the side
+
 _CPU_CACHE = 2**20  # bytes of floats that are worked on together
+
 BRIGHTNESS = 0.2
+
 CONTRAST = 0.2
 
 

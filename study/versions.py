@@ -9,7 +9,10 @@ import subprocess
 from pathlib import Path
 
 RECORDED = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
+
 PACKAGES = ("analysis", "retina_data", "retina_models", "study")
+
+SUFFIXES = (".py", ".jinja")
 PLACE = Path(__file__).resolve().parents[1]
 
 
@@ -26,7 +29,7 @@ def libraries() -> dict[str, str]:
 def code_digest() -> str:
     """SHA-256 over this code's files: whether two machines run the same, installed however."""
     hashed = hashlib.sha256()
-    for file in sorted(file for package in PACKAGES for file in (PLACE / package).glob("*.py")):
+    for file in sorted(f for package in PACKAGES for f in (PLACE / package).rglob("*") if f.suffix in SUFFIXES):
         hashed.update(f"{file.relative_to(PLACE)}\0".encode() + file.read_bytes())
     return hashed.hexdigest()
 

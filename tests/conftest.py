@@ -9,9 +9,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, befo
 import pandas as pd
 import pytest
 
-from analysis import tables
-from analysis.runs import StudyRuns, read_study
-from tests import mlflow_fixture as fixture
+from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.tables import arm_comparison
+from tests.fixtures import mlflow as fixture
 
 
 @pytest.fixture(scope="session")
@@ -29,4 +29,4 @@ def confirmed() -> StudyRuns:
 @pytest.fixture(scope="session")
 def board(four: StudyRuns) -> pd.DataFrame:
     """The leaderboard of `four`."""
-    return tables.leaderboard(four)
+    return arm_comparison.leaderboard(four)

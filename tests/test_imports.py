@@ -1,4 +1,6 @@
-"""The arrows between packages and the modules that may import the heavy libraries, as one table."""
+"""The house: which package may import which, where the heavy libraries may be imported, and how large a folder may be."""
+
+from __future__ import annotations
 
 import ast
 import subprocess
@@ -9,55 +11,168 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("retina_models", "retina_data", "analysis", "study")
-MAY_IMPORT = {
-    "retina_models": set(),
-    "retina_data": set(),
-    "analysis": set(),
-    "study": {"retina_models", "retina_data", "analysis"},
-}
+MOST_MODULES = 10
+
+STUDY_ROOT = ("study.errors", "study.versions", "study.disk_space")
+BELOW_PLANNING = (*STUDY_ROOT, "study.config", "study.storage", "study.training", "study.cluster")
+BELOW_WORKFLOWS = (*BELOW_PLANNING, "study.planning", "study.tracking", "study.inference", "study.tuning")
+MAY_IMPORT: dict[str, tuple[str, ...]] = {
+    "retina_models": (),
+    "retina_models.weights": ("retina_models.resnet",),
+    "retina_data": (),
+    "retina_data.layouts": ("retina_data.errors", "retina_data.grades"),
+    "retina_data.images": ("retina_data.errors", "retina_data.layouts"),
+    "retina_data.duplicates": (),
+    "retina_data.splits": ("retina_data.errors",),
+    "retina_data.batches": ("retina_data.augmentation",),
+    "retina_data.cache": (
+        "retina_data.errors", "retina_data.files", "retina_data.duplicates", "retina_data.layouts", "retina_data.images",
+    ),
+    "retina_data.audit": (
+        "retina_data.errors", "retina_data.grades", "retina_data.duplicates", "retina_data.splits",
+        "retina_data.layouts", "retina_data.images",
+    ),
+    "retina_data.synthetic": ("retina_data.errors", "retina_data.files"),
+    "analysis.schema": ("retina_data.grades",),
+    "analysis.redact": (),
+    "analysis.table_files": ("retina_data.files",),
+    "analysis.stats": ("analysis.schema",),
+    "analysis.results": ("analysis.schema", "analysis.redact", "analysis.stats"),
+    "analysis.tables": ("analysis.schema", "analysis.redact", "analysis.table_files", "analysis.stats", "analysis.results"),
+    "analysis.figures": (
+        "analysis.schema", "analysis.redact", "analysis.table_files", "analysis.stats", "analysis.results",
+        "analysis.tables", "retina_data.files",
+    ),
+    "analysis.report": (
+        "analysis.schema", "analysis.redact", "analysis.table_files", "analysis.stats", "analysis.results",
+        "analysis.tables", "analysis.figures", "retina_data.files",
+    ),
+    "study": (),
+    "study.__main__": ("study.cli",),
+    "study.errors": (),
+    "study.versions": (),
+    "study.disk_space": ("study.errors",),
+    "study.config": STUDY_ROOT,
+    "study.storage": (*STUDY_ROOT, "study.config"),
+    "study.training": (*STUDY_ROOT, "study.config"),
+    "study.cluster": (*STUDY_ROOT, "study.config"),
+    "study.planning": BELOW_PLANNING,
+    "study.tracking": BELOW_PLANNING,
+    "study.inference": BELOW_PLANNING,
+    "study.tuning": BELOW_PLANNING,
+    "study.workflows.running": BELOW_WORKFLOWS,
+    "study.workflows": (*BELOW_WORKFLOWS, "study.workflows.running"),
+    "study.cli": (*BELOW_WORKFLOWS, "study.workflows.running", "study.workflows"),
+}  # fmt: skip
+"""Sub-package or module -> what of our own it may import beside itself. study may import the other three everywhere."""
+
 ONLY_IN = {
     "mlflow": {
-        "study/tracking.py",
-        "study/tracking_run.py",
-        "study/tracking_store.py",
-        "study/showing.py",
-        "study/forgetting.py",
-        "analysis/runs.py",
+        "study/tracking/mlflow_tracker.py",
+        "study/tracking/mlflow_runs.py",
+        "study/tracking/sqlite_store.py",
+        "study/tracking/experiment_page.py",
+        "study/tracking/delete_runs.py",
+        "analysis/results/mlflow_reader.py",
     },
     "ray": {
-        "study/trainable.py",
-        "study/cluster.py",
-        "study/nodecheck.py",
-        "study/reaper.py",
-        "study/search.py",
+        "study/tuning/ray_trainable.py",
+        "study/tuning/ray_tune.py",
+        "study/tuning/ray_stopper.py",
+        "study/cluster/ray_cluster.py",
+        "study/cluster/resources.py",
+        "study/cluster/node_check.py",
     },
-    "optuna": {"study/space.py", "study/arms.py", "analysis/importance.py"},
-    "torchvision": {"retina_models/pretrained.py"},
+    "optuna": {"study/config/search_space.py", "study/tuning/ask_tell.py", "analysis/results/importance.py"},
+    "torchvision": {"retina_models/weights.py"},
 }
-NO_TORCH = {"analysis"}
-NOT_TORCH_BUT_BATCHES = "retina_data"
-MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).glob("*.py"))
+NO_TORCH = {"analysis", "retina_data"}
+TORCH_ALL_THE_SAME = {"retina_data/batches.py", "retina_data/augmentation.py"}
+FOLDERS = sorted(path.parent for package in PACKAGES for path in (ROOT / package).rglob("__init__.py"))
+MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
-def _roots(path: Path) -> set[str]:
-    """First names of everything that a module imports, also inside functions."""
+def _place(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def _dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path) -> set[str]:
+    """Dotted names of everything that a module imports, also inside functions."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
-            found |= {alias.name.split(".")[0] for alias in node.names}
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found.add(node.module.split(".")[0])
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
     return found
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def _home(name: str) -> str:
+    """The entry of the table that a dotted name belongs to: the longest one that it begins with."""
+    return max((entry for entry in MAY_IMPORT if f"{name}.".startswith(f"{entry}.")), key=len)
+
+
+def _roots(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in _imports(path)}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_place)
 def test_arrows(path: Path) -> None:
-    package, name, roots = path.parent.name, f"{path.parent.name}/{path.name}", _roots(path)
-    assert roots & set(PACKAGES) <= MAY_IMPORT[package] | {package}
+    mine = _home(_dotted(path))
+    allowed = {mine, *MAY_IMPORT[mine]}
+    for name in _imports(path):
+        package = name.split(".")[0]
+        if package in PACKAGES and not (mine.startswith("study") and package != "study"):
+            assert _home(name) in allowed, f"{_place(path)} imports {name}, which {mine} may not"
     for library, places in ONLY_IN.items():
-        assert library not in roots or name in places, f"{name} imports {library}"
-    if package in NO_TORCH or (package == NOT_TORCH_BUT_BATCHES and path.name != "batches.py"):
-        assert "torch" not in roots
+        assert library not in _roots(path) or _place(path) in places, f"{_place(path)} imports {library}"
+    if path.relative_to(ROOT).parts[0] in NO_TORCH and _place(path) not in TORCH_ALL_THE_SAME:
+        assert "torch" not in _roots(path)
+
+
+def test_arrows_make_no_circle_and_at_most_six_levels_of_study() -> None:
+    levels: dict[str, int] = {}
+
+    def level(entry: str, above: tuple[str, ...] = ()) -> int:
+        assert entry not in above, f"{' -> '.join((*above, entry))} is a circle"
+        if entry not in levels:
+            levels[entry] = 1 + max((level(below, (*above, entry)) for below in MAY_IMPORT[entry]), default=-1)
+        return levels[entry]
+
+    for entry in MAY_IMPORT:
+        level(entry)
+    assert max(levels[name] for name in MAY_IMPORT if name.startswith("study.")) <= 8
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=_place)
+def test_a_folder_has_at_most_ten_modules(folder: Path) -> None:
+    modules = [path.name for path in folder.glob("*.py") if not path.name.startswith("__")]
+    assert len(modules) <= MOST_MODULES, modules
+
+
+def test_modules_of_one_folder_make_no_circle() -> None:
+    """At import: what a function imports when it is called is not counted."""
+    arrows: dict[str, set[str]] = {}
+    names = {_dotted(path) for path in MODULES}
+    for path in MODULES:
+        top = [node for node in ast.parse(path.read_text()).body if isinstance(node, ast.ImportFrom) and node.module]
+        found = {f"{node.module}.{alias.name}" for node in top for alias in node.names} | {str(n.module) for n in top}
+        arrows[_dotted(path)] = found & names
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, f"{' -> '.join((*above, name))} is a circle"
+        if name not in done:
+            for below in sorted(arrows[name]):
+                visit(below, (*above, name))
+            done.add(name)
+
+    for name in sorted(arrows):
+        visit(name, ())
 
 
 def test_every_place_that_may_import_a_library_does() -> None:
@@ -69,19 +184,20 @@ def test_every_place_that_may_import_a_library_does() -> None:
 def test_every_module_has_a_test_file_of_its_name() -> None:
     for path in MODULES:
         if not path.name.startswith("__"):
-            assert (ROOT / "tests" / f"test_{path.stem}.py").exists(), f"tests/test_{path.stem}.py"
+            mirror = ROOT / "tests" / path.relative_to(ROOT).parent / f"test_{path.name}"
+            assert mirror.exists(), f"{_place(mirror)} must exist"
 
 
-@pytest.mark.parametrize("name", ["cleaned", "records"])
+@pytest.mark.parametrize("name", ["analysis/redact", "analysis/schema", "retina_data/files", "study/errors"])
 def test_what_everything_imports_needs_the_standard_library_only(name: str) -> None:
-    assert _roots(ROOT / "analysis" / f"{name}.py") <= set(sys.stdlib_module_names)
+    assert _roots(ROOT / f"{name}.py") <= set(sys.stdlib_module_names) | {"retina_data"}
 
 
 @pytest.mark.parametrize("command", [["--help"], ["search", "--help"], ["train", "--help"]])
 def test_help_loads_nothing_heavy(command: list[str]) -> None:
     code = (
         "import sys; sys.argv = ['retina', *sys.argv[1:]]\n"
-        "from study.cli import main\n"
+        "from study.cli.app import main\n"
         "try: main()\nexcept SystemExit: pass\n"
         "heavy = {'torch', 'ray', 'mlflow', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)\n"
         "print('HEAVY', sorted(heavy))"
@@ -99,16 +215,16 @@ def test_nothing_happens_at_import() -> None:
         "for name in sys.argv[1:]: importlib.import_module(name)\n"
         "print(threading.active_count(), sorted(set(os.listdir('.')) - before))"
     )
-    names = [f"{path.parent.name}.{path.stem}" for path in MODULES if not path.name.startswith("__")]
+    names = [_dotted(path) for path in MODULES if not path.name.startswith("__")]
     done = subprocess.run(
         [sys.executable, "-c", code, *names], capture_output=True, text=True, check=True, cwd=ROOT / "tests"
     )
     assert done.stdout.split()[-2:] == ["1", "[]"]
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+@pytest.mark.parametrize("path", MODULES, ids=_place)
 def test_the_environment_is_read_in_the_command_alone(path: Path) -> None:
-    text = path.read_text()
-    if path.name != "terminal.py" and not path.name.startswith("cli"):
+    if not _place(path).startswith("study/cli/"):
+        text = path.read_text()
         assert "environ.get" not in text
         assert "getenv" not in text

@@ -16,13 +16,14 @@ import pytest
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
-from analysis import records, tableset
-from analysis.auc_intervals import bootstrap_auc
-from analysis.gallery import write_gallery
-from analysis.intervals import bootstrap_by_group, confusion_by_group
-from analysis.runs import read_study
-from tests import mlflow_fixture as fixture
-from tests.mlflow_fixture import TrialSpec
+from analysis import schema
+from analysis.figures.all_figures import write_gallery
+from analysis.results.mlflow_reader import read_study
+from analysis.stats.auc_bootstrap import bootstrap_auc
+from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
+from analysis.tables import all_tables
+from tests.fixtures import mlflow as fixture
+from tests.fixtures.mlflow import TrialSpec
 
 TRIALS, EPOCHS = 1000, 15
 PATIENTS = 2810
@@ -75,7 +76,7 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
             fixture.ARMS[number % 4],
             skill=float(rng.uniform(0.2, 0.6) + 0.2 * (number % 2)),
             epochs=EPOCHS,
-            state=records.STATE_STOPPED if number % 3 == 0 else records.STATE_COMPLETE,
+            state=schema.STATE_STOPPED if number % 3 == 0 else schema.STATE_COMPLETE,
             patients=PATIENTS,
             params={"lr": f"{10 ** rng.uniform(-4, -1):.6f}", "batch_size": str(rng.choice([16, 32, 64]))},
         )
@@ -88,8 +89,8 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
     with counted_queries() as queries:
         study = read_study(uri, "thousand")
     reading = time.perf_counter() - begun
-    made = tableset.make_tables(study)
-    tableset.write_tables(study, made, tmp_path)
+    made = all_tables.make_tables(study)
+    all_tables.write_tables(study, made, tmp_path)
     tabling = time.perf_counter() - begun - reading
     write_gallery(study, made, tmp_path / "figures")
     whole = time.perf_counter() - begun

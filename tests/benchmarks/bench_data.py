@@ -26,12 +26,12 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from retina_data.batches import batches, load_images
-from retina_data.cache import Cache, prepare
-from retina_data.index import DataSet, read_index
-from retina_data.synthetic import make_dataset
-from study.config import TrialConfig
-from study.train import TrainData, train
-from tests.test_index import SHARED, needs_data
+from retina_data.cache.cache import Cache, prepare
+from retina_data.layouts.dataset import DataSet, read_index
+from retina_data.synthetic.dataset import make_dataset
+from study.config.trial import TrialConfig
+from study.training.train import TrainData, train
+from tests.retina_data.layouts.test_dataset import SHARED, needs_data
 
 SIZE = 256
 LARGE = (4288, 2848)
@@ -162,8 +162,8 @@ def test_batches_against_a_plain_copy(tmp_path: Path, augmentation: str, least: 
 _PEAK = """
 import sys
 from pathlib import Path
-from retina_data.cache import prepare
-from retina_data.index import read_index
+from retina_data.cache.cache import prepare
+from retina_data.layouts.dataset import read_index
 prepare(read_index(Path(sys.argv[1])), Path(sys.argv[2]), image_size=96, workers=2, progress=False)
 # Not ru_maxrss, which begins with what the process that started this one has.
 print(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))

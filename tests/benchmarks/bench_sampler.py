@@ -25,11 +25,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.config import Range, StudyConfig, make_study_config
-from study.ledger import Event, StudyState, TrialRecord, read_events, study_state
-from study.recorder import Recorder
-from study.selection import candidates
-from study.space import drawn, holds
+from study.config.search_space import drawn, holds
+from study.config.study import Range, StudyConfig, make_study_config
+from study.storage.ledger import Event, read_events
+from study.storage.ranking import candidates
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.tuning.recorder import Recorder
 from tests.benchmarks.record_curves import EPOCHS, SPACE, recorded
 from tests.benchmarks.serial import begun, course_of, drive, report_of, search
 

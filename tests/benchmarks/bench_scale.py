@@ -18,16 +18,18 @@ from typing import Any
 
 import pytest
 
-from analysis import records
-from retina_models.pretrained import save_weights
+from analysis import schema
 from retina_models.resnet import resnet18, resnet50
-from study.arms import STARTUP_TRIALS, Arms, groups_of
-from study.checkpoints import save_predictions
-from study.config import make_study_config
-from study.ledger import Event, Ledger, read_events, study_state
-from study.recorder import Recorder
-from study.tracking import Tracking
-from tests.study_fixture import epoch_event, predictions, small_data
+from retina_models.weights import save_weights
+from study.config.arms import groups_of
+from study.config.study import make_study_config
+from study.storage.ledger import Event, Ledger, read_events
+from study.storage.state import study_state
+from study.tracking.mlflow_tracker import Tracking
+from study.training.checkpoints import save_predictions
+from study.tuning.ask_tell import STARTUP_TRIALS, Arms
+from study.tuning.recorder import Recorder
+from tests.fixtures.study import epoch_event, predictions, small_data
 
 TRIALS, EPOCHS, WINDOW, BEGUN = 10_000, 3, 100, 4
 RAY_TRIALS = 500
@@ -116,7 +118,7 @@ class Driver:
         for epoch in range(1, EPOCHS + 1):
             kappa = (index * 37 % 101) / 101 + epoch / 100
             self.recorder.epoch(trial, {**_report(epoch, kappa), "best": kappa})
-        self.recorder.end(trial, records.STATE_COMPLETE)
+        self.recorder.end(trial, schema.STATE_COMPLETE)
         recorded = time.perf_counter()
         if send:
             save_predictions(self.folder / "checkpoints" / trial, predictions())
@@ -138,13 +140,13 @@ def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
         database.execute("CREATE TEMP TABLE copies (number INTEGER)")
         database.executemany("INSERT INTO copies VALUES (?)", ((number,) for number in copies))
         [run] = database.execute(
-            "SELECT run_uuid FROM tags WHERE key = ? AND value = ?", (records.TAG_TRIAL, trial)
+            "SELECT run_uuid FROM tags WHERE key = ? AND value = ?", (schema.TAG_TRIAL, trial)
         ).fetchone()
         for table in ("runs", "tags", "params", "metrics", "latest_metrics"):
             names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             values = {name: f'"{name}"' for name in names} | {"run_uuid": "printf('%032x', number)"}
             if table == "tags":
-                is_trial = f"key = '{records.TAG_TRIAL}'"
+                is_trial = f"key = '{schema.TAG_TRIAL}'"
                 values["value"] = f"CASE WHEN {is_trial} THEN printf('%04d', number) ELSE value END"
             columns = ", ".join(f'"{name}"' for name in names)
             database.execute(

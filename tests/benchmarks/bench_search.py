@@ -15,8 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from study.ledger import Event, StudyState, read_events, study_state
-from tests.study_fixture import small_data
+from study.storage.ledger import Event, read_events
+from study.storage.state import StudyState, study_state
+from tests.fixtures.study import small_data
 
 TRIALS, SLOTS = 32, 2
 OVERHEAD_SECONDS = 0.7
@@ -25,9 +26,9 @@ TIMES_LESS = 3
 BARE = """
 import json, sys, time, torch
 from pathlib import Path
-from study.config import TrialConfig
-from study.prepared import open_data
-from study.train import train
+from study.config.study import TrialConfig
+from study.training.data import open_data
+from study.training.train import train
 torch.set_num_threads(1)
 job = json.loads(sys.argv[1])
 data = open_data(Path(job["cache"]), **job["split"]).train_data()
@@ -49,9 +50,9 @@ from ray.tune.search.optuna import OptunaSearch
 job = json.loads(sys.argv[1])
 
 def trainable(config):
-    from study.config import TrialConfig
-    from study.prepared import open_data
-    from study.train import train
+    from study.config.study import TrialConfig
+    from study.training.data import open_data
+    from study.training.train import train
     torch.set_num_threads(1)
     data = open_data(Path(job["cache"]), **job["split"]).train_data()
     for epoch in train(TrialConfig(**{**job["configs"][0], **config}), data, torch.device("cpu")):

@@ -24,8 +24,8 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from retina_models.resnet import ARCHITECTURES
-from study.config import TrialConfig
-from study.train import TrainData, train
+from study.config.trial import TrialConfig
+from study.training.train import TrainData, train
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ON_GPU = DEVICE.type == "cuda"

@@ -30,17 +30,19 @@ import torch
 from numpy.typing import NDArray
 from rich.console import Console
 
-from retina_data.cache import prepare
-from retina_data.index import read_index
-from retina_data.split import assign_parts, fold_parts, resplit
-from retina_data.synthetic import make_dataset
-from retina_models.pretrained import Weights, read_weights
-from study.config import StudyConfig, TrialConfig, make_study_config
-from study.ledger import Event, StudyState, TrialRecord, ranked
-from study.prepared import Prepared
-from study.selection import candidates, fresh_seed
-from study.source_weights import Source, make_source_weights
-from study.train import train
+from retina_data.cache.cache import prepare
+from retina_data.layouts.dataset import read_index
+from retina_data.splits import assign_parts, fold_parts, resplit
+from retina_data.synthetic.dataset import make_dataset
+from retina_models.weights import Weights, read_weights
+from study.config.study import StudyConfig, make_study_config
+from study.config.trial import TrialConfig
+from study.storage.ledger import Event
+from study.storage.ranking import candidates, fresh_seed
+from study.storage.state import StudyState, TrialRecord, ranked
+from study.training.data import Prepared
+from study.training.train import train
+from study.workflows.pretrain import Source, make_source_weights
 from tests.benchmarks.quality_tables import Answer, Measured, write_tables
 from tests.benchmarks.record_curves import SPACE
 from tests.benchmarks.serial import WithoutKnownGood, report_of, search

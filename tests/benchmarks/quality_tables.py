@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from analysis.scores import accuracy_and_kappa, auc_ovr, called, confusion_matrix
-from study.prepared import Prepared
+from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, called, confusion_matrix
+from study.training.data import Prepared
 
 RESAMPLES = 1000
 METRICS = ("accuracy", "kappa", "auc")

@@ -21,10 +21,10 @@ import numpy as np
 import pandas as pd
 import torch
 
-from retina_data.cache import Cache
-from retina_data.split import resplit
-from study.config import TrialConfig
-from study.train import TrainData, train
+from retina_data.cache.cache import Cache
+from retina_data.splits import resplit
+from study.config.trial import TrialConfig
+from study.training.train import TrainData, train
 from tests.benchmarks.training import (
     CPU,
     grades_of,

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from study.arms import Arms
-from study.config import StudyConfig
-from study.course import SearchCourse
-from study.ledger import Event, Ledger, StudyState, TrialRecord, study_state
-from study.recorder import Course, Recorder
+from study.config.study import StudyConfig
+from study.storage.ledger import Event, Ledger
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.tuning.ask_tell import Arms
+from study.tuning.finalists import SearchCourse
+from study.tuning.recorder import Course, Recorder
 
 ARM = "resnet18-scratch"
 GROUPS = {ARM: [("resnet18", False)]}

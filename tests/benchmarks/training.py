@@ -8,15 +8,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from analysis.scores import accuracy_and_kappa, auc_ovr, called, confusion_matrix
+from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, called, confusion_matrix
 from retina_data.batches import load_images
-from retina_data.cache import Cache, prepare
-from retina_data.index import read_index
-from retina_data.synthetic import Mix, make_dataset
+from retina_data.cache.cache import Cache, prepare
+from retina_data.layouts.dataset import read_index
+from retina_data.synthetic.dataset import Mix, make_dataset
 from retina_models.resnet import ARCHITECTURES, ResNet
-from study.config import TrialConfig
-from study.grader import Grader
-from study.predict import predict
+from study.config.trial import TrialConfig
+from study.training.prediction import Grader, predict
 
 Floats = NDArray[np.float64]
 CPU = torch.device("cpu")

@@ -1,4 +1,4 @@
-"""MLflow's page with the saved view that study.view writes: the right trial on top, the four charts drawn.
+"""MLflow's page with the saved view that study.tracking.saved_view writes: the right trial on top, four charts.
 
 The view's format is MLflow's own. When this fails after MLflow has been renewed, the format has changed.
 """
@@ -20,10 +20,10 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
-from analysis import records
-from study.reach import problem
-from study.tracking import Tracking
-from tests.study_fixture import end_event, epoch_event, study_event, trial_event
+from analysis import schema
+from study.tracking.mlflow_tracker import Tracking
+from study.tracking.server import problem
+from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -52,7 +52,7 @@ def _write(home: Path) -> str:
         tracking.send(event)
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name(NAME).experiment_id
-    tags = {records.TAG_KIND: records.KIND_CONFIRM, records.TAG_CONFIRM: "c0000"}
+    tags = {schema.TAG_KIND: schema.KIND_CONFIRM, schema.TAG_CONFIRM: "c0000"}
     confirmed = client.create_run(experiment, run_name="c0000", tags=tags).info.run_id
     client.log_batch(confirmed, metrics=[Metric(key, 0.99, 1, 1) for key in ("best/val_kappa", "val/kappa")])
     client.set_terminated(confirmed)

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from analysis import records
-from analysis.report import write_report
-from analysis.runs import read_study
-from tests.mlflow_fixture import ARMS, STUDY_JSON, TrialSpec, client, write_study
+from analysis import schema
+from analysis.report.html import write_report
+from analysis.results.mlflow_reader import read_study
+from tests.fixtures.mlflow import ARMS, STUDY_JSON, TrialSpec, client, write_study
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -32,7 +32,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     trials = [
         TrialSpec(0, ARMS[0], 0.4, params={"imbalance": SCRIPT}),
         TrialSpec(1, ARMS[1], 0.8, params={"imbalance": IMAGE}),
-        TrialSpec(2, ARMS[2], state=records.STATE_FAILED, best=False, reason=STYLE + IMAGE),
+        TrialSpec(2, ARMS[2], state=schema.STATE_FAILED, best=False, reason=STYLE + IMAGE),
         TrialSpec(3, ARMS[0], 0.5, params={"imbalance": JINJA}),
     ]
     study = STUDY_JSON | {
@@ -44,7 +44,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     uri = write_study(name, trials, not_run={ARMS[3]: f"weights of {IMAGE}{JINJA}"}, study=study)
     experiment = client().get_experiment_by_name(name)
     (parent,) = client().search_runs([experiment.experiment_id], "tags.kind = 'study'")
-    for tag in (records.TAG_DATA, records.TAG_COMMIT, records.TAG_SPLIT):
+    for tag in (schema.TAG_DATA, schema.TAG_COMMIT, schema.TAG_SPLIT):
         client().set_tag(parent.info.run_id, tag, IMAGE + STYLE)
     return write_report(read_study(uri, name), tmp_path_factory.mktemp("hostile"))
 

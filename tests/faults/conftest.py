@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from retina_models.pretrained import save_weights
 from retina_models.resnet import resnet18
-from tests.study_fixture import small_data
+from retina_models.weights import save_weights
+from tests.fixtures.study import small_data
 
 
 @dataclass

@@ -16,11 +16,12 @@ from typing import Any
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from analysis import records
-from study.checkpoints import load_last
-from study.config import StudyConfig
-from study.ledger import Event, StudyState, read_events, study_state
-from study.selection import missing
+from analysis import schema
+from study.config.study import StudyConfig
+from study.storage.ledger import Event, read_events
+from study.storage.ranking import missing
+from study.storage.state import StudyState, study_state
+from study.training.checkpoints import load_last
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
 PATIENCE = 180.0
@@ -148,7 +149,7 @@ class Study:
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
         assert state.study
         raw = [(e["event"], e.get("finalist", e["trial"]), e.get("epoch")) for e in self.events() if "trial" in e]
-        of_trials = [run for run in runs if run.data.tags[records.TAG_KIND] in NAMED_BY]
+        of_trials = [run for run in runs if run.data.tags[schema.TAG_KIND] in NAMED_BY]
         found = Counter(name_of(run) for run in of_trials)
         lost = trials - sum(1 for record in state.trials.values() if record.end)
         lost += len(missing(StudyConfig.model_validate(state.study["config"]), state))
@@ -163,19 +164,19 @@ class Study:
                 sent = Counter((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
                 told = Counter((e["epoch"], e["scores"][name]) for e in epochs if name in e["scores"])
                 lost, doubled = lost + (told - sent).total(), doubled + (sent - told).total()
-        kinds = Counter(run.data.tags[records.TAG_KIND] for run in runs)
-        assert set(kinds) <= {records.KIND_STUDY, *NAMED_BY} and kinds[records.KIND_STUDY] == 1
+        kinds = Counter(run.data.tags[schema.TAG_KIND] for run in runs)
+        assert set(kinds) <= {schema.KIND_STUDY, *NAMED_BY} and kinds[schema.KIND_STUDY] == 1
         assert "RUNNING" not in {run.info.status for run in runs}
         assert {found.name for found in client.search_experiments()} == {"Default", self.name}, "a stray experiment"
         return lost, doubled
 
 
-NAMED_BY = {records.KIND_TRIAL: records.TAG_TRIAL, records.KIND_FINALIST: records.TAG_FINALIST}
+NAMED_BY = {schema.KIND_TRIAL: schema.TAG_TRIAL, schema.KIND_FINALIST: schema.TAG_FINALIST}
 
 
 def name_of(run: Run) -> str:
     """The trial or finalist that a run of MLflow is."""
-    return str(run.data.tags[NAMED_BY[run.data.tags[records.TAG_KIND]]])
+    return str(run.data.tags[NAMED_BY[run.data.tags[schema.TAG_KIND]]])
 
 
 def kill_at_random(study: Study, kills: int, trials: int, random: Random, *flags: str) -> int:
@@ -305,7 +306,7 @@ parent = os.getppid()
 class Finder:
     @staticmethod
     def find_spec(name, path, target=None):
-        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "study.train" else None
+        spec = importlib.machinery.PathFinder.find_spec(name, path) if name == "study.training.train" else None
         if spec:
             load = spec.loader.exec_module
             def exec_module(module):

@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from study.reach import problem
+from study.tracking.server import problem
 from tests.faults.fixture import PATIENCE
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis import records
+from analysis import schema
 from tests.faults.conftest import Row
 from tests.faults.fixture import SMALL, Study, kill_at_random, suggested
 
@@ -32,7 +32,7 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     unbroken = Study(tmp_path / "unbroken", data)
     unbroken.finish("--trials", str(TRIALS), *OBJECTIVE)
     assert suggested(study.state()) == suggested(unbroken.state())
-    stopped = sum(1 for r in study.state().trials.values() if r.state == records.STATE_STOPPED)
+    stopped = sum(1 for r in study.state().trials.values() if r.state == schema.STATE_STOPPED)
     assert 0 < stopped < TRIALS
     finalists = len(study.state().finalists)
     assert finalists
@@ -57,7 +57,7 @@ def test_a_signal(
     assert search.end(60) == code, search.output()
     once = time.monotonic() - begun
     assert {run.info.status for run in study.runs()} == {"KILLED"}
-    assert study.events()[-1]["state"] == records.STATE_INTERRUPTED
+    assert study.events()[-1]["state"] == schema.STATE_INTERRUPTED
     before = study.state().trials["0000"].epochs
     search = study.begin()
     search.until_epochs(len(before) + 1)

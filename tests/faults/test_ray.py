@@ -12,8 +12,8 @@ from subprocess import PIPE
 
 import pytest
 
-from analysis import records
-from study.search import PROCESS_RETRIES
+from analysis import schema
+from study.tuning.ray_tune import PROCESS_RETRIES
 from tests.faults.conftest import Row
 from tests.faults.fixture import Study, alive, command_line, descendants
 
@@ -36,7 +36,7 @@ def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> Non
         killed.add(pid)
     assert search.end() == 0, search.output()
     states = {record.end["state"] for record in study.state().trials.values() if record.end}
-    assert states == {records.STATE_COMPLETE}
+    assert states == {schema.STATE_COMPLETE}
     assert all([e["epoch"] for e in r.epochs] == list(range(1, 25)) for r in study.state().trials.values())
     row.lost, row.doubled = study.missing_and_doubled(2)
     assert (row.lost, row.doubled) == (0, 0)
@@ -55,7 +55,7 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
         killed.add(pid)
     search.until(lambda: study.state().trials["0000"].end, "the trial's end")
     end = study.state().trials["0000"].end
-    assert end and (end["state"], end["reason"]) == (records.STATE_FAILED, "its process died 4 times")
+    assert end and (end["state"], end["reason"]) == (schema.STATE_FAILED, "its process died 4 times")
     search.until(lambda: study.has("0001", 1), "the next trial")
     search.process.send_signal(signal.SIGINT)
     assert search.end() == 130
@@ -79,7 +79,7 @@ def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, pro
         assert noticed <= NOTICED_WITHIN
         assert f"Ray's {name} at " in search.output() and "go on with: retina search s" in search.output()
         last = study.events()[-1]
-        assert (last["event"], last["state"]) == ("close", records.STATE_FAILED)
+        assert (last["event"], last["state"]) == ("close", schema.STATE_FAILED)
         assert study.count("end") == 0, "what the node caused is not a trial's failure"
         assert {run.info.status for run in study.runs()} == {"KILLED", "FAILED"}  # the trial; the study
         _gone(below)
@@ -147,7 +147,7 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
         machines.wait(60)
     after = study.state()
     assert all(after.trials[t].epochs[: len(r.epochs)] == r.epochs for t, r in before.trials.items())
-    assert all(len(record.epochs) == 60 and record.state == records.STATE_COMPLETE for record in after.trials.values())
+    assert all(len(record.epochs) == 60 and record.state == schema.STATE_COMPLETE for record in after.trials.values())
     row.note = f"all done {time.monotonic() - died:.0f} s later"
     row.lost, row.doubled = study.missing_and_doubled(2)
     assert (row.lost, row.doubled) == (0, 0)

@@ -10,13 +10,14 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from analysis import records
-from study.arms import Arms, groups_of
-from study.checkpoints import LAST, PREVIOUS, load_last
-from study.config import make_study_config
+from analysis import schema
+from study.config.arms import groups_of
+from study.config.study import make_study_config
+from study.training.checkpoints import LAST, PREVIOUS, load_last
+from study.tuning.ask_tell import Arms
 from tests.faults.conftest import Row
 from tests.faults.fixture import Study, out_of_memory
-from tests.study_fixture import small_data
+from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.faults
 
@@ -33,16 +34,16 @@ def _check_failures(study: Study, reason: str, failing: dict[str, object]) -> in
     failed, optuna = 0, _optuna_states(study)
     for record in study.state().trials.values():
         fails = all(record.config[name] == value for name, value in failing.items())
-        assert record.end and (record.end["state"] == records.STATE_FAILED) == fails
+        assert record.end and (record.end["state"] == schema.STATE_FAILED) == fails
         assert (reason in record.end["reason"]) == fails
         failed += fails
-    runs = {run.data.tags.get(records.TAG_TRIAL): run for run in study.runs()}
+    runs = {run.data.tags.get(schema.TAG_TRIAL): run for run in study.runs()}
     for trial, record in study.state().trials.items():
-        assert (optuna[trial] == TrialState.FAIL) == (record.state == records.STATE_FAILED)
-        assert (runs[trial].info.status == "FAILED") == (record.state == records.STATE_FAILED)
-        assert (reason in runs[trial].data.tags.get(records.TAG_REASON, "")) == (record.state == records.STATE_FAILED)
+        assert (optuna[trial] == TrialState.FAIL) == (record.state == schema.STATE_FAILED)
+        assert (runs[trial].info.status == "FAILED") == (record.state == schema.STATE_FAILED)
+        assert (reason in runs[trial].data.tags.get(schema.TAG_REASON, "")) == (record.state == schema.STATE_FAILED)
     best = json.loads(study.retina("status", "s", "--json").stdout)[0]["best"]
-    names = [trial for trial, record in study.state().trials.items() if record.state == records.STATE_FAILED]
+    names = [trial for trial, record in study.state().trials.items() if record.state == schema.STATE_FAILED]
     assert best and not any(f"trial {trial}" in best for trial in names)
     return failed
 
@@ -80,7 +81,7 @@ def test_out_of_memory(tmp_path: Path, data: Path, row: Row) -> None:
     assert 0 < row.tries < 6
     tried = (tmp_path / "tried").read_text().split()
     for trial, record in study.state().trials.items():
-        assert tried.count(str(int(trial))) == (1 if record.state == records.STATE_FAILED else 3), (
+        assert tried.count(str(int(trial))) == (1 if record.state == schema.STATE_FAILED else 3), (
             "a failure was retried"
         )
     row.lost, row.doubled = study.missing_and_doubled(6)
@@ -92,7 +93,7 @@ def test_every_trial_fails_the_same_way(tmp_path: Path, data: Path, row: Row) ->
     study = Study(tmp_path, data)
     output = study.finish("--trials", "9", "--label-smoothing", "0.1", code=1, environment=out_of_memory(tmp_path))
     assert "trials failed alike, one after the other: out of memory" in output
-    assert study.count("end") == 3 and study.events()[-1]["state"] == records.STATE_FAILED
+    assert study.count("end") == 3 and study.events()[-1]["state"] == schema.STATE_FAILED
     assert "RUNNING" not in {run.info.status for run in study.runs()}
 
 

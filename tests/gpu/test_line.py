@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 import torch
 
-from analysis.records import GRADES
+from analysis.schema import GRADES
 from tests.faults.fixture import SMALL, Study
-from tests.study_fixture import small_data
+from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.gpu
 

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
-from study.device import DRIVER_BYTES, TENSORS_SHARE, claim, release
-from study.trainable import TrialActor
-from tests.test_trainable import _job, _steps, cache
+from study.training.device import DRIVER_BYTES, TENSORS_SHARE, claim, release
+from study.tuning.ray_trainable import TrialActor
+from tests.study.tuning.test_ray_trainable import _job, _steps, cache
 
 __all__ = ["cache"]  # a fixture
 pytestmark = pytest.mark.gpu

@@ -8,10 +8,10 @@ import pytest
 import torch
 from mlflow import MlflowClient
 
-from analysis import records
+from analysis import schema
 from tests.faults.fixture import Study
-from tests.placement_fixture import at_once, place_of, shared_gpus
-from tests.study_fixture import small_data
+from tests.fixtures.placement import at_once, place_of, shared_gpus
+from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.gpu
 
@@ -34,14 +34,14 @@ def test_each_gpu_has_one_trial_and_says_what_it_took(tmp_path: Path) -> None:
             assert epoch["device"] == torch.cuda.get_device_name(int(epoch["gpu"]))
             assert epoch["peak_memory_bytes"] > 45e6, "the parameters of a ResNet18 alone are as much"
     for run in MlflowClient(study.uri).search_runs([study.runs()[0].info.experiment_id]):
-        if run.data.tags[records.TAG_KIND] == records.KIND_TRIAL:
-            assert run.data.metrics[records.PEAK_MEMORY] > 45
-            assert 0 <= run.data.metrics.get(records.UTILISATION, 0) <= 1
+        if run.data.tags[schema.TAG_KIND] == schema.KIND_TRIAL:
+            assert run.data.metrics[schema.PEAK_MEMORY] > 45
+            assert 0 <= run.data.metrics.get(schema.UTILISATION, 0) <= 1
 
 
 def test_two_trials_share_a_gpu(tmp_path: Path) -> None:
     study = _searched(tmp_path, "--gpus-per-trial", "0.5", "--early-stopping", "none")
     state = study.state()
-    assert all(record.end and record.end["state"] == records.STATE_COMPLETE for record in state.trials.values())
+    assert all(record.end and record.end["state"] == schema.STATE_COMPLETE for record in state.trials.values())
     assert shared_gpus(state), "two were on one GPU at the same time"
     assert at_once(state) <= 2 * torch.cuda.device_count()

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import torch
 
-from study.config import TrialConfig
-from study.train import Epoch, train
-from tests.test_train import config, made, numbers
+from study.config.trial import TrialConfig
+from study.training.train import Epoch, train
+from tests.study.training.test_train import config, made, numbers
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
 

@@ -1,0 +1,33 @@
+"""All figures of a study, in the order in which a reader meets them, and their writing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from analysis.figures import calibration, clinical, comparison, curves, importance, search, worst_errors
+from analysis.figures.base import FigureFiles, LeftOut, Picture, write_picture
+from analysis.results.columns import headline
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.predictions import judged
+from analysis.tables.all_tables import TableSet
+
+
+def pictures(study: StudyRuns, made: TableSet) -> list[Picture | LeftOut]:
+    """Every figure, or why it has nothing to show; made: tableset.make_tables(study)."""
+    by, (_, models) = headline(made.cells), judged(study, made.board)
+    return [
+        *comparison.pictures(made.cells, by, made.seeds, made.pairs, made.finalists),
+        *clinical.pictures(by, models),
+        *curves.pictures(study, made.cells, by, models),
+        *calibration.pictures(by, models),
+        *worst_errors.pictures(study),
+        *search.pictures(study),
+        *importance.pictures(study),
+    ]
+
+
+def write_gallery(study: StudyRuns, made: TableSet, folder: Path) -> tuple[list[FigureFiles], list[LeftOut]]:
+    """Write the figures of a study into the folder; returns the files, and what was left out."""
+    found = pictures(study, made)
+    drawn = [write_picture(one, folder) for one in found if isinstance(one, Picture)]
+    return drawn, [one for one in found if isinstance(one, LeftOut)]

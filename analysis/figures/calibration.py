@@ -1,0 +1,100 @@
+"""Can a model's probability be believed: reliability diagrams of the grade that it calls, and of `referable`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from analysis import schema
+from analysis.figures.base import (
+    GREY,
+    STYLES,
+    LeftOut,
+    Picture,
+    arms_of,
+    cell_entries,
+    labels_of,
+    legend_below,
+)
+from analysis.figures.captions import about, measured_on
+from analysis.figures.clinical import REFERABLE, referable_score
+from analysis.results.predictions import Models
+from analysis.stats import roc
+
+BINS = 10
+
+QUESTIONS = {"grade": "The grade that is called", "referable": "Referable (grade 2 or more)"}
+
+
+def calibration_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = schema.ARM_LABELS) -> pd.DataFrame:
+    """Reliability in ten bins of equal width, an arm's models taken together (an image counts once for each).
+
+    Columns: arm, cell, question (a key of QUESTIONS), low, high (of the bin), count, probability (mean), share (of
+    hits), error (expected calibration error of all bins), n, seeds. labels: arm -> what its cell is called.
+    """
+    rows = []
+    for arm, models in judged.items():
+        chance = models.chance.reshape(-1, len(schema.GRADES))  # (seeds x n, 5)
+        grade, guess = np.tile(models.grade, len(models.seeds)), models.called().ravel()
+        asked = {
+            "grade": (chance[np.arange(len(grade)), guess], guess == grade),
+            "referable": (np.clip(referable_score(chance), 0, 1), grade >= REFERABLE),
+        }
+        for question, (probability, hit) in asked.items():
+            found = roc.reliability(probability, hit, BINS)
+            base = {"arm": arm, "cell": labels[arm], "question": question}
+            more = {"error": found.error, "n": len(models.grade), "seeds": len(models.seeds)}
+            for place in range(BINS):
+                row = {"low": place / BINS, "high": (place + 1) / BINS, "count": int(found.count[place])}
+                values = {"probability": found.probability[place], "share": found.share[place]}
+                rows.append(base | row | values | more)
+    columns = ["arm", "cell", "question", "low", "high", "count", "probability", "share", "error", "n", "seeds"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def draw_calibration(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
+    """Four panels: reliability of the grade and of `referable`, below each how many images stand in a bin."""
+    arms = arms_of(numbers)
+    for place, (question, text) in enumerate(QUESTIONS.items()):
+        upper, lower = axes[place], axes[place + len(QUESTIONS)]
+        upper.plot([0, 1], [0, 1], color=GREY, ls="--", lw=1)
+        for arm in arms:
+            here, style = numbers[(numbers["arm"] == arm) & (numbers["question"] == question)], STYLES[arm]
+            some = here[here["count"] > 0]
+            label = f"{here['error'].iloc[0]:.3f}"
+            (line,) = upper.plot(some["probability"], some["share"], color=style.colour, ls=style.line, label=label)
+            line.set(marker=style.marker, markersize=5, markeredgecolor="black", markeredgewidth=0.5)
+            edges = [*here["low"], 1.0]
+            lower.stairs(here["count"].to_numpy(), edges, color=style.colour, ls=style.line, lw=1.5, baseline=None)
+        upper.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), ylabel="share that is so", xlabel="predicted probability")
+        upper.set_title(text)
+        upper.legend(title="ECE", loc="best", title_fontsize=7, handlelength=1.2)
+        lower.set_yscale("symlog", linthresh=1)
+        lower.set(xlim=(-0.02, 1.02), ylim=(0, None), ylabel="images (log scale)", xlabel="predicted probability")
+        lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    legend_below(axes, cell_entries(labels_of(numbers)))
+
+
+def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Picture | LeftOut]:
+    """The reliability diagrams, or why there are none; headline: columns.headline(cells)."""
+    title, numbers = "Calibration", calibration_numbers(judged, labels_of(headline))
+    if numbers.empty:
+        return [LeftOut(title, "no predictions were recorded")]
+    caption = (
+        f"Above: what was predicted against what is so, in {BINS} bins of equal width; on the dashed line a "
+        "probability can be believed. Below: how many images stand in a bin (each counts once for each seed), without "
+        "which a point says little. ECE, the expected calibration error, is the mean distance from the line, "
+        "weighted by images. "
+        f"{about(headline)}"
+    )
+    errors = numbers.drop_duplicates(["question", "arm"]).to_dict("records")
+    found = [f"{QUESTIONS[one['question']]}, {one['cell']}: ECE {one['error']:.3f}" for one in errors]
+    return [
+        Picture(
+            "calibration", title, measured_on(headline), caption, f"{title}. {'; '.join(found)}.", numbers,
+            lambda axes: draw_calibration(axes, numbers), (2, 2), 5.6, (4, 1, 11.0),
+        )
+    ]  # fmt: skip

@@ -1,0 +1,336 @@
+"""Figures of the search: every trial's curve, each hyperparameter against the score, all of them in parallel.
+
+With a thousand trials a panel holds a few collections, not thousands of lines, and they are kept as pixels in the SVG.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
+from matplotlib.lines import Line2D
+from matplotlib.ticker import MaxNLocator
+
+from analysis import schema
+from analysis.figures.axis_scales import scale_of
+from analysis.figures.base import (
+    GREY,
+    PLATE,
+    SCORE_LABELS,
+    STYLES,
+    LeftOut,
+    Picture,
+    arms_of,
+    columns_of,
+    label_outer,
+    labels_of,
+    legend_below,
+)
+from analysis.results.labels import arm_label, arm_labels
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.tables.arm_comparison import objective, part, unscored
+
+DENSE = 300
+"""From so many trials on the marks are kept as pixels in the SVG."""
+
+MOST_THICK = 12
+
+AGAIN_AT = 0.8
+"""Where the repeats of the finalists stand, epochs to the right of the last one."""
+
+LONGEST_TITLE = 52
+"""Letters of a panel's title in one line."""
+
+ENDS = {
+    schema.STATE_COMPLETE: ("o", "ran all its epochs"),
+    schema.STATE_STOPPED: ("x", "stopped early"),
+    schema.STATE_FAILED: ("v", "failed"),
+    schema.STATE_INTERRUPTED: (">", "still to go on"),
+    schema.STATE_RUNNING: (">", "still to go on"),
+}
+"""State of a trial -> mark at the end of its curve and what it means."""
+
+AXIS = {"accuracy": "accuracy\n(share of images)", "kappa": "kappa (quadratic\nweights)"}
+"""Score -> its name on a narrow axis."""
+
+NOT_AXES = ("architecture", "pretrained", "seed", "objective")
+"""Of the hyperparameters: what the cell says, and what is not one."""
+
+
+def trial_curve_numbers(study: StudyRuns) -> pd.DataFrame:
+    """The objective's validation score of every trial over its epochs.
+
+    Columns: arm, cell, trial, state, epoch, score, last (whether it is the trial's last epoch), repeat; epochs without
+    a defined score are left out. Below them one row for each repeat of a trial on other validation patients, with its
+    number, that of its own last epoch.
+    """
+    score = f"val/{objective(study)}"
+    curves = study.epochs[["trial", "epoch", score]].rename(columns={score: "score"}).dropna(subset=["score"])
+    found = study.trials[["arm", "trial", "state"]].merge(curves, on="trial")
+    found["last"] = found["epoch"] == found.groupby("trial")["epoch"].transform("max")
+    again = study.finalists.rename(columns={"best_epoch": "epoch", f"best_val_{objective(study)}": "score"})
+    again = again.loc[again["score"].notna(), ["arm", "trial", "state", "epoch", "score", "repeat"]]
+    found = (
+        pd.concat([found, again.assign(last=False)], ignore_index=True) if len(again) else found.assign(repeat=np.nan)
+    )
+    found.insert(1, "cell", [arm_label(study, arm) for arm in found["arm"]])
+    return found
+
+
+def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
+    """One panel for each cell: `score` of all its trials over the epochs, each with a mark where and how it ended.
+
+    At the right, behind the last epoch, stand the repeats of its finalists.
+    """
+    trials, again = numbers[numbers["repeat"].isna()], numbers[numbers["repeat"].notna()]
+    last = float(trials["epoch"].max())
+    for panel, (arm, label) in zip(axes, (schema.ARM_LABELS | labels_of(numbers)).items(), strict=True):
+        here, repeats = trials[trials["arm"] == arm], again[again["arm"] == arm]
+        lines = [curve[["epoch", "score"]].to_numpy() for _, curve in here.groupby("trial")]
+        faint = max(0.15, min(0.8, 12 / max(len(lines), 1)))
+        dense = len(lines) > DENSE / len(axes)
+        panel.add_collection(LineCollection(lines, colors=STYLES[arm].colour, lw=0.9, alpha=faint, rasterized=dense))
+        for marker in dict.fromkeys(mark for mark, _ in ENDS.values()):
+            states = [state for state, (mark, _) in ENDS.items() if mark == marker]
+            ends = here[here["last"] & here["state"].isin(states)]
+            colour = GREY if marker == "x" else STYLES[arm].colour
+            size, edge = (22, None) if marker == "x" else (14, "white")
+            panel.scatter(
+                ends["epoch"],
+                ends["score"],
+                s=size,
+                c=colour,
+                marker=marker,
+                edgecolors=edge,
+                lw=0.9,
+                zorder=3,
+                rasterized=dense,
+            )
+        if len(repeats):
+            at, edge = np.full(len(repeats), last + AGAIN_AT), STYLES[arm].colour
+            panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=edge, lw=1.1, zorder=3)
+        states = here.loc[here["last"], "state"]
+        counts = [n_trials(len(states)).removeprefix("n = ")]
+        stopped = int((states == schema.STATE_STOPPED).sum())
+        counts += [f"{stopped:,} stopped"] if stopped else []
+        title = f"{label}: {', '.join(counts)}"
+        panel.set_title(title if len(title) <= LONGEST_TITLE else title.replace(": ", ":\n"))
+        ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(1, last)
+        places = {float(tick): f"{tick:g}" for tick in ticks if 1 <= tick <= last}
+        places |= {last + AGAIN_AT: "again"} if len(again) else {}
+        panel.set_xticks(list(places), list(places.values()))
+    _same_limits(axes, numbers, last + (AGAIN_AT if len(again) else 0))
+    label_outer(axes, "epoch", SCORE_LABELS[score])
+    used = [ENDS[state] for state in dict.fromkeys(trials["state"])]
+    marks = [Line2D([], [], ls="", marker=mark, color=GREY, label=text) for mark, text in dict(used).items()]
+    text = "a finalist again, on other patients"
+    marks += [Line2D([], [], ls="", marker="D", mfc="none", color=GREY, label=text)] if len(again) else []
+    legend_below(axes, marks)
+
+
+def hyperparameter_numbers(study: StudyRuns) -> pd.DataFrame:
+    """Every trial that has a score against each hyperparameter that differs between them.
+
+    Columns: hyperparameter, arm, cell, trial, state, value, score (of the objective, at the epoch whose score counts).
+    """
+    known = study.trials.assign(score=study.trials[f"best_val_{objective(study)}"]).dropna(subset=["score"])
+    known = known.assign(cell=[arm_label(study, arm) for arm in known["arm"]])
+    columns = ["hyperparameter", "arm", "cell", "trial", "state", "value", "score"]
+    parts = [
+        known.assign(hyperparameter=name, value=known[name].astype(object))[columns] for name in varied(study, known)
+    ]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+
+
+def varied(study: StudyRuns, trials: pd.DataFrame) -> list[str]:
+    """Names of the hyperparameters that have several values among these trials, without those the cell says."""
+    names = [name for name in study.hyperparameters if name not in NOT_AXES]
+    return [name for name in names if trials[name].nunique(dropna=False) > 1]
+
+
+def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
+    """A row for each hyperparameter, a panel for each cell: the value upwards, the score to the right.
+
+    axes: hyperparameters x cells that have a trial, row by row. A hollow mark is a trial that was stopped early.
+    """
+    arms, labels = arms_of(numbers), labels_of(numbers)
+    places = iter(axes)
+    for name, rows in numbers.groupby("hyperparameter", sort=False):
+        scale = scale_of(rows["value"])
+        for number, arm in enumerate(arms):
+            panel, style = next(places), STYLES[arm]
+            here = rows[rows["arm"] == arm]
+            full = here["state"] == schema.STATE_COMPLETE
+            for chosen, face in ((here[full], style.colour), (here[~full], "none")):
+                heights = scale.places(chosen["value"])
+                panel.scatter(
+                    chosen["score"], heights, s=16, c=face, marker=style.marker, edgecolors=style.colour, lw=0.8,
+                    alpha=0.85 if len(numbers) < DENSE else 0.5, rasterized=len(numbers) > DENSE,
+                )  # fmt: skip
+            scale.label(panel)
+            if number % columns_of(panel):
+                panel.tick_params(labelleft=False)
+            else:
+                panel.set_ylabel(str(name).replace("_", " ") + scale.note)
+    low, high = float(numbers["score"].min()), float(numbers["score"].max())
+    room = 0.08 * ((high - low) or 1.0)
+    for place, panel in enumerate(axes):
+        width = columns_of(panel)
+        panel.set_xlim(low - room, high + room)
+        if place < len(arms) or width < len(arms):
+            panel.set_title(labels[arms[place % len(arms)]].replace(", ", ",\n"), fontsize=8)
+        if place >= len(axes) - width:
+            panel.set_xlabel(AXIS[score])
+    marks = [Line2D([], [], ls="", marker="o", color=GREY, label="ran all its epochs")]
+    marks += [Line2D([], [], ls="", marker="o", color=GREY, mfc="none", label="stopped early")]
+    legend_below(axes, marks if (numbers["state"] != schema.STATE_COMPLETE).any() else marks[:1])
+
+
+def thick(trials: int) -> int:
+    """How many of so many trials are drawn thick: the best tenth, as far as an eye can follow them."""
+    return min(max(1, trials // 10), MOST_THICK)
+
+
+def parallel_numbers(study: StudyRuns) -> pd.DataFrame:
+    """One row for each trial that has a score, best first: rank, trial, arm, cell, state, what varied, score."""
+    score = objective(study)
+    known = study.trials.assign(score=study.trials[f"best_val_{score}"]).dropna(subset=["score"])
+    known = known.sort_values(["score", "trial"], ascending=[False, True])
+    known = known.assign(rank=np.arange(1, len(known) + 1), cell=known["arm"].map(arm_labels(study)))
+    return known[["rank", "trial", "arm", "cell", "state", *varied(study, known), "score"]]
+
+
+def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
+    """One line for each trial through its cell, its hyperparameters and its score; the best are drawn thick."""
+    (panel,) = axes
+    names = [name for name in numbers.columns if name not in ("rank", "trial", "arm", "state")]
+    labels = labels_of(numbers)
+    scales = {name: scale_of(numbers[name]) for name in names}
+    scales["cell"] = scale_of(numbers["cell"], tuple(reversed(labels.values())))
+    shares = np.column_stack([scales[name].shares(numbers[name]) for name in names])  # (trials, axes)
+    steps = np.arange(len(names), dtype=np.float64)
+    lines = np.stack([np.broadcast_to(steps, shares.shape), shares], axis=-1)  # (trials, axes, 2)
+    best = (numbers["rank"] <= thick(len(numbers))).to_numpy()
+    faint = max(0.12, min(0.5, 20 / len(numbers)))
+    colours = np.array([STYLES[arm].colour for arm in numbers["arm"]])
+    for chosen, width, alpha in ((~best, 0.8, faint), (best, 1.8, 0.9)):
+        drawn = LineCollection(list(lines[chosen]), colors=list(colours[chosen]), lw=width, alpha=alpha)
+        drawn.set_rasterized(len(numbers) > DENSE)
+        panel.add_collection(drawn)
+    for step, name in enumerate(names):
+        panel.axvline(step, color=GREY, lw=0.8, zorder=3)
+        for share, text in scales[name].ticks():
+            last = step == len(names) - 1
+            place = (step + (0.03 if last else -0.03), share)
+            panel.text(*place, text, zorder=4, bbox=PLATE, ha="left" if last else "right", va="center", fontsize=7)
+    titles = [name.replace("_", " ") + scales[name].note for name in names[:-1]]
+    panel.set_xticks(steps, [*titles, AXIS[score]])
+    panel.tick_params(axis="x", length=0, top=False, labeltop=True, labelbottom=False)
+    panel.set(yticks=[], xlim=(-0.75, len(names) - 0.7), ylim=(-0.04, 1.04))
+    panel.grid(False)
+    panel.spines[:].set_visible(False)
+    legend_below(axes, [Line2D([], [], color=STYLES[arm].colour, label=label) for arm, label in labels.items()])
+
+
+def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
+    """The figures of the search, or why one of them has nothing to show."""
+    score = objective(study)
+    return [_trial_curves(study, score), _hyperparameters(study, score), _parallel(study, score)]
+
+
+def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
+    title, numbers = "Every trial", trial_curve_numbers(study)
+    if numbers.empty:
+        return LeftOut(title, "no trial has a scored epoch yet")
+    ends = numbers.loc[numbers["last"], "state"].value_counts().sort_index()
+    counts = n_trials(int(ends.sum()))
+    listed = ", ".join(f"{count:,} {state}" for state, count in ends.items())
+    caption = (
+        f"The {score} of all trials on {part(study)} over the epochs; the mark says how a trial ended. Early stopping "
+        f"compares within a cell only. {counts}: {listed}."
+    )
+    if study.selects_last:
+        caption += " A trial's score is that of its last epoch; one that was stopped early has none."
+    again = int(numbers["repeat"].notna().sum())
+    if again:
+        caption += (
+            f" At the right the {again} repeats of the finalists, each with a fresh seed on other validation patients."
+        )
+    highest = numbers.groupby("arm")["score"].max()
+    words = ", ".join(f"{label} {highest[arm]:.3f}" for arm, label in labels_of(numbers).items())
+    alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
+    return Picture(
+        "trials", title, f"{part(study)}; {counts}", caption, alt, numbers,
+        lambda axes: draw_trial_curves(axes, numbers, score), (2, 2), 4.6, (4, 1, 8.4),
+    )  # fmt: skip
+
+
+def _hyperparameters(study: StudyRuns, score: str) -> Picture | LeftOut:
+    title, numbers = "Each hyperparameter against the score", hyperparameter_numbers(study)
+    names, arms, trials = list(numbers["hyperparameter"].unique()), arms_of(numbers), numbers["trial"].nunique()
+    if not names:
+        return LeftOut(title, "no hyperparameter has several values among the trials that have a score")
+    caption = (
+        f"The {score} of each trial {_at_epoch(study)}, on {part(study)}; {n_trials(trials)}. {_stopped(study)}"
+        "All hyperparameters vary at once, so a panel does "
+        "not show the effect of one alone."
+    )
+    wide = 2 if len(arms) % 2 == 0 else 1
+    rows = len(names) * len(arms) // wide
+    alt = (
+        f"{title}, one panel for each cell: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
+    )
+    return Picture(
+        "hyperparameters", title, f"{part(study)}; {n_trials(trials)}", caption, alt, numbers,
+        lambda axes: draw_hyperparameters(axes, numbers, score), (len(names), len(arms)), 0.7 + 1.5 * len(names),
+        (rows, wide, 0.8 + 1.6 * rows),
+    )  # fmt: skip
+
+
+def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
+    title, numbers = "All hyperparameters in parallel", parallel_numbers(study)
+    if len(numbers) < 2:
+        return LeftOut(title, "it takes two trials that have a score")
+    caption = (
+        f"One line for each trial, from its cell over its hyperparameters to its {score} {_at_epoch(study)}, "
+        f"on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
+    )
+    top = numbers.iloc[0]
+    best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
+    alt = f"{title}: the best trial is {top['cell']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
+    return Picture(
+        "parallel", title, f"{part(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
+        lambda axes: draw_parallel(axes, numbers, score), (1, 1), 3.6,
+    )  # fmt: skip
+
+
+def _at_epoch(study: StudyRuns) -> str:
+    return "at its last epoch" if study.selects_last else "at the epoch that it selected"
+
+
+def _stopped(study: StudyRuns) -> str:
+    """What a reader must know of trials that were stopped early."""
+    if not study.selects_last:
+        return "A trial that was stopped early (hollow) might have become better. "
+    left = unscored(study)
+    return (
+        f"{left:,} that {'was' if left == 1 else 'were'} stopped early are not here: they have no score. "
+        if left
+        else ""
+    )
+
+
+def n_trials(count: int) -> str:
+    """`n = 1 trial`, `n = 1,000 trials`."""
+    return f"n = {count:,} trial{'' if count == 1 else 's'}"
+
+
+def _same_limits(axes: Sequence[Axes], numbers: pd.DataFrame, last: float) -> None:
+    """Epochs and scores have one scale in all panels: cells are compared by eye."""
+    low, high = float(numbers["score"].min()), float(numbers["score"].max())
+    room = 0.06 * ((high - low) or 1.0)
+    for panel in axes:
+        panel.set(xlim=(0.5, last + 0.5), ylim=(low - room, high + room))

@@ -1,0 +1,134 @@
+"""One study -> one self-contained HTML page, beside its tables and figures.
+
+The page asks nothing of anybody: pictures are inside it and its Content-Security-Policy forbids every request. What
+comes from a study (names, tags, reasons) is escaped by jinja2, and absolute paths are cut to their last name.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import ChainableUndefined, Environment
+
+from analysis import schema
+from analysis.figures.all_figures import write_gallery
+from analysis.figures.base import FigureFiles, LeftOut
+from analysis.report import formatting, reproduce, summary, text_tables
+from analysis.report.caveats import remarks
+from analysis.results.columns import VALIDATION, headline
+from analysis.results.labels import RULES
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.tables import arm_comparison, best
+from analysis.tables.all_tables import TableSet, make_tables, write_tables
+from analysis.tables.finalists import drop_sentence
+from analysis.tables.gain import gain_sentence
+from retina_data.files import write_whole
+
+ANSWER = "answer.md"
+
+LEADERBOARD_ROWS = 20
+
+
+def write_report(study: StudyRuns, folder: Path) -> Path:
+    """Write report.html, its first sentences as answer.md, config.yaml, tables, figures/; returns the page's path."""
+    made = make_tables(study)
+    write_whole(folder / ANSWER, summary.answer(study, made).text().encode())
+    write_tables(study, made, folder)
+    if study.study.get("config"):
+        write_whole(folder / reproduce.CONFIG, reproduce.config_text(study).encode())
+    figures, left_out = write_gallery(study, made, folder / "figures")
+    path = folder / "report.html"
+    write_whole(path, render(study, made, figures, left_out).encode())
+    return path
+
+
+def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_out: list[LeftOut]) -> str:
+    """The page as text, from the tables and the figures as written."""
+    # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
+    environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
+    template = environment.from_string(files("analysis.report").joinpath("report.html.jinja").read_text("utf-8"))
+    described: dict[str, Any] = formatting.shareable(study.study)
+    return template.render(
+        name=study.name,
+        answer=summary.answer(study, made),
+        remarks=remarks(study, made),
+        notes=described.get("notes", []),
+        grades=list(zip(schema.GRADES, schema.GRADE_NAMES, strict=True)),
+        objective=arm_comparison.objective(study),
+        pictures=[(one, _inline(one.svg), _inline(one.column)) for one in figures],
+        left_out=left_out,
+        **_comparison(made),
+        **_trials(study, made),
+        budget=formatting.budget_rows(study, made.cells),
+        again=len(study.confirmations) > 0,
+        rule=RULES[study.decision],
+        **_of_choice(study, made),
+        space=formatting.space_rows(described.get("config", {})),
+        config=json.dumps(described.get("config", {}), indent=2, ensure_ascii=False),
+        audit=described.get("audit", {}),
+        test=described.get("test") or {},
+        weights=described.get("weights", {}),
+        tags=formatting.tags(study),
+        commands=reproduce.commands(study),
+        config_file=reproduce.CONFIG if study.study.get("config") else "",
+    )
+
+
+def _comparison(made: TableSet) -> dict[str, Any]:
+    """What the page says of the cells."""
+    by = headline(made.cells)
+    copied = made.cells["fellow_copy_n"].max()
+    return {
+        "measured_on": by["part"].iloc[0],
+        "tested": by["measured_on"].iloc[0] != VALIDATION,
+        "fellow": "" if pd.isna(copied) else formatting.count(copied),
+        "cells": formatting.judged_rows(by, made.cells),
+        "beside": formatting.beside_rows(made.cells) + formatting.other_rule_rows(made.cells),
+        "seeds": formatting.seed_rows(by, made.seeds),
+        "pairs": formatting.pair_rows(made.pairs),
+    }
+
+
+def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
+    """What the page says of the finalists, of the search's gain and of the seeds as one model."""
+    score = arm_comparison.objective(study)
+    shown = {
+        "finalists": text_tables.finalist_texts(made.finalists, score),
+        "drop": text_tables.drop_texts(made.drop),
+        "gain": text_tables.gain_texts(made.gain),
+        "ensembles": text_tables.ensemble_texts(made.ensembles),
+    }
+    found: dict[str, Any] = {name: (list(table.columns), table.to_numpy().tolist()) for name, table in shown.items()}
+    sentences = {"drop_sentence": drop_sentence(made.drop), "gain_sentence": gain_sentence(made.gain, score)}
+    return found | sentences | {"declared": bool((study.study.get("test") or {}).get("ensemble"))}
+
+
+def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
+    """What the page says of the trials."""
+    varied, fixed = formatting.hyperparameters(study, made.board)
+    parts = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
+    return {
+        "part": arm_comparison.part(study),
+        "varied": varied,
+        "fixed": fixed,
+        "board": formatting.trial_rows(study, made.board.head(LEADERBOARD_ROWS), varied),
+        "unscored": arm_comparison.unscored(study),
+        "selects_last": study.selects_last,
+        "repeated": bool(made.board["finalist_mean"].notna().any()),
+        "board_size": len(made.board),
+        "majority": formatting.number(made.board["majority"].max()),
+        "best": formatting.trial_rows(study, pd.concat(parts), varied),
+        "reaching": summary.reaching(made.best, best.THRESHOLD),
+        "threshold": f"{100 * best.THRESHOLD:g} %",
+        "failures": made.failures.to_dict("records"),
+    }
+
+
+def _inline(picture: Path | None) -> str:
+    """A picture as an address that holds it; "" for none."""
+    return f"data:image/svg+xml;base64,{base64.b64encode(picture.read_bytes()).decode()}" if picture else ""

@@ -1,0 +1,87 @@
+"""Finalists, the drop from validation to test, the search's gain and the ensembles as tables of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from analysis import schema
+from analysis.report.formatting import count, difference, number
+from analysis.results.columns import DIFFERENCES, RUN
+from analysis.tables.arm_comparison import with_interval
+
+Row = Mapping[Hashable, Any]
+
+
+def finalist_texts(finalists: pd.DataFrame, score: str) -> pd.DataFrame:
+    """One row for each configuration that was trained again; finalists: finalists.finalists(study, board)."""
+    rows = []
+    for trial, own in finalists.groupby("trial", sort=False):
+        done = own[(own["state"] == schema.STATE_COMPLETE) & own[score].notna()]
+        row = {
+            "Cell": own["cell"].iloc[0],
+            "Trial": str(trial),
+            "Its own score": number(own["objective_value"].iloc[0]),
+        }
+        row |= {f"Mean {score} of its repeats": number(done[score].mean()), "SD": number(done[score].std())}
+        row |= {"Each repeat": ", ".join(_repeat(one, score) for one in own.to_dict("records"))}
+        rows.append(row | {"Images seen": count(own["images_seen"].sum())})
+    columns = ["Cell", "Trial", "Its own score", f"Mean {score} of its repeats", "SD", "Each repeat", "Images seen"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def drop_texts(drop: pd.DataFrame) -> pd.DataFrame:
+    """One row for each cell; drop: finalists.drop(...)."""
+    names = {
+        "own": "Winner's own score",
+        "mean": "Mean of its repeats",
+        "before": "Expected drop, by own score",
+        "after": "Expected drop, by the mean",
+        "test": "On test",
+        "observed_before": "Drop from own score",
+        "observed_after": "Drop from the mean",
+    }
+    table = drop[["cell", *names]].rename(columns={"cell": "Cell"} | names)
+    return table.astype(object).map(lambda value: value if isinstance(value, str) else number(value))
+
+
+def gain_texts(gain: pd.DataFrame) -> pd.DataFrame:
+    """One row for each score; nothing where winner and first trial were not both measured. gain: gain.gain(...)."""
+    row, rows = gain.to_dict("records")[0], []
+    for score in reversed(DIFFERENCES) if row["status"] == RUN else ():
+        bounds = [row[f"{score}_difference_recipe{end}"] for end in ("_low", "_high")]
+        shown = {"Score": score, f"Winner ({row['trial']})": number(row[score])}
+        shown |= {f"First trial ({row['first_trial']})": number(row[f"first_{score}"])}
+        shown |= {"Gained (95 %)": difference(row, score)}
+        shown["Of the recipes"] = "–" if pd.isna(bounds[0]) else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
+        rows.append(
+            shown | {"n (patients)": f"{count(row['n'])} ({count(row['patients'])})", "Seeds": count(row["seeds"])}
+        )
+    return pd.DataFrame(rows)
+
+
+def ensemble_texts(ensembles: pd.DataFrame) -> pd.DataFrame:
+    """One row for each cell; ensembles: ensembles.ensembles(...)."""
+    rows = [
+        {
+            "Cell": row["cell"],
+            "Seeds as one": count(row["seeds"]),
+            "n (patients)": f"{count(row['n'])} ({count(row['patients'])})",
+            "Kappa (95 %)": with_interval(row, "kappa"),
+            "Accuracy (95 %)": with_interval(row, "accuracy"),
+            "Majority": number(row["majority"]),
+            "Balanced accuracy (95 %)": with_interval(row, "balanced_accuracy"),
+            "AUC (95 %)": with_interval(row, "auc"),
+            "Degenerate": "yes" if row["degenerate"] else "no",
+        }
+        for row in ensembles.to_dict("records")
+    ]
+    return pd.DataFrame(rows)
+
+
+def _repeat(one: Row, score: str) -> str:
+    if one["state"] != schema.STATE_COMPLETE:
+        return str(one["state"])
+    return "undefined" if pd.isna(one[score]) else number(one[score])

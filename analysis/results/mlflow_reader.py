@@ -1,0 +1,314 @@
+"""MLflow -> checked tables of one study; the only module here that imports mlflow.
+
+The runs of a study are found by one search, the histories of their metrics by one query for hundreds of runs where the
+store is a database, and predictions are read from their files when they are asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlparse
+
+import pandas as pd
+
+from analysis import schema
+from analysis.redact import without_passwords
+from analysis.results import run_tables
+from analysis.results.run_tables import PREDICTION_COLUMNS, TEST_COLUMNS, Record, RunsError
+from analysis.stats.metrics import Ints
+
+if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns shall not wait for it
+    from mlflow import MlflowClient
+
+
+__all__ = ["ENDED", "Predictions", "RunsError", "StudyRuns", "read_study"]
+
+ENDED = (schema.STATE_COMPLETE, schema.STATE_STOPPED)
+"""States of a trial that has ended in order, so that its selected epoch is final."""
+
+MOST_PROBABLE = "most_probable"
+"""Value of the tag `decision`, also of a study without it; the other one is `median`."""
+
+LAST_EPOCH = "last"
+"""Value of the tag `select_epoch`; the other one is `best`, as in studies without the tag."""
+
+RUNS_PER_QUERY = 500
+
+PAGE = 1000
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """All recorded runs of one study, or of all folds of one: then trial 0003 of the first fold is "1/0003".
+
+    trials            one row for each trial: trial, run_id, fold, arm, state, reason, repeat_of (the first trial that
+                      differs in its seed alone, without its fold; "" for that itself), weights_digest, device, threads,
+                      every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
+                      images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
+    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
+    predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
+    confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
+    finalists         one row for each finalist, a trial again on another division of the training list: finalist,
+                      run_id, arm, trial (whose configuration it repeats), repeat (from 0), fold, state, reason, seed,
+                      split_seed, best_epoch, best_val_<score>, images_seen, seconds, epochs_run; sorted by finalist
+    confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
+                      repeat (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
+                      seed, test_<score>, test_clean_<score>, images_seen, seconds, epochs_run; sorted by confirm
+    confirm_epochs    like epochs, with `confirm` instead of `trial`
+    test_predictions  confirm -> table of TEST_COLUMNS (with `clean`); read from the store at each access
+    test_confusions   confirm -> (5, 5) counts over the whole test part, rows = truth
+    study             study.json of the parent run, {} when it is not there
+    tags              tags of the parent run
+    folds             number of outer folds that the study shall have; 0 for an ordinary study
+    folds_begun       numbers of those that have begun
+    explained         (PNG of a photograph beside its Grad-CAM, its entry in explained.json), the worst mistake first
+    """
+
+    name: str
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    predictions: Mapping[str, pd.DataFrame]
+    confusions: dict[str, Ints]
+    finalists: pd.DataFrame
+    confirmations: pd.DataFrame
+    confirm_epochs: pd.DataFrame
+    test_predictions: Mapping[str, pd.DataFrame]
+    test_confusions: dict[str, Ints]
+    study: dict[str, Any]
+    tags: dict[str, str]
+    hyperparameters: tuple[str, ...]
+    folds: int = 0
+    folds_begun: tuple[int, ...] = ()
+    explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
+
+    @property
+    def decision(self) -> str:
+        """How every grade of the study is called (`scores.called`)."""
+        return self.tags.get(schema.TAG_DECISION) or MOST_PROBABLE
+
+    @property
+    def selects_last(self) -> bool:
+        """Whether a trial's score is that of its last epoch, so that one that was stopped early has none."""
+        return self.tags.get(schema.TAG_SELECT_EPOCH) == LAST_EPOCH
+
+
+class Predictions(Mapping[str, pd.DataFrame]):
+    """Name -> checked table of predictions, read at each access: a thousand of them would fill the memory."""
+
+    def __init__(self, names: tuple[str, ...], read: Callable[[str], pd.DataFrame | None]) -> None:
+        self._names, self._read = dict.fromkeys(names), read
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        table = self._read(name) if name in self._names else None
+        if table is None:
+            raise KeyError(name)
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def read_study(tracking_uri: str, name: str) -> StudyRuns:
+    """Everything that MLflow holds of the study `name`; where that is a study of folds, of all of them.
+
+    A store that does not exist yet is not made. Raises RunsError for an unknown study or runs that break a rule.
+    """
+    database = tracking_uri.removeprefix("sqlite:///")
+    if database != tracking_uri and not Path(database).exists():
+        raise RunsError(f"the tracking store {database} must exist, but it does not; run `retina search` first")
+    from mlflow import MlflowClient
+
+    client = MlflowClient(tracking_uri=tracking_uri)
+    runs, parents = _runs_and_parents(client, name)
+    trials = run_tables.by_name(runs, schema.KIND_TRIAL, schema.TAG_TRIAL, name)
+    confirms = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
+    finalists = run_tables.by_name(runs, schema.KIND_FINALIST, schema.TAG_FINALIST, name)
+    epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirms, "confirm")
+    table, hyperparameters = run_tables.trial_table(trials, epochs)
+    chosen = {trial: one for trial, one in trials.items() if schema.BEST_EPOCH in one.metrics}
+    confusions = _confusions(client, chosen, "trial", schema.ARTIFACT_CONFUSION)
+    tested = _confusions(client, confirms, "confirmation", schema.ARTIFACT_TEST_CONFUSION)
+
+    def validation(trial: str) -> pd.DataFrame | None:
+        data = _read_artifact(client, trials[trial], schema.ARTIFACT_PREDICTIONS)
+        where = f"trial {trial}", schema.ARTIFACT_PREDICTIONS, PREDICTION_COLUMNS
+        return None if data is None else run_tables.checked_predictions(data, *where)
+
+    def test(confirm: str) -> pd.DataFrame | None:
+        data = _read_artifact(client, confirms[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
+        where = f"confirmation {confirm}", schema.ARTIFACT_TEST_PREDICTIONS, TEST_COLUMNS
+        return None if data is None else run_tables.checked_predictions(data, *where)
+
+    saved = [_read_artifact(client, parent, schema.ARTIFACT_STUDY) for parent in parents]
+    folds = parents[0].tags.get(schema.TAG_FOLD, "") if parents[0].fold else ""
+    return StudyRuns(
+        name=name,
+        trials=table,
+        epochs=epochs,
+        predictions=Predictions(tuple(confusions), validation),
+        confusions=confusions,
+        finalists=run_tables.finalist_table(finalists, _epochs(client, finalists, "finalist")),
+        confirmations=run_tables.confirmation_table(confirms, confirm_epochs),
+        confirm_epochs=confirm_epochs,
+        test_predictions=Predictions(tuple(tested), test),
+        test_confusions=tested,
+        study=run_tables.joined_study([json.loads(data) if data else {} for data in saved]),
+        tags=run_tables.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
+        hyperparameters=hyperparameters,
+        folds=int(folds.partition("/")[2] or 0),
+        folds_begun=tuple(parent.fold for parent in parents if folds),
+        explained=tuple(one for parent in parents for one in _explained(client, parent)),
+    )
+
+
+def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], list[Record]]:
+    """All runs of the study, and its parent run; in a study of folds those of all that have begun, in order.
+
+    Raises RunsError naming the studies there are, or for a study with no parent run or several.
+    """
+    experiment = _experiment(client, name)
+    runs = [] if experiment is None else _search(client, experiment, 0)
+    if experiment is not None:
+        return runs, [_parent(runs, name)]
+    parents: list[Record] = []
+    fold = folds = 1
+    while fold <= folds:
+        part = schema.fold_name(name, fold)
+        experiment = _experiment(client, part)
+        if experiment is not None:
+            here = _search(client, experiment, fold)
+            parent = _parent(here, part)
+            if parent.tags.get(schema.TAG_FOLD_OF) == name:
+                runs, parents = runs + here, [*parents, parent]
+                folds = int(parent.tags.get(schema.TAG_FOLD, "").partition("/")[2] or 0)
+        fold += 1
+    if not parents:
+        there = sorted(one.name for one in client.search_experiments() if one.name != "Default")
+        raise RunsError(f"study {name} must exist, but it does not; there are: {', '.join(there) or 'none yet'}")
+    return runs, parents
+
+
+def _experiment(client: MlflowClient, name: str) -> str | None:
+    """Number of the experiment of that name; None where there is none, or it was deleted."""
+    found = client.get_experiment_by_name(name)
+    return found.experiment_id if found is not None and found.lifecycle_stage == "active" else None
+
+
+def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
+    """All runs of an experiment, page by page."""
+    runs: list[Record] = []
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment], max_results=PAGE, page_token=token)
+        for run in page:
+            data = run.data
+            runs.append(Record(run.info.run_id, run.info.artifact_uri, data.tags, data.params, data.metrics, fold))
+        token = page.token
+        if not token:
+            return runs
+
+
+def _parent(runs: list[Record], name: str) -> Record:
+    parents = [run for run in runs if run.tags.get(schema.TAG_KIND) == schema.KIND_STUDY]
+    if len(parents) != 1:
+        raise RunsError(f"study {name} must have one run with tag kind=study, but has {len(parents)}; search it again")
+    return parents[0]
+
+
+def _epochs(client: MlflowClient, named: Mapping[str, Record], key: str) -> pd.DataFrame:
+    """Metrics of every epoch, one row for (name, epoch); of a value that was sent twice the later one counts."""
+    name_of = {one.run_id: name for name, one in named.items()}
+    store = client._tracking_client.store
+    histories = _from_database if hasattr(store, "ManagedSessionMaker") else _from_server
+    rows = [
+        (name_of[run_id], step, metric, value)
+        for start in range(0, len(name_of), RUNS_PER_QUERY)
+        for run_id, metric, step, value in histories(client, [*named.values()][start : start + RUNS_PER_QUERY])
+    ]
+    return run_tables.epoch_table(key, rows)
+
+
+def _from_database(client: MlflowClient, chunk: list[Record]) -> Iterator[tuple[str, str, int, float]]:
+    """(run, metric, step, value) of all epoch metrics in the order of time, by one query.
+
+    MLflow's client offers no history of many runs or metrics at once, and its store makes an object of each value,
+    which takes five times as long as reading it; so the columns are read as they are.
+    """
+    from mlflow.store.tracking.dbmodels.models import SqlMetric
+
+    columns = SqlMetric.run_uuid, SqlMetric.key, SqlMetric.step, SqlMetric.value, SqlMetric.is_nan
+    wanted = SqlMetric.run_uuid.in_([one.run_id for one in chunk]), SqlMetric.key.in_(schema.EPOCH_METRICS)
+    with client._tracking_client.store.ManagedSessionMaker() as session:
+        for run_id, metric, step, value, is_nan in (
+            session.query(*columns).filter(*wanted).order_by(SqlMetric.timestamp)
+        ):
+            yield run_id, metric, step, float("nan") if is_nan else value
+
+
+def _from_server(client: MlflowClient, chunk: list[Record]) -> Iterator[tuple[str, str, int, float]]:
+    """The same from a tracking server, which is asked for one run and metric after the other."""
+    for one in chunk:
+        for metric in schema.EPOCH_METRICS:
+            if metric in one.metrics:
+                for entry in sorted(client.get_metric_history(one.run_id, metric), key=lambda value: value.timestamp):
+                    yield one.run_id, metric, entry.step, entry.value
+
+
+def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, artifact: str) -> dict[str, Ints]:
+    """Name -> counts (5, 5), of those that have the artifact."""
+    found = {}
+    for name, one in named.items():
+        if data := _read_artifact(client, one, artifact):
+            found[name] = run_tables.checked_confusion(data, f"{what} {name}", artifact)
+    return found
+
+
+def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, dict[str, Any]]]:
+    """Pictures of a study's mistakes with what is known of each; none where they were not made."""
+    listed = _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/explained.json")
+    for entry in run_tables.checked_explained(listed) if listed else []:
+        if picture := _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/{entry['picture']}"):
+            yield picture, entry
+
+
+def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:
+    """Content of an artifact, None when the run has none of that name.
+
+    Raises RunsError where it is there and cannot be read: a conclusion must not hang on what did not answer.
+    """
+    place = urlparse(one.place)
+    if place.scheme in ("", "file"):
+        path = Path(unquote(place.path)) / name
+        return path.read_bytes() if path.is_file() else None
+    from mlflow.exceptions import MlflowException
+
+    with TemporaryDirectory() as folder:
+        try:
+            return Path(client.download_artifacts(one.run_id, name, folder)).read_bytes()
+        except (MlflowException, OSError) as error:
+            if not _has_artifact(client, one, name):
+                return None
+            told = without_passwords(" ".join(str(error).split()))
+            raise RunsError(
+                f"the artifact {name} of run {one.run_id} must be readable, but is not ({told}); try again once the "
+                "artifact store answers"
+            ) from error
+
+
+def _has_artifact(client: MlflowClient, one: Record, name: str) -> bool:
+    """Whether a run lists an artifact, or cannot tell."""
+    from mlflow.exceptions import MlflowException
+
+    try:
+        listed = client.list_artifacts(one.run_id, name.rpartition("/")[0] or None)
+    except (MlflowException, OSError):
+        return True
+    return name in {entry.path for entry in listed}

@@ -1,0 +1,192 @@
+"""The models that stand for each cell and their predictions: its best trial, its confirmations on the test part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis import schema
+from analysis.results.columns import CLEAN, TEST, VALIDATION
+from analysis.results.mlflow_reader import MOST_PROBABLE, RunsError, StudyRuns
+from analysis.results.run_tables import PROBABILITIES
+from analysis.stats.bootstrap import confusion_by_group
+from analysis.stats.metrics import Floats, Ints, called
+
+
+@dataclass(frozen=True)
+class Models:
+    """Predictions of a cell's models on the same n images, one model for each of s seeds.
+
+    In a study of folds each seed has one model for each fold, and the images of all folds stand one after the other.
+
+    trial     name of the configuration's trial; of folds one for each, between commas
+    seeds     number of each seed, or its name where it was not recorded; confirms: names of the runs
+    fold, row, patient, grade (n,) integers; clean (n,): whether the patient is not in training
+    chance    (s, n, 5) probabilities
+    decision  how a grade is called from them (`scores.called`)
+    """
+
+    trial: str
+    seeds: tuple[str, ...]
+    confirms: tuple[str, ...]
+    fold: Ints
+    row: Ints
+    patient: Ints
+    grade: Ints
+    clean: NDArray[np.bool_]
+    chance: Floats
+    decision: str = MOST_PROBABLE
+
+    def only(self, chosen: NDArray[np.bool_]) -> Models:
+        """The same models on the chosen (n,) images."""
+        return replace(
+            self,
+            fold=self.fold[chosen],
+            row=self.row[chosen],
+            patient=self.patient[chosen],
+            grade=self.grade[chosen],
+            clean=self.clean[chosen],
+            chance=self.chance[:, chosen],
+        )
+
+    def called(self) -> Ints:
+        """The grade (s, n) that each model calls for each image."""
+        return called(self.chance, self.decision)
+
+    def counts(self) -> Ints:
+        """Confusion counts (patients, s, 5, 5)."""
+        guesses = self.called()
+        return np.stack([confusion_by_group(self.patient, self.grade, guess) for guess in guesses], axis=1)
+
+    def correct(self) -> Floats:
+        """Correctness (n,) of each image, averaged over seeds."""
+        return np.asarray((self.called() == self.grade).mean(axis=0))
+
+    def folds(self) -> int:
+        """On how many folds; 0 without folds."""
+        return int(np.unique(self.fold[self.fold > 0]).size)
+
+
+def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
+    """Arm -> its best trial (of folds: of each fold) on validation; board: tables.leaderboard(study).
+
+    An arm is left out where one of its best trials has no recorded predictions.
+    """
+    fold_of = study.trials.set_index("trial")["fold"]
+    found = {}
+    for arm in schema.ARM_LABELS:
+        own = board.loc[board["arm"] == arm, "trial"]
+        best = own[~own.map(fold_of).duplicated()].sort_values()  # the board is sorted: first of each fold
+        tables = {trial: table for trial in best if (table := study.predictions.get(trial)) is not None}
+        if len(best) and len(tables) == len(best):
+            parts = [table.assign(fold=fold_of[trial], clean=False) for trial, table in tables.items()]
+            found[arm] = _models(study, ", ".join(tables), [""], [""], [parts])
+    return found
+
+
+def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str, Models]:
+    """Arm -> confirmations of its best confirmed trial (of folds: of each fold) on the whole test part.
+
+    Where several trials of an arm were confirmed, the one that stands first in the board counts: it was chosen on
+    validation; `place` asks for the others, 1 for the second. In a study of folds only seeds that were confirmed in
+    each of the folds confirmed so far are kept. A first trial that was confirmed to measure the search's gain stands
+    for no cell.
+    Raises RunsError where two confirmations were measured on different images.
+    """
+    rank = {trial: number for number, trial in enumerate(board["trial"])}
+    tested = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
+    tested = tested[~tested["baseline"]]
+    found = {}
+    for arm in schema.ARM_LABELS:
+        own = tested[tested["arm"] == arm]
+        own = own.assign(rank=own["trial"].map(rank).fillna(len(rank)))
+        wanted = own.groupby("fold")["rank"].rank("dense") == place + 1
+        models = of_confirmations(study, own[wanted])
+        if models is not None:
+            found[arm] = models
+    return found
+
+
+def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> Models | None:
+    """The models of these rows of study.confirmations, one configuration in each fold, on the whole test part.
+
+    Only seeds that were confirmed in each of their folds are kept; None where none is left.
+    """
+    chosen = chosen.sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
+    if chosen.empty:
+        return None
+    shared = set.intersection(*(set(one["repeat"]) for _, one in chosen.groupby("fold")))
+    seeds = [chosen[chosen["repeat"] == repeat] for repeat in sorted(shared)]
+    if not seeds:
+        return None
+    parts = [
+        [
+            study.test_predictions[one["confirm"]].assign(fold=one["fold"]).sort_values("row")
+            for one in seed.to_dict("records")
+        ]
+        for seed in seeds
+    ]
+    names = [", ".join(seed["confirm"]) for seed in seeds]
+    numbers = [", ".join(dict.fromkeys(seed["seed"])) for seed in seeds]
+    return _models(study, ", ".join(chosen["trial"].unique()), numbers, names, parts)
+
+
+def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Models]]:
+    """(arm, models) of every confirmed configuration, by arm and then by its place in the board."""
+    found: list[tuple[str, Models]] = []
+    for place in range(len(board) + 1):
+        more = confirmed(study, board, place)
+        if not more:
+            break
+        found += more.items()
+    return sorted(found, key=lambda one: list(schema.ARM_LABELS).index(one[0]))
+
+
+def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, Models]]:
+    """What the study is judged by, one of columns.VALIDATION, TEST, CLEAN, and each cell's models measured on it.
+
+    Once a cell is confirmed that is the test part; of it only the images whose patient is not in training, where they
+    are fewer than all.
+    """
+    found = confirmed(study, board)
+    if not found:
+        counted = not study.confirmations.empty and bool(study.test_confusions)
+        return (TEST, {}) if counted else (VALIDATION, validated(study, board))
+    if not any(has_clean_part(models) for models in found.values()):
+        return TEST, found
+    return CLEAN, {arm: models.only(models.clean) for arm, models in found.items()}
+
+
+def has_clean_part(models: Models) -> bool:
+    """Whether some images, and not all, are of patients who are not in training."""
+    return bool(models.clean.any() and not models.clean.all())
+
+
+def _models(
+    study: StudyRuns, trial: str, seeds: list[str], confirms: list[str], parts: list[list[pd.DataFrame]]
+) -> Models:
+    """parts: for each seed the tables of its folds, in the same order for all seeds."""
+    tables = [pd.concat(one, ignore_index=True) for one in parts]
+    same = ["fold", "row", "patient", "grade", "clean"]
+    for name, table in zip(confirms[1:], tables[1:], strict=True):
+        if not table[same].equals(tables[0][same]):
+            raise RunsError(
+                f"the confirmations of one trial must be measured on the same images, but {name} is not on those of "
+                f"{confirms[0]}; confirm the study again"
+            )
+    first = tables[0]
+    return Models(
+        trial=trial,
+        seeds=tuple(seeds),
+        confirms=tuple(confirms),
+        fold=first["fold"].to_numpy(dtype=np.int64),
+        row=first["row"].to_numpy(dtype=np.int64),
+        patient=first["patient"].to_numpy(dtype=np.int64),
+        grade=first["grade"].to_numpy(dtype=np.int64),
+        clean=first["clean"].to_numpy(dtype=np.bool_),
+        chance=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
+        decision=study.decision,
+    )

@@ -1,0 +1,227 @@
+"""Every name that a study records: metrics, parameters, tags, artifacts.
+
+`study` writes under these names and `analysis` reads under them; nothing else spells one out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+GRADES = (0, 1, 2, 3, 4)
+"""International clinical diabetic retinopathy scale: none, mild, moderate, severe, proliferative."""
+
+GRADE_NAMES = ("No DR", "Mild", "Moderate", "Severe", "Proliferative")
+
+ARM_LABELS = {
+    "resnet18-scratch": "ResNet18, from scratch",
+    "resnet18-pretrained": "ResNet18, pretrained",
+    "resnet50-scratch": "ResNet50, from scratch",
+    "resnet50-pretrained": "ResNet50, pretrained",
+}
+"""The four cells of the comparison, in the order in which every table and figure shows them."""
+
+SOURCES = {"imagenet": "ImageNet", "synthetic": "synthetic", "file": "own file"}
+"""Kind of source weights, as a study's event and study.json have it -> how a reader knows it."""
+
+
+def label(arm: str, weights: Mapping[str, Any]) -> str:
+    """`ResNet18, from scratch`; `ResNet18, pretrained (ImageNet)`, without the source where it is not recorded.
+
+    weights: architecture -> {"kind", ...}, as a study's event has it.
+    """
+    source = weights.get(arm.partition("-")[0])
+    kind = SOURCES.get(str(source.get("kind", "")), "") if isinstance(source, Mapping) else ""
+    return f"{ARM_LABELS[arm]} ({kind})" if kind and arm.endswith("-pretrained") else ARM_LABELS[arm]
+
+
+SCORES = (
+    "accuracy",
+    "kappa",
+    "balanced_accuracy",
+    "macro_f1",
+    "auc",
+    *(f"recall_{grade}" for grade in GRADES),
+)
+"""Scores of one set of predictions, each in [0, 1] except kappa in [-1, 1]; an undefined one is left out."""
+
+TRAIN_METRICS = ("train/loss", "train/accuracy", "train/kappa")
+
+VAL_METRICS = ("val/loss", *(f"val/{score}" for score in SCORES))
+
+EPOCH_METRICS = (*TRAIN_METRICS, *VAL_METRICS, "images_per_second")
+"""Logged once for each epoch; step = epoch, counted from 1."""
+
+BEST_EPOCH = "best/epoch"
+
+BEST_METRICS = ("best/val_loss", *(f"best/val_{score}" for score in SCORES))
+"""Logged once, all taken at the epoch that the objective selects."""
+
+TEST_METRICS = tuple(f"test/{score}" for score in SCORES)
+"""Of a confirmation, once; step = its last epoch. All photographs of the test part."""
+
+CLEAN_METRICS = tuple(f"test_clean/{score}" for score in SCORES)
+"""The same over the test photographs whose patient is not in training; only where that is not all of them."""
+
+IMAGES_SEEN = "budget/images_seen"
+
+SECONDS = "budget/seconds"
+
+PEAK_MEMORY = "budget/peak_memory_mb"
+"""Of a trial on a GPU: most that torch's tensors took there, 10^6 bytes."""
+
+UTILISATION = "budget/utilisation"
+"""Of a trial on a GPU: share of its time in which any process computed on that GPU, as NVML tells it."""
+
+PEAK_RESIDENT = "budget/peak_resident_mb"
+"""Most memory of the trial's process on its machine, with the pages of the cache that it had read, 10^6 bytes."""
+
+CPU_UTILISATION = "budget/cpu_utilisation"
+"""Share of the time of the trial's threads in which its process computed."""
+
+USE_METRICS = (PEAK_MEMORY, UTILISATION, PEAK_RESIDENT, CPU_UTILISATION)
+"""Logged once for each trial and confirmation; what could not be told is left out."""
+
+
+def hparam(name: str) -> str:
+    """Metric that repeats a numeric hyperparameter (MLflow filters parameters as text only)."""
+    return f"hparam/{name}"
+
+
+def fold_name(name: str, fold: int) -> str:
+    """Study of one outer fold (from 1) of the study `name`."""
+    return f"{name}-fold{fold}"
+
+
+TAG_KIND = "kind"
+
+KIND_STUDY, KIND_TRIAL, KIND_FINALIST, KIND_CONFIRM = "study", "trial", "finalist", "confirm"
+
+TAG_STUDY = "study"
+
+TAG_STUDY_ID = "study_id"
+"""Drawn when a study begins: two studies of one name are two, also in one store."""
+
+TAG_ARM = "arm"
+
+TAG_TRIAL = "trial"
+
+TAG_STATE = "state"
+
+TAG_REASON = "reason"
+
+TAG_SEED = "seed"
+
+TAG_REPEAT_OF = "repeat_of"
+"""First trial with this configuration but for the seed; "" for that one itself."""
+
+TAG_FINALIST = "finalist"
+"""Of a finalist: its name, f0000, f0001, ..."""
+
+TAG_SPLIT_SEED = "split_seed"
+"""Of a finalist: the seed of its own division of the training list into training and validation."""
+
+TAG_CONFIRM = "confirm"
+"""Of a confirmation: its name, c0000, c0001, ..."""
+
+TAG_CONFIRMS = "confirms"
+"""Of a confirmation or a finalist: the trial whose configuration it repeats with a fresh seed."""
+
+TAG_REPEAT = "repeat"
+"""Of a confirmation or a finalist: number of its fresh seed, from 0; all arms have the same numbers."""
+
+TAG_BASELINE = "baseline"
+"""Of a confirmation: "True" where it is the arm's first trial again, which the search's gain is measured against."""
+
+TAG_TEST_READS = "test_reads"
+"""Of a study: how often its test part has been read, one for each confirmation."""
+
+TAG_FOLD_OF = "fold_of"
+"""Of a study that is one outer fold: name of the whole; its own name is fold_name(whole, fold)."""
+
+TAG_FOLD = "fold"
+"""Of such a study: "1/5" is the first of five."""
+
+TAG_DATA = "data_digest"
+
+TAG_SPLIT = "split_digest"
+
+TAG_WEIGHTS = "weights_digest"
+
+TAG_BEST_WEIGHTS = "best_weights_digest"
+
+TAG_OBJECTIVE = "objective"
+
+TAG_DECISION = "decision"
+"""How grades are called, `scores.called`; most_probable where the tag is missing."""
+
+TAG_SELECT_EPOCH = "select_epoch"
+"""Whose score is a trial's: "last" epoch, or "best"."""
+
+TAG_SELECTED_ON = "selected_on"
+
+TAG_ARMS = "arms"
+
+TAG_ARMS_NOT_RUN = "arms_not_run"
+
+TAG_EPOCHS_SENT = "epochs_sent"
+
+TAG_COMMIT = "commit"
+
+TAG_VERSIONS = "versions"
+
+TAG_THREADS = "threads"
+
+TAG_DEVICE = "device"
+
+TAG_PRECISION = "precision"
+
+STATE_RUNNING = "running"
+
+STATE_COMPLETE = "complete"  # ran all its epochs
+
+STATE_STOPPED = "stopped"  # stopped early by the pruner
+
+STATE_INTERRUPTED = "interrupted"  # the search ended first; goes on when it is started again
+
+STATE_FAILED = "failed"
+
+MLFLOW_STATUS = {
+    STATE_RUNNING: "RUNNING",
+    STATE_COMPLETE: "FINISHED",
+    STATE_STOPPED: "KILLED",
+    STATE_INTERRUPTED: "KILLED",
+    STATE_FAILED: "FAILED",
+}
+
+ARTIFACT_CONFUSION = "confusion/val.json"
+"""{"epoch": int, "part": str, "confusion": 5x5 counts, rows = truth, columns = prediction}"""
+
+ARTIFACT_CONFUSION_PNG = "confusion/val.png"
+
+ARTIFACT_PREDICTIONS = "predictions/val.parquet"
+"""Columns row, patient (group numbers, never names), grade, p0 .. p4; the selected epoch."""
+
+ARTIFACT_TEST_CONFUSION = "confusion/test.json"
+"""{"epoch": int, "part": "test", "confusion": 5x5, "clean": 5x5}: all photographs; those of patients not in training"""
+
+ARTIFACT_TEST_CONFUSION_PNG = "confusion/test.png"
+
+ARTIFACT_TEST_PREDICTIONS = "predictions/test.parquet"
+"""Columns row, patient, grade, clean (whether the patient is not in training), p0 .. p4; the last epoch."""
+
+ARTIFACT_EXPLAINED = "explained"
+"""Folder of the study's run: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "part", "grade",
+"predicted", "p0".."p4"}, and its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
+
+ARTIFACT_CURVES = "curves.png"
+
+ARTIFACT_WEIGHTS = "weights/best.safetensors"
+
+ARTIFACT_STUDY = "study.json"
+"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}}"""
+
+ARTIFACT_REPORT = "report"
+
+FINDING_NO_PATIENTS = "no patients"
+"""Kind of the data audit's finding that images tell no patient; `retina_data.audit.labels` writes it."""

@@ -1,0 +1,212 @@
+"""One study -> leaderboard, best configurations, four-way comparison, failures.
+
+Every accuracy stands beside n, its interval, the majority class and the part it was measured on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.redact import without_folders
+from analysis.results.columns import (
+    BOARD,
+    CLEAN,
+    CORRECTED,
+    FAILURES,
+    FOUR_WAY,
+    MEASURES,
+    NO_RESULT,
+    NOT_CONFIRMED,
+    NOT_RUN,
+    REPEATED,
+    RUN,
+    TEST,
+    VALIDATION,
+    part_text,
+)
+from analysis.results.labels import arm_labels, other_rule
+from analysis.results.mlflow_reader import ENDED, StudyRuns
+from analysis.results.predictions import Models, confirmed, has_clean_part, judged, validated
+from analysis.stats.bootstrap import mean_over_seeds
+from analysis.stats.metrics import accuracy_and_kappa
+from analysis.table_files import csv_text, write_csv
+from analysis.tables.finalists import repeated
+from analysis.tables.leaderboard import measured
+from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, counted, measure
+
+__all__ = [
+    "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED",
+    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "part", "unscored",
+    "with_interval", "write_csv",
+]  # fmt: skip
+
+
+def leaderboard(study: StudyRuns) -> pd.DataFrame:
+    """All ended trials that have a score, each measured at the epoch whose score it is, best first: configurations that
+    were trained again by the mean of their complete repeats, behind them the others by their own objective.
+
+    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each cell's best
+    trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
+    epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
+    """
+    score = objective(study)
+    ended = study.trials[study.trials["state"].isin(ENDED) & study.trials["best_epoch"].notna()]
+    ended = ended.assign(objective_value=ended[f"best_val_{score}"])
+    ended = ended.merge(repeated(study, score), on="trial", how="left")
+    ended = ended.assign(
+        again=ended["finalist_mean"].notna(), by=ended["finalist_mean"].fillna(ended["objective_value"])
+    )
+    ended = ended.sort_values(["again", "by", "trial"], ascending=[False, False, True], na_position="last")
+    board = ended.merge(measured(study, ended, score), on="trial", how="left")
+    board["rank"] = np.arange(1, len(board) + 1)
+    board["part"] = part(study)
+    columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
+    return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "part"]]
+
+
+def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataFrame:
+    """Always the four cells in the order of records.ARM_LABELS, each by its first trial in the leaderboard.
+
+    Columns: columns.FOUR_WAY. In a study of folds the validation numbers are those of each fold's best trial over all
+    folds' validation parts, and the test numbers are over all folds' test parts, each image once.
+    """
+    board = leaderboard(study) if board is None else board
+    reasons, (judged_by, headline_models) = not_run(study), judged(study, board)
+    chosen, tested = validated(study, board), confirmed(study, board)
+    copied = study.study.get("audit", {}).get("fellow_copy") or {}
+    rows = []
+    for arm, cell in arm_labels(study).items():
+        trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
+        row: dict[str, Any] = {"cell": cell, "arm": arm, "trial": "", "headline": judged_by}
+        row |= {"trials": len(trials), "trials_ended": int(trials["state"].isin(ENDED).sum()), "part": part(study)}
+        row["trials_stopped"] = unscored(study, arm)
+        row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")}
+        again = study.finalists[study.finalists["arm"] == arm]
+        row |= {f"finalist_{name}": float(again[name].sum()) for name in ("images_seen", "seconds")}
+        row |= _by_other_rule(study, headline_models.get(arm))
+        row |= {"fellow_copy": copied.get("accuracy", np.nan), "fellow_copy_n": copied.get("n", np.nan)}
+        row |= _confirmation(study, arm, tested.get(arm))
+        if len(ranked):
+            row |= {"status": RUN, "reason": ""} | _validation(ranked, chosen.get(arm))
+        elif len(trials):
+            states = ", ".join(
+                f"{count} {state}" for state, count in trials["state"].value_counts().sort_index().items()
+            )
+            row |= {"status": NO_RESULT, "reason": f"no trial has ended with a score: {states}"}
+        else:
+            row |= {"status": NOT_RUN, "reason": reasons.get(arm, _not_begun(study, arm))}
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(FOUR_WAY))
+
+
+def failures(study: StudyRuns) -> pd.DataFrame:
+    """Trials, finalists and confirmations that did not end in order, columns.FAILURES; reasons without folders."""
+    both = pd.concat(
+        [
+            study.trials.assign(kind=schema.KIND_TRIAL),
+            study.finalists.drop(columns="trial").rename(columns={"finalist": "trial"}).assign(kind="finalist"),
+            study.confirmations.drop(columns="trial").rename(columns={"confirm": "trial"}).assign(kind="confirmation"),
+        ]
+    )
+    table = both.loc[~both["state"].isin(ENDED), list(FAILURES)].reset_index(drop=True)
+    return table.assign(reason=table["reason"].map(without_folders))
+
+
+def objective(study: StudyRuns) -> str:
+    """Score that selects epoch and trial: kappa or accuracy."""
+    return study.tags.get(schema.TAG_OBJECTIVE) or "kappa"
+
+
+def unscored(study: StudyRuns, arm: str | None = None) -> int:
+    """Number of trials (of an arm) that were stopped early and so have no score, where the last epoch's counts."""
+    stopped = study.trials[(study.trials["state"] == schema.STATE_STOPPED) & study.trials["best_epoch"].isna()]
+    return int((stopped["arm"] == arm).sum()) if arm else len(stopped)
+
+
+def part(study: StudyRuns) -> str:
+    """What every score of the search was measured on, with the warning that belongs to it."""
+    return part_text(VALIDATION, study.tags.get(schema.TAG_SELECTED_ON) or VALIDATION)
+
+
+def not_run(study: StudyRuns) -> dict[str, str]:
+    """Arm -> why it did not run, from the parent run's tag or its study.json."""
+    tagged = json.loads(study.tags.get(schema.TAG_ARMS_NOT_RUN) or "{}")
+    return {arm: without_folders(str(why)) for arm, why in {**study.study.get("not_run", {}), **tagged}.items()}
+
+
+def _not_begun(study: StudyRuns, arm: str) -> str:
+    arms = [name for name in study.tags.get(schema.TAG_ARMS, "").split(",") if name]
+    return "the study leaves it out" if arms and arm not in arms else "no trial of this cell has been started"
+
+
+def with_interval(row: Mapping[Any, Any], score: str) -> str:
+    """A row's score in words: `0.925 (0.875 to 0.967)`, with three decimals; `undefined` for NaN."""
+    value, low, high = (float(row[f"{score}{end}"]) for end in ("", "_low", "_high"))
+    if np.isnan(value):
+        return "undefined"
+    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _spent(study: StudyRuns, arm: str, name: str) -> float:
+    """images_seen or seconds of an arm's trials; those that broke off stand only in the budget of study.json, which
+    counts the finalists too."""
+    of_trials, again = (float(one.loc[one["arm"] == arm, name].sum()) for one in (study.trials, study.finalists))
+    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)) - again)
+
+
+def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
+    """Validation columns of a cell; ranked: its rows of the board."""
+    shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value", *REPEATED)
+    row: dict[str, Any] = dict(zip(shared, ranked[list(shared)].iloc[0], strict=True))
+    if models is None:  # counts alone
+        return row | {f"above_majority{end}": row[f"accuracy{end}"] - row["majority"] for end in ("", "_low", "_high")}
+    row |= {name: value for name, value in measure(models).items() if name in MEASURES}
+    if models.folds() > 1:  # one trial for each fold
+        best_of = ranked[ranked["trial"].isin(models.trial.split(", "))]
+        row |= {name: np.nan for name in (*CORRECTED, "best_epoch")} | {"trial": models.trial}
+        row |= {name: float(best_of[name].mean()) for name in ("objective_value", *_estimates(), *REPEATED)}
+        row["chosen_among"] = int(best_of["chosen_among"].sum())
+    return row
+
+
+def _by_other_rule(study: StudyRuns, models: Models | None) -> dict[str, Any]:
+    """What the same models score where grades are called by the other rule; NaN without predictions."""
+    row: dict[str, Any] = {"decision": study.decision, "other_rule": other_rule(study.decision)}
+    if models is None:
+        return row
+    total = replace(models, decision=row["other_rule"]).counts().sum(axis=0)  # (s, 5, 5)
+    return row | {f"other_{name}": float(mean_over_seeds(one)) for name, one in accuracy_and_kappa(total).items()}
+
+
+def _estimates() -> list[str]:
+    return [name for name in CORRECTED if name.endswith("_corrected")]
+
+
+def _confirmation(study: StudyRuns, arm: str, models: Models | None) -> dict[str, Any]:
+    """Columns of a cell's confirmations: columns.CONFIRMED and those with the prefixes of the test part."""
+    own = study.confirmations[study.confirmations["arm"] == arm]
+    row: dict[str, Any] = {"confirmed_trial": "", "seeds": 0, "seed_numbers": "", "folds_tested": 0}
+    row |= {f"confirm_{name}": float(own[name].sum()) for name in ("images_seen", "seconds")}
+    if models is not None:
+        row |= {"confirmed_trial": models.trial, "seeds": len(models.seeds), "seed_numbers": "; ".join(models.seeds)}
+        row |= {"folds_tested": models.folds(), "clean_n": int(models.clean.sum())}
+        row |= {f"{TEST}_{name}": value for name, value in measure(models, TEST_RESAMPLES).items()}
+        if has_clean_part(models):
+            clean = measure(models.only(models.clean), TEST_RESAMPLES)
+            row |= {f"{CLEAN}_{name}": value for name, value in clean.items()}
+        return row
+    counts = own[own["confirm"].isin(list(study.test_confusions)) & ~own["baseline"]]
+    if len(counts) and not study.folds:
+        counts = counts[counts["trial"] == counts["trial"].iloc[0]]
+        found = counted([study.test_confusions[name] for name in counts["confirm"]])
+        row |= {f"{TEST}_{name}": value for name, value in found.items()}
+        row |= {"confirmed_trial": counts["trial"].iloc[0], "seeds": len(counts)}
+        row["seed_numbers"] = "; ".join(counts["seed"])
+    return row

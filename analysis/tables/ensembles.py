@@ -1,0 +1,41 @@
+"""The seeds of each winner as one model: the mean of their probabilities, a row of its own.
+
+It is another kind of model than those that are compared, so it is ranked against none of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import pandas as pd
+
+from analysis.results.columns import ENSEMBLES, part_text
+from analysis.results.labels import arm_labels
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.predictions import Models
+from analysis.tables.score_models import TEST_RESAMPLES, measure
+
+
+def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, Models]) -> pd.DataFrame:
+    """One row for each cell with two confirmed seeds or more, columns columns.ENSEMBLES.
+
+    measured_on, judged: cells.judged(study, board), so the same images as the headline's.
+    """
+    rows = []
+    for arm, cell in arm_labels(study).items():
+        models = judged.get(arm)
+        if models is None or len(models.seeds) < 2:
+            continue
+        row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial, "seeds": len(models.seeds)}
+        row |= {"seed_numbers": "; ".join(models.seeds), "decision": models.decision}
+        row |= {"measured_on": measured_on, "part": part_text(measured_on)}
+        rows.append(row | measure(as_one(models), TEST_RESAMPLES))
+    return pd.DataFrame(rows, columns=list(ENSEMBLES))
+
+
+def as_one(models: Models) -> Models:
+    """The seeds' models as one: the mean (1, n, 5) of their probabilities."""
+    names = ("; ".join(models.seeds),), ("; ".join(models.confirms),)
+    return replace(models, chance=models.chance.mean(axis=0, keepdims=True), seeds=names[0], confirms=names[1])

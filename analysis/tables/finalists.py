@@ -1,0 +1,127 @@
+"""The best configurations trained again on other divisions of the training list: what validation says of them then.
+
+A trial is chosen by its own score, which the choice flatters. A finalist's repeats have fresh seeds and other
+validation patients, so that their mean is the configuration's validation score.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION, headline
+from analysis.results.labels import arm_label
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.stats.metrics import Floats
+from analysis.stats.selection_bias import expected_drop
+
+
+def repeated(study: StudyRuns, score: str) -> pd.DataFrame:
+    """trial and columns.REPEATED of each configuration that was trained again, over its complete repeats."""
+    done = _complete(study, score)
+    found = done.groupby("trial")[f"best_val_{score}"].agg(["mean", "size", "std"]).reset_index()
+    return found.set_axis(["trial", *REPEATED], axis=1).astype({"trial": study.trials["trial"].dtype})
+
+
+def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
+    """Every repeat of every configuration that was trained again, the board's first configuration first.
+
+    board: tables.leaderboard(study). Columns: columns.FINALISTS.
+    """
+    known = board.set_index("trial")[["rank", "objective_value"]]
+    table = study.finalists.join(known, on="trial").assign(
+        cell=[arm_label(study, arm) for arm in study.finalists["arm"]]
+    )
+    table = table.rename(columns={f"best_val_{name}": name for name in schema.SCORES} | {"best_epoch": "epoch"})
+    return table.sort_values(["rank", "repeat", "finalist"], ignore_index=True).reindex(columns=list(FINALISTS))
+
+
+def drop(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame, score: str) -> pd.DataFrame:
+    """How far the score of each cell's winner falls from validation to patients that took no part in its choice.
+
+    board: tables.leaderboard(study), cells: tables.four_way(study). One row for each cell that has finalists, columns
+    columns.DROP; in a study of folds each value is the mean over them.
+    """
+    judged, rows = headline(cells).set_index("arm"), []
+    for arm in schema.ARM_LABELS:
+        own = board[(board["arm"] == arm) & board["finalist_mean"].notna()]
+        folds = [_of_fold(study, one, score) for _, one in own.groupby(own["trial"].map(_fold_of(study)))]
+        if not folds:
+            continue
+        values = pd.DataFrame(folds)
+        row: dict[str, Any] = {"arm": arm, "cell": arm_label(study, arm), "score": score}
+        row |= {name: float(values[name].mean()) for name in ("own", "mean", "before", "after")}
+        row |= {"finalists": int(values["finalists"].sum()), "repeats": int(values["repeats"].min())}
+        tested = judged.loc[arm]
+        confirmed_now = set(str(tested["trial"]).split(", ")) == set(values["trial"])
+        if tested["status"] == RUN and tested["measured_on"] != VALIDATION and confirmed_now:
+            row |= {"test": tested[score], "part": tested["part"]}
+            row |= {
+                f"observed_{when}": row[name] - tested[score] for when, name in (("before", "own"), ("after", "mean"))
+            }
+        rows.append(row)
+    return pd.DataFrame(rows, columns=list(DROP))
+
+
+def drop_sentence(table: pd.DataFrame) -> str:
+    """What choosing by finalists took away of the drop, means over the cells of `drop`; "" without finalists."""
+    if table.empty:
+        return ""
+    score, cells = table["score"].iloc[0], len(table)
+    mean = table[["before", "after", "observed_before", "observed_after"]].mean()
+    over = "" if cells == 1 else f", mean of {cells} cells"
+    text = (
+        f"From validation to other patients {score} is expected to fall by {mean['before']:.3f} where a trial counts "
+        f"by its own score (a finalist's own score minus the mean of its repeats{over})"
+    )
+    if not np.isnan(mean["after"]):
+        text += (
+            f", and by {mean['after']:.3f} where the mean of its repeats counts (what choosing the best of the means "
+            "still flatters, by leaving out one repeat at a time)"
+        )
+    text += "."
+    if not np.isnan(mean["observed_before"]):
+        known = int(table["observed_before"].notna().sum())
+        of = "" if cells == 1 else f", mean of {known} confirmed cell{'s' * (known != 1)}"
+        text += (
+            f" On the test part it {_moved(mean['observed_before'])} from the winner's own score and "
+            f"{_moved(mean['observed_after'])} from the mean of its repeats{of}."
+        )
+    return text
+
+
+def _moved(drop: float) -> str:
+    return f"fell by {drop:.3f}" if drop >= 0 else f"rose by {-drop:.3f}"
+
+
+def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, Any]:
+    """Values of one cell in one fold; ranked: its rows of the board that have finalists, best first."""
+    own, again = ranked["objective_value"].to_numpy(dtype=np.float64), _matrix(study, list(ranked["trial"]), score)
+    before, after = expected_drop(own, again)
+    found = {
+        "trial": ranked["trial"].iloc[0],
+        "own": float(own[0]),
+        "mean": float(ranked["finalist_mean"].iloc[0]),
+        "before": before,
+        "after": after,
+    }
+    return found | {"finalists": len(ranked), "repeats": int(ranked["finalist_repeats"].min())}
+
+
+def _matrix(study: StudyRuns, trials: list[str], score: str) -> Floats:
+    """Scores (k, r) of the complete repeats of these trials, NaN where one is missing."""
+    done = _complete(study, score)
+    table = done.pivot_table(index="trial", columns="repeat", values=f"best_val_{score}")
+    return table.reindex(trials).to_numpy(dtype=np.float64)
+
+
+def _complete(study: StudyRuns, score: str) -> pd.DataFrame:
+    ran = study.finalists["state"] == schema.STATE_COMPLETE
+    return study.finalists[ran & study.finalists[f"best_val_{score}"].notna()]
+
+
+def _fold_of(study: StudyRuns) -> pd.Series:
+    return study.trials.set_index("trial")["fold"]

@@ -1,0 +1,118 @@
+"""What the leaderboard knows of each trial on validation: scores, intervals, and the optimism of the best of a cell."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis.results.columns import BOARD, CORRECTED
+from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.run_tables import PROBABILITIES
+from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
+from analysis.stats.metrics import (
+    Floats,
+    Ints,
+    accuracy,
+    accuracy_and_kappa,
+    auc_ovr,
+    called,
+    is_degenerate,
+    majority_share,
+    quadratic_kappa,
+    scores_from_confusion,
+)
+from analysis.stats.selection_bias import bbc_cv
+from analysis.tables.score_models import RESAMPLES, SEED, counted, never_certain, patients_by_grade
+
+MODELS_AT_ONCE = 100
+"""Trials bootstrapped together: 100 x 3,500 patients x 25 counts x 8 bytes = 70 MB."""
+
+CORRECTION_RESAMPLES = 1_000
+
+Row = dict[str, object]
+
+
+def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
+    """trial, columns.BOARD and CORRECTED of each trial; NaN where neither predictions nor counts were recorded.
+
+    ended: rows of study.trials, best first, so that the first of each cell and fold is what was chosen, by `score`.
+    Where it has finalist_mean it was chosen by that, on other patients: CORRECTED is NaN there.
+    """
+    rows: dict[str, Row] = {}
+    counts: dict[str, Ints] = {}  # trial -> (patients, 5, 5)
+    patients: dict[str, bytes] = {}
+    recorded_auc = dict(zip(ended["trial"], ended["best_val_auc"], strict=True))
+    for trial in ended["trial"]:
+        if trial not in study.confusions:
+            continue
+        found = study.predictions.get(trial)
+        if found is None:
+            rows[trial] = {name: value for name, value in counted([study.confusions[trial]]).items() if name in BOARD}
+            continue
+        counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial], study.decision)
+        patients[trial] = found["patient"].to_numpy().tobytes()
+    for alike in _alike(list(counts), patients):
+        for start in range(0, len(alike), MODELS_AT_ONCE):
+            _add_intervals(rows, counts, alike[start : start + MODELS_AT_ONCE])
+    for _, cell in ended.groupby(["arm", "fold"], sort=False):
+        best = cell["trial"].iloc[0]
+        if best in counts and pd.isna(cell["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some
+            alike = next(group for group in _alike(list(cell["trial"]), patients) if best in group)
+            rows[best] |= _correction([counts[trial] for trial in alike], score)
+    table = pd.DataFrame([{"trial": trial} | row for trial, row in rows.items()])
+    return table.reindex(columns=["trial", *BOARD, *CORRECTED]).astype({"trial": study.trials["trial"].dtype})
+
+
+def _alike(trials: list[str], patients: dict[str, bytes]) -> list[list[str]]:
+    """Those trials that were measured on the same patients together, each group in the order given."""
+    groups: dict[bytes, list[str]] = {}
+    for trial in trials:
+        if trial in patients:
+            groups.setdefault(patients[trial], []).append(trial)
+    return list(groups.values())
+
+
+def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[Ints, Row]:
+    """Counts (patients, 5, 5) and every score of a trial's predictions; auc: as recorded, or NaN."""
+    chance = table[list(PROBABILITIES)].to_numpy()
+    counts = confusion_by_group(table["patient"], table["grade"], called(chance, decision))
+    total = counts.sum(axis=0)
+    row: Row = {name: float(value) for name, value in scores_from_confusion(total).items()}
+    row |= {"auc": auc_ovr(table["grade"], chance) if np.isnan(auc) else auc}  # ranks of all images take their time
+    row |= {"n": int(total.sum()), "majority": float(majority_share(total))}
+    row |= {"degenerate": bool(is_degenerate(total)), "patients": counts.shape[0], "interval_over": "patients"}
+    return counts.astype(np.int16), row  # a thousand trials fit into memory
+
+
+def _add_intervals(rows: dict[str, Row], counts: dict[str, Ints], trials: list[str]) -> None:
+    """Bounds of accuracy and kappa of trials that were measured on the same patients."""
+    stacked = np.stack([counts[trial] for trial in trials], axis=1)  # (patients, trials, 5, 5)
+    rng = np.random.default_rng(SEED)
+    bounds = bootstrap_by_group(stacked, rng, resamples=RESAMPLES, scores=accuracy_and_kappa)
+    for place, trial in enumerate(trials):
+        for score, found in bounds.items():
+            rows[trial] |= {f"{score}_low": float(found.low[place]), f"{score}_high": float(found.high[place])}
+        rows[trial] |= {
+            name: value
+            for name, value in never_certain(rows[trial], patients_by_grade(counts[trial])).items()
+            if name in BOARD
+        }
+
+
+def _correction(counts: list[Ints], score: str) -> dict[str, Any]:
+    """columns.CORRECTED of the best of trials, chosen by `score`; counts (patients, 5, 5) of each."""
+    chosen_by = quadratic_kappa if score == "kappa" else accuracy
+
+    def both(confusion: Floats) -> Floats:
+        return np.stack([*accuracy_and_kappa(confusion).values()], axis=-1)
+
+    found = bbc_cv(
+        np.stack(counts), chosen_by, np.random.default_rng(SEED), measure=both, resamples=CORRECTION_RESAMPLES
+    )
+    row: dict[str, Any] = {"chosen_among": len(counts)}
+    for place, name in enumerate(("accuracy", "kappa")):
+        row |= {f"{name}_corrected": float(found.value[place])}
+        row |= {f"{name}_corrected_low": float(found.low[place]), f"{name}_corrected_high": float(found.high[place])}
+    return row

@@ -1,0 +1,146 @@
+"""What is wrong with a data set, and how good an answer is that looks at no image.
+
+A score means nothing alone: beside it stand the majority class and, where both eyes of a patient stand on different
+sides of the split, the fellow-eye copy.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from retina_data.layouts.dataset import DataSet
+
+GRADES = 5
+
+NO_PATIENTS = "no patients"
+
+
+def audit(dataset: DataSet) -> dict[str, Any]:
+    """Counts, baselines and findings, as plain JSON values.
+
+    `majority` is the share of the training list's most frequent grade in each part; `fellow_copy` scores, on the whole
+    test part, "the grade of the fellow eye in train where there is one, else grade 0" (`copied` eyes have one).
+    A finding is {"kind", "count", "text"}; none names a file or an image. Parts that are empty have counts of 0 and
+    share None; "val" is there where the files name such a part.
+    """
+    table = dataset.table
+    named = [part for part in ("train", "val", "test") if part != "val" or (table["part"] == "val").any()]
+    parts = {part: table[table["part"] == part] for part in named}
+    grades = {part: np.bincount(rows["grade"], minlength=GRADES) for part, rows in parts.items()}
+    common = int(np.argmax(grades["train"]))
+    patients = {part: int(rows["patient"].nunique()) for part, rows in parts.items()}
+    fellow = _fellow_grades(parts["train"], parts["test"])
+    report: dict[str, Any] = {
+        "layout": dataset.layout,
+        "labels_only": dataset.labels_only,
+        "images": {part: len(rows) for part, rows in parts.items()},
+        "grades": {part: [int(n) for n in counts] for part, counts in grades.items()},
+        "majority_grade": common,
+        "majority": {p: float(n[common] / n.sum()) if n.sum() else None for p, n in grades.items()},
+        "patients": {
+            **patients,
+            "all": int(table["patient"].nunique()),
+            "in_both": int(parts["test"].drop_duplicates("patient")["patient"].isin(parts["train"]["patient"]).sum()),
+            "one_image_only": int((table["patient"].value_counts() == 1).sum()),
+        },
+        "eyes": {eye or "unknown": int(n) for eye, n in table["eye"].value_counts().sort_index().items()},
+        "test_fellow_in_train": int(fellow.notna().sum()),
+        "fellow_copy": _fellow_copy(fellow, parts["test"]),
+        "notes": list(dataset.notes),
+    }
+    return {**report, "findings": _findings(report, dataset.patients_given)}
+
+
+def unused(table: pd.DataFrame, parts: pd.Series[str]) -> list[dict[str, Any]]:
+    """Findings about the images that training leaves out: each that could not be read, by row and reason, and copies.
+
+    table: row, error and what else a cache holds of each image. parts: of each row, "left_out" where it is not used.
+    """
+    broken = table[table["error"] != ""]
+    copies = table["row"][(parts == "left_out") & (table["error"] == "")]
+    found = []
+    if len(broken):
+        each = ", ".join(f"row {row}: {why}" for row, why in zip(broken["row"], broken["error"], strict=True))
+        text = f"images that could not be read and were skipped when the data was prepared: {len(broken):,} ({each})"
+        found.append({"kind": "skipped", "count": len(broken), "text": text})
+    if len(copies):
+        rows = ", ".join(str(row) for row in copies)
+        text = f"images left out of training, as they stand byte for byte in a part that is read later: {len(copies):,}"
+        found.append({"kind": "left out", "count": len(copies), "text": f"{text} (rows {rows})"})
+    return found
+
+
+def quadratic_kappa(truth: npt.ArrayLike, answer: npt.ArrayLike) -> float:
+    """Cohen's kappa with quadratic weights of two grade lists (n,); nan where one grade is all there is.
+
+    Cohen, Weighted kappa, Psychological Bulletin 70 (1968).
+    """
+    seen = np.zeros((GRADES, GRADES))
+    np.add.at(seen, (np.asarray(truth), np.asarray(answer)), 1.0)
+    weights = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)) ** 2.0
+    expected = np.outer(seen.sum(1), seen.sum(0)) / max(seen.sum(), 1.0)
+    by_chance = float((weights * expected).sum())
+    return float(1.0 - (weights * seen).sum() / by_chance) if by_chance > 0 else float("nan")
+
+
+def _fellow_grades(train: pd.DataFrame, test: pd.DataFrame) -> pd.Series[float]:
+    """For each test row the grade of the patient's other eye in train, nan where it is not there."""
+    other = test["eye"].map({"left": "right", "right": "left"})
+    known = train[train["eye"] != ""].drop_duplicates(["patient", "eye"]).set_index(["patient", "eye"])["grade"]
+    keys = pd.MultiIndex.from_arrays([test["patient"], other], names=["patient", "eye"])
+    return pd.Series(known.reindex(keys).to_numpy("float64"), index=test.index)
+
+
+def _fellow_copy(fellow: pd.Series[float], test: pd.DataFrame) -> dict[str, Any] | None:
+    copied = int(fellow.notna().sum())
+    if not copied:
+        return None
+    answer = fellow.fillna(0).astype("int64")
+    kappa = quadratic_kappa(test["grade"], answer)
+    return {
+        "accuracy": float((answer == test["grade"]).mean()),
+        "kappa": None if np.isnan(kappa) else kappa,
+        "n": len(test),
+        "copied": copied,
+    }
+
+
+def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, Any]]:
+    """What a reader of a score on this data must know."""
+    found: list[dict[str, Any]] = []
+
+    def add(kind: str, count: int, text: str) -> None:
+        found.append({"kind": kind, "count": count, "text": text})
+
+    images, leaked = report["images"], report["test_fellow_in_train"]
+    if report["labels_only"]:
+        add("no images", sum(images.values()), "labels only: nothing can be said about the photographs")
+    if leaked:
+        add(
+            "fellow eyes",
+            leaked,
+            f"{leaked:,} of {images['test']:,} test images have the patient's other eye in train; "
+            f"{images['test'] - leaked:,} do not",
+        )
+    if not images["test"]:
+        add("no test part", 0, "the files name no test part: 20 % of the patients are set aside before a search")
+    for part, counts in report["grades"].items():
+        absent = [grade for grade, n in enumerate(counts) if n == 0]
+        if absent and images[part]:
+            add("grades absent", len(absent), f"no {part} image has grade {', '.join(map(str, absent))}")
+    unknown = 0 if patients_given else report["eyes"].get("unknown", 0)
+    if unknown:
+        add(
+            NO_PATIENTS,
+            unknown,
+            f"names that tell no patient and eye: {unknown:,}; each is taken for its own patient, so that a patient "
+            "with several images may stand on both sides of a split",
+        )
+    single = report["patients"]["one_image_only"]
+    if not unknown and single:
+        add("single eyes", single, f"patients with one image only: {single:,}")
+    return found

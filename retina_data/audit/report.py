@@ -1,0 +1,210 @@
+"""What is wrong with a data set, image by image: for the one who holds it. It names images, so nothing records it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from retina_data.audit.image_scan import MISSING, Content
+from retina_data.audit.labels import NO_PATIENTS, audit
+from retina_data.audit.size_baseline import size_model
+from retina_data.duplicates import merged_groups, near_groups
+from retina_data.layouts.dataset import DataError, DataSet
+from retina_data.splits import assign_parts
+
+Severity = Literal["error", "warning", "note"]
+
+SERIOUS = ("fellow eyes", NO_PATIENTS)
+"""Kinds of the audit's findings after which a score may be too good."""
+
+TINY = 64  # shorter side, pixels
+
+DARK = 16.0  # 99th percentile
+
+BLOWN_OUT = 0.25  # white share
+
+NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
+
+FLAT = 64  # bits
+
+WORST = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong; where it is an error, so would training be.
+
+    `rows`: images, grouped where alike. `reasons`: of each of these groups, where they differ.
+    """
+
+    kind: str
+    severity: Severity
+    text: str
+    rows: tuple[tuple[int, ...], ...] = ()
+    counted: int = 0  # images, where they are not listed
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def count(self) -> int:
+        """Images that it concerns."""
+        return self.counted or sum(len(group) for group in self.rows)
+
+
+def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], list[Finding]]:
+    """All that is known of a data set as JSON values, and its findings, the worst first.
+
+    The report is `audit`'s, its findings with severity and names, and under `content` sizes, discs and the size model.
+    """
+    report = audit(dataset)
+    found = [
+        Finding(one["kind"], "warning" if one["kind"] in SERIOUS else "note", one["text"], (), one["count"])
+        for one in report["findings"]
+    ]
+    if content is not None:
+        table = dataset.table.join(content.table)
+        readable = table[table["error"] == ""]
+        found += _files(table) + _pictures(readable) + _repeated(readable, content) + _overlap(table)
+        report["content"] = _content(readable)
+        found += _sizes(report["content"])
+    order = {"error": 0, "warning": 1, "note": 2}
+    found.sort(key=lambda one: order[one.severity])
+    names = dataset.table["image"]
+    report["findings"] = [
+        {
+            "kind": one.kind,
+            "severity": one.severity,
+            "count": one.count,
+            "text": one.text,
+            "names": [[str(names[row]) for row in group] for group in one.rows],
+            "reasons": list(one.reasons),
+        }
+        for one in found
+    ]
+    return report, found
+
+
+def _each(table: pd.DataFrame) -> tuple[tuple[int, ...], ...]:
+    return tuple((int(row),) for row in table.index)
+
+
+def _files(table: pd.DataFrame) -> list[Finding]:
+    missing = table[table["error"] == MISSING]
+    unreadable = table[(table["error"] != "") & (table["error"] != MISSING)]
+    found = []
+    if len(missing):
+        text = f"not there: {len(missing):,} of {len(table):,} listed images; add them, or delete their lines"
+        found.append(Finding("missing", "error", text, _each(missing)))
+    if len(unreadable):
+        reasons = ", ".join(f"{reason} ({n})" for reason, n in unreadable["error"].value_counts().head(5).items())
+        text = f"cannot be read: {len(unreadable):,} images ({reasons}); replace them, or prepare with --on-error skip"
+        found.append(Finding("unreadable", "error", text, _each(unreadable), reasons=tuple(unreadable["error"])))
+    return found
+
+
+def _pictures(readable: pd.DataFrame) -> list[Finding]:
+    """Images that can be read, and show little."""
+    black = readable["light"] < DARK
+    white = readable["white"] > BLOWN_OUT
+    tiny = readable[["width", "height"]].min(axis=1) < TINY
+    lost = ~readable["disc_found"] & ~black & ~white
+    each: tuple[tuple[str, pd.Series[bool], str], ...] = (
+        ("black", black, "black or nearly so"),
+        ("blown out", white, f"white on more than {BLOWN_OUT:.0%} of the frame"),
+        ("tiny", tiny, f"with a side below {TINY} px"),
+        ("no disc", lost, "no disc was found, so the whole frame is used"),
+    )
+    return [
+        Finding(kind, "warning", f"{text}: {int(chosen.sum()):,} of {len(readable):,} images", _each(readable[chosen]))
+        for kind, chosen, text in each
+        if chosen.any()
+    ]
+
+
+def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:
+    """Byte-equal images, and such as are nearly the same picture."""
+    found = []
+    equal = _groups(readable, readable["sha256"])
+    inside = [group for group in equal if len({readable["part"][row] for row in group}) == 1]
+    across = [group for group in equal if group not in inside]
+    if inside:
+        text = f"groups of byte-equal images within a part: {len(inside):,}; a split keeps each on one side"
+        found.append(Finding("duplicates", "warning", text, tuple(inside)))
+    if across:
+        text = f"groups of byte-equal images across parts: {len(across):,}; training leaves them out"
+        found.append(Finding("duplicates across parts", "warning", text, tuple(across)))
+    found += _contradictions("duplicates, grades differ", "byte-equal images", equal, readable)
+    patterned = content.bits[readable.index].sum(axis=1) >= FLAT  # plain pictures are all alike
+    shown = readable[patterned].drop_duplicates("sha256")
+    near = _groups(shown, pd.Series(near_groups(content.bits[shown.index], NEAR), index=shown.index))
+    if near:
+        crossing = sum(len({readable["part"][row] for row in group}) > 1 for group in near)
+        text = f"groups of nearly the same picture: {len(near):,}, across parts: {crossing:,}; look at them"
+        found.append(Finding("near-duplicates", "warning", text, tuple(near)))
+        found += _contradictions("near-duplicates, grades differ", "nearly the same picture", near, readable)
+    return found
+
+
+def _contradictions(kind: str, what: str, groups: list[tuple[int, ...]], table: pd.DataFrame) -> list[Finding]:
+    odd = tuple(group for group in groups if len({table["grade"][row] for row in group}) > 1)
+    return [Finding(kind, "warning", f"groups of {what} with different grades: {len(odd):,}", odd)] if odd else []
+
+
+def _groups(table: pd.DataFrame, keys: pd.Series[Any]) -> list[tuple[int, ...]]:
+    """Rows with the same key, where there are several."""
+    several = table[keys.duplicated(keep=False)]
+    return [tuple(int(row) for row in group) for group in several.groupby(keys, sort=False).groups.values()]
+
+
+def _overlap(table: pd.DataFrame) -> list[Finding]:
+    """Whether the split that a study would make keeps patients and equal images apart: a check of our own work."""
+    contents = table["sha256"].where(table["error"] == "", "row " + table["row"].astype(str))
+    grouped = table.assign(group=merged_groups(table["patient"], contents))
+    try:
+        parts = assign_parts(grouped)
+    except DataError as error:
+        return [Finding("no split", "error", f"a study could not split these images: {error}")]
+    ours = ["train", "val"] if (table["part"] == "test").any() else ["train", "val", "test"]
+    chosen = parts.isin(ours) & (table["part"] == "train")
+    sides = parts[chosen].groupby(grouped["group"][chosen]).nunique()
+    torn = sides.index[sides > 1]
+    if not len(torn):
+        return []
+    rows = tuple(tuple(int(row) for row in grouped.index[(grouped["group"] == g) & chosen]) for g in torn)
+    return [Finding("overlap", "error", f"patients on both sides of the split: {len(torn):,}", rows)]
+
+
+def _content(readable: pd.DataFrame) -> dict[str, Any]:
+    """Sizes, aspect ratios, discs, and what sizes alone tell."""
+    sizes = readable.groupby(["width", "height"]).size().reset_index(name="images").sort_values("images")[::-1]
+    aspects = (readable["width"] / readable["height"]).round(2).value_counts()
+    worst = readable[readable["disc_found"]].sort_values("disc_support", kind="stable").head(WORST)
+    return {
+        "read": len(readable),
+        "sizes": [{str(k): int(v) for k, v in one.items()} for one in sizes.to_dict("records")],
+        "aspects": {f"{aspect:.2f}": int(n) for aspect, n in aspects.items()},
+        "bytes": {name: int(readable["bytes"].agg(name)) for name in ("min", "median", "max")} if len(readable) else {},
+        "discs_found": int(readable["disc_found"].sum()),
+        "worst_discs": [
+            {"row": int(row), "image": image, "support": round(float(support), 4)}
+            for row, image, support in zip(worst.index, worst["image"], worst["disc_support"], strict=True)
+        ],
+        "size_model": size_model(readable) if len(readable) > 1 else None,
+    }
+
+
+def _sizes(content: dict[str, Any]) -> list[Finding]:
+    model = content["size_model"]
+    if not model or model["kappa"] is None:
+        return []
+    chance = 2 / np.sqrt(model["n"])  # about two standard deviations of kappa where nothing is known
+    leaks = model["kappa"] > max(0.05, chance)
+    text = (
+        f"a model on image size and file size alone has kappa {model['kappa']:.3f} and accuracy "
+        f"{model['accuracy']:.3f} on {model['asked']} (n {model['n']:,})"
+    )
+    more = ", more than chance has: they tell something of the grade, and a network may learn the camera, not the eye"
+    text += more if leaks else ""
+    return [Finding("sizes tell", "warning" if leaks else "note", text)]

@@ -1,0 +1,59 @@
+"""What a cache is known by: its files as they were seen, what was asked for, and the content that it came from."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+
+import pandas as pd
+
+from retina_data.images.decode import Form
+from retina_data.layouts.dataset import DataError, DataSet, some
+
+VERSION = 3  # of pixels and table: raised when decode or fundus give others
+
+
+def folder_name(digest: str, form: Form) -> str:
+    """What the cache of a data set is called below HOME/cache."""
+    return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
+
+
+def file_stats(table: pd.DataFrame) -> list[str]:
+    """Size and modification time of each row's file: cheap, and enough to see a change."""
+    known: dict[str, str] = {}
+    lost: list[str] = []
+    for image, path in zip(table["image"], table["path"], strict=True):
+        if path not in known:
+            try:
+                stat = os.stat(path)
+                known[path] = f"{stat.st_size}-{stat.st_mtime_ns}"
+            except OSError:
+                lost.append(image)
+    if lost:
+        raise DataError(f"every image must be there, but {len(lost):,} have gone since they were listed: {some(lost)}")
+    return [known[path] for path in table["path"]]
+
+
+def request_of(table: pd.DataFrame, form: Form) -> str:
+    """Of what is asked for, whatever the state of the files: which unfinished cache is gone on with."""
+    return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
+
+
+def fingerprint_of(dataset: DataSet, stats: list[str], form: Form) -> str:
+    """Of the files as they are now; patients count where the label file tells them, for they decide the split."""
+    table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
+    columns = [table["image"], table["grade"], table["part"], table["path"], stats]
+    columns += [table["patient"]] if dataset.patients_given else []
+    for line in zip(*columns, strict=True):
+        hashed.update(("\t".join(map(str, line)) + "\n").encode())
+    return hashed.hexdigest()[:32]
+
+
+def digest_of(table: pd.DataFrame, patients_given: bool) -> str:
+    """Of the content, wherever the files lie: names, grades, parts and each file's SHA-256, and patients if given."""
+    hashed = hashlib.sha256()
+    columns = [table["image"], table["grade"], table["part"], table["sha256"]]
+    columns += [table["patient"]] if patients_given else []  # else they follow from the names
+    for line in zip(*columns, strict=True):
+        hashed.update(("\t".join(map(str, line)) + "\n").encode())
+    return hashed.hexdigest()

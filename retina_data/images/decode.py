@@ -1,0 +1,162 @@
+"""Photographs as they come from elsewhere -> upright RGB pixels of one form, by all cores.
+
+Each file is refused with its reason when it is no JPEG, PNG or TIFF, ends early or is too large.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Literal, NamedTuple, TypeVar
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from retina_data.images.field_of_view import crop_to_disc, disc_in, local_average, pad_to_square
+from retina_data.layouts import medmnist
+from retina_data.layouts.dataset import DataSet
+
+Pixels = npt.NDArray[np.uint8]
+
+Source = Path | Pixels  # a file, or an image (H, W, 3) out of a file of many
+
+Crop = Literal["disc", "none"]
+
+Colour = Literal["none", "local_average"]
+
+FORMATS = ("JPEG", "PNG", "TIFF")
+
+MAX_PIXELS = 89_478_485  # Pillow's own warning; a larger file is a mistake or an attack
+
+_END_OF_JPEG, _SCAN_OF_JPEG, _END_OF_PNG = b"\xff\xd9", b"\xff\xda", b"IEND"
+
+Result = TypeVar("Result")
+
+
+class Form(NamedTuple):
+    """What pixels are wanted: side of the square, what is cut out, and the normalisation of colours."""
+
+    size: int
+    crop: Crop
+    colour: Colour
+
+
+class Photograph(NamedTuple):
+    """Pixels (S, S, 3) of a photograph, SHA-256 (hex) of its file, whether its disc was found."""
+
+    pixels: Pixels
+    sha256: str
+    disc_found: bool
+
+
+def sources(dataset: DataSet) -> Iterator[Source]:
+    """What each row of the table is read from, in the order of the rows."""
+    if dataset.layout == "medmnist":
+        yield from medmnist.pixels(dataset.folder)
+    else:
+        yield from map(Path, dataset.table["path"])
+
+
+def read_photograph(source: Source, form: Form) -> Photograph:
+    """One photograph in a form.
+
+    JPEGs are decoded at a scale of at least twice the size (a seventh to a third of the time of a whole one).
+    Raises ValueError or what Pillow raises when the file is not a whole image.
+    """
+    data = source.read_bytes() if isinstance(source, Path) else source.tobytes()
+    image = upright_rgb(data, 2 * form.size) if isinstance(source, Path) else Image.fromarray(source)
+    if form.crop == "disc":
+        place = disc_in(image)
+        square, found = crop_to_disc(image, form.size, place), place.found
+    else:
+        square, found = pad_to_square(image, form.size), False
+    if form.colour == "local_average":
+        square = local_average(square)
+    return Photograph(np.asarray(square), hashlib.sha256(data).hexdigest(), found)
+
+
+def upright_rgb(data: bytes, at_least: int) -> Image.Image:
+    """The image of a file's bytes as RGB, turned as its EXIF says, JPEGs scaled down to no less than `at_least` px."""
+    image = open_image(data)
+    if image.format in ("JPEG", "MPO"):
+        image.draft(None, (at_least, at_least))
+    image = ImageOps.exif_transpose(image)  # which loads it; what is made from its pixels below has no EXIF
+    if image.mode.startswith("I"):  # 16 bits a pixel; convert() would clip
+        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+    elif image.mode == "F":
+        raise ValueError("its pixels are fractions, whose white is not known")
+    return image.convert("RGB")
+
+
+def open_image(data: bytes) -> Image.Image:
+    """The image of a file's bytes, its pixels not yet decoded. Raises ValueError with the reason."""
+    if not data:
+        raise ValueError("the file is empty")
+    try:
+        image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
+    except UnidentifiedImageError:
+        raise ValueError(f"no {', '.join(FORMATS)} image") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ValueError(f"more than {MAX_PIXELS:,} pixels") from None
+    if image.width * image.height > MAX_PIXELS:
+        raise ValueError(f"{image.width} x {image.height} is more than {MAX_PIXELS:,} pixels")
+    # Pillow forgives what a file has lost at its end. Within the pixels of a JPEG neither of the two codes occurs.
+    if image.format in ("JPEG", "MPO") and data.rfind(_END_OF_JPEG) < data.rfind(_SCAN_OF_JPEG):
+        raise ValueError("the file ends early")
+    if image.format == "PNG" and not 0 <= data.rfind(_END_OF_PNG) <= len(data) - 8:  # name and checksum
+        raise ValueError("the file ends early")
+    return image
+
+
+def in_threads(
+    work: Callable[[int, Source], Result], jobs: Iterable[tuple[int, Source]], count: int, workers: int, bar: str
+) -> Iterator[tuple[int, Result]]:
+    """work(row, source) of each job by threads, in the order of the jobs: row and result.
+
+    Pillow decodes and resizes, and hashlib hashes, without the interpreter's lock. Few jobs are under way at a time, so
+    that memory does not grow with their number. `bar` is the title of a progress bar on stderr; "" shows none.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    waiting: deque[tuple[int, Future[Result]]] = deque()
+    columns = (TextColumn(bar), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with (
+        warnings.catch_warnings(),
+        ThreadPoolExecutor(workers) as pool,
+        Progress(*columns, console=Console(stderr=True), disable=not bar) as shown,
+    ):
+        # Pillow warns of a directory that is cut off, and goes on; of odd EXIF data too, which do no harm.
+        warnings.simplefilter("ignore", UserWarning)
+        warnings.filterwarnings("error", "Truncated File Read")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        task = shown.add_task("", total=count)
+
+        def first() -> tuple[int, Result]:
+            row, future = waiting.popleft()
+            result = future.result()
+            shown.advance(task)
+            return row, result
+
+        try:
+            for row, source in jobs:
+                waiting.append((row, pool.submit(work, row, source)))
+                if len(waiting) == 4 * workers:
+                    yield first()
+            while waiting:
+                yield first()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def reason(error: Exception) -> str:
+    """Why a file could not be read, in words."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror  # str() would name its path
+    return " ".join(str(error).split()) or type(error).__name__

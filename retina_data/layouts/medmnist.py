@@ -1,0 +1,139 @@
+"""A MedMNIST file: arrays of images and labels for each part, in one .npz.
+
+Images are read one after the other from the zip file, so that memory does not grow with their number and a file that
+unpacks to more than memory holds does no harm.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+
+from retina_data.errors import DataError
+from retina_data.layouts.label_files import Entry, some
+
+PARTS = ("train", "val", "test")
+
+NOTE = (
+    "the file names no patients, so each image is taken for its own patient; "
+    "where a patient has several images, intervals are too narrow"
+)
+
+_MOST_LABELS = 10_000_000
+
+_SIDES = range(1, 4097)
+
+
+def find(data: Path) -> Path | None:
+    """The MedMNIST file that `data` is, or the only one in the folder `data`."""
+    if data.is_file():
+        return data if data.suffix.lower() == ".npz" and _fits(data) else None
+    fitting = [file for file in sorted(data.iterdir()) if file.suffix.lower() == ".npz" and _fits(file)]
+    if len(fitting) > 1:
+        raise DataError(
+            f"a folder must hold one MedMNIST file, but {data} holds {some([file.name for file in fitting])}; "
+            "give the file itself"
+        )
+    return fitting[0] if fitting else None
+
+
+def entries(file: Path) -> list[Entry]:
+    """Each image of each part that is there, called by part and number: `train_00012`."""
+    found: list[Entry] = []
+    for part in _parts(file):
+        images, labels = _shape(file, f"{part}_images"), _labels(file, part)
+        if len(images) not in (3, 4) or images[3:] not in ((), (3,)) or not all(s in _SIDES for s in images[1:3]):
+            raise DataError(
+                f"{part}_images must be (N, S, S, 3) or (N, S, S), but has shape {images} ({file}); "
+                "give a file of two-dimensional images"
+            )
+        if images[0] != len(labels):
+            raise DataError(
+                f"{part}_images and {part}_labels must have equal lengths, but have {images[0]:,} and {len(labels):,} "
+                f"({file})"
+            )
+        found += [Entry(f"{part}_{n:05}", g, part, f"{part}_labels, row {n}") for n, g in enumerate(labels)]
+    return found
+
+
+def pixels(file: Path) -> Iterator[npt.NDArray[np.uint8]]:
+    """Each image as uint8 (H, W, 3), in the order of `entries`; grey ones with three equal channels."""
+    for part in _parts(file):
+        shape = _shape(file, f"{part}_images")
+        size = int(np.prod(shape[1:]))
+        with zipfile.ZipFile(file) as archive, archive.open(f"{part}_images.npy") as member:
+            _header(member, file, f"{part}_images")
+            for _ in range(shape[0]):
+                data = _read(member, size, file)
+                image = np.frombuffer(data, np.uint8).reshape(shape[1:])
+                yield image if image.ndim == 3 else np.repeat(image[..., None], 3, axis=2)
+
+
+def _read(member: IO[bytes], size: int, file: Path) -> bytes:
+    try:
+        data = member.read(size)
+    except (OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DataError(f"{file} must be a whole MedMNIST file, but is damaged ({error}); get it again") from error
+    if len(data) < size:
+        raise DataError(f"{file} must be a whole MedMNIST file, but ends early; get it again")
+    return data
+
+
+def _fits(file: Path) -> bool:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            return {"train_images.npy", "train_labels.npy"} <= set(archive.namelist())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def _parts(file: Path) -> list[str]:
+    with zipfile.ZipFile(file) as archive:
+        names = set(archive.namelist())
+    return [part for part in PARTS if f"{part}_images.npy" in names]
+
+
+def _shape(file: Path, name: str) -> tuple[int, ...]:
+    with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+        shape, dtype = _header(member, file, name)
+    if dtype != np.uint8:
+        raise DataError(f"{name} must hold uint8, but holds {dtype} ({file})")
+    return shape
+
+
+def _labels(file: Path, part: str) -> list[int]:
+    name = f"{part}_labels"
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+            shape, dtype = _header(member, file, name)
+            count = int(np.prod(shape))
+            if not np.issubdtype(dtype, np.integer) or count != shape[0] or count > _MOST_LABELS:
+                raise DataError(f"{name} must be whole numbers (N, 1), but is {dtype} {shape} ({file})")
+            values = np.frombuffer(_read(member, count * dtype.itemsize, file), dtype)
+    except KeyError:
+        raise DataError(f"{part}_images must have {name} beside them, but {file} has none") from None
+    wrong = np.flatnonzero((values < 0) | (values > 4))
+    if len(wrong):
+        raise DataError(
+            f"a grade must be 0, 1, 2, 3 or 4, but got {values[wrong[0]]} ({file}, {name}, row {wrong[0]}); "
+            "give a file of diabetic retinopathy grades"
+        )
+    return [int(value) for value in values]
+
+
+def _header(member: IO[bytes], file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
+    """Shape and type of a .npy stream, which is left at its first value. Nothing is unpickled."""
+    try:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        shape, fortran, dtype = read(member)
+    except (ValueError, OSError, zipfile.BadZipFile) as error:
+        raise DataError(f"{name} must be an array, but is not readable ({error}; {file}); get the file again") from None
+    if dtype.hasobject or (fortran and len(shape) > 1 and name.endswith("_images")) or not shape:
+        raise DataError(f"{name} must be an array of numbers in C order, but is not ({file})")
+    return tuple(int(n) for n in shape), dtype

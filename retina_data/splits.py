@@ -1,0 +1,181 @@
+"""Which part of a study each image belongs to: a column beside the table, never a copy of it.
+
+All images of a patient (and all byte-equal images) are on one side, and each stratum, the patients whose worse eye has
+the same grade, is divided in proportion. The same table, seed and fraction give the same split on every machine: order
+comes from the raw 64-bit stream of PCG64, which NumPy guarantees, and from nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from retina_data.layouts.dataset import DataError
+
+TEST_FRACTION = 0.2  # of the patients, where a data set names no test part
+
+# The test part must not depend on how validation is drawn.
+_VALIDATION_STREAM, _TEST_STREAM, _FOLD_STREAM, _RESPLIT_STREAM = 0, 1, 2, 3
+
+
+def assign_parts(
+    table: pd.DataFrame,
+    *,
+    val_fraction: float = 0.2,
+    seed: int = 0,
+    select_on: Literal["validation", "test"] = "validation",
+) -> pd.Series[str]:
+    """The part of each row, "train", "val", "test" or "left_out", with the index of `table`.
+
+    Groups are the column `group` where it is there (patients merged over byte-equal images), else `patient`. Where the
+    table has `sha256`, images that also stand in a part that is read later are left out; where it has `error`, so are
+    images that could not be read. Without a test part 20 % of the groups become "test" first; a validation part
+    that the files name is kept. `select_on="test"` is the lab's own way: its test list is called "val", the whole rest
+    is "train", nothing is "test". 0 < val_fraction < 1. Raises DataError when a part would be empty.
+    """
+    if not 0 < val_fraction < 1:
+        raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
+    given = {part: (table["part"] == part).to_numpy() for part in ("train", "val", "test")}
+    readable = (table["error"] == "").to_numpy() if "error" in table.columns else np.ones(len(table), dtype=bool)
+    if select_on == "test" and not given["test"].any():
+        raise DataError("select_on=test needs a test list, but the data set has none; use select_on=validation")
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    grades = table["grade"].to_numpy()
+
+    parts = pd.Series("train", index=table.index, name="part", dtype=object)
+    parts[given["test"]] = "val" if select_on == "test" else "test"
+    parts[_also_in(table, given["test"])] = "left_out"
+    if select_on == "validation" and given["val"].any():
+        kept = given["val"] & (parts != "left_out").to_numpy()
+        parts[kept] = "val"
+        parts[given["train"] & _also_in(table, kept)] = "left_out"
+    parts[~readable] = "left_out"
+    if not given["test"].any():
+        free = (parts == "train").to_numpy()
+        parts[free & np.isin(groups, _drawn(groups[free], grades[free], TEST_FRACTION, seed, _TEST_STREAM))] = "test"
+    if select_on == "validation" and not given["val"].any():
+        train = (parts == "train").to_numpy()
+        chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
+        parts[train & np.isin(groups, chosen)] = "val"
+    return parts.astype("str")
+
+
+def fold_parts(
+    table: pd.DataFrame, *, folds: int, fold: int, val_fraction: float = 0.2, seed: int = 0
+) -> pd.Series[str]:
+    """The part of each row in one of K outer folds: fold 0..K-1 is "test", the rest is "train" and "val".
+
+    For sets so small that one test part says little: over all folds each image is tested once. The files' own parts are
+    not used. Folds are of whole groups, equal to within one group, and so is each stratum. Raises DataError where there
+    are fewer groups than folds, or folds < 2.
+    """
+    if not 0 < val_fraction < 1:
+        raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
+    if folds < 2 or not 0 <= fold < folds:
+        raise DataError(f"folds >= 2 and 0 <= fold < folds must hold, but got folds={folds}, fold={fold}")
+    parts = pd.Series("train", index=table.index, name="part", dtype=object)
+    if "error" in table.columns:
+        parts[table["error"] != ""] = "left_out"
+    free = (parts == "train").to_numpy()
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    grades = table["grade"].to_numpy()
+    dealt = _shuffled(groups[free], grades[free], seed, _FOLD_STREAM)
+    if len(dealt) < folds:
+        raise DataError(f"{folds} folds need as many patients, but there are {len(dealt)}; take fewer folds")
+    parts[free & np.isin(groups, dealt[fold::folds])] = "test"
+    train = (parts == "train").to_numpy()
+    chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
+    parts[train & np.isin(groups, chosen)] = "val"
+    return parts.astype("str")
+
+
+def resplit(table: pd.DataFrame, parts: pd.Series[str], *, val_fraction: float, seed: int) -> pd.Series[str]:
+    """The same parts with the patients of "train" and "val" divided anew; "test" and "left_out" stay.
+
+    0 < val_fraction < 1. Raises DataError for fewer than two patients.
+    """
+    free = parts.isin(("train", "val")).to_numpy()
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    grades = table["grade"].to_numpy()
+    chosen = _drawn(groups[free], grades[free], val_fraction, seed, _RESPLIT_STREAM)
+    divided = parts.mask(free, "train")
+    return divided.mask(free & np.isin(groups, chosen), "val").astype("str")
+
+
+def in_training(table: pd.DataFrame, parts: pd.Series[str]) -> npt.NDArray[np.bool_]:
+    """Of each row (n,), whether its patient has an image in the training or the validation part."""
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    return np.isin(groups, groups[parts.isin(("train", "val")).to_numpy()])
+
+
+def without_fellows(table: pd.DataFrame, parts: pd.Series[str]) -> pd.Series[str]:
+    """The parts with every patient who stands in the test part taken out of training and validation."""
+    groups = table["group" if "group" in table.columns else "patient"].to_numpy()
+    tested = np.isin(groups, groups[(parts == "test").to_numpy()])
+    return parts.mask(tested & parts.isin(("train", "val")).to_numpy(), "left_out")
+
+
+def split_digest(parts: pd.Series[str]) -> str:
+    """SHA-256 (hex) of the parts with their row numbers: equal digests mean the same split."""
+    lines = (f"{row}\t{part}\n" for row, part in parts.sort_index().items())
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _also_in(table: pd.DataFrame, part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Rows outside of `part` that are byte-equal to one in it."""
+    if "sha256" not in table.columns:
+        return np.zeros(len(table), dtype=bool)
+    seen = table["sha256"].isin(table.loc[part, "sha256"])
+    return ~part & seen.to_numpy(dtype=bool)
+
+
+def _drawn(
+    groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64], fraction: float, seed: int, stream: int
+) -> npt.NDArray[np.int64]:
+    """Groups drawn without replacement: the rounded fraction of all, and of each stratum to within one group."""
+    counts = _strata(groups, grades)[1]
+    count = int(counts.sum())
+    if count < 2:
+        raise DataError(f"a split needs at least 2 patients, but got {count}; add images of other patients")
+    total = min(max(round(fraction * count), 1), count - 1)
+    order, ends = _shuffled(groups, grades, seed, stream), np.cumsum(counts)
+    quotas = _quotas(counts, total)
+    return np.concatenate([order[e - n : e - n + q] for e, n, q in zip(ends, counts, quotas, strict=True)])
+
+
+def _strata(
+    groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64]
+) -> tuple[pd.Series[int], npt.NDArray[np.int64]]:
+    """The worst grade of each group, in the order of their numbers, and the number of groups for each worst grade."""
+    worst = pd.Series(grades).groupby(groups).max()
+    return worst, worst.value_counts().sort_index().to_numpy().astype(np.int64)
+
+
+def _shuffled(
+    groups: npt.NDArray[np.int64], grades: npt.NDArray[np.int64], seed: int, stream: int
+) -> npt.NDArray[np.int64]:
+    """All groups, one stratum after the other, each in random order."""
+    worst, counts = _strata(groups, grades)
+    random = np.random.PCG64(np.random.SeedSequence([seed, stream]))
+    numbers = worst.index.to_numpy("int64")[np.argsort(worst.to_numpy(), kind="stable")]
+    ends = np.cumsum(counts)
+    return np.concatenate(
+        [
+            numbers[end - n : end][np.argsort(random.random_raw(int(n)), kind="stable")]
+            for end, n in zip(ends, counts, strict=True)
+        ]
+        or [numbers]
+    )
+
+
+def _quotas(counts: npt.NDArray[np.int64], total: int) -> npt.NDArray[np.int64]:
+    """Whole numbers that sum to `total` and differ from proportion by less than one (largest remainders)."""
+    exact: npt.NDArray[np.float64] = counts * (total / counts.sum())
+    quotas: npt.NDArray[np.int64] = np.floor(exact).astype(np.int64)
+    most = np.argsort(-np.round(exact - quotas, 9), kind="stable")[: total - int(quotas.sum())]
+    quotas[most] += 1
+    return quotas

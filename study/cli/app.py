@@ -1,0 +1,156 @@
+"""The `retina` command: the environment read, flags made into calls, exit codes; the work is done elsewhere.
+
+Heavy things (torch, Ray, MLflow) are imported inside the commands that need them: `retina --help` loads none.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from study.cli import data, models, search, studies
+from study.cli.field_options import field_flags, given, with_flags
+from study.cli.options import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    EXIT_LOCKED,
+    EXIT_WRONG,
+    Home,
+    Layout,
+    WeightFiles,
+    err,
+    out,
+    place,
+    weight_files,
+)
+from study.config.trial import TrialConfig
+from study.errors import ConfigError
+
+app = typer.Typer(
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)  # fmt: skip
+
+MLFLOW = {
+    "DISABLE_TELEMETRY": "true",
+    "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
+    "HTTP_REQUEST_TIMEOUT": "20",
+}
+
+OURS = ("study", "retina_models", "retina_data", "analysis")
+
+
+def main() -> None:
+    """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
+    # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
+    for name, value in MLFLOW.items():
+        os.environ.setdefault(f"MLFLOW_{name}", value)
+    # Read by OpenMP when torch is loaded, here and in trials. Threads that spin while they wait starve each other on a
+    # busy machine: on 2 cores at a load of 8 training did 6 images/s with spinning, 22 to 43 without.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    try:
+        app()
+    except (ValueError, RuntimeError) as error:
+        if type(error).__module__.split(".")[0] not in OURS:
+            raise
+        err.print(f"retina: {error}", markup=False)
+        sys.exit(exit_code(error))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            where = f": {error.filename}" if error.filename else ""
+            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written", markup=False)
+            sys.exit(EXIT_WRONG)
+        err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
+        sys.exit(EXIT_FAILED)
+    except KeyboardInterrupt:
+        err.print("retina: interrupted")
+        sys.exit(EXIT_INTERRUPTED)
+    except Exception as error:
+        if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
+            raise
+        from study.tracking.server import shown
+
+        told = shown(" ".join(str(error).split()))[:300]
+        refused = any(f" {code}" in told for code in (401, 403))
+        remedy = (
+            "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
+        )
+        err.print(f"retina: MLflow: {told}; {remedy}", markup=False)
+        sys.exit(EXIT_WRONG)
+
+
+def exit_code(error: Exception) -> int:
+    """What an error of ours ends a command with."""
+    from study.storage.lock import LockedError
+
+    if isinstance(error, LockedError):
+        return EXIT_LOCKED
+    return EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        out.print(version("retina"))
+        raise typer.Exit
+
+
+@app.callback()
+def retina(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """Search for the best way to grade diabetic retinopathy, with claims that can be checked."""
+
+
+@with_flags(field_flags(TrialConfig, "Configuration"))
+def train(
+    data: Annotated[Path | None, typer.Argument(help="Folder with label files and photographs.")] = None,
+    from_run: Annotated[
+        str | None, typer.Option(help="Run a trial again: STUDY/TRIAL or the id of its MLflow run.", show_default=False)
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for weights and epochs.")] = Path("trained"),
+    layout: Layout = None,
+    weights: WeightFiles = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads [all cores]", show_default=False)] = None,
+    home: Home = None,
+    **values: Any,
+) -> None:
+    """Train one configuration, without Ray."""
+    from study.workflows import train
+
+    here, target = place(home), folder.resolve()
+    if from_run:
+        if given(values) or data or weights or threads:
+            raise ConfigError("--from-run takes everything from the run; drop DATA and the other flags")
+        if not train.repeat(from_run, here.home, here.tracking_uri, target, out):
+            sys.exit(EXIT_FAILED)
+    elif data is None:
+        raise ConfigError("DATA must be given (a folder with label files and photographs), or --from-run")
+    else:
+        files = weight_files(weights)
+        train.train_new(data.resolve(), layout, here.home, given(values), files, threads, target, out, again=here.again)
+
+
+def demo(home: Home = None) -> None:
+    """Run the whole line on synthetic photographs: data, source weights, four arms, report."""
+    from study.workflows.demo import run_demo
+
+    sys.exit(run_demo(place(home), out))
+
+
+for command in (
+    train, data.weights, data.pretrain, search.search, search.confirm,
+    studies.status, studies.report, studies.ui, studies.delete,
+    models.export, models.predict, demo,
+):  # fmt: skip
+    app.command()(command)
+
+app.add_typer(data.data_app, name="data")

@@ -1,0 +1,97 @@
+"""What `retina data check` found, as one HTML page with pictures. It names images: for the one who holds the data."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from PIL import Image
+
+from analysis.schema import GRADE_NAMES
+from retina_data.audit.image_scan import MISSING, pictures
+from retina_data.audit.report import Finding
+from retina_data.files import write_whole
+from retina_data.layouts.dataset import DataSet
+from study.cli.audit_tables import baselines, images, named
+
+SIDE = 320  # of a picture, pixels
+
+EXAMPLES = 6  # pictures of a finding
+
+PICTURES = 3  # of a group
+
+
+def write_page(path: Path, dataset: DataSet, report: dict[str, Any], findings: list[Finding]) -> None:
+    """Write the page whole or not at all; its folder is made. Pictures are in it, nothing is loaded from elsewhere."""
+    chosen = [_examples(finding) for finding in findings]
+    discs = report.get("content", {}).get("worst_discs", [])
+    rows = {row for groups in chosen for group in groups for row in group} | {one["row"] for one in discs}
+    shown = pictures(dataset, rows, SIDE) if rows else {}
+    reasons = {group[0]: why for one in findings for group, why in zip(one.rows, one.reasons, strict=False)}
+    table = dataset.table
+
+    def figure(row: int, beside: str = "") -> dict[str, str]:
+        about = f"{table['part'][row]}, grade {table['grade'][row]}" + (f", {beside}" if beside else "")
+        lost = reasons.get(row, MISSING)
+        return {"name": str(table["image"][row]), "about": about, "picture": _data(shown.get(row)), "lost": lost}
+
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("study.cli", "."), autoescape=True, undefined=jinja2.StrictUndefined
+    )
+    page = environment.get_template("audit_page.html.jinja").render(
+        title=dataset.folder.name,
+        report=report,
+        verdict=_verdict(report),
+        lines=[*images(report), *baselines(report)],
+        grade_names=GRADE_NAMES,
+        findings=[
+            {
+                **told,
+                "listed": named(told),
+                "examples": [[figure(row) for row in group] for group in groups],
+                "shown": sum(map(len, groups)),
+            }
+            for told, groups in zip(report["findings"], chosen, strict=True)
+        ],
+        discs=[figure(one["row"], f"{one['support']:.1%} of the edge") for one in discs],
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, page.encode("utf-8", "replace"))
+
+
+def _examples(finding: Finding) -> list[list[int]]:
+    """Rows of the first groups, as many as there is room for."""
+    groups: list[list[int]] = []
+    for group in finding.rows:
+        some = list(group[:PICTURES])
+        if sum(map(len, groups)) + len(some) > EXAMPLES:
+            break
+        groups.append(some)
+    return groups
+
+
+def _verdict(report: dict[str, Any]) -> dict[str, str]:
+    """What the findings come to, in a sentence."""
+    counts = {kind: sum(one["severity"] == kind for one in report["findings"]) for kind in ("error", "warning")}
+    seen = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
+    if counts["error"]:
+        text = f"Training on this data would be wrong: {seen['error']} to mend first, and {seen['warning']}."
+        return {"severity": "error", "text": text}
+    if report["labels_only"]:
+        return {"severity": "note", "text": "Only the labels are here: nothing is known of the photographs."}
+    if counts["warning"]:
+        text = f"Nothing here makes training wrong; {seen['warning']} to know before a score is believed."
+        return {"severity": "warning", "text": text}
+    return {"severity": "note", "text": "Nothing was found that makes training or a score wrong."}
+
+
+def _data(picture: Image.Image | None) -> str:
+    """A data: address of a picture, "" where there is none."""
+    if picture is None:
+        return ""
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(file.getvalue()).decode()

@@ -1,0 +1,100 @@
+"""What `retina data check` found, as tables on the terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from analysis.schema import GRADE_NAMES
+
+NAMED = 10  # images or groups of a finding; the page and --json name them all
+
+
+def print_audit(console: Console, report: dict[str, Any]) -> None:
+    """Counts by part and grade, what needs no image, what the images are, then the findings, the worst first."""
+    for note in report["notes"]:
+        console.print(note, markup=False)
+    console.print(_grades(report))
+    console.print("majority: share of the majority class, grade " + str(report["majority_grade"]))
+    console.print(", ".join(f"{grade}: {name}" for grade, name in enumerate(GRADE_NAMES)), markup=False)
+    console.print(f"patients: {report['patients']['all']:,}, of them in both parts: {report['patients']['in_both']:,}")
+    console.print("eyes: " + ", ".join(f"{eye} {n:,}" for eye, n in report["eyes"].items()))
+    for line in baselines(report):
+        console.print(line, markup=False)
+    for line in images(report):
+        console.print(line, markup=False)
+    console.print(_findings(report))
+
+
+def baselines(report: dict[str, Any]) -> list[str]:
+    """Lines about answers that look at no image."""
+    lines = []
+    fellow = report.get("fellow_copy")
+    if fellow:
+        lines.append(f"test eyes whose fellow eye is in train: {report['test_fellow_in_train']:,} of {fellow['n']:,}")
+        kappa = "undefined" if fellow["kappa"] is None else f"{fellow['kappa']:.5f}"
+        lines.append(
+            f"copying the fellow eye's training grade, else 0: accuracy {fellow['accuracy']:.5f}, "
+            f"kappa {kappa} (n {fellow['n']:,}), without looking at one image"
+        )
+    model = report.get("content", {}).get("size_model")
+    if model:
+        kappa = "undefined" if model["kappa"] is None else f"{model['kappa']:.3f}"
+        lines.append(
+            f"image size and file size alone: accuracy {model['accuracy']:.3f}, kappa {kappa} on {model['asked']} "
+            f"(n {model['n']:,})"
+        )
+    return lines
+
+
+def images(report: dict[str, Any]) -> list[str]:
+    """Lines about sizes and discs; none where no image was looked at."""
+    content = report.get("content")
+    if not content or not content["read"]:
+        return []
+    sizes = [f"{one['width']}x{one['height']} ({one['images']:,})" for one in content["sizes"][:5]]
+    more = len(content["sizes"]) - len(sizes)
+    aspects = [f"{aspect} ({n:,})" for aspect, n in list(content["aspects"].items())[:5]]
+    return [
+        f"sizes in pixels: {', '.join(sizes)}{f' and {more:,} more' if more > 0 else ''}; "
+        f"width / height: {', '.join(aspects)}{' ...' if len(content['aspects']) > 5 else ''}",
+        f"bytes of a file: {content['bytes']['min']:,} to {content['bytes']['max']:,}, "
+        f"median {content['bytes']['median']:,}",
+        f"the retina's disc was found in {content['discs_found']:,} of {content['read']:,} images",
+    ]
+
+
+def named(finding: dict[str, Any]) -> list[str]:
+    """What a finding of the report names, one text for each image or group of images, with its reason if it has one."""
+    groups = [" = ".join(group) for group in finding["names"]]
+    reasons = finding["reasons"] or [""] * len(groups)
+    return [f"{group} ({why})" if why else group for group, why in zip(groups, reasons, strict=True)]
+
+
+def _grades(report: dict[str, Any]) -> Table:
+    table = Table("part", "images", *[f"grade {grade}" for grade in range(len(GRADE_NAMES))], "majority")
+    for part, count in report["images"].items():
+        if count:
+            grades = [str(number) for number in report["grades"][part]]
+            table.add_row(part, f"{count:,}", *grades, f"{report['majority'][part]:.5f}")
+    return table
+
+
+def _findings(report: dict[str, Any]) -> Table:
+    table = Table("", "finding", "what it says", show_lines=True)
+    for finding in report["findings"]:
+        listed = named(finding)
+        rest = len(listed) - NAMED
+        names = ", ".join(listed[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
+        cells = (finding["severity"], finding["kind"], finding["text"] + (f"\n{names}" if names else ""))
+        table.add_row(*(escaped(cell) for cell in cells))
+    return table
+
+
+def escaped(text: str) -> str:
+    """Text that a table shows as it is: names come from other people's files."""
+    from rich.markup import escape
+
+    return escape("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))

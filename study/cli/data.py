@@ -1,0 +1,142 @@
+"""`retina data`: make, check and prepare data sets; `retina weights` and `retina pretrain`: what trials begin from."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.cli.options import EXIT_FAILED, Data, Home, Layout, out, place
+from study.errors import ConfigError
+
+
+def weights(
+    architectures: Annotated[
+        list[str] | None, typer.Argument(help="resnet18, resnet50 [both]", metavar="[ARCHITECTURE...]")
+    ] = None,
+) -> None:
+    """Fetch torchvision's ImageNet weights for arms with pretraining; a search downloads nothing."""
+    from retina_models.resnet import ARCHITECTURES
+    from retina_models.weights import imagenet_file, read_weights
+
+    for architecture in architectures or ARCHITECTURES:
+        read_weights("imagenet", architecture)
+        out.print(f"{architecture}: {imagenet_file(architecture)}", markup=False)
+
+
+def pretrain(
+    data: Annotated[
+        Path | None, typer.Argument(help="Labelled photographs, in any layout [synthetic ones, painted for it]")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", help="Folder for the weights [weights/ in the home]", show_default=False)
+    ] = None,
+    architecture: Annotated[
+        list[str] | None, typer.Option(help="resnet18, resnet50; may be repeated [both]", show_default=False)
+    ] = None,
+    layout: Layout = None,
+    image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 64,
+    epochs: Annotated[int, typer.Option(help="Passes; each draws as many photographs of each grade.")] = 10,
+    patients: Annotated[
+        int | None, typer.Option(help="Synthetic patients, two eyes each [700]", show_default=False)
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
+    home: Home = None,
+) -> None:
+    """Train source weights for arms with pretraining; killed, the same command goes on."""
+    from retina_models.resnet import ARCHITECTURES
+    from study.planning.pretrained_weights import WEIGHTS
+    from study.workflows.pretrain import Source, make_source_weights
+
+    here = place(home)
+    target = folder.resolve() if folder else here.home / WEIGHTS
+    if data and patients is not None:
+        raise ConfigError("--patients is of the synthetic photographs that are made without DATA; drop one of the two")
+    if patients is None:
+        patients = Source.patients
+    source = Source(data.resolve() if data else None, layout, patients, image_size, epochs, seed)
+    files = {name: make_source_weights(name, source, target, here.home, out) for name in architecture or ARCHITECTURES}
+    if data is None and target == here.home / WEIGHTS:
+        flags = "--weights synthetic"
+    else:
+        flags = " ".join(f"--weights {name}={shlex.quote(str(file))}" for name, file in files.items())
+    out.print(f"next: retina search NAME --data DATA {flags}{here.again}", markup=False)
+
+
+data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
+
+
+@data_app.command("synth")
+def data_synth(
+    folder: Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")],
+    patients: Annotated[int, typer.Option(help="Patients, two eyes each.")] = 200,
+    image_size: Annotated[int, typer.Option(help="Side of a photograph, pixels.")] = 64,
+    camera: Annotated[str, typer.Option(help="Look of the photographs: a, b.")] = "a",
+    seed: Annotated[int, typer.Option(help="Seed.")] = 0,
+) -> None:
+    """Make a synthetic data set in the lab's layout."""
+    from retina_data.synthetic.dataset import make_dataset
+
+    make_dataset(folder.resolve(), patients=patients, image_size=image_size, camera=camera, seed=seed)
+    out.print(f"made {2 * patients} photographs of {patients} patients in {folder}", markup=False)
+
+
+@data_app.command("check")
+def data_check(
+    data: Data,
+    layout: Layout = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
+    page: Annotated[
+        Path | None, typer.Option(help="Write a page (HTML) with an example of each finding.", show_default=False)
+    ] = None,
+) -> None:
+    """Say what is in a data set, and what is wrong with it; 1 where training on it would be wrong."""
+    from retina_data.audit.image_scan import look_at
+    from retina_data.audit.report import check
+    from retina_data.layouts.dataset import read_index
+    from study.cli.audit_page import write_page
+    from study.cli.audit_tables import print_audit
+
+    dataset = read_index(data.resolve(), layout, missing="keep")
+    report, findings = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
+    if page:
+        write_page(page.resolve(), dataset, report, findings)
+    if as_json:
+        out.print_json(data=report)
+    else:
+        print_audit(out, report)
+        out.print(f"page: {page}" if page else "pictures of each finding: add --page FILE.html", markup=False)
+    if any(finding.severity == "error" for finding in findings):
+        sys.exit(EXIT_FAILED)
+
+
+@data_app.command("prepare")
+def data_prepare(
+    data: Data,
+    image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
+    crop: Annotated[str, typer.Option(help="disc, none.")] = "disc",
+    colour: Annotated[str, typer.Option(help="none, local_average.")] = "none",
+    on_error: Annotated[str, typer.Option(help="What an unreadable image does: fail, skip.")] = "fail",
+    layout: Layout = None,
+    home: Home = None,
+) -> None:
+    """Decode a data set once, for all studies; interrupted, the same command goes on."""
+    from retina_data.cache.cache import prepare
+    from retina_data.layouts.dataset import read_index
+
+    if on_error not in ("fail", "skip"):
+        raise ConfigError(f"--on-error must be fail or skip, but got {on_error!r}")
+    cache = prepare(
+        read_index(data.resolve(), layout),
+        place(home).home,
+        image_size=image_size,
+        crop=crop,  # type: ignore[arg-type]
+        colour=colour,  # type: ignore[arg-type]
+        on_error=on_error,  # type: ignore[arg-type]
+    )
+    out.print(f"{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    for row in cache.table[cache.table["error"] != ""].itertuples():
+        out.print(f"skipped: {row.image}: {row.error}", markup=False)

@@ -1,0 +1,77 @@
+"""`retina export` and `retina predict`: take a winner along, and use it elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from study.cli.options import EXIT_FAILED, Home, err, out, place
+from study.errors import ConfigError
+from study.storage.home import study_name
+
+
+def export(
+    name: Annotated[str, typer.Argument(help="Study.")],
+    folder: Annotated[Path, typer.Option("--out", help="Folder to make; it must be new or empty.", metavar="DIR")],
+    arm: Annotated[str | None, typer.Option(help="Take this arm's winner [the best arm]", show_default=False)] = None,
+    ensemble: Annotated[
+        bool, typer.Option("--ensemble", help="Take all its confirmed seeds as one model, the mean of their answers.")
+    ] = False,
+    home: Home = None,
+) -> None:
+    """Write a study's winner as files for other programs: weights, ONNX, preprocessing, model card."""
+    from study.workflows.export import export as write
+
+    target = folder.resolve()
+    here = place(home)
+
+    def say(text: str) -> None:
+        out.print(text, markup=False)
+
+    write(here.home, study_name(name), arm, target, say, here.again, ensemble=ensemble)
+    out.print(f"model: {folder}; grade photographs with: retina predict {folder} IMAGE...", markup=False)
+
+
+def predict(
+    model: Annotated[Path, typer.Argument(help="Folder that `retina export` wrote.")],
+    images: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
+    target: Annotated[
+        Path | None, typer.Option("--out", help="CSV file, or a folder for it [print it]", show_default=False)
+    ] = None,
+    explain: Annotated[
+        bool, typer.Option("--explain", help="Also write where the model looks (Grad-CAM); needs --out FOLDER.")
+    ] = False,
+) -> None:
+    """Grade photographs; 1 where some cannot be read. For research: no medical device."""
+    from analysis.tables.arm_comparison import csv_text, write_csv
+    from study.inference import predict_images
+    from study.inference.model_dir import read_model
+
+    is_file = target is not None and target.suffix.lower() == ".csv"
+    if explain and (target is None or is_file):
+        raise ConfigError("--explain needs a folder for its pictures; add --out FOLDER")
+    csv = None if target is None else target if is_file else target / "predictions.csv"
+    if csv is not None and csv.exists():
+        raise ConfigError(f"--out must not be there yet, but {csv} is; name another, or delete it")
+    loaded, photographs = read_model(model), predict_images.find_photographs(images)
+    if csv is not None:
+        predict_images.check_writable(csv.parent)
+    overlays = target / predict_images.OVERLAYS if explain and target is not None else None
+    if overlays is not None:
+        overlays.mkdir(parents=True, exist_ok=True)
+    for doubt in loaded.settings.doubts:
+        err.print(f"note: {doubt}", markup=False)
+    table = predict_images.predict_photographs(
+        loaded, photographs, lambda text: err.print(text, markup=False), overlays=overlays
+    )
+    if csv is None:
+        sys.stdout.write(csv_text(table))
+    else:
+        write_csv(csv, table)
+    unread = int((table["error"] != "").sum())
+    err.print(f"graded {len(table) - unread} of {len(table)} photographs{f': {csv}' if csv else ''}", markup=False)
+    if unread:
+        sys.exit(EXIT_FAILED)

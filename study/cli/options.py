@@ -1,0 +1,119 @@
+"""What all commands share: the consoles, exit codes, common flags, and where everything is."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated, get_args
+
+import typer
+from rich.console import Console
+
+from study.config.study import NAMED_WEIGHTS
+from study.config.trial import Architecture
+from study.errors import ConfigError
+from study.storage.home import Place
+
+
+def weight_files(pairs: list[str] | None) -> dict[str, str]:
+    """Where the weights of each architecture come from: a name, which may be given for all at once, or a file.
+
+    ARCHITECTURE=FILE pairs get absolute paths.
+    """
+    files: dict[str, str] = {}
+    for pair in pairs or []:
+        architecture, sign, source = pair.partition("=")
+        if not sign and pair in NAMED_WEIGHTS:
+            files |= dict.fromkeys(get_args(Architecture), pair)
+            continue
+        if not sign or not source:
+            raise ConfigError(
+                f"--weights must be ARCHITECTURE=FILE, {' or '.join(NAMED_WEIGHTS)}, but got {pair!r}; for example "
+                "resnet18=weights.pth"
+            )
+        files[architecture] = source if source in NAMED_WEIGHTS else str(Path(source).expanduser().resolve())
+    return files
+
+
+EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
+
+
+class Terminal(Console):
+    """A console whose reader may go away (`retina search NAME | head`)."""
+
+    outlives = False
+    """Whether the command goes on in silence then, as a search does; else it ends."""
+
+    def on_broken_pipe(self) -> None:
+        """Write to nowhere from now on, or end; rich's own way would end only the thread that happened to write."""
+        if not self.outlives:
+            super().on_broken_pipe()
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self.file.fileno())
+        os.close(nowhere)
+
+
+out = Terminal(soft_wrap=True, highlight=False)
+
+err = Terminal(stderr=True, soft_wrap=True, highlight=False)
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
+]
+
+Data = Annotated[Path, typer.Argument(help="Folder with label files and photographs, or a MedMNIST file.")]
+
+Layout = Annotated[
+    str | None,
+    typer.Option(help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.", show_default=False),
+]
+
+WeightFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--weights", help="imagenet, synthetic, or ARCHITECTURE=imagenet, synthetic or FILE; may be repeated."
+    ),
+]
+
+GpusPerTrial = Annotated[
+    float | None, typer.Option(help="Part of a GPU for each trial, 0 to 1 [1 where there are GPUs]", show_default=False)
+]
+
+CpusPerTrial = Annotated[
+    int | None,
+    typer.Option(min=1, help="CPUs for each trial [all of a node, divided among its GPUs]", show_default=False),
+]
+
+Address = Annotated[
+    str | None, typer.Option(help="HOST:PORT of a Ray cluster to join [RAY_ADDRESS]", show_default=False)
+]
+
+Insecure = Annotated[
+    bool, typer.Option("--insecure", help="Join a cluster beyond this machine though RAY_AUTH_MODE is not token.")
+]
+
+TimeBudget = Annotated[
+    str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
+]
+
+
+def place(
+    home: Path | None,
+    address: str | None = None,
+    insecure: bool = False,
+    gpus_per_trial: float | None = None,
+    cpus_per_trial: int | None = None,
+) -> Place:
+    """Absolute paths from flag, environment and default; makes nothing.
+
+    The rest are flags of a call on Ray, where they were given: a trial in flight goes on as it began, on its device.
+    """
+    folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
+    uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+    artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
+    again = f" --home {shlex.quote(str(home))}" if home else ""
+    joined = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
+    joined += f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""  # 0 keeps off the GPU
+    joined += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
+    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + joined)

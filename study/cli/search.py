@@ -1,0 +1,194 @@
+"""The two commands that run trials on Ray: `retina search` and `retina confirm`.
+
+Heavy things (torch, Ray, MLflow) are imported inside them, after all that can be refused without.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from study.cli.field_options import field_flags, given, with_flags
+from study.cli.options import (
+    Address,
+    CpusPerTrial,
+    GpusPerTrial,
+    Home,
+    Insecure,
+    Layout,
+    TimeBudget,
+    WeightFiles,
+    err,
+    out,
+    place,
+    weight_files,
+)
+from study.config.study import DEFAULT_SPACE, StudyConfig
+from study.config.trial import TrialConfig
+from study.storage.home import Place, study_name
+from study.tracking.sync import settle
+
+if TYPE_CHECKING:
+    from study.cluster.address import Guard
+    from study.planning.build_plan import Inputs
+    from study.workflows.running.run import Compute
+
+
+LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
+
+STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, "Study") if flag.name != "fold"]
+"""A fold is never alone: --folds makes a study of each."""
+
+Folds = Annotated[
+    int | None, typer.Option(help="Outer folds, each searched with a budget of its own.", show_default=False)
+]
+
+AddArm = Annotated[list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")]
+
+ToldBy = Annotated[
+    str | None, typer.Option("--from", help="Tell the samplers another study's trials first.", show_default=False)
+]
+
+Tries = Annotated[
+    Path | None, typer.Option("--try", help="YAML list of configurations to run first.", show_default=False)
+]
+
+
+@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)", DEFAULT_SPACE)])
+def search(
+    name: Annotated[str, typer.Argument(help="Study; it is begun, or gone on with.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with label files and photographs.", show_default=False)
+    ] = None,
+    config: Annotated[Path | None, typer.Option(help="YAML file with the study.", show_default=False)] = None,
+    layout: Layout = None,
+    weights: WeightFiles = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    address: Address = None,
+    time_budget: TimeBudget = None,
+    folds: Folds = None,
+    insecure: Insecure = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
+    add_arm: AddArm = None,
+    told_by: ToldBy = None,
+    tries: Tries = None,
+    home: Home = None,
+    **values: Any,
+) -> None:
+    """Search for the best configuration of each arm; killed, the same command goes on."""
+    here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
+    cluster = _opened(here, name, address, insecure)
+    from study.workflows import search  # only now, as it is heavy
+    from study.workflows.running.nested_cv import search_folds, settled_folds
+
+    inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values, here.again)
+    compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
+    if count := settled_folds(here.home, study_name(name), folds):
+        code = search_folds(name, count, here, out, inputs, compute, dry=dry_run)
+    else:
+        code = search.search(name, here, out, inputs, compute, dry=dry_run)
+    if not code and not dry_run:
+        settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
+    sys.exit(code)
+
+
+def confirm(
+    name: Annotated[str, typer.Argument(help="Study whose search has ended.")],
+    top: Annotated[int, typer.Option(min=1, help="Best configurations of each arm.")] = 1,
+    seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds of each.")] = 3,
+    drop_fellows: Annotated[
+        bool, typer.Option("--drop-fellows", help="Take patients of the test part out of training.")
+    ] = False,
+    data: Annotated[Path | None, typer.Option(help="Where the data is now, if it moved.", show_default=False)] = None,
+    gpus_per_trial: GpusPerTrial = None,
+    cpus_per_trial: CpusPerTrial = None,
+    address: Address = None,
+    insecure: Insecure = False,
+    time_budget: TimeBudget = None,
+    home: Home = None,
+) -> None:
+    """Train each arm's winner again with fresh seeds, then read the test part; killed, the same command goes on."""
+    here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
+    cluster = _opened(here, name, address, insecure)
+    from study.tuning.confirmation import Wish
+    from study.workflows import confirm
+
+    compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
+    wish = Wish(top=top, seeds=seeds, drop_fellows=drop_fellows)
+    code = confirm.confirm(name, here, out, wish, compute, data.resolve() if data else None)
+    if not code:
+        settle(here, err.print)
+    sys.exit(code)
+
+
+def _opened(here: Place, name: str, address: str | None, insecure: bool) -> tuple[str | None, Guard]:
+    """What is asked before anything heavy is imported: the name, the study's lock, MLflow and the cluster."""
+    from study.storage.lock import check_free
+    from study.tracking.server import check_answers
+
+    out.outlives = err.outlives = True
+    check_free(here.home / study_name(name))
+    check_answers(here.tracking_uri)
+    return _cluster(address, insecure)
+
+
+def _inputs(
+    data: Path | None,
+    layout: str | None,
+    config: Path | None,
+    weights: list[str] | None,
+    add_arm: list[str] | None,
+    told_by: str | None,
+    tries: Path | None,
+    values: dict[str, Any],
+    again: str,
+) -> Inputs:
+    """What the flags of a search say of its study."""
+    from study.planning.build_plan import Inputs
+
+    return Inputs(
+        data=data.resolve() if data else None,
+        layout=layout,
+        config_file=config.resolve() if config else None,
+        overrides={**given(values), **({"weights": weight_files(weights)} if weights else {})},
+        add_arms=tuple(add_arm or ()),
+        told_by=study_name(told_by) if told_by else None,
+        tries=tries.resolve() if tries else None,
+        again=again,
+    )
+
+
+def _cluster(address: str | None, insecure: bool) -> tuple[str | None, Guard]:
+    """Address of a Ray cluster that may be joined, None for one of our own; and what guards it.
+
+    Raises ConfigError where none answers, or where it may not.
+    """
+    from study.cluster.address import check_address
+
+    address = address or os.environ.get("RAY_ADDRESS") or LOCAL
+    token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
+    guard: Guard = "waived" if insecure else "token" if token else "none"
+    if address == LOCAL:
+        return None, guard
+    check_address(address, guard)
+    return address, guard
+
+
+def _compute(
+    gpus: float | None, cpus: int | None, cluster: tuple[str | None, Guard], time_budget: str | None
+) -> Compute:
+    from study.storage.progress import parse_duration
+    from study.workflows.running.run import Compute
+
+    return Compute(
+        gpus_per_trial=gpus,
+        cpus_per_trial=cpus,
+        address=cluster[0],
+        guard=cluster[1],
+        time_budget=parse_duration(time_budget) if time_budget else None,
+    )

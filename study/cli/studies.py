@@ -1,0 +1,124 @@
+"""Commands about studies that are there: how far, what they found, where to look."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from study.cli.options import EXIT_FAILED, Home, err, out, place
+from study.errors import ConfigError
+from study.storage.home import study_name
+from study.tracking.sync import settle
+
+
+def status(
+    name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
+    sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
+    home: Home = None,
+) -> None:
+    """Say how far studies are, from their ledgers alone."""
+    from study.workflows.status import print_status, watch_status
+
+    here = place(home)
+    chosen = study_name(name) if name else None
+    if sync and not chosen:
+        raise ConfigError("--sync needs the study's NAME")
+    if watch and as_json:
+        raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
+    sent = not sync or settle(here, err.print, chosen)
+    if watch:
+        whole = watch_status(out, here.home, chosen, here.again)
+    else:
+        whole = print_status(out, here.home, chosen, as_json, here.again)
+    if not sync:
+        settle(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
+    if not (sent and whole):
+        sys.exit(EXIT_FAILED)
+
+
+def report(
+    name: Annotated[str, typer.Argument(help="Study.")],
+    home: Home = None,
+) -> None:
+    """Write tables, figures and one HTML page about a study, from MLflow."""
+    from study.tracking.server import check_answers
+    from study.workflows import search
+
+    here = place(home)
+    check_answers(here.tracking_uri)
+    settle(here, err.print)
+    folder = search.write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
+    out.print(f"report: {folder / 'report.html'}", markup=False)
+
+
+def ui(
+    name: Annotated[str | None, typer.Argument(help="Study to open.", show_default=False)] = None,
+    port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
+    home: Home = None,
+) -> None:
+    """Browse trials in the MLflow UI, on this machine only."""
+    from study.tracking.server import check_answers, is_free, tell_once_up
+
+    here = place(home)
+    settle(here, err.print)
+    if here.artifacts and here.store_missing():
+        raise ConfigError(
+            f"there must be a study to browse, but {here.home} has none; run `retina search{here.again}` first"
+        )
+    check_answers(here.tracking_uri)
+    server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
+    from study.tracking.experiment_page import links, serves
+
+    found = links(here.tracking_uri, study_name(name), server) if name else [server]
+    if not found:
+        raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status{here.again}` lists the studies")
+    begin = here.artifacts is not None and is_free(port)
+    if here.artifacts and not begin and not serves(server, here.tracking_uri):
+        raise ConfigError(f"port {port} must be free, but something else listens there; give another --port")
+
+    def tell(answers: bool) -> None:
+        if not answers:
+            out.print("MLflow does not answer yet; once it does:")
+        for link in found:
+            out.print(f"open {link}", markup=False)
+
+    if not begin:
+        return tell(True)  # a server that runs already
+    out.print("starting MLflow ... (stop with Ctrl-C)")
+    tell_once_up(server, tell)
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
+    options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
+    os.execve(sys.executable, command + options, environment)  # noqa: S606
+
+
+def delete(
+    name: Annotated[str, typer.Argument(help="Study, with all its folds.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    home: Home = None,
+) -> None:
+    """Remove a study for good: folder, MLflow runs, and caches that no other study uses."""
+    from study.workflows.delete import find, remove
+
+    here = place(home)
+    found = find(study_name(name), here)
+    for line in found.lines():
+        out.print(line, markup=False)
+    if not yes and not _agreed():
+        out.print("nothing was deleted")
+        sys.exit(EXIT_FAILED)
+    for line in remove(found, here):
+        out.print(line, markup=False)
+
+
+def _agreed() -> bool:
+    try:
+        return typer.confirm("Delete this for good?")
+    except typer.Abort:  # no answer at all
+        out.print()
+        return False

@@ -1,0 +1,102 @@
+"""Before the first trial on a cluster: each node must see the home, write to it, and run this code.
+
+Asked by a small task on every node, with files whose names nobody has looked up before: a network's file system may
+remember for a while that a name was not there.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import ray
+from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from study.cluster.ray_cluster import alive
+from study.errors import ConfigError
+from study.versions import code_digest, libraries
+
+ANSWER_SECONDS = 60.0
+
+
+def check_nodes(home: Path, caches: list[Path], stopping: Callable[[], bool] = lambda: False) -> None:
+    """Raise ConfigError, naming the nodes, unless each that can hold a trial sees the home and writes to it as this
+    process does, sees the caches, and runs the same code.
+
+    Nothing is waited for any more once `stopping()`: then no trial begins either.
+    """
+    probes = home / f".probe-{uuid.uuid4().hex}"
+    probes.mkdir(parents=True)
+    try:
+        nodes = [node for node in alive() if node["Resources"].get("CPU")]
+        with ThreadPoolExecutor(max(1, len(nodes))) as pool:
+            found = list(pool.map(lambda node: _problem(node, probes, caches, stopping), nodes))
+    finally:
+        for file in probes.iterdir():
+            file.unlink()
+        probes.rmdir()
+    problems = [
+        f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) {problem}"
+        for node, problem in zip(nodes, found, strict=True)
+        if problem
+    ]
+    if problems:
+        raise ConfigError(f"each node of a cluster must be able to run a trial, but {'; '.join(problems)}")
+
+
+def _problem(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Callable[[], bool]) -> str:
+    """What is wrong with a node, in words that its name goes before; empty where nothing is."""
+    here, there, word = probes / uuid.uuid4().hex, probes / uuid.uuid4().hex, uuid.uuid4().hex
+    here.write_text(word)
+    pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    task: Any = ray.remote(look)  # Ray's own annotations do not know its options
+    asked = task.options(num_cpus=0, scheduling_strategy=pinned).remote(str(here), str(there), [*map(str, caches)])
+    deadline = time.monotonic() + ANSWER_SECONDS
+    while not ray.wait([asked], timeout=1.0)[0]:
+        if stopping():
+            return ""
+        if time.monotonic() > deadline:
+            return f"does not answer within {ANSWER_SECONDS:.0f} s"
+    try:
+        said: dict[str, Any] = ray.get(asked)
+    except RayError as error:
+        if "No module named" in str(error):
+            return "cannot import retina; install it there, in the same version"
+        return f"cannot run a task ({' '.join(str(error).split())[-200:]})"
+    return judged(said, here, there, word)
+
+
+def look(here: str, there: str, caches: list[str]) -> dict[str, Any]:
+    """On a node: what it reads, whether it writes, and what it runs."""
+    said: dict[str, Any] = {"versions": libraries(), "code": code_digest(), "read": "", "wrote": "", "missing": []}
+    try:
+        said["read"] = Path(here).read_text()
+        Path(there).write_text(said["read"])
+    except OSError as error:
+        said["wrote"] = error.strerror
+    said["missing"] = [cache for cache in caches if not (Path(cache) / "manifest.json").exists()]
+    return said
+
+
+def judged(said: dict[str, Any], here: Path, there: Path, word: str) -> str:
+    """What a node's answer means. here, there: the files that it was to read and to write."""
+    home = here.parent.parent
+    share = f"share {home} under this path, or give --home a folder that is shared"
+    if said["read"] != word:
+        return f"does not see the home {home}; {share}"
+    if said["wrote"] or not there.exists() or there.read_text() != word:
+        return f"cannot write to the home {home} ({said['wrote'] or 'what it wrote is not there'}); {share}"
+    if said["missing"]:
+        return f"does not see the data in {said['missing'][0]}; {share}"
+    for name, mine in libraries().items():
+        theirs = said["versions"].get(name, "none")
+        if theirs.partition("+")[0] != mine.partition("+")[0]:  # what follows is for which GPU it was built
+            return f"has {name} {theirs}, but this machine has {mine}; install the same there"
+    if said["code"] != code_digest():
+        return "runs another retina, whose files differ from those here; install the same there"
+    return ""

@@ -1,0 +1,47 @@
+"""What is said of a configuration that breaks a rule."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import (
+    ValidationError,
+)
+
+
+def _meant(name: str, known: Any) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(known)}"
+
+
+BRANCHES = ("Range", "Values", "ByOptimizer")
+"""Kinds of axes of a search space, which are parts of pydantic's path and no key of the file."""
+
+_BOUNDS = {
+    "greater_than": (">", "gt"),
+    "greater_than_equal": (">=", "ge"),
+    "less_than": ("<", "lt"),
+    "less_than_equal": ("<=", "le"),
+}
+
+
+def explain(error: ValidationError, known: Iterable[str]) -> str:
+    """One sentence for the first broken rule: rule, value, place. known: the keys that the configuration may have."""
+    first = error.errors(include_url=False)[0]
+    path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part not in BRANCHES]
+    name, value, kind, context = ".".join(path), first["input"], first["type"], first.get("ctx", {})
+    if kind in _BOUNDS:
+        sign, key = _BOUNDS[kind]
+        text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={value}"
+    elif kind == "literal_error":
+        text = f"{name} must be one of {context['expected']}, but got {name}={value!r}"
+    elif kind == "extra_forbidden":
+        text = f"{name} is no known key{_meant(path[-1], known)}"
+    elif kind == "value_error":
+        text = str(context["error"])
+    else:
+        text = f"{name or 'the configuration'}: {first['msg'][:1].lower()}{first['msg'][1:]}, but got {value!r}"
+    return text

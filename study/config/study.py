@@ -1,0 +1,265 @@
+"""What a trial and a study are: frozen and validated.
+
+A field stands here once with its meaning, unit and bounds; the command line makes its flags from these fields.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from study.config.messages import _meant, explain
+from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
+from study.errors import ConfigError
+
+NAMED_WEIGHTS = ("imagenet", "synthetic")
+"""Where pretrained weights come from by name: torchvision's files, and what `retina pretrain` made in the home."""
+
+
+class Range(BaseModel):
+    """Interval of a numeric field that a search draws from, both ends included."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    low: float
+    high: float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Range:
+        if not self.low < self.high:
+            raise ValueError(f"low < high must hold, but got low={self.low:g}, high={self.high:g}")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low > 0 must hold on a logarithmic scale, but got low={self.low:g}")
+        return self
+
+
+def _kind_of_axis(axis: Any) -> str:
+    if not isinstance(axis, dict):
+        return "Range" if isinstance(axis, Range) else "Values"
+    return "ByOptimizer" if axis and not set(axis) & set(Range.model_fields) else "Range"
+
+
+BY_OPTIMIZER = ("lr", "weight_decay", "momentum")
+
+ByOptimizer = dict[Literal["sgd", "adamw"], Range]
+"""An axis whose range hangs on the optimizer: what is a good learning rate for one is none for the other."""
+
+Axis = Annotated[
+    Annotated[Range, Tag("Range")]
+    | Annotated[tuple[Value, ...], Tag("Values")]
+    | Annotated[ByOptimizer, Tag("ByOptimizer")],
+    Discriminator(_kind_of_axis),
+]
+
+
+DEFAULT_SPACE: dict[str, Axis] = {
+    "architecture": ("resnet18", "resnet50"),
+    "pretrained": (False, True),
+    "optimizer": ("sgd", "adamw"),
+    "lr": {"sgd": Range(low=1e-3, high=1e-1, log=True), "adamw": Range(low=1e-4, high=5e-3, log=True)},
+    "weight_decay": {"sgd": Range(low=1e-5, high=1e-3, log=True), "adamw": Range(low=1e-3, high=1e-1, log=True)},
+    "batch_size": (16, 32, 64),
+    "augmentation": ("flips", "dihedral", "full"),
+    "imbalance": (
+        "none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment",
+    ),
+}  # fmt: skip
+
+
+def _imagenet_weights() -> dict[Architecture, str]:
+    return {"resnet18": "imagenet", "resnet50": "imagenet"}
+
+
+def _typed(name: str, value: Value) -> Value:
+    """The value as the field reads it: YAML has 1e-3 as text, and a quoted "false" is not true."""
+    field = TrialConfig.model_fields.get(name)
+    if field is None or field.annotation is None:
+        return value
+    if get_origin(field.annotation) is Literal:
+        chosen: Value = _of_choices(get_args(field.annotation), value)
+        return chosen
+    try:
+        read: Value = TypeAdapter(field.annotation).validate_python(value)
+    except ValidationError:
+        return value  # named by the check of the whole
+    return read
+
+
+class StudyConfig(BaseModel):
+    """One study: what is searched, how, and with which budget."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    trials: int = Field(24, ge=1, le=1_000_000, description="trials in all, dealt evenly over the arms")
+    arms: Literal["cells", "joint"] = Field(
+        "cells", description="one search for each cell of architecture x pretrained, or one over all of them"
+    )
+    sampler: Literal["tpe", "random", "gp"] = Field("tpe", description="how configurations are suggested")
+    early_stopping: Literal["halving", "hyperband", "none"] = Field(
+        "halving", description="rule that stops a weak trial before its last epoch; compares within an arm only"
+    )
+    select_on: Literal["validation", "test"] = Field(
+        "validation",
+        description="part that choices are made on; test is the lab's way: optimistic, and marked so",
+    )
+    finalists: int | None = Field(
+        None,
+        ge=0,
+        le=100,
+        description="best configurations of each arm that are trained again before a winner is named; 0 or 1: none; "
+        "without it a quarter of the arm's trials, at most 3",
+    )
+    repeats: int = Field(
+        2, ge=1, le=100, description="times that a finalist is trained again, each on another validation split"
+    )
+    val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
+    fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test part, such as 2/5")
+    fixed: dict[str, Value] = Field(default_factory=dict, description="fields that are the same in all trials")
+    space: dict[str, Axis] = Field(
+        default_factory=lambda: dict(DEFAULT_SPACE),
+        description="fields that are searched: a list, or low and high",
+    )
+    weights: dict[Architecture, str] = Field(
+        default_factory=_imagenet_weights,
+        description="where pretrained weights come from: imagenet, synthetic (`retina pretrain`), or a file",
+    )
+
+    @field_validator("fixed", mode="after")
+    @classmethod
+    def _as_the_field_reads_it(cls, fixed: dict[str, Value]) -> dict[str, Value]:
+        # The rule by which grades are called is fixed when a study begins, also where nobody names it.
+        return _with_decision({name: _typed(name, value) for name, value in fixed.items()})
+
+    @field_validator("space", mode="after")
+    @classmethod
+    def _axis_as_the_field_reads_it(cls, space: dict[str, Axis]) -> dict[str, Axis]:
+        typed: dict[str, Axis] = {}
+        for name, axis in space.items():
+            typed[name] = tuple(_typed(name, value) for value in axis) if isinstance(axis, tuple) else axis
+            if isinstance(axis, tuple) and len(set(map(repr, typed[name]))) < len(axis):
+                raise ValueError(f"space.{name} must name each value once, but got {list(axis)}")
+        return typed
+
+    @model_validator(mode="after")
+    def _fields_exist_and_fit(self) -> StudyConfig:
+        for section, values in (("fixed", self.fixed), ("space", self.space)):
+            for name in values:
+                if name not in TrialConfig.model_fields:
+                    raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
+        for name in sorted(set(self.space) & NEVER_SEARCHED):
+            raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
+        if "seed" in self.fixed:
+            raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
+        for name in sorted(set(self.space) & set(self.fixed)):
+            raise ValueError(f"{name} stands under fixed and under space; keep one of them")
+        for name, axis in self.space.items():
+            for value in bounds(axis):
+                self._check_value(name, value, "space")
+            if isinstance(axis, tuple) and not axis:
+                raise ValueError(f"space.{name} must name at least one value")
+            if isinstance(axis, dict) and name not in BY_OPTIMIZER:
+                raise ValueError(f"space.{name} cannot hang on the optimizer; only {', '.join(BY_OPTIMIZER)} can")
+            if isinstance(axis, dict) and (missing := set(self.values("optimizer")) - set(axis)):
+                raise ValueError(
+                    f"space.{name} must have a range for each optimizer, but lacks {sorted(map(str, missing))}"
+                )
+            if not isinstance(axis, tuple) and TrialConfig.model_fields[name].annotation not in (int, float):
+                raise ValueError(f"space.{name} is not numeric; list its values")
+        for name, value in self.fixed.items():
+            self._check_value(name, value, "fixed")
+        if self.fixed.get("views") == 8:  # a rule that joins fields, of which others may be searched
+            for augmentation in self.values("augmentation"):
+                for imbalance in self.values("imbalance"):
+                    self._check_value("views", 8, "fixed", {"augmentation": augmentation, "imbalance": imbalance})
+        return self
+
+    @staticmethod
+    def _check_value(name: str, value: Value, section: str, others: dict[str, Value] | None = None) -> None:
+        # Rules that join two fields are checked when a trial is made; here each value alone, beside harmless others.
+        harmless: dict[str, dict[str, Value]] = {
+            "freeze_epochs": {"pretrained": True, "epochs": 10_000},
+            "views": {"augmentation": "dihedral"},
+        }
+        beside = others or harmless.get(name, {})
+        try:
+            TrialConfig.model_validate({**beside, name: value})
+        except ValidationError as error:
+            raise ValueError(f"under {section}: {explain(error, TrialConfig.model_fields)}") from None
+
+    @property
+    def objective(self) -> str:
+        """Validation score that selects epochs and trials."""
+        return str(self.fixed.get("objective", TrialConfig.model_fields["objective"].default))
+
+    def cells(self) -> list[tuple[str, bool]]:
+        """(architecture, pretrained) of each arm that the study asks for, in the order of the comparison's tables."""
+
+        return sorted((str(a), bool(p)) for a in self.values("architecture") for p in self.values("pretrained"))
+
+    def values(self, name: str) -> tuple[Value, ...]:
+        """What a field that is not drawn from an interval can be in this study."""
+        axis = self.space.get(name)
+        return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
+
+
+NEVER_SEARCHED = {
+    "seed", "image_size", "crop", "objective", "decision", "select_epoch", "views", "epochs",
+}  # fmt: skip
+"""Fields that no study searches: scores would not be comparable."""
+
+
+def bounds(axis: Axis) -> tuple[Value, ...]:
+    """The values that bound an axis, or all of them."""
+    if isinstance(axis, tuple):
+        return axis
+    ranges = [axis] if isinstance(axis, Range) else list(axis.values())
+    return tuple(value for one in ranges for value in (one.low, one.high))
+
+
+def make_study_config(
+    values: dict[str, Any], overrides: dict[str, Any], place: Callable[[list[str]], str] = lambda keys: ""
+) -> StudyConfig:
+    """StudyConfig from plain values; a field of a trial among `overrides` is fixed and leaves the space.
+
+    Raises ConfigError; `place` names the line of a key path.
+    """
+    fixed = dict(values.get("fixed") or {})
+    default_space = {name: axis for name, axis in DEFAULT_SPACE.items() if name not in fixed}
+    merged = {**values, "fixed": fixed, "space": dict(values.get("space", default_space) or {})}
+    for name, value in overrides.items():
+        if name == "weights":  # those of one architecture leave the other's as they were
+            before = values.get(name)
+            merged[name] = {**(before if isinstance(before, dict) else {}), **value}
+        elif name in StudyConfig.model_fields:
+            merged[name] = value
+        else:
+            merged["fixed"][name] = value
+            merged["space"].pop(name, None)
+    try:
+        return StudyConfig.model_validate(merged)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        keys = [str(part) for part in first["loc"]]
+        sentence = str(first.get("ctx", {}).get("error", ""))
+        named = re.match(r"(?:under )?(fixed|space)(?:\.|: `?)(\w+)|(\w+) (?:must be the same|stands under)", sentence)
+        if not keys and named:
+            keys = [named[1], named[2]] if named[1] else ["space", named[3]]
+        overridden = bool(keys) and keys[-1] in overrides
+        raise ConfigError(
+            explain(error, StudyConfig.model_fields) + ("" if overridden or not keys else place(keys))
+        ) from None

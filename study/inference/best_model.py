@@ -1,0 +1,251 @@
+"""The model that a study found: which one, and where its weights, predictions and photographs are.
+
+The one place that looks it up, for what shows and exports it. It is chosen on validation alone: a confirmation is
+measured on the test part, never chosen by it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from analysis import schema
+from retina_data.cache.cache import Cache, open_cache
+from retina_data.layouts.dataset import DataError
+from retina_models.resnet import ARCHITECTURES, ResNet
+from retina_models.weights import read_safetensors
+from study.config.trial import TrialConfig
+from study.errors import ConfigError
+from study.storage.home import parts_of
+from study.storage.ledger import read_events
+from study.storage.ranking import Candidate, candidates
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS, TEST_PREDICTIONS
+from study.training.prediction import Grader
+
+
+@dataclass(frozen=True)
+class Winner:
+    """One trained network of a study, or the seeds of its winner as one model, and what was measured with it.
+
+    study: its name, of the first fold where there are folds. began: the event that began it. chosen: the trial whose
+    configuration it has, and what it was chosen by. record: of the confirmation that trained it, or of the trial itself
+    where there is none. others: the other seeds, where all are one model. siblings: winners of the same arm in the
+    other folds, which were trained alike on other patients.
+    """
+
+    study: str
+    began: dict[str, Any]
+    chosen: Candidate
+    record: TrialRecord
+    config: TrialConfig
+    folder: Path  # of its weights and predictions
+    others: tuple[Winner, ...] = ()
+    siblings: tuple[Winner, ...] = ()
+
+    @property
+    def members(self) -> tuple[Winner, ...]:
+        """Each network of it, by the number of its seed."""
+        return (self, *self.others)
+
+    @property
+    def trial(self) -> str:
+        """Name of the trial that was chosen."""
+        return self.chosen.record.trial
+
+    @property
+    def confirm(self) -> str:
+        """Name of the confirmation, between commas those of all seeds, "" for a trial."""
+        return ", ".join(one.record.trial for one in self.members) if self.record.confirm else ""
+
+    @property
+    def epoch(self) -> int:
+        """The epoch after which the weights were taken."""
+        best = self.record.best()
+        assert best is not None, "only records with a score are looked at"
+        return int(best["epoch"])
+
+    @property
+    def chosen_on(self) -> str:
+        """The part that epoch and trial were chosen on."""
+        return "test, chosen on test" if self.began["config"]["select_on"] == "test" else "validation"
+
+    def validation(self) -> pd.DataFrame:
+        """Predictions (row, patient, grade, p0 .. p4) of validation by the first network, of one view.
+
+        Raises ConfigError where they are gone.
+        """
+        return _read_predictions(self.folder / PREDICTIONS)
+
+    def calibration(self) -> pd.DataFrame | None:
+        """The same with all views and members; None where there is no confirmation, or they are gone."""
+        return self._mean_of(CALIBRATION)
+
+    def test(self) -> pd.DataFrame | None:
+        """The same of the test part, with the column `clean`; None where it was not read, or they are gone."""
+        return self._mean_of(TEST_PREDICTIONS)
+
+    def _mean_of(self, name: str) -> pd.DataFrame | None:
+        """Stored predictions, the mean over the members' probabilities."""
+        files = [one.folder / name for one in self.members]
+        if not self.record.confirm or not all(file.exists() for file in files):
+            return None
+        return mean_predictions({f"{file.parent.name}/{name}": _read_predictions(file) for file in files})
+
+    def network(self) -> ResNet:
+        """The first network with its weights, on the CPU, in evaluation mode."""
+        model = ARCHITECTURES[self.config.architecture](len(schema.GRADES), self.config.head)
+        model.load_state_dict(read_safetensors(self.folder / BEST))
+        return model.eval()
+
+    def grader(self, views: int) -> Grader:
+        """All networks with so many views as one, on the CPU, in evaluation mode."""
+        return Grader([one.network() for one in self.members], views).eval()
+
+    def told(self) -> str:
+        """What it is, in one line."""
+        made = f"{schema.label(self.config.arm, self.began['weights'])}, study {self.study}, trial {self.trial}"
+        if self.others:
+            return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
+        if self.record.confirm:
+            repeat = self.record.confirm["repeat"]
+            return f"{made}, confirmed as {self.confirm} (seed number {repeat}, epoch {self.epoch})"
+        return f"{made}, epoch {self.epoch} (not confirmed)"
+
+
+def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """The mean of the probabilities of tables that are of the same photographs, by name; raises ConfigError if not."""
+    (first, table), *rest = tables.items()
+    chances = [f"p{grade}" for grade in schema.GRADES]
+    for name, other in rest:
+        if not other.drop(columns=chances).equals(table.drop(columns=chances)):
+            raise ConfigError(
+                f"seeds that are one model must be measured on the same photographs, but {name} is not of those of "
+                f"{first}; confirm the study again under another name"
+            )
+    if not rest:
+        return table
+    mean = np.mean([one[chances].to_numpy(np.float64) for one in tables.values()], axis=0)  # (n, 5)
+    return table.assign(**{name: mean[:, grade] for grade, name in enumerate(chances)})
+
+
+def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", *, ensemble: bool = False) -> Winner:
+    """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
+
+    Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
+    again: Place.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model, `others`.
+    Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few seeds.
+    """
+    if arm is not None and arm not in schema.ARM_LABELS:
+        raise ConfigError(f"--arm must be one of {', '.join(schema.ARM_LABELS)}, but got {arm!r}")
+    parts = parts_of(home, name)
+    if len(parts) > 1:
+        if missing := [part for part in parts if not (home / part / "ledger.jsonl").exists()]:
+            raise ConfigError(
+                f"all folds of study {name} must have been searched, but {', '.join(missing)} did not begin; go on "
+                f"with `retina search {name}{again}`"
+            )
+        arm = arm or _best_arm(home, name, parts, again)
+    first, *rest = (
+        _winner(home, part, arm, again, needs, ensemble)
+        for part, needs in zip(parts, [BEST, *[PREDICTIONS] * (len(parts) - 1)], strict=True)
+    )
+    return replace(first, siblings=tuple(rest))
+
+
+def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ensemble: bool) -> Winner:
+    """needs: the file without which a model is not taken."""
+    state = study_state(read_events(home / name / "ledger.jsonl")[0])
+    if state.study is None:
+        raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status{again}` lists them")
+    best = next(iter(candidates(state, arm)), None)
+    if best is None:
+        of_arm = f" of the arm {arm}" if arm else ""
+        able = [one for one in schema.ARM_LABELS if candidates(state, one)]
+        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{again}`"
+        raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
+    seeds = [_made(home, name, state, best, record) for record in _confirmed(state, best)]
+    if ensemble:
+        return _as_one(seeds, name, best, again, needs)
+    for one in (*seeds, _made(home, name, state, best, best.record)):
+        if (one.folder / needs).exists():
+            return one
+    trial = best.record.trial
+    raise ConfigError(
+        f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --from-run "
+        f"{name}/{trial} --out FOLDER{again}` makes it again, put it into checkpoints/{trial}"
+    )
+
+
+def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
+    """Complete confirmations of a configuration, by the number of their seed."""
+    ended = [record for record in state.confirms.values() if record.state == schema.STATE_COMPLETE]
+    mine = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.record.trial}
+    return [mine[number] for number in sorted(mine)]
+
+
+def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> Winner:
+    assert state.study is not None
+    config = TrialConfig.model_validate(record.config)
+    return Winner(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
+
+
+def _as_one(seeds: list[Winner], name: str, best: Candidate, again: str, needs: str) -> Winner:
+    """All confirmed seeds as one model: that is what was measured, so none may be missing."""
+    if len(seeds) < 2:
+        raise ConfigError(
+            f"--ensemble needs at least two confirmed seeds of the winner, but trial {best.record.trial} of study "
+            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{again}`, or drop --ensemble"
+        )
+    if gone := [one.record.trial for one in seeds if not (one.folder / needs).exists()]:
+        raise ConfigError(
+            f"{needs} of every confirmed seed of study {name} must be there for --ensemble, but that of "
+            f"{', '.join(gone)} has gone; put it back into checkpoints, or drop --ensemble"
+        )
+    return replace(seeds[0], others=tuple(seeds[1:]))
+
+
+def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
+    """The arm whose winners have the highest mean on validation over all folds."""
+    states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
+    means = {}
+    for arm in schema.ARM_LABELS:
+        scores = [best.score for state in states for best in candidates(state, arm)[:1]]
+        if len(scores) == len(folds):
+            means[arm] = sum(scores) / len(scores)
+    if not means:
+        raise ConfigError(
+            f"an arm of study {name} must have a trial with a score in each fold, but none has; "
+            f"`retina status {name}{again}` says what failed"
+        )
+    return max(means, key=lambda arm: means[arm])
+
+
+def photographs(home: Path, winner: Winner) -> Cache | None:
+    """The cache with the photographs that the winner was trained on and measured with; None where it is gone."""
+    config, digest = winner.config, winner.began["identity"]["data_digest"]
+    wanted = {"digest": digest, "image_size": config.image_size, "crop": config.crop, "colour": config.colour}
+    for file in sorted((home / "cache").glob("*/manifest.json")):
+        try:
+            manifest = json.loads(file.read_text("utf-8"))
+            if {key: manifest[key] for key in wanted} == wanted:
+                return open_cache(file.parent)
+        except (OSError, ValueError, KeyError, TypeError, DataError):
+            continue  # damaged, or of another program: not the one that is looked for
+    return None
+
+
+def _read_predictions(path: Path) -> pd.DataFrame:
+    try:
+        table = pd.read_parquet(path)
+        chances = table[[f"p{grade}" for grade in schema.GRADES]].to_numpy(np.float64)
+        if not (np.isfinite(chances).all() and table["grade"].isin(schema.GRADES).all() and len(table)):
+            raise ValueError("not all are probabilities of grades")
+    except (OSError, ValueError, KeyError) as error:
+        raise ConfigError(f"{path.name} of a trained model must hold its predictions, but does not: {error}") from None
+    return table

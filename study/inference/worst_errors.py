@@ -1,0 +1,88 @@
+"""The pictures that a study's winner gets most wrong, each beside where it looked; for the report, which shows them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from analysis.schema import GRADES
+from analysis.stats.metrics import called
+from retina_data.files import write_whole
+from retina_models.resnet import ResNet
+from retina_models.weights import WeightsError
+from study.errors import ConfigError
+from study.inference.best_model import find_winner, photographs
+from study.inference.gradcam import explain, png
+
+MOST = 12
+
+EXPLAINED = "explained.json"
+
+_PROBABILITIES = [f"p{grade}" for grade in GRADES]
+
+
+def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], None], most: int = MOST) -> bool:
+    """Write the `most` worst mistakes of a study's winner into a folder; whether it was done.
+
+    The test part's where the winner was confirmed, else those of the part that it was chosen on. Says what it does, or
+    in one line why it cannot: no trial with a score, or weights, predictions or photographs that have gone.
+    """
+    try:
+        winner = find_winner(home, name)
+        tested = winner.test()
+        predictions, network = winner.validation() if tested is None else tested, winner.network()
+    except (ConfigError, WeightsError) as error:
+        say(f"no pictures of mistakes: {error}")
+        return False
+    cache = photographs(home, winner)
+    if cache is None:
+        say("no pictures of mistakes: the prepared photographs have gone; `retina data prepare` makes them again")
+        return False
+    part = "test" if tested is not None else winner.chosen_on
+    about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "part": part}
+    say(f"looking where {winner.told()} goes wrong on {part}")
+    found = worst(predictions, winner.config.decision, most)
+    write_explained(folder, network, cache.images, found, winner.config.normalisation, about)
+    return True
+
+
+def worst(predictions: pd.DataFrame, decision: str, most: int = MOST) -> pd.DataFrame:
+    """The wrong ones among predictions (row, grade, p0 .. p4), at most `most`, with the column `predicted`.
+
+    The largest error in grades first; among equals the lowest probability of the truth, then the row.
+    """
+    chances = predictions[_PROBABILITIES].to_numpy()
+    truth = predictions["grade"].to_numpy()
+    table = predictions.assign(predicted=called(chances, decision), of_truth=chances[np.arange(len(truth)), truth])
+    table["error"] = (table["predicted"] - table["grade"]).abs()
+    table = table[table["error"] > 0].sort_values(["error", "of_truth", "row"], ascending=[False, True, True])
+    return table.head(most).drop(columns=["of_truth", "error"]).reset_index(drop=True)
+
+
+def write_explained(
+    folder: Path,
+    network: ResNet,
+    images: NDArray[np.uint8],
+    chosen: pd.DataFrame,
+    normalisation: str,
+    about: dict[str, Any],
+) -> None:
+    """Write explained.json and its pictures into a folder, as records.ARTIFACT_EXPLAINED says.
+
+    images: all rows of the cache (N, S, S, 3). chosen: what `worst` gives; the class explained is the predicted one.
+    about: entries that are the same for all. Files are numbered, worst first: no row, patient or name.
+    """
+    pictures = explain(network, images[chosen["row"].to_numpy()], chosen["predicted"].to_numpy(np.int64), normalisation)
+    entries = []
+    for number, (picture, row) in enumerate(zip(pictures, chosen.to_dict("records"), strict=True), 1):
+        name = f"{number:02}.png"
+        write_whole(folder / name, png(picture))
+        chances = {key: round(float(row[key]), 4) for key in _PROBABILITIES}
+        entries.append({"picture": name, **about, "grade": row["grade"], "predicted": row["predicted"], **chances})
+    write_whole(folder / EXPLAINED, json.dumps(entries, indent=1).encode())

@@ -1,0 +1,136 @@
+"""What a study is going to do: every input has been read and found right."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from analysis.redact import without_folders
+from analysis.schema import fold_name
+from retina_data.audit.labels import audit, unused
+from retina_data.files import write_whole
+from retina_data.layouts.dataset import DataSet
+from study.config.arms import Cell, arm_name
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig
+from study.disk_space import needed
+from study.planning.pretrained_weights import kept_file
+from study.training.data import Prepared
+from study.versions import versions
+
+
+def whole_name(name: str, config: StudyConfig) -> str:
+    """Name of the study that a user calls it by: of a fold, that of all its folds together."""
+    fold = config.fold.partition("/")[0]
+    return name.removesuffix(fold_name("", int(fold))) if fold else name
+
+
+def settings_of(config: StudyConfig) -> dict[str, Any]:
+    """The part of a study's identity that its configuration says."""
+    values = config.model_dump(mode="json")
+    left_out = {"trials", "weights", "fixed", "space", *([] if config.fold else ["fold"])}
+    fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
+    space = {f"space.{name}": axis for name, axis in values["space"].items()}
+    return {**{name: value for name, value in values.items() if name not in left_out}, **fixed, **space}
+
+
+def needed_by(plan: Plan, slots: int, kept: int) -> int:
+    """Bytes that a study will take at most; kept: best weights of each arm that stay."""
+    named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
+    arms = sum(len(cells) for cells in plan.groups.values())
+    return needed(named["architecture"], named["optimizer"], arms, slots, kept)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A study that can run: every input has been read and found right."""
+
+    name: str
+    home: Path
+    config: StudyConfig
+    dataset: DataSet
+    prepared: Prepared  # split and digests, which are the same whatever the colours
+    caches: dict[str, Path]  # colour normalisation -> cache
+    groups: dict[str, list[Cell]]
+    not_run: dict[str, str]  # arm -> reason
+    weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
+    notes: tuple[str, ...]
+    warm: dict[str, Any] | None  # what samplers are told before their first suggestion
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the study below the home."""
+        return self.home / self.name
+
+    @property
+    def whole(self) -> str:
+        """Name of the study that a user calls it by: of a fold, that of all its folds together."""
+        return whole_name(self.name, self.config)
+
+    @property
+    def arms(self) -> list[str]:
+        """Arms that run."""
+        return [arm_name(cell) for cells in self.groups.values() for cell in cells]
+
+    @property
+    def epochs(self) -> int:
+        """Epochs of a trial that is not stopped."""
+        return int(self.config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
+
+    def weights_file(self, architecture: str) -> Path:
+        """The study's own copy of an architecture's pretrained weights."""
+        return kept_file(self.folder, self.weights[architecture])
+
+    def keep_weights(self) -> None:
+        """Copy the weights into the study: its trials read these, whatever becomes of the file that was given."""
+        for architecture, value in self.weights.items():
+            kept = self.weights_file(architecture)
+            if not kept.exists():
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(kept, Path(value["file"]).read_bytes())
+
+    def identity(self) -> dict[str, Any]:
+        """What must stay as it was for old and new trials to belong to one study."""
+        return {
+            **settings_of(self.config),
+            "weights": {name: value["digest"] for name, value in self.weights.items()},
+            "arms": self.arms,
+            "data_digest": self.prepared.cache.digest,
+            "split_digest": self.prepared.split_digest,
+        }
+
+    def event(self, threads: int, slots: int = 1) -> dict[str, Any]:
+        """The `study` event of the ledger; holds no path and no name of an image."""
+        config = self.config.model_dump(mode="json", exclude={"weights"})
+        return {
+            "id": uuid.uuid4().hex,
+            "config": config,
+            "objective": self.config.objective,
+            "identity": self.identity(),
+            "arms": self.arms,
+            "not_run": {arm: without_folders(why) for arm, why in self.not_run.items()},
+            "weights": {
+                name: {"source": value["name"], "kind": value["kind"], "digest": value["digest"]}
+                for name, value in self.weights.items()
+            },
+            "audit": self._audit(),
+            "parts": self.prepared.parts.value_counts().to_dict(),
+            "versions": versions(),
+            "threads": threads,
+            "slots": slots,
+            "notes": [without_folders(note) for note in self.notes],
+            "commands": self._commands(),
+        }
+
+    def _audit(self) -> dict[str, Any]:
+        report = audit(self.dataset)
+        left_out = unused(self.prepared.cache.table, self.prepared.parts)
+        return {**report, "findings": [*report["findings"], *left_out]}
+
+    def _commands(self) -> list[str]:
+        folds = self.config.fold.partition("/")[2]
+        confirm = [f"retina confirm {self.whole}"] if self.config.select_on == "validation" else []
+        search = f"retina search {self.whole}{f' --folds {folds}' if folds else ''}"
+        return [search, *confirm, f"retina report {self.whole}"]

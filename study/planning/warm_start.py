@@ -1,0 +1,210 @@
+"""What samplers are told before their first suggestion: another study's trials, and configurations wanted first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from analysis import schema
+from study.config.arms import Cell, arm_name
+from study.config.search_space import USED_WITH, axis_text, describe_axis, drawn, holds, lies_inside
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, make_trial_config
+from study.errors import ConfigError
+from study.storage.ledger import read_events
+from study.storage.state import StudyState, TrialRecord, study_state
+
+if TYPE_CHECKING:
+    from study.planning.plan import Plan
+
+
+SAME_IN_ALL_TRIALS = ("objective", "decision", "select_epoch", "image_size", "crop", "epochs")
+"""Fields that no study searches, and without which a score says something else."""
+
+MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest", "split_digest")
+"""In this order: a cause is named before the digest that it changes."""
+
+Groups = dict[str, list[Cell]]
+
+
+def warm_event(
+    plan: Plan, state: StudyState, told_by: str | None, tries: Path | None
+) -> tuple[dict[str, Any] | None, list[str]]:
+    """The `warm` event of a new study, if anything is to be told, and what to say of it."""
+    if not told_by and not tries:
+        return None, []
+    if state.warm and told_by == state.warm.get("from"):
+        told_by = None  # the same command again; that study may have more trials by now
+    tried = read_tries(tries, plan.config, plan.groups) if tries else []
+    if state.warm and not told_by and tried in ([], state.warm["tries"]):
+        return None, []
+    if state.warm or state.trials:
+        raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
+    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
+    if told_by and not told:
+        why = "; ".join(lines[1:]) or "it is empty"
+        raise ConfigError(
+            f"--from {told_by} must have a trial that fits here, but has none ({why}); search the same space, or "
+            "drop --from and give its best configurations to --try"
+        )
+    return {"from": told_by, "told": told, "tries": tried}, lines
+
+
+def trials_of(
+    home: Path, name: str, config: StudyConfig, groups: Groups, identity: dict[str, Any]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Complete trials of another study that lie in this one's space, and lines that say what was left out and why.
+
+    Scores can be told only where they were measured alike: on the same data, split and part, by the same objective over
+    as many epochs; otherwise ConfigError names what differs. A trial fits when its arm is searched here from the same
+    weights, each of its axes is one of the same range here, and what is fixed here has the same value in it. Raises
+    ConfigError where there is no such study.
+    """
+    state = check_known(home, name)
+    assert state.study is not None
+    before = state.study["identity"]
+    _check_alike(name, before, identity)
+    other_weights = {
+        architecture for architecture, digest in before.get("weights", {}).items()
+        if identity.get("weights", {}).get(architecture, digest) != digest
+    }  # fmt: skip
+    told: list[dict[str, Any]] = []
+    reasons: Counter[str] = Counter()
+    for record in state.trials.values():
+        group = "joint" if "joint" in groups else record.arm
+        reason = _unfit(record, config, groups.get(group, []), other_weights)
+        value = record.best_score()
+        if reason or value is None:
+            reasons[reason or "it has no score"] += 1
+            continue
+        told.append({"group": group, "params": record.params, "distributions": record.distributions, "value": value})
+    lines = [f"{len(told)} trials of study {name} are told to the samplers"]
+    lines += [f"{count} trials of study {name} are left out: {reason}" for reason, count in reasons.items()]
+    return told, lines
+
+
+def check_known(home: Path, name: str) -> StudyState:
+    """The state of the study that --from names; raises ConfigError where there is none."""
+    state = study_state(read_events(home / name / "ledger.jsonl")[0])
+    if state.study is None:
+        raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
+    return state
+
+
+def _check_alike(name: str, before: dict[str, Any], identity: dict[str, Any]) -> None:
+    """Raise ConfigError, naming what differs, unless scores of the one study mean the same in the other."""
+    for key in MEASURED_ALIKE:
+        there, here = (_value(study, key) for study in (before, identity))
+        if there == here:
+            continue
+        if key == "split_digest":  # what made the split another one says more than its digest
+            key = next((cause for cause in ("fold", "seed") if before.get(cause) != identity.get(cause)), key)
+            there, here = before.get(key, "none"), identity.get(key, "none")
+        raise ConfigError(
+            f"--from {name}: its `{key}` is {str(there)[:12]}, here it is {str(here)[:12]}; its scores were not "
+            "measured as this study's are, and would mislead the samplers; drop --from, or search as that study did"
+        )
+
+
+def _value(identity: dict[str, Any], key: str) -> Any:
+    """What a study has, also where it did not say so because it is the default."""
+    if key not in SAME_IN_ALL_TRIALS:
+        return identity.get(key)
+    return identity.get(f"fixed.{key}", TrialConfig.model_fields[key].default)
+
+
+def _unfit(record: TrialRecord, config: StudyConfig, cells: list[Cell], other_weights: set[str]) -> str:
+    """Why a trial cannot be told to the sampler that searches these cells; "" if it can."""
+    if record.state != schema.STATE_COMPLETE:
+        return f"it is {record.state}"
+    if record.arm not in [arm_name(cell) for cell in cells]:
+        return f"its arm {record.arm} is not searched"
+    if record.config["pretrained"] and record.config["architecture"] in other_weights:
+        return f"its arm {record.arm} began from other weights"
+    for name, text in record.distributions.items():
+        here = axis_text(config, name, cells)
+        if here != text:
+            return f"its axis {name} is {'not searched' if here is None else 'another one'} here"
+    for name, one in drawn(config).items():
+        if name not in record.distributions and holds(one.condition, record.config):
+            return f"its {name} was not searched, and is here"
+    if "arm" not in record.distributions and axis_text(config, "arm", cells) is not None:
+        return "its arm was not searched, and is here"
+    searched = {one.field for one in drawn(config).values()}
+    for field in TrialConfig.model_fields:
+        if field in searched or field in ("architecture", "pretrained", "seed"):
+            continue
+        if not holds(USED_WITH.get(field), record.config):
+            continue  # nothing reads it
+        if (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
+            return f"its {field} is {there}, here it is {here}"
+    return ""
+
+
+def _setting(values: dict[str, Any], field: str) -> Any:
+    return values.get(field, TrialConfig.model_fields[field].default)
+
+
+def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
+    """Configurations of a YAML file (a list of field: value mappings) as {"group", "params"}.
+
+    One that names no architecture or pretraining is for every arm; a field that is left out is drawn. Raises
+    ConfigError, naming the entry, for a field that is not searched or a value outside its axis.
+    """
+    try:
+        entries = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"--try must be a readable YAML file, but {path}: {' '.join(str(error).split())}") from None
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
+        raise ConfigError(f"{path.name} must be a list of `field: value` mappings, one for each configuration")
+    tries: list[dict[str, Any]] = []
+    for number, entry in enumerate(entries, 1):
+        place = f"{path.name}, entry {number}"
+        make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
+        fitting = [(group, cell) for group, cells in groups.items() for cell in cells if _is_cell(entry, cell)]
+        if not fitting:
+            raise ConfigError(
+                f"each configuration must belong to an arm that is searched, but {entry} does not ({place})"
+            )
+        if "joint" in groups:
+            fitting = fitting[:1]  # one search: the arm is one of its axes
+        tries += [
+            {"group": group, "params": _params(entry, config, groups[group], cell, place)} for group, cell in fitting
+        ]
+    return tries
+
+
+def _is_cell(entry: dict[str, Any], cell: Cell) -> bool:
+    return (entry.get("architecture", cell[0]), entry.get("pretrained", cell[1])) == cell
+
+
+def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell: Cell, place: str) -> dict[str, Any]:
+    params: dict[str, Any] = {"arm": arm_name(cell)} if len(cells) > 1 else {}
+    for field, value in entry.items():
+        if field in ("architecture", "pretrained"):
+            continue
+        name = _parameter(entry, config, field, place)
+        if name is None:
+            fixed = _setting(config.fixed, field)
+            if value == fixed:
+                continue
+            raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
+        if not lies_inside(config, name, cells, value):
+            axis = describe_axis(drawn(config)[name].axis)
+            raise ConfigError(f"{name} must lie in {axis}, but got {value!r} ({place})")
+        params[name] = value
+    return params
+
+
+def _parameter(entry: dict[str, Any], config: StudyConfig, field: str, place: str) -> str | None:
+    """The parameter that draws a field of this entry; None where it is not searched."""
+    names = {one.condition: name for name, one in drawn(config).items() if one.field == field}
+    if len(names) < 2:
+        return next(iter(names.values()), None)
+    optimizer = entry.get("optimizer", config.fixed.get("optimizer"))
+    if optimizer is None:
+        raise ConfigError(f"{field} hangs on the optimizer here: name the optimizer beside it ({place})")
+    return names.get(("optimizer", optimizer))

@@ -1,0 +1,75 @@
+"""A study has one writer: the process that holds the lock of its folder."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from study.errors import ConfigError
+
+LOCK = "lock"
+
+PROBE_SECONDS = 0.5
+
+
+class LockedError(RuntimeError):
+    """Another living process is the study's writer."""
+
+
+@contextmanager
+def locked(folder: Path, what: str = "") -> Iterator[None]:
+    """Hold the study's lock, or raise LockedError naming the process that holds it.
+
+    The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
+    moment: that is waited for. what: is named where it is no study.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK).open("a+") as handle:
+        deadline = time.monotonic() + PROBE_SECONDS
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() < deadline:
+                    time.sleep(0.05)
+                    continue
+            except OSError as error:
+                raise ConfigError(
+                    f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "
+                    "mount it so that it does, or give another --home"
+                ) from None
+            handle.seek(0)
+            owner = handle.read().strip() or "unknown"
+            raise LockedError(
+                f"{what or f'study {folder.name}'} is being written by process {owner}; wait for it, stop it, or "
+                "choose another name"
+            )
+        handle.truncate(0)
+        handle.write(f"{os.getpid()} on {socket.gethostname()}")
+        handle.flush()
+        yield
+
+
+def check_free(folder: Path) -> None:
+    """Raise LockedError where a living process is writing the study; makes nothing."""
+    if folder.exists():
+        with locked(folder):
+            pass
+
+
+def is_locked(folder: Path) -> bool:
+    """Whether a living process is writing the study; only looks, and makes no file."""
+    try:
+        with (folder / LOCK).open() as handle:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            return False
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

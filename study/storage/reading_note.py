@@ -1,0 +1,20 @@
+"""How often the test split was read before."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from study.storage.progress import times
+from study.storage.state import StudyState
+from study.tuning.confirmation import FEW_SEEDS
+
+
+def reading_note(state: StudyState) -> str:
+    """What a reader must be told of the test part, in one sentence."""
+    reads = len(state.test_reads)
+    if not reads:
+        return "the test part has not been read"
+    seeds = Counter(record.confirm["trial"] for record in state.confirms.values() if record.test and record.confirm)
+    few = f"; fewer than {FEW_SEEDS} seeds of a winner" if min(seeds.values()) < FEW_SEEDS else ""
+    each = ", once for each confirmation" if reads > 1 else ""
+    return f"the test part was read {times(reads)}{each}{few}"

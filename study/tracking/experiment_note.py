@@ -1,0 +1,66 @@
+"""The first thing that is read of a study in MLflow: its result in a sentence, with what it is not."""
+
+from __future__ import annotations
+
+from analysis import schema
+from study.storage.ledger import Event
+from study.storage.ranking import Candidate, candidates
+from study.storage.state import StudyState, TrialRecord
+
+
+def closing_note(state: StudyState) -> str:
+    """What the ledger alone can say at the end of a search or of its confirmations (Markdown), n beside the score."""
+    assert state.study is not None
+    best = next(iter(candidates(state)), None)
+    ended = sum(1 for record in state.trials.values() if record.end)
+    lines = [_result(state, best, ended), f"{ended} of {state.study['config']['trials']} trials ended."]
+    lines += [f"Not run: {schema.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study["not_run"].items()]
+    return "\n\n".join(lines)
+
+
+def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
+    assert state.study is not None
+    if best is None:
+        return "**No result:** no trial has ended with a score."
+    score, name = state.study["objective"], schema.label(best.record.arm, state.study["weights"])
+    confirmed = _confirmed(state, best.record)
+    if confirmed:
+        clean = all(f"test_clean/{score}" in test["scores"] for test in confirmed)
+        values = [test["scores"][f"{'test_clean' if clean else 'test'}/{score}"] for test in confirmed]
+        n = confirmed[0]["n_clean" if clean else "n"]
+        whose = "whose patient is not in training" if clean else "of the test part"
+        seeds = (
+            f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
+        )
+        return (
+            f"**{name}: {score} {sum(values) / len(values):.3f} on {n:,} photographs {whose} ({seeds}).** Chosen on "
+            f"validation among {ended} trials (trial {best.record.trial}), then trained again and tested once for each "
+            "seed. Intervals, and how it compares with the other arms, are in the report."
+        )
+    part, n = state.study["config"]["select_on"], state.study["parts"]["val"]
+    if best.repeats:
+        finalists = f"{best.repeats} finalist{'s' * (best.repeats > 1)}"
+        return (
+            f"**{name}: {score} {best.score:.3f}, mean of {finalists} on validation (n = {n:,} each, "
+            f"trial {best.record.trial}).** The best few of {ended} trials were trained again with fresh seeds on "
+            "other validation splits; a claim needs a confirmation on patients who took no part in the choice."
+        )
+    return (
+        f"**{name}: {score} {best.score:.3f} on {part} (n = {n:,}, trial {best.record.trial}).** The best of {ended} "
+        "trials, chosen on this part itself and so optimistic; a claim needs a confirmation on patients who took no "
+        "part in the choice."
+    )
+
+
+def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
+    """Readings of the test part by the best trial's confirmations in which the objective is defined."""
+    mine = [one for one in state.confirms.values() if one.confirm and one.confirm["trial"] == best.trial]
+    score = f"test/{best.config['objective']}"
+    return [one.test for one in mine if one.test and score in one.test["scores"]]
+
+
+def report_note(answer: str, whole: str = "") -> str:
+    """The report's first sentences (paragraphs), the first in bold; `whole`: the study of whose folds it tells."""
+    first, *rest = answer.split("\n\n")
+    last = f"Of all folds of {whole} together." if whole else "The whole report is among the artifacts of its run."
+    return "\n\n".join([f"**{first}**", *rest, last])

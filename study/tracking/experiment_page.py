@@ -1,0 +1,124 @@
+"""What MLflow's page says of a study: data set, note, saved view; and links to it. Imports mlflow, as tracking does."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Run
+from mlflow.exceptions import MlflowException
+from PIL import Image
+
+from analysis import schema
+from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
+
+NOTE = "mlflow.note.content"
+
+DATA_NAME = "retina-data"
+
+DIGEST_LENGTH = 36  # of a data set's digest in MLflow; ours are longer and stand whole beside it
+
+THUMBNAIL = 260  # pixels; what a chart shows before a picture is opened
+
+LOOKED_AT = 500  # trials that are asked which hyperparameters differ
+
+LEFT_OUT = ("seed", "epochs", "objective", "image_size", "precision")
+"""Parameters that are no axis of a chart: alike in a study, or the trial's own number."""
+
+
+def log_data(client: MlflowClient, run_id: str, study: dict[str, Any]) -> None:
+    """Tell a run its data set, by digests and counts: no path and no name. study: the event that began it."""
+    identity = study["identity"]
+    source = {"data_digest": identity["data_digest"], "split_digest": identity["split_digest"]}
+    profile = {"num_rows": sum(study["parts"].values()), **study["parts"]}
+    data = Dataset(
+        name=DATA_NAME,
+        digest=identity["data_digest"][:DIGEST_LENGTH],
+        source_type="retina",
+        source=json.dumps(source),
+        profile=json.dumps(profile),
+    )
+    client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "search")])])
+
+
+def picture_files(png: Path, folder: Path, moment: int, run_id: str) -> None:
+    """Lay a picture and its thumbnail below an artifact folder where MLflow's image charts look for them."""
+    target = folder / image_file(moment, run_id, ".png")
+    target.parent.mkdir(exist_ok=True)
+    target.write_bytes(png.read_bytes())
+    with Image.open(png) as picture:
+        picture.thumbnail((THUMBNAIL, THUMBNAIL))
+        picture.convert("RGB").save(folder / image_file(moment, run_id, "+compressed.webp"))
+
+
+def write_note(client: MlflowClient, experiment: str, parent: str, text: str) -> None:
+    """Let experiment and study's run begin with what was found."""
+    client.set_experiment_tag(experiment, NOTE, text)
+    client.set_tag(parent, NOTE, text)
+
+
+def write_view(client: MlflowClient, experiment: Experiment) -> None:
+    """Write the saved view of a study's trials, or leave it as it is where it says the same."""
+    before = experiment.tags.get(VIEW_TAG)
+    found = client.search_runs([experiment.experiment_id], ONLY_TRIALS, max_results=LOOKED_AT)
+    view = saved_view(_objective(client, experiment), axes_of(list(found)), int(time.time() * 1000), before)
+    if view != before:
+        client.set_experiment_tag(experiment.experiment_id, VIEW_TAG, view)
+
+
+def axes_of(trials: list[Run]) -> list[str]:
+    """Hyperparameters that differ between trials, in the order of their names."""
+    values: dict[str, set[str]] = {}
+    for run in trials:
+        for name, value in run.data.params.items():
+            values.setdefault(name, set()).add(value)
+    return sorted(name for name, found in values.items() if len(found) > 1 and name not in LEFT_OUT)
+
+
+def links(uri: str, name: str, server: str) -> list[str]:
+    """Links to a study's trials at `server`, one for each of its folds; none where MLflow does not have it.
+
+    The saved view where the store takes it, else the plain list, best first.
+    """
+    client = MlflowClient(uri)
+    found = []
+    for experiment in experiments_of(client, name):
+        try:
+            write_view(client, experiment)
+            found.append(view_link(server, experiment.experiment_id))
+        except MlflowException:
+            found.append(plain_link(server, experiment.experiment_id, _objective(client, experiment)))
+    return found
+
+
+def experiments_of(client: MlflowClient, name: str) -> list[Experiment]:
+    """The experiment of a study, or of each of its outer folds."""
+    found, fold = [], 0
+    while True:
+        experiment = client.get_experiment_by_name(schema.fold_name(name, fold) if fold else name)
+        if experiment and experiment.lifecycle_stage == "active":
+            found.append(experiment)
+        elif fold:
+            return found
+        fold += 1
+
+
+def serves(server: str, uri: str) -> bool:
+    """Whether MLflow's server at an address shows the store at `uri`."""
+    try:
+        return _experiments(MlflowClient(server)) == _experiments(MlflowClient(uri))
+    except MlflowException:
+        return False
+
+
+def _experiments(client: MlflowClient) -> set[tuple[str, str, str]]:
+    return {(one.experiment_id, one.name, one.artifact_location) for one in client.search_experiments()}
+
+
+def _objective(client: MlflowClient, experiment: Experiment) -> str:
+    only_study = f"tags.{schema.TAG_KIND} = '{schema.KIND_STUDY}'"
+    parents = client.search_runs([experiment.experiment_id], only_study, max_results=1)
+    return parents[0].data.tags.get(schema.TAG_OBJECTIVE, "kappa") if parents else "kappa"

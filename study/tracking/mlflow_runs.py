@@ -1,0 +1,165 @@
+"""One trial or confirmation as a run of MLflow: its beginning, each epoch, its end. mlflow_tracker says when.
+
+All of it may be sent again: a value with the same step and time stamp is one value.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, RunTag
+from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
+
+from analysis import schema
+from analysis.figures import base
+from study.storage.ledger import Event
+from study.storage.state import TrialRecord
+from study.tracking.experiment_page import log_data, picture_files
+from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS
+from study.training.device import spent
+
+PARENT = "mlflow.parentRunId"
+
+
+def milliseconds(seconds: float) -> int:
+    """MLflow's time stamps."""
+    return int(seconds * 1000)
+
+
+def create_run(client: MlflowClient, experiment: str, parent: str, name: str, study: Event, record: TrialRecord) -> str:
+    """A new run below the study's; returns its id."""
+    config = record.config
+    weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
+    if record.confirm:
+        own = {
+            schema.TAG_KIND: schema.KIND_CONFIRM,
+            schema.TAG_CONFIRM: record.trial,
+            schema.TAG_CONFIRMS: record.confirm["trial"],
+            schema.TAG_REPEAT: str(record.confirm["repeat"]),
+            schema.TAG_BASELINE: str(record.confirm["baseline"]),
+        }
+    elif record.finalist:
+        own = {
+            schema.TAG_KIND: schema.KIND_FINALIST,
+            schema.TAG_FINALIST: record.trial,
+            schema.TAG_CONFIRMS: record.finalist["trial"],
+            schema.TAG_REPEAT: str(record.finalist["repeat"]),
+            schema.TAG_SPLIT_SEED: str(record.finalist["split_seed"]),
+        }
+    else:
+        own = {
+            schema.TAG_KIND: schema.KIND_TRIAL,
+            schema.TAG_TRIAL: record.trial,
+            schema.TAG_REPEAT_OF: record.repeat_of,
+        }
+    run = client.create_run(
+        experiment,
+        start_time=milliseconds(record.started),
+        run_name=f"{record.trial} {record.arm}",
+        tags=own
+        | {
+            PARENT: parent,
+            schema.TAG_STUDY: name,
+            schema.TAG_ARM: record.arm,
+            schema.TAG_STATE: schema.STATE_RUNNING,
+            schema.TAG_SEED: str(config["seed"]),
+            schema.TAG_PRECISION: config["precision"],
+            schema.TAG_WEIGHTS: weights.get("digest", ""),
+            schema.TAG_DATA: study["identity"]["data_digest"],
+            schema.TAG_SPLIT: study["identity"]["split_digest"],
+            schema.TAG_COMMIT: study["versions"]["retina_commit"],
+            schema.TAG_VERSIONS: json.dumps(study["versions"]),
+            schema.TAG_STUDY_ID: study["id"],
+        },
+    )
+    return str(run.info.run_id)
+
+
+def describe_run(client: MlflowClient, run: str, study: Event, record: TrialRecord) -> None:
+    """Its parameters, the numeric ones as metrics too, and its data."""
+    config, stamp = record.config, milliseconds(record.started)
+    numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
+    numbers["log10_lr"] = math.log10(config["lr"])
+    client.log_batch(
+        run,
+        params=[Param(key, str(value)) for key, value in config.items()],
+        metrics=[Metric(schema.hparam(key), value, stamp, 0) for key, value in numbers.items()],
+    )
+    log_data(client, run, study)
+
+
+def send_epoch(client: MlflowClient, run: str, event: Event) -> None:
+    """The scores of one epoch, and that it was sent."""
+    tags = {schema.TAG_EPOCHS_SENT: event["epoch"]}
+    if event["epoch"] == 1:
+        tags |= {schema.TAG_DEVICE: event["device"], schema.TAG_THREADS: event["threads"]}
+    client.log_batch(
+        run,
+        metrics=[Metric(k, v, milliseconds(event["time"]), event["epoch"]) for k, v in event["scores"].items()],
+        tags=[RunTag(key, str(value)) for key, value in tags.items()],
+    )
+
+
+def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, folder: Path) -> None:
+    """Scores of the selected epoch and of the test part, artifacts (from `folder`), reason and state."""
+    assert record.end is not None
+    stamp, best = milliseconds(record.end["time"]), record.best()
+    metrics, tags = [], {schema.TAG_STATE: record.end["state"]}
+    shown = best or (record.epochs[-1] if record.epochs else None)  # of one that was stopped, the epoch it came to
+    if shown:
+        values = {
+            schema.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
+            schema.SECONDS: sum(epoch["seconds"] for epoch in record.epochs),
+            **spent(record.epochs),
+        }
+        if record.confirm:
+            values |= record.test["scores"] if record.test else {}
+        elif best:
+            val = {name: value for name, value in best["scores"].items() if name.startswith("val/")}
+            values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
+            values[schema.BEST_EPOCH] = float(best["epoch"])
+        metrics = [Metric(name, value, stamp, shown["epoch"]) for name, value in values.items()]
+        tags |= {schema.TAG_BEST_WEIGHTS: (best or {}).get("weights_digest", ""), MLFLOW_LOGGED_IMAGES: "True"}
+        _send_artifacts(client, run, study, record, shown, folder)
+    if record.end["reason"]:
+        tags[schema.TAG_REASON] = record.end["reason"]
+    # One call: SQLite takes its time for each.
+    client.log_batch(run, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
+    client.set_terminated(run, schema.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
+
+
+def _send_artifacts(
+    client: MlflowClient, run: str, study: Event, record: TrialRecord, shown: Event, folder: Path
+) -> None:
+    part = "test" if study["config"]["select_on"] == "test" else "validation"
+    confusion = {"epoch": shown["epoch"], "part": part, "confusion": shown["confusion"]}
+    client.log_dict(run, confusion, schema.ARTIFACT_CONFUSION)
+    title = f"{record.trial} {schema.label(record.arm, study['weights'])}, epoch {shown['epoch']}"
+    with tempfile.TemporaryDirectory() as temporary:
+        place = Path(temporary)
+        (place / "confusion").mkdir()
+        (place / "predictions").mkdir()
+        _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
+        curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
+        base.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
+        base.confusion_png(matrix, pd.DataFrame(shown["confusion"]).to_numpy(), title)
+        picture_files(matrix, place, milliseconds(shown["time"]), run)
+        if record.test:
+            tested: dict[str, Any] = {"epoch": shown["epoch"], "part": "test"}
+            tested |= {name: record.test[name] for name in ("confusion", "clean")}
+            (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
+            _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
+            counts = pd.DataFrame(record.test["confusion"]).to_numpy()
+            base.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
+        client.log_artifacts(run, temporary)
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.exists():
+        target.write_bytes(source.read_bytes())

@@ -1,0 +1,95 @@
+"""Whether MLflow's server answers, and where one can listen: asked in seconds, before anything heavy is imported."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from http.client import HTTPException
+
+from analysis.redact import without_passwords
+from study.errors import ConfigError
+
+ANSWER_SECONDS = 5.0
+
+BEGIN_SECONDS = 120.0  # MLflow's server needs some ten to begin, and several times that on a busy machine
+
+ASK_SECONDS = 0.2
+
+STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://")
+"""How MLflow's address begins; it takes no folders any more, and with Databricks artifacts would stay here."""
+
+
+def problem(uri: str) -> str:
+    """Why the server at an http(s) address cannot be used now; empty where it answers, and for any other store.
+
+    Any answer will do: a server may refuse this page and still take runs.
+    """
+    if not STORE.match(uri):
+        return "no store of MLflow's begins so"
+    if not uri.startswith(("http://", "https://")):
+        return ""
+    try:
+        bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
+        urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
+    except urllib.error.HTTPError:
+        return ""
+    except (OSError, ValueError, HTTPException) as error:
+        return " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+    return ""
+
+
+def shown(uri: str) -> str:
+    """An address as it may stand in a message or a log: without user and password."""
+    return without_passwords(uri)
+
+
+def check_answers(uri: str) -> None:
+    """Raise ConfigError, with a remedy, unless the address is one of MLflow's and it answers there."""
+    if not STORE.match(uri):
+        raise ConfigError(
+            "MLFLOW_TRACKING_URI must begin with http://, https://, sqlite:///, postgresql://, mysql:// or mssql://, "
+            f"but is '{_odd(uri)}' (a folder is no store any more); correct it, or unset it to use the home's own store"
+        )
+    if text := problem(uri):
+        raise ConfigError(
+            f"MLflow's server must answer at {shown(uri)}, but does not ({text}); start it, correct "
+            "MLFLOW_TRACKING_URI, or unset that to use the home's own store"
+        )
+
+
+def _odd(uri: str) -> str:
+    """What is no address, without what may be a password: it may stand anywhere before the last @, or in a query."""
+    head, at, tail = uri.rpartition("@")
+    scheme = re.match(r"\w*://", head)
+    return f"{scheme[0] if scheme else ''}***@{tail.partition('?')[0]}" if at else uri.partition("?")[0]
+
+
+def tell_once_up(server: str, tell: Callable[[bool], None], seconds: float = BEGIN_SECONDS) -> None:
+    """Let this process begin a server, and one of its own tell whether that answers in time; nothing where it ended."""
+    beginner = os.getpid()
+    if os.fork():
+        return  # the other ends before this one, whose child it stays
+    try:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the server's business
+        deadline = time.monotonic() + seconds
+        while (missing := problem(server)) and time.monotonic() < deadline and os.getppid() == beginner:
+            time.sleep(ASK_SECONDS)
+        if os.getppid() == beginner:
+            tell(not missing)
+    finally:
+        os._exit(0)
+
+
+def is_free(port: int) -> bool:
+    """Whether a server may listen at this port of the machine itself."""
+    try:
+        socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,102 @@
+"""A trial's files: the last checkpoint, and weights and predictions of its best epoch; whole or not there.
+
+`TRIAL/last.checkpoint` (its SHA-256, then what torch.save wrote), `best.safetensors` and `predictions.parquet`.
+The checkpoint before the last one is kept as `previous.checkpoint` for the case that the last was damaged.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from retina_data.files import write_whole
+from study.config.trial import TrialConfig
+
+LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
+
+TEST_PREDICTIONS = "test.parquet"  # of a confirmation, with its views
+
+CALIBRATION = "calibration.parquet"  # of a confirmation: validation predicted again with its views
+
+NEXT = ".next.checkpoint"  # until it is whole, the last one stays where it is
+
+DIGEST_BYTES = 32
+
+
+def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> None:
+    """Save what `train` needs to go on, and the report of its last epoch, which may not have reached the driver.
+
+    The digest stands in the file's first bytes: one rename, so that no kill can part the two.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    buffer = io.BytesIO()
+    buffer.write(bytes(DIGEST_BYTES))
+    torch.save({"state": state, "report": json.dumps(report)}, buffer)
+    data = buffer.getbuffer()
+    data[:DIGEST_BYTES] = hashlib.sha256(data[DIGEST_BYTES:]).digest()
+    write_whole(folder / NEXT, data)
+    if (folder / LAST).exists():
+        (folder / LAST).replace(folder / PREVIOUS)
+    (folder / NEXT).replace(folder / LAST)
+
+
+def load_last(folder: Path, say: Callable[[str], None] | None = None) -> tuple[dict[str, Any], dict[str, Any]] | None:
+    """(state, report) of the newest checkpoint whose SHA-256 is right; None where there is none.
+
+    Tensors are on the CPU: generator states must be, and `load_state_dict` copies the others to where they belong.
+    say: is told in a line of damaged ones, which are then removed: `save_last` would keep one in a good one's place.
+    """
+    damaged: list[str] = []
+    for name in (LAST, PREVIOUS):
+        try:
+            data = (folder / name).read_bytes()
+        except FileNotFoundError:
+            continue
+        if hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]:
+            loaded = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
+            report: dict[str, Any] = json.loads(loaded["report"])
+            _drop(folder, damaged, f"the one before is used, of epoch {report['epoch']}", say)
+            return loaded["state"], report
+        damaged.append(name)
+    _drop(folder, damaged, "there is no other, so the trial begins again", say)
+    return None
+
+
+def _drop(folder: Path, damaged: list[str], then: str, say: Callable[[str], None] | None) -> None:
+    if damaged and say:
+        which = f"{' and '.join(damaged)} {'are' if len(damaged) > 1 else 'is'}"
+        say(f"trial {folder.name}: {which} damaged (the SHA-256 is another) and dropped; {then}")
+        for name in damaged:
+            (folder / name).unlink()
+
+
+def save_predictions(folder: Path, predictions: pd.DataFrame, name: str = PREDICTIONS) -> None:
+    """Save the best epoch's predictions: row and group numbers, never names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / name, predictions.to_parquet(index=False))
+
+
+def weights_metadata(config: TrialConfig, epoch: int, trained_on: str) -> dict[str, str]:
+    """What a reader of a weights file must know to use it; trained_on: `study.training.leakage.seen_text`."""
+    fields = ("architecture", "head", "image_size", "crop", "colour", "normalisation")
+    return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch), "trained_on": trained_on}
+
+
+def drop_parts(folder: Path) -> None:
+    """Remove what a process that was killed while it wrote has left."""
+    for part in folder.glob(".*"):
+        part.unlink(missing_ok=True)
+
+
+def drop_last(folder: Path) -> None:
+    """Remove the checkpoints of a trial that has ended; its best weights stay."""
+    drop_parts(folder)
+    for name in (LAST, PREVIOUS):
+        (folder / name).unlink(missing_ok=True)

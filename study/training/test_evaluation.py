@@ -1,0 +1,92 @@
+"""What a confirmation predicts after its last epoch, with all its views: the test part, read once, and validation.
+
+No other module reads the test part.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from analysis.schema import GRADES
+from analysis.stats.metrics import auc_ovr, called, confusion_matrix, scores_from_confusion
+from retina_models.resnet import ARCHITECTURES
+from study.config.trial import TrialConfig
+from study.training.data import Prepared
+from study.training.prediction import Grader, channels_last, predict_rows
+from study.training.train import TrainingError, remedy
+
+
+def read_test(weights: dict[str, Any], config: TrialConfig, prepared: Prepared, device: torch.device) -> pd.DataFrame:
+    """Predictions of a network with these weights: row, patient, grade, clean, p0 .. p4 of the test part.
+
+    Raises TrainingError where they are not finite.
+    """
+    return _predicted(prepared.test_table(), "test", weights, config, prepared, device)
+
+
+def read_calibration(
+    weights: dict[str, Any], config: TrialConfig, prepared: Prepared, device: torch.device
+) -> pd.DataFrame:
+    """The same of validation: row, patient, grade, p0 .. p4. What temperature and threshold are fitted on."""
+    data = prepared.train_data()
+    rows = data.val_rows
+    table = pd.DataFrame({"row": rows, "patient": data.groups[rows], "grade": data.grades[rows]})
+    return _predicted(table, "validation", weights, config, prepared, device)
+
+
+def _predicted(
+    table: pd.DataFrame,
+    part: str,
+    weights: dict[str, Any],
+    config: TrialConfig,
+    prepared: Prepared,
+    device: torch.device,
+) -> pd.DataFrame:
+    """The table with the probabilities of its rows, the mean over the configuration's views."""
+    layout = torch.channels_last if channels_last(device, config.precision) else torch.contiguous_format
+    network = ARCHITECTURES[config.architecture](len(GRADES), config.head)
+    network.load_state_dict(weights)
+    grader = Grader([network], config.views).to(device).to(memory_format=layout)
+    chances = predict_rows(
+        grader,
+        prepared.cache.images,
+        table["row"].to_numpy(),
+        normalisation=config.normalisation,
+        precision=config.precision,
+    )
+    if not np.isfinite(chances).all():
+        raise TrainingError(f"predictions must be finite, but are not on the {part} part; {remedy(config)}")
+    return table.assign(**{f"p{grade}": chances[:, grade] for grade in GRADES})
+
+
+def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
+    """What a `test-read` event says: scores and confusion of all images, and of those whose patient is not in training.
+
+    Scores `test_clean/...` are there only where that is not all of them.
+    """
+    clean = table[table["clean"]]
+    scores, confusion = _measured(table, decision)
+    clean_scores, clean_confusion = _measured(clean, decision)
+    named = {f"test/{name}": value for name, value in scores.items()}
+    if len(clean) < len(table):
+        named |= {f"test_clean/{name}": value for name, value in clean_scores.items()}
+    return {
+        "n": len(table),
+        "n_clean": len(clean),
+        "scores": named,
+        "confusion": confusion.tolist(),
+        "clean": clean_confusion.tolist(),
+    }
+
+
+def _measured(table: pd.DataFrame, decision: str) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.int64]]]:
+    """Defined scores and confusion (5, 5) of a table of predictions."""
+    grades, chances = table["grade"].to_numpy(), table[[f"p{grade}" for grade in GRADES]].to_numpy()
+    confusion = confusion_matrix(grades, called(chances, decision))
+    scores = {name: float(value) for name, value in scores_from_confusion(confusion).items()}
+    scores["auc"] = auc_ovr(grades, chances)
+    return {name: value for name, value in scores.items() if np.isfinite(value)}, confusion

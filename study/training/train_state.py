@@ -1,0 +1,111 @@
+"""Everything that changes while learning: begun from a configuration and a seed, kept, and gone back to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from analysis.schema import GRADES
+from retina_models.resnet import ARCHITECTURES, ResNet
+from retina_models.weights import Weights, load_weights
+from study.config.trial import TrialConfig
+from study.errors import ConfigError
+from study.training.prediction import channels_last
+
+
+@dataclass
+class Learner:
+    """Everything that changes while learning, and nothing else: what a checkpoint holds."""
+
+    config: TrialConfig
+    model: ResNet
+    optimizer: torch.optim.Optimizer
+    draws: torch.Generator  # on the CPU: which images an epoch draws
+    augmentation: torch.Generator  # on the device: how they are varied
+    epoch: int = 0  # the last one that is done
+
+    def state(self, epoch: int) -> dict[str, Any]:
+        """A copy on the CPU, for torch.load(weights_only=True). Raises RuntimeError if training has gone on."""
+        if epoch != self.epoch:
+            raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
+        optimizer = self.optimizer.state_dict()
+        slots = {
+            index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
+            for index, slot in optimizer["state"].items()
+        }
+        return {
+            "epoch": self.epoch,
+            "config": self.config.model_dump(),
+            "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
+            "optimizer": {"state": slots, "param_groups": optimizer["param_groups"]},
+            "draws": self.draws.get_state(),
+            "augmentation": self.augmentation.get_state(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go back to a state, of any kind of device (`of_this_kind`).
+
+        Raises ConfigError, naming the fields, if it is one of another configuration.
+        """
+        mine, theirs = self.config.model_dump(), state["config"]
+        other = [f"{key}={theirs.get(key)!r} (now {mine[key]!r})" for key in mine if mine[key] != theirs.get(key)]
+        if other:
+            raise ConfigError(
+                f"a run goes on with the configuration it began with, but its state has {', '.join(other)}"
+            )
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        # A CPU has planes where a GPU keeps a pixel's channels together, and fused kernels go by memory, not by place.
+        for parameter, slot in self.optimizer.state.items():
+            for key, value in slot.items():
+                if isinstance(value, Tensor) and value.shape == parameter.shape:
+                    slot[key] = torch.empty_like(parameter).copy_(value)
+        self.draws.set_state(state["draws"])
+        self.epoch = state["epoch"]
+        if of_this_kind(state, self.augmentation):
+            self.augmentation.set_state(state["augmentation"])
+        else:  # the same seed again for the same epoch, and one that no other draw of this run has
+            anew = np.random.SeedSequence(self.config.seed, spawn_key=(self.epoch,))
+            self.augmentation.manual_seed(int(anew.generate_state(1)[0]))
+
+
+def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:
+    """Whether a state was saved on the generator's kind of device; each kind's generators have a size of their own.
+
+    Where not, a run goes on from it, but with other augmentations than it would have had.
+    """
+    return len(state["augmentation"]) == len(generator.get_state())
+
+
+def begin(config: TrialConfig, device: torch.device, weights: Weights | None) -> Learner:
+    """A network, its optimizer and the generators before the first epoch; three independent seeds come from one."""
+    initial, draws, augmentation = (int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3))
+    model = ARCHITECTURES[config.architecture](len(GRADES), config.head, seed=initial)
+    if weights is not None:
+        load_weights(model, weights)
+    layout = torch.channels_last if channels_last(device, config.precision) else torch.contiguous_format
+    model = model.to(device).to(memory_format=layout)
+    return Learner(
+        config,
+        model,
+        make_optimizer(config, model),
+        torch.Generator().manual_seed(draws),
+        torch.Generator(device).manual_seed(augmentation),
+    )
+
+
+def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:
+    """The optimizer over all parameters; a frozen one has no gradient and is passed over.
+
+    Head and backbone are groups of their own: fused SGD wants the parameters of a group to begin in the same step.
+    """
+    groups = [{"params": list(model.head_parameters())}, {"params": list(model.backbone_parameters())}]
+    decay = config.weight_decay
+    if config.optimizer == "adamw":
+        betas = (config.momentum, 0.999)
+        return torch.optim.AdamW(groups, lr=config.lr, betas=betas, weight_decay=decay, fused=True)
+    return torch.optim.SGD(groups, lr=config.lr, momentum=config.momentum, weight_decay=decay, fused=True)

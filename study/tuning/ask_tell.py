@@ -1,0 +1,236 @@
+"""One Optuna sampler and pruner for each arm, made again from the ledger; equal budgets.
+
+Optuna's studies live in memory only. What they suggest and whom they stop depends on the ledger and the seed alone, so
+a search that was killed goes on with the suggestions and decisions of one that was not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+from optuna.distributions import distribution_to_json, json_to_distribution
+from optuna.trial import TrialState
+
+from analysis import schema
+from study.config.arms import Cell
+from study.config.early_stopping import COMPARED, first_rung
+from study.config.search_space import known_good, suggest
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, make_trial_config
+from study.storage.state import StudyState, TrialRecord
+
+STARTUP_TRIALS = 5
+"""Random trials of an arm before TPE models them; Optuna's default of 10 would leave small arms all random."""
+
+HALVING_FACTOR = 3
+
+_STATES = {
+    schema.STATE_COMPLETE: TrialState.COMPLETE,
+    schema.STATE_STOPPED: TrialState.PRUNED,
+    schema.STATE_FAILED: TrialState.FAIL,
+    schema.STATE_INTERRUPTED: TrialState.RUNNING,
+}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A configuration to run, with what Optuna needs to be told of it again."""
+
+    trial: str
+    group: str
+    number: int
+    config: TrialConfig
+    params: dict[str, Any]
+    distributions: dict[str, str]
+    repeat_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
+
+    def event(self) -> dict[str, Any]:
+        """What the ledger says of it."""
+        values = {name: getattr(self, name) for name in ("trial", "group", "number", "params", "distributions")}
+        return {**values, "config": self.config.model_dump(mode="json"), "repeat_of": self.repeat_of}
+
+
+class Arms:
+    """Asks for configurations round robin over the groups, and tells what became of them.
+
+    `groups` maps a group's name to its cells: one cell each, or one group with all cells (arms=joint).
+    """
+
+    def __init__(self, config: StudyConfig, groups: dict[str, list[Cell]], state: StudyState) -> None:
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each trial is the display's business
+        self._config, self._groups, self._state = config, groups, state
+        self._live: dict[str, optuna.Trial] = {}
+        self._known = {_but_seed(record.config): record.trial for record in reversed(list(state.trials.values()))}
+        self._counts = {name: sum(1 for r in state.trials.values() if r.group == name) for name in groups}
+        self._told = {name: [t for t in (state.warm or {}).get("told", []) if t["group"] == name] for name in groups}
+        self._studies = {name: self._rebuild(name) for name in groups}
+
+    def _rebuild(self, group: str) -> optuna.Study:
+        # Hyperband's brackets hang on the study's name and the trial's number, so both are kept.
+        study = optuna.create_study(
+            study_name=group,
+            direction="maximize",
+            pruner=_pruner(self._config),
+            sampler=optuna.samplers.RandomSampler(0),
+        )
+        known = sorted((r for r in self._state.trials.values() if r.group == group), key=lambda r: r.number)
+        told = [_told(trial) for trial in self._told[group]]
+        study.add_trials([*told, *(_frozen(record) for record in known)])
+        for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(told) :], strict=True):
+            if not record.end:
+                self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
+        return study
+
+    def _tried(self, group: str) -> list[dict[str, Any]]:
+        """Configurations that come first: the known-good one, then those that --try names."""
+        wished = [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
+        return [known_good(self._config, self._groups[group]), *wished]
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        """The trials of the study so far."""
+        return self._state.trials
+
+    def to_begin(self) -> int:
+        """Trials that have not begun."""
+        return self._config.trials - len(self.records)
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The event that begins the next trial."""
+        return "trial", self.ask(len(self.records)).event()
+
+    def ask(self, index: int) -> Asked:
+        """Configuration of the study's trial number `index` (from 0); asked once for each index, in order.
+
+        The group with the fewest trials is next: round robin, and an arm that was added later catches up first.
+        """
+        group = min(self._counts, key=lambda name: self._counts[name])
+        study, number = self._studies[group], self._counts[group]
+        self._counts[group] += 1
+        # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
+        study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
+        tries = self._tried(group)
+        if number < len(tries):
+            study.enqueue_trial(tries[number])
+        trial = study.ask()
+        values = suggest(trial, self._config, self._groups[group])
+        config = make_trial_config({**values, "seed": (self._config.seed + index) % 2**31})
+        name = f"{index:04d}"
+        self._live[name] = trial
+        return Asked(
+            trial=name,
+            group=group,
+            number=number,
+            config=config,
+            params=dict(trial.params),
+            distributions={key: distribution_to_json(value) for key, value in trial.distributions.items()},
+            repeat_of=self._repeat_of(name, config),
+        )
+
+    def _repeat_of(self, name: str, config: TrialConfig) -> str:
+        first = self._known.setdefault(_but_seed(config.model_dump(mode="json")), name)
+        return "" if first == name else first
+
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+        """Tell the score after an epoch; returns (stop now, the pruner's memory of this trial).
+
+        value: the epoch's own score, or the highest so far where select_epoch is best. The memory belongs into the
+        ledger with the epoch: without it the rungs are lost at a restart. A trial's last epoch is never a reason to
+        stop it.
+        """
+        if value is None or epoch >= record.config["epochs"]:
+            return False, {}
+        trial = self._live[record.trial]
+        trial.report(value, epoch)
+        weak = trial.should_prune()
+        enough = self._counts[record.group] >= COMPARED
+        return weak and enough, _rungs(trial.storage.get_trial(trial._trial_id))
+
+    def finish(self, record: TrialRecord) -> None:
+        """Tell how a trial ended: the score of the epoch that is selected."""
+        assert record.end is not None
+        trial, study = self._live.pop(record.trial), self._studies[record.group]
+        best, state = record.best_score(), _STATES[record.end["state"]]
+        if state == TrialState.COMPLETE and best is not None:
+            study.tell(trial, best)
+        else:
+            study.tell(trial, state=TrialState.PRUNED if state == TrialState.PRUNED else TrialState.FAIL)
+
+
+def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
+    state = _STATES[record.state]
+    best = record.best_score()
+    if state == TrialState.COMPLETE and best is None:
+        state = TrialState.FAIL
+    reported: dict[int, float] = {}
+    attributes: dict[str, float] = {}
+    score = f"val/{record.config['objective']}"
+    for event in record.epochs:
+        # The last epoch is not reported while a search runs, so it is not here either.
+        if score in event["scores"] and event["epoch"] < record.config["epochs"]:
+            before = reported.values() if record.select_epoch == "best" else ()
+            reported[event["epoch"]] = max([event["scores"][score], *before])
+        attributes |= event["rungs"]
+    return optuna.trial.create_trial(
+        state=state,
+        value=best if state == TrialState.COMPLETE else None,
+        params=record.params,
+        distributions={key: json_to_distribution(text) for key, text in record.distributions.items()},
+        intermediate_values=reported,
+        system_attrs=attributes,
+    )
+
+
+def _told(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
+    return optuna.trial.create_trial(
+        value=trial["value"],
+        params=trial["params"],
+        distributions={key: json_to_distribution(text) for key, text in trial["distributions"].items()},
+    )
+
+
+def _but_seed(config: dict[str, Any]) -> str:
+    return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
+
+
+def _rungs(trial: optuna.trial.FrozenTrial) -> dict[str, float]:
+    return {key: value for key, value in trial.system_attrs.items() if key.startswith("completed_rung_")}
+
+
+def _seed(seed: int, group: str, number: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed}/{group}/{number}".encode()).digest()[:4], "big")
+
+
+def _sampler(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
+    with warnings.catch_warnings():
+        # constant_liar keeps trials that run at once apart; Optuna marks it and grouping as experimental.
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        if config.sampler == "tpe":
+            return optuna.samplers.TPESampler(
+                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
+            )
+        if config.sampler == "gp":
+            # It models what all trials have in common; an axis that some have not is drawn at random, without a word.
+            return optuna.samplers.GPSampler(
+                seed=seed,
+                n_startup_trials=STARTUP_TRIALS,
+                deterministic_objective=False,
+                warn_independent_sampling=False,
+            )
+    return optuna.samplers.RandomSampler(seed=seed)
+
+
+def _pruner(config: StudyConfig) -> optuna.pruners.BasePruner:
+    epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
+    rung = first_rung(config)
+    if config.early_stopping == "none" or rung >= epochs:
+        return optuna.pruners.NopPruner()
+    # Resources are numbers, never "auto": those would be guessed again from other trials after a restart.
+    if config.early_stopping == "hyperband":
+        return optuna.pruners.HyperbandPruner(min_resource=rung, max_resource=epochs, reduction_factor=HALVING_FACTOR)
+    return optuna.pruners.SuccessiveHalvingPruner(min_resource=rung, reduction_factor=HALVING_FACTOR)

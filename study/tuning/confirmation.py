@@ -1,0 +1,190 @@
+"""Confirmations: the winners of each arm again with fresh seeds over the whole schedule, then the test part read once.
+
+What is settled here is what runs; how it runs is the search's way (`study.workflows.running.run`,
+`study.tuning.ray_tune`). Nothing is
+selected any more: neither an epoch nor a trial, and nothing of a confirmation goes back into the search. The first
+trial of the arm that validation chose is confirmed beside its winner: what the search gained is measured against it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from analysis import schema
+from study.config.study import StudyConfig
+from study.errors import ConfigError
+from study.storage.progress import epoch_seconds
+from study.storage.ranking import chosen_arm, fresh_seed, search_ended, winners
+from study.storage.state import StudyState, TrialRecord
+
+FEW_SEEDS = 3
+"""Fewer seeds than this do not tell a configuration from its luck."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be confirmed. top: best configurations of each arm. seeds: fresh seeds of each.
+
+    drop_fellows: patients who stand in the test part are taken out of training.
+    """
+
+    top: int = 1
+    seeds: int = FEW_SEEDS
+    drop_fellows: bool = False
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0).
+
+    baseline: it is no winner, but the first trial of its arm.
+    """
+
+    winner: TrialRecord
+    rank: int
+    repeat: int
+    baseline: bool = False
+
+    @property
+    def epochs(self) -> int:
+        """Epochs that it is trained: the whole schedule. A constant one has no end, so there a chosen epoch stands."""
+        config, best = self.winner.config, self.winner.best()
+        whole = self.winner.select_epoch == "last" or config["schedule"] != "constant" or best is None
+        return int(config["epochs"] if whole or best is None else best["epoch"])
+
+
+class Confirmations:
+    """The course of a confirmation (`recorder.Course`): each (winner, seed) once, all first seeds first."""
+
+    def __init__(self, state: StudyState, wish: Wish) -> None:
+        self._state, self._wish = state, wish
+        self._wanted = wanted(state, wish)
+
+    @property
+    def records(self) -> dict[str, TrialRecord]:
+        """The confirmations so far."""
+        return self._state.confirms
+
+    def missing(self) -> list[Wanted]:
+        """What has not begun."""
+        begun = {(r.confirm["trial"], r.confirm["repeat"]) for r in self.records.values() if r.confirm}
+        return [one for one in self._wanted if (one.winner.trial, one.repeat) not in begun]
+
+    def to_begin(self) -> int:
+        """How many have not begun."""
+        return len(self.missing())
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The event that begins the next one."""
+        one = self.missing()[0]
+        study = self._state.study
+        assert study is not None  # it has a winner
+        return "confirm", {
+            "confirm": f"c{len(self.records):04d}",
+            "trial": one.winner.trial,
+            "repeat": one.repeat,
+            "rank": one.rank,
+            "config": {
+                **one.winner.config,
+                "seed": fresh_seed(study["config"]["seed"], "confirm", one.winner.trial, one.repeat),
+            },
+            "epochs": one.epochs,
+            "baseline": one.baseline,
+            "drop_fellows": self._wish.drop_fellows,
+        }
+
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+        """No confirmation is stopped early."""
+        return False, {}
+
+    def finish(self, record: TrialRecord) -> None:
+        """Nobody learns from a confirmation."""
+
+    def seconds_left(self, slots: int) -> float | None:
+        """Seconds until the last one's last epoch, by what epochs of its arm took so far; None where none is known."""
+        known = epoch_seconds([*self._state.trials.values(), *self.records.values()])
+        if not known:
+            return None
+        usual = sum(known.values()) / len(known)
+        left = [(r.arm, r.last_epoch - len(r.epochs)) for r in self.records.values() if not r.end]
+        left += [(one.winner.arm, one.epochs) for one in self.missing()]
+        return sum(known.get(arm, usual) * epochs for arm, epochs in left) / slots
+
+
+def wanted(state: StudyState, wish: Wish) -> list[Wanted]:
+    """All that a wish asks for, in the order in which it is run."""
+    found = []
+    for arm in state.study["arms"] if state.study else []:
+        best = winners(state, arm)[: wish.top]
+        found += [Wanted(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)]
+        first = baseline(state, arm)
+        if first and first.trial not in [trial.trial for trial in best]:
+            found += [Wanted(first, len(best) + 1, seed, baseline=True) for seed in range(wish.seeds)]
+    return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
+
+
+def baseline(state: StudyState, arm: str) -> TrialRecord | None:
+    """The trial that an arm began with, where it is the arm that validation chose; None elsewhere.
+
+    It is what a user would have trained without a search, so it counts whatever its score.
+    """
+    if arm != chosen_arm(state):
+        return None
+    first = next((r for r in state.trials.values() if r.arm == arm and r.number == 0), None)
+    if first is None or first.state == schema.STATE_FAILED:
+        return None
+    return None if winners(state, arm)[0].repeat_of == first.trial else first
+
+
+def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "") -> None:
+    """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings.
+
+    again: Place.again.
+    """
+    study = state.study
+    if study is None:
+        raise ConfigError(
+            f"a study must have been searched before it is confirmed, but there is no study {name} here; "
+            "`retina status` lists those that are, --home FOLDER another home's"
+        )
+    config = study["config"]
+    if config["select_on"] == "test":
+        raise ConfigError(
+            f"study {name} chose its epochs and trials on the test part (select_on=test), so no part is left to "
+            "confirm it on; search again with --select-on validation under another name"
+        )
+    waiting = config["trials"] - sum(1 for record in state.trials.values() if record.end)
+    if waiting <= 0 and not search_ended(StudyConfig.model_validate(config), state):
+        raise ConfigError(
+            f"a study's finalists must have ended before its winners meet the test part, but those of {name} have not; "
+            f"finish it with: retina search {name}{again}"
+        )
+    if waiting > 0:
+        begun = len(state.trials)
+        sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""
+        raise ConfigError(
+            f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
+            f"trials of {name} have not; finish it with: retina search {name}{again}{sooner}"
+        )
+    if not wanted(state, wish):
+        raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")
+    for record in state.confirms.values():
+        if record.confirm and record.confirm["drop_fellows"] != wish.drop_fellows:
+            way = "with" if record.confirm["drop_fellows"] else "without"
+            raise ConfigError(
+                f"the confirmations of a study must all be trained alike, but those of {name} were {way} "
+                f"--drop-fellows ({record.trial}); {'add' if way == 'with' else 'drop'} --drop-fellows"
+            )
+
+
+def arms_without_winner(state: StudyState) -> list[str]:
+    """Arms that ran and have no trial with a score: they cannot be confirmed."""
+    return [arm for arm in (state.study["arms"] if state.study else []) if not winners(state, arm)]
+
+
+def counted(state: StudyState) -> dict[str, int]:
+    """Confirmations that have ended, that there are to be, and readings of the test part."""
+    asked = (state.study or {}).get("confirmations", 0)
+    ended = sum(1 for record in state.confirms.values() if record.end)
+    return {"ended": ended, "of": max(asked, len(state.confirms)), "test_reads": len(state.test_reads)}

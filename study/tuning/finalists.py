@@ -1,0 +1,60 @@
+"""A search's second part: the best trials of each arm again, with fresh seeds on other validation splits.
+
+They run as trials do, in the same call, once all trials have ended; `study.storage.ranking` says what is made of them.
+"""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from study.config.study import StudyConfig
+from study.storage.ranking import fresh_seed, missing
+from study.storage.state import StudyState, TrialRecord
+
+if TYPE_CHECKING:
+    from study.tuning.ask_tell import Arms
+
+
+class SearchCourse:
+    """The course of a search (`study.tuning.recorder.Course`): all trials, then the finalists."""
+
+    def __init__(self, config: StudyConfig, arms: Arms, state: StudyState) -> None:
+        self._config, self._arms, self._state = config, arms, state
+        # A ChainMap lists its last map first: trials, then finalists.
+        self._records: Mapping[str, TrialRecord] = ChainMap(state.finalists, state.trials)
+
+    @property
+    def records(self) -> Mapping[str, TrialRecord]:
+        """Trials and finalists so far."""
+        return self._records
+
+    def to_begin(self) -> int:
+        """How many have not begun; finalists are known once all trials have ended."""
+        return self._arms.to_begin() if self._arms.to_begin() > 0 else len(missing(self._config, self._state))
+
+    def begin(self) -> tuple[str, dict[str, Any]]:
+        """The event that begins the next one."""
+        if self._arms.to_begin() > 0:
+            return self._arms.begin()
+        one = missing(self._config, self._state)[0]
+        seed = fresh_seed(self._config.seed, "finalist", one.trial.trial, one.repeat)
+        return "finalist", {
+            "finalist": f"f{len(self._state.finalists):04d}",
+            "trial": one.trial.trial,
+            "repeat": one.repeat,
+            "rank": one.rank,
+            "config": {**one.trial.config, "seed": seed},
+            # One split for each repeat, the same for all finalists: they are compared on the same patients.
+            "split_seed": fresh_seed(self._config.seed, "split", one.repeat),
+        }
+
+    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+        """A trial may be stopped early; a finalist runs its whole schedule."""
+        return (False, {}) if record.finalist else self._arms.report(record, epoch, value)
+
+    def finish(self, record: TrialRecord) -> None:
+        """Samplers learn from trials, not from finalists."""
+        if not record.finalist:
+            self._arms.finish(record)

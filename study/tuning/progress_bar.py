@@ -1,0 +1,111 @@
+"""What a person sees of a running search or confirmation: how many are done, and a line for each one that ended."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
+
+from analysis import schema
+from study.config.study import StudyConfig
+from study.storage.ledger import Event
+from study.storage.progress import duration_text, seconds_left
+from study.storage.ranking import candidates
+from study.storage.state import StudyState, TrialRecord
+
+SHARE = 0.02
+"""Of the time, what looking through all records for the note may take: it costs more the more there are."""
+
+AT_ONCE = 0.1  # seconds that it may take ahead, so that a small search always shows what is
+
+
+class Display:
+    """Watches events; the bar is drawn on a terminal, the lines everywhere."""
+
+    def __init__(
+        self,
+        console: Console,
+        what: str,
+        of: Mapping[str, TrialRecord],
+        total: int,
+        note: Callable[[], str],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`of`: the records that are counted, `total` of them in the end; `note` is written beside the bar."""
+        self._of, self._note, self._clock = of, note, clock
+        self._left, self._asked = AT_ONCE, clock()
+        self._progress = Progress(
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+            console=console,
+        )  # fmt: skip
+        self._task: TaskID = self._progress.add_task(what, total=total, completed=self._ended(), note=note())
+
+    @contextmanager
+    def shown(self) -> Iterator[None]:
+        """Draw while it runs, and at the end what is then."""
+        with self._progress:
+            try:
+                yield
+            finally:
+                self._draw()
+
+    def watch(self, event: Event) -> None:
+        """Take in one event, after the records have."""
+        if event["event"] == "end":
+            self._progress.console.print(_line(self._of[event["trial"]]), highlight=False, markup=False)
+            self._progress.advance(self._task)
+        begun = self._clock()
+        self._left, self._asked = min(AT_ONCE, self._left + SHARE * (begun - self._asked)), begun
+        if self._left > 0:
+            self._draw()
+            self._left -= self._clock() - begun
+
+    def _draw(self) -> None:
+        self._progress.update(self._task, completed=self._ended(), note=self._note())
+
+    def _ended(self) -> int:
+        return sum(1 for record in self._of.values() if record.end)
+
+
+def _line(record: TrialRecord) -> str:
+    """One trial or confirmation that has ended."""
+    best = record.best()
+    assert record.end is not None
+    head = f"{record.trial} {record.arm:<19} {record.end['state']:<8}"
+    if record.end["state"] == schema.STATE_FAILED:
+        return f"{head} {record.end['reason']}"
+    seconds = sum(epoch["seconds"] for epoch in record.epochs)
+    score = record.config["objective"]
+    if record.confirm and record.test:
+        scores = record.test["scores"]
+        told = ", ".join(
+            f"{name} {scores[f'test/{name}']:.3f}" for name in ("kappa", "accuracy") if f"test/{name}" in scores
+        )
+        of = f"trial {record.confirm['trial']}, seed {record.number + 1}"
+        return f"{head} test {told} (n {record.test['n']}, {of}), {seconds:.0f} s"
+    if best is None:  # stopped early: its score would be that of the schedule's end
+        return f"{head} after epoch {len(record.epochs)} of {record.config['epochs']}, {seconds:.0f} s"
+    again = f" (trial {record.finalist['trial']}, repeat {record.number + 1})" if record.finalist else ""
+    return (
+        f"{head} {score} {best['scores'][f'val/{score}']:.3f} at epoch {best['epoch']} of {len(record.epochs)}{again}, "
+        f"{seconds:.0f} s"
+    )
+
+
+def search_note(config: StudyConfig, state: StudyState, arms: int, slots: int) -> str:
+    """The best so far, and the time left."""
+    scores = [(s, r.trial, r.arm) for r in state.trials.values() if (s := r.best_score()) is not None]
+    best = max(scores, default=None)
+    text = f"best {best[0]:.3f} ({best[1]} {best[2]})" if best else "no score yet"
+    if state.finalists:
+        first = candidates(state)[0]
+        text = f"best {first.score:.3f} ({first.record.trial} {first.record.arm}, mean of {first.repeats})"
+    return f"{text}{left_text(seconds_left(config, state, arms, slots))}"
+
+
+def left_text(seconds: float | None) -> str:
+    """The time left, as it follows something else."""
+    return "" if seconds is None else f", about {duration_text(seconds)} left"

@@ -1,0 +1,275 @@
+"""Runs a plan's trials on Ray Tune; starting and going on are the same call.
+
+Ray schedules and supervises processes. What is suggested, stopped and remembered is not Ray's: its searcher and
+scheduler here only pass questions and results to the recorder, and its own state is written but never read.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from ray import tune
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+
+from analysis import schema
+from study.cluster.head_monitor import Head
+from study.cluster.resources import Nodes, Resources
+from study.disk_space import told
+from study.planning.plan import Plan
+from study.storage.ledger import Event, Ledger
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.training.data import split_of
+from study.tuning.ray_stopper import Reaper
+from study.tuning.ray_trainable import TrialActor
+from study.tuning.recorder import NO_SCORE, Course, Recorder, outcome
+from study.tuning.stop_signal import Stop
+
+PROCESS_RETRIES = 3
+"""Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
+
+
+def run_search(
+    plan: Plan,
+    ledger: Ledger,
+    course_of: Callable[[StudyState], Course],
+    limits: Resources,
+    storage: Path,
+    stop: Stop,
+    watch: Callable[[Event], None],
+    head: Head,
+    say: Callable[[str], None] = lambda _: None,
+) -> str:
+    """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
+
+    Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
+    say: is told, in a line, what a trial met that no event tells.
+    """
+    state = study_state(ledger.events)
+    recorder = Recorder(ledger, state, course_of(state), plan.folder / "checkpoints", watch)
+    recorder.end_finished()
+    trials = _Trials(plan, recorder, limits, stop, head, say)
+    if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
+        try:
+            _fit(trials, limits, storage, stop)
+        except Exception:
+            if not (stop.stop_all() or head.gone()):  # else it is about an end that has its reason already
+                raise
+    if head.gone():
+        head.await_end()
+    # What failed alike in an earlier call is no reason of this one: it was asked to go on all the same.
+    reason = stop.reason
+    if stop.signal or (recorder.left() and not reason and stop.out_of_time()):
+        closed, reason = schema.STATE_INTERRUPTED, reason or "the time budget is used up"
+    elif recorder.left():
+        closed, reason = schema.STATE_FAILED, reason or "Ray ended before all trials did"
+    else:
+        closed = outcome(recorder.records.values())
+        reason = "" if closed == schema.STATE_COMPLETE else reason or recorder.common_failure() or NO_SCORE
+    try:
+        recorder.close(closed, reason)
+    except OSError as error:  # a ledger without a close: the next command tells MLflow
+        closed, stop.reason = schema.STATE_FAILED, stop.reason or told(error)
+    return closed
+
+
+def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
+    shutil.rmtree(storage, ignore_errors=True)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(limits.slots)  # else Ray starts one process after the other
+    reaper = Reaper(trials.stopping)
+    tuner = tune.Tuner(
+        tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
+        tune_config=tune.TuneConfig(
+            search_alg=_Asker(trials), scheduler=_Teller(trials), num_samples=-1, reuse_actors=True
+        ),
+        run_config=tune.RunConfig(
+            name="ray",
+            storage_path=str(storage.parent),
+            stop=reaper,
+            callbacks=[reaper],
+            # Checkpoints are ours, written within each step; Ray asks for none, not even at a trial's end.
+            checkpoint_config=tune.CheckpointConfig(checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=0),  # a trial that goes on is a new one to Ray
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+    shutil.rmtree(storage, ignore_errors=True)
+
+
+class _Trials:
+    """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
+
+    def __init__(
+        self, plan: Plan, recorder: Recorder, limits: Resources, stop: Stop, head: Head, say: Callable[[str], None]
+    ) -> None:
+        self._plan, self._recorder, self._limits, self._say = plan, recorder, limits, say
+        self._stop, self._head, self._nodes = stop, head, Nodes()
+        self._waiting = [record for record in recorder.records.values() if not record.end]
+        self._running: dict[str, str] = {}  # Ray's trial -> ours
+        self._deaths: Counter[str] = Counter()  # of a trial's processes, in this call
+        self._said: set[str] = set()  # notes; Ray may hand a trial's last result over twice
+
+    def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
+        """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
+        if self._stop.stop_all() or not (self._waiting or self._recorder.to_begin() or self._running):
+            return str(Searcher.FINISHED)
+        if len(self._running) >= self._limits.slots or not (self._waiting or self._recorder.to_begin()):
+            return None  # one that runs may have to go on in another process
+        with self._on_disk():
+            record = self._waiting.pop(0) if self._waiting else self._recorder.begin()
+            self._running[ray_trial] = record.trial
+            return self._job(record)
+        return str(Searcher.FINISHED)
+
+    def stopping(self) -> bool:
+        """Whether to stop now; asked in each step of Ray's loop, which would wait for ever for a node that died."""
+        if self._nodes.without_room(self._limits):
+            self._stop.halt(
+                f"no node that is left can hold a trial ({self._limits.gpus:g} GPU, {self._limits.cpus} CPUs); start "
+                "its node again"
+            )
+        return self._stop.stop_all()
+
+    @contextmanager
+    def _on_disk(self) -> Iterator[None]:
+        """A disk that does not take the ledger's line ends the search: what is not written did not happen."""
+        try:
+            yield
+        except OSError as error:
+            self._stop.halt(told(error))
+
+    def _job(self, record: TrialRecord) -> dict[str, Any]:
+        """What an actor needs; plain values, since it goes through Ray to another process."""
+        plan, pretrained = self._plan, record.config["pretrained"]
+        own = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
+        own |= {"split_seed": record.finalist["split_seed"]} if record.finalist else {}
+        return {
+            "trial": record.trial,
+            "config": record.config,
+            "last_epoch": record.last_epoch,
+            "confirms": record.confirm is not None,
+            "folder": str(plan.folder / "checkpoints" / record.trial),
+            "cache": str(plan.caches[record.config["colour"]]),
+            "split": split_of(plan.config) | own,
+            "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
+            "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
+            "device": "cuda" if self._limits.gpus else "cpu",
+            "gpus": self._limits.gpus,
+            "threads": self._limits.threads,
+            "nodes": self._nodes.count(),
+        }
+
+    def result(self, ray_trial: str, result: dict[str, Any]) -> bool:
+        """Take in one step's result; returns whether the trial is to be stopped."""
+        trial = self._running[ray_trial]
+        self._tell(result)
+        with self._on_disk():
+            if "halt" in result:
+                self._stop.halt(result["halt"])
+            elif "failure" in result:
+                self._end(trial, schema.STATE_FAILED, result["failure"])
+            else:
+                return self._recorder.epoch(trial, json.loads(result["report"]))
+        return True
+
+    def complete(self, ray_trial: str, result: dict[str, Any] | None) -> None:
+        """Ray is done with a trial. Its last result comes only here when it said `done`."""
+        trial = self._running.pop(ray_trial, None)
+        if trial is None:
+            return
+        record = self._recorder.records[trial]
+        self._tell(result or {})
+        with self._on_disk():
+            if result and "halt" in result:
+                self._stop.halt(result["halt"])
+            elif result and "failure" in result:
+                self._end(trial, schema.STATE_FAILED, result["failure"])
+            elif result and "report" in result:
+                self._recorder.epoch(trial, json.loads(result["report"]))
+            if record.finishing:
+                self._end(trial, record.finishing)
+
+    def died(self, ray_trial: str) -> None:
+        """A trial's process is gone; the trial goes on in another one. What its node took along is not counted."""
+        trial = self._running.pop(ray_trial, None)
+        if trial is None:
+            return
+        if reason := self._head.gone():
+            self._stop.halt(reason)
+        if self._stop.stop_all():
+            return
+        record = self._recorder.records[trial]
+        self._deaths[trial] += not self._nodes.died_lately()
+        with self._on_disk():
+            if record.finishing:
+                self._end(trial, record.finishing)
+            elif self._deaths[trial] > PROCESS_RETRIES:
+                self._end(trial, schema.STATE_FAILED, f"its process died {self._deaths[trial]} times")
+            else:
+                self._waiting.insert(0, record)
+
+    def _tell(self, result: dict[str, Any]) -> None:
+        for note in result.get("notes", "").splitlines():
+            if note not in self._said:
+                self._said.add(note)
+                self._say(note)
+
+    def _end(self, trial: str, state: str, reason: str = "") -> None:
+        self._recorder.end(trial, state, reason)
+        if common := self._recorder.common_failure():  # however it ended: with its reason, or with its process
+            self._stop.halt(f"trials failed alike, one after the other: {common}")
+
+
+class _Asker(Searcher):
+    """Ray's searcher: asks `_Trials`."""
+
+    def __init__(self, trials: _Trials) -> None:
+        super().__init__()
+        self._trials = trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Ray pickles its experiment, and never reads it here: nothing of ours goes along."""
+        return {}
+
+    # Ray's own annotation forgets that a searcher may answer FINISHED.
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]
+        return self._trials.next_job(trial_id)
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        self._trials.complete(trial_id, result)
+
+    def save_to_dir(self, checkpoint_dir: str, session_str: str = "default") -> None:
+        """Nothing: the ledger is the state."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing: the ledger is the state."""
+
+
+class _Teller(FIFOScheduler):
+    """Ray's scheduler: first in, first out, and stops whom the recorder says."""
+
+    def __init__(self, trials: _Trials) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._trials = trials
+
+    def __getstate__(self) -> dict[str, Any]:
+        """As above: nothing of ours goes into Ray's pickles."""
+        return {}
+
+    def on_trial_error(self, tune_controller: Any, trial: Any) -> None:
+        self._trials.died(trial.trial_id)
+
+    def on_trial_result(self, tune_controller: Any, trial: Any, result: dict[str, Any]) -> str:
+        stop = self._trials.result(trial.trial_id, result)
+        return str(TrialScheduler.STOP if stop else TrialScheduler.CONTINUE)

@@ -1,0 +1,209 @@
+"""One call of `retina confirm`: what is checked and said before it runs, and the errand itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from analysis import schema
+from study.errors import ConfigError
+from study.planning.build_plan import Inputs, make_plan
+from study.planning.plan import Plan
+from study.storage.home import folds_of, parts_of
+from study.storage.ledger import Ledger, LedgerError, read_events
+from study.storage.lock import LockedError, check_free
+from study.storage.progress import duration_text, times
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.training.data import open_data, split_of
+from study.tuning.confirmation import (
+    FEW_SEEDS,
+    Confirmations,
+    Wish,
+    arms_without_winner,
+    check_confirmable,
+    counted,
+    wanted,
+)
+from study.tuning.progress_bar import Display, left_text
+from study.tuning.recorder import NO_SCORE, outcome, weights_kept
+from study.workflows.running.nested_cv import each_fold
+from study.workflows.running.run import EXIT_CODES, Compute, run
+from study.workflows.search import EXIT_LOCKED, writing
+
+if TYPE_CHECKING:
+    from study.cluster.resources import Resources
+    from study.storage.home import Place
+
+
+def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None = None) -> int:
+    """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
+
+    A study of folds is confirmed fold by fold. Raises ConfigError where one cannot be, before anything is written.
+    """
+    if not folds_of(here.home, name):
+        return _one(name, here, console, wish, compute, data)
+    parts = parts_of(here.home, name)
+    for part in parts:
+        check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish, here.again)
+
+    def one(part: str, rest: Compute) -> int:
+        return _one(part, here, console, wish, rest, data)
+
+    def ended(state: StudyState) -> bool:
+        return not Confirmations(state, wish).to_begin() and all(record.end for record in state.confirms.values())
+
+    commands = (f"{_command(name, wish)}{here.joined}", f"retina report {name}{here.again}")
+    return each_fold(parts, here.home, console, compute, one, ended, commands)
+
+
+def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None) -> int:
+    folder = here.home / name
+    try:
+        check_free(folder)
+        events, _ = read_events(folder / "ledger.jsonl")
+        check_confirmable(name, study_state(events), wish, here.again)
+        plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
+        if not plan.prepared.count("test"):
+            raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
+        with writing(plan, len(events), console) as ledger:
+            return _confirm(plan, wish, ledger, here, compute, console)
+    except LockedError as error:
+        console.print(f"retina: {error}", markup=False)
+        return EXIT_LOCKED
+
+
+def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    state = study_state(ledger.events)
+    # Asked before anything begins: what is left of the training part may be too small.
+    split = {**split_of(plan.config), "drop_fellows": wish.drop_fellows}
+    images = open_data(plan.prepared.cache.folder, **split).count("train")
+    if wish.seeds < FEW_SEEDS:
+        console.print(f"note: fewer than {FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
+    for arm in arms_without_winner(state):
+        console.print(f"left out: {arm}: none of its trials has a score", markup=False)
+    course = Confirmations(state, wish)
+    if not course.to_begin() and all(record.end for record in state.confirms.values()):
+        ends = Counter(record.state for record in state.confirms.values())
+        console.print(
+            f"study {plan.name} has all confirmations that were asked for "
+            f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test part was read "
+            f"{times(len(state.test_reads))}; more --seeds or --top add some",
+            markup=False,
+        )
+        closed = outcome(state.confirms.values())
+        if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
+            ledger.append("close", state=closed, reason="" if closed == schema.STATE_COMPLETE else NO_SCORE)
+        return EXIT_CODES[closed]
+    for other, reads in _read_elsewhere(plan):
+        console.print(
+            f"note: study {other} has read a test part of these photographs {times(reads)}; whoever saw its result and "
+            "chose anything here by it makes this test part an optimistic one",
+            markup=False,
+        )
+    if state.test_reads:
+        console.print(
+            f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False
+        )
+    return run(plan, Confirm(plan, wish, state, images), ledger, here, compute, console)
+
+
+def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
+    """Other studies of the home that have read a test part of the same data set, and how often."""
+    mine, digest = parts_of(plan.home, plan.whole), plan.prepared.cache.digest
+    found = []
+    for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
+        if folder.name in mine:
+            continue
+        with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
+            other = study_state(read_events(folder / "ledger.jsonl")[0])
+            if other.study and other.study["identity"].get("data_digest") == digest and other.test_reads:
+                found.append((folder.name, len(other.test_reads)))
+    return found
+
+
+def _command(name: str, wish: Wish) -> str:
+    flags = f"{' --drop-fellows' if wish.drop_fellows else ''}"
+    flags += f" --top {wish.top}" if wish.top > 1 else ""
+    flags += f" --seeds {wish.seeds}" if wish.seeds != FEW_SEEDS else ""
+    return f"retina confirm {name}{flags}"
+
+
+@dataclass(frozen=True)
+class Confirm:
+    """The errand (`study.workflows.running.run`) of a confirmation: each winner again with fresh seeds.
+
+    state: before it began. images: in training.
+    """
+
+    plan: Plan
+    wish: Wish
+    state: StudyState
+    images: int
+
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+        return _command(self.plan.whole, self.wish)
+
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done; after a single fold nothing is."""
+        return "" if self.plan.config.fold else f"retina report {self.plan.name}"
+
+    def stuck(self, state: StudyState, again: str) -> str:
+        """More seeds, where all confirmations have failed."""
+        made = self.records(state).values()
+        if Confirmations(state, self.wish).to_begin() or any(one.state != schema.STATE_FAILED for one in made):
+            return ""
+        return f"`retina status {self.plan.name}{again}` names the failures; mend their cause and give a larger --seeds"
+
+    @property
+    def weights_kept(self) -> int:
+        """All of them, beside those that the search keeps."""
+        return weights_kept(self.plan.config) + (self.wish.top + 1) * self.wish.seeds  # the first trial's are beside
+
+    def event(self) -> dict[str, Any]:
+        """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
+        course = Confirmations(self.state, self.wish)
+        return {"confirmations": len(course.records) + course.to_begin(), "ensemble": self.wish.seeds > 1}
+
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """The confirmations."""
+        return state.confirms
+
+    def course(self, state: StudyState) -> Confirmations:
+        """What has not begun."""
+        return Confirmations(state, self.wish)
+
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """The bar of confirmations."""
+        course = self.course(state)
+
+        def note() -> str:
+            return f"test part read {times(len(state.test_reads))}{left_text(course.seconds_left(limits.slots))}"
+
+        return Display(console, "confirmations", state.confirms, counted(state)["of"], note)
+
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """Winners, seeds, parts, and the time that it will take."""
+        plan, counts, course = self.plan, counted(state), self.course(state)
+        best = [
+            f"{one.winner.trial} {one.winner.arm}{', its first trial' * one.baseline}"
+            for one in wanted(state, self.wish)
+            if one.repeat == 0
+        ]
+        seconds = course.seconds_left(limits.slots)
+        time = f"; about {duration_text(seconds)}" if seconds is not None else ""
+        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else str(counts["of"])
+        fellows = ", without the patients of the test part" if self.wish.drop_fellows else ""
+        return (
+            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.wish.seeds}), trained on "
+            f"{self.images} images{fellows}; then {plan.prepared.count('test')} test images are read "
+            f"once for each; {limits}{time}"
+        )

@@ -1,0 +1,154 @@
+"""A study taken away for good: its folder, its runs in MLflow, and the caches that no other study of the home uses.
+
+MLflow is asked to forget before the folder goes: whoever is killed in between types the command again.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from analysis import schema
+from study.config.study import make_study_config
+from study.config.trial import TrialConfig
+from study.disk_space import size
+from study.errors import ConfigError
+from study.storage.ledger import LedgerError, read_events
+from study.storage.lock import check_free, locked
+from study.storage.state import study_state
+from study.tracking.server import check_answers
+
+if TYPE_CHECKING:
+    from study.storage.home import Place
+    from study.tracking.delete_runs import Stored
+
+
+LEDGER = "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes with a study; nothing has been touched yet.
+
+    notes: what stays though one might think it goes.
+    """
+
+    name: str
+    folders: tuple[Path, ...]
+    caches: tuple[Path, ...]
+    stored: tuple[Stored, ...]
+    notes: tuple[str, ...]
+
+    def lines(self) -> list[str]:
+        """Each thing with its size, and the sum, as the user is asked about them."""
+        found = [(f"folder {folder}", _bytes(folder)) for folder in self.folders]
+        for one in self.stored:
+            runs = f"experiment {one.name} with {one.runs} runs and their artifacts"
+            if one.others:
+                runs = f"experiment {one.name}: its {one.runs} runs of the study and their artifacts"
+            found.append((f"MLflow's {runs}", sum(map(_bytes, one.artifacts))))
+        found += [(f"cache {cache.name}, which no other study here uses", _bytes(cache)) for cache in self.caches]
+        lines = [f"{what}: {size(count)}" for what, count in found]
+        return [
+            *lines,
+            f"together {size(sum(count for _, count in found))}",
+            *(f"stays: {note}" for note in self.notes),
+        ]
+
+
+def find(name: str, here: Place) -> Removal:
+    """What belongs to the study `name` alone, its outer folds with it.
+
+    Raises ConfigError for a study that is not there or that is a fold of another, LockedError while one is written.
+    """
+    check_answers(here.tracking_uri)
+    folders = _folders(here.home, name)
+    for folder in folders:
+        check_free(folder)
+    begun = {folder: _began(folder) for folder in folders}
+    own = begun.get(here.home / name)
+    if own and own["config"].get("fold"):
+        fold = own["config"]["fold"]
+        raise ConfigError(f"{name} is outer fold {fold} of a study, and folds go together; delete the whole")
+    from study.tracking.delete_runs import find_stored
+
+    ids = {folder.name: event["id"] if event else "" for folder, event in begun.items()} or {name: ""}
+    stored, notes = find_stored(here, ids)
+    if not folders and not stored:
+        known = ", ".join(sorted(path.parent.name for path in here.home.glob(f"*/{LEDGER}"))) or "none"
+        raise ConfigError(f"study {name} must exist in {here.home}, but there is: {known}")
+    caches, kept = _caches(here.home, folders)
+    return Removal(name, tuple(folders), tuple(caches), tuple(stored), (*notes, *kept))
+
+
+def remove(found: Removal, here: Place) -> list[str]:
+    """Take it all away; returns what is to be said. Raises LockedError where a study has begun to be written."""
+    from study.tracking.delete_runs import forget
+
+    with ExitStack() as held:
+        for folder in found.folders:
+            held.enter_context(locked(folder))
+        lines = [line for one in found.stored for line in forget(here, one)]
+        for path in (*found.caches, *found.folders):
+            shutil.rmtree(path)
+    return [*lines, f"deleted: study {found.name}"]
+
+
+def _folders(home: Path, name: str) -> list[Path]:
+    """The study's folder, and those of its outer folds where it is a whole."""
+    own = home / name
+    folds = []
+    for folder in home.glob(f"{name}-fold*"):
+        event = _began(folder)
+        number = (event["config"].get("fold") or "").partition("/")[0] if event else ""
+        if number and folder.name == schema.fold_name(name, int(number)):
+            folds.append(folder)
+    is_study = (own / LEDGER).exists() or bool(folds)
+    return [*([own] if own.is_dir() and is_study else []), *sorted(folds)]
+
+
+def _began(folder: Path) -> dict[str, Any] | None:
+    """The event that began a study; None where it never began or its ledger is damaged."""
+    try:
+        return study_state(read_events(folder / LEDGER)[0]).study
+    except LedgerError:
+        return None
+
+
+def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:
+    """Caches that only these studies use, and what keeps the others."""
+    going = _used(home, folders)
+    others = [path.parent for path in home.glob(f"*/{LEDGER}") if path.parent not in folders]
+    unknown = [folder.name for folder in others if _began(folder) is None]
+    if unknown:
+        return [], [f"the caches: {', '.join(unknown)} may use them too, which its ledger does not tell"]
+    shared = _used(home, others)
+    kept = [f"cache {cache.name}, which another study uses" for cache in sorted(going & shared)]
+    return sorted(going - shared), kept
+
+
+def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
+    """Caches of studies that are there; each has one for each colour normalisation that its trials may have."""
+    from retina_data.cache.keys import folder_name
+    from retina_data.images.decode import Form
+
+    found = set()
+    for folder in folders:
+        event = _began(folder)
+        if event is None:
+            continue
+        config, fields = make_study_config(event["config"], {}), TrialConfig.model_fields
+        side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
+        for colour in config.values("colour"):
+            form = Form(int(side), str(crop), str(colour))  # type: ignore[arg-type]
+            cache = home / "cache" / folder_name(event["identity"]["data_digest"], form)
+            found |= {cache} if cache.is_dir() else set()
+    return found
+
+
+def _bytes(folder: Path) -> int:
+    return sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file() or file.is_symlink())

@@ -1,0 +1,106 @@
+"""The whole line on synthetic photographs: data, source weights from another camera, search, confirmation, report."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+
+from analysis.results.columns import RUN, headline
+from analysis.tables.arm_comparison import with_interval
+from retina_data.synthetic.dataset import make_dataset
+from retina_models.resnet import ARCHITECTURES
+from retina_models.weights import IMAGENET, imagenet_file
+from study.disk_space import check_room, needed
+from study.planning.build_plan import Inputs
+from study.tuning.confirmation import Wish
+from study.tuning.recorder import WEIGHTS_KEPT
+from study.workflows import confirm, search
+from study.workflows.pretrain import Source, make_source_weights
+from study.workflows.running.run import Compute
+
+if TYPE_CHECKING:
+    from study.storage.home import Place
+
+
+NAME = "demo"
+
+SIZE = 48
+
+ARMS = 4
+
+SEEDS = 2  # of a confirmation; three would cost the demo another minute
+
+PATIENTS, SOURCE_PATIENTS = 200, 550
+
+SOURCE_EPOCHS = {"resnet18": 12, "resnet50": 8}  # of which a ResNet50 takes twice the time of a ResNet18
+
+SEARCH: dict[str, Any] = {
+    "trials": 8, "epochs": 12, "image_size": SIZE, "optimizer": "adamw",
+    "space": {
+        "architecture": ["resnet18", "resnet50"], "pretrained": [False, True],
+        "lr": {"low": 1e-4, "high": 2e-3, "log": True}, "batch_size": [16, 32],
+        "imbalance": ["none", "oversample", "weighted_loss", "focal"],
+    },
+}  # fmt: skip
+
+
+def run_demo(here: Place, console: Console) -> int:
+    """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
+    begun = time.monotonic()
+    # Asked by search and confirmation too, but then the source networks have been trained for minutes.
+    kept = WEIGHTS_KEPT + SEEDS
+    check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
+    folder = here.home / "demo-data"
+    console.rule("1/5 the study's photographs")
+    make_dataset(folder / "study", patients=PATIENTS, image_size=SIZE, camera="a", seed=1)
+    console.rule("2/5 source weights, from another camera's photographs: what `with pretraining` means here")
+    weights = _source_weights(folder, here.home, console)
+    console.rule("3/5 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
+    inputs = Inputs(data=folder / "study", overrides={**SEARCH, "weights": weights})
+    code = search.search(NAME, here, console, inputs, Compute())
+    if code:
+        return code
+    console.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test part, read once for each")
+    code = confirm.confirm(NAME, here, console, Wish(seeds=SEEDS), Compute())
+    if code:
+        return code
+    console.rule("5/5 the report")
+    report = search.write_study_report(NAME, here, lambda text: console.print(text, markup=False))
+    text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
+    _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype=text)))
+    console.print(f"report:  {report / 'report.html'}", markup=False)
+    console.print(f"trials:  retina ui {NAME}", markup=False)
+    console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
+    return 0
+
+
+def _source_weights(folder: Path, home: Path, console: Console) -> dict[str, str]:
+    """ImageNet weights where those of both networks are on the disk, else files trained on the other camera."""
+    if all(imagenet_file(name).exists() for name in ARCHITECTURES):
+        console.print("ImageNet weights from the disk")
+        return dict.fromkeys(ARCHITECTURES, IMAGENET)
+    weights = {}
+    for name in ARCHITECTURES:
+        source = Source(patients=SOURCE_PATIENTS, image_size=SIZE, epochs=SOURCE_EPOCHS[name], seed=2)
+        weights[name] = str(make_source_weights(name, source, folder, home, console))
+    return weights
+
+
+def _print_four_way(console: Console, cells: pd.DataFrame) -> None:
+    table = Table("arm", "accuracy (95 %)", "majority class", "kappa (95 %)", "n")
+    for cell in cells.to_dict("records"):
+        if cell["status"] != RUN:
+            table.add_row(str(cell["cell"]), f"{cell['status']}: {cell['reason']}")
+            continue
+        accuracy, kappa = with_interval(cell, "accuracy"), with_interval(cell, "kappa")
+        table.add_row(str(cell["cell"]), accuracy, f"{cell['majority']:.3f}", kappa, str(int(cell["n"])))
+    console.print(table)
+    console.print(
+        f"each arm's best trial on validation, trained again with {SEEDS} fresh seeds: their mean on the test part, "
+        "which the search never saw; intervals over patients, conditional on the trained models"
+    )

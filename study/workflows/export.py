@@ -1,0 +1,156 @@
+"""A study's winner as a folder of files that other programs can read; whole, or not there."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from analysis.stats.calibration import choose_threshold, fit_temperature, referral, with_temperature
+from analysis.tables.model_scores import measure
+from retina_data.files import write_whole
+from study.errors import ConfigError
+from study.inference import onnx
+from study.inference.best_model import Winner, find_winner, photographs
+from study.inference.calibration_data import AGREE, arrays, calibration, check
+from study.inference.model_card import Facts, model_card
+from study.inference.model_dir import (
+    CONFIG,
+    MOST_MEMBERS,
+    PREPROCESSING,
+    WEIGHTS,
+    Preprocessing,
+    describe,
+    write_model,
+)
+from study.training.prediction import Grader
+
+CARD = "MODEL_CARD.md"
+
+Say = Callable[[str], None]
+
+
+def export(
+    home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "", *, ensemble: bool = False
+) -> Winner:
+    """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
+
+    again: Place.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
+    not enough seeds, or `target` holds something.
+    """
+    if target.exists() and (not target.is_dir() or any(target.iterdir())):
+        raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
+    winner = find_winner(home, name, arm, again, ensemble=ensemble)
+    if len(winner.members) > MOST_MEMBERS:
+        raise ConfigError(
+            f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"
+        )
+    say(winner.told())
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
+    partial.mkdir()
+    try:
+        _write(partial, home, winner, say)
+        partial.rename(target)  # an empty folder gives way
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    return winner
+
+
+def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
+    config, cache = winner.config, photographs(home, winner)
+    validation, views = calibration(winner, cache, say)
+    grader = winner.grader(views)
+    chances, grades = arrays(validation)
+    temperature = fit_temperature(chances, grades)
+    threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
+    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
+    parts, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
+    measured = [measure(part, table, config.decision) for part, table in (pooled | parts).items()]
+    best = {*pooled, next(iter(parts))}  # the model's own too: one fold's may be worse than all together
+    values = {
+        "architecture": config.architecture,
+        "head": config.head,
+        "decision": config.decision,
+        "temperature": temperature.value,
+        "referable_threshold": threshold,
+        "doubts": [doubt for one in measured if one.part in best and (doubt := one.doubt())],
+        "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
+    }
+    settings = write_model(folder, grader, values, preprocessing)
+    files = {
+        WEIGHTS: "weights" if settings.members == 1 else f"weights of {settings.members} networks",
+        CONFIG: "network, views, how a grade is called, temperature, threshold",
+        PREPROCESSING: "from a photograph to the network's input",
+        **_write_graphs(folder, grader, preprocessing, say),
+    }
+    referrals = {}
+    for part, table in parts.items():
+        chances, grades = arrays(table)
+        calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
+        referrals[part] = referral(calibrated, grades, patients, threshold)
+    facts = Facts(
+        measured=measured,
+        referrals=referrals,
+        temperature=temperature,
+        settings=settings,
+        files=files,
+        check=check(winner, grader, validation, cache),
+    )
+    write_whole(folder / CARD, model_card(winner, facts).encode())
+    for doubt in filter(None, (one.doubt() for one in measured)):
+        say(f"note: {doubt}")
+
+
+def _parts(winner: Winner, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+    """The model's own predictions by what they are of, in the order of their worth."""
+    parts: dict[str, pd.DataFrame] = {}
+    if test is not None:
+        clean = test[test["clean"].astype(bool)]
+        if 0 < len(clean) < len(test):
+            parts["test, patients not in training"] = clean
+        parts["test" if len(clean) == len(test) else "test, all"] = test
+    return parts | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
+
+
+def _pooled(winner: Winner) -> dict[str, pd.DataFrame]:
+    """Predictions of all outer folds together, where there are folds and each has been read."""
+    tables = [table for one in (winner, *winner.siblings) if (table := one.test()) is not None]
+    if not winner.siblings or len(tables) <= len(winner.siblings):
+        return {}
+    return {f"test, all {len(tables)} folds (each by its own model, trained alike)": pd.concat(tables)}
+
+
+def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
+    """The networks for other programs, each compared with ours on random input; name -> what it is."""
+    size = preprocessing.image_size
+    say(f"writing {onnx.PROGRAM}, {onnx.ONNX}")
+    program = onnx.exported_program(grader, size)
+    sample = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
+    _assert_equal(grader, program.module(), sample)
+    onnx.write_program(folder / onnx.PROGRAM, program)
+    files = {onnx.PROGRAM: "PyTorch's exported program (torch.export); load it only from whom you trust"}
+    missing = onnx.missing_for_onnx()
+    if missing:
+        say(f"{onnx.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install onnx onnxscript")
+        return files
+    onnx.write_onnx(folder / onnx.ONNX, program)
+    when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    write_whole(folder / onnx.MLMODEL, onnx.mlmodel(size, when).encode())
+    return files | {
+        onnx.ONNX: f"ONNX: {onnx.INPUT} (batch, 3, {size}, {size}) to {onnx.OUTPUT} (batch, 5)",
+        onnx.MLMODEL: "lets the folder be registered in MLflow's model registry",
+    }
+
+
+@torch.no_grad()
+def _assert_equal(grader: Grader, other: torch.nn.Module, sample: Tensor) -> None:
+    apart = float((grader(sample).exp() - other(sample).exp()).abs().max())
+    assert apart <= AGREE, f"{onnx.PROGRAM} must give what the networks give, but is {apart:g} away"

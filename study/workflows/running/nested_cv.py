@@ -1,0 +1,160 @@
+"""Outer folds: K studies, each with another K-th of the patients as its test part, that make one whole.
+
+For sets so small that one test part says little. Each fold is an ordinary study of its own name, with its own ledger,
+budget and confirmations; what marks it is the field `fold` of its configuration. The first fold is the model of the
+others: they are searched as it was, on the same data.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from analysis.schema import fold_name
+from study.errors import ConfigError
+from study.planning.build_plan import Inputs, make_plan
+from study.planning.plan import Plan
+from study.storage.home import Place, folds_of, parts_of, study_name
+from study.storage.ledger import read_events
+from study.storage.progress import duration_text, epoch_seconds
+from study.storage.ranking import planned, search_ended
+from study.storage.state import StudyState, ranked, study_state
+from study.workflows.running.run import Compute
+
+MOST_FOLDS = 100
+
+EXIT_SIGNALLED = 128  # and above: a person wants it to stop
+
+
+def settled_folds(home: Path, name: str, asked: int | None) -> int:
+    """How many folds a search of `name` has, 0 for none; raises ConfigError where that is not what it began with."""
+    known = folds_of(home, name)
+    if asked is None or asked == known:
+        return known
+    if known:
+        raise ConfigError(f"study {name} was begun with --folds {known}, but got --folds {asked}; choose another name")
+    if (home / name / "ledger.jsonl").exists():
+        raise ConfigError(f"study {name} was begun without --folds, but got --folds {asked}; choose another name")
+    if not 2 <= asked <= MOST_FOLDS:
+        raise ConfigError(f"`2 <= folds <= {MOST_FOLDS}` must hold, but got folds={asked}")
+    study_name(fold_name(name, asked))
+    return asked
+
+
+def search_folds(
+    name: str, folds: int, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False
+) -> int:
+    """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well.
+
+    A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
+    """
+    from study.workflows.search import failed_help, search
+
+    parts = [fold_name(name, fold) for fold in range(1, folds + 1)]
+
+    def of(part: str) -> Inputs:
+        begun = _state(here.home / part).study is not None
+        return replace(
+            inputs,
+            overrides={**inputs.overrides, "fold": f"{parts.index(part) + 1}/{folds}"},
+            add_arms=inputs.add_arms if begun else (),  # one that has not begun takes all that can run
+            like="" if part == parts[0] else parts[0],
+        )
+
+    first = _state(here.home / parts[0])
+    plan = make_plan(parts[0], here.home, first, of(parts[0]))
+    if first.study or dry:
+        time_text = _time_known(name, folds, here.home, plan)
+    else:
+        time_text = _time_measured(folds, plan, compute, console)
+    final = planned(plan.config, len(plan.arms))
+    runs = f"({plan.config.trials} trials + {final} finalists)" if final else f"{plan.config.trials} trials"
+    epochs = f"{folds} folds x {runs} x at most {plan.epochs} epochs"
+    console.print(f"{name}: {epochs} = {folds * _runs(plan) * plan.epochs} epochs{time_text}", markup=False)
+    if dry:
+        return search(parts[0], here, console, of(parts[0]), compute, dry=True)
+
+    def search_one(part: str, rest: Compute) -> int:
+        return search(part, here, console, of(part), rest)
+
+    def ended(state: StudyState) -> bool:
+        return search_ended(plan.config, state)
+
+    def help_of(part: str) -> str:
+        return failed_help(part, here.again)
+
+    commands = (f"retina search {name}{here.joined}", f"retina confirm {name}{here.again}")
+    return each_fold(parts, here.home, console, compute, search_one, ended, commands, help_of)
+
+
+def each_fold(
+    parts: list[str],
+    home: Path,
+    console: Console,
+    compute: Compute,
+    call: Callable[[str, Compute], int],
+    ended: Callable[[StudyState], bool],
+    commands: tuple[str, str],
+    failed_help: Callable[[str], str] | None = None,
+) -> int:
+    """Call for one fold after the other, all within one time budget, until one has not ended.
+
+    commands: the one that goes on, and the one that comes next. Returns the exit code, which is not 0 either where a
+    fold has ended without a score: the others are run all the same. failed_help: what to do about that fold, where
+    nothing comes next.
+    """
+    failed, scoreless = 0, ""
+    for done, part in enumerate(parts):
+        left = compute.deadline - time.monotonic() if compute.deadline is not None else None
+        console.rule(f"fold {done + 1} of {len(parts)}")
+        code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
+        state = _state(home / part)
+        if code >= EXIT_SIGNALLED or not ended(state):
+            console.print(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}", markup=False)
+            return code
+        failed = failed or code
+        scoreless = scoreless or ("" if ranked(state.trials.values()) else part)
+    if scoreless and failed_help:
+        lack = f"all {len(parts)} folds have ended, but {scoreless} without a score"
+        console.print(f"{lack}: {failed_help(scoreless)}", markup=False)
+    else:
+        console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
+    return failed
+
+
+def _runs(plan: Plan) -> int:
+    """Trials and finalists of one fold."""
+    return plan.config.trials + planned(plan.config, len(plan.arms))
+
+
+def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
+    """What an epoch took so far in any fold, and what is left by that."""
+    states = [_state(home / part) for part in parts_of(home, name)]
+    known = [record for state in states for record in (*state.trials.values(), *state.finalists.values())]
+    usual = epoch_seconds(known)
+    if not usual:
+        return "; how long one takes is measured by --dry-run"
+    seconds = sum(usual.values()) / len(usual)
+    all_epochs = folds * _runs(plan) * plan.epochs
+    left = all_epochs - sum(len(r.epochs) if not r.end else plan.epochs for r in known)
+    return f" x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
+
+
+def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -> str:
+    """What an epoch takes, of a whole that has none yet."""
+    from study.workflows.running.dry_run import measured_now
+    from study.workflows.search import limits_of
+
+    seconds, how = measured_now(plan, limits_of(plan, compute), console)
+    if not seconds:
+        return f"; how long one takes is not known ({how})"
+    whole = duration_text(folds * _runs(plan) * plan.epochs * seconds)
+    return f" x {seconds:.2g} s ({how}); about {whole} with one trial at a time"
+
+
+def _state(folder: Path) -> StudyState:
+    return study_state(read_events(folder / "ledger.jsonl")[0])

@@ -1,0 +1,203 @@
+"""One call that runs on Ray, a search or a confirmation: tracking, signals, the watcher, display, and its end."""
+
+from __future__ import annotations
+
+import os
+import time
+import traceback
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol
+
+from rich.console import Console
+
+from analysis import schema
+from retina_data.files import write_whole
+from study.disk_space import check_room, is_full, told
+from study.planning.plan import Plan, needed_by
+from study.planning.resume_checks import write_study_file
+from study.storage.ledger import Event, Ledger
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.tracking.sync_marker import mark_synced
+from study.tuning.progress_bar import Display
+from study.tuning.recorder import Course
+
+if TYPE_CHECKING:
+    from study.cluster.address import Guard
+    from study.cluster.resources import Resources
+    from study.storage.home import Place
+    from study.tracking.sync import Feed
+    from study.tuning.stop_signal import Stop
+
+
+EXIT_CODES = {schema.STATE_COMPLETE: 0, schema.STATE_INTERRUPTED: 0, schema.STATE_FAILED: 1}
+"""Interrupted without a signal means that the time budget was used up, which is what was asked for."""
+
+CLOSE_SECONDS = 60.0
+"""For what MLflow lacks at the end of a search, while it does not answer."""
+
+SIGNAL_CLOSE_SECONDS = 6.0
+
+HEAD_CLOSE_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Compute:
+    """What one call may use; None for the defaults.
+
+    address: of a Ray cluster to join; guard: of one that reaches beyond this machine. time_budget: seconds from now on,
+    planning and Ray's start among them. deadline: its end on time.monotonic()'s clock; a copy keeps that of the call.
+    """
+
+    gpus_per_trial: float | None = None
+    cpus_per_trial: int | None = None
+    address: str | None = None
+    guard: Guard = "none"
+    time_budget: float | None = None
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.time_budget is not None and self.deadline is None:
+            object.__setattr__(self, "deadline", time.monotonic() + self.time_budget)
+
+
+class Errand(Protocol):
+    """What a call is to run: `study.workflows.search` searches, `study.workflows.confirm` confirms."""
+
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done; nothing where more is to come by itself."""
+
+    def stuck(self, state: StudyState, again: str) -> str:
+        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. again: Place.again."""
+
+    @property
+    def weights_kept(self) -> int:
+        """Weights of each arm that stay on the disk."""
+
+    def event(self) -> dict[str, Any]:
+        """What the study's event says beside the plan."""
+
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """What is run, of all that the study has."""
+
+    def course(self, state: StudyState) -> Course:
+        """Which one runs next."""
+
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """What is going to happen, in a line."""
+
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """What a person sees of it."""
+
+
+def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
+    from study.cluster.head_monitor import Head
+    from study.cluster.node_check import check_nodes
+    from study.cluster.ray_cluster import cluster, head_places
+    from study.cluster.resources import resources
+    from study.tracking.sync import Feed, check_id, open_tracking, without_old_closes
+    from study.tuning.ray_tune import run_search
+    from study.tuning.stop_signal import signals
+
+    # The store is made here, before any other process could open it: two makers at once break it.
+    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
+    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
+    with signals() as stop, cluster(compute.address, compute.guard) as available:
+        stop.deadline = compute.deadline
+        limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        if compute.address:
+            check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
+        check_room(plan.folder / "checkpoints", needed_by(plan, limits.slots, errand.weights_kept))
+        plan.keep_weights()
+        write_study_file(plan)
+        ledger.append("study", **plan.event(limits.threads, limits.slots), **errand.event())
+        if plan.warm:
+            ledger.append("warm", **plan.warm)
+        if plan.config.select_on == "test":
+            ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
+        on_full = stop.halt if here.tracking_uri.startswith("sqlite") else None
+        feed = Feed(tracking, without_old_closes(ledger.events), on_full)
+        state = study_state(ledger.events)
+        display = errand.display(console, state, limits)
+        console.print(errand.opening(state, limits), markup=False)
+
+        def watch(event: Event) -> None:
+            feed.put(event)
+            state.apply(event)
+            display.watch(event)
+
+        say = partial(console.print, markup=False, highlight=False)
+        head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
+        with display.shown(), head.watched():
+            try:
+                closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head, say)
+            except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
+                if head.gone():
+                    head.await_end()
+                closed = schema.STATE_FAILED
+                _note_failure(plan, stop, error, traceback.format_exc())
+                with suppress(OSError):  # a ledger without a close: the next command tells MLflow
+                    watch(ledger.append("close", state=closed, reason=stop.reason))
+    _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
+    _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), here, console)
+    return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+
+
+def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
+    if is_full(error):
+        stop.halt(told(error))
+    else:
+        write_whole(plan.folder / "error.txt", text.encode())
+        stop.halt(f"{type(error).__name__}; error.txt in the study's folder tells more")
+
+
+def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
+    sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
+    if not sent:
+        # Without a problem there was more to send than could be waited for.
+        why = f"MLflow did not answer ({feed.problem})" if feed.problem else "MLflow is still taking what it lacked"
+        console.print(f"{why}; `retina status` sends the rest later", markup=False)
+    elif ledger.events[-1]["event"] == "close":
+        with suppress(OSError):
+            mark_synced(plan.folder, uri)
+
+
+def _end_process(
+    plan: Plan, errand: Errand, ledger: Ledger, feed: Feed, console: Console, here: Place, reason: str
+) -> None:
+    """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
+    from study.cluster.ray_cluster import kill_below
+
+    try:
+        with suppress(OSError):
+            feed.put(ledger.append_last("close", state=schema.STATE_FAILED, reason=reason))
+        _send_rest(plan, ledger, feed, console, here.tracking_uri, HEAD_CLOSE_SECONDS)
+        console.show_cursor()
+        console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
+        console.print(f"go on with: {errand.command}{here.joined}", markup=False)
+        console.file.flush()
+    finally:  # also where nobody reads the output any more
+        kill_below(os.getpid())
+        os._exit(EXIT_CODES[schema.STATE_FAILED])  # Ray's own way out waits for what is gone
+
+
+def _closing(
+    plan: Plan, errand: Errand, state: StudyState, closed: str, reason: str, here: Place, console: Console
+) -> None:
+    ends = [record.end["state"] for record in errand.records(state).values() if record.end]
+    counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
+    console.print(
+        f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
+    )
+    if closed == schema.STATE_COMPLETE and errand.next_command:
+        console.print(f"next: {errand.next_command}{here.again}", markup=False)
+    elif closed != schema.STATE_COMPLETE:
+        console.print(errand.stuck(state, here.again) or f"go on with: {errand.command}{here.joined}", markup=False)

@@ -1,0 +1,254 @@
+"""One call of `retina search`: lock, plan, ledger, then `study.workflows.running.run`; and the report of a study."""
+
+from __future__ import annotations
+
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+
+from analysis import schema
+from study.planning.build_plan import Inputs, make_plan
+from study.planning.plan import Plan
+from study.planning.resume_checks import check_room_for_arms, left_out, write_study_file
+from study.storage.home import folds_of, parts_of
+from study.storage.ledger import Ledger, read_events
+from study.storage.lock import LockedError, check_free, locked
+from study.storage.progress import times
+from study.storage.ranking import planned, search_ended
+from study.storage.state import StudyState, TrialRecord, study_state
+from study.tuning.ask_tell import Arms
+from study.tuning.finalists import SearchCourse
+from study.tuning.progress_bar import Display, search_note
+from study.tuning.recorder import NO_SCORE, outcome, weights_kept
+from study.workflows.running.run import EXIT_CODES, Compute, run
+
+if TYPE_CHECKING:
+    from study.cluster.resources import Resources
+    from study.storage.home import Place
+
+
+EXIT_LOCKED = 75
+
+
+def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+    """Begin a study or go on with it, or (`dry`) only say what would run; returns the exit code.
+
+    Wrong input raises before anything but the cache is written.
+    """
+    folder = here.home / name
+    try:
+        check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
+        if compute.address is None:
+            _limits_here(compute)  # wrong numbers are refused before photographs are decoded
+        events, _ = read_events(folder / "ledger.jsonl")
+        plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
+        if dry:
+            _dry_run(plan, study_state(events), compute, console, here.again)
+            return 0
+        del events  # of a long study they are many; the writer reads its own
+        with writing(plan, planned, console) as ledger:
+            return _search(plan, ledger, here, compute, console)
+    except LockedError as error:
+        console.print(f"retina: {error}", markup=False)
+        return EXIT_LOCKED
+
+
+def limits_of(plan: Plan, compute: Compute) -> Resources:
+    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
+    if compute.address is None:
+        return _limits_here(compute)
+    from study.cluster.node_check import check_nodes
+    from study.cluster.ray_cluster import cluster
+    from study.cluster.resources import resources
+
+    with cluster(compute.address, compute.guard) as available:
+        check_nodes(plan.home, list(plan.caches.values()))
+        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+
+
+def _limits_here(compute: Compute) -> Resources:
+    from study.cluster.resources import resources
+    from study.workflows.running.dry_run import here_available
+
+    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
+
+
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console, again: str) -> None:
+    from study.workflows.running.dry_run import dry_run
+
+    dry_run(plan, state, limits_of(plan, compute), console, again)
+
+
+@contextmanager
+def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledger]:
+    """The study's ledger, its lock held. Raises LockedError where somebody else writes, or wrote since it was read."""
+    with locked(plan.folder):
+        ledger = Ledger(plan.folder / "ledger.jsonl")
+        try:
+            if len(ledger.events) != events_planned:
+                raise LockedError(
+                    f"study {plan.name} was written by another process a moment ago; type the command again"
+                )
+            if ledger.torn:
+                console.print("the ledger's last line was torn, never counted, and is dropped")
+            yield ledger
+        finally:
+            ledger.close()
+            if not ledger.events:  # refused before its first event: nothing half-written
+                (plan.folder / "ledger.jsonl").unlink()
+
+
+def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+    state = study_state(ledger.events)
+    ended = [record for record in state.trials.values() if record.end]
+    if len(ended) == plan.config.trials and search_ended(plan.config, state):
+        check_room_for_arms(plan, state)
+        if state.study and plan.config.trials < state.study["config"]["trials"]:  # ended with what has begun
+            write_study_file(plan)
+            ledger.append("study", **plan.event(state.study["threads"], state.study.get("slots", 1)))
+        closed = outcome(ended)
+        reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE
+        rest = f", and {reason}: {failed_help(plan.name, here.again)}" if reason else "; a larger --trials extends it"
+        console.print(f"study {plan.name} has all its {len(ended)} trials{rest}", markup=False)
+        last = ledger.events[-1]  # no close, where it was killed between its last trial and that
+        said = last["event"] == "close" and (
+            state.confirms or last["state"] == closed
+        )  # of a confirmation, or the same
+        if not said:
+            ledger.append("close", state=closed, reason=reason)
+        return EXIT_CODES[closed]
+    for note in plan.notes:
+        console.print(f"note: {note}", markup=False)
+    for line in left_out(plan, begun=True, again=here.again):
+        console.print(line, markup=False)
+    return run(plan, Search(plan), ledger, here, compute, console)
+
+
+def _all_failed(state: StudyState, trials: int) -> bool:
+    ended = [record for record in state.trials.values() if record.end]
+    return len(ended) >= trials and outcome(ended) == schema.STATE_FAILED
+
+
+def failed_help(name: str, again: str) -> str:
+    """What to do about a study whose trials have all ended and failed: going on does nothing."""
+    return (
+        f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "
+        "give a larger --trials"
+    )
+
+
+@dataclass(frozen=True)
+class Search:
+    """The errand (`study.workflows.running.run`) of a search: all trials of its plan."""
+
+    plan: Plan
+
+    @property
+    def weights_kept(self) -> int:
+        """Those of the best trials of each arm."""
+        return weights_kept(self.plan.config)
+
+    @property
+    def command(self) -> str:
+        """Type this to go on."""
+        return f"retina search {self.plan.whole}"
+
+    @property
+    def next_command(self) -> str:
+        """Type this when all is done; after a single fold nothing is."""
+        if self.plan.config.fold:
+            return ""
+        confirmed = self.plan.config.select_on == "validation"
+        return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
+
+    def stuck(self, state: StudyState, again: str) -> str:
+        """More trials, or another study."""
+        return failed_help(self.plan.name, again) if _all_failed(state, self.plan.config.trials) else ""
+
+    def event(self) -> dict[str, Any]:
+        """The plan says all."""
+        return {}
+
+    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
+        """The trials and finalists."""
+        return ChainMap(state.finalists, state.trials)
+
+    def course(self, state: StudyState) -> SearchCourse:
+        """Each arm's sampler and pruner, then the finalists."""
+        return SearchCourse(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
+
+    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+        """The bar of trials and finalists, and the best so far."""
+        config, of = self.plan.config, self.records(state)
+        total = config.trials + planned(config, len(self.plan.arms))
+        what = "trials" if total == config.trials else "runs"
+        return Display(console, what, of, total, lambda: search_note(config, state, len(self.plan.arms), limits.slots))
+
+    def opening(self, state: StudyState, limits: Resources) -> str:
+        """Trials, arms, parts, and what each trial gets."""
+        plan, trials = self.plan, self.plan.config.trials
+        done = sum(1 for record in state.trials.values() if record.end)
+        parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
+        begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
+        arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
+        return (
+            f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
+            f"validation images, {parts['test']} set aside for the test; {limits}"
+        )
+
+
+def finalists_text(plan: Plan) -> str:
+    """What follows the trials, before it begins; "" where nothing does."""
+    count = planned(plan.config, len(plan.arms))
+    if not count:
+        return ""
+    each = count // len(plan.arms) // plan.config.repeats
+    return (
+        f", then the best {each} of each arm again, {times(plan.config.repeats)} each on other validation splits "
+        f"({count} finalists)"
+    )
+
+
+def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:
+    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
+
+    say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
+    """
+    from analysis.report.html import ANSWER, write_report
+    from analysis.results.mlflow_reader import read_study
+    from study.tracking.mlflow_tracker import Tracking
+
+    folder = here.home / name / "report"
+    _send_mistakes(name, here, say)
+    write_report(read_study(here.tracking_uri, name), folder)
+    answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
+    for part in parts_of(here.home, name):
+        if folds and not (here.home / part / "ledger.jsonl").exists():
+            continue  # not begun: it gets no experiment from a report
+        tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+        if folds:  # the whole has no run of its own
+            tracking.send_answer(answer, name)
+        else:
+            tracking.send_report(folder, answer)
+    return folder
+
+
+def _send_mistakes(name: str, here: Place, say: Callable[[str], None]) -> None:
+    """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
+    from study.inference.worst_errors import MOST, explain_mistakes
+    from study.tracking.mlflow_tracker import Tracking
+
+    parts = parts_of(here.home, name)
+    for part in parts:
+        if not (here.home / part / "ledger.jsonl").exists():
+            continue  # what MLflow alone has, or nobody, is told of by the report itself
+        with TemporaryDirectory() as temporary:
+            if explain_mistakes(here.home, part, Path(temporary), say, max(1, MOST // len(parts))):
+                tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+                tracking.send_explained(Path(temporary))

@@ -1,0 +1,221 @@
+"""One configuration without Ray: a new one, or a trial of a study run again."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from rich.console import Console
+
+from retina_data.files import write_whole
+from retina_data.layouts.dataset import read_index
+from retina_models.weights import Weights, read_weights, save_weights
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig, make_trial_config
+from study.errors import ConfigError
+from study.planning.pretrained_weights import check_fit, kept_file, read_source
+from study.storage.ledger import read_events
+from study.storage.state import TrialRecord, study_state
+from study.storage.study_file import STUDY_FILE
+from study.training.checkpoints import BEST, save_predictions, weights_metadata
+from study.training.data import Prepared, prepare_data, split_of
+from study.training.leakage import check_unseen, read_seen, seen_text
+from study.training.train import Epoch, TrainingError, too_large, train
+
+TIMING = "images_per_second"  # the one score that is not computed from the data
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that one training run needs."""
+
+    config: TrialConfig
+    prepared: Prepared
+    weights: Weights | None
+    threads: int | None
+    epochs: int
+    seen: str = ""  # what the weights were trained on
+
+
+def train_new(
+    data: Path,
+    layout: str | None,
+    home: Path,
+    values: dict[str, Any],
+    files: dict[str, str],
+    threads: int | None,
+    folder: Path,
+    console: Console,
+    again: str = "",
+) -> None:
+    """Train a configuration on a data set and leave weights, predictions and epochs in `folder`.
+
+    again: flags that each further command needs too, for a message.
+    """
+    config = make_trial_config(values)
+    weights, seen = None, ""
+    if config.pretrained:
+        source = files.get(config.architecture, "imagenet")
+        weights, file = read_source(source, config.architecture, home, download=True, again=again)
+        seen = read_seen(file)
+        console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
+    elif files:
+        raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
+    defaults = StudyConfig.model_fields
+    prepared = prepare_data(
+        read_index(data, layout),
+        home,
+        image_size=config.image_size,
+        crop=config.crop,
+        colour=config.colour,
+        val_fraction=defaults["val_fraction"].default,
+        # The split of a study with default settings: another seed must not move patients between the parts.
+        seed=defaults["seed"].default,
+        select_on=defaults["select_on"].default,
+    )
+    if weights:
+        check_unseen(config.architecture, weights.source, seen, prepared)
+    run(Job(config, prepared, weights, threads, config.epochs, seen), folder, console)
+
+
+def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
+    """Train, print a line for each epoch, and write weights and predictions of the one that is selected.
+
+    At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
+    folder.mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
+    best, epochs, seen = None, [], seen_text(job.prepared, job.seen)
+    objective = f"val/{job.config.objective}"
+    console.print(_opening(job), markup=False)
+    for epoch in _epochs(job):
+        epochs.append(epoch)
+        value = epoch.scores.get(objective)
+        better = value is not None and (best is None or value > best)
+        best = value if better else best
+        if epoch.number == job.epochs if job.config.select_epoch == "last" else better:
+            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number, seen))
+            save_predictions(folder, epoch.predictions)
+        lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
+        write_whole(folder / "epochs.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
+        console.print(_line(epoch, job.config.epochs), markup=False)
+    console.print(f"weights, predictions and epochs are in {folder}", markup=False)
+    return epochs
+
+
+def _epochs(job: Job) -> Iterator[Epoch]:
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        steps = train(job.config, job.prepared.train_data(), device, weights=job.weights)
+        yield from itertools.islice(steps, job.epochs)
+    except TrainingError as error:
+        raise ConfigError(f"training stopped: {error}") from error
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        give = "a smaller --batch-size or --image-size, or --micro-batch"
+        raise too_large(error, job.config, give) from error
+
+
+def _opening(job: Job) -> str:
+    counts = ", ".join(f"{job.prepared.count(part)} {part}" for part in ("train", "val", "test"))
+    start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
+    return f"{job.config.architecture}, {start}; images: {counts} (the test part is not looked at)"
+
+
+def _line(epoch: Epoch, of: int) -> str:
+    names = ("train/loss", "train/accuracy", "val/loss", "val/accuracy", "val/kappa", TIMING)
+    scores = "  ".join(f"{name} {epoch.scores[name]:.4g}" for name in names if name in epoch.scores)
+    counts = epoch.confusion.sum(axis=1)
+    return f"epoch {epoch.number}/{of}  {scores}  (n {counts.sum()}, majority class {counts.max() / counts.sum():.4g})"
+
+
+def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Console) -> bool:
+    """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
+    study, record, threads = _find(name, home, tracking_uri)
+    settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
+    config = StudyConfig.model_validate(settings["config"])
+    trial = TrialConfig.model_validate(record.config)
+    weights, seen = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
+    prepared = prepare_data(
+        read_index(Path(settings["data"]), settings["layout"]),
+        home,
+        image_size=trial.image_size,
+        crop=trial.crop,
+        colour=trial.colour,
+        **split_of(config),
+    )
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), seen), folder, console)
+    return _compare(epochs, record, console)
+
+
+def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
+    """The study's own copy of its weights, and what they were trained on."""
+    state = study_state(read_events(folder / "ledger.jsonl")[0])
+    assert state.study is not None  # it has a trial
+    told = state.study["weights"][architecture]
+    file = kept_file(folder, {"name": told["source"], **told})
+    if not file.exists():
+        raise ConfigError(
+            f"the study's copy of its {architecture} weights must be there, but {file.name} has gone; put "
+            f"{told['source']} there under that name: its digest is {told['digest'][:12]}"
+        )
+    weights = read_weights(file, architecture)
+    if weights.digest != told["digest"]:
+        raise ConfigError(
+            f"weights of study {folder.name} must have the digest {told['digest'][:12]}, but {file.name} has "
+            f"{weights.digest[:12]}; it was changed since: put the first file back"
+        )
+    return weights, read_seen(file)
+
+
+def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:
+    differ = 0
+    for epoch, known in zip(epochs, record.epochs, strict=False):
+        mine = {name: value for name, value in epoch.scores.items() if name != TIMING}
+        theirs = {name: value for name, value in known["scores"].items() if name != TIMING}
+        for score in sorted(mine.keys() | theirs.keys()):
+            if mine.get(score) != theirs.get(score):
+                differ += 1
+                console.print(f"epoch {epoch.number} {score}: recorded {theirs.get(score)}, now {mine.get(score)}")
+        differ += epoch.confusion.tolist() != known["confusion"]
+    compared = min(len(epochs), len(record.epochs))
+    verdict = "equal to the last digit" if not differ else f"{differ} numbers differ (another machine or version?)"
+    console.print(f"{compared} epochs compared with trial {record.trial}: {verdict}", markup=False)
+    return differ == 0
+
+
+def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, int]:
+    study, slash, trial = name.partition("/")
+    if not slash:
+        from study.tracking.mlflow_tracker import trial_of_run
+
+        found = trial_of_run(tracking_uri, name)
+        if found is None:
+            raise ConfigError(f"--from-run must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
+        study, trial = found
+    state = study_state(read_events(home / study / "ledger.jsonl")[0])
+    if trial in state.finalists:
+        raise ConfigError(
+            f"--from-run repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
+        )
+    if trial in state.confirms:
+        raise ConfigError(
+            f"--from-run repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
+            "more --seeds trains another one"
+        )
+    if trial not in state.trials:
+        known = ", ".join(sorted(state.trials)) or "none"
+        raise ConfigError(f"study {study} must have a trial {trial!r}, but it has: {known}")
+    record = state.trials[trial]
+    if not record.epochs:
+        raise ConfigError(f"trial {trial} of study {study} has no epoch to compare with; choose another")
+    return study, record, int(record.epochs[0]["threads"])

@@ -1,0 +1,167 @@
+"""Figures of the search hold every trial, its end and its hyperparameters, also where there are a thousand."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection, PathCollection
+from matplotlib.figure import Figure
+
+from analysis import schema
+from analysis.figures import base, search
+from analysis.figures.base import LeftOut, Picture
+from analysis.results.mlflow_reader import StudyRuns, read_study
+from tests.fixtures import figures as figures_fixture
+from tests.fixtures import mlflow as fixture
+from tests.fixtures.mlflow import TrialSpec
+
+
+@pytest.fixture(scope="module")
+def searched() -> StudyRuns:
+    """Six trials of two arms: one stopped, one failed after an epoch, one running."""
+    states = [schema.STATE_COMPLETE, schema.STATE_STOPPED, schema.STATE_COMPLETE, schema.STATE_FAILED]
+    strategies = ["none", "focal", "none", "oversample"]
+    trials = [
+        TrialSpec(
+            number, "resnet18-scratch", 0.2 * number, state, 1 + 2 * (state == schema.STATE_COMPLETE),
+            state != schema.STATE_FAILED, params={"imbalance": strategy},
+        )
+        for number, (state, strategy) in enumerate(zip(states, strategies, strict=True))
+    ]  # fmt: skip
+    trials += [
+        TrialSpec(4, "resnet50-pretrained", 0.9, params={"imbalance": "focal"}),
+        TrialSpec(5, "resnet50-pretrained", state=schema.STATE_RUNNING, best=False, epochs=2),
+    ]
+    return read_study(fixture.write_study("searched", trials), "searched")
+
+
+def many(study: StudyRuns, trials: int, epochs: int) -> StudyRuns:
+    """A study of so many trials, made without a store."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"trial": [f"{number:04d}" for number in range(trials)]})
+    table["arm"] = [list(schema.ARM_LABELS)[number % 4] for number in range(trials)]
+    table["state"] = np.where(np.arange(trials) % 3, schema.STATE_STOPPED, schema.STATE_COMPLETE)
+    table["lr"] = 10 ** rng.uniform(-4, -1, trials)
+    table["batch_size"] = rng.choice([16, 32, 64], trials)
+    table["imbalance"] = rng.choice(["none", "focal", "oversample", "undersample", "weighted_loss"], trials)
+    table["best_val_kappa"] = rng.random(trials)
+    steps = np.tile(np.arange(1, epochs + 1), trials)
+    curves = pd.DataFrame(
+        {"trial": np.repeat(table["trial"], epochs), "epoch": steps, "val/kappa": rng.random(steps.size)}
+    )
+    names = ("lr", "batch_size", "imbalance")
+    return dataclasses.replace(study, trials=table, epochs=curves, hyperparameters=names)
+
+
+def panels(*shape: int) -> list[Axes]:
+    return list(Figure(figsize=(7, 5)).subplots(*shape, squeeze=False).ravel())
+
+
+def test_every_trial_is_a_curve_that_ends_in_its_mark(searched: StudyRuns) -> None:
+    numbers = search.trial_curve_numbers(searched)
+    assert set(numbers["trial"]) == {f"{number:04d}" for number in range(6)}
+    assert list(numbers.loc[numbers["last"], "epoch"]) == [3, 1, 3, 1, 3, 2]
+    axes = panels(2, 2)
+    search.draw_trial_curves(axes, numbers, "kappa")
+    lines = [one for one in axes[0].collections if isinstance(one, LineCollection)]
+    assert [len(one.get_segments()) for one in lines] == [4]
+    assert axes[0].get_title() == "ResNet18, from scratch: 4 trials, 1 stopped"
+    assert axes[1].get_title() == "ResNet18, pretrained: 0 trials"
+    ends = [one.get_offsets() for one in axes[0].collections if isinstance(one, PathCollection)]
+    assert [len(one) for one in ends] == [2, 1, 1, 0]  # complete, stopped, failed, still to go on
+    stopped = numbers[numbers["trial"] == "0001"]
+    np.testing.assert_allclose(ends[1], stopped[["epoch", "score"]])
+    assert len({one.get_ylim() for one in axes}) == 1
+    (legend,) = axes[0].figure.legends  # type: ignore[union-attr]
+    words = [text.get_text() for text in legend.get_texts()]
+    assert words == ["ran all its epochs", "stopped early", "failed", "still to go on"]
+
+
+def test_hyperparameters_are_those_that_vary_and_split_by_arm(searched: StudyRuns) -> None:
+    numbers = search.hyperparameter_numbers(searched)
+    assert list(numbers["hyperparameter"].unique()) == ["lr", "imbalance"]
+    assert set(numbers["trial"]) == {"0000", "0001", "0002", "0004"}  # those that have a score
+    axes = panels(2, 2)
+    search.draw_hyperparameters(axes, numbers, "kappa")
+    shown = [[one.get_offsets() for one in panel.collections] for panel in axes]
+    assert [[len(one) for one in panel] for panel in shown] == [[2, 1], [1, 0], [2, 1], [1, 0]]  # complete, stopped
+    lr = searched.trials.set_index("trial").loc[["0000", "0002"], ["best_val_kappa", "lr"]]
+    np.testing.assert_allclose(shown[0][0], lr)
+    assert [label.get_text() for label in axes[2].get_yticklabels()] == ["none", "focal"]
+    assert axes[0].get_ylabel() == "lr"
+    assert axes[2].get_xlabel() == "kappa (quadratic\nweights)"
+    assert len({panel.get_xlim() for panel in axes}) == 1
+
+
+def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: StudyRuns) -> None:
+    numbers = search.parallel_numbers(searched)
+    assert list(numbers.columns) == ["rank", "trial", "arm", "cell", "state", "lr", "imbalance", "score"]
+    assert list(numbers["score"]) == sorted(numbers["score"], reverse=True)
+    (panel,) = panels(1, 1)
+    search.draw_parallel([panel], numbers, "kappa")
+    thin, thick = (one for one in panel.collections if isinstance(one, LineCollection))
+    assert [search.thick(number) for number in (1, 9, 30, 1000)] == [1, 1, 3, 12]
+    assert len(thin.get_segments()) == 3
+    (best,) = thick.get_segments()
+    assert best[-1, 1] == 1  # the best trial ends at the top of the last axis
+    assert tuple(np.round(thick.get_colors()[0][:3], 2)) == (0.0, 0.4, 0.29)
+    assert [label.get_text() for label in panel.get_xticklabels()][0] == "cell"
+
+
+def test_what_has_nothing_to_show_is_left_out_with_a_reason() -> None:
+    empty = read_study(fixture.write_study("nothing searched", []), "nothing searched")
+    found = search.pictures(empty)
+    assert [type(one) for one in found] == [LeftOut] * 3
+    assert all(one.why for one in found if isinstance(one, LeftOut))
+    one = read_study(
+        fixture.write_study("one trial searched", [TrialSpec(0, "resnet18-scratch")]), "one trial searched"
+    )
+    assert [type(picture) for picture in search.pictures(one)] == [Picture, LeftOut, LeftOut]
+
+
+def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
+    found = [one for one in search.pictures(searched) if isinstance(one, Picture)]
+    assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
+    for one in found:
+        assert "n = " in one.caption and "chosen on this part: optimistic" in one.caption
+    assert "n = 6 trials: 3 complete, 1 failed, 1 running, 1 stopped" in found[0].caption
+    assert "ResNet50, pretrained" in found[2].alt
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_are_few_artists_and_a_small_file(
+    searched: StudyRuns, tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = many(searched, 1000, 15)
+    monkeypatch.setattr(base, "DPI", 100)
+    begun = time.process_time()
+    for one in search.pictures(study):
+        assert isinstance(one, Picture)
+        axes = panels(*one.grid)
+        one.draw(axes)
+        assert sum(len(panel.collections) + len(panel.lines) for panel in axes) < 60
+        written = base.write_picture(one, tmp_path)  # type: ignore[arg-type]
+        assert written.svg.stat().st_size < 1_500_000
+    assert time.process_time() - begun < 60
+
+
+def test_the_repeats_of_finalists_stand_behind_the_last_epoch() -> None:
+    shown = figures_fixture.finalists()
+    numbers = search.trial_curve_numbers(shown.study)
+    again = numbers[numbers["repeat"].notna()]
+    assert len(again) == 8
+    assert sorted(again["score"]) == sorted(shown.study.finalists["best_val_kappa"])
+    assert "ResNet18, pretrained (synthetic)" in set(numbers["cell"])
+    axes = panels(2, 2)
+    search.draw_trial_curves(axes, numbers, "kappa")
+    text = figures_fixture.words(axes)
+    assert "ResNet18, pretrained (synthetic):\n4 trials, 1 stopped" in text
+    assert "a finalist again, on other patients" in text
+    assert [label.get_text() for label in axes[0].get_xticklabels()][-1] == "again"
+    (curves,) = [one for one in search.pictures(shown.study) if getattr(one, "name", "") == "trials"]
+    assert "one that was stopped early has none. At the right the 8 repeats" in curves.caption

@@ -1,0 +1,151 @@
+"""Scores of models, with the doubt that a bootstrap does not know."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from analysis.results.predictions import Models
+from analysis.stats.metrics import auc_ovr
+from analysis.tables.score_models import counted, degenerate_seeds, measure, never_certain, patients_by_grade
+
+
+def models(seeds: int = 3, one_grade: int = 0) -> Models:
+    """40 patients with two eyes; `one_grade` of the seeds call everything grade 0."""
+    rng = np.random.default_rng(4)
+    grade = rng.choice(5, size=80, p=[0.6, 0.1, 0.1, 0.1, 0.1])
+    chance = rng.dirichlet(np.ones(5), size=(seeds, 80))
+    chance[:, np.arange(80), grade] += 0.4
+    chance[:one_grade, :, 0] += 2
+    fold = np.zeros(80, dtype=np.int64)
+    clean = np.ones(80, dtype=np.bool_)
+    names = tuple(str(seed) for seed in range(seeds))
+    return Models("0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, clean, chance)
+
+
+def test_scores_are_means_over_seeds() -> None:
+    found, given = measure(models()), models()
+    right = (given.chance.argmax(axis=-1) == given.grade).mean(axis=1)
+    assert found["accuracy"] == pytest.approx(right.mean())
+    assert found["accuracy_sd"] == pytest.approx(right.std(ddof=1))
+    assert found["auc"] == pytest.approx(np.mean([auc_ovr(given.grade, chance) for chance in given.chance]))
+    assert found["accuracy_recipe_low"] < found["accuracy_low"] < found["accuracy"]  # type: ignore[operator]
+    assert (found["n"], found["patients"], found["interval_over"]) == (80, 40, "patients")
+    assert measure(models()) == found
+
+
+def test_one_seed_has_no_spread_and_no_recipe() -> None:
+    found = measure(models(1))
+    assert np.isnan(found["kappa_sd"])  # type: ignore[call-overload]
+    assert np.isnan(found["kappa_recipe_low"])  # type: ignore[call-overload]
+    assert found["kappa_low"] < found["kappa_high"]  # type: ignore[operator]
+
+
+def test_one_degenerate_seed_is_not_hidden_by_the_others() -> None:
+    assert measure(models())["degenerate"] is False
+    found = measure(models(one_grade=1))
+    assert found["degenerate"] is True
+    assert found["degenerate_seeds"] == 1
+
+
+def test_counts_give_the_same_scores_without_an_interval_over_patients() -> None:
+    given = models()
+    full, found = measure(given), counted(list(given.counts().sum(axis=0)))
+    for name in ("accuracy", "kappa", "kappa_sd", "recall_3", "majority", "n", "degenerate_seeds"):
+        assert found[name] == pytest.approx(full[name])
+    assert found["interval_over"] == "images"
+    assert "kappa_low" not in found
+
+
+def test_patients_are_counted_for_each_grade() -> None:
+    counts = np.zeros((3, 2, 5, 5), dtype=np.int64)
+    counts[0, :, 0, 1] = 2
+    counts[1, :, 0, 0] = counts[1, :, 4, 0] = 1
+    counts[2, :, 2, 2] = 1
+    assert patients_by_grade(counts).tolist() == [2, 0, 1, 0, 1, 3]
+
+
+def test_a_recall_that_is_the_same_in_each_resample_is_not_certain() -> None:
+    row = {"recall_4": 1.0, "recall_4_low": 1.0, "recall_4_high": 1.0, "recall_1": float("nan")}
+    found = never_certain(row, np.array([0, 0, 0, 0, 3, 9]))
+    assert found["recall_4_low"] == pytest.approx(0.4385, abs=1e-4)  # Wilson's bound of 3 of 3
+    assert set(found) == {"recall_4_low", "recall_4_high"}
+
+
+def test_a_model_that_is_right_on_every_patient_is_not_certain() -> None:
+    patients = np.array([6, 0, 0, 0, 0, 6])
+    bounds = never_certain({"accuracy": 1.0, "accuracy_low": 1.0, "accuracy_high": 1.0}, patients)
+    assert bounds["accuracy_high"] == 1.0
+    assert bounds["accuracy_low"] == pytest.approx(0.6097, abs=1e-4)  # Wilson's bound of 6 of 6
+    assert never_certain({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0}, patients) == {}
+
+
+def test_the_distance_from_the_majority_class_is_measured_on_the_same_patients() -> None:
+    """A model that leaves the majority only where it is sure is surely better, however few patients that concerns."""
+    grade = np.repeat([0] * 150 + [2] * 50, 1)
+    chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (200, 1))
+    chance[150:158] = [0.1, 0.0, 0.9, 0.0, 0.0]
+    places = np.arange(200)
+    careful = Models(
+        "0000", ("0",), ("0",), np.zeros(200, dtype=np.int64), places, places, grade, places >= 0, chance[None]
+    )
+    found = measure(careful)
+    assert found["above_majority"] == pytest.approx(0.04)
+    assert 0 < found["above_majority_low"] < 0.04 < found["above_majority_high"]  # type: ignore[operator]
+    assert found["accuracy_low"] < found["majority"], "which by itself would say that it cannot be told"  # type: ignore[operator]
+    assert measure(models(2, one_grade=2))["above_majority"] == 0
+
+
+def test_one_fold_whose_model_has_learned_nothing_is_not_hidden_by_the_others() -> None:
+    given = models(2)
+    fold = np.repeat([1, 2], 40)
+    chance = given.chance.copy()
+    chance[1, :40, 0] += 2  # the second seed, in the first fold
+    found = measure(replace(given, fold=fold, chance=chance))
+    assert (found["degenerate"], found["degenerate_seeds"]) == (True, 1)
+    assert degenerate_seeds(replace(given, fold=fold, chance=chance)).tolist() == [False, True]
+    assert measure(replace(given, fold=fold))["degenerate"] is False
+
+
+def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
+    given = models(1)
+    found = measure(replace(given, chance=np.eye(5)[given.grade][None]))
+    assert found["kappa"] == found["auc"] == 1
+    assert np.isnan([found[f"{name}_low"] for name in ("kappa", "auc", "macro_f1")]).all()  # type: ignore[list-item]
+    assert 0.8 < found["accuracy_low"] < 1  # type: ignore[operator]
+
+
+def test_one_patient_has_scores_and_no_bounds() -> None:
+    alone = models().only(np.arange(80) < 2)
+    found = measure(alone, resamples=50)
+    assert found["patients"] == 1
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "above_majority"):
+        assert np.isnan(found[f"{name}_low"]), name  # type: ignore[call-overload]
+    assert found["accuracy_low"] < found["accuracy_high"]  # type: ignore[operator]
+
+
+def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
+    """Each has one eye right and one wrong: every resample gives the same kappa."""
+    grade = np.tile([0, 2], 20)
+    chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (40, 1))
+    chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
+    places = np.arange(40)
+    patient, clean = np.repeat(np.arange(20), 2), places >= 0
+    one = Models("0000", ("0",), ("0",), places * 0, places, patient, grade, clean, chance[None])
+    found = measure(one, resamples=50)
+    assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
+
+
+def test_one_answer_for_all_has_kappa_0_by_definition() -> None:
+    found = measure(models(1, one_grade=1), resamples=50)
+    assert found["degenerate"] and found["kappa"] == found["kappa_low"] == found["kappa_high"] == 0.0
+
+
+def test_seeds_that_are_alike_give_no_interval_of_the_recipe() -> None:
+    given = models(3)
+    right = replace(given, chance=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
+    found = measure(right, resamples=50)
+    assert found["accuracy"] == found["kappa"] == 1.0
+    assert np.isnan(found["accuracy_recipe_low"]) and np.isnan(found["kappa_recipe_high"])  # type: ignore[call-overload]

@@ -1,0 +1,142 @@
+"""Wrong input: one clear line, exit code 2, nothing half-written. What runs for real is in test_contract.py."""
+
+import os
+import subprocess
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+from mlflow.exceptions import MlflowException
+from typer.testing import CliRunner
+
+from study.cli import app
+from study.storage.lock import locked
+from tests.fixtures.command import copy_of, refused, retina
+from tests.fixtures.study import small_data
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return small_data(tmp_path_factory.mktemp("cli") / "data", patients=12)
+
+
+@pytest.mark.parametrize("command", [[], ["search"], ["data"], ["data", "check"]])
+def test_help_is_short_too(command: list[str]) -> None:
+    short = CliRunner().invoke(app.app, [*command, "-h"])
+    assert short.exit_code == 0 and "Usage:" in short.output
+    assert short.output == CliRunner().invoke(app.app, [*command, "--help"]).output
+
+
+def test_the_version_is_told_alone() -> None:
+    told = CliRunner().invoke(app.app, ["--version"])
+    assert (told.exit_code, told.output) == (0, f"{version('retina')}\n")
+
+
+def test_threads_do_not_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.setattr(app, "app", lambda: None)
+    app.main()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+
+
+def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
+    environment = os.environ | {"RETINA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "nonsense://anna:secret@foo"}
+    done = subprocess.run(
+        [sys.executable, "-m", "study", "report", "x"], capture_output=True, text=True, env=environment, timeout=120
+    )
+    assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
+    assert "MLFLOW_TRACKING_URI must begin with http://" in done.stderr and "'nonsense://***@foo'" in done.stderr
+
+
+def test_data_that_is_missing(tmp_path: Path) -> None:
+    line = refused(tmp_path, "search", "x", "--data", str(tmp_path / "nowhere"))
+    assert "nowhere" in line
+    assert "a new study needs data" in refused(tmp_path, "search", "x")
+    assert not (tmp_path / "x").exists()
+
+
+def test_lengths_that_differ(tmp_path: Path, data: Path) -> None:
+    broken = copy_of(data, tmp_path / "data")
+    labels = broken / "train_label.csv"
+    lines = labels.read_text().splitlines(keepends=True)
+    labels.write_text("".join(lines[:-1]))
+    line = refused(tmp_path / "home", "search", "x", "--data", str(broken))
+    assert str(len(lines)) in line
+    assert str(len(lines) - 1) in line
+
+
+def test_a_grade_of_seven(tmp_path: Path, data: Path) -> None:
+    broken = copy_of(data, tmp_path / "data")
+    labels = broken / "test_label.csv"
+    labels.write_text("7\n" + labels.read_text().split("\n", 1)[1])
+    line = refused(tmp_path / "home", "search", "x", "--data", str(broken))
+    assert "7" in line
+    assert "test_label.csv, line 1" in line
+
+
+def test_images_that_are_not_there_are_named_up_to_ten(tmp_path: Path, data: Path) -> None:
+    broken = copy_of(data, tmp_path / "data")
+    gone = sorted((broken / "images").iterdir())[:12]
+    for file in gone:
+        file.unlink()
+    line = refused(tmp_path / "home", "search", "x", "--data", str(broken))
+    assert sum(f" {file.stem} (" in line for file in gone) == 10
+    assert "2 more" in line
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (["--architecture", "vgg"], "architecture must be one of 'resnet18' or 'resnet50', but got architecture='vgg'"),
+        (["--lr", "0"], "`lr > 0` must hold, but got lr=0.0"),
+        (["--trials", "0"], "`trials >= 1` must hold, but got trials=0"),
+        (["--weights", "resnet18"], "--weights must be ARCHITECTURE=FILE, imagenet or synthetic, but got 'resnet18'"),
+        (["--weights", "resnet18=/none.pth"], "/none.pth is not a file"),
+        (["--freeze-epochs", "2", "--no-pretrained"], "freeze_epochs"),
+        (["--layout", "odd"], "odd"),
+        (["--pretrained"], "no arm can run"),
+    ],
+)
+def test_a_flag_that_breaks_a_rule(tmp_path: Path, data: Path, flags: list[str], message: str) -> None:
+    environment_has_weights = (Path.home() / ".cache/torch/hub/checkpoints").exists()
+    if "no arm" in message and environment_has_weights:
+        pytest.skip("ImageNet weights may be on this machine")
+    assert message in refused(tmp_path, "search", "x", "--data", str(data), "--image-size", "32", *flags)
+
+
+def test_a_yaml_key_that_does_not_exist_is_named_with_its_line(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "my.yaml").write_text("trials: 4\ntrails: 8\n")
+    line = refused(tmp_path / "home", "search", "x", "--data", str(data), "--config", str(tmp_path / "my.yaml"))
+    assert "trails is no known key; did you mean trials? (my.yaml, line 2)" in line
+
+
+def test_a_study_that_another_process_writes_is_refused(tmp_path: Path, data: Path) -> None:
+    with locked(tmp_path / "busy"):
+        done = retina(tmp_path, "search", "busy", "--data", str(data))
+    assert done.returncode == 75
+    assert f"process {os.getpid()}" in done.stdout + done.stderr
+
+
+def test_what_mlflow_refuses_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def refuses() -> None:
+        raise MlflowException("API request failed\n with status 401")
+
+    monkeypatch.setattr(app, "app", refuses)
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err
+    assert said.startswith("retina: MLflow: API request failed with status 401; correct user and password")
+    assert said.count("\n") == 1
+
+
+def test_a_report_without_its_server_is_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
+    monkeypatch.setattr("sys.argv", ["retina", "report", "s", "--home", str(tmp_path)])
+    with pytest.raises(SystemExit) as ended:
+        app.main()
+    assert ended.value.code == 2
+    assert "must answer at http://127.0.0.1:1, but does not" in capsys.readouterr().err

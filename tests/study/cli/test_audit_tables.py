@@ -1,0 +1,48 @@
+"""study.cli.audit_tables: the terminal says what was found, and shows names as they are."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+from rich.console import Console
+
+from retina_data.audit.image_scan import look_at
+from retina_data.audit.report import check
+from retina_data.layouts.dataset import read_index
+from study.cli.audit_tables import escaped, print_audit
+from tests.retina_data.audit.test_image_scan import relabel, write_photographs
+
+
+def printed(folder: Path, images: bool = True) -> str:
+    data = read_index(folder, missing="keep")
+    console = Console(width=160, record=True, file=io.StringIO())
+    print_audit(console, check(data, look_at(data, progress=False) if images else None)[0])
+    return console.export_text()
+
+
+def test_counts_sizes_and_findings_are_printed(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path)
+    (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
+    text = printed(folder)
+    assert "disc was found in 6 of 6 images" in text and "96x96 (6)" in text
+    assert "majority class, grade 0" in text and "image size and file size alone: accuracy" in text
+    assert "0_left = 3_left" in text and "duplicates, grades differ" in text
+
+
+def test_ten_are_named_and_the_others_counted(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=13)
+    for n in range(12):
+        (folder / "images" / f"{n}_left.png").write_bytes(b"")
+    text = " ".join(printed(folder).replace("│", " ").split())  # without the table's borders
+    assert "9_left (the file is empty) and 2 more" in text
+
+
+def test_labels_alone_say_so(tmp_path: Path) -> None:
+    relabel(tmp_path, [("1_left", 0), ("1_right", 2)])
+    text = printed(tmp_path, images=False)
+    assert "labels only" in text and "disc" not in text
+
+
+def test_a_name_is_no_markup_and_no_control_code() -> None:
+    assert escaped("[red]x\x1b[0m\n") == "\\[red]x\N{REPLACEMENT CHARACTER}[0m\n"

@@ -1,0 +1,58 @@
+"""Where everything is."""
+
+import subprocess
+import sys
+from pathlib import Path
+from subprocess import PIPE
+
+import pytest
+
+from study.cli.options import place
+
+
+def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RETINA_HOME", raising=False)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    assert place(None).home == tmp_path / "runs"
+    assert place(None).tracking_uri == f"sqlite:///{tmp_path / 'runs' / 'mlflow.db'}"
+    monkeypatch.setenv("RETINA_HOME", "elsewhere")
+    assert place(None).home == tmp_path / "elsewhere"
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
+    assert (place(None).tracking_uri, place(None).artifacts) == ("http://127.0.0.1:5000", None)
+
+
+def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
+    assert (place(None).again, place(None).joined) == ("", "")
+    here = place(tmp_path / "a home", "head:6379")
+    assert here.again == f" --home '{tmp_path}/a home'"
+    assert here.joined == f"{here.again} --address head:6379"
+    assert place(None, None, True).joined == " --insecure"
+
+
+def test_a_command_that_goes_on_gives_each_trial_what_it_had() -> None:
+    assert place(None, gpus_per_trial=0, cpus_per_trial=2).joined == " --gpus-per-trial 0 --cpus-per-trial 2"
+    assert place(None, gpus_per_trial=0.5).joined == " --gpus-per-trial 0.5"
+    third = place(None, "head:6379", gpus_per_trial=1 / 3)
+    assert third.joined == " --address head:6379 --gpus-per-trial 0.333333333333"
+    assert third.again == ""  # status and report have no such flags
+
+
+@pytest.mark.parametrize("outlives", [True, False])
+def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> None:
+    """As in `retina search NAME | head`: the search goes on in silence."""
+    code = (
+        "import sys; from study.cli.options import out\n"
+        f"out.outlives = {outlives}\n"
+        "sys.stdin.readline()\n"
+        "for _ in range(3): out.print('line'); out.file.flush()\n"
+        "sys.stderr.write('still here')"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
+    assert child.stdin and child.stdout and child.stderr
+    child.stdout.close()
+    child.stdin.write("go on\n")
+    child.stdin.close()
+    assert child.stderr.read() == ("still here" if outlives else "")
+    assert child.wait(60) == (0 if outlives else 1)
+    child.stderr.close()

@@ -1,0 +1,126 @@
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+from subprocess import DEVNULL
+
+import pytest
+from ray.cluster_utils import Cluster
+
+from study.cluster.node_check import check_nodes, judged, look
+from study.cluster.ray_cluster import alive, cluster
+from study.errors import ConfigError
+from study.versions import libraries
+
+
+@pytest.fixture
+def probes(tmp_path: Path) -> Path:
+    folder = tmp_path / "home" / ".probe-1"
+    folder.mkdir(parents=True)
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "manifest.json").touch()
+    return folder
+
+
+def _answer(probes: Path) -> tuple[dict[str, object], Path, Path]:
+    here, there = probes / "here", probes / "there"
+    here.write_text("word")
+    return look(str(here), str(there), [str(probes.parents[1] / "cache")]), here, there
+
+
+def test_a_node_that_sees_all_is_right(probes: Path) -> None:
+    said, here, there = _answer(probes)
+    assert judged(said, here, there, "word") == ""
+
+
+def test_a_node_that_does_not_share_the_home_is_told(probes: Path) -> None:
+    said, here, there = _answer(probes)
+    assert "does not see the home" in judged(said | {"read": ""}, here, there, "word")
+    assert f"share {probes.parent} under this path" in judged(said | {"read": "older"}, here, there, "word")
+    there.unlink()  # written, but to another disk
+    assert "cannot write to the home" in judged(said, here, there, "word")
+    said = look(str(probes / "not" / "here"), str(there), [])
+    assert "does not see the home" in judged(said, here, there, "word")
+
+
+def test_a_node_that_may_only_read_is_told_with_its_reason(probes: Path) -> None:
+    here = probes / "here"
+    here.write_text("word")
+    (probes / "folder").mkdir()
+    said = look(str(here), str(probes / "folder"), [])
+    assert "cannot write to the home" in judged(said, here, probes / "folder", "word")
+    assert "(Is a directory)" in judged(said, here, probes / "folder", "word")
+
+
+def test_a_node_without_the_data_is_told(probes: Path) -> None:
+    shutil.rmtree(probes.parents[1] / "cache")
+    said, here, there = _answer(probes)
+    assert f"does not see the data in {probes.parents[1] / 'cache'}" in judged(said, here, there, "word")
+
+
+def test_a_node_with_other_software_is_told_what_differs(probes: Path) -> None:
+    said, here, there = _answer(probes)
+    other = said | {"versions": libraries() | {"torch": "1.0"}}
+    assert f"has torch 1.0, but this machine has {libraries()['torch']}" in judged(other, here, there, "word")
+    built = said | {"versions": libraries() | {"torch": libraries()["torch"].partition("+")[0] + "+cu999"}}
+    assert judged(built, here, there, "word") == ""
+    assert "runs another retina" in judged(said | {"code": "0" * 64}, here, there, "word")
+
+
+@pytest.mark.slow
+def test_all_nodes_of_a_cluster_are_asked_and_the_wrong_ones_named(tmp_path: Path) -> None:
+    home, cache = tmp_path / "home", tmp_path / "cache"
+    cache.mkdir()
+    (cache / "manifest.json").touch()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        machines.add_node(num_cpus=1)
+        machines.wait_for_nodes()
+        with cluster(machines.address):
+            check_nodes(home, [cache])
+            assert not list(home.iterdir()), "nothing stays behind"
+            (cache / "manifest.json").unlink()
+            with pytest.raises(ConfigError, match="does not see the data") as caught:
+                check_nodes(home, [cache])
+            assert str(caught.value).count("node ") == 2 + 1  # each of two, after `each node of a cluster`
+    finally:
+        machines.shutdown()
+
+
+def test_it_is_asked_without_anything_heavy() -> None:
+    """What a node imports for it."""
+    code = "import sys, study.cluster.node_check; print({'torch', 'optuna', 'mlflow', 'pandas'} & set(sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "set()"
+
+
+WITHOUT_HOME = """
+mount --make-rprivate / && mount -t tmpfs none {home} &&
+exec {ray} start --address={address} --num-cpus=1 --block
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can give a process another view of the disks")
+def test_a_node_that_sees_another_home_is_refused_for_real(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    machines = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    ray = Path(sys.executable).parent / "ray"
+    command = WITHOUT_HOME.format(home=home, ray=ray, address=machines.address)
+    second = subprocess.Popen(["unshare", "-m", "sh", "-c", command], stdout=DEVNULL, stderr=DEVNULL)
+    try:
+        with cluster(machines.address):
+            deadline = time.monotonic() + 60
+            while len(alive()) < 2:
+                assert second.poll() is None
+                assert time.monotonic() < deadline
+                time.sleep(0.2)
+            with pytest.raises(ConfigError, match=f"does not see the home {home}; share {home} under this path"):
+                check_nodes(home, [])
+            assert not list(home.iterdir())
+    finally:
+        second.terminate()
+        second.wait(60)
+        machines.shutdown()

@@ -1,0 +1,126 @@
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+from analysis.figures import base
+from analysis.results.mlflow_reader import read_study
+from analysis.results.run_tables import checked_explained
+from study.inference.worst_errors import EXPLAINED, explain_mistakes, worst
+from study.storage.home import Place
+from study.tracking.sync import sync
+from study.workflows.search import write_study_report
+from tests.fixtures.mlflow import store
+from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study
+
+MODE = "most_probable"
+
+
+def _predictions(grades: list[int], called: list[int], truth: list[float]) -> pd.DataFrame:
+    chances = np.zeros((len(grades), 5))
+    for row, (grade, guess, chance) in enumerate(zip(grades, called, truth, strict=True)):
+        chances[row, guess] = 1 - chance
+        chances[row, grade] += chance
+    return pd.DataFrame({"row": range(len(grades)), "grade": grades} | dict(zip(COLUMNS, chances.T, strict=True)))
+
+
+def test_the_worst_are_those_farthest_off_then_those_that_were_surest() -> None:
+    table = _predictions([0, 4, 0, 0, 2, 1], [4, 0, 0, 1, 1, 1], [0.2, 0.1, 0.9, 0.3, 0.3, 0.9])
+    found = worst(table, MODE)
+    assert found["row"].tolist() == [1, 0, 3, 4]
+    assert found["predicted"].tolist() == [0, 4, 1, 1]
+    assert worst(table, MODE, most=1)["row"].tolist() == [1]
+    assert worst(table.iloc[[2]], MODE).empty
+
+
+def test_the_median_is_wrong_elsewhere_than_the_most_probable_grade() -> None:
+    chances = np.array([[0.4, 0.0, 0.3, 0.3, 0.0]])  # most probable 0, median 2
+    table = pd.DataFrame({"row": [0], "grade": [2]} | dict(zip(COLUMNS, chances.T, strict=True)))
+    assert worst(table, "median").empty
+    assert worst(table, MODE)["predicted"].tolist() == [0]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    return copy_of(made_study(), tmp_path)
+
+
+def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path) -> None:
+    told: list[str] = []
+    folder = tmp_path / "explained"
+    folder.mkdir()
+    assert explain_mistakes(made.home, NAME, folder, told.append, most=3)
+    entries = checked_explained((folder / EXPLAINED).read_bytes())
+    wrong = worst(made.predictions, "median", 3)
+    assert [(entry["grade"], entry["predicted"]) for entry in entries] == list(
+        zip(wrong["grade"], wrong["predicted"], strict=True)
+    )
+    assert sorted(path.name for path in folder.iterdir()) == ["01.png", "02.png", "03.png", EXPLAINED]
+    assert {key: entries[0][key] for key in ("arm", "trial", "confirm", "part")} == {
+        "arm": "resnet18-scratch", "trial": "0001", "confirm": "", "part": "validation",
+    }  # fmt: skip
+    assert not {"row", "patient", "image"} & entries[0].keys()
+    cached = made.prepared.cache.images[int(wrong["row"][0])]
+    with Image.open(io.BytesIO((folder / "01.png").read_bytes())) as picture:
+        left = np.asarray(picture.crop((0, 0, 256, 256)).resize((32, 32), Image.Resampling.BOX))
+        assert picture.info == {}
+    assert np.abs(left.astype(int) - cached).mean() < 12
+    assert len(told) == 1
+
+
+def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path) -> None:
+    test = confirm(made)
+    assert explain_mistakes(made.home, NAME, tmp_path, lambda text: None)
+    entries = json.loads((tmp_path / EXPLAINED).read_text())
+    assert len(entries) == len(worst(test, "median"))
+    assert {entry["part"] for entry in entries} == {"test"}
+    assert {entry["confirm"] for entry in entries} == {"c0000"}
+
+
+@pytest.mark.parametrize(
+    ("gone", "word"),
+    [
+        ("cache", "photographs have gone"),
+        (f"{NAME}/checkpoints", "best.safetensors of trial 0001"),
+        (NAME, "must exist"),
+    ],
+)
+def test_what_has_gone_is_said_in_one_line_and_nothing_written(
+    made: Made, tmp_path: Path, gone: str, word: str
+) -> None:
+    shutil.rmtree(made.home / gone)
+    folder, told = tmp_path / "explained", list[str]()
+    folder.mkdir()
+    assert not explain_mistakes(made.home, NAME, folder, told.append)
+    assert len(told) == 1
+    assert word in told[0]
+    assert "\n" not in told[0]
+    assert not list(folder.iterdir())
+
+
+@pytest.mark.slow
+def test_the_report_brings_them_from_the_study_through_mlflow(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "DPI", 30)  # nobody looks at these pictures
+    renamed = made.home / "mistakes"
+    made.folder.rename(renamed)
+    uri, artifacts = store()
+    sync(renamed, uri, (artifacts / "mistakes").as_uri())
+    told: list[str] = []
+    here = Place(made.home, uri, artifacts.as_uri())
+    folder = write_study_report("mistakes", here, told.append)
+    explained = read_study(uri, "mistakes").explained
+    wrong = worst(made.predictions, "median")
+    assert [(entry["grade"], entry["predicted"]) for _, entry in explained] == list(
+        zip(wrong["grade"], wrong["predicted"], strict=True)
+    )
+    assert explained[0][0].startswith(b"\x89PNG")
+    assert len(told) == 1
+    assert "The worst mistakes" in (folder / "report.html").read_text("utf-8")
+    shutil.rmtree(made.home / "cache")
+    write_study_report("mistakes", here, told.append)
+    assert "photographs have gone" in told[1]

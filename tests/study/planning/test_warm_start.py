@@ -1,0 +1,230 @@
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from study.config.arms import groups_of
+from study.config.study import StudyConfig, make_study_config
+from study.errors import ConfigError
+from study.planning.warm_start import read_tries, trials_of, warm_event
+from study.storage.state import StudyState, study_state
+from study.tuning.ask_tell import Arms
+from tests.fixtures.study import study_event
+from tests.study.tuning.test_ask_tell import Search
+
+FIXED = {"lr": 0.01, "weight_decay": 0.001}
+
+
+def _config(**flags: Any) -> StudyConfig:
+    return make_study_config({}, {"epochs": 2, "early_stopping": "none", **flags})
+
+
+def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
+    events = [{**study_event(), "identity": identity(config)}, *Search(config, restarts=False).run(trials)]
+    (home / "other").mkdir(parents=True)
+    (home / "other" / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+
+
+def identity(config: StudyConfig) -> dict[str, Any]:
+    """As a plan makes it, as far as it says how scores were measured."""
+    fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
+    measured = {"data_digest": "d", "split_digest": "s", "select_on": "validation", "val_fraction": 0.2}
+    return {**measured, "seed": 0, "weights": {}, **fixed}
+
+
+def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list[dict[str, Any]]:
+    state = StudyState()
+    if warm:
+        state.apply({"event": "warm", **warm})
+    arms = Arms(config, groups_of(config, config.cells()), state)
+    return [vars(arms.ask(index)) for index in range(count)]
+
+
+def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
+    config = _config(sampler="tpe")
+    _other(tmp_path, config, trials=40)
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
+    assert len(told) == 40
+    assert lines == ["40 trials of study other are told to the samplers"]
+    cold, warm = _asked(config, None, 8), _asked(config, {"told": told, "tries": []}, 8)
+    assert [asked["params"] for asked in cold[:4]] == [asked["params"] for asked in warm[:4]], "what is known to learn"
+    assert [asked["params"] for asked in cold[4:]] != [asked["params"] for asked in warm[4:]]
+    assert [asked["number"] for asked in warm] == [0] * 4 + [1] * 4
+    assert warm == _asked(config, {"told": told, "tries": []}, 8)
+
+
+def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
+    _other(tmp_path, _config())
+    here = _config(space={"lr": {"low": 1e-3, "high": 1e-1, "log": True}, "architecture": ["resnet18", "resnet50"]})
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here))
+    assert told == []
+    assert any("its axis" in line or "is not searched" in line for line in lines[1:])
+    with pytest.raises(ConfigError, match="--from must name a study"):
+        trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
+
+
+def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path: Path) -> None:
+    _other(tmp_path, _config())
+    here = _config(lr=0.1)
+    plan = SimpleNamespace(
+        home=tmp_path, config=here, groups=groups_of(here, here.cells()), identity=lambda: identity(here), name="s"
+    )
+    with pytest.raises(ConfigError, match="--from other must have a trial that fits here, but has none .*its axis lr"):
+        warm_event(plan, StudyState(), "other", None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("here", "changed", "named"),
+    [
+        ({}, {"data_digest": "other data"}, "`data_digest` is d, here it is other data"),
+        ({"objective": "accuracy"}, {}, "`objective` is kappa, here it is accuracy"),
+        ({"crop": "none"}, {}, "`crop` is disc, here it is none"),
+        ({"epochs": 15}, {}, "`epochs` is 2, here it is 15"),
+        ({}, {"split_digest": "t", "seed": 1}, "`seed` is 0, here it is 1"),
+        ({}, {"split_digest": "t", "fold": "1/5"}, "`fold` is none, here it is 1/5"),
+        ({}, {"split_digest": "t"}, "`split_digest` is s, here it is t"),
+    ],
+)
+def test_scores_that_were_measured_otherwise_are_never_told(
+    tmp_path: Path, here: dict[str, Any], changed: dict[str, Any], named: str
+) -> None:
+    _other(tmp_path, _config())
+    config = _config(**here)
+    with pytest.raises(ConfigError, match=f"its {named}; its scores were not measured"):
+        trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config) | changed)
+
+
+def _told(tmp_path: Path, there: StudyConfig, here: StudyConfig, **changed: Any) -> tuple[int, list[str]]:
+    _other(tmp_path, there)
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here) | changed)
+    return len(told), [line.partition("left out: ")[2] for line in lines[1:]]
+
+
+def test_a_study_of_one_arm_tells_that_arm_s_sampler(tmp_path: Path) -> None:
+    one = _config(architecture="resnet18", pretrained=False)
+    assert _told(tmp_path / "one", one, _config()) == (8, [])
+    told, reasons = _told(tmp_path / "all", _config(), one)
+    assert (told, len(reasons)) == (2, 3)
+    assert "its arm resnet50-pretrained is not searched" in reasons
+
+
+def test_a_default_that_was_given_is_the_default(tmp_path: Path) -> None:
+    given = {"crop": "disc", "objective": "kappa", "decision": "median", "select_epoch": "last", "views": 4}
+    assert _told(tmp_path / "there", _config(**given), _config()) == (8, [])
+    assert _told(tmp_path / "here", _config(), _config(**given)) == (8, [])
+
+
+def test_trials_with_another_fixed_value_or_one_that_is_searched_here_are_left_out(tmp_path: Path) -> None:
+    sgd, adamw = _config(optimizer="sgd"), _config(optimizer="adamw")
+    assert _told(tmp_path / "a", sgd, adamw)[0] == 0
+    fixed = [_config(**FIXED, optimizer=optimizer) for optimizer in ("sgd", "adamw")]
+    assert _told(tmp_path / "c", *fixed) == (0, ["its optimizer is sgd, here it is adamw"])
+    told, reasons = _told(tmp_path / "b", _config(lr=0.1), _config())
+    assert told == 0 and set(reasons) <= {f"its lr_{name} was not searched, and is here" for name in ("sgd", "adamw")}
+    for read, count in (("focal", 0), ("none", 8)):  # what nothing reads is no difference
+        there, here = _config(imbalance=read), _config(imbalance=read, focal_gamma=1.0)
+        assert _told(tmp_path / read, there, here)[0] == count
+    joint = _config(arms="joint")
+    assert _told(tmp_path / "e", _config(), joint) == (0, ["its arm was not searched, and is here"])
+
+
+def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> None:
+    config = _config()
+    _other(tmp_path, config)
+    ledger = tmp_path / "other" / "ledger.jsonl"
+    first, *rest = ledger.read_text().splitlines()
+    study = json.loads(first)
+    study["identity"]["weights"] = {"resnet18": "w", "resnet50": "x"}
+    ledger.write_text("\n".join([json.dumps(study), *rest]) + "\n")
+    here = identity(config) | {"weights": {"resnet18": "other", "resnet50": "x"}}
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), here)
+    assert len(told) == 6
+    assert lines[1:] == ["2 trials of study other are left out: its arm resnet18-pretrained began from other weights"]
+
+
+def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges(tmp_path: Path) -> None:
+    flags = {"epochs": 2, "early_stopping": "none"}
+    ranges = {"sgd": {"low": 0.001, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}
+    there = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": ranges}}, flags)
+    assert _told(tmp_path / "same", there, there) == (8, [])
+    wider = {**ranges, "sgd": {"low": 0.001, "high": 0.2}}
+    here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": wider}}, flags)
+    told, reasons = _told(tmp_path / "wider", there, here)
+    assert 0 < told < 8, "trials of the optimizer whose range is the same fit"
+    assert reasons == ["its axis lr_sgd is another one here"]
+
+
+def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
+    (tmp_path / "try.yaml").write_text(text)
+    return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.cells()))
+
+
+def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
+    config = _config()
+    text = "- {architecture: resnet18, pretrained: true, optimizer: sgd, lr: 0.01, imbalance: focal}\n"
+    text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
+    tries = _tries(tmp_path, text, config)
+    assert len(tries) == 1 + 4  # the second names no arm, so every arm tries it
+    asked = _asked(config, {"told": [], "tries": tries}, 12)
+    pretrained = [each["config"] for each in asked if each["group"] == "resnet18-pretrained"]
+    assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
+    assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
+    assert (pretrained[2].optimizer, pretrained[2].lr, pretrained[2].batch_size) == ("adamw", 0.002, 64)
+    assert all(
+        each["config"].lr == 0.002 for each in asked if each["number"] == 1 and each["group"] != "resnet18-pretrained"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- {lr: 0.5}", "lr hangs on the optimizer here: name the optimizer beside it (try.yaml, entry 1)"),
+        (
+            "- {optimizer: sgd, lr: 0.5}",
+            "lr_sgd must lie in 0.001 to 0.1, logarithmic, but got 0.5 (try.yaml, entry 1)",
+        ),
+        ("- {optimizer: adamw, lr: 0.05}", "lr_adamw must lie in 0.0001 to 0.005, logarithmic, but got 0.05"),
+        ("- {optimizer: adam, lr: 0.005}", "optimizer must be one of 'sgd' or 'adamw'"),
+        ("- {lr_sgd: 0.01}", "lr_sgd is no known key"),
+        ("- {optimizer: sgd, lr: 0.01}\n- {batch_size: 17}", "but got 17 (try.yaml, entry 2)"),
+        ("- {momentum: 0.5}", "momentum is not searched here and is 0.9, but got 0.5"),
+        ("- {rate: 0.5}", "rate is no known key"),
+        ("lr: 0.5", "must be a list of `field: value` mappings"),
+        ("- {architecture: resnet18, pretrained: 3}", "pretrained"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        _tries(tmp_path, text, _config())
+    assert message in str(caught.value)
+
+
+def test_an_optimizer_that_is_fixed_names_the_range_of_a_wish(tmp_path: Path) -> None:
+    [wish] = _tries(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
+    assert wish["params"] == {"lr_sgd": 0.05}
+
+
+def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
+    config = make_study_config(
+        {"space": {"batch_size": [16, 32]}}, {"architecture": "resnet18", "pretrained": False, "epochs": 2}
+    )
+    asked = _asked(config, None, 6)
+    first: dict[int, str] = {}
+    for each in asked:
+        size = each["config"].batch_size
+        assert each["repeat_of"] == first.get(size, "")
+        first.setdefault(size, each["trial"])
+    assert len({each["config"].seed for each in asked}) == 6
+
+
+def test_an_arm_that_was_added_catches_up_first() -> None:
+    config = _config()
+    search = Search(config, restarts=False)
+    search.groups = {name: cells for name, cells in search.groups.items() if name != "resnet50-pretrained"}
+    search._rebuild()
+    events = search.run(6)
+    arms = Arms(config, groups_of(config, config.cells()), study_state(events))
+    assert [arms.ask(index).group for index in (6, 7)] == ["resnet50-pretrained"] * 2
+    assert arms.ask(8).group == "resnet18-scratch"

@@ -1,0 +1,71 @@
+from pathlib import Path
+
+import pytest
+
+from study.cli.options import weight_files
+from study.errors import ConfigError
+from study.storage.home import Place, folds_of, parts_of, study_name
+from study.tracking.sync import settle
+from study.tracking.sync_marker import mark_synced
+
+
+@pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
+def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
+    with pytest.raises(ConfigError, match="study's name must be"):
+        study_name(name)
+    assert study_name("lab-2.b") == "lab-2.b"
+
+
+def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = {"resnet18": str(tmp_path / "w.pth"), "resnet50": "imagenet"}
+    assert weight_files(["resnet18=w.pth", "resnet50=imagenet"]) == wanted
+    both = {"resnet18": "synthetic", "resnet50": "synthetic"}
+    assert weight_files(["synthetic"]) == both
+    assert weight_files(["synthetic", "resnet50=w.pth"]) == both | {"resnet50": str(tmp_path / "w.pth")}
+    assert weight_files(["imagenet", "resnet18=synthetic"]) == {"resnet18": "synthetic", "resnet50": "imagenet"}
+    for pair in ("resnet18", "resnet18="):
+        with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
+            weight_files([pair])
+
+
+def test_a_home_without_studies_owes_nothing(tmp_path: Path) -> None:
+    said: list[str] = []
+    here = Place(tmp_path / "none", f"sqlite:///{tmp_path / 'none.db'}", None)
+    assert settle(here, said.append)
+    assert said == []
+    assert not (tmp_path / "none.db").exists()
+
+
+def test_a_server_that_does_not_answer_is_one_line_and_no_error(tmp_path: Path) -> None:
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s" / "ledger.jsonl").write_text('{"event":"study"}\n')
+    said: list[str] = []
+    here = Place(tmp_path, "http://127.0.0.1:9", None)
+    assert not settle(here, lambda text, **_: said.append(text))
+    assert len(said) == 1
+    assert "sent later" in said[0]
+
+
+def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path) -> None:
+    assert (folds_of(tmp_path, "s"), parts_of(tmp_path, "s")) == (0, ["s"])
+    for name, config in (("s-fold1", '{"fold":"1/3"}'), ("plain-fold1", "{}"), ("torn-fold1", None)):
+        (tmp_path / name).mkdir()
+        line = f'{{"event":"study","config":{config}}}' if config else '{"event":"stu'
+        (tmp_path / name / "ledger.jsonl").write_text(f"{line}\n")
+    assert parts_of(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
+    assert parts_of(tmp_path, "plain") == ["plain"]
+    assert parts_of(tmp_path, "torn") == ["torn"]
+
+
+def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path) -> None:
+    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"study"}\n')):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "ledger.jsonl").write_text(text)
+    mark_synced(tmp_path / "b", f"sqlite:///{tmp_path / 'mlflow.db'}")
+    (tmp_path / "mlflow.db").touch()
+    said: list[str] = []
+    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    assert not settle(here, lambda text, **_: said.append(text))
+    assert len(said) == 1
+    assert said[0].startswith("a cannot be sent to MLflow: ")

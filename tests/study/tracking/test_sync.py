@@ -1,0 +1,153 @@
+import json
+import sqlite3
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from study.storage.ledger import Event, Ledger
+from study.tracking import sync as module
+from study.tracking.sync import Feed, TrackingError, open_tracking, sync
+from study.tracking.sync_marker import mark_synced, stale_studies
+from tests.fixtures.mlflow import client, store
+from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+
+
+class Unreliable:
+    """Stands for MLflow: answers after `failures` errors, keeps what it was sent."""
+
+    def __init__(self, failures: int) -> None:
+        self.failures, self.sent, self.refreshed = failures, [], 0
+        self.noted: list[Event] = []
+        self.error: Exception = ConnectionError("no answer")
+
+    def note(self, event: Event) -> bool:
+        self.noted.append(event)
+        return True
+
+    def send(self, event: Event) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise self.error
+        self.sent.append(event)
+
+    def refresh(self) -> None:
+        self.refreshed += 1
+
+
+def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    tracking = Unreliable(failures=3)
+    events: list[Event] = [{"event": "epoch", "number": number} for number in range(5)]
+    sender = Feed(tracking, events[:2])  # type: ignore[arg-type]
+    for event in events[2:]:
+        sender.put(event)
+    assert sender.close(60)
+    assert tracking.sent == events
+    assert tracking.noted == events
+    assert tracking.refreshed == 3
+
+
+def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    sender = Feed(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
+    assert not sender.close(0.05)
+    assert sender.unsent == 2
+    assert "ConnectionError: no answer" in sender.problem
+
+
+def test_a_disk_without_room_is_told_once_and_not_waited_for() -> None:
+    tracking, told = Unreliable(failures=10**9), []
+    tracking.error = RuntimeError("(sqlite3.OperationalError) database or disk is full")
+    sender = Feed(tracking, [{"event": "study"}, {"event": "trial"}], told.append)  # type: ignore[arg-type]
+    assert not sender.close(60)
+    assert told == ["disk is full; free some space first"]
+    assert sender.unsent == 2
+
+
+def test_a_feed_is_not_waited_for_longer_than_it_is_given() -> None:
+    release = threading.Event()
+    tracking = Unreliable(failures=0)
+    tracking.send = lambda event: release.wait(60)  # type: ignore[assignment, method-assign]
+    sender = Feed(tracking, [{"event": "study"}])  # type: ignore[arg-type]
+    assert not sender.close(0.05, at_most=0.05)
+    release.set()
+    assert sender.close(60)
+
+
+def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(TrackingError, match="MLflow at sqlite:////proc/none/mlflow.db: "):
+        open_tracking("sqlite:////proc/none/mlflow.db", tmp_path, None, patience=0)
+
+
+def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
+    """Longer than the 20 seconds that MLflow lets SQLite wait; the short form of the 35 in tests/faults."""
+    uri, place = store()
+    sender = Feed(open_tracking(uri, tmp_path / "feed-locked", (place / "feed-locked").as_uri()), [])
+    held = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=60, isolation_level=None)
+    held.execute("BEGIN EXCLUSIVE")
+    for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3), epoch_event(0, 2, 0.4), end_event(0)):
+        sender.put(event)
+    deadline = time.monotonic() + 60
+    while "locked" not in sender.problem:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    held.execute("ROLLBACK")
+    held.close()
+    assert sender.close(60)
+    runs = client().search_runs([client().get_experiment_by_name("feed-locked").experiment_id])
+    assert sorted(run.data.tags.get("trial", "study") for run in runs) == ["0000", "study"]
+    trial = next(run for run in runs if "trial" in run.data.tags)
+    history = client().get_metric_history(trial.info.run_id, "val/kappa")
+    assert sorted((metric.step, metric.value) for metric in history) == [(1, 0.3), (2, 0.4)]
+
+
+def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
+    folder = tmp_path / "feed-killed"
+    folder.mkdir()
+    ledger = Ledger(folder / "ledger.jsonl")
+    for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3)):
+        ledger.append(**{key: value for key, value in event.items() if key != "time"})
+    ledger.close()
+    assert stale_studies(tmp_path, store()[0]) == [folder]
+    sync(folder, store()[0], (store()[1] / folder.name).as_uri())
+    assert stale_studies(tmp_path, store()[0]) == []
+    experiment = client().get_experiment_by_name("feed-killed")
+    assert {run.info.status for run in client().search_runs([experiment.experiment_id])} == {"KILLED"}
+
+
+def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> None:
+    folders = [tmp_path / home / "feed-named" for home in ("here", "there")]
+    for folder, study_id in zip(folders, "ab", strict=True):
+        folder.mkdir(parents=True)
+        (folder / "ledger.jsonl").write_text(json.dumps(study_event() | {"id": study_id * 32}) + "\n")
+    sync(folders[0], store()[0], (store()[1] / "feed-named").as_uri())
+    with pytest.raises(TrackingError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
+        sync(folders[1], store()[0], None)
+
+
+def test_events_that_do_not_follow_from_each_other_are_one_line(tmp_path: Path) -> None:
+    folder = tmp_path / "feed-lost"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text('{"event":"epoch","trial":"0000","epoch":1}\n{"event":"close"}\n')
+    with pytest.raises(TrackingError, match="^KeyError: '0000'$"):
+        sync(folder, store()[0], (store()[1] / folder.name).as_uri())
+
+
+def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:
+    folder = tmp_path / "grown"
+    folder.mkdir()
+    (folder / "ledger.jsonl").write_text('{"event":"study"}\n')
+    mark_synced(folder, store()[0])
+    assert stale_studies(tmp_path, store()[0]) == []
+    (folder / "ledger.jsonl").write_text('{"event":"study"}\n{"event":"close"}\n')
+    assert stale_studies(tmp_path, store()[0]) == [folder]
+
+
+def test_what_a_slow_server_made_twice_is_looked_for_before_the_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
+    slow, quick = Unreliable(failures=1), Unreliable(failures=0)
+    for tracking in (slow, quick):
+        assert Feed(tracking, [{"event": "epoch"}, {"event": "close"}]).close(60)  # type: ignore[arg-type]
+    assert (slow.refreshed, quick.refreshed) == (2, 0)

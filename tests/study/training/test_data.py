@@ -1,0 +1,98 @@
+import shlex
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from retina_data.layouts.dataset import DataError, read_index
+from study.cli.data import data_app
+from study.config.study import make_study_config
+from study.training.data import Prepared, open_data, prepare_data, split_of
+from tests.fixtures.study import small_data
+
+SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("prepared")
+    small_data(folder / "data")
+    return folder
+
+
+def test_a_trial_opens_what_the_search_prepared(home: Path) -> None:
+    first = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    second = open_data(first.cache.folder, **SPLIT)  # type: ignore[arg-type]
+    assert first.split_digest == second.split_digest
+    assert first.cache.digest == second.cache.digest
+
+
+def test_the_parts_share_no_patient_and_the_test_part_is_in_none(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    data = prepared.train_data()
+    assert len(data.train_rows) + len(data.val_rows) + prepared.count("test") == len(prepared.parts)
+    assert not set(data.groups[data.train_rows]) & set(data.groups[data.val_rows])
+    test_rows = np.flatnonzero(prepared.parts == "test")
+    assert not set(test_rows) & {*data.train_rows, *data.val_rows}
+    assert (prepared.cache.table["part"].to_numpy()[test_rows] == "test").all()
+
+
+def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    for name in "abcdef":
+        shade = 40 * "abcdef".index(name)
+        Image.new("RGB", (40, 40), (shade, shade, shade)).save(tmp_path / "images" / f"{name}.png")
+    (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"{name},0\n" for name in "abcdef"))
+    dataset = read_index(tmp_path)
+    with pytest.raises(DataError, match="at least 2 images must be in the part 'val', but it has 1 of 6"):
+        prepare_data(dataset, tmp_path, image_size=32, crop="none", val_fraction=0.2, seed=0, select_on="validation")
+
+
+def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    table = prepared.test_table()
+    assert list(table) == ["row", "patient", "grade", "clean"]
+    assert table["clean"].all()
+    moved = prepared.parts.copy()
+    fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test part
+    moved[fellow] = "train"
+    shared = Prepared(prepared.cache, moved).test_table()
+    patient = int(table["patient"].iloc[0])
+    assert shared.loc[~shared["clean"], "patient"].unique().tolist() == [patient]
+
+
+def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> None:
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    same = open_data(prepared.cache.folder, **SPLIT, drop_fellows=True)  # type: ignore[arg-type]
+    assert same.split_digest == prepared.split_digest  # nobody stands on both sides here
+    assert same.test_table()["clean"].all()
+
+
+def test_a_study_says_what_divides_its_data() -> None:
+    config = make_study_config({"fold": "2/5", "seed": 3}, {})
+    assert split_of(config) == {"val_fraction": 0.2, "seed": 3, "select_on": "validation", "fold": "2/5"}
+
+
+def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path: Path) -> None:
+    """And the command does: afterwards the same data is prepared."""
+    folder, home = tmp_path / "my data", tmp_path / "home"
+    small_data(folder)
+    sorted((folder / "images").iterdir())[0].write_bytes(b"")
+
+    def ready() -> Prepared:
+        form: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "local_average"}
+        return prepare_data(read_index(folder), home, **form, **SPLIT)  # type: ignore[arg-type]
+
+    with pytest.raises(DataError) as error:
+        ready()
+    command = str(error.value).split("`")[1]
+    assert command == (
+        f"retina data prepare '{folder}' --layout lab --image-size 32 --crop none --colour local_average "
+        f"--home {home} --on-error skip"
+    )
+    done = CliRunner().invoke(data_app, shlex.split(command)[2:])
+    assert not done.exception, done.output
+    assert ready().cache.skipped == 1

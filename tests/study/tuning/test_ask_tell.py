@@ -1,0 +1,152 @@
+import random
+from typing import Any
+
+import optuna
+import pytest
+
+from study.config.arms import groups_of
+from study.config.early_stopping import first_rung
+from study.config.study import StudyConfig, make_study_config
+from study.storage.state import StudyState, study_state
+from study.tuning.ask_tell import Arms
+
+
+class Search:
+    """A serial search over made-up curves; `restarts` rebuilds everything from the events before each step."""
+
+    def __init__(self, config: StudyConfig, restarts: bool) -> None:
+        self.config, self.restarts = config, restarts
+        self.groups = groups_of(config, config.cells())
+        self.events: list[dict[str, Any]] = []
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        self.state: StudyState = study_state(self.events)
+        self.arms = Arms(self.config, self.groups, self.state)
+
+    def _write(self, event: str, **values: Any) -> None:
+        self.events.append({"event": event, "time": 0.0, **values})
+        self.state.apply(self.events[-1])
+
+    def _moment(self) -> None:
+        if self.restarts:
+            self._rebuild()
+
+    def run(self, trials: int) -> list[dict[str, Any]]:
+        for index in range(trials):
+            self._moment()
+            asked = self.arms.ask(index)
+            config = asked.config.model_dump(mode="json")
+            keys = ("trial", "group", "number", "params", "distributions")
+            self._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
+            self._train(asked.trial)
+        return self.events
+
+    def _train(self, trial: str) -> None:
+        curve = random.Random(str(self.state.trials[trial].params))
+        level, stop = curve.random(), False
+        for epoch in range(1, self.state.trials[trial].config["epochs"] + 1):
+            self._moment()
+            record = self.state.trials[trial]
+            kappa = level * (1 - 0.5**epoch) + 0.1 * curve.random()
+            before = [event["scores"]["val/kappa"] for event in record.epochs] if record.select_epoch == "best" else []
+            stop, rungs = self.arms.report(record, epoch, max([kappa, *before]))
+            self._write("epoch", trial=trial, epoch=epoch, scores={"val/kappa": kappa}, stop=stop, rungs=rungs)
+            if stop:
+                break
+        self._moment()
+        self._write("end", trial=trial, state="stopped" if stop else "complete", reason="")
+        self.arms.finish(self.state.trials[trial])
+
+
+@pytest.mark.parametrize("early_stopping", ["halving", "hyperband"])
+@pytest.mark.parametrize(
+    ("sampler", "trials", "select_epoch"),
+    [("tpe", 40, "last"), ("tpe", 40, "best"), ("random", 40, "last"), ("gp", 28, "last")],
+)
+def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(
+    sampler: str, trials: int, select_epoch: str, early_stopping: str
+) -> None:
+    flags = {"epochs": 9, "sampler": sampler, "early_stopping": early_stopping, "select_epoch": select_epoch, "seed": 3}
+    config = make_study_config({}, flags)
+    unbroken, killed = Search(config, restarts=False).run(trials), Search(config, restarts=True).run(trials)
+    assert unbroken == killed
+    assert any(event["event"] == "end" and event["state"] == "stopped" for event in unbroken)
+    parameters = [f"{event['group']} {event['params']}" for event in unbroken if event["event"] == "trial"]
+    if sampler != "gp":  # which comes to the edges of the space in more than one arm
+        assert len(set(parameters)) == trials  # no suggestion is repeated after a restart
+
+
+def test_trials_are_dealt_evenly_over_the_arms() -> None:
+    events = Search(make_study_config({}, {"epochs": 2, "early_stopping": "none"}), restarts=False).run(12)
+    arms = [event["group"] for event in events if event["event"] == "trial"]
+    assert {arms.count(arm) for arm in arms} == {3}
+    seeds = [event["config"]["seed"] for event in events if event["event"] == "trial"]
+    assert seeds == list(range(12))
+
+
+def test_joint_is_one_study_in_which_the_cell_is_an_axis() -> None:
+    config = make_study_config({}, {"epochs": 2, "arms": "joint"})
+    events = Search(config, restarts=False).run(12)
+    assert {event["group"] for event in events if event["event"] == "trial"} == {"joint"}
+    assert len({event["params"]["arm"] for event in events if event["event"] == "trial"}) > 1
+
+
+@pytest.mark.parametrize(
+    ("select_epoch", "value", "reported"), [("last", 0.3, [0.1, 0.6, 0.2]), ("best", 0.6, [0.1, 0.6, 0.6])]
+)
+def test_what_optuna_is_told_is_the_epoch_that_is_selected(
+    select_epoch: str, value: float, reported: list[float]
+) -> None:
+    flags = {"epochs": 4, "early_stopping": "none", "select_epoch": select_epoch}
+    search = Search(make_study_config({}, flags), restarts=False)
+    asked = search.arms.ask(0)
+    keys = ("trial", "group", "number", "params", "distributions")
+    config = asked.config.model_dump(mode="json")
+    search._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
+    best = -1.0
+    for epoch, kappa in enumerate([0.1, 0.6, 0.2, 0.3], 1):
+        best = max(best, kappa)
+        told_now = kappa if select_epoch == "last" else best
+        search.arms.report(search.state.trials["0000"], epoch, told_now)
+        search._write("epoch", trial="0000", epoch=epoch, scores={"val/kappa": kappa}, stop=False, rungs={})
+    search._write("end", trial="0000", state="complete", reason="")
+    search.arms.finish(search.state.trials["0000"])
+    told = search.arms._studies[asked.group].trials[0]
+    rebuilt = Arms(search.config, search.groups, study_state(search.events))._studies[asked.group].trials[0]
+    for trial in (told, rebuilt):
+        assert trial.value == value
+        assert list(trial.intermediate_values.values()) == reported
+        assert trial.state == optuna.trial.TrialState.COMPLETE
+
+
+def test_a_failed_trial_has_no_value() -> None:
+    search = Search(make_study_config({}, {"epochs": 2}), restarts=False)
+    asked = search.arms.ask(0)
+    keys = ("trial", "group", "number", "params", "distributions")
+    config = asked.config.model_dump(mode="json")
+    search._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
+    search._write("epoch", trial="0000", epoch=1, scores={"val/kappa": 0.9}, stop=False, rungs={})
+    search._write("end", trial="0000", state="failed", reason="loss is not finite")
+    search.arms.finish(search.state.trials["0000"])
+    told = search.arms._studies[asked.group].trials[0]
+    assert (told.state, told.value) == (optuna.trial.TrialState.FAIL, None)
+
+
+def test_fewer_than_three_trials_of_an_arm_are_never_stopped() -> None:
+    events = Search(make_study_config({}, {"epochs": 9, "seed": 1}), restarts=False).run(8)
+    assert all(event["state"] == "complete" for event in events if event["event"] == "end")
+
+
+@pytest.mark.parametrize(
+    ("flags", "rung"),
+    [
+        ({"epochs": 9, "schedule": "constant"}, 3),
+        ({"epochs": 15}, 5),
+        ({"epochs": 10, "schedule": "constant"}, 4),
+        ({"epochs": 9, "freeze_epochs": 5}, 6),
+        ({"epochs": 2}, 1),
+    ],
+)
+def test_the_first_rung_is_after_warmup_frozen_epochs_and_a_third(flags: dict[str, Any], rung: int) -> None:
+    assert first_rung(make_study_config({}, flags)) == rung

@@ -1,0 +1,279 @@
+"""The actor in this process, without Ray: what a step returns and leaves behind."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from analysis.stats.metrics import called
+from retina_data.cache.cache import open_cache
+from retina_data.layouts.dataset import read_index
+from retina_models.resnet import resnet18
+from retina_models.weights import read_safetensors, read_weights
+from study.config.trial import TrialConfig
+from study.training.checkpoints import (
+    BEST,
+    CALIBRATION,
+    LAST,
+    PREDICTIONS,
+    PREVIOUS,
+    TEST_PREDICTIONS,
+    load_last,
+    save_last,
+)
+from study.training.data import prepare_data
+from study.training.prediction import Grader, predict_rows
+from study.training.train import TrainingError
+from study.tuning import ray_trainable
+from study.tuning.ray_trainable import TrialActor
+from tests.fixtures.study import SMALL, small_data
+
+CHANCES = ["p0", "p1", "p2", "p3", "p4"]
+SPLIT = {"val_fraction": 0.3, "seed": 0, "select_on": "validation"}
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trainable")
+    dataset = read_index(small_data(folder / "data"))
+    return prepare_data(dataset, folder, image_size=32, crop="disc", **SPLIT).cache.folder  # type: ignore[arg-type]
+
+
+def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
+    config = TrialConfig(**{**SMALL, "epochs": 3, **values})
+    return {
+        "trial": folder.name,
+        "config": config.model_dump(mode="json"),
+        "folder": str(folder),
+        "cache": str(cache),
+        "split": SPLIT,
+        "last_epoch": config.epochs,
+        "confirms": False,
+        "weights": None,
+        "weights_digest": None,
+        "device": "cpu",
+        "gpus": 0,
+        "nodes": 1,
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _steps(actor: TrialActor, most: int = 99) -> list[dict[str, Any]]:
+    results = []
+    while len(results) < most and not (results and results[-1]["done"]):
+        results.append(actor.step())
+    return results
+
+
+def _reports(results: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [json.loads(result["report"]) for result in results]
+
+
+def _numbers(report: dict[str, Any]) -> dict[str, Any]:
+    scores = {name: value for name, value in report["scores"].items() if name != "images_per_second"}
+    return {"epoch": report["epoch"], "scores": scores, "confusion": report["confusion"]}
+
+
+@pytest.mark.parametrize("select_epoch", ["last", "best"])
+def test_each_step_is_an_epoch_and_the_last_says_so(cache: Path, tmp_path: Path, select_epoch: str) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", select_epoch=select_epoch)))
+    assert [result["done"] for result in results] == [False, False, True]
+    reports = _reports(results)
+    assert [report["epoch"] for report in reports] == [1, 2, 3]
+    assert reports[0]["threads"] == torch.get_num_threads()
+    kappas = [report["scores"]["val/kappa"] for report in reports]
+    told = kappas if select_epoch == "last" else [max(kappas[:number]) for number in (1, 2, 3)]
+    assert [report["best"] for report in reports] == told
+    chosen = reports[-1] if select_epoch == "last" else reports[kappas.index(max(kappas))]
+    if select_epoch == "last":
+        assert ["weights_digest" in report for report in reports] == [False, False, True]
+    assert read_weights(tmp_path / "0000" / BEST, "resnet18").digest == chosen["weights_digest"]
+    table = pd.read_parquet(tmp_path / "0000" / PREDICTIONS)
+    hits = (called(table[["p0", "p1", "p2", "p3", "p4"]], "median") == table["grade"]).mean()
+    assert hits == pytest.approx(chosen["scores"]["val/accuracy"])
+
+
+def test_a_new_process_goes_on_with_the_same_numbers(cache: Path, tmp_path: Path) -> None:
+    unbroken = _reports(_steps(TrialActor(_job(cache, tmp_path / "whole"))))
+    first = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken")), most=2))
+    second = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken"))))
+    # The second process tells the last epoch of the first again, since its report may not have arrived.
+    assert [report["epoch"] for report in second] == [2, 3]
+    assert second[0] == first[1]
+    assert [_numbers(report) for report in [first[0], *second]] == [_numbers(report) for report in unbroken]
+    assert second[-1]["best"] == unbroken[-1]["best"]
+
+
+def test_the_report_of_the_last_epoch_is_told_again_without_its_weights(cache: Path, tmp_path: Path) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", epochs=2)))
+    again = TrialActor(_job(cache, tmp_path / "0000", epochs=2)).step()
+    assert (again["report"], again["done"]) == (results[-1]["report"], True)
+    assert (tmp_path / "0000" / LAST).stat().st_size < 10_000 < (tmp_path / "0000" / PREVIOUS).stat().st_size
+
+
+def _confirmation(cache: Path, folder: Path, last_epoch: int) -> dict[str, Any]:
+    return {**_job(cache, folder), "last_epoch": last_epoch, "confirms": True}
+
+
+def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(cache: Path, tmp_path: Path) -> None:
+    trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000"))))
+    results = _steps(TrialActor(_confirmation(cache, tmp_path / "c0000", last_epoch=2)))
+    assert [result["done"] for result in results] == [False, True]
+    first, last = _reports(results)
+    # The schedule is the trial's: the same numbers as far as it goes.
+    assert [_numbers(report) for report in (first, last)] == [_numbers(report) for report in trial[:2]]
+    assert "weights_digest" not in first
+    assert read_weights(tmp_path / "c0000" / BEST, "resnet18").digest == last["weights_digest"]
+    table = pd.read_parquet(tmp_path / "c0000" / TEST_PREDICTIONS)
+    assert last["test"]["n"] == len(table) > 0
+    hits = (called(table[CHANCES], "median") == table["grade"]).mean()
+    assert hits == pytest.approx(last["test"]["scores"]["test/accuracy"])
+    assert "test" not in first
+    assert not [file for file in (tmp_path / "0000").iterdir() if file.name in (TEST_PREDICTIONS, CALIBRATION)]
+    # Validation as training measures it, one view, and again with the 4 views that the test part was read with.
+    one, four = (pd.read_parquet(tmp_path / "c0000" / name) for name in (PREDICTIONS, CALIBRATION))
+    assert one[["row", "patient", "grade"]].equals(four[["row", "patient", "grade"]])
+    network = resnet18()
+    network.load_state_dict(read_safetensors(tmp_path / "c0000" / BEST))
+    for table, views in ((one, 1), (four, 4)):
+        grader = Grader([network], views)
+        rows = table["row"].to_numpy()
+        again = predict_rows(grader, open_cache(cache).images, rows, normalisation="imagenet", precision="fp32")
+        assert np.allclose(again, table[CHANCES], atol=1e-5)
+    assert not np.allclose(one[CHANCES], four[CHANCES], atol=1e-5)
+
+
+def test_a_confirmation_with_the_seed_and_data_of_a_trial_is_that_trial_to_the_bit(cache: Path, tmp_path: Path) -> None:
+    values = {"schedule": "one_cycle", "augmentation": "dihedral", "lr": 0.003, "seed": 5}
+    trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000", **values))))
+    again = _reports(_steps(TrialActor({**_job(cache, tmp_path / "c0000", **values), "confirms": True})))
+    assert [_numbers(report) for report in again] == [_numbers(report) for report in trial]
+    first, second = (read_safetensors(tmp_path / name / BEST) for name in ("0000", "c0000"))
+    assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)
+    assert again[-1]["weights_digest"] == trial[-1]["weights_digest"] and "test" in again[-1]
+    tables = [pd.read_parquet(tmp_path / name / PREDICTIONS) for name in ("0000", "c0000")]
+    assert tables[0].equals(tables[1])
+
+
+def test_a_confirmation_that_was_killed_after_its_reading_tells_it_again(cache: Path, tmp_path: Path) -> None:
+    job = _confirmation(cache, tmp_path / "c0000", last_epoch=1)
+    told = _steps(TrialActor(job))
+    assert TrialActor(job).step() == told[-1]
+
+
+def test_an_actor_takes_over_another_trial(cache: Path, tmp_path: Path) -> None:
+    actor = TrialActor(_job(cache, tmp_path / "0000", epochs=1))
+    _steps(actor)
+    assert actor.reset_config(_job(cache, tmp_path / "0001", epochs=1, seed=1))
+    again = _reports(_steps(actor))
+    fresh = _reports(_steps(TrialActor(_job(cache, tmp_path / "0002", epochs=1, seed=1))))
+    assert _numbers(again[0]) == _numbers(fresh[0])
+    assert (tmp_path / "0001" / LAST).exists()
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (TrainingError("the loss must be finite, but is nan"), "the loss must be finite, but is nan"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried 20 GiB"), "out of memory: CUDA out of memory"),
+        (RuntimeError("DefaultCPUAllocator: not enough memory: you tried"), "out of memory: DefaultCPUAllocator"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you"), "out of memory: DefaultCPUAllocator"),
+        (MemoryError("cannot map /home/Jane Doe/images.npy"), "out of memory: cannot map images.npy"),
+        (RuntimeError("not enough memory for '/home/Jane Doe/x'"), "out of memory: not enough memory for 'x'"),
+        (KeyError("x"), "KeyError: 'x'"),
+        (OverflowError(f"{'x' * 280} '/home/Jane Doe/{'y' * 50}/z'"), f"OverflowError: {'x' * 280} 'z'"),
+    ],
+)
+def test_what_the_configuration_causes_is_a_failure_with_its_reason(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception, reason: str
+) -> None:
+    def broken(*_: Any, **__: Any) -> Any:
+        raise error
+        yield
+
+    monkeypatch.setattr(ray_trainable, "train", broken)
+    result = TrialActor(_job(cache, tmp_path / "0000")).step()
+    assert result["done"]
+    assert result["failure"].startswith(reason)
+    assert "Traceback" in (tmp_path / "0000" / "error.txt").read_text()
+
+
+def test_a_disk_that_does_not_take_the_checkpoint_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:
+    actor = TrialActor(_job(cache, tmp_path / "0000"))
+    _steps(actor, most=1)
+    shutil.rmtree(tmp_path / "0000")
+    (tmp_path / "0000").write_text("a file where the trial's folder must be")
+    assert actor.step() == {"halt": "File exists: 0000", "done": True}
+
+
+def test_a_learning_rate_that_explodes_is_a_failure_and_no_exception(cache: Path, tmp_path: Path) -> None:
+    values = {"lr": 10.0, "optimizer": "sgd", "momentum": 0.99, "schedule": "constant", "epochs": 30}
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000", **values)))
+    assert "finite" in results[-1]["failure"]
+    assert "lower lr" in results[-1]["failure"]
+
+
+def test_each_epoch_says_what_it_took(cache: Path, tmp_path: Path) -> None:
+    [report] = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000", epochs=1))))
+    assert report["peak_resident_bytes"] > 10_000_000
+    assert 0 < report["cpu_utilisation"] <= 1
+    assert "peak_memory_bytes" not in report, "that is of a GPU"
+
+
+def test_a_gpu_that_cannot_be_had_is_no_failure_of_the_trial(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    job = _job(cache, tmp_path / "0000") | {"device": "cuda", "gpus": 1}
+    result = TrialActor(job).step()
+    assert result["halt"].startswith("torch finds no GPU where Ray has one; install")
+    assert not (tmp_path / "0000" / "error.txt").exists()
+
+
+def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:
+    """As on a node that lost the shared home: the next trial there would fare no better."""
+    job = _job(cache, tmp_path / "0000") | {"cache": str(tmp_path / "gone")}
+    result = TrialActor(job).step()
+    assert result["done"]
+    assert "gone must be a prepared cache, but is not readable" in result["halt"]
+    assert "/tmp" not in result["halt"]
+    assert not (tmp_path / "0000" / "error.txt").exists()
+
+
+def test_a_checkpoint_that_cannot_be_read_is_told_with_its_reason(cache: Path, tmp_path: Path) -> None:
+    """Ray takes an exception while an actor is made for a process that died, and forgets what it said."""
+    (tmp_path / "0000" / LAST).mkdir(parents=True)
+    actor = TrialActor(_job(cache, tmp_path / "0000"))
+    assert actor.step() == {"halt": f"Is a directory: {LAST}", "done": True}
+    save_last(tmp_path / "0001", {"epoch": 1}, {"epoch": 1, "best": None})
+    assert actor.reset_config(_job(cache, tmp_path / "0001"))
+    assert actor.step() == {"report": json.dumps({"epoch": 1, "best": None}), "done": False}
+    assert actor.step() == {"failure": "KeyError: 'augmentation'", "done": True}
+    assert actor.reset_config(_job(cache, tmp_path / "0002") | {"config": {"lr": -1.0}})
+    assert "lr" in actor.step()["failure"]
+    assert actor.reset_config(_job(cache, tmp_path / "0003"))
+    assert _reports([actor.step()])[0]["epoch"] == 1
+
+
+def test_a_damaged_checkpoint_and_another_kind_of_device_are_said_once(cache: Path, tmp_path: Path) -> None:
+    _steps(TrialActor(_job(cache, tmp_path / "0000")), most=2)
+    (tmp_path / "0000" / LAST).write_bytes(b"cut short")
+    saved = load_last(tmp_path / "0000")
+    assert saved and saved[1]["epoch"] == 1
+    moved = {**saved[0], "augmentation": torch.zeros(16, dtype=torch.uint8)}  # as of a GPU
+    save_last(tmp_path / "0001", moved, saved[1])
+    (tmp_path / "0001" / LAST).rename(tmp_path / "0001" / PREVIOUS)
+    (tmp_path / "0001" / LAST).write_bytes(b"cut short")
+    again, second, third = _steps(TrialActor(_job(cache, tmp_path / "0001")))
+    assert again["notes"].startswith("trial 0001: last.checkpoint is damaged")
+    assert "the one before is used, of epoch 1" in again["notes"]
+    assert second["notes"].startswith("trial 0001 goes on on another kind of device (cpu)")
+    assert "notes" not in third
+    assert [report["epoch"] for report in _reports([again, second, third])] == [1, 2, 3]
+    fresh = _steps(TrialActor(_job(cache, tmp_path / "0002")), most=2)
+    assert not any("notes" in result for result in fresh)

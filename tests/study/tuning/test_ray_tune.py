@@ -1,0 +1,156 @@
+import json
+import os
+import pickle
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from analysis import schema
+from study.cluster.head_monitor import Head
+from study.cluster.resources import Resources
+from study.config.arms import groups_of
+from study.config.study import make_study_config
+from study.storage.ledger import Ledger, read_events
+from study.storage.state import StudyState, study_state
+from study.training.checkpoints import load_last
+from study.tuning import ray_tune
+from study.tuning.ask_tell import Arms
+from study.tuning.ray_tune import PROCESS_RETRIES, _Asker, _Teller, _Trials, run_search
+from study.tuning.recorder import Recorder
+from study.tuning.stop_signal import Stop
+from tests.faults.fixture import Study, kill_at_random, suggested
+from tests.fixtures.study import small_data, study_event
+
+CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
+LIMITS = Resources(cpus=1, gpus=0, slots=1)
+
+
+def _course(state: StudyState) -> Arms:
+    return Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
+
+
+class Driver:
+    """What Ray calls in the driver, called as Ray calls it; no process is started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.plan: Any = SimpleNamespace(folder=folder, config=CONFIG, caches=defaultdict(lambda: folder))
+        self.ledger = Ledger(folder / "ledger.jsonl")
+        self.ledger.append("study", **{k: v for k, v in study_event(5).items() if k not in ("event", "time")})
+        self.stop, self.head, self.said = Stop(), Head({}, lambda reason: None), list[str]()
+        state = study_state(self.ledger.events)
+        self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
+        self.trials = _Trials(self.plan, self.recorder, LIMITS, self.stop, self.head, self.said.append)
+        self.asker, self.teller = _Asker(self.trials), _Teller(self.trials)
+        self.asked = 0
+
+    def ask(self) -> str:
+        """Ray's name of the next process's trial, or nothing where no other is begun."""
+        self.asked += 1
+        job = self.asker.suggest(f"ray{self.asked}")
+        return f"ray{self.asked}" if isinstance(job, dict) else ""
+
+    def dies(self, ray_trial: str) -> None:
+        trial: Any = SimpleNamespace(trial_id=ray_trial)
+        self.teller.on_trial_error(None, trial)
+        self.asker.on_trial_complete(ray_trial, error=True)
+
+    def run(self) -> str:
+        """What a call does that is over before Ray has begun anything."""
+        return run_search(
+            self.plan, self.ledger, _course, LIMITS, self.plan.folder / "ray", self.stop, lambda event: None, self.head
+        )
+
+
+@pytest.fixture
+def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
+    nodes = SimpleNamespace(count=lambda: 1, died_lately=lambda: False, without_room=lambda limits: False)
+    monkeypatch.setattr(ray_tune, "Nodes", lambda: nodes)
+    made = Driver(tmp_path)
+    yield made
+    made.ledger.close()
+
+
+def test_trials_whose_processes_all_die_end_the_search_after_three(driver: Driver) -> None:
+    deaths = 0
+    while ray_trial := driver.ask():
+        driver.dies(ray_trial)
+        deaths += 1
+    assert deaths == 3 * (1 + PROCESS_RETRIES)
+    assert driver.stop.reason == "trials failed alike, one after the other: its process died 4 times"
+    ends = [record.end["reason"] for record in driver.recorder.records.values() if record.end]
+    assert ends == ["its process died 4 times"] * 3
+
+
+def test_a_call_that_was_out_of_time_is_not_failed_by_failures_of_an_earlier_one(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(3):
+        driver.recorder.end(driver.recorder.begin().trial, schema.STATE_FAILED, "no data")
+    assert driver.recorder.common_failure()
+    driver.stop.deadline = time.monotonic()
+    assert driver.run() == schema.STATE_INTERRUPTED
+    assert driver.ledger.events[-1]["reason"] == "the time budget is used up"
+    # Neither is one that Ray ended; nothing failed in it.
+    driver.stop.deadline = None
+    monkeypatch.setattr(ray_tune, "_fit", lambda *_: None)
+    assert driver.run() == schema.STATE_FAILED
+    assert driver.ledger.events[-1]["reason"] == "Ray ended before all trials did"
+
+
+def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
+    ray_trial = driver.ask()
+    report = {"epoch": 1, "scores": {"val/kappa": 0.1}, "best": 0.1, "images_seen": 1, "seconds": 1.0}
+    result = {"report": json.dumps(report), "notes": "trial 0000: damaged\ntrial 0000 goes on elsewhere", "done": False}
+    ray: Any = SimpleNamespace(trial_id=ray_trial)
+    for _ in range(2):
+        driver.teller.on_trial_result(None, ray, result)
+    driver.asker.on_trial_complete(ray_trial, result)
+    assert driver.said == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
+    assert "notes" not in driver.ledger.events[-1]
+
+
+@pytest.mark.parametrize("bridge", [_Asker, _Teller])
+def test_nothing_of_ours_goes_into_ray_s_pickles(bridge: Any) -> None:
+    made = bridge(lambda: "cannot be pickled")
+    assert made.__getstate__() == {}
+    assert b"cannot be pickled" not in pickle.dumps(made.__getstate__())
+
+
+@pytest.mark.slow
+def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data", patients=24)
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(tmp_path / "home")}
+    flags = ["--trials", "2", "--epochs", "2000", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+    # Its start counts, which takes 20 s and more on a busy machine; at least one epoch must come after it.
+    command = [sys.executable, "-m", "study", "search", "short", "--data", str(data), *flags, "--time-budget", "40s"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the time budget is used up" in done.stdout
+    assert "go on with: retina search short" in done.stdout
+    events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
+    assert (events[-1]["event"], events[-1]["state"]) == ("close", schema.STATE_INTERRUPTED)
+    begun = study_state(events).trials
+    assert begun and not any(record.end for record in begun.values())
+    for trial, record in begun.items():
+        saved = load_last(tmp_path / "home" / "short" / "checkpoints" / trial)
+        assert saved is not None and saved[1]["epoch"] >= len(record.epochs) > 0
+
+
+@pytest.mark.slow
+def test_three_kills_leave_nothing_lost_doubled_or_decided_otherwise(tmp_path: Path) -> None:
+    """The short form of the twenty in tests/faults."""
+    data = small_data(tmp_path / "data", patients=24)
+    study, unbroken = Study(tmp_path / "killed", data), Study(tmp_path / "unbroken", data)
+    assert kill_at_random(study, 3, 6, Random(7)) == 3
+    assert study.missing_and_doubled(6) == (0, 0)
+    unbroken.finish("--trials", "6")
+    assert suggested(study.state()) == suggested(unbroken.state())

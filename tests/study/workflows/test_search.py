@@ -1,0 +1,145 @@
+"""Whole calls of `retina search` beside the one of test_contract.py: the lab's configuration, and a signal."""
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from mlflow import MlflowClient
+from rich.console import Console
+
+from analysis import schema
+from retina_models.resnet import resnet18, resnet50
+from retina_models.weights import save_weights
+from study.planning.build_plan import Inputs, make_plan
+from study.planning.plan import Plan
+from study.storage.home import Place
+from study.storage.ledger import Ledger, read_events
+from study.storage.state import StudyState, study_state
+from study.workflows import search
+from study.workflows.running.run import Compute, _closing
+from study.workflows.search import Search
+from tests.fixtures.study import end_event, small_data, study_event, trial_event
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("session")
+    small_data(made / "data", patients=24)
+    for name, network in (("resnet18", resnet18), ("resnet50", resnet50)):
+        save_weights(made / f"{name}.safetensors", network(seed=1).state_dict(), {})
+    return made
+
+
+def _start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+    environment |= {"RETINA_HOME": str(folder / "home")}
+    command = [sys.executable, "-m", "study", *arguments]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def _retina(folder: Path, *arguments: str) -> tuple[int, str]:
+    process = _start(folder, *arguments)
+    output, _ = process.communicate(timeout=400)
+    return process.returncode, output
+
+
+@pytest.mark.slow
+def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
+    weights = [f"--weights={name}={folder / name}.safetensors" for name in ("resnet18", "resnet50")]
+    config = ["--config", str(ROOT / "configs" / "lab.yaml"), "--data", str(folder / "data")]
+    code, output = _retina(folder, "search", "lab", *config, "--epochs", "2", "--image-size", "32", *weights)
+    assert code == 0, output
+    assert "epochs and trials are chosen on the test part: scores are optimistic" in output
+    events = read_events(folder / "home" / "lab" / "ledger.jsonl")[0]
+    state = study_state(events)
+    assert {record.arm for record in state.trials.values()} == set(schema.ARM_LABELS)
+    assert all(record.state == schema.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
+    assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
+    assert state.study is not None
+    assert state.study["parts"]["val"] == state.study["audit"]["images"]["test"]
+    assert _retina(folder, "report", "lab")[0] == 0
+    cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
+    assert list(cells["status"]) == ["run"] * 4
+    assert cells["part"].str.contains("chosen on").all()
+
+
+@pytest.mark.slow
+def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
+    """SIGTERM, and SIGINT where it goes on."""
+    name = "stopped"
+    flags = ["--trials", "2", "--epochs", "30", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
+    process = _start(folder, "search", name, "--data", str(folder / "data"), *flags)
+    ledger, deadline = folder / "home" / name / "ledger.jsonl", time.monotonic() + 240
+    while not any(event["event"] == "epoch" for event in read_events(ledger)[0]):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGTERM)
+    begun = time.monotonic()
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 143, output
+    assert time.monotonic() - begun <= 15
+    assert f"go on with: retina search {name}" in output
+    events = read_events(ledger)[0]
+    assert events[-1]["event"] == "close"
+    assert events[-1]["state"] == schema.STATE_INTERRUPTED
+    client = MlflowClient(f"sqlite:///{folder / 'home' / 'mlflow.db'}")
+    runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
+    assert {run.info.status for run in runs} == {"KILLED"}
+    before = study_state(events).trials["0000"].epochs
+    going_on = _start(folder, "search", name)
+    while len(study_state(read_events(ledger)[0]).trials["0000"].epochs) <= len(before):
+        assert going_on.poll() is None
+        time.sleep(0.05)
+    going_on.send_signal(signal.SIGINT)
+    begun = time.monotonic()
+    output, _ = going_on.communicate(timeout=120)
+    assert going_on.returncode == 130, output
+    assert time.monotonic() - begun <= 15
+    assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
+
+
+def _write(ledger: Ledger, *events: dict[str, Any]) -> None:
+    for event in events:
+        ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
+
+
+def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
+    inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
+    here = Place(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
+
+    def said(name: str, *states: str) -> str:
+        """Of a search whose trials end in these states."""
+
+        def run(plan: Plan, errand: Search, ledger: Ledger, *_: object) -> int:
+            for number, state in enumerate(states):
+                _write(ledger, trial_event(number), end_event(number, state))
+            _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here, console)
+            return 1
+
+        monkeypatch.setattr(search, "run", run)
+        plan, console = make_plan(name, tmp_path, StudyState(), inputs), Console(file=io.StringIO(), width=300)
+        plan.folder.mkdir()
+        ledger = Ledger(plan.folder / "ledger.jsonl")
+        _write(ledger, study_event(2))
+        assert search._search(plan, ledger, here, Compute(), console) == 1
+        ledger.close()
+        return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+
+    failed = schema.STATE_FAILED
+    text = said("all", failed, failed)
+    assert "go on with" not in text
+    assert "`retina status all --home X` names the failures; mend their cause and search under another name" in text
+    for name, states in (("some", (failed, schema.STATE_COMPLETE)), ("left", (failed,))):
+        text = said(name, *states)
+        assert f"go on with: retina search {name} --home X" in text and "names the failures" not in text

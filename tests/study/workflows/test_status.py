@@ -1,0 +1,199 @@
+import io
+import json
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from study.errors import ConfigError
+from study.storage.lock import locked
+from study.workflows import status
+from study.workflows.status import print_status, summary, watch_status
+from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+
+
+def _study(home: Path, name: str, *events: dict[str, object], torn: bool = False) -> Path:
+    folder = home / name
+    folder.mkdir(parents=True)
+    lines = [json.dumps(event) + "\n" for event in events]
+    (folder / "ledger.jsonl").write_text("".join(lines) + ('{"event": "ep' if torn else ""))
+    return folder
+
+
+def _printed(home: Path, name: str | None = None, as_json: bool = False) -> str:
+    text = io.StringIO()
+    print_status(Console(file=text, width=140), home, name, as_json)
+    return text.getvalue()
+
+
+RUNNING = (
+    study_event(trials=3),
+    trial_event(0),
+    epoch_event(0, 1, 0.6),
+    epoch_event(0, 2, 0.4),
+    end_event(0),
+    trial_event(1),
+)
+
+
+def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
+    told = summary(_study(tmp_path, "killed", *RUNNING, torn=True))
+    assert (told["state"], told["trials"], told["ended"]) == ("interrupted", 3, 1)
+    assert told["states"] == {"complete": 1, "interrupted": 1}
+    assert told["best"] == "kappa 0.400 (trial 0000, n 5)"
+    assert (told["best_trial"], told["best_score"], told["best_curve"]) == ("0000", 0.4, [0.6, 0.4])
+    assert told["best_repeats"] == 0
+    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.4
+    assert told["not_run"] == {"resnet50-pretrained": "weights are not here"}
+
+
+def test_a_study_that_someone_is_writing_is_running(tmp_path: Path) -> None:
+    folder = _study(tmp_path, "living", *RUNNING)
+    with locked(folder):
+        told = summary(folder)
+    assert told["state"] == "running"
+    assert told["states"] == {"complete": 1, "running": 1}
+
+
+def test_failures_stand_with_their_reasons(tmp_path: Path) -> None:
+    _study(tmp_path, "bad", study_event(), trial_event(0), end_event(0, "failed", "the loss is not finite"))
+    assert "failed: 0000: the loss is not finite" in _printed(tmp_path, "bad")
+
+
+def test_all_studies_of_a_home_are_listed(tmp_path: Path) -> None:
+    _study(tmp_path, "one", *RUNNING)
+    _study(tmp_path, "two")
+    text = _printed(tmp_path)
+    assert "one" in text
+    assert "two" in text
+    assert [study["study"] for study in json.loads(_printed(tmp_path, as_json=True))] == ["one", "two"]
+
+
+def test_an_empty_home_and_a_study_that_is_not_there(tmp_path: Path) -> None:
+    assert "no studies in" in _printed(tmp_path / "nothing")
+    with pytest.raises(ConfigError, match="study x must exist"):
+        _printed(tmp_path, "x")
+
+
+DAMAGES = {
+    "torn": ('{"event":"study"}\n{"event":"tri\n{"event":"close"}\n', "torn is damaged: each line of a ledger must be"),
+    "lost": ('{"event":"epoch","trial":"0000","epoch":1}\n', "lost is damaged: each event of a ledger must follow"),
+}
+
+
+@pytest.mark.parametrize("name", DAMAGES)
+def test_a_damaged_ledger_is_one_line_and_hides_no_other_study(tmp_path: Path, name: str) -> None:
+    _study(tmp_path, "one", *RUNNING)
+    _study(tmp_path, "two", *RUNNING)
+    (_study(tmp_path, name) / "ledger.jsonl").write_text(DAMAGES[name][0])
+    text = io.StringIO()
+    console = Console(file=text, width=140, soft_wrap=True)
+    assert not print_status(console, tmp_path, None, as_json=False)
+    assert [line for line in text.getvalue().splitlines() if line.startswith(DAMAGES[name][1])]
+    assert text.getvalue().count("kappa 0.400 (trial 0000, n 5)") == 2
+    text.truncate(0)
+    assert not print_status(console, tmp_path, name, as_json=False)
+    assert len(text.getvalue().splitlines()) == 1
+    told = {study["study"]: study for study in json.loads(_printed(tmp_path, as_json=True))}
+    assert (told["one"]["ended"], told[name]["state"]) == (1, "damaged")
+    assert "restore the file from a copy" in told[name]["error"]
+    assert print_status(console, tmp_path, "one", as_json=True)
+
+
+def test_a_watch_ends_with_how_the_study_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, text, waits = _study(tmp_path, "living", *RUNNING), io.StringIO(), []
+    console = Console(file=text, width=140)
+    with ExitStack() as held:
+        held.enter_context(locked(folder))
+
+        def end(seconds: float) -> None:
+            waits.append(seconds)
+            event = end_event(1) if len(waits) == 1 else {"event": "close", "state": "failed"}
+            with (folder / "ledger.jsonl").open("a") as ledger:
+                ledger.write(json.dumps(event) + "\n")
+            if len(waits) == 2:
+                held.close()
+
+        monkeypatch.setattr(status.time, "sleep", end)
+        assert watch_status(console, tmp_path, "living")
+    assert waits == [status.WATCH_SECONDS] * 2
+    rows = [line for line in text.getvalue().splitlines() if "living" in line]
+    assert [("running" in row, "1/3" in row, "2/3" in row) for row in rows] == [
+        (True, True, False), (True, False, True), (False, False, True)
+    ]  # fmt: skip
+    assert "failed" in rows[-1]
+
+
+def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, text = _study(tmp_path, "living", *RUNNING), io.StringIO()
+    read: list[Path] = []
+    monkeypatch.setattr(status, "is_locked", lambda _: not read)
+    monkeypatch.setattr(status, "summary", lambda folder: (summary(folder), read.append(folder))[0])
+    monkeypatch.setattr(status.time, "sleep", lambda _: None)
+    assert watch_status(Console(file=text, width=140), tmp_path, folder.name)
+    assert [line for line in text.getvalue().splitlines() if "living" in line][-1].count("interrupted") == 2
+
+
+def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
+    commands = ["retina search s", "retina confirm s", "retina report s"]
+    begun = {**study_event(trials=1), "commands": commands}
+    close = {"event": "close", "time": 1020.0, "state": "failed", "reason": "No space left on device"}
+    _study(tmp_path, "s", begun, trial_event(0), close)
+    text = io.StringIO()
+    print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, again=" --home here")
+    assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
+    done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
+    _study(tmp_path, "t", *done, end_event(0), {**close, "state": "complete", "reason": ""})
+    assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
+    folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
+    (folder / "checkpoints" / "0000").mkdir(parents=True)
+    (folder / "checkpoints" / "0000" / "error.txt").touch()
+    shown = "".join(_printed(tmp_path, "u").split())  # a terminal breaks long lines
+    assert "failed:0000:diverged(" in shown and "checkpoints/0000/error.txttellsmore)" in shown
+    assert summary(folder)["next"] == "retina search s", "nothing that could be confirmed"
+
+
+def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[dict[str, object]]:
+    """A finalist; without a score it has not ended."""
+    name, config = f"f{number:04d}", trial_event(trial, epochs=1)["config"]
+    begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": f"{trial:04d}", "repeat": repeat, "rank": 1}
+    begun |= {"config": config, "split_seed": repeat}
+    ended = [] if kappa is None else [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+    return [begun, *ended]
+
+
+def test_finalists_are_counted_decide_and_come_before_a_confirmation(tmp_path: Path) -> None:
+    commands = ["retina search s", "retina confirm s", "retina report s"]
+    events = [{**study_event(trials=2, finalists=2, repeats=1), "commands": commands}]
+    assert summary(_study(tmp_path, "a", *events))["finalists"] == {"ended": 0, "of": 2}
+    for number, kappa in enumerate((0.6, 0.5)):
+        events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
+    told = summary(_study(tmp_path, "b", *events))
+    assert (told["best_trial"], told["next"]) == ("0000", "retina search s")
+    events += _finalist(0, 0, 0, 0.2)
+    told = summary(_study(tmp_path, "c", *events, *_finalist(1, 1, 0, None)))
+    assert (told["finalists"], told["best"]) == ({"ended": 1, "of": 2}, "kappa 0.200 (trial 0000, mean of 1 finalist)")
+    assert "1 of 2 finalists ended" in _printed(tmp_path, "c")
+    told = summary(_study(tmp_path, "d", *events, *_finalist(1, 1, 0, 0.3)))
+    assert (told["best_trial"], told["best_score"], told["best_repeats"]) == ("0001", 0.3, 1)
+    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.3
+    assert (told["ended"], told["states"]) == (2, {"complete": 2}), "finalists are no trials"
+    assert told["next"] == "retina confirm s"
+
+
+def test_a_study_whose_trials_failed_has_no_finalists_to_come(tmp_path: Path) -> None:
+    events = [study_event(trials=2, finalists=2)]
+    for number in range(2):
+        events += [trial_event(number), end_event(number, "failed", "diverged")]
+    assert summary(_study(tmp_path, "s", *events))["finalists"] == {"ended": 0, "of": 0}
+
+
+def test_a_study_of_an_older_version_can_be_looked_at(tmp_path: Path) -> None:
+    begun, trial = study_event(trials=1), trial_event(0)
+    begun["config"] = {name: begun["config"][name] for name in ("trials", "select_on", "seed")}
+    trial["config"] = {k: v for k, v in trial["config"].items() if k not in ("decision", "select_epoch", "views")}
+    told = summary(_study(tmp_path, "s", begun, trial, epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.4), end_event(0)))
+    assert (told["best_score"], told["finalists"]) == (0.6, {"ended": 0, "of": 0})

@@ -1,0 +1,109 @@
+import io
+import json
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import yaml
+from rich.console import Console
+
+from retina_models.resnet import resnet18
+from retina_models.weights import WeightsError, read_weights, save_weights
+from study.config.trial import TrialConfig
+from study.errors import ConfigError
+from study.planning.pretrained_weights import synthetic_file
+from study.training.checkpoints import BEST, PREDICTIONS
+from study.training.leakage import read_seen
+from study.workflows.train import repeat, train_new
+from tests.fixtures.study import SMALL, small_data
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made = tmp_path_factory.mktemp("single")
+    small_data(made / "data")
+    return made
+
+
+def _train(folder: Path, name: str, files: dict[str, str] | None = None, **values: object) -> str:
+    text = io.StringIO()
+    console = Console(file=text, width=200)
+    flags = {**SMALL, "epochs": 2, **values}
+    train_new(folder / "data", None, folder / "home", flags, files or {}, None, folder / name, console)
+    return text.getvalue()
+
+
+def test_weights_predictions_epochs_and_configuration_are_left(folder: Path) -> None:
+    text = _train(folder, "out")
+    epochs = [json.loads(line) for line in (folder / "out" / "epochs.jsonl").read_text().splitlines()]
+    assert [epoch["epoch"] for epoch in epochs] == [1, 2]
+    assert "epoch 2/2" in text
+    assert "majority class" in text
+    config = TrialConfig(**yaml.safe_load((folder / "out" / "config.yaml").read_text()))
+    assert config.epochs == 2
+    assert len(pd.read_parquet(folder / "out" / PREDICTIONS)) == sum(map(sum, epochs[0]["confusion"]))
+    assert read_weights(folder / "out" / BEST, "resnet18").source == BEST
+
+
+def test_the_same_configuration_gives_the_same_numbers(folder: Path) -> None:
+    _train(folder, "first", seed=3)
+    _train(folder, "second", seed=3)
+    first, second = (
+        [json.loads(line) for line in (folder / name / "epochs.jsonl").read_text().splitlines()]
+        for name in ("first", "second")
+    )
+    for epoch in (*first, *second):
+        epoch.pop("images_per_second")
+    assert first == second
+
+
+def test_what_train_wrote_can_be_begun_from(folder: Path) -> None:
+    save_weights(folder / "start.safetensors", resnet18(seed=4).state_dict(), {"architecture": "resnet18"})
+    text = _train(folder, "tuned", {"resnet18": str(folder / "start.safetensors")}, pretrained=True, epochs=1)
+    assert "weights start.safetensors: loaded" in text
+
+
+def test_synthetic_weights_are_those_of_the_home(folder: Path) -> None:
+    both = dict.fromkeys(("resnet18", "resnet50"), "synthetic")
+    file = synthetic_file(folder / "home", "resnet18")
+    file.unlink(missing_ok=True)
+    with pytest.raises(
+        WeightsError, match=r"are not in this home; make them \(retina pretrain --architecture resnet18\)"
+    ):
+        _train(folder, "synthetic", both, pretrained=True, epochs=1)
+    file.parent.mkdir(parents=True, exist_ok=True)
+    seen = "0" * 12
+    save_weights(file, resnet18(seed=4).state_dict(), {"kind": "synthetic", "trained_on": seen})
+    assert "weights synthetic-resnet18.safetensors: loaded" in _train(
+        folder, "synthetic", both, pretrained=True, epochs=1
+    )
+    assert seen in read_seen(folder / "synthetic" / BEST)
+
+
+def test_weights_without_pretrained_are_refused(folder: Path) -> None:
+    with pytest.raises(ConfigError, match="--weights needs --pretrained"):
+        _train(folder, "x", {"resnet18": "w.pth"})
+    assert not (folder / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("nostudy/0000", "study nostudy must have a trial '0000', but it has: none")]
+)
+def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        repeat(name, folder / "home", "sqlite:///unused.db", folder / "x", Console(file=io.StringIO()))
+
+
+def test_a_folder_that_holds_something_is_never_written_over(folder: Path) -> None:
+    (folder / "mine").mkdir()
+    (folder / "mine" / "notes.txt").write_text("keep")
+    with pytest.raises(ConfigError, match="--out must be a new or empty folder"):
+        _train(folder, "mine")
+    assert [path.name for path in (folder / "mine").iterdir()] == ["notes.txt"]
+
+
+def test_another_seed_trains_on_the_same_patients(folder: Path) -> None:
+    _train(folder, "seed5", seed=5, epochs=1)
+    _train(folder, "seed6", seed=6, epochs=1)
+    rows = [pd.read_parquet(folder / name / PREDICTIONS)["row"].tolist() for name in ("seed5", "seed6")]
+    assert rows[0] == rows[1]
