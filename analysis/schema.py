@@ -225,3 +225,6 @@ ARTIFACT_REPORT = "report"
 
 FINDING_NO_PATIENTS = "no patients"
 """Kind of the data audit's finding that images tell no patient; `retina_data.audit.labels` writes it."""
+
+FEW_SEEDS = 3
+"""Fewer seeds than this do not tell a configuration from its luck."""

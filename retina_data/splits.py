@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retina_data.layouts.dataset import DataError
+from retina_data.errors import DataError
 
 TEST_FRACTION = 0.2  # of the patients, where a data set names no test part
 

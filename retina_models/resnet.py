@@ -1,7 +1,9 @@
-"""A network whose residual blocks give at first what they get: how source weights begin.
+"""Residual networks with 18 and 50 layers, from the convolution up (He et al. 2016, https://arxiv.org/abs/1512.03385).
 
-The scale of each block's last BatchNorm is zero (Goyal et al. 2017, https://arxiv.org/abs/1706.02677), as torchvision's
-`zero_init_residual` has it. Without this a ResNet50 learns nothing from some thousand photographs in a few epochs.
+Attribute names, state-dict keys and shapes are torchvision's, so that weights move between the two unchanged. ResNet50
+halves the resolution in its 3x3 convolution, as torchvision's does ("v1.5"), not in the first 1x1 of the paper.
+
+Shapes: B images, C channels, S pixels a side, K classes.
 """
 
 from __future__ import annotations
@@ -14,20 +16,6 @@ from typing import Literal
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
-
-from analysis.schema import GRADES
-from retina_models.weights import Weights
-
-
-def zero_init_residual(architecture: str, seed: int = 0) -> Weights:
-    """Random weights of a whole network, with a scale of zero at the end of each residual block."""
-    model = ARCHITECTURES[architecture](len(GRADES), seed=seed)
-    for module in model.modules():
-        if isinstance(module, BasicBlock | Bottleneck):
-            last = module.bn3 if isinstance(module, Bottleneck) else module.bn2
-            torch.nn.init.zeros_(last.weight)
-    return Weights(architecture, model.state_dict(), digest="", source="new")
-
 
 Head = Literal["linear", "lab"]
 

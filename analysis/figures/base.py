@@ -24,6 +24,8 @@ from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Transform
 
 from analysis import schema
+from analysis.results.columns import RUN, VALIDATION
+from analysis.results.predictions import Models
 from analysis.stats.metrics import Floats, Ints
 from analysis.table_files import write_csv
 from retina_data.files import write_whole
@@ -283,3 +285,32 @@ def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
     metadata: dict[str, Any] | None = {"Date": None} if kind == "svg" else None
     figure.savefig(buffer, format=kind, dpi=dpi, metadata=metadata)
     return buffer.getvalue()
+
+
+def measured_on(headline: pd.DataFrame) -> str:
+    """Part and n of the judged numbers, as they stand in a figure; headline: columns.headline(cells)."""
+    return f"{headline['part'].iloc[0]}; {_count(headline)}"
+
+
+def about(headline: pd.DataFrame) -> str:
+    """Closing words of a caption: what was measured on which part, and which cells are not there."""
+    confirmed = str(headline["measured_on"].iloc[0]) != VALIDATION
+    whose = "The confirmed winner of each cell" if confirmed else "Best trial of each cell"
+    missing = [f"{cell['cell']}: {cell['status']}" for cell in headline.to_dict("records") if cell["status"] != RUN]
+    tail = f" {'; '.join(missing)}." if missing else ""
+    return f"{whose}, {headline['part'].iloc[0]}; {_count(headline)}.{tail}"
+
+
+def over_seeds(models: Mapping[str, Models]) -> str:
+    """Words on the number of seeds, with a comma in front; "" for one."""
+    most = max((len(one.seeds) for one in models.values()), default=0)
+    return f", mean of {most} seeds" if most > 1 else ""
+
+
+def _count(headline: pd.DataFrame) -> str:
+    known = headline[headline["n"].notna()]
+    if known.empty:
+        return "no cell has been measured yet"
+    most = known.sort_values("n").iloc[-1]
+    patients = "" if pd.isna(most["patients"]) else f" of {int(most['patients']):,} patients"
+    return f"n = {int(most['n']):,} images{patients}"

@@ -14,12 +14,13 @@ from analysis.figures.base import (
     STYLES,
     LeftOut,
     Picture,
+    about,
     arms_of,
     cell_entries,
     labels_of,
     legend_below,
+    measured_on,
 )
-from analysis.figures.captions import about, measured_on
 from analysis.figures.clinical import REFERABLE, referable_score
 from analysis.results.predictions import Models
 from analysis.stats import roc

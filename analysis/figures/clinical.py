@@ -18,13 +18,15 @@ from analysis.figures.base import (
     STYLES,
     LeftOut,
     Picture,
+    about,
     arms_of,
     cell_entries,
     is_narrow,
     labels_of,
     legend_below,
+    measured_on,
+    over_seeds,
 )
-from analysis.figures.captions import about, measured_on, over_seeds
 from analysis.results.predictions import Models
 from analysis.stats import roc
 from analysis.stats.bootstrap import share_bounds

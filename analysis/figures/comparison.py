@@ -19,13 +19,14 @@ from analysis.figures.base import (
     STYLES,
     LeftOut,
     Picture,
+    about,
     draw_baseline,
     is_first_column,
     is_narrow,
     legend_below,
+    measured_on,
     say,
 )
-from analysis.figures.captions import about, measured_on
 from analysis.results.columns import DIFFERENCES, RUN, VALIDATION
 from analysis.tables.arm_comparison import with_interval
 

@@ -18,16 +18,17 @@ from analysis.figures.base import (
     STYLES,
     LeftOut,
     Picture,
+    about,
     cell_entries,
     draw_baseline,
     draw_matrix,
     label_outer,
     labels_of,
     legend_below,
+    measured_on,
     row_shares,
     say,
 )
-from analysis.figures.captions import about, measured_on
 from analysis.figures.comparison import in_words
 from analysis.results.columns import RUN, VALIDATION
 from analysis.results.mlflow_reader import StudyRuns

@@ -5,9 +5,8 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import schema
-from analysis.report.pairwise_text import Row, listed, spoken
-from analysis.report.warnings import FEW_SEEDS
 from analysis.results.columns import CLEAN, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
+from analysis.results.labels import Row, listed, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables.all_tables import TableSet
 from analysis.tables.arm_comparison import part, with_interval
@@ -119,8 +118,8 @@ def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> 
         if folds < study.folds:
             on = [spoken(cell) for cell in shown.loc[shown["folds_tested"] == folds, "cell"]]
             found.append(f"Of {listed(on)} {folds} of {study.folds} folds are confirmed so far.")
-    if len(shown) and int(shown["seeds"].min()) < FEW_SEEDS:
-        found.append(f"Fewer than {FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
+    if len(shown) and int(shown["seeds"].min()) < schema.FEW_SEEDS:
+        found.append(f"Fewer than {schema.FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
     for cell in made.cells.to_dict("records"):
         if cell["confirmed_trial"] and cell["trial"] != cell["confirmed_trial"] and not study.folds:
             found.append(

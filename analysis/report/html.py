@@ -20,11 +20,12 @@ from analysis.figures.all_figures import write_gallery
 from analysis.figures.base import FigureFiles, LeftOut
 from analysis.report import formatting, reproduce, summary, text_tables
 from analysis.report.caveats import remarks
+from analysis.report.paper_tables import write_tables
 from analysis.results.columns import VALIDATION, headline
 from analysis.results.labels import RULES
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables import arm_comparison, best
-from analysis.tables.all_tables import TableSet, make_tables, write_tables
+from analysis.tables.all_tables import TableSet, make_tables
 from analysis.tables.finalists import drop_sentence
 from analysis.tables.gain import gain_sentence
 from retina_data.files import write_whole

@@ -2,26 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
-from typing import Any
-
 import pandas as pd
 
 from analysis.results.columns import RUN, VALIDATION
-
-Row = Mapping[Hashable, Any]
+from analysis.results.labels import Row, listed, signed, spoken
 
 LEVEL = 0.05
-
-
-def spoken(label: str) -> str:
-    """A cell's label as it is said within a sentence."""
-    return label.replace(", pretrained", " with pretraining").replace(",", "")
-
-
-def listed(names: list[str]) -> str:
-    """`a`, `a and b`, `a, b and c`."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def comparison(pairs: pd.DataFrame, top: Row, score: str) -> list[str]:
@@ -106,14 +92,6 @@ def against(pairs: pd.DataFrame, top: Row) -> list[tuple[str, Row, int]]:
         for pair in pairs[pairs["status"] == RUN].to_dict("records")
         if top["arm"] in (pair["arm_a"], pair["arm_b"])
     ]
-
-
-def signed(pair: Row, score: str, sign: int) -> str:
-    """`+0.113 (0.050 to 0.175)`: the difference seen from the other side where sign is -1."""
-    value, low, high = (sign * float(pair[f"{score}_difference{end}"]) for end in ("", "_low", "_high"))
-    if pd.isna(value):
-        return "undefined"
-    return f"{value:+.3f}" if pd.isna(low) else f"{value:+.3f} ({min(low, high):.3f} to {max(low, high):.3f})"
 
 
 def _place(pair: Row, sign: int, score: str, tested: bool) -> str:

@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis.report.pairwise_text import Row, comparison, listed, spoken
-from analysis.report.warnings import FEW_SEEDS, cautions, without_patient
+from analysis import schema
+from analysis.report.pairwise_text import comparison
+from analysis.report.warnings import cautions, without_patient
 from analysis.results.columns import RUN, VALIDATION, headline
-from analysis.results.labels import arm_label
+from analysis.results.labels import Row, arm_label, listed, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables.all_tables import TableSet
 from analysis.tables.arm_comparison import objective, part, unscored, with_interval
@@ -188,7 +189,7 @@ def _recipe(study: StudyRuns, top: Row) -> str:
         return f"{start}; {why}, so nothing is said of the recipe, with any seed."
     spread, low, high = (top[f"{score}_{end}"] for end in ("sd", "recipe_low", "recipe_high"))
     names = listed(top["seed_numbers"].split("; "))
-    little = "; two seeds say little about that" if seeds < FEW_SEEDS else ""
+    little = "; two seeds say little about that" if seeds < schema.FEW_SEEDS else ""
     return (
         f"{start}; over the seeds {names} its {score} has a standard deviation of {spread:.3f}, and for the recipe, "
         f"with any seed, the 95 % interval is {low:.3f} to {high:.3f}{little}."

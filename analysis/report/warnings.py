@@ -5,18 +5,15 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import schema
-from analysis.report.pairwise_text import Row, by_kappa, of_recipes, spoken
+from analysis.report.pairwise_text import by_kappa, of_recipes
 from analysis.results.columns import VALIDATION
-from analysis.results.labels import arm_label
+from analysis.results.labels import Row, arm_label, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables.all_tables import TableSet
 from analysis.tables.arm_comparison import objective
 
 WIDE = {"accuracy": 0.1, "kappa": 0.2}
 """Width of an interval beyond which a sentence says what it means."""
-
-FEW_SEEDS = 3
-"""With fewer seeds than this the spread between them is hardly known."""
 
 
 def without_patient(study: StudyRuns) -> int:

@@ -6,9 +6,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.report.pairwise_text import signed, spoken
 from analysis.results.columns import CLEAN, DIFFERENCES, GAIN, NOT_CONFIRMED, RUN, TEST, part_text
-from analysis.results.labels import arm_label
+from analysis.results.labels import arm_label, signed, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import Models, has_clean_part, judged, of_confirmations
 from analysis.results.run_tables import with_fold

@@ -12,7 +12,9 @@ from retina_data.audit.image_scan import MISSING, Content
 from retina_data.audit.labels import NO_PATIENTS, audit
 from retina_data.audit.size_baseline import size_model
 from retina_data.duplicates import merged_groups, near_groups
-from retina_data.layouts.dataset import DataError, DataSet
+from retina_data.errors import DataError
+from retina_data.images.quality import BLOWN_OUT, DARK
+from retina_data.layouts.dataset import DataSet
 from retina_data.splits import assign_parts
 
 Severity = Literal["error", "warning", "note"]
@@ -22,9 +24,6 @@ SERIOUS = ("fellow eyes", NO_PATIENTS)
 
 TINY = 64  # shorter side, pixels
 
-DARK = 16.0  # 99th percentile
-
-BLOWN_OUT = 0.25  # white share
 
 NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
 

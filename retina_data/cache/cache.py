@@ -27,9 +27,10 @@ import PIL
 from retina_data.cache.keys import VERSION, digest_of, file_stats, fingerprint_of, folder_name, request_of
 from retina_data.cache.partial import PIXELS, Done, Unfinished, locked, remove_abandoned
 from retina_data.duplicates import merged_groups
+from retina_data.errors import DataError
 from retina_data.images import decode
 from retina_data.images.decode import Colour, Crop, Form, Source
-from retina_data.layouts.dataset import DataError, DataSet, some
+from retina_data.layouts.dataset import DataSet, some
 
 _SIZES = range(16, 2049)
 

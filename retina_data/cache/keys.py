@@ -7,8 +7,9 @@ import os
 
 import pandas as pd
 
+from retina_data.errors import DataError
 from retina_data.images.decode import Form
-from retina_data.layouts.dataset import DataError, DataSet, some
+from retina_data.layouts.dataset import DataSet, some
 
 VERSION = 3  # of pixels and table: raised when decode or fundus give others
 

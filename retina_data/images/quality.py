@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from retina_data.audit.report import BLOWN_OUT, DARK
 from retina_data.images.decode import open_image, upright_rgb
 from retina_data.images.field_of_view import disc_in
 
@@ -31,3 +30,9 @@ def warnings_of(data: bytes, image_size: int) -> list[str]:
     if shorter < image_size:
         found.append(f"too small: {shorter} px, less than {image_size}")
     return found
+
+
+DARK = 16.0  # 99th percentile
+
+
+BLOWN_OUT = 0.25  # white share

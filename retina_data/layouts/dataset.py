@@ -15,7 +15,7 @@ from retina_data.layouts import medmnist
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
 from retina_data.layouts.layouts import LAYOUTS
 
-__all__ = ["DataError", "DataSet", "read_index", "some"]
+__all__ = ["DataSet", "read_index", "some"]
 
 _EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)", re.IGNORECASE)
 

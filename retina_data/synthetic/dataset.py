@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from retina_data.layouts.dataset import DataError
+from retina_data.errors import DataError
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint
 
 Mix = tuple[float, float, float, float, float]  # share of each grade

@@ -30,7 +30,7 @@ from study.cli.options import (
 from study.config.study import DEFAULT_SPACE, StudyConfig
 from study.config.trial import TrialConfig
 from study.storage.home import Place, study_name
-from study.tracking.sync import settle
+from study.tracking.sync_marker import settle
 
 if TYPE_CHECKING:
     from study.cluster.address import Guard
@@ -89,7 +89,7 @@ def search(
     inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values, here.again)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
-        code = search_folds(name, count, here, out, inputs, compute, dry=dry_run)
+        code = search_folds(name, count, here, out, inputs, compute, search.search, dry=dry_run)
     else:
         code = search.search(name, here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:

@@ -11,7 +11,7 @@ import typer
 from study.cli.options import EXIT_FAILED, Home, err, out, place
 from study.errors import ConfigError
 from study.storage.home import study_name
-from study.tracking.sync import settle
+from study.tracking.sync_marker import settle
 
 
 def status(

@@ -16,7 +16,7 @@ import pandas as pd
 
 from analysis import schema
 from retina_data.cache.cache import Cache, open_cache
-from retina_data.layouts.dataset import DataError
+from retina_data.errors import DataError
 from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import read_safetensors
 from study.config.trial import TrialConfig

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 
+from analysis import schema
 from study.storage.progress import times
 from study.storage.state import StudyState
-from study.tuning.confirmation import FEW_SEEDS
 
 
 def reading_note(state: StudyState) -> str:
@@ -15,6 +15,6 @@ def reading_note(state: StudyState) -> str:
     if not reads:
         return "the test part has not been read"
     seeds = Counter(record.confirm["trial"] for record in state.confirms.values() if record.test and record.confirm)
-    few = f"; fewer than {FEW_SEEDS} seeds of a winner" if min(seeds.values()) < FEW_SEEDS else ""
+    few = f"; fewer than {schema.FEW_SEEDS} seeds of a winner" if min(seeds.values()) < schema.FEW_SEEDS else ""
     each = ", once for each confirmation" if reads > 1 else ""
     return f"the test part was read {times(reads)}{each}{few}"

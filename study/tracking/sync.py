@@ -9,7 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.disk_space import is_full, told
-from study.storage.home import Place
 from study.storage.ledger import Event, read_events
 from study.storage.lock import locked
 from study.storage.state import StudyState, study_state
@@ -141,34 +140,3 @@ def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None
 def without_old_closes(events: list[Event]) -> list[Event]:
     """Events as they are to be sent: a search that ended and went on is not ended in between."""
     return [event for number, event in enumerate(events, 1) if event["event"] != "close" or number == len(events)]
-
-
-def settle(here: Place, say: Callable[..., None], again: str | None = None) -> bool:
-    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
-
-    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
-    """
-    from study.storage.ledger import LedgerError
-    from study.storage.lock import LockedError
-    from study.tracking.server import problem, shown
-    from study.tracking.sync_marker import stale_studies
-
-    stale = stale_studies(here.home, here.tracking_uri, again)
-    if stale and (text := problem(here.tracking_uri)):
-        say(f"MLflow does not answer at {shown(here.tracking_uri)} ({text}); what it lacks is sent later", markup=False)
-        return False
-    sent = True
-    for folder in stale:
-        from study.tracking.sync import TrackingError, sync
-
-        try:
-            sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
-        except LockedError:
-            continue  # somebody has begun to write it, and sends it
-        except (LedgerError, OSError) as error:  # one study's damage is not another's
-            say(f"{folder.name} cannot be sent to MLflow: {error}", markup=False)
-            sent = False
-        except TrackingError as error:
-            say(f"{folder.name} is sent to MLflow later: {error}", markup=False)
-            sent = False
-    return sent

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from pathlib import Path
 
 from retina_data.files import write_whole
+from study.storage.home import Place
 from study.storage.lock import is_locked
 
 SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and a digest of MLflow's address
@@ -44,3 +46,34 @@ def _marked(folder: Path) -> bytes:
         return (folder / SYNCED).read_bytes()
     except OSError:
         return b""
+
+
+def settle(here: Place, say: Callable[..., None], again: str | None = None) -> bool:
+    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
+
+    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    """
+    from study.storage.ledger import LedgerError
+    from study.storage.lock import LockedError
+    from study.tracking.server import problem, shown
+    from study.tracking.sync_marker import stale_studies
+
+    stale = stale_studies(here.home, here.tracking_uri, again)
+    if stale and (text := problem(here.tracking_uri)):
+        say(f"MLflow does not answer at {shown(here.tracking_uri)} ({text}); what it lacks is sent later", markup=False)
+        return False
+    sent = True
+    for folder in stale:
+        from study.tracking.sync import TrackingError, sync
+
+        try:
+            sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
+        except LockedError:
+            continue  # somebody has begun to write it, and sends it
+        except (LedgerError, OSError) as error:  # one study's damage is not another's
+            say(f"{folder.name} cannot be sent to MLflow: {error}", markup=False)
+            sent = False
+        except TrackingError as error:
+            say(f"{folder.name} is sent to MLflow later: {error}", markup=False)
+            sent = False
+    return sent

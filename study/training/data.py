@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from retina_data.cache.cache import Cache, open_cache, prepare
-from retina_data.layouts.dataset import DataError, DataSet
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import DataSet
 from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
 from study.config.study import StudyConfig
 from study.training.train import TrainData

@@ -1,6 +1,6 @@
-"""The network that is measured, exported and used: members and views averaged into one answer.
+"""A network and images -> predictions, members and views averaged; shared by training, confirmation and export.
 
-Shapes: B images, S pixels a side, V views, M members, K = 5 grades.
+Shapes: B or N images, S pixels a side, V views, M members, K = 5 grades.
 """
 
 from __future__ import annotations

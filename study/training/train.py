@@ -32,7 +32,7 @@ from analysis.stats.metrics import (
     scores_from_confusion,
 )
 from retina_data.batches import batch_bounds, batches, load_images
-from retina_data.layouts.dataset import DataError
+from retina_data.errors import DataError
 from retina_models.weights import Weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError

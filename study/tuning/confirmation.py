@@ -18,9 +18,6 @@ from study.storage.progress import epoch_seconds
 from study.storage.ranking import chosen_arm, fresh_seed, search_ended, winners
 from study.storage.state import StudyState, TrialRecord
 
-FEW_SEEDS = 3
-"""Fewer seeds than this do not tell a configuration from its luck."""
-
 
 @dataclass(frozen=True)
 class Wish:
@@ -30,7 +27,7 @@ class Wish:
     """
 
     top: int = 1
-    seeds: int = FEW_SEEDS
+    seeds: int = schema.FEW_SEEDS
     drop_fellows: bool = False
 
 

@@ -19,8 +19,8 @@ import torch
 from ray import tune
 
 from analysis.redact import without_folders
+from retina_data.errors import DataError
 from retina_data.files import write_whole
-from retina_data.layouts.dataset import DataError
 from retina_models.weights import WeightsError, read_weights, save_weights
 from study.cluster.resources import placement
 from study.config.trial import TrialConfig

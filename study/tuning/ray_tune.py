@@ -10,8 +10,9 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +24,8 @@ from analysis import schema
 from study.cluster.head_monitor import Head
 from study.cluster.resources import Nodes, Resources
 from study.disk_space import told
-from study.planning.plan import Plan
 from study.storage.ledger import Event, Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
-from study.training.data import split_of
 from study.tuning.ray_stopper import Reaper
 from study.tuning.ray_trainable import TrialActor
 from study.tuning.recorder import NO_SCORE, Course, Recorder, outcome
@@ -36,8 +35,22 @@ PROCESS_RETRIES = 3
 """Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
 
 
+@dataclass(frozen=True)
+class TrialFiles:
+    """What the trials of a study read and write.
+
+    checkpoints: folder of one folder for each trial. caches: colour normalisation -> prepared photographs. split: what
+    divides them (`study.training.data`). weights: architecture -> (the study's copy, its digest).
+    """
+
+    checkpoints: Path
+    caches: Mapping[str, Path]
+    split: Mapping[str, Any]
+    weights: Mapping[str, tuple[Path, str]]
+
+
 def run_search(
-    plan: Plan,
+    files: TrialFiles,
     ledger: Ledger,
     course_of: Callable[[StudyState], Course],
     limits: Resources,
@@ -53,9 +66,9 @@ def run_search(
     say: is told, in a line, what a trial met that no event tells.
     """
     state = study_state(ledger.events)
-    recorder = Recorder(ledger, state, course_of(state), plan.folder / "checkpoints", watch)
+    recorder = Recorder(ledger, state, course_of(state), files.checkpoints, watch)
     recorder.end_finished()
-    trials = _Trials(plan, recorder, limits, stop, head, say)
+    trials = _Trials(files, recorder, limits, stop, head, say)
     if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
         try:
             _fit(trials, limits, storage, stop)
@@ -108,9 +121,15 @@ class _Trials:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
     def __init__(
-        self, plan: Plan, recorder: Recorder, limits: Resources, stop: Stop, head: Head, say: Callable[[str], None]
+        self,
+        files: TrialFiles,
+        recorder: Recorder,
+        limits: Resources,
+        stop: Stop,
+        head: Head,
+        say: Callable[[str], None],
     ) -> None:
-        self._plan, self._recorder, self._limits, self._say = plan, recorder, limits, say
+        self._files, self._recorder, self._limits, self._say = files, recorder, limits, say
         self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
@@ -148,7 +167,8 @@ class _Trials:
 
     def _job(self, record: TrialRecord) -> dict[str, Any]:
         """What an actor needs; plain values, since it goes through Ray to another process."""
-        plan, pretrained = self._plan, record.config["pretrained"]
+        files, architecture = self._files, record.config["architecture"]
+        weights, digest = files.weights[architecture] if record.config["pretrained"] else (None, None)
         own = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
         own |= {"split_seed": record.finalist["split_seed"]} if record.finalist else {}
         return {
@@ -156,11 +176,11 @@ class _Trials:
             "config": record.config,
             "last_epoch": record.last_epoch,
             "confirms": record.confirm is not None,
-            "folder": str(plan.folder / "checkpoints" / record.trial),
-            "cache": str(plan.caches[record.config["colour"]]),
-            "split": split_of(plan.config) | own,
-            "weights": str(plan.weights_file(record.config["architecture"])) if pretrained else None,
-            "weights_digest": plan.weights[record.config["architecture"]]["digest"] if pretrained else None,
+            "folder": str(files.checkpoints / record.trial),
+            "cache": str(files.caches[record.config["colour"]]),
+            "split": {**files.split, **own},
+            "weights": str(weights) if weights else None,
+            "weights_digest": digest,
             "device": "cuda" if self._limits.gpus else "cpu",
             "gpus": self._limits.gpus,
             "threads": self._limits.threads,

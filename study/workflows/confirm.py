@@ -22,7 +22,6 @@ from study.storage.progress import duration_text, times
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.training.data import open_data, split_of
 from study.tuning.confirmation import (
-    FEW_SEEDS,
     Confirmations,
     Wish,
     arms_without_winner,
@@ -83,8 +82,10 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
     # Asked before anything begins: what is left of the training part may be too small.
     split = {**split_of(plan.config), "drop_fellows": wish.drop_fellows}
     images = open_data(plan.prepared.cache.folder, **split).count("train")
-    if wish.seeds < FEW_SEEDS:
-        console.print(f"note: fewer than {FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
+    if wish.seeds < schema.FEW_SEEDS:
+        console.print(
+            f"note: fewer than {schema.FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3"
+        )
     for arm in arms_without_winner(state):
         console.print(f"left out: {arm}: none of its trials has a score", markup=False)
     course = Confirmations(state, wish)
@@ -130,7 +131,7 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
 def _command(name: str, wish: Wish) -> str:
     flags = f"{' --drop-fellows' if wish.drop_fellows else ''}"
     flags += f" --top {wish.top}" if wish.top > 1 else ""
-    flags += f" --seeds {wish.seeds}" if wish.seeds != FEW_SEEDS else ""
+    flags += f" --seeds {wish.seeds}" if wish.seeds != schema.FEW_SEEDS else ""
     return f"retina confirm {name}{flags}"
 
 

@@ -23,8 +23,7 @@ from torch import Tensor
 from analysis.schema import GRADES
 from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.synthetic.dataset import EVEN_MIX, make_dataset
-from retina_models.resnet import zero_init_residual
-from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_weights
+from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_weights, zero_init_residual
 from study.config.trial import TrialConfig, make_trial_config
 from study.disk_space import check_room, needed
 from study.errors import ConfigError

@@ -26,7 +26,7 @@ from study.tuning.ask_tell import Arms
 from study.tuning.finalists import SearchCourse
 from study.tuning.progress_bar import Display, search_note
 from study.tuning.recorder import NO_SCORE, outcome, weights_kept
-from study.workflows.running.run import EXIT_CODES, Compute, run
+from study.workflows.running.run import EXIT_CODES, Compute, _limits_here, failed_help, limits_of, run
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
@@ -57,26 +57,6 @@ def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Co
     except LockedError as error:
         console.print(f"retina: {error}", markup=False)
         return EXIT_LOCKED
-
-
-def limits_of(plan: Plan, compute: Compute) -> Resources:
-    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
-    if compute.address is None:
-        return _limits_here(compute)
-    from study.cluster.node_check import check_nodes
-    from study.cluster.ray_cluster import cluster
-    from study.cluster.resources import resources
-
-    with cluster(compute.address, compute.guard) as available:
-        check_nodes(plan.home, list(plan.caches.values()))
-        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
-
-
-def _limits_here(compute: Compute) -> Resources:
-    from study.cluster.resources import resources
-    from study.workflows.running.dry_run import here_available
-
-    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])
 
 
 def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console, again: str) -> None:
@@ -133,14 +113,6 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
 def _all_failed(state: StudyState, trials: int) -> bool:
     ended = [record for record in state.trials.values() if record.end]
     return len(ended) >= trials and outcome(ended) == schema.STATE_FAILED
-
-
-def failed_help(name: str, again: str) -> str:
-    """What to do about a study whose trials have all ended and failed: going on does nothing."""
-    return (
-        f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "
-        "give a larger --trials"
-    )
 
 
 @dataclass(frozen=True)

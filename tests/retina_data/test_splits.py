@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import read_index
 from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"

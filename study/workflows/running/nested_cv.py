@@ -23,7 +23,7 @@ from study.storage.ledger import read_events
 from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, ranked, study_state
-from study.workflows.running.run import Compute
+from study.workflows.running.run import Compute, failed_help
 
 MOST_FOLDS = 100
 
@@ -46,14 +46,20 @@ def settled_folds(home: Path, name: str, asked: int | None) -> int:
 
 
 def search_folds(
-    name: str, folds: int, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False
+    name: str,
+    folds: int,
+    here: Place,
+    console: Console,
+    inputs: Inputs,
+    compute: Compute,
+    search: Callable[..., int],
+    *,
+    dry: bool = False,
 ) -> int:
     """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well.
 
     A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
     """
-    from study.workflows.search import failed_help, search
-
     parts = [fold_name(name, fold) for fold in range(1, folds + 1)]
 
     def of(part: str) -> Inputs:
@@ -99,12 +105,12 @@ def each_fold(
     call: Callable[[str, Compute], int],
     ended: Callable[[StudyState], bool],
     commands: tuple[str, str],
-    failed_help: Callable[[str], str] | None = None,
+    help_of: Callable[[str], str] | None = None,
 ) -> int:
     """Call for one fold after the other, all within one time budget, until one has not ended.
 
     commands: the one that goes on, and the one that comes next. Returns the exit code, which is not 0 either where a
-    fold has ended without a score: the others are run all the same. failed_help: what to do about that fold, where
+    fold has ended without a score: the others are run all the same. help_of: what to do about that fold, where
     nothing comes next.
     """
     failed, scoreless = 0, ""
@@ -118,9 +124,9 @@ def each_fold(
             return code
         failed = failed or code
         scoreless = scoreless or ("" if ranked(state.trials.values()) else part)
-    if scoreless and failed_help:
+    if scoreless and help_of:
         lack = f"all {len(parts)} folds have ended, but {scoreless} without a score"
-        console.print(f"{lack}: {failed_help(scoreless)}", markup=False)
+        console.print(f"{lack}: {help_of(scoreless)}", markup=False)
     else:
         console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
     return failed
@@ -147,7 +153,7 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.search import limits_of
+    from study.workflows.running.run import limits_of
 
     seconds, how = measured_now(plan, limits_of(plan, compute), console)
     if not seconds:

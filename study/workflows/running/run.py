@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from study.cluster.resources import Resources
     from study.storage.home import Place
     from study.tracking.sync import Feed
+    from study.tuning.ray_tune import TrialFiles
     from study.tuning.stop_signal import Stop
 
 
@@ -138,7 +139,9 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
         head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
         with display.shown(), head.watched():
             try:
-                closed = run_search(plan, ledger, errand.course, limits, plan.folder / "ray", stop, watch, head, say)
+                closed = run_search(
+                    _files(plan), ledger, errand.course, limits, plan.folder / "ray", stop, watch, head, say
+                )
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
                 if head.gone():
                     head.await_end()
@@ -149,6 +152,15 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
     _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), here, console)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+
+
+def _files(plan: Plan) -> TrialFiles:
+    """What the trials of a plan read and write."""
+    from study.training.data import split_of
+    from study.tuning.ray_tune import TrialFiles
+
+    weights = {name: (plan.weights_file(name), value["digest"]) for name, value in plan.weights.items()}
+    return TrialFiles(plan.folder / "checkpoints", plan.caches, split_of(plan.config), weights)
 
 
 def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
@@ -201,3 +213,31 @@ def _closing(
         console.print(f"next: {errand.next_command}{here.again}", markup=False)
     elif closed != schema.STATE_COMPLETE:
         console.print(errand.stuck(state, here.again) or f"go on with: {errand.command}{here.joined}", markup=False)
+
+
+def failed_help(name: str, again: str) -> str:
+    """What to do about a study whose trials have all ended and failed: going on does nothing."""
+    return (
+        f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "
+        "give a larger --trials"
+    )
+
+
+def limits_of(plan: Plan, compute: Compute) -> Resources:
+    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
+    if compute.address is None:
+        return _limits_here(compute)
+    from study.cluster.node_check import check_nodes
+    from study.cluster.ray_cluster import cluster
+    from study.cluster.resources import resources
+
+    with cluster(compute.address, compute.guard) as available:
+        check_nodes(plan.home, list(plan.caches.values()))
+        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+
+
+def _limits_here(compute: Compute) -> Resources:
+    from study.cluster.resources import resources
+    from study.workflows.running.dry_run import here_available
+
+    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])

@@ -21,6 +21,7 @@ from PIL import Image
 from analysis import schema
 from analysis.figures import base
 from analysis.figures.base import Picture
+from tests.fixtures import figures as fixture
 
 
 def picture(**changes: object) -> Picture:
@@ -121,3 +122,25 @@ def test_neither_pyplot_nor_mlflow_is_loaded() -> None:
     code = f"import analysis.figures.all_figures, sys; print([n for n in {heavy} if n in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_confirmed_study() -> None:
+    shown = fixture.confirmed()
+    clean = "test, patients not in training (not seen by the search); n = 80 images of 40 patients"
+    assert base.measured_on(shown.headline) == clean
+    assert base.about(shown.headline) == f"The confirmed winner of each cell, {clean}."
+    assert base.over_seeds(shown.judged) == ", mean of 3 seeds"
+
+
+def test_a_study_on_validation_with_missing_cells() -> None:
+    shown = fixture.half()
+    text = base.about(shown.headline)
+    assert text.startswith("Best trial of each cell, test (chosen on test: optimistic); n = 120 images of 60 patients.")
+    assert text.endswith(" ResNet18, pretrained: not run; ResNet50, from scratch: no result yet.")
+    assert base.over_seeds(shown.judged) == ""
+
+
+def test_a_study_without_any_result() -> None:
+    shown = fixture.empty()
+    assert "no cell has been measured yet" in base.about(shown.headline)
+    assert base.over_seeds({}) == ""

@@ -17,8 +17,9 @@ import pytest
 from PIL import Image
 
 from retina_data.cache.cache import Cache, open_cache, prepare
+from retina_data.errors import DataError
 from retina_data.images import decode
-from retina_data.layouts.dataset import DataError, DataSet, read_index
+from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.splits import assign_parts
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import read_index
 
 SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
 needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not on this machine")

@@ -10,7 +10,8 @@ from PIL import Image
 from retina_data.audit.labels import audit
 from retina_data.audit.report import check
 from retina_data.cache.cache import prepare
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import read_index
 from retina_data.layouts.layouts import LAYOUTS
 from tests.retina_data.layouts.test_dataset import write_image, write_lab
 from tests.retina_data.layouts.test_medmnist import write_medmnist

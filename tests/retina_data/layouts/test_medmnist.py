@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 from retina_data.audit.labels import audit
+from retina_data.errors import DataError
 from retina_data.layouts import medmnist
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.layouts.dataset import read_index
 from retina_data.splits import assign_parts
 
 COUNTS = {"train": 30, "val": 8, "test": 10}

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from retina_data.audit.labels import audit
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.dataset import EVEN_MIX, GRADE_MIX, _draw_patients, make_dataset
 
 

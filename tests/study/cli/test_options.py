@@ -7,7 +7,8 @@ from subprocess import PIPE
 
 import pytest
 
-from study.cli.options import place
+from study.cli.options import place, weight_files
+from study.errors import ConfigError
 
 
 def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -56,3 +57,16 @@ def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> N
     assert child.stderr.read() == ("still here" if outlives else "")
     assert child.wait(60) == (0 if outlives else 1)
     child.stderr.close()
+
+
+def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    wanted = {"resnet18": str(tmp_path / "w.pth"), "resnet50": "imagenet"}
+    assert weight_files(["resnet18=w.pth", "resnet50=imagenet"]) == wanted
+    both = {"resnet18": "synthetic", "resnet50": "synthetic"}
+    assert weight_files(["synthetic"]) == both
+    assert weight_files(["synthetic", "resnet50=w.pth"]) == both | {"resnet50": str(tmp_path / "w.pth")}
+    assert weight_files(["imagenet", "resnet18=synthetic"]) == {"resnet18": "synthetic", "resnet50": "imagenet"}
+    for pair in ("resnet18", "resnet18="):
+        with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
+            weight_files([pair])

@@ -10,7 +10,6 @@ import torch
 import yaml
 from rich.console import Console
 
-from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import WeightsError, save_weights
@@ -64,34 +63,9 @@ def test_arms_without_weights_are_left_out_with_the_reason(folder: Path) -> None
     assert any("weights of resnet18: r18.safetensors, loaded" in note for note in plan.notes)
 
 
-def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Path) -> None:
-    small_data(tmp_path / "data")
-    broken = sorted((tmp_path / "data" / "images").iterdir())[0]
-    broken.write_bytes(b"")
-    data = read_index(tmp_path / "data")
-    prepare(data, tmp_path, image_size=32, on_error="skip", progress=False)
-    event = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
-    row = data.table["path"].tolist().index(str(broken))
-    text = next(one["text"] for one in event["audit"]["findings"] if one["kind"] == "skipped")
-    assert f"(row {row}: the file is empty)" in text and broken.stem not in json.dumps(event)
-    assert any("1 images could not be read" in note for note in event["notes"])
-
-
 def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
     with pytest.raises(WeightsError, match="must hold all of a resnet18 but its head"):
         _plan(folder, weights={"resnet18": str(folder / "r50.safetensors")})
-
-
-def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Path) -> None:
-    plan = _plan(folder, weights={"resnet18": str(folder / "r18.safetensors")})
-    text = json.dumps(plan.event(2))
-    assert str(folder) not in text
-    assert str(Path.home()) not in text
-    assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
-    place = "/home/Jane Doe/data must be readable"
-    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": place}).event(2)
-    assert told["notes"] == ["data must be readable"]
-    assert told["not_run"] == {"resnet50-pretrained": "data must be readable"}
 
 
 def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
@@ -224,14 +198,6 @@ def test_rules_that_join_fields_are_broken_before_the_search(folder: Path) -> No
         _plan(folder, freeze_epochs=3, weights={"resnet18": str(folder / "r18.safetensors")})
     plan = _plan(folder, freeze_epochs=1, weights={"resnet18": str(folder / "r18.safetensors")})
     assert "resnet18-scratch" in plan.groups  # the arms without weights have nothing to freeze
-
-
-def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
-    plan = _plan(folder)
-    _begun(plan)
-    content = yaml.safe_load((plan.folder / STUDY_FILE).read_text())
-    assert content["data"] == str((folder / "data").resolve())
-    assert content["layout"] == "lab"
 
 
 def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:

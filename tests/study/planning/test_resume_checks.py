@@ -1,12 +1,9 @@
-from pathlib import Path
-
 import pytest
 
 from study.config.arms import Cell
 from study.errors import ConfigError
 from study.planning.resume_checks import arms_of, reasons
 from study.storage.state import StudyState
-from study.storage.study_file import read_study_file
 
 CELLS: list[Cell] = [("resnet18", False), ("resnet18", True)]
 
@@ -31,11 +28,6 @@ def test_a_study_goes_on_with_its_own_arms() -> None:
 def test_a_joint_search_cannot_get_another_arm() -> None:
     with pytest.raises(ConfigError, match="cannot be added where arms=joint"):
         arms_of("s", _begun("resnet18-scratch"), CELLS, {}, ("resnet18-pretrained",), joint=True)
-
-
-def test_a_study_file_that_is_not_there_says_so(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="restore it, or give --data and --config"):
-        read_study_file(tmp_path / "study.yaml")
 
 
 def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:

@@ -2,11 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.options import weight_files
 from study.errors import ConfigError
 from study.storage.home import Place, folds_of, parts_of, study_name
-from study.tracking.sync import settle
-from study.tracking.sync_marker import mark_synced
+from study.tracking.sync_marker import mark_synced, settle
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
@@ -14,19 +12,6 @@ def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
     with pytest.raises(ConfigError, match="study's name must be"):
         study_name(name)
     assert study_name("lab-2.b") == "lab-2.b"
-
-
-def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    wanted = {"resnet18": str(tmp_path / "w.pth"), "resnet50": "imagenet"}
-    assert weight_files(["resnet18=w.pth", "resnet50=imagenet"]) == wanted
-    both = {"resnet18": "synthetic", "resnet50": "synthetic"}
-    assert weight_files(["synthetic"]) == both
-    assert weight_files(["synthetic", "resnet50=w.pth"]) == both | {"resnet50": str(tmp_path / "w.pth")}
-    assert weight_files(["imagenet", "resnet18=synthetic"]) == {"resnet18": "synthetic", "resnet50": "imagenet"}
-    for pair in ("resnet18", "resnet18="):
-        with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
-            weight_files([pair])
 
 
 def test_a_home_without_studies_owes_nothing(tmp_path: Path) -> None:

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from retina_data.layouts.dataset import DataError, read_index
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import read_index
 from study.cli.data import data_app
 from study.config.study import make_study_config
 from study.training.data import Prepared, open_data, prepare_data, split_of

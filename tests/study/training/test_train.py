@@ -15,7 +15,7 @@ from sklearn.metrics import cohen_kappa_score, log_loss, roc_auc_score
 
 from analysis.schema import EPOCH_METRICS
 from analysis.stats.metrics import called, confusion_matrix
-from retina_data.layouts.dataset import DataError
+from retina_data.errors import DataError
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import Weights
 from study.config.trial import TrialConfig

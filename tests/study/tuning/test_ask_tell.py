@@ -5,7 +5,6 @@ import optuna
 import pytest
 
 from study.config.arms import groups_of
-from study.config.early_stopping import first_rung
 from study.config.study import StudyConfig, make_study_config
 from study.storage.state import StudyState, study_state
 from study.tuning.ask_tell import Arms
@@ -136,17 +135,3 @@ def test_a_failed_trial_has_no_value() -> None:
 def test_fewer_than_three_trials_of_an_arm_are_never_stopped() -> None:
     events = Search(make_study_config({}, {"epochs": 9, "seed": 1}), restarts=False).run(8)
     assert all(event["state"] == "complete" for event in events if event["event"] == "end")
-
-
-@pytest.mark.parametrize(
-    ("flags", "rung"),
-    [
-        ({"epochs": 9, "schedule": "constant"}, 3),
-        ({"epochs": 15}, 5),
-        ({"epochs": 10, "schedule": "constant"}, 4),
-        ({"epochs": 9, "freeze_epochs": 5}, 6),
-        ({"epochs": 2}, 1),
-    ],
-)
-def test_the_first_rung_is_after_warmup_frozen_epochs_and_a_third(flags: dict[str, Any], rung: int) -> None:
-    assert first_rung(make_study_config({}, flags)) == rung

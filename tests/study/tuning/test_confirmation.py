@@ -8,7 +8,6 @@ from study.config.study import StudyConfig
 from study.errors import ConfigError
 from study.storage.ledger import Event, Ledger, read_events
 from study.storage.ranking import fresh_seed, missing, winners
-from study.storage.reading_note import reading_note
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import BEST
 from study.tuning.confirmation import (
@@ -16,7 +15,6 @@ from study.tuning.confirmation import (
     Wish,
     arms_without_winner,
     check_confirmable,
-    counted,
     wanted,
 )
 from study.tuning.recorder import Recorder
@@ -205,15 +203,6 @@ def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
     again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_clean": 9, "scores": {}}
     assert state.apply(again) is False
     assert [read["n"] for read in state.test_reads] == [4]
-
-
-def test_the_readings_are_told_with_a_word_on_too_few_seeds() -> None:
-    state = study_state(_searched([[0.2]], confirmations=3))
-    assert reading_note(state) == "the test part has not been read"
-    _begin(state, Wish())
-    _read(state, "c0000")
-    assert reading_note(state).endswith("fewer than 3 seeds of a winner")
-    assert counted(state) == {"ended": 1, "of": 3, "test_reads": 1}
 
 
 def test_what_may_not_be_confirmed_is_refused_by_name() -> None:

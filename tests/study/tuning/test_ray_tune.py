@@ -21,9 +21,10 @@ from study.config.study import make_study_config
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
+from study.training.data import split_of
 from study.tuning import ray_tune
 from study.tuning.ask_tell import Arms
-from study.tuning.ray_tune import PROCESS_RETRIES, _Asker, _Teller, _Trials, run_search
+from study.tuning.ray_tune import PROCESS_RETRIES, TrialFiles, _Asker, _Teller, _Trials, run_search
 from study.tuning.recorder import Recorder
 from study.tuning.stop_signal import Stop
 from tests.faults.fixture import Study, kill_at_random, suggested
@@ -41,13 +42,14 @@ class Driver:
     """What Ray calls in the driver, called as Ray calls it; no process is started."""
 
     def __init__(self, folder: Path) -> None:
-        self.plan: Any = SimpleNamespace(folder=folder, config=CONFIG, caches=defaultdict(lambda: folder))
+        self.folder, caches = folder, defaultdict[str, Path](lambda: folder)
+        self.files = TrialFiles(folder / "checkpoints", caches, split_of(CONFIG), {})
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.ledger.append("study", **{k: v for k, v in study_event(5).items() if k not in ("event", "time")})
         self.stop, self.head, self.said = Stop(), Head({}, lambda reason: None), list[str]()
         state = study_state(self.ledger.events)
         self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
-        self.trials = _Trials(self.plan, self.recorder, LIMITS, self.stop, self.head, self.said.append)
+        self.trials = _Trials(self.files, self.recorder, LIMITS, self.stop, self.head, self.said.append)
         self.asker, self.teller = _Asker(self.trials), _Teller(self.trials)
         self.asked = 0
 
@@ -65,7 +67,7 @@ class Driver:
     def run(self) -> str:
         """What a call does that is over before Ray has begun anything."""
         return run_search(
-            self.plan, self.ledger, _course, LIMITS, self.plan.folder / "ray", self.stop, lambda event: None, self.head
+            self.files, self.ledger, _course, LIMITS, self.folder / "ray", self.stop, lambda event: None, self.head
         )
 
 

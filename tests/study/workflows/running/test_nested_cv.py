@@ -210,7 +210,6 @@ def _searched(
             ledger.close()
         return code
 
-    monkeypatch.setattr("study.workflows.search.search", one)
     monkeypatch.setattr("study.workflows.running.dry_run.measured_now", measured)
     here = Place(home, "", None, " --home X", " --home X --cpus-per-trial 1")
     inputs = Inputs(
@@ -218,7 +217,7 @@ def _searched(
         overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 1, "epochs": 2},
     )
     said = io.StringIO()
-    assert search_folds("s", 2, here, Console(file=said, width=300), inputs, Compute(), dry=dry) == code
+    assert search_folds("s", 2, here, Console(file=said, width=300), inputs, Compute(), one, dry=dry) == code
     return said.getvalue()
 
 
