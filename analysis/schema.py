@@ -112,7 +112,7 @@ TAG_REASON = "reason"
 
 TAG_SEED = "seed"
 
-TAG_REPEAT_OF = "repeat_of"
+TAG_DUPLICATE_OF = "duplicate_of"
 """First trial with this configuration but for the seed; "" for that one itself."""
 
 TAG_FINALIST = "finalist"
@@ -124,16 +124,16 @@ TAG_SPLIT_SEED = "split_seed"
 TAG_CONFIRM = "confirm"
 """Of a confirmation: its name, c0000, c0001, ..."""
 
-TAG_CONFIRMS = "confirms"
+TAG_CONFIRMED_TRIAL = "confirmed_trial"
 """Of a confirmation or a finalist: the trial whose configuration it repeats with a fresh seed."""
 
-TAG_REPEAT = "repeat"
+TAG_SEED_INDEX = "seed_index"
 """Of a confirmation or a finalist: number of its fresh seed, from 0; all arms have the same numbers."""
 
 TAG_BASELINE = "baseline"
 """Of a confirmation: "True" where it is the arm's first trial again, which the search's gain is measured against."""
 
-TAG_TEST_READS = "test_reads"
+TAG_TEST_EVALUATIONS = "test_evaluations"
 """Of a study: how often its test part has been read, one for each confirmation."""
 
 TAG_FOLD_OF = "fold_of"
@@ -158,7 +158,7 @@ TAG_DECISION = "decision"
 TAG_SELECT_EPOCH = "select_epoch"
 """Whose score is a trial's: "last" epoch, or "best"."""
 
-TAG_SELECTED_ON = "selected_on"
+TAG_SELECTION_SPLIT = "selection_split"
 
 TAG_ARMS = "arms"
 
@@ -180,7 +180,7 @@ STATE_RUNNING = "running"
 
 STATE_COMPLETE = "complete"  # ran all its epochs
 
-STATE_STOPPED = "stopped"  # stopped early by the pruner
+STATE_PRUNED = "pruned"  # stopped early by the pruner
 
 STATE_INTERRUPTED = "interrupted"  # the search ended first; goes on when it is started again
 
@@ -189,7 +189,7 @@ STATE_FAILED = "failed"
 MLFLOW_STATUS = {
     STATE_RUNNING: "RUNNING",
     STATE_COMPLETE: "FINISHED",
-    STATE_STOPPED: "KILLED",
+    STATE_PRUNED: "KILLED",
     STATE_INTERRUPTED: "KILLED",
     STATE_FAILED: "FAILED",
 }

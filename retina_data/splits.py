@@ -112,7 +112,7 @@ def in_training(table: pd.DataFrame, parts: pd.Series[str]) -> npt.NDArray[np.bo
     return np.isin(groups, groups[parts.isin(("train", "val")).to_numpy()])
 
 
-def without_fellows(table: pd.DataFrame, parts: pd.Series[str]) -> pd.Series[str]:
+def without_test_patients(table: pd.DataFrame, parts: pd.Series[str]) -> pd.Series[str]:
     """The parts with every patient who stands in the test part taken out of training and validation."""
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     tested = np.isin(groups, groups[(parts == "test").to_numpy()])

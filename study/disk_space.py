@@ -45,11 +45,11 @@ def told(error: BaseException) -> str:
     return f"{text}; free some space first" if is_full(error) else text
 
 
-def needed(architectures: set[str], optimizers: set[str], arms: int, slots: int, kept: int) -> int:
+def needed(architectures: set[str], optimizers: set[str], arms: int, max_concurrent: int, kept: int) -> int:
     """Bytes that checkpoints and best weights will take at most: `kept` files in each arm and one in MLflow."""
     largest = max(sum(p.numel() for p in shaped(name).parameters()) for name in architectures) * BYTES
     checkpoint = largest * max(NUMBERS[name] for name in optimizers)
-    return slots * (CHECKPOINTS * checkpoint + largest) + arms * (kept + 1) * largest + MARGIN
+    return max_concurrent * (CHECKPOINTS * checkpoint + largest) + arms * (kept + 1) * largest + MARGIN
 
 
 def check_room(folder: Path, need: int) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from analysis.figures import calibration, clinical, comparison, curves, importance, search, worst_errors
-from analysis.figures.base import FigureFiles, LeftOut, Picture, write_picture
+from analysis.figures.base import FigureFiles, FigureSpec, SkippedFigure, write_picture
 from analysis.results.columns import headline
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import judged
 from analysis.tables.all_tables import TableSet
 
 
-def pictures(study: StudyRuns, made: TableSet) -> list[Picture | LeftOut]:
+def pictures(study: StudyRuns, made: TableSet) -> list[FigureSpec | SkippedFigure]:
     """Every figure, or why it has nothing to show; made: tableset.make_tables(study)."""
     by, (_, models) = headline(made.cells), judged(study, made.board)
     return [
@@ -26,8 +26,8 @@ def pictures(study: StudyRuns, made: TableSet) -> list[Picture | LeftOut]:
     ]
 
 
-def write_gallery(study: StudyRuns, made: TableSet, folder: Path) -> tuple[list[FigureFiles], list[LeftOut]]:
+def write_gallery(study: StudyRuns, made: TableSet, folder: Path) -> tuple[list[FigureFiles], list[SkippedFigure]]:
     """Write the figures of a study into the folder; returns the files, and what was left out."""
     found = pictures(study, made)
-    drawn = [write_picture(one, folder) for one in found if isinstance(one, Picture)]
-    return drawn, [one for one in found if isinstance(one, LeftOut)]
+    drawn = [write_picture(one, folder) for one in found if isinstance(one, FigureSpec)]
+    return drawn, [one for one in found if isinstance(one, SkippedFigure)]

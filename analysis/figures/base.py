@@ -1,6 +1,6 @@
 """How figures look and how they are written; and the two small pictures of one trial.
 
-A figure of a study is a Picture: its numbers, its drawing on given axes, its words. It is written for a page and for
+A figure of a study is a FigureSpec: its numbers, its drawing on given axes, its words. It is written for a page and for
 one column of it. A cell of the comparison has one colour, marker and line in all of them (colours after Okabe and Ito
 2008, dark for pretrained and light for scratch, so that they differ in grey too). No pyplot: nothing global is opened.
 """
@@ -25,7 +25,7 @@ from matplotlib.transforms import Transform
 
 from analysis import schema
 from analysis.results.columns import RUN, VALIDATION
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats.metrics import Floats, Ints
 from analysis.table_files import write_csv
 from retina_data.files import write_whole
@@ -89,7 +89,7 @@ PANELS = {"resnet18": "ResNet18", "resnet50": "ResNet50"}
 
 
 @dataclass(frozen=True)
-class Picture:
+class FigureSpec:
     """One figure before it is written.
 
     measured  what its scores were measured on, with n; stands in the figure itself
@@ -112,7 +112,7 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class LeftOut:
+class SkippedFigure:
     """A figure that has nothing to show, and why."""
 
     title: str
@@ -133,7 +133,7 @@ class FigureFiles:
     column: Path | None
 
 
-def write_picture(picture: Picture, folder: Path) -> FigureFiles:
+def write_picture(picture: FigureSpec, folder: Path) -> FigureFiles:
     """Write NAME.png (300 dpi), NAME.svg, NAME.csv and, for one column, NAME_column.svg into the folder."""
     paths = {kind: folder / f"{picture.name}.{kind}" for kind in ("png", "svg", "csv")}
     with mpl.rc_context(LOOK):
@@ -271,7 +271,7 @@ def row_shares(counts: Ints) -> Floats:
     return np.asarray(np.divide(counts, total, out=np.full(counts.shape, np.nan), where=total > 0))
 
 
-def _drawn(picture: Picture, grid: tuple[int, int], size: tuple[float, float]) -> Figure:
+def _drawn(picture: FigureSpec, grid: tuple[int, int], size: tuple[float, float]) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(*grid, squeeze=False).ravel())
     figure.suptitle(picture.measured, x=0.01, ha="left", color=GREY, wrap=True)
@@ -301,7 +301,7 @@ def about(headline: pd.DataFrame) -> str:
     return f"{whose}, {headline['part'].iloc[0]}; {_count(headline)}.{tail}"
 
 
-def over_seeds(models: Mapping[str, Models]) -> str:
+def over_seeds(models: Mapping[str, PredictionSet]) -> str:
     """Words on the number of seeds, with a comma in front; "" for one."""
     most = max((len(one.seeds) for one in models.values()), default=0)
     return f", mean of {most} seeds" if most > 1 else ""

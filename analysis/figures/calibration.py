@@ -12,8 +12,8 @@ from analysis import schema
 from analysis.figures.base import (
     GREY,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     about,
     arms_of,
     cell_entries,
@@ -22,7 +22,7 @@ from analysis.figures.base import (
     measured_on,
 )
 from analysis.figures.clinical import REFERABLE, referable_score
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
 
 BINS = 10
@@ -30,7 +30,9 @@ BINS = 10
 QUESTIONS = {"grade": "The grade that is called", "referable": "Referable (grade 2 or more)"}
 
 
-def calibration_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = schema.ARM_LABELS) -> pd.DataFrame:
+def calibration_numbers(
+    judged: Mapping[str, PredictionSet], labels: Mapping[str, str] = schema.ARM_LABELS
+) -> pd.DataFrame:
     """Reliability in ten bins of equal width, an arm's models taken together (an image counts once for each).
 
     Columns: arm, cell, question (a key of QUESTIONS), low, high (of the bin), count, probability (mean), share (of
@@ -79,11 +81,11 @@ def draw_calibration(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     legend_below(axes, cell_entries(labels_of(numbers)))
 
 
-def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Picture | LeftOut]:
+def pictures(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> list[FigureSpec | SkippedFigure]:
     """The reliability diagrams, or why there are none; headline: columns.headline(cells)."""
     title, numbers = "Calibration", calibration_numbers(judged, labels_of(headline))
     if numbers.empty:
-        return [LeftOut(title, "no predictions were recorded")]
+        return [SkippedFigure(title, "no predictions were recorded")]
     caption = (
         f"Above: what was predicted against what is so, in {BINS} bins of equal width; on the dashed line a "
         "probability can be believed. Below: how many images stand in a bin (each counts once for each seed), without "
@@ -94,7 +96,7 @@ def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Pictu
     errors = numbers.drop_duplicates(["question", "arm"]).to_dict("records")
     found = [f"{QUESTIONS[one['question']]}, {one['cell']}: ECE {one['error']:.3f}" for one in errors]
     return [
-        Picture(
+        FigureSpec(
             "calibration", title, measured_on(headline), caption, f"{title}. {'; '.join(found)}.", numbers,
             lambda axes: draw_calibration(axes, numbers), (2, 2), 5.6, (4, 1, 11.0),
         )

@@ -16,8 +16,8 @@ from analysis import schema
 from analysis.figures.base import (
     GREY,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     about,
     arms_of,
     cell_entries,
@@ -27,7 +27,7 @@ from analysis.figures.base import (
     measured_on,
     over_seeds,
 )
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
 from analysis.stats.bootstrap import share_bounds
 from analysis.stats.metrics import Floats
@@ -44,7 +44,7 @@ GRID = np.linspace(0.0, 1.0, 201)
 RESAMPLES = 1000
 
 
-def recall_numbers(headline: pd.DataFrame, judged: Mapping[str, Models]) -> pd.DataFrame:
+def recall_numbers(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> pd.DataFrame:
     """Share of each grade's images that get this grade: arm, cell, status, grade, name, images, recall, low, high."""
     rows = []
     for cell in headline.to_dict("records"):
@@ -79,7 +79,7 @@ def draw_recalls(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     legend_below(axes, cell_entries(labels_of(numbers.dropna(subset=["recall"])), line=False))
 
 
-def roc_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = schema.ARM_LABELS) -> pd.DataFrame:
+def roc_numbers(judged: Mapping[str, PredictionSet], labels: Mapping[str, str] = schema.ARM_LABELS) -> pd.DataFrame:
     """Sensitivity for referable retinopathy against specificity.
 
     Columns: arm, cell, kind, repeat, specificity, sensitivity, low, high, auc, auc_low, auc_high, n, referable. kind is
@@ -101,7 +101,7 @@ def roc_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = schema
         low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
         grids = [roc.on_grid(curve, GRID) for curve in curves]
         for repeat, grid in enumerate(grids):
-            rows += _on_grid(base | {"kind": "seed", "repeat": repeat}, grid)
+            rows += _on_grid(base | {"kind": "seed", "seed_index": repeat}, grid)
         # each resample is alike, as of a perfect model: the bootstrap knows no doubt, and an area is no share
         ends = (np.nan, np.nan) if low[0] == high[0] else (low[0], high[0])
         area = {"auc": float(np.mean([roc.area(curve) for curve in curves])), "auc_low": ends[0], "auc_high": ends[1]}
@@ -112,7 +112,7 @@ def roc_numbers(judged: Mapping[str, Models], labels: Mapping[str, str] = schema
             patients = np.unique(models.patient[positive]).size
             bounds = share_bounds(low[place], high[place], reached, patients)
             rows.append(base | row | {"low": bounds[0], "high": bounds[1]})
-    columns = ["arm", "cell", "kind", "repeat", "specificity", "sensitivity", "low", "high"]
+    columns = ["arm", "cell", "kind", "seed_index", "specificity", "sensitivity", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "auc", "auc_low", "auc_high", "n", "referable"])
 
 
@@ -129,8 +129,8 @@ def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     for height, arm in enumerate(arms):
         here, style = numbers[numbers["arm"] == arm], STYLES[arm]
         seeds = here[here["kind"] == "seed"]
-        if seeds["repeat"].nunique() > 1:
-            for _, curve in seeds.groupby("repeat"):
+        if seeds["seed_index"].nunique() > 1:
+            for _, curve in seeds.groupby("seed_index"):
                 left.plot(1 - curve["specificity"], curve["sensitivity"], color=style.colour, lw=0.6, alpha=0.45)
         mean = here[here["kind"] == "mean"]
         left.plot(1 - mean["specificity"], mean["sensitivity"], color=style.colour, ls=style.line, lw=1.8)
@@ -162,16 +162,16 @@ def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     legend_below(axes, [*cell_entries(labels_of(numbers)), *marks])
 
 
-def pictures(headline: pd.DataFrame, judged: Mapping[str, Models]) -> list[Picture | LeftOut]:
+def pictures(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> list[FigureSpec | SkippedFigure]:
     """Recall by grade and the ROC curve, or why one has nothing to show; headline: columns.headline(cells)."""
     return [_recalls(headline, judged), _roc(headline, judged)]
 
 
-def _recalls(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | LeftOut:
+def _recalls(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> FigureSpec | SkippedFigure:
     title, numbers = "Recall by grade", recall_numbers(headline, judged)
     known = numbers.dropna(subset=["recall"])
     if known.empty:
-        return LeftOut(title, "no cell has been measured yet")
+        return SkippedFigure(title, "no cell has been measured yet")
     caption = (
         "Share of each true grade's images that the model gives this grade, with 95 % intervals over patients, given "
         f"the trained models{over_seeds(judged)}. {about(headline)}"
@@ -180,16 +180,16 @@ def _recalls(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | 
         f"{rows['cell'].iloc[0]}: {', '.join(f'{value:.2f}' for value in rows['recall'])}"
         for _, rows in known.groupby("arm", sort=False)
     ]
-    return Picture(
+    return FigureSpec(
         "recalls", title, measured_on(headline), caption, f"{title} 0 to 4. {'; '.join(found)}.", numbers,
         lambda axes: draw_recalls(axes, numbers), (1, 1), 3.2, (1, 1, 3.9),
     )  # fmt: skip
 
 
-def _roc(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | LeftOut:
+def _roc(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> FigureSpec | SkippedFigure:
     title, numbers = "Referable retinopathy (grade 2 or more)", roc_numbers(judged, labels_of(headline))
     if numbers.empty:
-        return LeftOut(title, "no predictions with both referable and other eyes were recorded")
+        return SkippedFigure(title, "no predictions with both referable and other eyes were recorded")
     points, first = numbers[numbers["kind"] == "operating"], numbers.iloc[0]
     caption = (
         "Sensitivity against false alarms when an eye is referred by p2 + p3 + p4; thin: each seed. Beside it the "
@@ -202,7 +202,7 @@ def _roc(headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | Left
         f"{one['cell']}: sensitivity {one['sensitivity']:.2f} at {100 * one['specificity']:g} % specificity"
         for one in points.to_dict("records")
     ]
-    return Picture(
+    return FigureSpec(
         "referable", title, measured_on(headline), caption, f"{title}. {'; '.join(found)}.", numbers,
         lambda axes: draw_roc(axes, numbers), (1, 2), 3.7, (2, 1, 7.2),
     )  # fmt: skip

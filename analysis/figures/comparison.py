@@ -17,8 +17,8 @@ from analysis.figures.base import (
     PLATE,
     SCORE_LABELS,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     about,
     draw_baseline,
     is_first_column,
@@ -188,7 +188,7 @@ def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
 
 def pictures(
     cells: pd.DataFrame, headline: pd.DataFrame, seeds: pd.DataFrame, pairs: pd.DataFrame, finalists: pd.DataFrame
-) -> list[Picture | LeftOut]:
+) -> list[FigureSpec | SkippedFigure]:
     """The four cells and their differences, or why one has nothing to show."""
     return [_four_way(headline, interval_numbers(cells, headline, seeds, finalists)), _differences(headline, pairs)]
 
@@ -202,24 +202,24 @@ def in_words(headline: pd.DataFrame) -> str:
     return "; ".join(found)
 
 
-def _four_way(headline: pd.DataFrame, points: pd.DataFrame) -> Picture | LeftOut:
+def _four_way(headline: pd.DataFrame, points: pd.DataFrame) -> FigureSpec | SkippedFigure:
     title = "Four-way comparison"
     if headline["n"].isna().all():
-        return LeftOut(title, "no cell has been measured yet")
+        return SkippedFigure(title, "no cell has been measured yet")
     caption = (
         "Points with 95 % intervals over patients, given the trained models; dashed: the majority class (accuracy) and "
         f"chance agreement (kappa). {about(headline)}"
     )
-    return Picture(
+    return FigureSpec(
         "four_way", title, measured_on(headline), caption, f"{title}. {in_words(headline)}.", points,
         lambda axes: draw_intervals(axes, points), (1, 2), 3.2, (2, 1, 5.6),
     )  # fmt: skip
 
 
-def _differences(headline: pd.DataFrame, pairs: pd.DataFrame) -> Picture | LeftOut:
+def _differences(headline: pd.DataFrame, pairs: pd.DataFrame) -> FigureSpec | SkippedFigure:
     title, ran = "Differences between the cells", pairs[pairs["status"] == RUN]
     if ran.empty:
-        return LeftOut(title, "there are no two cells that were measured on the same images")
+        return SkippedFigure(title, "there are no two cells that were measured on the same images")
     tested = int(ran["tests"].max())
     on_validation = headline["measured_on"].iloc[0] == VALIDATION
     chosen = "; it only describes, as the models were chosen on these images" if on_validation else ""
@@ -234,7 +234,7 @@ def _differences(headline: pd.DataFrame, pairs: pd.DataFrame) -> Picture | LeftO
         f"({pair['accuracy_difference_low']:+.3f} to {pair['accuracy_difference_high']:+.3f})"
         for pair in ran.to_dict("records")
     ]
-    return Picture(
+    return FigureSpec(
         "differences", title, measured_on(headline), caption, f"{title}. {'; '.join(words)}.", pairs,
         lambda axes: draw_differences(axes, ran), (1, 2), 1.2 + 0.45 * len(ran), (2, 1, 2.2 + 0.9 * len(ran)),
     )  # fmt: skip

@@ -16,8 +16,8 @@ from analysis.figures.base import (
     PANELS,
     SCORE_LABELS,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     about,
     cell_entries,
     draw_baseline,
@@ -32,7 +32,7 @@ from analysis.figures.base import (
 from analysis.figures.comparison import in_words
 from analysis.results.columns import RUN, VALIDATION
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats.metrics import CLASSES
 
 TEST_AT = 0.8
@@ -42,7 +42,7 @@ CURVES = ["epoch", *(f"{part}/{score}" for score in SCORE_LABELS for part in ("t
 
 
 def curve_numbers(
-    study: StudyRuns, cells: pd.DataFrame, headline: pd.DataFrame, judged: Mapping[str, Models]
+    study: StudyRuns, cells: pd.DataFrame, headline: pd.DataFrame, judged: Mapping[str, PredictionSet]
 ) -> pd.DataFrame:
     """Accuracy and kappa over the epochs: of the confirmations that a cell is judged by, else of its best trial.
 
@@ -71,7 +71,7 @@ def curve_numbers(
     if tested:
         ends = {f"{score}{end}": f"test/{score}{end}" for score in SCORE_LABELS for end in ("", "_low", "_high")}
         numbers = numbers.merge(headline[["arm", *ends]].rename(columns=ends), on="arm", how="left")
-    first = ["arm", "cell", "status", "reason", "run", "repeat", "best_epoch", "n", "majority", *CURVES]
+    first = ["arm", "cell", "status", "reason", "run", "seed_index", "best_epoch", "n", "majority", *CURVES]
     return numbers.reindex(columns=[*first, *(name for name in numbers.columns if name.startswith("test/"))])
 
 
@@ -138,7 +138,7 @@ def _entries(numbers: pd.DataFrame, score: str, part: str) -> list[Artist]:
     entries.append(Line2D([], [], color=GREY, lw=1.8, marker="o", ms=4, label=part))
     if drawn[f"train/{score}"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=1.8, ls=":", marker="o", ms=4, mfc="white", label="training"))
-    if drawn["repeat"].notna().any():
+    if drawn["seed_index"].notna().any():
         entries.append(Line2D([], [], color=GREY, lw=0.6, label="each seed"))
     if drawn["best_epoch"].notna().any():
         entries.append(Line2D([], [], color=GREY, marker="o", ms=8, mec="black", ls="", label="epoch that is scored"))
@@ -148,7 +148,7 @@ def _entries(numbers: pd.DataFrame, score: str, part: str) -> list[Artist]:
     return [*entries, Line2D([], [], color=GREY, ls="--", lw=1, label=text)]
 
 
-def confusion_numbers(headline: pd.DataFrame, study: StudyRuns, judged: Mapping[str, Models]) -> pd.DataFrame:
+def confusion_numbers(headline: pd.DataFrame, study: StudyRuns, judged: Mapping[str, PredictionSet]) -> pd.DataFrame:
     """Confusion counts by which each cell is judged: arm, cell, status, truth, predicted, count, share, images, seeds.
 
     The counts of all seeds are summed. A cell without a matrix is one row without counts.
@@ -191,17 +191,19 @@ def draw_confusions(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
 
 
 def pictures(
-    study: StudyRuns, cells: pd.DataFrame, headline: pd.DataFrame, judged: Mapping[str, Models]
-) -> list[Picture | LeftOut]:
+    study: StudyRuns, cells: pd.DataFrame, headline: pd.DataFrame, judged: Mapping[str, PredictionSet]
+) -> list[FigureSpec | SkippedFigure]:
     """Curves and confusion matrices, or why one has nothing to show."""
     curves = curve_numbers(study, cells, headline, judged)
     return [_curves(curves, cells, headline, score) for score in SCORE_LABELS] + [_confusions(study, headline, judged)]
 
 
-def _curves(curves: pd.DataFrame, cells: pd.DataFrame, headline: pd.DataFrame, score: str) -> Picture | LeftOut:
+def _curves(
+    curves: pd.DataFrame, cells: pd.DataFrame, headline: pd.DataFrame, score: str
+) -> FigureSpec | SkippedFigure:
     title = f"{score.capitalize()} over the epochs"
     if curves["epoch"].isna().all():
-        return LeftOut(title, "no winner has a recorded epoch")
+        return SkippedFigure(title, "no winner has a recorded epoch")
     part = str(cells["part"].iloc[0])
     short = part.split()[0]
     n = cells["n"].max()
@@ -209,26 +211,28 @@ def _curves(curves: pd.DataFrame, cells: pd.DataFrame, headline: pd.DataFrame, s
     filled = f"Filled: {short}{count}."
     trained = curves[f"train/{score}"].notna().any()
     dotted = " Dotted and open: training, on the images as drawn and augmented." if trained else ""
-    again = " Thin: each seed of the confirmation; thick: their mean." if curves["repeat"].notna().any() else ""
+    again = " Thin: each seed of the confirmation; thick: their mean." if curves["seed_index"].notna().any() else ""
     base = "the majority class" if score == "accuracy" else "chance agreement"
     caption = f"{filled}{dotted}{again} Dashed: {base}. {about(headline)}"
     tested = headline["measured_on"].iloc[0] != VALIDATION
     measured = f"curves: {part}{count}" + (f"\nmarks: {measured_on(headline)}" if tested else "")
-    return Picture(
+    return FigureSpec(
         f"curves_{score}", title, measured, caption, f"{title}. {in_words(headline)}.", curves,
         lambda axes: draw_curves(axes, curves, score, short), (1, 2), 3.2, (2, 1, 5.8),
     )  # fmt: skip
 
 
-def _confusions(study: StudyRuns, headline: pd.DataFrame, judged: Mapping[str, Models]) -> Picture | LeftOut:
+def _confusions(
+    study: StudyRuns, headline: pd.DataFrame, judged: Mapping[str, PredictionSet]
+) -> FigureSpec | SkippedFigure:
     title, matrices = "Confusion matrices", confusion_numbers(headline, study, judged)
     if matrices["count"].isna().all():
-        return LeftOut(title, "no confusion matrix was recorded")
+        return SkippedFigure(title, "no confusion matrix was recorded")
     summed = " The counts of all seeds are summed." if matrices["seeds"].max() > 1 else ""
     caption = (
         f"Shade and percentage: share of the true grade's images; below: number of images.{summed} {about(headline)}"
     )
-    return Picture(
+    return FigureSpec(
         "confusions", title, measured_on(headline), caption, f"{title}. {in_words(headline)}.", matrices,
         lambda axes: draw_confusions(axes, matrices), (2, 2), 6.9, (4, 1, 13.2),
     )  # fmt: skip

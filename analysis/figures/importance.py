@@ -11,8 +11,8 @@ from matplotlib.lines import Line2D
 from analysis.figures.base import (
     GREY,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     arms_of,
     is_first_column,
     label_outer,
@@ -52,16 +52,16 @@ def draw_importance(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
     legend_below(axes, marks)
 
 
-def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
+def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     """The importance of the hyperparameters, or why there is nothing to show."""
     score = objective(study)
     title, found = "Which hyperparameter mattered", importance(study, score)
     numbers = found[found["hyperparameter"] != ""]
     missing = [f"{row['cell']}: {row['note']}" for row in found[found["hyperparameter"] == ""].to_dict("records")]
     if numbers.empty:
-        return [LeftOut(title, "; ".join(missing) or "no trial has ended with a score")]
+        return [SkippedFigure(title, "; ".join(missing) or "no trial has ended with a score")]
     arms, trials = arms_of(numbers), int(numbers.groupby("arm")["trials"].first().sum())
-    stopped = int(numbers.groupby("arm")["stopped"].first().sum())
+    stopped = int(numbers.groupby("arm")["pruned"].first().sum())
     caption = (
         f"Share of the differences in {score} on {part(study)} that each hyperparameter explains within a cell, by "
         "three of Optuna's evaluators (fANOVA; PED-ANOVA: what the best trials have in common; MDI: mean decrease of "
@@ -78,7 +78,7 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
     high = 0.55 + 0.24 * names
     grid = (down, across) if down * across == len(arms) else (len(arms), 1)
     return [
-        Picture(
+        FigureSpec(
             "importance", title, f"{part(study)}; n = {trials:,} trials", caption,
             f"{title}, the largest share: {'; '.join(words)}.", numbers,
             lambda axes: draw_importance(axes, numbers), grid, 0.8 + grid[0] * high,

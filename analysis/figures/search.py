@@ -21,8 +21,8 @@ from analysis.figures.base import (
     PLATE,
     SCORE_LABELS,
     STYLES,
-    LeftOut,
-    Picture,
+    FigureSpec,
+    SkippedFigure,
     arms_of,
     columns_of,
     label_outer,
@@ -46,7 +46,7 @@ LONGEST_TITLE = 52
 
 ENDS = {
     schema.STATE_COMPLETE: ("o", "ran all its epochs"),
-    schema.STATE_STOPPED: ("x", "stopped early"),
+    schema.STATE_PRUNED: ("x", "stopped early"),
     schema.STATE_FAILED: ("v", "failed"),
     schema.STATE_INTERRUPTED: (">", "still to go on"),
     schema.STATE_RUNNING: (">", "still to go on"),
@@ -72,7 +72,7 @@ def trial_curve_numbers(study: StudyRuns) -> pd.DataFrame:
     found = study.trials[["arm", "trial", "state"]].merge(curves, on="trial")
     found["last"] = found["epoch"] == found.groupby("trial")["epoch"].transform("max")
     again = study.finalists.rename(columns={"best_epoch": "epoch", f"best_val_{objective(study)}": "score"})
-    again = again.loc[again["score"].notna(), ["arm", "trial", "state", "epoch", "score", "repeat"]]
+    again = again.loc[again["score"].notna(), ["arm", "trial", "state", "epoch", "score", "seed_index"]]
     found = (
         pd.concat([found, again.assign(last=False)], ignore_index=True) if len(again) else found.assign(repeat=np.nan)
     )
@@ -85,7 +85,7 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
 
     At the right, behind the last epoch, stand the repeats of its finalists.
     """
-    trials, again = numbers[numbers["repeat"].isna()], numbers[numbers["repeat"].notna()]
+    trials, again = numbers[numbers["seed_index"].isna()], numbers[numbers["seed_index"].notna()]
     last = float(trials["epoch"].max())
     for panel, (arm, label) in zip(axes, (schema.ARM_LABELS | labels_of(numbers)).items(), strict=True):
         here, repeats = trials[trials["arm"] == arm], again[again["arm"] == arm]
@@ -114,7 +114,7 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
             panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=edge, lw=1.1, zorder=3)
         states = here.loc[here["last"], "state"]
         counts = [n_trials(len(states)).removeprefix("n = ")]
-        stopped = int((states == schema.STATE_STOPPED).sum())
+        stopped = int((states == schema.STATE_PRUNED).sum())
         counts += [f"{stopped:,} stopped"] if stopped else []
         title = f"{label}: {', '.join(counts)}"
         panel.set_title(title if len(title) <= LONGEST_TITLE else title.replace(": ", ":\n"))
@@ -235,16 +235,16 @@ def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> No
     legend_below(axes, [Line2D([], [], color=STYLES[arm].colour, label=label) for arm, label in labels.items()])
 
 
-def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
+def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     """The figures of the search, or why one of them has nothing to show."""
     score = objective(study)
     return [_trial_curves(study, score), _hyperparameters(study, score), _parallel(study, score)]
 
 
-def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
+def _trial_curves(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     title, numbers = "Every trial", trial_curve_numbers(study)
     if numbers.empty:
-        return LeftOut(title, "no trial has a scored epoch yet")
+        return SkippedFigure(title, "no trial has a scored epoch yet")
     ends = numbers.loc[numbers["last"], "state"].value_counts().sort_index()
     counts = n_trials(int(ends.sum()))
     listed = ", ".join(f"{count:,} {state}" for state, count in ends.items())
@@ -254,7 +254,7 @@ def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
     )
     if study.selects_last:
         caption += " A trial's score is that of its last epoch; one that was stopped early has none."
-    again = int(numbers["repeat"].notna().sum())
+    again = int(numbers["seed_index"].notna().sum())
     if again:
         caption += (
             f" At the right the {again} repeats of the finalists, each with a fresh seed on other validation patients."
@@ -262,17 +262,17 @@ def _trial_curves(study: StudyRuns, score: str) -> Picture | LeftOut:
     highest = numbers.groupby("arm")["score"].max()
     words = ", ".join(f"{label} {highest[arm]:.3f}" for arm, label in labels_of(numbers).items())
     alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
-    return Picture(
+    return FigureSpec(
         "trials", title, f"{part(study)}; {counts}", caption, alt, numbers,
         lambda axes: draw_trial_curves(axes, numbers, score), (2, 2), 4.6, (4, 1, 8.4),
     )  # fmt: skip
 
 
-def _hyperparameters(study: StudyRuns, score: str) -> Picture | LeftOut:
+def _hyperparameters(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     title, numbers = "Each hyperparameter against the score", hyperparameter_numbers(study)
     names, arms, trials = list(numbers["hyperparameter"].unique()), arms_of(numbers), numbers["trial"].nunique()
     if not names:
-        return LeftOut(title, "no hyperparameter has several values among the trials that have a score")
+        return SkippedFigure(title, "no hyperparameter has several values among the trials that have a score")
     caption = (
         f"The {score} of each trial {_at_epoch(study)}, on {part(study)}; {n_trials(trials)}. {_stopped(study)}"
         "All hyperparameters vary at once, so a panel does "
@@ -283,17 +283,17 @@ def _hyperparameters(study: StudyRuns, score: str) -> Picture | LeftOut:
     alt = (
         f"{title}, one panel for each cell: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
     )
-    return Picture(
+    return FigureSpec(
         "hyperparameters", title, f"{part(study)}; {n_trials(trials)}", caption, alt, numbers,
         lambda axes: draw_hyperparameters(axes, numbers, score), (len(names), len(arms)), 0.7 + 1.5 * len(names),
         (rows, wide, 0.8 + 1.6 * rows),
     )  # fmt: skip
 
 
-def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
+def _parallel(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     title, numbers = "All hyperparameters in parallel", parallel_numbers(study)
     if len(numbers) < 2:
-        return LeftOut(title, "it takes two trials that have a score")
+        return SkippedFigure(title, "it takes two trials that have a score")
     caption = (
         f"One line for each trial, from its cell over its hyperparameters to its {score} {_at_epoch(study)}, "
         f"on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
@@ -301,7 +301,7 @@ def _parallel(study: StudyRuns, score: str) -> Picture | LeftOut:
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
     alt = f"{title}: the best trial is {top['cell']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
-    return Picture(
+    return FigureSpec(
         "parallel", title, f"{part(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
         lambda axes: draw_parallel(axes, numbers, score), (1, 1), 3.6,
     )  # fmt: skip

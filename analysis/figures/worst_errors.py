@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from analysis import schema
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.results.columns import TEST, TESTED, VALIDATION, part_text
 from analysis.results.labels import arm_labels
 from analysis.results.mlflow_reader import StudyRuns
@@ -59,12 +59,14 @@ def draw_mistakes(axes: Sequence[Axes], numbers: pd.DataFrame, pictures: Sequenc
         )
 
 
-def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
+def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     """The worst mistakes, or why there are none."""
     title = "The worst mistakes"
     if not study.explained:
         return [
-            LeftOut(title, "no pictures were made of them: there were none, or the photographs and weights had gone")
+            SkippedFigure(
+                title, "no pictures were made of them: there were none, or the photographs and weights had gone"
+            )
         ]
     worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
     numbers, shown = mistake_numbers(worst, arm_labels(study)), [data for data, _ in worst]
@@ -81,7 +83,7 @@ def pictures(study: StudyRuns) -> list[Picture | LeftOut]:
     alt = "; ".join(f"{row['number']}: grade {row['grade']} called {row['predicted']}" for row in rows)
     down = -(-len(numbers) // ACROSS)
     return [
-        Picture(
+        FigureSpec(
             "mistakes", title, f"{whose}; {part}; n = {len(numbers)} of its mistakes", caption, f"{title}. {alt}.",
             numbers, lambda axes: draw_mistakes(axes, numbers, shown), (down, ACROSS), 0.4 + 1.55 * down,
             (len(numbers), 1, 0.5 + 2.15 * len(numbers)),

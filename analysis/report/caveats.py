@@ -97,7 +97,7 @@ def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> 
             "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
             "that the models do not know, and the numbers are optimistic for those."
         )
-    if len(shown) and study.study.get("test", {}).get("drop_fellows"):
+    if len(shown) and study.study.get("test", {}).get("exclude_test_patients"):
         found.append(
             "The models that were measured had no image of a test patient in training; the search before them had the "
             "fellow eyes, so the choice of configuration and epoch has seen those patients."

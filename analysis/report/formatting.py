@@ -27,10 +27,10 @@ DIGEST_TAGS = {
     "commit": schema.TAG_COMMIT,
     "versions": schema.TAG_VERSIONS,
     "objective": schema.TAG_OBJECTIVE,
-    "chosen on": schema.TAG_SELECTED_ON,
+    "chosen on": schema.TAG_SELECTION_SPLIT,
     "a trial's score is that of its epoch": schema.TAG_SELECT_EPOCH,
     "grade that is called": schema.TAG_DECISION,
-    "readings of the test part": schema.TAG_TEST_READS,
+    "readings of the test part": schema.TAG_TEST_EVALUATIONS,
 }
 
 

@@ -17,7 +17,7 @@ from jinja2 import ChainableUndefined, Environment
 
 from analysis import schema
 from analysis.figures.all_figures import write_gallery
-from analysis.figures.base import FigureFiles, LeftOut
+from analysis.figures.base import FigureFiles, SkippedFigure
 from analysis.report import formatting, reproduce, summary, text_tables
 from analysis.report.caveats import remarks
 from analysis.report.paper_tables import write_tables
@@ -48,7 +48,7 @@ def write_report(study: StudyRuns, folder: Path) -> Path:
     return path
 
 
-def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_out: list[LeftOut]) -> str:
+def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_out: list[SkippedFigure]) -> str:
     """The page as text, from the tables and the figures as written."""
     # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
     environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)

@@ -133,7 +133,7 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
         found["Seeds"] = f"{judged['seeds']} ({judged['seed_numbers']})"
     found |= {"Images (patients)": f"{_count(judged['n'])} ({_count(judged['patients'])})"}
     found["Majority class"] = _number(judged["majority"])
-    found["Accuracy beyond it"] = with_interval(judged, "above_majority")
+    found["Accuracy beyond it"] = with_interval(judged, "gain_over_majority")
     if not pd.isna(cell["fellow_copy"]):
         found["Fellow-eye copy"] = f"{cell['fellow_copy']:.5f} (n = {_count(cell['fellow_copy_n'])})"
     for score, name in SCORE_NAMES.items():
@@ -162,7 +162,7 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in board.head(LEADERBOARD_ROWS).to_dict("records"):
         found = {"Criterion": str(row["criterion"]).replace("_", " ")} if "criterion" in row else {}
-        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Cell": arm_label(study, row["arm"])}
+        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Arm": arm_label(study, row["arm"])}
         if board["finalist_mean"].notna().any():
             found["Mean of repeats"] = _number(row["finalist_mean"])
         found |= {"Kappa": with_interval(row, "kappa"), "Accuracy": with_interval(row, "accuracy")}
@@ -170,7 +170,7 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         found |= {name.replace("_", " "): _value(row[name]) for name in varied}
         found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": _yes(row["degenerate"])}
         rows.append(found | ({"Measured on": row["part"]} if "criterion" in row else {}))
-    columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Cell", "Kappa", "Accuracy"]
+    columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Arm", "Kappa", "Accuracy"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
 
@@ -200,7 +200,7 @@ def _recipe(pair: Row) -> str:
 
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
-    names = {"cell": "Cell", "part": "Measured on", "seed": "Seed", "n": "n"}
+    names = {"cell": "Arm", "part": "Measured on", "seed": "Seed", "n": "n"}
     table = seeds[[*names, *DIFFERENCES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
     return table.map(lambda value: _number(value) if isinstance(value, float) else str(value))
 

@@ -21,14 +21,14 @@ def finalist_texts(finalists: pd.DataFrame, score: str) -> pd.DataFrame:
     for trial, own in finalists.groupby("trial", sort=False):
         done = own[(own["state"] == schema.STATE_COMPLETE) & own[score].notna()]
         row = {
-            "Cell": own["cell"].iloc[0],
+            "Arm": own["cell"].iloc[0],
             "Trial": str(trial),
             "Its own score": number(own["objective_value"].iloc[0]),
         }
         row |= {f"Mean {score} of its repeats": number(done[score].mean()), "SD": number(done[score].std())}
         row |= {"Each repeat": ", ".join(_repeat(one, score) for one in own.to_dict("records"))}
         rows.append(row | {"Images seen": count(own["images_seen"].sum())})
-    columns = ["Cell", "Trial", "Its own score", f"Mean {score} of its repeats", "SD", "Each repeat", "Images seen"]
+    columns = ["Arm", "Trial", "Its own score", f"Mean {score} of its repeats", "SD", "Each repeat", "Images seen"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -43,7 +43,7 @@ def drop_texts(drop: pd.DataFrame) -> pd.DataFrame:
         "observed_before": "Drop from own score",
         "observed_after": "Drop from the mean",
     }
-    table = drop[["cell", *names]].rename(columns={"cell": "Cell"} | names)
+    table = drop[["cell", *names]].rename(columns={"cell": "Arm"} | names)
     return table.astype(object).map(lambda value: value if isinstance(value, str) else number(value))
 
 
@@ -66,7 +66,7 @@ def ensemble_texts(ensembles: pd.DataFrame) -> pd.DataFrame:
     """One row for each cell; ensembles: ensembles.ensembles(...)."""
     rows = [
         {
-            "Cell": row["cell"],
+            "Arm": row["cell"],
             "Seeds as one": count(row["seeds"]),
             "n (patients)": f"{count(row['n'])} ({count(row['patients'])})",
             "Kappa (95 %)": with_interval(row, "kappa"),

@@ -123,13 +123,25 @@ the paired test by patient, adjusted by Holm over the `tests` pairs that could b
 patient has one image and each cell one model."""
 
 SEEDS = (
-    *("arm", "cell", "trial", "measured_on", "part", "repeat", "seed", "confirm"),
+    *("arm", "cell", "trial", "measured_on", "part", "seed_index", "seed", "confirm"),
     *("n", "patients", *schema.SCORES, "degenerate"),
 )
 """Columns of comparison.seed_values: one row for each cell, seed and part (folds pooled)."""
 
 FINALISTS = (
-    *("rank", "arm", "cell", "trial", "objective_value", "finalist", "repeat", "fold", "state", "seed", "split_seed"),
+    *(
+        "rank",
+        "arm",
+        "cell",
+        "trial",
+        "objective_value",
+        "finalist",
+        "seed_index",
+        "fold",
+        "state",
+        "seed",
+        "split_seed",
+    ),
     *("epoch", *schema.SCORES, "images_seen", "seconds", "epochs_run"),
 )
 """Columns of finalists.finalists: one row for each repeat; rank and objective_value are those of the trial."""
@@ -161,9 +173,9 @@ FAILURES = ("trial", "kind", "arm", "state", "reason")
 """Columns of tables.failures: trials, finalists and confirmations that did not end in order."""
 
 
-def part_text(measured_on: str, selected_on: str = VALIDATION) -> str:
+def part_text(measured_on: str, selection_split: str = VALIDATION) -> str:
     """What the scores were measured on, with the warning that belongs to it."""
-    if selected_on == TEST:
+    if selection_split == TEST:
         return "test (chosen on test: optimistic)"
     return {
         VALIDATION: "validation (chosen on this part: optimistic)",

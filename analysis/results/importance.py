@@ -37,7 +37,7 @@ SEED = 0
 LEFT_OUT = ("architecture", "pretrained", "seed")
 """The first two are the cell; the third is each trial's own."""
 
-COLUMNS = ("arm", "cell", "evaluator", "hyperparameter", "importance", "trials", "stopped", "note")
+COLUMNS = ("arm", "cell", "evaluator", "hyperparameter", "importance", "trials", "pruned", "note")
 
 EARLY_STOPPING = (
     "A trial that was stopped early stands with the best score it had reached by then, not with what it would have "
@@ -67,8 +67,8 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
     rows = []
     for arm, cell in arm_labels(study).items():
         own = ended[ended["arm"] == arm]
-        stopped = int((own["state"] == schema.STATE_STOPPED).sum())
-        about = {"arm": arm, "cell": cell, "trials": len(own), "stopped": stopped}
+        stopped = int((own["state"] == schema.STATE_PRUNED).sum())
+        about = {"arm": arm, "cell": cell, "trials": len(own), "pruned": stopped}
         varied = [
             name
             for name in study.hyperparameters
@@ -91,7 +91,7 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
 
 def _without_score(study: StudyRuns, arm: str) -> int:
     """Trials of an arm that were stopped early and have no score, since a trial's is that of its last epoch."""
-    stopped = (study.trials["arm"] == arm) & (study.trials["state"] == schema.STATE_STOPPED)
+    stopped = (study.trials["arm"] == arm) & (study.trials["state"] == schema.STATE_PRUNED)
     return int(stopped.sum()) if study.selects_last else 0
 
 

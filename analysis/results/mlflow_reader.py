@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns 
 
 __all__ = ["ENDED", "Predictions", "RunsError", "StudyRuns", "read_study"]
 
-ENDED = (schema.STATE_COMPLETE, schema.STATE_STOPPED)
+ENDED = (schema.STATE_COMPLETE, schema.STATE_PRUNED)
 """States of a trial that has ended in order, so that its selected epoch is final."""
 
 MOST_PROBABLE = "most_probable"

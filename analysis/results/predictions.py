@@ -17,7 +17,7 @@ from analysis.stats.metrics import Floats, Ints, called
 
 
 @dataclass(frozen=True)
-class Models:
+class PredictionSet:
     """Predictions of a cell's models on the same n images, one model for each of s seeds.
 
     In a study of folds each seed has one model for each fold, and the images of all folds stand one after the other.
@@ -40,7 +40,7 @@ class Models:
     chance: Floats
     decision: str = MOST_PROBABLE
 
-    def only(self, chosen: NDArray[np.bool_]) -> Models:
+    def only(self, chosen: NDArray[np.bool_]) -> PredictionSet:
         """The same models on the chosen (n,) images."""
         return replace(
             self,
@@ -70,7 +70,7 @@ class Models:
         return int(np.unique(self.fold[self.fold > 0]).size)
 
 
-def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
+def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, PredictionSet]:
     """Arm -> its best trial (of folds: of each fold) on validation; board: tables.leaderboard(study).
 
     An arm is left out where one of its best trials has no recorded predictions.
@@ -87,7 +87,7 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, Models]:
     return found
 
 
-def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str, Models]:
+def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str, PredictionSet]:
     """Arm -> confirmations of its best confirmed trial (of folds: of each fold) on the whole test part.
 
     Where several trials of an arm were confirmed, the one that stands first in the board counts: it was chosen on
@@ -110,16 +110,16 @@ def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str
     return found
 
 
-def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> Models | None:
+def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | None:
     """The models of these rows of study.confirmations, one configuration in each fold, on the whole test part.
 
     Only seeds that were confirmed in each of their folds are kept; None where none is left.
     """
-    chosen = chosen.sort_values(["fold", "repeat", "confirm"]).drop_duplicates(["fold", "repeat"])
+    chosen = chosen.sort_values(["fold", "seed_index", "confirm"]).drop_duplicates(["fold", "seed_index"])
     if chosen.empty:
         return None
-    shared = set.intersection(*(set(one["repeat"]) for _, one in chosen.groupby("fold")))
-    seeds = [chosen[chosen["repeat"] == repeat] for repeat in sorted(shared)]
+    shared = set.intersection(*(set(one["seed_index"]) for _, one in chosen.groupby("fold")))
+    seeds = [chosen[chosen["seed_index"] == repeat] for repeat in sorted(shared)]
     if not seeds:
         return None
     parts = [
@@ -134,9 +134,9 @@ def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> Models | None:
     return _models(study, ", ".join(chosen["trial"].unique()), numbers, names, parts)
 
 
-def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Models]]:
+def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, PredictionSet]]:
     """(arm, models) of every confirmed configuration, by arm and then by its place in the board."""
-    found: list[tuple[str, Models]] = []
+    found: list[tuple[str, PredictionSet]] = []
     for place in range(len(board) + 1):
         more = confirmed(study, board, place)
         if not more:
@@ -145,7 +145,7 @@ def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Mo
     return sorted(found, key=lambda one: list(schema.ARM_LABELS).index(one[0]))
 
 
-def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, Models]]:
+def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, PredictionSet]]:
     """What the study is judged by, one of columns.VALIDATION, TEST, CLEAN, and each cell's models measured on it.
 
     Once a cell is confirmed that is the test part; of it only the images whose patient is not in training, where they
@@ -160,14 +160,14 @@ def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, Models
     return CLEAN, {arm: models.only(models.clean) for arm, models in found.items()}
 
 
-def has_clean_part(models: Models) -> bool:
+def has_clean_part(models: PredictionSet) -> bool:
     """Whether some images, and not all, are of patients who are not in training."""
     return bool(models.clean.any() and not models.clean.all())
 
 
 def _models(
     study: StudyRuns, trial: str, seeds: list[str], confirms: list[str], parts: list[list[pd.DataFrame]]
-) -> Models:
+) -> PredictionSet:
     """parts: for each seed the tables of its folds, in the same order for all seeds."""
     tables = [pd.concat(one, ignore_index=True) for one in parts]
     same = ["fold", "row", "patient", "grade", "clean"]
@@ -178,7 +178,7 @@ def _models(
                 f"{confirms[0]}; confirm the study again"
             )
     first = tables[0]
-    return Models(
+    return PredictionSet(
         trial=trial,
         seeds=tuple(seeds),
         confirms=tuple(confirms),

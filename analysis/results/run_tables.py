@@ -98,7 +98,7 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
         "arm": schema.TAG_ARM,
         "state": schema.TAG_STATE,
         "reason": schema.TAG_REASON,
-        "repeat_of": schema.TAG_REPEAT_OF,
+        "duplicate_of": schema.TAG_DUPLICATE_OF,
         "weights_digest": schema.TAG_WEIGHTS,
         "device": schema.TAG_DEVICE,
         "threads": schema.TAG_THREADS,
@@ -123,14 +123,14 @@ def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame
     plain = {"state": schema.TAG_STATE, "reason": schema.TAG_REASON, "seed": schema.TAG_SEED}
     rows = [
         {"confirm": name, "run_id": one.run_id, "arm": one.tags[schema.TAG_ARM]}
-        | {"trial": with_fold(one.tags.get(schema.TAG_CONFIRMS, ""), one.fold), "fold": one.fold}
-        | {"repeat": _whole_number(one, schema.TAG_REPEAT)}
+        | {"trial": with_fold(one.tags.get(schema.TAG_CONFIRMED_TRIAL, ""), one.fold), "fold": one.fold}
+        | {"seed_index": _whole_number(one, schema.TAG_SEED_INDEX)}
         | {"baseline": one.tags.get(schema.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in measured.items()}
         for name, one in confirmations.items()
     ]
-    columns = ["confirm", "run_id", "arm", "trial", "repeat", "baseline", "fold", *plain, *measured]
+    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *measured]
     table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
     return _with_epochs_run(table, "confirm", epochs)
 
@@ -141,13 +141,13 @@ def finalist_table(finalists: Mapping[str, Record], epochs: pd.DataFrame) -> pd.
     plain |= {"split_seed": schema.TAG_SPLIT_SEED}
     rows = [
         {"finalist": name, "run_id": one.run_id, "arm": one.tags[schema.TAG_ARM]}
-        | {"trial": with_fold(one.tags.get(schema.TAG_CONFIRMS, ""), one.fold), "fold": one.fold}
-        | {"repeat": _whole_number(one, schema.TAG_REPEAT)}
+        | {"trial": with_fold(one.tags.get(schema.TAG_CONFIRMED_TRIAL, ""), one.fold), "fold": one.fold}
+        | {"seed_index": _whole_number(one, schema.TAG_SEED_INDEX)}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
         for name, one in finalists.items()
     ]
-    columns = ["finalist", "run_id", "arm", "trial", "repeat", "fold", *plain, *SELECTED]
+    columns = ["finalist", "run_id", "arm", "trial", "seed_index", "fold", *plain, *SELECTED]
     return _with_epochs_run(pd.DataFrame(rows, columns=columns), "finalist", epochs)
 
 
@@ -200,9 +200,9 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
 def joined_tags(folds: list[Mapping[str, str]]) -> dict[str, str]:
     """Tags of the first fold; readings of the test parts are summed, a state that all share is the state."""
     states = {tags.get(schema.TAG_STATE, "") for tags in folds}
-    reads = sum(int(tags.get(schema.TAG_TEST_READS) or 0) for tags in folds)
+    reads = sum(int(tags.get(schema.TAG_TEST_EVALUATIONS) or 0) for tags in folds)
     shared = states.pop() if len(states) == 1 else schema.STATE_INTERRUPTED
-    return {**folds[0], schema.TAG_TEST_READS: str(reads), schema.TAG_STATE: shared}
+    return {**folds[0], schema.TAG_TEST_EVALUATIONS: str(reads), schema.TAG_STATE: shared}
 
 
 def checked_confusion(data: bytes, name: str, artifact: str, key: str = "confusion") -> Ints:

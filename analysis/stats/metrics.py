@@ -126,7 +126,7 @@ def majority_share(confusion: ArrayLike) -> Floats:
     return _ratio(truth.max(axis=-1), truth.sum(axis=-1))
 
 
-def is_degenerate(confusion: ArrayLike) -> NDArray[np.bool_]:
+def is_constant_predictor(confusion: ArrayLike) -> NDArray[np.bool_]:
     """True (...) where all predictions are a single grade although truth holds several."""
     counts = _checked(confusion)
     one_guess = (counts.sum(axis=-2) > 0).sum(axis=-1) == 1

@@ -33,7 +33,7 @@ from analysis.results.columns import (
 )
 from analysis.results.labels import arm_labels, other_rule
 from analysis.results.mlflow_reader import ENDED, StudyRuns
-from analysis.results.predictions import Models, confirmed, has_clean_part, judged, validated
+from analysis.results.predictions import PredictionSet, confirmed, has_clean_part, judged, validated
 from analysis.stats.bootstrap import mean_over_seeds
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.table_files import csv_text, write_csv
@@ -126,13 +126,13 @@ def objective(study: StudyRuns) -> str:
 
 def unscored(study: StudyRuns, arm: str | None = None) -> int:
     """Number of trials (of an arm) that were stopped early and so have no score, where the last epoch's counts."""
-    stopped = study.trials[(study.trials["state"] == schema.STATE_STOPPED) & study.trials["best_epoch"].isna()]
+    stopped = study.trials[(study.trials["state"] == schema.STATE_PRUNED) & study.trials["best_epoch"].isna()]
     return int((stopped["arm"] == arm).sum()) if arm else len(stopped)
 
 
 def part(study: StudyRuns) -> str:
     """What every score of the search was measured on, with the warning that belongs to it."""
-    return part_text(VALIDATION, study.tags.get(schema.TAG_SELECTED_ON) or VALIDATION)
+    return part_text(VALIDATION, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
 
 
 def not_run(study: StudyRuns) -> dict[str, str]:
@@ -161,7 +161,7 @@ def _spent(study: StudyRuns, arm: str, name: str) -> float:
     return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)) - again)
 
 
-def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
+def _validation(ranked: pd.DataFrame, models: PredictionSet | None) -> dict[str, Any]:
     """Validation columns of a cell; ranked: its rows of the board."""
     shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value", *REPEATED)
     row: dict[str, Any] = dict(zip(shared, ranked[list(shared)].iloc[0], strict=True))
@@ -176,7 +176,7 @@ def _validation(ranked: pd.DataFrame, models: Models | None) -> dict[str, Any]:
     return row
 
 
-def _by_other_rule(study: StudyRuns, models: Models | None) -> dict[str, Any]:
+def _by_other_rule(study: StudyRuns, models: PredictionSet | None) -> dict[str, Any]:
     """What the same models score where grades are called by the other rule; NaN without predictions."""
     row: dict[str, Any] = {"decision": study.decision, "other_rule": other_rule(study.decision)}
     if models is None:
@@ -189,7 +189,7 @@ def _estimates() -> list[str]:
     return [name for name in CORRECTED if name.endswith("_corrected")]
 
 
-def _confirmation(study: StudyRuns, arm: str, models: Models | None) -> dict[str, Any]:
+def _confirmation(study: StudyRuns, arm: str, models: PredictionSet | None) -> dict[str, Any]:
     """Columns of a cell's confirmations: columns.CONFIRMED and those with the prefixes of the test part."""
     own = study.confirmations[study.confirmations["arm"] == arm]
     row: dict[str, Any] = {"confirmed_trial": "", "seeds": 0, "seed_numbers": "", "folds_tested": 0}

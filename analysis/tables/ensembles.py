@@ -14,11 +14,11 @@ import pandas as pd
 from analysis.results.columns import ENSEMBLES, part_text
 from analysis.results.labels import arm_labels
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.tables.score_models import TEST_RESAMPLES, measure
 
 
-def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, Models]) -> pd.DataFrame:
+def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, PredictionSet]) -> pd.DataFrame:
     """One row for each cell with two confirmed seeds or more, columns columns.ENSEMBLES.
 
     measured_on, judged: cells.judged(study, board), so the same images as the headline's.
@@ -35,7 +35,7 @@ def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, Models]) 
     return pd.DataFrame(rows, columns=list(ENSEMBLES))
 
 
-def as_one(models: Models) -> Models:
+def as_one(models: PredictionSet) -> PredictionSet:
     """The seeds' models as one: the mean (1, n, 5) of their probabilities."""
     names = ("; ".join(models.seeds),), ("; ".join(models.confirms),)
     return replace(models, chance=models.chance.mean(axis=0, keepdims=True), seeds=names[0], confirms=names[1])

@@ -36,7 +36,7 @@ def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         cell=[arm_label(study, arm) for arm in study.finalists["arm"]]
     )
     table = table.rename(columns={f"best_val_{name}": name for name in schema.SCORES} | {"best_epoch": "epoch"})
-    return table.sort_values(["rank", "repeat", "finalist"], ignore_index=True).reindex(columns=list(FINALISTS))
+    return table.sort_values(["rank", "seed_index", "finalist"], ignore_index=True).reindex(columns=list(FINALISTS))
 
 
 def drop(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame, score: str) -> pd.DataFrame:
@@ -114,7 +114,7 @@ def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, An
 def _matrix(study: StudyRuns, trials: list[str], score: str) -> Floats:
     """Scores (k, r) of the complete repeats of these trials, NaN where one is missing."""
     done = _complete(study, score)
-    table = done.pivot_table(index="trial", columns="repeat", values=f"best_val_{score}")
+    table = done.pivot_table(index="trial", columns="seed_index", values=f"best_val_{score}")
     return table.reindex(trials).to_numpy(dtype=np.float64)
 
 

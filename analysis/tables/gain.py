@@ -9,7 +9,7 @@ import pandas as pd
 from analysis.results.columns import CLEAN, DIFFERENCES, GAIN, NOT_CONFIRMED, RUN, TEST, part_text
 from analysis.results.labels import arm_label, signed, spoken
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import Models, has_clean_part, judged, of_confirmations
+from analysis.results.predictions import PredictionSet, has_clean_part, judged, of_confirmations
 from analysis.results.run_tables import with_fold
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.tables.pairwise import difference
@@ -98,13 +98,13 @@ def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         first = str(baseline["trial"].iloc[0]) if len(baseline) else str(trials["trial"].min())
         if winners:
             row = {"fold": fold, "arm": arm, "trial": winners[0], "first_trial": first, "trials": len(trials)}
-            again = trials.loc[trials["trial"] == winners[0], "repeat_of"]
+            again = trials.loc[trials["trial"] == winners[0], "duplicate_of"]
             same = winners[0] == first or with_fold(again.iloc[0], int(trials["fold"].iloc[0])) == first
             rows.append(row | {"same": same})
     return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial", "trials", "same"])
 
 
-def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[Models, Models] | None:
+def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[PredictionSet, PredictionSet] | None:
     """The winners' models and the first trials', all folds pooled, with the seeds that both have."""
     runs = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
     both = []
@@ -116,7 +116,7 @@ def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[Models, Models] | N
                 own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one["trial"]) & ~runs["baseline"]]
             parts.append(own)
         both.append(pd.concat(parts) if parts else runs.head(0))
-    keys = [pd.MultiIndex.from_frame(one[["fold", "repeat"]]) for one in both]
+    keys = [pd.MultiIndex.from_frame(one[["fold", "seed_index"]]) for one in both]
     kept = [both[0][keys[0].isin(keys[1])], both[1][keys[1].isin(keys[0])]]
     models = [of_confirmations(study, one) for one in kept]
     if models[0] is None or models[1] is None:

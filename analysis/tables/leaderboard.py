@@ -18,7 +18,7 @@ from analysis.stats.metrics import (
     accuracy_and_kappa,
     auc_ovr,
     called,
-    is_degenerate,
+    is_constant_predictor,
     majority_share,
     quadratic_kappa,
     scores_from_confusion,
@@ -82,7 +82,7 @@ def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[I
     row: Row = {name: float(value) for name, value in scores_from_confusion(total).items()}
     row |= {"auc": auc_ovr(table["grade"], chance) if np.isnan(auc) else auc}  # ranks of all images take their time
     row |= {"n": int(total.sum()), "majority": float(majority_share(total))}
-    row |= {"degenerate": bool(is_degenerate(total)), "patients": counts.shape[0], "interval_over": "patients"}
+    row |= {"degenerate": bool(is_constant_predictor(total)), "patients": counts.shape[0], "interval_over": "patients"}
     return counts.astype(np.int16), row  # a thousand trials fit into memory
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.results.run_tables import PROBABILITIES
 from analysis.schema import GRADES, SCORES
 from analysis.tables import score_models as measuring
@@ -56,7 +56,7 @@ class Measured:
 def measure(part: str, predictions: pd.DataFrame, decision: str) -> Measured:
     """Scores of predictions (patient, grade, p0 .. p4), at least one; decision: how grades are called from them."""
     n, grade = len(predictions), predictions["grade"].to_numpy(np.int64)
-    models = Models(
+    models = PredictionSet(
         trial="",
         seeds=("",),
         confirms=("",),

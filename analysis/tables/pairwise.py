@@ -23,7 +23,7 @@ from analysis.results.columns import (
 )
 from analysis.results.labels import arm_label, arm_labels
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import Models, every_confirmed, has_clean_part, judged
+from analysis.results.predictions import PredictionSet, every_confirmed, has_clean_part, judged
 from analysis.stats.bootstrap import Estimate, recipe_interval
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, scores_from_confusion
 from analysis.stats.paired_tests import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
@@ -42,7 +42,7 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """
     measured_on, models = judged(study, board)
     labels = arm_labels(study)
-    part = part_text(measured_on, study.tags.get(schema.TAG_SELECTED_ON) or VALIDATION)
+    part = part_text(measured_on, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
     rows = []
     for arm_b, arm_a in combinations(schema.ARM_LABELS, 2):
         cell_a, cell_b = labels[arm_a], labels[arm_b]
@@ -82,7 +82,7 @@ def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=list(SEEDS))
 
 
-def difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
+def difference(a: PredictionSet, b: PredictionSet, resamples: int) -> dict[str, Any]:
     """Columns of columns.PAIRS that a pair has of two cells' models, on the images that both were measured on."""
     a, b = _on_shared_images(a, b)
     row: dict[str, Any] = {"n": int(np.unique(a.row).size), "seeds": min(len(a.seeds), len(b.seeds))}
@@ -110,7 +110,7 @@ def difference(a: Models, b: Models, resamples: int) -> dict[str, Any]:
     return row
 
 
-def _on_shared_images(a: Models, b: Models) -> tuple[Models, Models]:
+def _on_shared_images(a: PredictionSet, b: PredictionSet) -> tuple[PredictionSet, PredictionSet]:
     """Both on the images that both have, in the same order."""
     keys = [pd.MultiIndex.from_arrays([one.fold, one.row]) for one in (a, b)]
     shared = [one.only(own.isin(other)) for one, own, other in zip((a, b), keys, reversed(keys), strict=True)]
@@ -121,11 +121,11 @@ def _named(name: str, found: Estimate) -> dict[str, Any]:
     return {name: float(found.value), f"{name}_low": float(found.low), f"{name}_high": float(found.high)}
 
 
-def _seed(cell: str, arm: str, measured_on: str, models: Models, place: int) -> dict[str, Any]:
+def _seed(cell: str, arm: str, measured_on: str, models: PredictionSet, place: int) -> dict[str, Any]:
     counts = models.counts()
     total = counts[:, place].sum(axis=0)
     row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial}
-    row |= {"measured_on": measured_on, "part": part_text(measured_on), "repeat": place}
+    row |= {"measured_on": measured_on, "part": part_text(measured_on), "seed_index": place}
     row |= {"seed": models.seeds[place], "confirm": models.confirms[place]}
     row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(degenerate_seeds(models)[place])}
     row |= {name: float(value) for name, value in scores_from_confusion(total).items()}

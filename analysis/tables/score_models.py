@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import schema
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats.auc_bootstrap import bootstrap_auc
 from analysis.stats.bootstrap import (
     Interval,
@@ -18,7 +18,7 @@ from analysis.stats.bootstrap import (
     share_bounds,
     wilson,
 )
-from analysis.stats.metrics import Floats, Ints, auc_ovr, is_degenerate, majority_share, scores_from_confusion
+from analysis.stats.metrics import Floats, Ints, auc_ovr, is_constant_predictor, majority_share, scores_from_confusion
 
 SEED = 0
 """Generator of all intervals: the same study gives the same tables."""
@@ -30,12 +30,12 @@ TEST_RESAMPLES = 10_000
 
 AUC_RESAMPLES = 2_000
 
-ABOVE = "above_majority"
+ABOVE = "gain_over_majority"
 
 Row = dict[str, object]
 
 
-def measure(models: Models, resamples: int = RESAMPLES) -> Row:
+def measure(models: PredictionSet, resamples: int = RESAMPLES) -> Row:
     """columns.MEASURES and OVER_SEEDS of a cell's models: scores are means over seeds, intervals over patients."""
     counts = models.counts()  # (patients, s, 5, 5)
     total = counts.sum(axis=0)  # (s, 5, 5)
@@ -66,7 +66,7 @@ def measure(models: Models, resamples: int = RESAMPLES) -> Row:
 def counted(confusions: list[Ints]) -> Row:
     """The same from the counts (5, 5) of each seed alone: Wilson's interval of accuracy, over images, no other."""
     total = np.stack(confusions)  # (s, 5, 5)
-    degenerate = is_degenerate(total)
+    degenerate = is_constant_predictor(total)
     n = int(total[0].sum())
     row: Row = {"n": n, "majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
     row |= {"degenerate_seeds": int(degenerate.sum()), "interval_over": "images"}
@@ -112,10 +112,10 @@ def _above(confusion: Floats | Ints, common: int) -> Floats:
         return np.asarray(hits / confusion.sum(axis=(-2, -1)))
 
 
-def degenerate_seeds(models: Models) -> NDArray[np.bool_]:
+def degenerate_seeds(models: PredictionSet) -> NDArray[np.bool_]:
     """Which of the seeds (s,) gives every image the same grade; in a study of folds every image of one of them."""
     folds = [models.only(models.fold == fold) for fold in np.unique(models.fold)]
-    return np.asarray(np.stack([is_degenerate(fold.counts().sum(axis=0)) for fold in folds]).any(axis=0))
+    return np.asarray(np.stack([is_constant_predictor(fold.counts().sum(axis=0)) for fold in folds]).any(axis=0))
 
 
 def _score(name: str, per_seed: Floats, interval: Interval) -> Row:

@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw
 
 from retina_data.images import decode
 from retina_data.images.decode import Source
-from retina_data.images.field_of_view import Disc, crop_to_disc, disc_in
+from retina_data.images.field_of_view import FieldOfView, crop_to_field_of_view, field_of_view_in
 from retina_data.layouts.dataset import DataSet
 
 MISSING = "not there"
@@ -73,7 +73,7 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
             image = _opened(source)[0]
         except Exception:  # it is shown because it cannot be read
             return None
-        place, scale = disc_in(image), side / max(image.size)
+        place, scale = field_of_view_in(image), side / max(image.size)
         small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         if place.found:
             x, y, r = place.cx * scale, place.cy * scale, place.radius * scale
@@ -95,7 +95,7 @@ def _look(row: int, source: Source) -> _Look:
         size, sha256 = _file(source)
         return _Look(size, 0, 0, sha256, decode.reason(error), 0.0, 0.0, False, 0.0, nothing)
     small = np.asarray(image.reduce(max(1, max(image.size) // _SEEN_AT)))
-    place = disc_in(image)
+    place = field_of_view_in(image)
     return _Look(
         bytes=len(data),
         width=width,
@@ -126,9 +126,9 @@ def _file(source: Source) -> tuple[int, str]:
     return len(data), hashlib.sha256(data).hexdigest()
 
 
-def _perceptual_hash(image: Image.Image, place: Disc) -> npt.NDArray[np.bool_]:
+def _perceptual_hash(image: Image.Image, place: FieldOfView) -> npt.NDArray[np.bool_]:
     """Whether each cell of the retina is brighter than the one to its left, and than the one above it: (512,) bool."""
-    square = crop_to_disc(image, 64, place).convert("L")
+    square = crop_to_field_of_view(image, 64, place).convert("L")
     across = np.asarray(square.resize((_HASH + 1, _HASH), Image.Resampling.BOX), np.int16)
     down = np.asarray(square.resize((_HASH, _HASH + 1), Image.Resampling.BOX), np.int16)
     return np.concatenate([(np.diff(across, axis=1) > 0).ravel(), (np.diff(down, axis=0) > 0).ravel()])

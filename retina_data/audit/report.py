@@ -10,7 +10,7 @@ import pandas as pd
 
 from retina_data.audit.image_scan import MISSING, Content
 from retina_data.audit.labels import NO_PATIENTS, audit
-from retina_data.audit.size_baseline import size_model
+from retina_data.audit.size_baseline import size_only_baseline
 from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
 from retina_data.images.quality import BLOWN_OUT, DARK
@@ -190,12 +190,12 @@ def _content(readable: pd.DataFrame) -> dict[str, Any]:
             {"row": int(row), "image": image, "support": round(float(support), 4)}
             for row, image, support in zip(worst.index, worst["image"], worst["disc_support"], strict=True)
         ],
-        "size_model": size_model(readable) if len(readable) > 1 else None,
+        "size_only_baseline": size_only_baseline(readable) if len(readable) > 1 else None,
     }
 
 
 def _sizes(content: dict[str, Any]) -> list[Finding]:
-    model = content["size_model"]
+    model = content["size_only_baseline"]
     if not model or model["kappa"] is None:
         return []
     chance = 2 / np.sqrt(model["n"])  # about two standard deviations of kappa where nothing is known

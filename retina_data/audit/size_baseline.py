@@ -22,7 +22,7 @@ _FREQUENT = 20  # sizes that have a column of their own
 _RIDGE = 1.0
 
 
-def size_model(table: pd.DataFrame) -> dict[str, Any] | None:
+def size_only_baseline(table: pd.DataFrame) -> dict[str, Any] | None:
     """Accuracy and kappa of a linear model on width, height and bytes; None where these are the same for all.
 
     table: width, height, bytes, grade, part, patient, a row for each image that can be read. The model is fitted on the

@@ -29,7 +29,7 @@ from retina_data.cache.partial import PIXELS, Done, Unfinished, locked, remove_a
 from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
 from retina_data.images import decode
-from retina_data.images.decode import Colour, Crop, Form, Source
+from retina_data.images.decode import Colour, Crop, ImageSpec, Source
 from retina_data.layouts.dataset import DataSet, some
 
 _SIZES = range(16, 2049)
@@ -49,7 +49,7 @@ class Cache:
     images: npt.NDArray[np.uint8]
     table: pd.DataFrame
     digest: str
-    form: Form
+    form: ImageSpec
 
     @property
     def image_size(self) -> int:
@@ -79,7 +79,7 @@ def prepare(
     interrupted one goes on with what it left. Images that cannot be read are a DataError that names up to ten, or, with
     on_error="skip", black rows whose reason stands in table and manifest; a cache that was made so is used by all.
     """
-    form = Form(image_size, crop, colour)
+    form = ImageSpec(image_size, crop, colour)
     _check(dataset, form)
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
@@ -113,7 +113,7 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
-        digest, form = manifest["digest"], Form(manifest["image_size"], manifest["crop"], manifest["colour"])
+        digest, form = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
     except (OSError, ValueError, KeyError) as error:
         raise DataError(f"{folder} must be a prepared cache, but is not readable ({error}); delete it") from error
     if images.shape != (len(table), form.size, form.size, 3) or images.dtype != np.uint8:
@@ -135,7 +135,7 @@ def check_room(caches: Path, begun: Path, need: int) -> None:
         )
 
 
-def _check(dataset: DataSet, form: Form) -> None:
+def _check(dataset: DataSet, form: ImageSpec) -> None:
     if form.size not in _SIZES:
         raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={form.size}")
     for name, value, known in (("crop", form.crop, get_args(Crop)), ("colour", form.colour, get_args(Colour))):
@@ -149,7 +149,7 @@ def _decode(
     dataset: DataSet,
     unfinished: Unfinished,
     stats: list[str],
-    form: Form,
+    form: ImageSpec,
     on_error: str,
     workers: int | None,
     progress: bool,
@@ -178,7 +178,7 @@ def _decode(
     return failed
 
 
-def _unreadable(dataset: DataSet, failed: dict[int, str], form: Form, home: Path) -> DataError:
+def _unreadable(dataset: DataSet, failed: dict[int, str], form: ImageSpec, home: Path) -> DataError:
     """With the whole command that prepares this very cache without them, for a shell in any folder."""
     table = dataset.table
     data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": form.size, "crop": form.crop}
@@ -200,7 +200,7 @@ def _content(source: Source) -> str:
         return ""
 
 
-def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint: str, form: Form) -> Path:
+def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint: str, form: ImageSpec) -> Path:
     """Write table and manifest beside the pixels, then give the folder its name: only now it is a cache."""
     rows = [unfinished.done[row] for row in range(len(dataset.table))]
     table = dataset.table.assign(

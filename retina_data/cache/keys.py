@@ -8,13 +8,13 @@ import os
 import pandas as pd
 
 from retina_data.errors import DataError
-from retina_data.images.decode import Form
+from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
 VERSION = 3  # of pixels and table: raised when decode or fundus give others
 
 
-def folder_name(digest: str, form: Form) -> str:
+def folder_name(digest: str, form: ImageSpec) -> str:
     """What the cache of a data set is called below HOME/cache."""
     return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
 
@@ -35,12 +35,12 @@ def file_stats(table: pd.DataFrame) -> list[str]:
     return [known[path] for path in table["path"]]
 
 
-def request_of(table: pd.DataFrame, form: Form) -> str:
+def request_of(table: pd.DataFrame, form: ImageSpec) -> str:
     """Of what is asked for, whatever the state of the files: which unfinished cache is gone on with."""
     return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
 
 
-def fingerprint_of(dataset: DataSet, stats: list[str], form: Form) -> str:
+def fingerprint_of(dataset: DataSet, stats: list[str], form: ImageSpec) -> str:
     """Of the files as they are now; patients count where the label file tells them, for they decide the split."""
     table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
     columns = [table["image"], table["grade"], table["part"], table["path"], stats]

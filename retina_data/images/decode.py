@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retina_data.images.field_of_view import crop_to_disc, disc_in, local_average, pad_to_square
+from retina_data.images.field_of_view import crop_to_field_of_view, field_of_view_in, graham, pad_to_square
 from retina_data.layouts import medmnist
 from retina_data.layouts.dataset import DataSet
 
@@ -28,7 +28,7 @@ Source = Path | Pixels  # a file, or an image (H, W, 3) out of a file of many
 
 Crop = Literal["disc", "none"]
 
-Colour = Literal["none", "local_average"]
+Colour = Literal["none", "graham"]
 
 FORMATS = ("JPEG", "PNG", "TIFF")
 
@@ -39,7 +39,7 @@ _END_OF_JPEG, _SCAN_OF_JPEG, _END_OF_PNG = b"\xff\xd9", b"\xff\xda", b"IEND"
 Result = TypeVar("Result")
 
 
-class Form(NamedTuple):
+class ImageSpec(NamedTuple):
     """What pixels are wanted: side of the square, what is cut out, and the normalisation of colours."""
 
     size: int
@@ -63,7 +63,7 @@ def sources(dataset: DataSet) -> Iterator[Source]:
         yield from map(Path, dataset.table["path"])
 
 
-def read_photograph(source: Source, form: Form) -> Photograph:
+def read_photograph(source: Source, form: ImageSpec) -> Photograph:
     """One photograph in a form.
 
     JPEGs are decoded at a scale of at least twice the size (a seventh to a third of the time of a whole one).
@@ -72,12 +72,12 @@ def read_photograph(source: Source, form: Form) -> Photograph:
     data = source.read_bytes() if isinstance(source, Path) else source.tobytes()
     image = upright_rgb(data, 2 * form.size) if isinstance(source, Path) else Image.fromarray(source)
     if form.crop == "disc":
-        place = disc_in(image)
-        square, found = crop_to_disc(image, form.size, place), place.found
+        place = field_of_view_in(image)
+        square, found = crop_to_field_of_view(image, form.size, place), place.found
     else:
         square, found = pad_to_square(image, form.size), False
-    if form.colour == "local_average":
-        square = local_average(square)
+    if form.colour == "graham":
+        square = graham(square)
     return Photograph(np.asarray(square), hashlib.sha256(data).hexdigest(), found)
 
 

@@ -26,7 +26,7 @@ _EDGE_ERROR = 0.015  # of the radius: how far an edge point may lie from the cir
 
 
 @dataclass(frozen=True)
-class Disc:
+class FieldOfView:
     """Centre and radius in pixels of the picture, whose first pixel spans 0..1; `found` is False for a mere guess.
 
     `support` is the share of the edge points that lie on the circle: low where the edge is unclear, 0 for a guess.
@@ -39,17 +39,17 @@ class Disc:
     support: float = 0.0
 
 
-def find_disc(rgb: Pixels) -> Disc:
+def find_field_of_view(rgb: Pixels) -> FieldOfView:
     """The retina's disc in a photograph (H, W, 3) uint8; where none is seen, the circle around the frame, not found."""
-    return disc_in(Image.fromarray(rgb))
+    return field_of_view_in(Image.fromarray(rgb))
 
 
-def disc_in(image: Image.Image) -> Disc:
+def field_of_view_in(image: Image.Image) -> FieldOfView:
     """The retina's disc in an RGB photograph, found in a small copy of it; else the circle around the frame."""
     width, height = image.size
     step = max(1, round(max(width, height) / _THUMBNAIL))
     small = np.asarray(image.reduce(step)).max(axis=2)
-    guess = Disc(width / 2, height / 2, max(width, height) / 2, found=False)
+    guess = FieldOfView(width / 2, height / 2, max(width, height) / 2, found=False)
     circle = _fit_circle(*_edge_points(_bright(small)))
     if circle is None:
         return guess
@@ -57,15 +57,15 @@ def disc_in(image: Image.Image) -> Disc:
     inside = 0 <= cx <= width and 0 <= cy <= height
     if not inside or not 0.2 * min(height, width) <= radius <= 0.75 * float(np.hypot(height, width)):
         return guess
-    return Disc(cx, cy, radius, found=True, support=circle[3])
+    return FieldOfView(cx, cy, radius, found=True, support=circle[3])
 
 
-def crop_to_disc(image: Image.Image, size: int, disc: Disc | None = None) -> Image.Image:
+def crop_to_field_of_view(image: Image.Image, size: int, disc: FieldOfView | None = None) -> Image.Image:
     """An RGB photograph as (size, size): the disc's radius becomes size / 2, what lies outside is black.
 
     `disc` is looked for when it is not given; where it is not found, the whole frame is padded to a square.
     """
-    disc = disc or disc_in(image)
+    disc = disc or field_of_view_in(image)
     if not disc.found:
         return pad_to_square(image, size)
     pixels = np.array(_square(image, disc, size))
@@ -77,10 +77,10 @@ def crop_to_disc(image: Image.Image, size: int, disc: Disc | None = None) -> Ima
 def pad_to_square(image: Image.Image, size: int) -> Image.Image:
     """The whole frame of an RGB photograph as (size, size), black added at its shorter sides."""
     width, height = image.size
-    return _square(image, Disc(width / 2, height / 2, max(width, height) / 2, found=False), size)
+    return _square(image, FieldOfView(width / 2, height / 2, max(width, height) / 2, found=False), size)
 
 
-def local_average(square: Image.Image) -> Image.Image:
+def graham(square: Image.Image) -> Image.Image:
     """A square photograph with the average of each place's surroundings made grey and the contrast raised four times.
 
     Differences of illumination and camera go, lesions and vessels stay (B. Graham, Kaggle Diabetic Retinopathy
@@ -96,7 +96,7 @@ def local_average(square: Image.Image) -> Image.Image:
     return Image.fromarray(normalised.clip(0, 255).astype(np.uint8))
 
 
-def _square(image: Image.Image, disc: Disc, size: int) -> Image.Image:
+def _square(image: Image.Image, disc: FieldOfView, size: int) -> Image.Image:
     """The square around a circle, black where it leaves the frame, resized with antialiasing."""
     left, top = round(disc.cx - disc.radius), round(disc.cy - disc.radius)
     side = max(1, round(2 * disc.radius))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from retina_data.images.decode import open_image, upright_rgb
-from retina_data.images.field_of_view import disc_in
+from retina_data.images.field_of_view import field_of_view_in
 
 _SEEN_AT = 256  # pixels: enough for the disc and for light and dark
 
@@ -25,7 +25,7 @@ def warnings_of(data: bytes, image_size: int) -> list[str]:
         found.append("too dark")
     if float((pixels.min(axis=2) >= _WHITE).mean()) > BLOWN_OUT:
         found.append("overexposed")
-    if not disc_in(image).found:
+    if not field_of_view_in(image).found:
         found.append("disc not found")
     if shorter < image_size:
         found.append(f"too small: {shorter} px, less than {image_size}")

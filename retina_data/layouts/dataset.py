@@ -73,7 +73,7 @@ def names(folders: tuple[str, ...]) -> str:
 
 
 def _choose_layout(data: Path, layout: str | None) -> tuple[Path, str, list[str]]:
-    """Place, layout and notes."""
+    """Folder, layout and notes."""
     if layout is not None and layout not in LAYOUTS:
         raise DataError(f"layout must be one of {', '.join(LAYOUTS)}, but got {layout!r}")
     if not data.exists():

@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float32]
 
 Point = tuple[float, float]
 
-NERVE = (0.56, -0.03)  # middle of the optic nerve's head
+OPTIC_DISC = (0.56, -0.03)  # middle of the optic nerve's head
 
-NERVE_RADIUS = 0.14
+OPTIC_DISC_RADIUS = 0.14
 
 _FOVEA = 0.15  # no vessel comes nearer to the macula's middle
 
@@ -85,7 +85,7 @@ class Anatomy:
             )
             distance = reach * math.sqrt(self.rng.uniform(0.01, 1))
             x, y = distance * math.cos(angle), distance * math.sin(angle)
-            if math.hypot(x - NERVE[0], y - NERVE[1]) > 1.4 * NERVE_RADIUS:
+            if math.hypot(x - OPTIC_DISC[0], y - OPTIC_DISC[1]) > 1.4 * OPTIC_DISC_RADIUS:
                 return x, y
 
     def _vessels(self, draw: ImageDraw.ImageDraw, width: float) -> None:
@@ -93,9 +93,9 @@ class Anatomy:
         for side in (-1, 1):
             for start, bend, length in _ARCADES:
                 angle = start + self.rng.normal(0, 0.12)
-                self._grow(draw, NERVE, side * angle, side * bend, 0.021 * width, length, 235)
+                self._grow(draw, OPTIC_DISC, side * angle, side * bend, 0.021 * width, length, 235)
                 apart = self.rng.uniform(0.10, 0.22) * self.rng.choice([-1, 1])
-                self._grow(draw, NERVE, side * (angle + apart), side * bend, 0.014 * width, length, 175)
+                self._grow(draw, OPTIC_DISC, side * (angle + apart), side * bend, 0.014 * width, length, 175)
 
     def _grow(
         self, draw: ImageDraw.ImageDraw, at: Point, angle: float, bend: float, width: float, length: float, tone: int
@@ -130,8 +130,8 @@ class Anatomy:
 
     def _haemorrhage(self, draw: ImageDraw.ImageDraw, at: Point) -> None:
         """A dot or blot, or, near the nerve, a flame along its fibres."""
-        along = math.atan2(at[1] - NERVE[1], at[0] - NERVE[0])
-        flame = math.hypot(at[0] - NERVE[0], at[1] - NERVE[1]) < 0.5 and self.rng.random() < 0.6
+        along = math.atan2(at[1] - OPTIC_DISC[1], at[0] - OPTIC_DISC[0])
+        flame = math.hypot(at[0] - OPTIC_DISC[0], at[1] - OPTIC_DISC[1]) < 0.5 and self.rng.random() < 0.6
         long = self.rng.uniform(1.6, 2.6) if flame else self.rng.uniform(1.0, 1.4)
         size = self.rng.uniform(0.030, 0.056) / math.sqrt(long)
         self._spot(draw, at, size, int(self.rng.integers(185, 250)), long, along)
@@ -160,7 +160,7 @@ class Anatomy:
         """New vessels on a vessel or the nerve's head: a tangle of fine loops on pale fibres, often with blood before
         the retina, whose upper edge is level."""
         rng = self.rng
-        x, y = NERVE if rng.random() < 0.3 else self.trail[rng.integers(len(self.trail))][0]
+        x, y = OPTIC_DISC if rng.random() < 0.3 else self.trail[rng.integers(len(self.trail))][0]
         self._spot(white, (x, y), rng.uniform(0.05, 0.10), int(rng.integers(90, 160)))
         for _ in range(8):
             at, angle = (x, y), rng.uniform(0, 2 * math.pi)

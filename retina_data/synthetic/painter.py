@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageFilter
 
-from retina_data.synthetic.anatomy import NERVE, NERVE_RADIUS, Anatomy
+from retina_data.synthetic.anatomy import OPTIC_DISC, OPTIC_DISC_RADIUS, Anatomy
 
 Floats = npt.NDArray[np.float32]
 
@@ -105,7 +105,7 @@ def paint(grade: int, eye: str, look: Look, camera: Camera, size: int, rng: np.r
 def _with_nerve(picture: Floats, u: Floats, v: Floats, look: Look, rng: np.random.Generator) -> Floats:
     """The optic nerve's head, a bright ellipse with a paler cup, and the light around it."""
     wide = rng.uniform(0.88, 1.0)
-    distance = np.hypot((u - NERVE[0]) / wide, v - NERVE[1]) / (NERVE_RADIUS * rng.uniform(0.9, 1.1))
+    distance = np.hypot((u - OPTIC_DISC[0]) / wide, v - OPTIC_DISC[1]) / (OPTIC_DISC_RADIUS * rng.uniform(0.9, 1.1))
     glow = 1 + 0.22 * np.exp(-((distance / 2.4) ** 2))
     disc = rng.uniform(0.75, 0.95) / (1 + np.exp((distance - 1) * 24))
     cup = np.exp(-((distance / rng.uniform(0.4, 0.7)) ** 2))

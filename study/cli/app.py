@@ -14,13 +14,13 @@ from typing import Annotated, Any
 import typer
 
 from study.cli import data, models, search, studies
-from study.cli.field_options import field_flags, given, with_flags
+from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.cli.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_LOCKED,
     EXIT_WRONG,
-    Home,
+    HomeOption,
     Layout,
     WeightFiles,
     err,
@@ -120,7 +120,7 @@ def train(
     layout: Layout = None,
     weights: WeightFiles = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads [all cores]", show_default=False)] = None,
-    home: Home = None,
+    home: HomeOption = None,
     **values: Any,
 ) -> None:
     """Train one configuration, without Ray."""
@@ -128,7 +128,7 @@ def train(
 
     here, target = place(home), folder.resolve()
     if from_run:
-        if given(values) or data or weights or threads:
+        if drop_unset(values) or data or weights or threads:
             raise ConfigError("--from-run takes everything from the run; drop DATA and the other flags")
         if not train.repeat(from_run, here.home, here.tracking_uri, target, out):
             sys.exit(EXIT_FAILED)
@@ -136,10 +136,12 @@ def train(
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --from-run")
     else:
         files = weight_files(weights)
-        train.train_new(data.resolve(), layout, here.home, given(values), files, threads, target, out, again=here.again)
+        train.train_new(
+            data.resolve(), layout, here.home, drop_unset(values), files, threads, target, out, again=here.again
+        )
 
 
-def demo(home: Home = None) -> None:
+def demo(home: HomeOption = None) -> None:
     """Run the whole line on synthetic photographs: data, source weights, four arms, report."""
     from study.workflows.demo import run_demo
 

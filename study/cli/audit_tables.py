@@ -39,7 +39,7 @@ def baselines(report: dict[str, Any]) -> list[str]:
             f"copying the fellow eye's training grade, else 0: accuracy {fellow['accuracy']:.5f}, "
             f"kappa {kappa} (n {fellow['n']:,}), without looking at one image"
         )
-    model = report.get("content", {}).get("size_model")
+    model = report.get("content", {}).get("size_only_baseline")
     if model:
         kappa = "undefined" if model["kappa"] is None else f"{model['kappa']:.3f}"
         lines.append(

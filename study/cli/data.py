@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Data, Home, Layout, out, place
+from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, out, place
 from study.errors import ConfigError
 
 
@@ -44,7 +44,7 @@ def pretrain(
         int | None, typer.Option(help="Synthetic patients, two eyes each [700]", show_default=False)
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Train source weights for arms with pretraining; killed, the same command goes on."""
     from retina_models.resnet import ARCHITECTURES
@@ -121,7 +121,7 @@ def data_prepare(
     colour: Annotated[str, typer.Option(help="none, local_average.")] = "none",
     on_error: Annotated[str, typer.Option(help="What an unreadable image does: fail, skip.")] = "fail",
     layout: Layout = None,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Decode a data set once, for all studies; interrupted, the same command goes on."""
     from retina_data.cache.cache import prepare

@@ -86,6 +86,6 @@ def with_flags(flags: Iterable[inspect.Parameter]) -> Callable[[Callable[..., No
     return decorate
 
 
-def given(values: dict[str, Any]) -> dict[str, Any]:
+def drop_unset(values: dict[str, Any]) -> dict[str, Any]:
     """The flags that were given."""
     return {name: value for name, value in values.items() if value is not None}

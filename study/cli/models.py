@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Home, err, out, place
+from study.cli.options import EXIT_FAILED, HomeOption, err, out, place
 from study.errors import ConfigError
 from study.storage.home import study_name
 
@@ -20,7 +20,7 @@ def export(
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Take all its confirmed seeds as one model, the mean of their answers.")
     ] = False,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Write a study's winner as files for other programs: weights, ONNX, preprocessing, model card."""
     from study.workflows.export import export as write

@@ -13,7 +13,7 @@ from rich.console import Console
 from study.config.study import NAMED_WEIGHTS
 from study.config.trial import Architecture
 from study.errors import ConfigError
-from study.storage.home import Place
+from study.storage.home import Home
 
 
 def weight_files(pairs: list[str] | None) -> dict[str, str]:
@@ -58,7 +58,7 @@ out = Terminal(soft_wrap=True, highlight=False)
 
 err = Terminal(stderr=True, soft_wrap=True, highlight=False)
 
-Home = Annotated[
+HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
 ]
 
@@ -104,7 +104,7 @@ def place(
     insecure: bool = False,
     gpus_per_trial: float | None = None,
     cpus_per_trial: int | None = None,
-) -> Place:
+) -> Home:
     """Absolute paths from flag, environment and default; makes nothing.
 
     The rest are flags of a call on Ray, where they were given: a trial in flight goes on as it began, on its device.
@@ -113,7 +113,9 @@ def place(
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
     again = f" --home {shlex.quote(str(home))}" if home else ""
-    joined = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
-    joined += f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""  # 0 keeps off the GPU
-    joined += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
-    return Place(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + joined)
+    resume_flags = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
+    resume_flags += (
+        f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""
+    )  # 0 keeps off the GPU
+    resume_flags += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
+    return Home(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + resume_flags)

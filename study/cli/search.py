@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.cli.field_options import field_flags, given, with_flags
+from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.cli.options import (
     Address,
     CpusPerTrial,
     GpusPerTrial,
-    Home,
+    HomeOption,
     Insecure,
     Layout,
     TimeBudget,
@@ -29,8 +29,8 @@ from study.cli.options import (
 )
 from study.config.study import DEFAULT_SPACE, StudyConfig
 from study.config.trial import TrialConfig
-from study.storage.home import Place, study_name
-from study.tracking.sync_marker import settle
+from study.storage.home import Home, study_name
+from study.tracking.sync_marker import sync_pending
 
 if TYPE_CHECKING:
     from study.cluster.address import Guard
@@ -75,9 +75,9 @@ def search(
     insecure: Insecure = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
     add_arm: AddArm = None,
-    told_by: ToldBy = None,
-    tries: Tries = None,
-    home: Home = None,
+    source_study: ToldBy = None,
+    enqueued: Tries = None,
+    home: HomeOption = None,
     **values: Any,
 ) -> None:
     """Search for the best configuration of each arm; killed, the same command goes on."""
@@ -86,14 +86,14 @@ def search(
     from study.workflows import search  # only now, as it is heavy
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
-    inputs = _inputs(data, layout, config, weights, add_arm, told_by, tries, values, here.again)
+    inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.again)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
         code = search_folds(name, count, here, out, inputs, compute, search.search, dry=dry_run)
     else:
         code = search.search(name, here, out, inputs, compute, dry=dry_run)
     if not code and not dry_run:
-        settle(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
+        sync_pending(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 
@@ -101,7 +101,7 @@ def confirm(
     name: Annotated[str, typer.Argument(help="Study whose search has ended.")],
     top: Annotated[int, typer.Option(min=1, help="Best configurations of each arm.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds of each.")] = 3,
-    drop_fellows: Annotated[
+    exclude_test_patients: Annotated[
         bool, typer.Option("--drop-fellows", help="Take patients of the test part out of training.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Where the data is now, if it moved.", show_default=False)] = None,
@@ -110,23 +110,23 @@ def confirm(
     address: Address = None,
     insecure: Insecure = False,
     time_budget: TimeBudget = None,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Train each arm's winner again with fresh seeds, then read the test part; killed, the same command goes on."""
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
-    from study.tuning.confirmation import Wish
+    from study.tuning.confirmation import ConfirmationConfig
     from study.workflows import confirm
 
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
-    wish = Wish(top=top, seeds=seeds, drop_fellows=drop_fellows)
+    wish = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
     code = confirm.confirm(name, here, out, wish, compute, data.resolve() if data else None)
     if not code:
-        settle(here, err.print)
+        sync_pending(here, err.print)
     sys.exit(code)
 
 
-def _opened(here: Place, name: str, address: str | None, insecure: bool) -> tuple[str | None, Guard]:
+def _opened(here: Home, name: str, address: str | None, insecure: bool) -> tuple[str | None, Guard]:
     """What is asked before anything heavy is imported: the name, the study's lock, MLflow and the cluster."""
     from study.storage.lock import check_free
     from study.tracking.server import check_answers
@@ -143,8 +143,8 @@ def _inputs(
     config: Path | None,
     weights: list[str] | None,
     add_arm: list[str] | None,
-    told_by: str | None,
-    tries: Path | None,
+    source_study: str | None,
+    enqueued: Path | None,
     values: dict[str, Any],
     again: str,
 ) -> Inputs:
@@ -155,10 +155,10 @@ def _inputs(
         data=data.resolve() if data else None,
         layout=layout,
         config_file=config.resolve() if config else None,
-        overrides={**given(values), **({"weights": weight_files(weights)} if weights else {})},
+        overrides={**drop_unset(values), **({"weights": weight_files(weights)} if weights else {})},
         add_arms=tuple(add_arm or ()),
-        told_by=study_name(told_by) if told_by else None,
-        tries=tries.resolve() if tries else None,
+        source_study=study_name(source_study) if source_study else None,
+        enqueued=enqueued.resolve() if enqueued else None,
         again=again,
     )
 

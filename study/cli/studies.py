@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Home, err, out, place
+from study.cli.options import EXIT_FAILED, HomeOption, err, out, place
 from study.errors import ConfigError
 from study.storage.home import study_name
-from study.tracking.sync_marker import settle
+from study.tracking.sync_marker import sync_pending
 
 
 def status(
@@ -19,7 +19,7 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
     sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Say how far studies are, from their ledgers alone."""
     from study.workflows.status import print_status, watch_status
@@ -30,20 +30,20 @@ def status(
         raise ConfigError("--sync needs the study's NAME")
     if watch and as_json:
         raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
-    sent = not sync or settle(here, err.print, chosen)
+    sent = not sync or sync_pending(here, err.print, chosen)
     if watch:
-        whole = watch_status(out, here.home, chosen, here.again)
+        parent_study = watch_status(out, here.home, chosen, here.again)
     else:
-        whole = print_status(out, here.home, chosen, as_json, here.again)
+        parent_study = print_status(out, here.home, chosen, as_json, here.again)
     if not sync:
-        settle(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
-    if not (sent and whole):
+        sync_pending(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
+    if not (sent and parent_study):
         sys.exit(EXIT_FAILED)
 
 
 def report(
     name: Annotated[str, typer.Argument(help="Study.")],
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Write tables, figures and one HTML page about a study, from MLflow."""
     from study.tracking.server import check_answers
@@ -51,7 +51,7 @@ def report(
 
     here = place(home)
     check_answers(here.tracking_uri)
-    settle(here, err.print)
+    sync_pending(here, err.print)
     folder = search.write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
@@ -59,13 +59,13 @@ def report(
 def ui(
     name: Annotated[str | None, typer.Argument(help="Study to open.", show_default=False)] = None,
     port: Annotated[int, typer.Option(help="Port on this machine.", min=1, max=65535)] = 5000,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Browse trials in the MLflow UI, on this machine only."""
     from study.tracking.server import check_answers, is_free, tell_once_up
 
     here = place(home)
-    settle(here, err.print)
+    sync_pending(here, err.print)
     if here.artifacts and here.store_missing():
         raise ConfigError(
             f"there must be a study to browse, but {here.home} has none; run `retina search{here.again}` first"
@@ -100,7 +100,7 @@ def ui(
 def delete(
     name: Annotated[str, typer.Argument(help="Study, with all its folds.")],
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    home: Home = None,
+    home: HomeOption = None,
 ) -> None:
     """Remove a study for good: folder, MLflow runs, and caches that no other study uses."""
     from study.workflows.delete import find, remove

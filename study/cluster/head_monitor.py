@@ -22,7 +22,7 @@ TRIES = 2
 """Refusals or silences in a row that count: noticed after at most 7 seconds, within half of one where it is refused."""
 
 
-class Head:
+class HeadMonitor:
     """The processes without which no trial can go on; `places` names each with its address."""
 
     def __init__(self, places: dict[str, Address], end: Callable[[str], None]) -> None:

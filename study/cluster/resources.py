@@ -26,7 +26,7 @@ class Resources:
 
     cpus: int
     gpus: float
-    slots: int
+    max_concurrent: int
 
     @property
     def threads(self) -> int:
@@ -36,8 +36,8 @@ class Resources:
     def __str__(self) -> str:
         threads = f"{self.threads} CPU thread{'s' * (self.threads != 1)}"
         if not self.gpus:
-            return f"{self.slots} at once, {threads} each, no GPU"
-        return f"{self.slots} at once, {self.gpus:g} GPU and {threads} each"
+            return f"{self.max_concurrent} at once, {threads} each, no GPU"
+        return f"{self.max_concurrent} at once, {self.gpus:g} GPU and {threads} each"
 
 
 def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: list[dict[str, float]]) -> Resources:
@@ -70,8 +70,8 @@ def resources(gpus_per_trial: float | None, cpus_per_trial: int | None, nodes: l
         return max(1, int(node["CPU"] // room(node))) if gpu else int(node["CPU"])
 
     cpu = cpus_per_trial or min(share(node) for node in able)
-    slots = sum(min(room(node) if gpu else most_cpus, int(node["CPU"] // cpu)) for node in able)
-    return Resources(cpu, gpu, max(1, slots))
+    max_concurrent = sum(min(room(node) if gpu else most_cpus, int(node["CPU"] // cpu)) for node in able)
+    return Resources(cpu, gpu, max(1, max_concurrent))
 
 
 def placement() -> dict[str, str]:
@@ -82,9 +82,9 @@ def placement() -> dict[str, str]:
     return {"node": here.get_node_id()[:8], "gpu": ",".join(here.get_accelerator_ids()["GPU"])}
 
 
-def has_room(node: dict[str, float], limits: Resources) -> bool:
+def has_room(node: dict[str, float], trial_resources: Resources) -> bool:
     """Whether a node has what one trial gets."""
-    return node.get("CPU", 0) >= limits.cpus and node.get("GPU", 0) >= limits.gpus
+    return node.get("CPU", 0) >= trial_resources.cpus and node.get("GPU", 0) >= trial_resources.gpus
 
 
 class Nodes:
@@ -103,13 +103,13 @@ class Nodes:
         """How many there were, the dead among them."""
         return len(self._known)
 
-    def without_room(self, limits: Resources) -> bool:
+    def without_room(self, trial_resources: Resources) -> bool:
         """Whether for NO_ROOM_SECONDS no node that lives could hold a trial, however empty it was."""
         now = time.monotonic()
         if self.count() < 2 or now < self._looked + LOOK_SECONDS:
             return False
         self._looked = now
-        if any(has_room(node["Resources"], limits) for node in alive()):
+        if any(has_room(node["Resources"], trial_resources) for node in alive()):
             self._had_room = now
         return now > self._had_room + NO_ROOM_SECONDS
 

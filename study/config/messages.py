@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 
-def _meant(name: str, known: Any) -> str:
+def did_you_mean(name: str, known: Any) -> str:
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(known)}"
 
@@ -20,7 +20,7 @@ def _meant(name: str, known: Any) -> str:
 BRANCHES = ("Range", "Values", "ByOptimizer")
 """Kinds of axes of a search space, which are parts of pydantic's path and no key of the file."""
 
-_BOUNDS = {
+CONSTRAINT_SYMBOLS = {
     "greater_than": (">", "gt"),
     "greater_than_equal": (">=", "ge"),
     "less_than": ("<", "lt"),
@@ -28,18 +28,18 @@ _BOUNDS = {
 }
 
 
-def explain(error: ValidationError, known: Iterable[str]) -> str:
+def format_validation_error(error: ValidationError, known: Iterable[str]) -> str:
     """One sentence for the first broken rule: rule, value, place. known: the keys that the configuration may have."""
     first = error.errors(include_url=False)[0]
     path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part not in BRANCHES]
     name, value, kind, context = ".".join(path), first["input"], first["type"], first.get("ctx", {})
-    if kind in _BOUNDS:
-        sign, key = _BOUNDS[kind]
+    if kind in CONSTRAINT_SYMBOLS:
+        sign, key = CONSTRAINT_SYMBOLS[kind]
         text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={value}"
     elif kind == "literal_error":
         text = f"{name} must be one of {context['expected']}, but got {name}={value!r}"
     elif kind == "extra_forbidden":
-        text = f"{name} is no known key{_meant(path[-1], known)}"
+        text = f"{name} is no known key{did_you_mean(path[-1], known)}"
     elif kind == "value_error":
         text = str(context["error"])
     else:

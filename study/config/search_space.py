@@ -9,11 +9,11 @@ from typing import Any
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
-from study.config.arms import Cell, arm_name
+from study.config.arms import ArmSpec, arm_name
 from study.config.study import Axis, Range, StudyConfig
 from study.config.trial import TrialConfig, Value
 
-USED_WITH: dict[str, tuple[str, Value]] = {
+CONDITIONAL_ON: dict[str, tuple[str, Value]] = {
     "focal_gamma": ("imbalance", "focal"),
     "weight_power": ("imbalance", "weighted_loss"),
     "logit_tau": ("imbalance", "logit_adjustment"),
@@ -51,7 +51,7 @@ def drawn(config: StudyConfig) -> dict[str, Drawn]:
         if isinstance(axis, dict):
             found |= {f"{field}_{name}": Drawn(field, one, ("optimizer", name)) for name, one in axis.items()}
         else:
-            found[field] = Drawn(field, axis, USED_WITH.get(field))
+            found[field] = Drawn(field, axis, CONDITIONAL_ON.get(field))
     return dict(sorted(found.items(), key=lambda item: item[1].condition is not None))
 
 
@@ -60,7 +60,7 @@ def holds(condition: tuple[str, Value] | None, values: Mapping[str, Value]) -> b
     return condition is None or values.get(condition[0], TrialConfig.model_fields[condition[0]].default) == condition[1]
 
 
-def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[Cell]) -> dict[str, Value]:
+def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[ArmSpec]) -> dict[str, Value]:
     """Values of a TrialConfig, without its seed: fixed fields, a cell, and one draw for each axis of the space.
 
     With one cell nothing is drawn for it; with several (arms=joint) the cell is one categorical axis, so that a cell
@@ -78,7 +78,7 @@ def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[Cell]) -> 
     return values
 
 
-def known_good(config: StudyConfig, cells: Sequence[Cell]) -> dict[str, Value]:
+def known_good(config: StudyConfig, cells: Sequence[ArmSpec]) -> dict[str, Value]:
     """Optuna's parameters of the configuration that an arm begins with: TrialConfig's defaults, moved into the space.
 
     A number outside its range becomes the nearest end, one that is not listed the nearest listed one, and a word that
@@ -109,7 +109,7 @@ def _nearest(axis: Range | tuple[Value, ...], wished: Value) -> Value:
     return min(axis, key=lambda value: abs(float(value) - float(wished)))
 
 
-def distribution_of(config: StudyConfig, name: str, cells: Sequence[Cell]) -> Distribution | None:
+def distribution_of(config: StudyConfig, name: str, cells: Sequence[ArmSpec]) -> Distribution | None:
     """What Optuna knows a parameter as; None for one that is not searched."""
     if name == "arm":
         return CategoricalDistribution([arm_name(cell) for cell in cells]) if len(cells) > 1 else None
@@ -123,13 +123,13 @@ def distribution_of(config: StudyConfig, name: str, cells: Sequence[Cell]) -> Di
     return FloatDistribution(one.axis.low, one.axis.high, log=one.axis.log)
 
 
-def axis_text(config: StudyConfig, name: str, cells: Sequence[Cell]) -> str | None:
+def distribution_json(config: StudyConfig, name: str, cells: Sequence[ArmSpec]) -> str | None:
     """An axis as the ledger writes it; equal texts are equal axes. None for a parameter that is not searched."""
     distribution = distribution_of(config, name, cells)
     return None if distribution is None else distribution_to_json(distribution)
 
 
-def lies_inside(config: StudyConfig, name: str, cells: Sequence[Cell], value: Value) -> bool:
+def contains(config: StudyConfig, name: str, cells: Sequence[ArmSpec], value: Value) -> bool:
     """Whether an axis of the space could draw the value."""
     distribution: Any = distribution_of(config, name, cells)  # each kind takes values of its own type
     assert distribution is not None, f"{name} is not searched"

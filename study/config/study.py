@@ -21,7 +21,7 @@ from pydantic import (
     model_validator,
 )
 
-from study.config.messages import _meant, explain
+from study.config.messages import did_you_mean, format_validation_error
 from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
 from study.errors import ConfigError
 
@@ -160,7 +160,9 @@ class StudyConfig(BaseModel):
         for section, values in (("fixed", self.fixed), ("space", self.space)):
             for name in values:
                 if name not in TrialConfig.model_fields:
-                    raise ValueError(f"{section}.{name} is no field of a trial{_meant(name, TrialConfig.model_fields)}")
+                    raise ValueError(
+                        f"{section}.{name} is no field of a trial{did_you_mean(name, TrialConfig.model_fields)}"
+                    )
         for name in sorted(set(self.space) & NEVER_SEARCHED):
             raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
         if "seed" in self.fixed:
@@ -199,7 +201,7 @@ class StudyConfig(BaseModel):
         try:
             TrialConfig.model_validate({**beside, name: value})
         except ValidationError as error:
-            raise ValueError(f"under {section}: {explain(error, TrialConfig.model_fields)}") from None
+            raise ValueError(f"under {section}: {format_validation_error(error, TrialConfig.model_fields)}") from None
 
     @property
     def objective(self) -> str:
@@ -261,5 +263,5 @@ def make_study_config(
             keys = [named[1], named[2]] if named[1] else ["space", named[3]]
         overridden = bool(keys) and keys[-1] in overrides
         raise ConfigError(
-            explain(error, StudyConfig.model_fields) + ("" if overridden or not keys else place(keys))
+            format_validation_error(error, StudyConfig.model_fields) + ("" if overridden or not keys else place(keys))
         ) from None

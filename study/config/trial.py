@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from study.config.messages import explain
+from study.config.messages import format_validation_error
 from study.errors import ConfigError
 
 Architecture = Literal["resnet18", "resnet50"]
@@ -45,7 +45,7 @@ class TrialConfig(BaseModel):
     crop: Literal["disc", "none"] = Field(
         "disc", description="cut the square around the retina's disc, or take the whole frame, padded to a square"
     )
-    colour: Literal["none", "local_average"] = Field(
+    colour: Literal["none", "graham"] = Field(
         "none", description="subtract each place's local average colour (Graham 2015); one cache for each value"
     )
     epochs: int = Field(15, ge=1, le=10_000, description="passes; each draws as many images as the training part has")
@@ -126,7 +126,7 @@ class TrialConfig(BaseModel):
 
     @property
     def arm(self) -> str:
-        """Cell of the four-way comparison that this trial belongs to, such as `resnet18-pretrained`."""
+        """Arm of the four-way comparison that this trial belongs to, such as `resnet18-pretrained`."""
         return f"{self.architecture}-{'pretrained' if self.pretrained else 'scratch'}"
 
 
@@ -150,4 +150,4 @@ def make_trial_config(values: dict[str, Any]) -> TrialConfig:
     try:
         return TrialConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(explain(error, TrialConfig.model_fields)) from None
+        raise ConfigError(format_validation_error(error, TrialConfig.model_fields)) from None

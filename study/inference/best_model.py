@@ -21,7 +21,7 @@ from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import read_safetensors
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.storage.home import parts_of
+from study.storage.home import fold_studies
 from study.storage.ledger import read_events
 from study.storage.ranking import Candidate, candidates
 from study.storage.state import StudyState, TrialRecord, study_state
@@ -30,7 +30,7 @@ from study.training.prediction import Grader
 
 
 @dataclass(frozen=True)
-class Winner:
+class BestModel:
     """One trained network of a study, or the seeds of its winner as one model, and what was measured with it.
 
     study: its name, of the first fold where there are folds. began: the event that began it. chosen: the trial whose
@@ -45,11 +45,11 @@ class Winner:
     record: TrialRecord
     config: TrialConfig
     folder: Path  # of its weights and predictions
-    others: tuple[Winner, ...] = ()
-    siblings: tuple[Winner, ...] = ()
+    others: tuple[BestModel, ...] = ()
+    siblings: tuple[BestModel, ...] = ()
 
     @property
-    def members(self) -> tuple[Winner, ...]:
+    def members(self) -> tuple[BestModel, ...]:
         """Each network of it, by the number of its seed."""
         return (self, *self.others)
 
@@ -113,7 +113,7 @@ class Winner:
         if self.others:
             return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
         if self.record.confirm:
-            repeat = self.record.confirm["repeat"]
+            repeat = self.record.confirm["seed_index"]
             return f"{made}, confirmed as {self.confirm} (seed number {repeat}, epoch {self.epoch})"
         return f"{made}, epoch {self.epoch} (not confirmed)"
 
@@ -134,16 +134,16 @@ def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table.assign(**{name: mean[:, grade] for grade, name in enumerate(chances)})
 
 
-def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", *, ensemble: bool = False) -> Winner:
+def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", *, ensemble: bool = False) -> BestModel:
     """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
 
     Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    again: Place.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model, `others`.
+    again: Home.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model, `others`.
     Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few seeds.
     """
     if arm is not None and arm not in schema.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(schema.ARM_LABELS)}, but got {arm!r}")
-    parts = parts_of(home, name)
+    parts = fold_studies(home, name)
     if len(parts) > 1:
         if missing := [part for part in parts if not (home / part / "ledger.jsonl").exists()]:
             raise ConfigError(
@@ -158,7 +158,7 @@ def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", 
     return replace(first, siblings=tuple(rest))
 
 
-def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ensemble: bool) -> Winner:
+def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ensemble: bool) -> BestModel:
     """needs: the file without which a model is not taken."""
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
@@ -184,18 +184,18 @@ def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ense
 
 def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
     """Complete confirmations of a configuration, by the number of their seed."""
-    ended = [record for record in state.confirms.values() if record.state == schema.STATE_COMPLETE]
-    mine = {r.confirm["repeat"]: r for r in ended if r.confirm and r.confirm["trial"] == best.record.trial}
+    ended = [record for record in state.confirmations.values() if record.state == schema.STATE_COMPLETE]
+    mine = {r.confirm["seed_index"]: r for r in ended if r.confirm and r.confirm["trial"] == best.record.trial}
     return [mine[number] for number in sorted(mine)]
 
 
-def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> Winner:
+def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> BestModel:
     assert state.study is not None
     config = TrialConfig.model_validate(record.config)
-    return Winner(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
+    return BestModel(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
 
 
-def _as_one(seeds: list[Winner], name: str, best: Candidate, again: str, needs: str) -> Winner:
+def _as_one(seeds: list[BestModel], name: str, best: Candidate, again: str, needs: str) -> BestModel:
     """All confirmed seeds as one model: that is what was measured, so none may be missing."""
     if len(seeds) < 2:
         raise ConfigError(
@@ -226,7 +226,7 @@ def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
     return max(means, key=lambda arm: means[arm])
 
 
-def photographs(home: Path, winner: Winner) -> Cache | None:
+def photographs(home: Path, winner: BestModel) -> Cache | None:
     """The cache with the photographs that the winner was trained on and measured with; None where it is gone."""
     config, digest = winner.config, winner.began["identity"]["data_digest"]
     wanted = {"digest": digest, "image_size": config.image_size, "crop": config.crop, "colour": config.colour}

@@ -13,7 +13,7 @@ from torch import nn
 from analysis.schema import GRADES
 from retina_data.cache.cache import Cache
 from study.errors import ConfigError
-from study.inference.best_model import Winner
+from study.inference.best_model import BestModel
 from study.training.checkpoints import CALIBRATION
 from study.training.prediction import Grader, predict_rows
 
@@ -23,7 +23,7 @@ AGREE = 1e-4
 CHECKED = 32  # validation photographs whose stored predictions are computed again
 
 
-def calibration(winner: Winner, cache: Cache | None, say: Callable[[str], None]) -> tuple[pd.DataFrame, int]:
+def calibration(winner: BestModel, cache: Cache | None, say: Callable[[str], None]) -> tuple[pd.DataFrame, int]:
     """Predictions (row, patient, grade, p0 .. p4) that temperature and threshold are fitted on, and the model's views.
 
     They are of all views and members. A trial that was not confirmed stored one view: validation is predicted again
@@ -54,7 +54,7 @@ def calibration(winner: Winner, cache: Cache | None, say: Callable[[str], None])
     return winner.validation(), 1
 
 
-def check(winner: Winner, grader: Grader, validation: pd.DataFrame, cache: Cache | None) -> str:
+def check(winner: BestModel, grader: Grader, validation: pd.DataFrame, cache: Cache | None) -> str:
     """Compute some stored predictions again, so that a card never stands beside other weights than it speaks of.
 
     validation: what the grader was calibrated on. Returns a sentence for the card; raises ConfigError where they
@@ -84,7 +84,7 @@ def arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.i
     return chances, predictions["grade"].to_numpy(np.int64)
 
 
-def _predicted(winner: Winner, model: nn.Module, cache: Cache, table: pd.DataFrame) -> pd.DataFrame:
+def _predicted(winner: BestModel, model: nn.Module, cache: Cache, table: pd.DataFrame) -> pd.DataFrame:
     """The table with the probabilities that the model gives its rows, in fp32."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     chances = predict_rows(
@@ -98,6 +98,6 @@ def _predicted(winner: Winner, model: nn.Module, cache: Cache, table: pd.DataFra
     return table.assign(**{f"p{grade}": chances[:, grade] for grade in GRADES})
 
 
-def _apart(winner: Winner, model: nn.Module, stored: pd.DataFrame, cache: Cache) -> float:
+def _apart(winner: BestModel, model: nn.Module, stored: pd.DataFrame, cache: Cache) -> float:
     """How far a probability of the model is from the stored ones, at most."""
     return float(np.abs(arrays(_predicted(winner, model, cache, stored))[0] - arrays(stored)[0]).max())

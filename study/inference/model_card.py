@@ -16,7 +16,7 @@ from analysis.schema import GRADE_NAMES, GRADES, label
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
 from analysis.tables.model_scores import RESAMPLES, Measured, with_bounds
 from analysis.tables.score_models import AUC_RESAMPLES
-from study.inference.best_model import Winner
+from study.inference.best_model import BestModel
 from study.inference.model_dir import Settings
 
 COLUMNS = ("accuracy", "kappa", "balanced_accuracy", "macro_f1", "auc")
@@ -60,7 +60,7 @@ class Facts:
     check: str  # how the exported network was compared with what was stored
 
 
-def model_card(winner: Winner, facts: Facts) -> str:
+def model_card(winner: BestModel, facts: Facts) -> str:
     """The whole card, in Markdown."""
     sections = (
         _what(winner, facts.settings),
@@ -86,7 +86,7 @@ VIEWS = {
 }
 
 
-def _what(winner: Winner, settings: Settings) -> str:
+def _what(winner: BestModel, settings: Settings) -> str:
     config, began = winner.config, winner.began
     weights = began["weights"].get(config.architecture, {}) if config.pretrained else {}
     start = "random weights"
@@ -96,7 +96,7 @@ def _what(winner: Winner, settings: Settings) -> str:
     made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
-    if winner.record.confirm and winner.record.confirm["drop_fellows"]:
+    if winner.record.confirm and winner.record.confirm["exclude_test_patients"]:
         made += ", patients of the test part taken out of training"
     networks = "one network" if settings.members == 1 else f"{settings.members} networks"
     fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
@@ -112,7 +112,7 @@ def _what(winner: Winner, settings: Settings) -> str:
     )
 
 
-def _chosen(winner: Winner) -> str:
+def _chosen(winner: BestModel) -> str:
     score = f"{winner.config.objective} on {winner.chosen_on}"
     repeats = winner.chosen.repeats
     if not repeats:
@@ -124,7 +124,7 @@ def _chosen(winner: Winner) -> str:
     )
 
 
-def _scores(winner: Winner, measured: list[Measured]) -> str:
+def _scores(winner: BestModel, measured: list[Measured]) -> str:
     lines = [
         "## Scores",
         "",

@@ -89,7 +89,7 @@ class Preprocessing(BaseModel):
 
     image_size: int = Field(ge=16, le=2048, description="side of the square input, pixels")
     crop: Literal["disc", "none"]
-    colour: Literal["none", "local_average"]
+    colour: Literal["none", "graham"]
     normalisation: Literal["unit", "imagenet"]
     mean: list[float] = Field(min_length=3, max_length=3)
     deviation: list[float] = Field(min_length=3, max_length=3)
@@ -124,7 +124,7 @@ def describe(image_size: int, crop: str, colour: str, normalisation: str) -> Pre
         else "add black at the shorter sides until the frame is a square",
         f"resize to {image_size} x {image_size} pixels (Lanczos)",
     ]
-    if colour == "local_average":
+    if colour == "graham":
         steps.append("subtract the local average colour (Gaussian, a sixtieth of the side), times 4, plus 128")
     steps += ["divide by 255", "subtract mean, divide by deviation, for each channel"]
     values: dict[str, Any] = {"crop": crop, "colour": colour, "normalisation": normalisation}

@@ -22,7 +22,7 @@ from analysis.schema import GRADES
 from analysis.stats.metrics import called
 from retina_data.files import write_whole
 from retina_data.images import decode
-from retina_data.images.decode import Form, Source
+from retina_data.images.decode import ImageSpec, Source
 from retina_data.images.quality import warnings_of
 from retina_data.layouts.label_files import EXTENSIONS
 from study.errors import ConfigError
@@ -43,7 +43,7 @@ p0 .. p4: with the model's temperature. p_referable = p2 + p3 + p4; referable: 1
 """
 
 
-class Prepared(NamedTuple):
+class PreparedImage(NamedTuple):
     """One photograph as the network takes it (S, S, 3), or the reason why there is none."""
 
     pixels: NDArray[np.uint8] | None
@@ -51,7 +51,7 @@ class Prepared(NamedTuple):
     error: str
 
 
-Batch = list[tuple[Path, Prepared]]
+Batch = list[tuple[Path, PreparedImage]]
 
 
 def find_photographs(places: list[Path]) -> list[Path]:
@@ -179,9 +179,9 @@ def _told(model: Model, grade: int, chance: NDArray[np.float64]) -> dict[str, An
 def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
     """Photographs prepared by threads, a batch at a time, with a progress bar on stderr."""
     wanted = model.preprocessing
-    form = Form(wanted.image_size, wanted.crop, wanted.colour)
+    form = ImageSpec(wanted.image_size, wanted.crop, wanted.colour)
 
-    def prepare(row: int, source: Source) -> Prepared:
+    def prepare(row: int, source: Source) -> PreparedImage:
         assert isinstance(source, Path)
         try:
             if source.exists() and not source.is_file():
@@ -189,8 +189,8 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             pixels, _, _ = decode.read_photograph(source, form)
             warning = "; ".join(warnings_of(source.read_bytes(), wanted.image_size))
         except Exception as error:  # Pillow's decoders raise nearly every kind
-            return Prepared(None, "", decode.reason(error))
-        return Prepared(pixels, warning, "")
+            return PreparedImage(None, "", decode.reason(error))
+        return PreparedImage(pixels, warning, "")
 
     size = min(MOST_AT_ONCE, at_once(wanted.image_size, model.grader.views))
     jobs = enumerate(photographs)

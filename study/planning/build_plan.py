@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from retina_data.duplicates import equal_note
 from retina_data.layouts.dataset import DataSet, read_index
-from study.config.arms import Cell, groups_of
+from study.config.arms import ArmSpec, groups_of
 from study.config.early_stopping import COMPARED, first_rung
 from study.config.study import StudyConfig, bounds, make_study_config
 from study.config.trial import TrialConfig, make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
-from study.planning.plan import Plan, settings_of, whole_name
+from study.planning.plan import Plan, parent_name, settings_of
 from study.planning.pretrained_weights import check_one_kind, kept_weights, runnable
 from study.planning.resume_checks import arms_of, as_said_now, check_same, check_settings, reasons
 from study.planning.warm_start import check_known, read_tries, warm_event
@@ -22,8 +22,8 @@ from study.storage.ledger import read_events
 from study.storage.ranking import planned
 from study.storage.state import StudyState, study_state
 from study.storage.study_file import STUDY_FILE, read_study_file
-from study.training.data import Prepared, prepare_data, split_of
-from study.training.leakage import check_unseen
+from study.training.data import SplitDataset, prepare_data, split_of
+from study.training.leakage import check_no_leakage
 
 if TYPE_CHECKING:
     from study.planning.plan import Plan
@@ -44,8 +44,8 @@ class Inputs:
     config_file: Path | None = None
     overrides: dict[str, Any] = field(default_factory=dict)
     add_arms: tuple[str, ...] = ()
-    told_by: str | None = None
-    tries: Path | None = None
+    source_study: str | None = None
+    enqueued: Path | None = None
     like: str = ""
     again: str = ""
 
@@ -95,8 +95,8 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     )
     finalists = planned(config, len(plan.groups)) > 0
     for architecture, value in plan.weights.items():
-        check_unseen(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
-    warm, lines = warm_event(plan, state, inputs.told_by, inputs.tries)
+        check_no_leakage(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
+    warm, lines = warm_event(plan, state, inputs.source_study, inputs.enqueued)
     plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
     if before.study:
         said = as_said_now(before.study, plan.identity())
@@ -105,20 +105,20 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
 
 
 def _check_before_decoding(
-    name: str, home: Path, config: StudyConfig, groups: dict[str, list[Cell]], before: StudyState, inputs: Inputs
+    name: str, home: Path, config: StudyConfig, groups: dict[str, list[ArmSpec]], before: StudyState, inputs: Inputs
 ) -> None:
     """What is wrong without a look at a photograph is said before the hour that decoding them may take.
 
     All of it is asked again, with the digests of the data, once these are known.
     """
-    if inputs.tries and not before.study:
-        read_tries(inputs.tries, config, groups)
-    if inputs.told_by and not before.study:
-        check_known(home, inputs.told_by)
+    if inputs.enqueued and not before.study:
+        read_tries(inputs.enqueued, config, groups)
+    if inputs.source_study and not before.study:
+        check_known(home, inputs.source_study)
     if before.study:
         now = settings_of(config)
         said = {**as_said_now(before.study, now)["identity"], **({"fold": config.fold} if config.fold else {})}
-        check_settings(whole_name(name, config), said, now)
+        check_settings(parent_name(name, config), said, now)
 
 
 def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
@@ -159,7 +159,7 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
     return dataset
 
 
-def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, Prepared]:
+def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, SplitDataset]:
     """The data, prepared and split, in each colour normalisation of the study."""
     fields = TrialConfig.model_fields
     return {

@@ -12,16 +12,16 @@ from analysis.schema import fold_name
 from retina_data.audit.labels import audit, unused
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import DataSet
-from study.config.arms import Cell, arm_name
+from study.config.arms import ArmSpec, arm_name
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.disk_space import needed
 from study.planning.pretrained_weights import kept_file
-from study.training.data import Prepared
+from study.training.data import SplitDataset
 from study.versions import versions
 
 
-def whole_name(name: str, config: StudyConfig) -> str:
+def parent_name(name: str, config: StudyConfig) -> str:
     """Name of the study that a user calls it by: of a fold, that of all its folds together."""
     fold = config.fold.partition("/")[0]
     return name.removesuffix(fold_name("", int(fold))) if fold else name
@@ -36,11 +36,11 @@ def settings_of(config: StudyConfig) -> dict[str, Any]:
     return {**{name: value for name, value in values.items() if name not in left_out}, **fixed, **space}
 
 
-def needed_by(plan: Plan, slots: int, kept: int) -> int:
+def needed_by(plan: Plan, max_concurrent: int, kept: int) -> int:
     """Bytes that a study will take at most; kept: best weights of each arm that stay."""
     named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
     arms = sum(len(cells) for cells in plan.groups.values())
-    return needed(named["architecture"], named["optimizer"], arms, slots, kept)
+    return needed(named["architecture"], named["optimizer"], arms, max_concurrent, kept)
 
 
 @dataclass(frozen=True)
@@ -51,9 +51,9 @@ class Plan:
     home: Path
     config: StudyConfig
     dataset: DataSet
-    prepared: Prepared  # split and digests, which are the same whatever the colours
+    prepared: SplitDataset  # split and digests, which are the same whatever the colours
     caches: dict[str, Path]  # colour normalisation -> cache
-    groups: dict[str, list[Cell]]
+    groups: dict[str, list[ArmSpec]]
     not_run: dict[str, str]  # arm -> reason
     weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
@@ -65,9 +65,9 @@ class Plan:
         return self.home / self.name
 
     @property
-    def whole(self) -> str:
+    def parent_study(self) -> str:
         """Name of the study that a user calls it by: of a fold, that of all its folds together."""
-        return whole_name(self.name, self.config)
+        return parent_name(self.name, self.config)
 
     @property
     def arms(self) -> list[str]:
@@ -101,7 +101,7 @@ class Plan:
             "split_digest": self.prepared.split_digest,
         }
 
-    def event(self, threads: int, slots: int = 1) -> dict[str, Any]:
+    def event(self, threads: int, max_concurrent: int = 1) -> dict[str, Any]:
         """The `study` event of the ledger; holds no path and no name of an image."""
         config = self.config.model_dump(mode="json", exclude={"weights"})
         return {
@@ -119,7 +119,7 @@ class Plan:
             "parts": self.prepared.parts.value_counts().to_dict(),
             "versions": versions(),
             "threads": threads,
-            "slots": slots,
+            "max_concurrent": max_concurrent,
             "notes": [without_folders(note) for note in self.notes],
             "commands": self._commands(),
         }
@@ -131,6 +131,6 @@ class Plan:
 
     def _commands(self) -> list[str]:
         folds = self.config.fold.partition("/")[2]
-        confirm = [f"retina confirm {self.whole}"] if self.config.select_on == "validation" else []
-        search = f"retina search {self.whole}{f' --folds {folds}' if folds else ''}"
-        return [search, *confirm, f"retina report {self.whole}"]
+        confirm = [f"retina confirm {self.parent_study}"] if self.config.select_on == "validation" else []
+        search = f"retina search {self.parent_study}{f' --folds {folds}' if folds else ''}"
+        return [search, *confirm, f"retina report {self.parent_study}"]

@@ -19,12 +19,12 @@ from retina_models.weights import (
     load_weights,
     read_weights,
 )
-from study.config.arms import Cell, arm_name
+from study.config.arms import ArmSpec, arm_name
 from study.config.study import NAMED_WEIGHTS, StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.state import StudyState
-from study.training.leakage import read_seen
+from study.training.leakage import read_provenance
 
 WEIGHTS = "weights"
 """Folder below a home that holds synthetic weights, and below a study that holds its copies."""
@@ -75,13 +75,13 @@ def kept_file(folder: Path, weights: dict[str, str]) -> Path:
 
 def runnable(
     config: StudyConfig, kept: dict[str, Path], home: Path
-) -> tuple[list[Cell], dict[str, str], dict[str, dict[str, str]]]:
+) -> tuple[list[ArmSpec], dict[str, str], dict[str, dict[str, str]]]:
     """Cells whose weights are here, the others with the reason, and the weights. Downloads and trains nothing.
 
     kept: files that the study has copied, which come before where the configuration says that weights come from.
     home: where synthetic weights lie.
     """
-    cells: list[Cell] = []
+    cells: list[ArmSpec] = []
     not_run: dict[str, str] = {}
     weights: dict[str, dict[str, str]] = {}
     for cell in config.cells():
@@ -106,7 +106,7 @@ def runnable(
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = IMAGENET if source == IMAGENET else named.name
             found = {"file": str(file), "name": name, "digest": read.digest, "kind": kind_of(file, read)}
-            weights[architecture] = found | {"fit": str(fit), "seen": read_seen(file)}
+            weights[architecture] = found | {"fit": str(fit), "seen": read_provenance(file)}
         cells.append(cell)
     return cells, not_run, weights
 

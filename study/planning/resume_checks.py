@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from retina_data.files import write_whole
-from study.config.arms import Cell, arm_name
+from study.config.arms import ArmSpec, arm_name
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.plan import Plan
@@ -33,8 +33,8 @@ def write_study_file(plan: Plan) -> None:
 
 
 def arms_of(
-    name: str, state: StudyState, cells: list[Cell], not_run: dict[str, str], added: tuple[str, ...], joint: bool
-) -> tuple[list[Cell], dict[str, str]]:
+    name: str, state: StudyState, cells: list[ArmSpec], not_run: dict[str, str], added: tuple[str, ...], joint: bool
+) -> tuple[list[ArmSpec], dict[str, str]]:
     """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
     able = [arm_name(cell) for cell in cells]
     for arm in added:
@@ -126,7 +126,7 @@ def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     if added and before:
         enough = plan.config.trials // len(before) * (len(before) + len(added))
         raise ConfigError(
-            f"an arm that is added needs trials, but study {plan.whole} has all its {plan.config.trials}; for "
+            f"an arm that is added needs trials, but study {plan.parent_study} has all its {plan.config.trials}; for "
             f"{', '.join(added)} give as many as the others have had: --trials {enough}"
         )
 
@@ -146,28 +146,28 @@ def check_same(
         now["arms"] = [arm for arm in now["arms"] if arm not in added or arm in before["arms"]]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
-    check_settings(plan.whole, before, now)
-    _check_fields(plan.whole, before, now, CONSEQUENCES)
+    check_settings(plan.parent_study, before, now)
+    _check_fields(plan.parent_study, before, now, CONSEQUENCES)
     least = study["config"]["trials"] if plan.config.fold else begun
     if plan.config.trials < least:
         why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(
-            f"`trials >= {least}` must hold for study {plan.whole}, but got trials={plan.config.trials}; {why}"
+            f"`trials >= {least}` must hold for study {plan.parent_study}, but got trials={plan.config.trials}; {why}"
         )
 
 
-def check_settings(whole: str, before: dict[str, Any], now: dict[str, Any]) -> None:
+def check_settings(parent_study: str, before: dict[str, Any], now: dict[str, Any]) -> None:
     """Raise ConfigError where a setting changed between two identities of a study; needs no photograph."""
     now = json.loads(json.dumps(now))
     names = [name for name in dict.fromkeys([*now, *before]) if name not in CONSEQUENCES]
-    _check_fields(whole, before, now, names)
+    _check_fields(parent_study, before, now, names)
 
 
-def _check_fields(whole: str, before: dict[str, Any], now: dict[str, Any], names: Iterable[str]) -> None:
+def _check_fields(parent_study: str, before: dict[str, Any], now: dict[str, Any], names: Iterable[str]) -> None:
     for name in names:
         if before.get(name) != now.get(name):
             raise ConfigError(
-                f"`{name}` must stay what study {whole} began with, but it was {_short(before.get(name))} "
+                f"`{name}` must stay what study {parent_study} began with, but it was {_short(before.get(name))} "
                 f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
             )
 
@@ -177,7 +177,7 @@ def _check_layout(plan: Plan, study: dict[str, Any], other_data: bool) -> None:
     was, now = study.get("audit", {}).get("layout"), plan.dataset.layout
     if other_data and was and was != now:
         raise ConfigError(
-            f"`layout` must stay {was}, as study {plan.whole} began with, but is now {now}; give --layout {was}, or "
+            f"`layout` must stay {was}, as study {plan.parent_study} began with, but is now {now}; give --layout {was}, or "
             "start a study with another name"
         )
 

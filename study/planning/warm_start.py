@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from analysis import schema
-from study.config.arms import Cell, arm_name
-from study.config.search_space import USED_WITH, axis_text, describe_axis, drawn, holds, lies_inside
+from study.config.arms import ArmSpec, arm_name
+from study.config.search_space import CONDITIONAL_ON, contains, describe_axis, distribution_json, drawn, holds
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
@@ -27,30 +27,32 @@ SAME_IN_ALL_TRIALS = ("objective", "decision", "select_epoch", "image_size", "cr
 MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest", "split_digest")
 """In this order: a cause is named before the digest that it changes."""
 
-Groups = dict[str, list[Cell]]
+Groups = dict[str, list[ArmSpec]]
 
 
 def warm_event(
-    plan: Plan, state: StudyState, told_by: str | None, tries: Path | None
+    plan: Plan, state: StudyState, source_study: str | None, enqueued: Path | None
 ) -> tuple[dict[str, Any] | None, list[str]]:
     """The `warm` event of a new study, if anything is to be told, and what to say of it."""
-    if not told_by and not tries:
+    if not source_study and not enqueued:
         return None, []
-    if state.warm and told_by == state.warm.get("from"):
-        told_by = None  # the same command again; that study may have more trials by now
-    tried = read_tries(tries, plan.config, plan.groups) if tries else []
-    if state.warm and not told_by and tried in ([], state.warm["tries"]):
+    if state.warm and source_study == state.warm.get("from"):
+        source_study = None  # the same command again; that study may have more trials by now
+    tried = read_tries(enqueued, plan.config, plan.groups) if enqueued else []
+    if state.warm and not source_study and tried in ([], state.warm["enqueued"]):
         return None, []
     if state.warm or state.trials:
         raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
-    told, lines = trials_of(plan.home, told_by, plan.config, plan.groups, plan.identity()) if told_by else ([], [])
-    if told_by and not told:
+    told, lines = (
+        trials_of(plan.home, source_study, plan.config, plan.groups, plan.identity()) if source_study else ([], [])
+    )
+    if source_study and not told:
         why = "; ".join(lines[1:]) or "it is empty"
         raise ConfigError(
-            f"--from {told_by} must have a trial that fits here, but has none ({why}); search the same space, or "
+            f"--from {source_study} must have a trial that fits here, but has none ({why}); search the same space, or "
             "drop --from and give its best configurations to --try"
         )
-    return {"from": told_by, "told": told, "tries": tried}, lines
+    return {"from": source_study, "told": told, "enqueued": tried}, lines
 
 
 def trials_of(
@@ -116,7 +118,7 @@ def _value(identity: dict[str, Any], key: str) -> Any:
     return identity.get(f"fixed.{key}", TrialConfig.model_fields[key].default)
 
 
-def _unfit(record: TrialRecord, config: StudyConfig, cells: list[Cell], other_weights: set[str]) -> str:
+def _unfit(record: TrialRecord, config: StudyConfig, cells: list[ArmSpec], other_weights: set[str]) -> str:
     """Why a trial cannot be told to the sampler that searches these cells; "" if it can."""
     if record.state != schema.STATE_COMPLETE:
         return f"it is {record.state}"
@@ -125,19 +127,19 @@ def _unfit(record: TrialRecord, config: StudyConfig, cells: list[Cell], other_we
     if record.config["pretrained"] and record.config["architecture"] in other_weights:
         return f"its arm {record.arm} began from other weights"
     for name, text in record.distributions.items():
-        here = axis_text(config, name, cells)
+        here = distribution_json(config, name, cells)
         if here != text:
             return f"its axis {name} is {'not searched' if here is None else 'another one'} here"
     for name, one in drawn(config).items():
         if name not in record.distributions and holds(one.condition, record.config):
             return f"its {name} was not searched, and is here"
-    if "arm" not in record.distributions and axis_text(config, "arm", cells) is not None:
+    if "arm" not in record.distributions and distribution_json(config, "arm", cells) is not None:
         return "its arm was not searched, and is here"
     searched = {one.field for one in drawn(config).values()}
     for field in TrialConfig.model_fields:
         if field in searched or field in ("architecture", "pretrained", "seed"):
             continue
-        if not holds(USED_WITH.get(field), record.config):
+        if not holds(CONDITIONAL_ON.get(field), record.config):
             continue  # nothing reads it
         if (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
             return f"its {field} is {there}, here it is {here}"
@@ -160,7 +162,7 @@ def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str
         raise ConfigError(f"--try must be a readable YAML file, but {path}: {' '.join(str(error).split())}") from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigError(f"{path.name} must be a list of `field: value` mappings, one for each configuration")
-    tries: list[dict[str, Any]] = []
+    enqueued: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):
         place = f"{path.name}, entry {number}"
         make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
@@ -171,17 +173,19 @@ def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str
             )
         if "joint" in groups:
             fitting = fitting[:1]  # one search: the arm is one of its axes
-        tries += [
+        enqueued += [
             {"group": group, "params": _params(entry, config, groups[group], cell, place)} for group, cell in fitting
         ]
-    return tries
+    return enqueued
 
 
-def _is_cell(entry: dict[str, Any], cell: Cell) -> bool:
+def _is_cell(entry: dict[str, Any], cell: ArmSpec) -> bool:
     return (entry.get("architecture", cell[0]), entry.get("pretrained", cell[1])) == cell
 
 
-def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell: Cell, place: str) -> dict[str, Any]:
+def _params(
+    entry: dict[str, Any], config: StudyConfig, cells: list[ArmSpec], cell: ArmSpec, place: str
+) -> dict[str, Any]:
     params: dict[str, Any] = {"arm": arm_name(cell)} if len(cells) > 1 else {}
     for field, value in entry.items():
         if field in ("architecture", "pretrained"):
@@ -192,7 +196,7 @@ def _params(entry: dict[str, Any], config: StudyConfig, cells: list[Cell], cell:
             if value == fixed:
                 continue
             raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
-        if not lies_inside(config, name, cells, value):
+        if not contains(config, name, cells, value):
             axis = describe_axis(drawn(config)[name].axis)
             raise ConfigError(f"{name} must lie in {axis}, but got {value!r} ({place})")
         params[name] = value

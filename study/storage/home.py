@@ -14,7 +14,7 @@ RESERVED = ("cache", "mlartifacts", "mlflow.db", "weights")
 
 
 @dataclass(frozen=True)
-class Place:
+class Home:
     """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own.
 
     again: flags that each further command needs too; joined: those that one needs which goes on, on Ray, with
@@ -25,7 +25,7 @@ class Place:
     tracking_uri: str
     artifacts: str | None
     again: str = ""
-    joined: str = ""
+    resume_flags: str = ""
 
     def artifacts_of(self, name: str) -> str | None:
         """Artifact location of a new experiment."""
@@ -57,6 +57,6 @@ def folds_of(home: Path, name: str) -> int:
     return int(fold.partition("/")[2] or 0)
 
 
-def parts_of(home: Path, name: str) -> list[str]:
+def fold_studies(home: Path, name: str) -> list[str]:
     """The studies that a name stands for: its folds, or itself."""
     return [fold_name(name, fold) for fold in range(1, folds_of(home, name) + 1)] or [name]

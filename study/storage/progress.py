@@ -24,7 +24,7 @@ def epoch_seconds(of: Iterable[TrialRecord]) -> dict[str, float]:
     return {arm: sum(values) / len(values) for arm, values in spent.items() if values}
 
 
-def seconds_left(config: StudyConfig, state: StudyState, arms: int, slots: int) -> float | None:
+def seconds_left(config: StudyConfig, state: StudyState, arms: int, max_concurrent: int) -> float | None:
     """Seconds until the last epoch of the last trial and finalist, as if none were stopped early.
 
     Each arm's epochs are taken to last as long as they did so far, those of an arm without one as long as the mean.
@@ -42,12 +42,12 @@ def seconds_left(config: StudyConfig, state: StudyState, arms: int, slots: int) 
     )
     later = config.trials + planned(config, arms) - len(runs)
     epochs: int = runs[0].config["epochs"]
-    return (begun + usual * epochs * max(0, later)) / slots
+    return (begun + usual * epochs * max(0, later)) / max_concurrent
 
 
 def epochs_saved(state: StudyState) -> int:
     """Epochs that early stopping did not have to run."""
-    stopped = [record for record in state.trials.values() if record.state == schema.STATE_STOPPED]
+    stopped = [record for record in state.trials.values() if record.state == schema.STATE_PRUNED]
     return sum(record.config["epochs"] - len(record.epochs) for record in stopped)
 
 
@@ -73,8 +73,8 @@ def duration_text(seconds: float) -> str:
     """Hours, minutes and seconds, or days."""
     if seconds >= 86_400:
         return f"{seconds / 86_400:.1f} days"
-    whole = round(seconds)
-    return f"{whole // 3600:02d}:{whole // 60 % 60:02d}:{whole % 60:02d}"
+    parent_study = round(seconds)
+    return f"{parent_study // 3600:02d}:{parent_study // 60 % 60:02d}:{parent_study % 60:02d}"
 
 
 def parse_duration(text: str) -> float:

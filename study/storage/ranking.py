@@ -48,7 +48,7 @@ def configurations(state: StudyState, arm: str) -> list[TrialRecord]:
     """An arm's trials by their own score, best first; of those that differ in their seed alone the best one."""
     distinct: dict[str, TrialRecord] = {}
     for record in ranked(record for record in state.trials.values() if record.arm == arm):
-        distinct.setdefault(record.repeat_of or record.trial, record)
+        distinct.setdefault(record.duplicate_of or record.trial, record)
     return list(distinct.values())
 
 
@@ -108,7 +108,7 @@ def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
     ended = sum(1 for record in state.trials.values() if record.end)
     if ended < max(config.trials, len(state.trials)):
         return []
-    begun = {(r.finalist["trial"], r.finalist["repeat"]) for r in state.finalists.values() if r.finalist}
+    begun = {(r.finalist["trial"], r.finalist["seed_index"]) for r in state.finalists.values() if r.finalist}
     return [one for one in wanted(config, state) if (one.trial.trial, one.repeat) not in begun]
 
 

@@ -29,7 +29,7 @@ class TrialRecord:
     params: dict[str, Any]
     distributions: dict[str, str]
     started: float
-    repeat_of: str = ""
+    duplicate_of: str = ""
     epochs: list[Event] = field(default_factory=list)
     end: Event | None = None
     confirm: Event | None = None
@@ -38,7 +38,7 @@ class TrialRecord:
 
     @property
     def arm(self) -> str:
-        """Cell of the comparison."""
+        """Arm of the comparison."""
         return f"{self.config['architecture']}-{'pretrained' if self.config['pretrained'] else 'scratch'}"
 
     @property
@@ -52,7 +52,7 @@ class TrialRecord:
         if self.end or not self.epochs:
             return None
         if self.epochs[-1]["stop"]:
-            return schema.STATE_STOPPED
+            return schema.STATE_PRUNED
         if self.confirm and not self.test:
             return None
         return schema.STATE_COMPLETE if len(self.epochs) >= self.last_epoch else None
@@ -101,23 +101,23 @@ class StudyState:
     warm: Event | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
     finalists: dict[str, TrialRecord] = field(default_factory=dict)
-    confirms: dict[str, TrialRecord] = field(default_factory=dict)
+    confirmations: dict[str, TrialRecord] = field(default_factory=dict)
 
     @property
-    def test_reads(self) -> list[Event]:
+    def test_evaluations(self) -> list[Event]:
         """The readings of the test part by confirmations."""
-        return [record.test for record in self.confirms.values() if record.test]
+        return [record.test for record in self.confirmations.values() if record.test]
 
     def runs(self) -> dict[str, TrialRecord]:
         """Trials, finalists and confirmations by name."""
-        return {**self.trials, **self.finalists, **self.confirms}
+        return {**self.trials, **self.finalists, **self.confirmations}
 
     def record(self, name: str) -> TrialRecord:
         """The trial, finalist or confirmation of that name."""
         for runs in (self.trials, self.finalists):
             if name in runs:
                 return runs[name]
-        return self.confirms[name]
+        return self.confirmations[name]
 
     def apply(self, event: Event) -> bool:
         """Take in one event; False when it repeats what is known and must not count again."""
@@ -131,12 +131,12 @@ class StudyState:
                 return False
             keys = ("trial", "group", "number", "config", "params", "distributions")
             values = {key: event[key] for key in keys}
-            repeat = event.get("repeat_of", "")
-            self.trials[event["trial"]] = TrialRecord(**values, started=event["time"], repeat_of=repeat)
+            repeat = event.get("duplicate_of", "")
+            self.trials[event["trial"]] = TrialRecord(**values, started=event["time"], duplicate_of=repeat)
         elif kind == "confirm":
-            if event["confirm"] in self.confirms:
+            if event["confirm"] in self.confirmations:
                 return False
-            self.confirms[event["confirm"]] = _trained_again(event, "confirm")
+            self.confirmations[event["confirm"]] = _trained_again(event, "confirm")
         elif kind == "finalist":
             if event["finalist"] in self.finalists:
                 return False
@@ -147,7 +147,7 @@ class StudyState:
                 return False
             record.epochs.append(event)
         elif kind == "test-read" and "confirm" in event:
-            record = self.confirms[event["confirm"]]
+            record = self.confirmations[event["confirm"]]
             if record.test:
                 return False
             record.test = event
@@ -164,7 +164,7 @@ def _trained_again(event: Event, kind: str) -> TrialRecord:
     return TrialRecord(
         trial=event[kind],
         group="",
-        number=event["repeat"],
+        number=event["seed_index"],
         config=event["config"],
         params={},
         distributions={},
@@ -179,7 +179,7 @@ def ranked(records_of: Iterable[TrialRecord]) -> list[TrialRecord]:
 
     `study.storage.ranking.winners` is the order in which a study names them, which knows of finalists.
     """
-    able = [r for r in records_of if r.state in (schema.STATE_COMPLETE, schema.STATE_STOPPED)]
+    able = [r for r in records_of if r.state in (schema.STATE_COMPLETE, schema.STATE_PRUNED)]
     scored = [(score, r) for r in able if (score := r.best_score()) is not None]
     return [r for _, r in sorted(scored, key=lambda pair: pair[0], reverse=True)]
 

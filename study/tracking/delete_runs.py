@@ -24,7 +24,7 @@ from study.tracking.server import shown
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
-    from study.storage.home import Place
+    from study.storage.home import Home
 
 
 PAGE = 1000
@@ -47,7 +47,7 @@ class Stored:
     artifacts: tuple[Path, ...]
 
 
-def find_stored(here: Place, ids: Mapping[str, str]) -> tuple[list[Stored], list[str]]:
+def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[str]]:
     """Experiments of studies (name -> id, "" where the ledger does not tell), and notes on those that are others'."""
     if here.store_missing():
         return [], []
@@ -95,7 +95,7 @@ def _is_of_study(run: Run, name: str, study_id: str) -> bool:
     return tags.get(schema.TAG_KIND) in KINDS and tags.get(schema.TAG_STUDY) == name
 
 
-def forget(here: Place, stored: Stored) -> list[str]:
+def forget(here: Home, stored: Stored) -> list[str]:
     """Take a study out of MLflow, so that its name can be used again; returns what is to be said.
 
     Raises TrackingError where MLflow does not do it.
@@ -118,7 +118,7 @@ def forget(here: Place, stored: Stored) -> list[str]:
     return []
 
 
-def _erase(here: Place, client: MlflowClient, experiment: Experiment, runs: list[Run]) -> None:
+def _erase(here: Home, client: MlflowClient, experiment: Experiment, runs: list[Run]) -> None:
     """Artifacts go, then the runs leave the database, by what `mlflow gc` calls; a client has no method for it.
 
     In this order, so that whoever is killed in between finds the rest again.
@@ -132,7 +132,7 @@ def _erase(here: Place, client: MlflowClient, experiment: Experiment, runs: list
         shutil.rmtree(_folder(experiment), ignore_errors=True)  # it is empty, or was never there
 
 
-def _leave(here: Place, client: MlflowClient, experiment: Experiment, own: list[Run], others: int) -> list[str]:
+def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[Run], others: int) -> list[str]:
     """The study's runs go, and what it wrote on the experiment, which stays with the others' under another name."""
     was_active, key = experiment.lifecycle_stage == "active", experiment.experiment_id
     if not was_active:
@@ -191,7 +191,7 @@ def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
             return runs
 
 
-def _is_here_made(here: Place, experiment: Experiment) -> bool:
+def _is_here_made(here: Home, experiment: Experiment) -> bool:
     return bool(experiment.artifact_location == here.artifacts_of(experiment.name))
 
 
@@ -199,7 +199,7 @@ def _folder(experiment: Experiment) -> Path:
     return Path(unquote(urlparse(experiment.artifact_location).path))
 
 
-def _artifacts(here: Place, experiment: Experiment, runs: list[Run]) -> list[Path]:
+def _artifacts(here: Home, experiment: Experiment, runs: list[Run]) -> list[Path]:
     """Where artifacts of runs lie, if in this home: their folders, since an experiment of others may share its own."""
     if not _is_here_made(here, experiment):
         return []

@@ -54,13 +54,17 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
 
 def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
     """Readings of the test part by the best trial's confirmations in which the objective is defined."""
-    mine = [one for one in state.confirms.values() if one.confirm and one.confirm["trial"] == best.trial]
+    mine = [one for one in state.confirmations.values() if one.confirm and one.confirm["trial"] == best.trial]
     score = f"test/{best.config['objective']}"
     return [one.test for one in mine if one.test and score in one.test["scores"]]
 
 
-def report_note(answer: str, whole: str = "") -> str:
-    """The report's first sentences (paragraphs), the first in bold; `whole`: the study of whose folds it tells."""
+def report_note(answer: str, parent_study: str = "") -> str:
+    """The report's first sentences (paragraphs), the first in bold; `parent_study`: the study of whose folds it tells."""
     first, *rest = answer.split("\n\n")
-    last = f"Of all folds of {whole} together." if whole else "The whole report is among the artifacts of its run."
+    last = (
+        f"Of all folds of {parent_study} together."
+        if parent_study
+        else "The whole report is among the artifacts of its run."
+    )
     return "\n\n".join([f"**{first}**", *rest, last])

@@ -40,23 +40,23 @@ def create_run(client: MlflowClient, experiment: str, parent: str, name: str, st
         own = {
             schema.TAG_KIND: schema.KIND_CONFIRM,
             schema.TAG_CONFIRM: record.trial,
-            schema.TAG_CONFIRMS: record.confirm["trial"],
-            schema.TAG_REPEAT: str(record.confirm["repeat"]),
+            schema.TAG_CONFIRMED_TRIAL: record.confirm["trial"],
+            schema.TAG_SEED_INDEX: str(record.confirm["seed_index"]),
             schema.TAG_BASELINE: str(record.confirm["baseline"]),
         }
     elif record.finalist:
         own = {
             schema.TAG_KIND: schema.KIND_FINALIST,
             schema.TAG_FINALIST: record.trial,
-            schema.TAG_CONFIRMS: record.finalist["trial"],
-            schema.TAG_REPEAT: str(record.finalist["repeat"]),
+            schema.TAG_CONFIRMED_TRIAL: record.finalist["trial"],
+            schema.TAG_SEED_INDEX: str(record.finalist["seed_index"]),
             schema.TAG_SPLIT_SEED: str(record.finalist["split_seed"]),
         }
     else:
         own = {
             schema.TAG_KIND: schema.KIND_TRIAL,
             schema.TAG_TRIAL: record.trial,
-            schema.TAG_REPEAT_OF: record.repeat_of,
+            schema.TAG_DUPLICATE_OF: record.duplicate_of,
         }
     run = client.create_run(
         experiment,

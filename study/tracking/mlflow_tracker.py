@@ -24,7 +24,7 @@ from study.tracking.mlflow_runs import create_run, describe_run, end_run, millis
 from study.tracking.sqlite_store import open_client
 from study.training.checkpoints import BEST
 
-_FINAL = (schema.STATE_COMPLETE, schema.STATE_STOPPED, schema.STATE_FAILED)
+_FINAL = (schema.STATE_COMPLETE, schema.STATE_PRUNED, schema.STATE_FAILED)
 
 _NAMED_BY = {
     schema.KIND_TRIAL: schema.TAG_TRIAL,
@@ -148,15 +148,15 @@ class Tracking:
             schema.TAG_OBJECTIVE: study["objective"],
             schema.TAG_DECISION: config["fixed"].get("decision", "most_probable"),
             schema.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
-            schema.TAG_SELECTED_ON: config["select_on"],
+            schema.TAG_SELECTION_SPLIT: config["select_on"],
             schema.TAG_DATA: study["identity"]["data_digest"],
             schema.TAG_SPLIT: study["identity"]["split_digest"],
             schema.TAG_VERSIONS: json.dumps(study["versions"]),
             schema.TAG_COMMIT: study["versions"]["retina_commit"],
         }
         if fold := config.get("fold"):
-            whole = self._name.removesuffix(schema.fold_name("", int(fold.partition("/")[0])))
-            tags |= {schema.TAG_FOLD_OF: whole, schema.TAG_FOLD: fold}
+            parent_study = self._name.removesuffix(schema.fold_name("", int(fold.partition("/")[0])))
+            tags |= {schema.TAG_FOLD_OF: parent_study, schema.TAG_FOLD: fold}
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
         log_data(self._client, self._parent, study)
@@ -179,12 +179,12 @@ class Tracking:
     def _test(self) -> dict[str, Any]:
         """What study.json says of the test part and its readings."""
         assert self._state.study is not None
-        reads = self._state.test_reads
-        dropped = [r.confirm["drop_fellows"] for r in self._state.confirms.values() if r.confirm]
+        reads = self._state.test_evaluations
+        dropped = [r.confirm["exclude_test_patients"] for r in self._state.confirmations.values() if r.confirm]
         return {
             "n": reads[0]["n"] if reads else self._state.study["parts"].get("test", 0),
             "n_clean": reads[0]["n_clean"] if reads else None,
-            "drop_fellows": any(dropped),
+            "exclude_test_patients": any(dropped),
             "reads": len(reads),
             "ensemble": bool(self._state.study.get("ensemble")),  # declared before a reading
             "note": reading_note(self._state),
@@ -213,7 +213,7 @@ class Tracking:
         end_run(self._client, self._runs[record.trial], self._state.study, record, folder)
         self._closed.add(record.trial)
         if record.confirm:
-            self._client.set_tag(self._parent, schema.TAG_TEST_READS, str(len(self._state.test_reads)))
+            self._client.set_tag(self._parent, schema.TAG_TEST_EVALUATIONS, str(len(self._state.test_evaluations)))
 
     def _close_study(self, event: Event) -> None:
         stamp = milliseconds(event["time"]) if event["time"] else None
@@ -248,9 +248,9 @@ class Tracking:
         self._client.log_artifacts(self._parent, str(folder), schema.ARTIFACT_REPORT)
         self.send_answer(answer)
 
-    def send_answer(self, answer: str, whole: str = "") -> None:
-        """Let the note begin with a report's first sentences; `whole`: the study whose fold this one is."""
-        write_note(self._client, self._experiment, self._parent, report_note(answer, whole))
+    def send_answer(self, answer: str, parent_study: str = "") -> None:
+        """Let the note begin with a report's first sentences; `parent_study`: the study whose fold this one is."""
+        write_note(self._client, self._experiment, self._parent, report_note(answer, parent_study))
 
 
 def _worth(run: Run, held: set[str]) -> tuple[bool, int, int]:

@@ -26,7 +26,7 @@ class TrackingError(RuntimeError):
     """MLflow cannot be used now; the message is one line."""
 
 
-class Feed:
+class BackgroundSync:
     """Sends a backlog, then whatever is put, in order; keeps trying while MLflow does not answer."""
 
     def __init__(self, tracking: Tracking, backlog: list[Event], full: Callable[[str], None] | None = None) -> None:
@@ -94,8 +94,8 @@ def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float
             return Tracking(uri, folder.name, folder, artifacts)
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
-                whole = told(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
-                raise TrackingError(whole or f"MLflow at {shown(uri)}: {one_line(error)}") from error
+                parent_study = told(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
+                raise TrackingError(parent_study or f"MLflow at {shown(uri)}: {one_line(error)}") from error
         time.sleep(RETRY_SECONDS)
 
 
@@ -123,7 +123,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
             mark_synced(folder, uri)
         except TrackingError:
             raise
-        except Exception as error:  # as in Feed
+        except Exception as error:  # as in BackgroundSync
             raise TrackingError(one_line(error)) from error
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from retina_data.files import write_whole
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.lock import is_locked
 
 SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and a digest of MLflow's address
@@ -48,7 +48,7 @@ def _marked(folder: Path) -> bytes:
         return b""
 
 
-def settle(here: Place, say: Callable[..., None], again: str | None = None) -> bool:
+def sync_pending(here: Home, say: Callable[..., None], again: str | None = None) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
 
     again: a study to send even if MLflow is believed to have it. Returns whether all was sent.

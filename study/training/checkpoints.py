@@ -84,7 +84,7 @@ def save_predictions(folder: Path, predictions: pd.DataFrame, name: str = PREDIC
 
 
 def weights_metadata(config: TrialConfig, epoch: int, trained_on: str) -> dict[str, str]:
-    """What a reader of a weights file must know to use it; trained_on: `study.training.leakage.seen_text`."""
+    """What a reader of a weights file must know to use it; trained_on: `study.training.leakage.provenance_text`."""
     fields = ("architecture", "head", "image_size", "crop", "colour", "normalisation")
     return {**{name: str(getattr(config, name)) for name in fields}, "epoch": str(epoch), "trained_on": trained_on}
 

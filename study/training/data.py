@@ -12,7 +12,7 @@ import pandas as pd
 from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
-from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
+from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_test_patients
 from study.config.study import StudyConfig
 from study.training.train import TrainData
 
@@ -23,7 +23,7 @@ def split_of(config: StudyConfig) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Prepared:
+class SplitDataset:
     """A cache and the part of each of its rows; both digests are what a study's ledger holds on to."""
 
     cache: Cache
@@ -68,7 +68,7 @@ def prepare_data(
     seed: int,
     select_on: str,
     fold: str = "",
-) -> Prepared:
+) -> SplitDataset:
     """Decode (or find again) and split a data set. Raises DataError where no model can be trained on it."""
     cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
     return _split(cache, val_fraction, seed, select_on, fold)
@@ -81,9 +81,9 @@ def open_data(
     seed: int,
     select_on: str,
     fold: str = "",
-    drop_fellows: bool = False,
+    exclude_test_patients: bool = False,
     split_seed: int | None = None,
-) -> Prepared:
+) -> SplitDataset:
     """The same from a cache that is known to exist, without looking at the photographs (what a trial does).
 
     drop_fellows: what a confirmation may do, whose test part shares patients with the training list. split_seed: of a
@@ -91,24 +91,24 @@ def open_data(
     """
     prepared = _split(open_cache(folder), val_fraction, seed, select_on, fold)
     table, parts = prepared.cache.table, prepared.parts
-    if drop_fellows:
-        parts = without_fellows(table, parts)
+    if exclude_test_patients:
+        parts = without_test_patients(table, parts)
     if split_seed is not None:
         parts = resplit(table, parts, val_fraction=val_fraction, seed=split_seed)
-    return prepared if parts is prepared.parts else _checked(Prepared(prepared.cache, parts))
+    return prepared if parts is prepared.parts else _checked(SplitDataset(prepared.cache, parts))
 
 
-def _split(cache: Cache, val_fraction: float, seed: int, select_on: str, fold: str) -> Prepared:
+def _split(cache: Cache, val_fraction: float, seed: int, select_on: str, fold: str) -> SplitDataset:
     assert select_on in ("validation", "test")
     if fold:
         number, folds = (int(text) for text in fold.split("/"))
         parts = fold_parts(cache.table, folds=folds, fold=number - 1, val_fraction=val_fraction, seed=seed)
     else:
         parts = assign_parts(cache.table, val_fraction=val_fraction, seed=seed, select_on=select_on)  # type: ignore[arg-type]
-    return _checked(Prepared(cache, parts))
+    return _checked(SplitDataset(cache, parts))
 
 
-def _checked(prepared: Prepared) -> Prepared:
+def _checked(prepared: SplitDataset) -> SplitDataset:
     for part in ("train", "val"):
         if prepared.count(part) < 2:
             raise DataError(

@@ -11,17 +11,17 @@ from pathlib import Path
 
 from retina_models.weights import read_metadata
 from study.errors import ConfigError
-from study.training.data import Prepared
+from study.training.data import SplitDataset
 
 KEY = "trained_on"
-"""Of a weights file's metadata: `seen_text`."""
+"""Of a weights file's metadata: `provenance_text`."""
 
 DIGITS = 12
 """Of each photograph's SHA-256: of 28,000 and 7,000 photographs two are taken for one by chance in one of 10^6 pairs of
 sets."""
 
 
-def seen_text(prepared: Prepared, before: str = "") -> str:
+def provenance_text(prepared: SplitDataset, before: str = "") -> str:
     """The first digits of the SHA-256 of each photograph in training, sorted, one behind the other.
 
     before: the same of the weights that training began with, whose photographs are among them.
@@ -30,13 +30,15 @@ def seen_text(prepared: Prepared, before: str = "") -> str:
     return "".join(sorted({*digests, *_pieces(before)}))
 
 
-def read_seen(file: Path) -> str:
+def read_provenance(file: Path) -> str:
     """What a weights file says it was trained on; "" where it does not."""
     text = read_metadata(file).get(KEY, "")
     return text if re.fullmatch(rf"(?:[0-9a-f]{{{DIGITS}}})*", text) else ""
 
 
-def check_unseen(architecture: str, name: str, seen: str, prepared: Prepared, *, finalists: bool = False) -> None:
+def check_no_leakage(
+    architecture: str, name: str, seen: str, prepared: SplitDataset, *, finalists: bool = False
+) -> None:
     """Raise ConfigError where weights were trained on photographs of the validation or test part.
 
     finalists: whether configurations are trained again on other validation splits: each training photograph may then

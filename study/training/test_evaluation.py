@@ -15,12 +15,14 @@ from analysis.schema import GRADES
 from analysis.stats.metrics import auc_ovr, called, confusion_matrix, scores_from_confusion
 from retina_models.resnet import ARCHITECTURES
 from study.config.trial import TrialConfig
-from study.training.data import Prepared
+from study.training.data import SplitDataset
 from study.training.prediction import Grader, channels_last, predict_rows
 from study.training.train import TrainingError, remedy
 
 
-def read_test(weights: dict[str, Any], config: TrialConfig, prepared: Prepared, device: torch.device) -> pd.DataFrame:
+def read_test(
+    weights: dict[str, Any], config: TrialConfig, prepared: SplitDataset, device: torch.device
+) -> pd.DataFrame:
     """Predictions of a network with these weights: row, patient, grade, clean, p0 .. p4 of the test part.
 
     Raises TrainingError where they are not finite.
@@ -29,7 +31,7 @@ def read_test(weights: dict[str, Any], config: TrialConfig, prepared: Prepared, 
 
 
 def read_calibration(
-    weights: dict[str, Any], config: TrialConfig, prepared: Prepared, device: torch.device
+    weights: dict[str, Any], config: TrialConfig, prepared: SplitDataset, device: torch.device
 ) -> pd.DataFrame:
     """The same of validation: row, patient, grade, p0 .. p4. What temperature and threshold are fitted on."""
     data = prepared.train_data()
@@ -43,7 +45,7 @@ def _predicted(
     part: str,
     weights: dict[str, Any],
     config: TrialConfig,
-    prepared: Prepared,
+    prepared: SplitDataset,
     device: torch.device,
 ) -> pd.DataFrame:
     """The table with the probabilities of its rows, the mean over the configuration's views."""

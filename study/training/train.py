@@ -40,7 +40,7 @@ from study.training.device import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
 from study.training.prediction import channels_last, logits
-from study.training.train_state import Learner, begin
+from study.training.train_state import TrainState, begin
 
 Ints = NDArray[np.int64]
 
@@ -149,7 +149,7 @@ def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume:
         )
 
 
-def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
+def train_epoch(learner: TrainState, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
     """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and confusion (5, 5) over the drawn images."""
     config, model, optimizer, device = learner.config, learner.model, learner.optimizer, grades.device
     learner.epoch += 1
@@ -181,7 +181,7 @@ def train_epoch(learner: Learner, images: Tensor, grades: Tensor, plan: Strategy
     return loss_sum / len(order), np.array(counts, dtype=np.int64).reshape(len(GRADES), len(GRADES))
 
 
-def backward(learner: Learner, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def backward(learner: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Add the gradient of the batch's mean loss, part by part where micro_batch says so.
 
     Returns the sum of losses and, behind it, the confusion counts of what was answered: (1 + 25,).
@@ -211,7 +211,7 @@ def called_on_device(logits: Tensor, decision: str) -> Tensor:
     return (logits.softmax(dim=1).cumsum(dim=1) < 0.5).sum(dim=1).clamp_max(len(GRADES) - 1)
 
 
-def validate(learner: Learner, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
+def validate(learner: TrainState, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
     """Scores `val/...`, confusion (5, 5) and predictions of the validation images (M, 3, S, S)."""
     config, rows = learner.config, data.val_rows
     outputs = logits(learner.model, images, normalisation=config.normalisation, precision=config.precision)

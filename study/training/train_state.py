@@ -18,7 +18,7 @@ from study.training.prediction import channels_last
 
 
 @dataclass
-class Learner:
+class TrainState:
     """Everything that changes while learning, and nothing else: what a checkpoint holds."""
 
     config: TrialConfig
@@ -33,7 +33,7 @@ class Learner:
         if epoch != self.epoch:
             raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
         optimizer = self.optimizer.state_dict()
-        slots = {
+        max_concurrent = {
             index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
             for index, slot in optimizer["state"].items()
         }
@@ -41,7 +41,7 @@ class Learner:
             "epoch": self.epoch,
             "config": self.config.model_dump(),
             "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
-            "optimizer": {"state": slots, "param_groups": optimizer["param_groups"]},
+            "optimizer": {"state": max_concurrent, "param_groups": optimizer["param_groups"]},
             "draws": self.draws.get_state(),
             "augmentation": self.augmentation.get_state(),
         }
@@ -81,7 +81,7 @@ def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:
     return len(state["augmentation"]) == len(generator.get_state())
 
 
-def begin(config: TrialConfig, device: torch.device, weights: Weights | None) -> Learner:
+def begin(config: TrialConfig, device: torch.device, weights: Weights | None) -> TrainState:
     """A network, its optimizer and the generators before the first epoch; three independent seeds come from one."""
     initial, draws, augmentation = (int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3))
     model = ARCHITECTURES[config.architecture](len(GRADES), config.head, seed=initial)
@@ -89,7 +89,7 @@ def begin(config: TrialConfig, device: torch.device, weights: Weights | None) ->
         load_weights(model, weights)
     layout = torch.channels_last if channels_last(device, config.precision) else torch.contiguous_format
     model = model.to(device).to(memory_format=layout)
-    return Learner(
+    return TrainState(
         config,
         model,
         make_optimizer(config, model),

@@ -17,7 +17,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import TrialState
 
 from analysis import schema
-from study.config.arms import Cell
+from study.config.arms import ArmSpec
 from study.config.early_stopping import COMPARED, first_rung
 from study.config.search_space import known_good, suggest
 from study.config.study import StudyConfig
@@ -31,14 +31,14 @@ HALVING_FACTOR = 3
 
 _STATES = {
     schema.STATE_COMPLETE: TrialState.COMPLETE,
-    schema.STATE_STOPPED: TrialState.PRUNED,
+    schema.STATE_PRUNED: TrialState.PRUNED,
     schema.STATE_FAILED: TrialState.FAIL,
     schema.STATE_INTERRUPTED: TrialState.RUNNING,
 }
 
 
 @dataclass(frozen=True)
-class Asked:
+class TrialSuggestion:
     """A configuration to run, with what Optuna needs to be told of it again."""
 
     trial: str
@@ -47,12 +47,12 @@ class Asked:
     config: TrialConfig
     params: dict[str, Any]
     distributions: dict[str, str]
-    repeat_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
+    duplicate_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
 
     def event(self) -> dict[str, Any]:
         """What the ledger says of it."""
         values = {name: getattr(self, name) for name in ("trial", "group", "number", "params", "distributions")}
-        return {**values, "config": self.config.model_dump(mode="json"), "repeat_of": self.repeat_of}
+        return {**values, "config": self.config.model_dump(mode="json"), "duplicate_of": self.duplicate_of}
 
 
 class Arms:
@@ -61,7 +61,7 @@ class Arms:
     `groups` maps a group's name to its cells: one cell each, or one group with all cells (arms=joint).
     """
 
-    def __init__(self, config: StudyConfig, groups: dict[str, list[Cell]], state: StudyState) -> None:
+    def __init__(self, config: StudyConfig, groups: dict[str, list[ArmSpec]], state: StudyState) -> None:
         optuna.logging.set_verbosity(optuna.logging.WARNING)  # a line for each trial is the display's business
         self._config, self._groups, self._state = config, groups, state
         self._live: dict[str, optuna.Trial] = {}
@@ -96,15 +96,15 @@ class Arms:
         """The trials of the study so far."""
         return self._state.trials
 
-    def to_begin(self) -> int:
+    def n_remaining(self) -> int:
         """Trials that have not begun."""
         return self._config.trials - len(self.records)
 
-    def begin(self) -> tuple[str, dict[str, Any]]:
+    def suggest(self) -> tuple[str, dict[str, Any]]:
         """The event that begins the next trial."""
         return "trial", self.ask(len(self.records)).event()
 
-    def ask(self, index: int) -> Asked:
+    def ask(self, index: int) -> TrialSuggestion:
         """Configuration of the study's trial number `index` (from 0); asked once for each index, in order.
 
         The group with the fewest trials is next: round robin, and an arm that was added later catches up first.
@@ -122,21 +122,21 @@ class Arms:
         config = make_trial_config({**values, "seed": (self._config.seed + index) % 2**31})
         name = f"{index:04d}"
         self._live[name] = trial
-        return Asked(
+        return TrialSuggestion(
             trial=name,
             group=group,
             number=number,
             config=config,
             params=dict(trial.params),
             distributions={key: distribution_to_json(value) for key, value in trial.distributions.items()},
-            repeat_of=self._repeat_of(name, config),
+            duplicate_of=self._repeat_of(name, config),
         )
 
     def _repeat_of(self, name: str, config: TrialConfig) -> str:
         first = self._known.setdefault(_but_seed(config.model_dump(mode="json")), name)
         return "" if first == name else first
 
-    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+    def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """Tell the score after an epoch; returns (stop now, the pruner's memory of this trial).
 
         value: the epoch's own score, or the highest so far where select_epoch is best. The memory belongs into the
@@ -151,7 +151,7 @@ class Arms:
         enough = self._counts[record.group] >= COMPARED
         return weak and enough, _rungs(trial.storage.get_trial(trial._trial_id))
 
-    def finish(self, record: TrialRecord) -> None:
+    def on_trial_complete(self, record: TrialRecord) -> None:
         """Tell how a trial ended: the score of the epoch that is selected."""
         assert record.end is not None
         trial, study = self._live.pop(record.trial), self._studies[record.group]
@@ -175,7 +175,7 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
         if score in event["scores"] and event["epoch"] < record.config["epochs"]:
             before = reported.values() if record.select_epoch == "best" else ()
             reported[event["epoch"]] = max([event["scores"][score], *before])
-        attributes |= event["rungs"]
+        attributes |= event["pruner_state"]
     return optuna.trial.create_trial(
         state=state,
         value=best if state == TrialState.COMPLETE else None,

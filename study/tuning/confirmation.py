@@ -20,7 +20,7 @@ from study.storage.state import StudyState, TrialRecord
 
 
 @dataclass(frozen=True)
-class Wish:
+class ConfirmationConfig:
     """What is to be confirmed. top: best configurations of each arm. seeds: fresh seeds of each.
 
     drop_fellows: patients who stand in the test part are taken out of training.
@@ -28,11 +28,11 @@ class Wish:
 
     top: int = 1
     seeds: int = schema.FEW_SEEDS
-    drop_fellows: bool = False
+    exclude_test_patients: bool = False
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ConfirmationTrial:
     """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0).
 
     baseline: it is no winner, but the first trial of its arm.
@@ -52,27 +52,27 @@ class Wanted:
 
 
 class Confirmations:
-    """The course of a confirmation (`recorder.Course`): each (winner, seed) once, all first seeds first."""
+    """The course of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
 
-    def __init__(self, state: StudyState, wish: Wish) -> None:
+    def __init__(self, state: StudyState, wish: ConfirmationConfig) -> None:
         self._state, self._wish = state, wish
         self._wanted = wanted(state, wish)
 
     @property
     def records(self) -> dict[str, TrialRecord]:
         """The confirmations so far."""
-        return self._state.confirms
+        return self._state.confirmations
 
-    def missing(self) -> list[Wanted]:
+    def missing(self) -> list[ConfirmationTrial]:
         """What has not begun."""
-        begun = {(r.confirm["trial"], r.confirm["repeat"]) for r in self.records.values() if r.confirm}
+        begun = {(r.confirm["trial"], r.confirm["seed_index"]) for r in self.records.values() if r.confirm}
         return [one for one in self._wanted if (one.winner.trial, one.repeat) not in begun]
 
-    def to_begin(self) -> int:
+    def n_remaining(self) -> int:
         """How many have not begun."""
         return len(self.missing())
 
-    def begin(self) -> tuple[str, dict[str, Any]]:
+    def suggest(self) -> tuple[str, dict[str, Any]]:
         """The event that begins the next one."""
         one = self.missing()[0]
         study = self._state.study
@@ -80,7 +80,7 @@ class Confirmations:
         return "confirm", {
             "confirm": f"c{len(self.records):04d}",
             "trial": one.winner.trial,
-            "repeat": one.repeat,
+            "seed_index": one.repeat,
             "rank": one.rank,
             "config": {
                 **one.winner.config,
@@ -88,17 +88,17 @@ class Confirmations:
             },
             "epochs": one.epochs,
             "baseline": one.baseline,
-            "drop_fellows": self._wish.drop_fellows,
+            "exclude_test_patients": self._wish.exclude_test_patients,
         }
 
-    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+    def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """No confirmation is stopped early."""
         return False, {}
 
-    def finish(self, record: TrialRecord) -> None:
+    def on_trial_complete(self, record: TrialRecord) -> None:
         """Nobody learns from a confirmation."""
 
-    def seconds_left(self, slots: int) -> float | None:
+    def seconds_left(self, max_concurrent: int) -> float | None:
         """Seconds until the last one's last epoch, by what epochs of its arm took so far; None where none is known."""
         known = epoch_seconds([*self._state.trials.values(), *self.records.values()])
         if not known:
@@ -106,18 +106,20 @@ class Confirmations:
         usual = sum(known.values()) / len(known)
         left = [(r.arm, r.last_epoch - len(r.epochs)) for r in self.records.values() if not r.end]
         left += [(one.winner.arm, one.epochs) for one in self.missing()]
-        return sum(known.get(arm, usual) * epochs for arm, epochs in left) / slots
+        return sum(known.get(arm, usual) * epochs for arm, epochs in left) / max_concurrent
 
 
-def wanted(state: StudyState, wish: Wish) -> list[Wanted]:
+def wanted(state: StudyState, wish: ConfirmationConfig) -> list[ConfirmationTrial]:
     """All that a wish asks for, in the order in which it is run."""
     found = []
     for arm in state.study["arms"] if state.study else []:
         best = winners(state, arm)[: wish.top]
-        found += [Wanted(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)]
+        found += [
+            ConfirmationTrial(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)
+        ]
         first = baseline(state, arm)
         if first and first.trial not in [trial.trial for trial in best]:
-            found += [Wanted(first, len(best) + 1, seed, baseline=True) for seed in range(wish.seeds)]
+            found += [ConfirmationTrial(first, len(best) + 1, seed, baseline=True) for seed in range(wish.seeds)]
     return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
 
 
@@ -131,13 +133,13 @@ def baseline(state: StudyState, arm: str) -> TrialRecord | None:
     first = next((r for r in state.trials.values() if r.arm == arm and r.number == 0), None)
     if first is None or first.state == schema.STATE_FAILED:
         return None
-    return None if winners(state, arm)[0].repeat_of == first.trial else first
+    return None if winners(state, arm)[0].duplicate_of == first.trial else first
 
 
-def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "") -> None:
+def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, again: str = "") -> None:
     """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings.
 
-    again: Place.again.
+    again: Home.again.
     """
     study = state.study
     if study is None:
@@ -166,9 +168,9 @@ def check_confirmable(name: str, state: StudyState, wish: Wish, again: str = "")
         )
     if not wanted(state, wish):
         raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")
-    for record in state.confirms.values():
-        if record.confirm and record.confirm["drop_fellows"] != wish.drop_fellows:
-            way = "with" if record.confirm["drop_fellows"] else "without"
+    for record in state.confirmations.values():
+        if record.confirm and record.confirm["exclude_test_patients"] != wish.exclude_test_patients:
+            way = "with" if record.confirm["exclude_test_patients"] else "without"
             raise ConfigError(
                 f"the confirmations of a study must all be trained alike, but those of {name} were {way} "
                 f"--drop-fellows ({record.trial}); {'add' if way == 'with' else 'drop'} --drop-fellows"
@@ -183,5 +185,5 @@ def arms_without_winner(state: StudyState) -> list[str]:
 def counted(state: StudyState) -> dict[str, int]:
     """Confirmations that have ended, that there are to be, and readings of the test part."""
     asked = (state.study or {}).get("confirmations", 0)
-    ended = sum(1 for record in state.confirms.values() if record.end)
-    return {"ended": ended, "of": max(asked, len(state.confirms)), "test_reads": len(state.test_reads)}
+    ended = sum(1 for record in state.confirmations.values() if record.end)
+    return {"ended": ended, "of": max(asked, len(state.confirmations)), "test_evaluations": len(state.test_evaluations)}

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from study.tuning.ask_tell import Arms
 
 
-class SearchCourse:
-    """The course of a search (`study.tuning.recorder.Course`): all trials, then the finalists."""
+class SearchPolicy:
+    """The course of a search (`study.tuning.recorder.TrialPolicy`): all trials, then the finalists."""
 
     def __init__(self, config: StudyConfig, arms: Arms, state: StudyState) -> None:
         self._config, self._arms, self._state = config, arms, state
@@ -30,31 +30,31 @@ class SearchCourse:
         """Trials and finalists so far."""
         return self._records
 
-    def to_begin(self) -> int:
+    def n_remaining(self) -> int:
         """How many have not begun; finalists are known once all trials have ended."""
-        return self._arms.to_begin() if self._arms.to_begin() > 0 else len(missing(self._config, self._state))
+        return self._arms.n_remaining() if self._arms.n_remaining() > 0 else len(missing(self._config, self._state))
 
-    def begin(self) -> tuple[str, dict[str, Any]]:
+    def suggest(self) -> tuple[str, dict[str, Any]]:
         """The event that begins the next one."""
-        if self._arms.to_begin() > 0:
-            return self._arms.begin()
+        if self._arms.n_remaining() > 0:
+            return self._arms.suggest()
         one = missing(self._config, self._state)[0]
         seed = fresh_seed(self._config.seed, "finalist", one.trial.trial, one.repeat)
         return "finalist", {
             "finalist": f"f{len(self._state.finalists):04d}",
             "trial": one.trial.trial,
-            "repeat": one.repeat,
+            "seed_index": one.repeat,
             "rank": one.rank,
             "config": {**one.trial.config, "seed": seed},
             # One split for each repeat, the same for all finalists: they are compared on the same patients.
             "split_seed": fresh_seed(self._config.seed, "split", one.repeat),
         }
 
-    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+    def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """A trial may be stopped early; a finalist runs its whole schedule."""
-        return (False, {}) if record.finalist else self._arms.report(record, epoch, value)
+        return (False, {}) if record.finalist else self._arms.on_trial_result(record, epoch, value)
 
-    def finish(self, record: TrialRecord) -> None:
+    def on_trial_complete(self, record: TrialRecord) -> None:
         """Samplers learn from trials, not from finalists."""
         if not record.finalist:
-            self._arms.finish(record)
+            self._arms.on_trial_complete(record)

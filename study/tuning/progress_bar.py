@@ -95,7 +95,7 @@ def _line(record: TrialRecord) -> str:
     )
 
 
-def search_note(config: StudyConfig, state: StudyState, arms: int, slots: int) -> str:
+def search_note(config: StudyConfig, state: StudyState, arms: int, max_concurrent: int) -> str:
     """The best so far, and the time left."""
     scores = [(s, r.trial, r.arm) for r in state.trials.values() if (s := r.best_score()) is not None]
     best = max(scores, default=None)
@@ -103,7 +103,7 @@ def search_note(config: StudyConfig, state: StudyState, arms: int, slots: int) -
     if state.finalists:
         first = candidates(state)[0]
         text = f"best {first.score:.3f} ({first.record.trial} {first.record.arm}, mean of {first.repeats})"
-    return f"{text}{left_text(seconds_left(config, state, arms, slots))}"
+    return f"{text}{left_text(seconds_left(config, state, arms, max_concurrent))}"
 
 
 def left_text(seconds: float | None) -> str:

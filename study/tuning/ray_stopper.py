@@ -13,7 +13,7 @@ import ray
 from ray import tune
 
 
-class Reaper(tune.Stopper, tune.Callback):
+class KillOnStop(tune.Stopper, tune.Callback):
     """Ray's stopper, told by `stopping()`; it kills each trial's process before Ray lets go of it."""
 
     def __init__(self, stopping: Callable[[], bool]) -> None:

@@ -38,7 +38,7 @@ from study.training.checkpoints import (
 )
 from study.training.data import open_data
 from study.training.device import DeviceError, claim, measured, release
-from study.training.leakage import read_seen, seen_text
+from study.training.leakage import provenance_text, read_provenance
 from study.training.test_evaluation import read_calibration, read_test, reading
 from study.training.train import Epoch, TrainingError, train
 from study.training.train_state import of_this_kind
@@ -109,7 +109,7 @@ class TrialActor(tune.Trainable):
                 f"trial {self._folder.name} goes on on another kind of device ({self._device.type}) than it began on: "
                 "its images are varied anew from its seed and epoch, and its numbers are not those of one device"
             )
-        self._seen = seen_text(prepared, read_seen(Path(job["weights"])) if job["weights"] else "")
+        self._seen = provenance_text(prepared, read_provenance(Path(job["weights"])) if job["weights"] else "")
         yield from train(self._config, prepared.train_data(), self._device, weights=weights, resume=state)
 
     def step(self) -> dict[str, Any]:
@@ -165,8 +165,8 @@ class TrialActor(tune.Trainable):
             **used,
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
-        last, confirms = epoch.number >= self._job["last_epoch"], self._job["confirms"]
-        if confirms or self._config.select_epoch == "last":
+        last, confirmations = epoch.number >= self._job["last_epoch"], self._job["confirming"]
+        if confirmations or self._config.select_epoch == "last":
             self._best, selected = value, last
         else:
             selected = value is not None and (self._best is None or value > self._best)
@@ -177,7 +177,7 @@ class TrialActor(tune.Trainable):
                 self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number, self._seen)
             )
         report["best"] = self._best
-        if last and confirms:
+        if last and confirmations:
             prepared = open_data(Path(self._job["cache"]), **self._job["split"])
             validation = read_calibration(state["model"], self._config, prepared, self._device)
             save_predictions(self._folder, validation, CALIBRATION)

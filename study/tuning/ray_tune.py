@@ -21,14 +21,14 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 
 from analysis import schema
-from study.cluster.head_monitor import Head
+from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Nodes, Resources
 from study.disk_space import told
 from study.storage.ledger import Event, Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
-from study.tuning.ray_stopper import Reaper
+from study.tuning.ray_stopper import KillOnStop
 from study.tuning.ray_trainable import TrialActor
-from study.tuning.recorder import NO_SCORE, Course, Recorder, outcome
+from study.tuning.recorder import NO_SCORE, Recorder, TrialPolicy, final_state
 from study.tuning.stop_signal import Stop
 
 PROCESS_RETRIES = 3
@@ -52,12 +52,12 @@ class TrialFiles:
 def run_search(
     files: TrialFiles,
     ledger: Ledger,
-    course_of: Callable[[StudyState], Course],
-    limits: Resources,
+    course_of: Callable[[StudyState], TrialPolicy],
+    trial_resources: Resources,
     storage: Path,
     stop: Stop,
     watch: Callable[[Event], None],
-    head: Head,
+    head: HeadMonitor,
     say: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
@@ -68,10 +68,10 @@ def run_search(
     state = study_state(ledger.events)
     recorder = Recorder(ledger, state, course_of(state), files.checkpoints, watch)
     recorder.end_finished()
-    trials = _Trials(files, recorder, limits, stop, head, say)
+    trials = TrialDispatcher(files, recorder, trial_resources, stop, head, say)
     if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
         try:
-            _fit(trials, limits, storage, stop)
+            _fit(trials, trial_resources, storage, stop)
         except Exception:
             if not (stop.stop_all() or head.gone()):  # else it is about an end that has its reason already
                 raise
@@ -84,7 +84,7 @@ def run_search(
     elif recorder.left():
         closed, reason = schema.STATE_FAILED, reason or "Ray ended before all trials did"
     else:
-        closed = outcome(recorder.records.values())
+        closed = final_state(recorder.records.values())
         reason = "" if closed == schema.STATE_COMPLETE else reason or recorder.common_failure() or NO_SCORE
     try:
         recorder.close(closed, reason)
@@ -93,14 +93,16 @@ def run_search(
     return closed
 
 
-def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
+def _fit(trials: TrialDispatcher, trial_resources: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(limits.slots)  # else Ray starts one process after the other
-    reaper = Reaper(trials.stopping)
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
+        trial_resources.max_concurrent
+    )  # else Ray starts one process after the other
+    reaper = KillOnStop(trials.stopping)
     tuner = tune.Tuner(
-        tune.with_resources(TrialActor, {"cpu": limits.cpus, "gpu": limits.gpus}),
+        tune.with_resources(TrialActor, {"cpu": trial_resources.cpus, "gpu": trial_resources.gpus}),
         tune_config=tune.TuneConfig(
-            search_alg=_Asker(trials), scheduler=_Teller(trials), num_samples=-1, reuse_actors=True
+            search_alg=LedgerSearcher(trials), scheduler=LedgerScheduler(trials), num_samples=-1, reuse_actors=True
         ),
         run_config=tune.RunConfig(
             name="ray",
@@ -117,19 +119,19 @@ def _fit(trials: _Trials, limits: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
 
 
-class _Trials:
+class TrialDispatcher:
     """Which trial runs next, and what a result means; the bridge between Ray's names for trials and ours."""
 
     def __init__(
         self,
         files: TrialFiles,
         recorder: Recorder,
-        limits: Resources,
+        trial_resources: Resources,
         stop: Stop,
-        head: Head,
+        head: HeadMonitor,
         say: Callable[[str], None],
     ) -> None:
-        self._files, self._recorder, self._limits, self._say = files, recorder, limits, say
+        self._files, self._recorder, self._limits, self._say = files, recorder, trial_resources, say
         self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
@@ -138,9 +140,9 @@ class _Trials:
 
     def next_job(self, ray_trial: str) -> dict[str, Any] | str | None:
         """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
-        if self._stop.stop_all() or not (self._waiting or self._recorder.to_begin() or self._running):
+        if self._stop.stop_all() or not (self._waiting or self._recorder.n_remaining() or self._running):
             return str(Searcher.FINISHED)
-        if len(self._running) >= self._limits.slots or not (self._waiting or self._recorder.to_begin()):
+        if len(self._running) >= self._limits.max_concurrent or not (self._waiting or self._recorder.n_remaining()):
             return None  # one that runs may have to go on in another process
         with self._on_disk():
             record = self._waiting.pop(0) if self._waiting else self._recorder.begin()
@@ -151,7 +153,7 @@ class _Trials:
     def stopping(self) -> bool:
         """Whether to stop now; asked in each step of Ray's loop, which would wait for ever for a node that died."""
         if self._nodes.without_room(self._limits):
-            self._stop.halt(
+            self._stop.request_stop(
                 f"no node that is left can hold a trial ({self._limits.gpus:g} GPU, {self._limits.cpus} CPUs); start "
                 "its node again"
             )
@@ -163,19 +165,19 @@ class _Trials:
         try:
             yield
         except OSError as error:
-            self._stop.halt(told(error))
+            self._stop.request_stop(told(error))
 
     def _job(self, record: TrialRecord) -> dict[str, Any]:
         """What an actor needs; plain values, since it goes through Ray to another process."""
         files, architecture = self._files, record.config["architecture"]
         weights, digest = files.weights[architecture] if record.config["pretrained"] else (None, None)
-        own = {"drop_fellows": True} if record.confirm and record.confirm["drop_fellows"] else {}
+        own = {"exclude_test_patients": True} if record.confirm and record.confirm["exclude_test_patients"] else {}
         own |= {"split_seed": record.finalist["split_seed"]} if record.finalist else {}
         return {
             "trial": record.trial,
             "config": record.config,
             "last_epoch": record.last_epoch,
-            "confirms": record.confirm is not None,
+            "confirming": record.confirm is not None,
             "folder": str(files.checkpoints / record.trial),
             "cache": str(files.caches[record.config["colour"]]),
             "split": {**files.split, **own},
@@ -193,7 +195,7 @@ class _Trials:
         self._tell(result)
         with self._on_disk():
             if "halt" in result:
-                self._stop.halt(result["halt"])
+                self._stop.request_stop(result["halt"])
             elif "failure" in result:
                 self._end(trial, schema.STATE_FAILED, result["failure"])
             else:
@@ -209,7 +211,7 @@ class _Trials:
         self._tell(result or {})
         with self._on_disk():
             if result and "halt" in result:
-                self._stop.halt(result["halt"])
+                self._stop.request_stop(result["halt"])
             elif result and "failure" in result:
                 self._end(trial, schema.STATE_FAILED, result["failure"])
             elif result and "report" in result:
@@ -223,7 +225,7 @@ class _Trials:
         if trial is None:
             return
         if reason := self._head.gone():
-            self._stop.halt(reason)
+            self._stop.request_stop(reason)
         if self._stop.stop_all():
             return
         record = self._recorder.records[trial]
@@ -245,13 +247,13 @@ class _Trials:
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)
         if common := self._recorder.common_failure():  # however it ended: with its reason, or with its process
-            self._stop.halt(f"trials failed alike, one after the other: {common}")
+            self._stop.request_stop(f"trials failed alike, one after the other: {common}")
 
 
-class _Asker(Searcher):
-    """Ray's searcher: asks `_Trials`."""
+class LedgerSearcher(Searcher):
+    """Ray's searcher: asks `TrialDispatcher`."""
 
-    def __init__(self, trials: _Trials) -> None:
+    def __init__(self, trials: TrialDispatcher) -> None:
         super().__init__()
         self._trials = trials
 
@@ -276,10 +278,10 @@ class _Asker(Searcher):
         """Nothing: the ledger is the state."""
 
 
-class _Teller(FIFOScheduler):
+class LedgerScheduler(FIFOScheduler):
     """Ray's scheduler: first in, first out, and stops whom the recorder says."""
 
-    def __init__(self, trials: _Trials) -> None:
+    def __init__(self, trials: TrialDispatcher) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._trials = trials
 

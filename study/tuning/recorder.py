@@ -18,7 +18,7 @@ from study.storage.ranking import finalists_of
 from study.storage.state import StudyState, TrialRecord
 from study.training.checkpoints import BEST, drop_last
 
-WEIGHTS_KEPT = 3
+N_BEST_WEIGHTS = 3
 """Best trials of an arm whose weights stay on the disk, at least as many as it has finalists; the others' can be
 trained again from their configuration."""
 
@@ -32,9 +32,9 @@ SAME_FAILURES_IN_A_ROW = 6
 """So is one in which so many fail alike one after the other, however well it began: something around it has changed."""
 
 
-def weights_kept(config: StudyConfig) -> int:
+def n_best_weights(config: StudyConfig) -> int:
     """Best trials of an arm whose weights stay: any finalist may be the winner."""
-    return max(WEIGHTS_KEPT, finalists_of(config, config.trials))
+    return max(N_BEST_WEIGHTS, finalists_of(config, config.trials))
 
 
 class Failures:
@@ -67,27 +67,27 @@ def _kind(reason: str) -> str:
     return re.sub(r"\d+(\.\d+)?", "#", reason)[:80]
 
 
-class Course(Protocol):
+class TrialPolicy(Protocol):
     """What is run one after the other: the trials of a search (`ask_tell`), or confirmations (`confirmation`)."""
 
     @property
     def records(self) -> Mapping[str, TrialRecord]:
         """What has begun, in order."""
 
-    def to_begin(self) -> int:
+    def n_remaining(self) -> int:
         """How many have not begun."""
 
-    def begin(self) -> tuple[str, dict[str, Any]]:
+    def suggest(self) -> tuple[str, dict[str, Any]]:
         """The next one's event: its kind and its values."""
 
-    def report(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
+    def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """An epoch is done with this score: (whether to stop now, what has to be remembered of that)."""
 
-    def finish(self, record: TrialRecord) -> None:
+    def on_trial_complete(self, record: TrialRecord) -> None:
         """One has ended."""
 
 
-def outcome(ended: Iterable[TrialRecord]) -> str:
+def final_state(ended: Iterable[TrialRecord]) -> str:
     """The state in which a study closes whose trials (or confirmations) have all ended."""
     good = any(record.state != schema.STATE_FAILED for record in ended)
     return schema.STATE_COMPLETE if good else schema.STATE_FAILED
@@ -97,14 +97,14 @@ class Recorder:
     """Writes each event to the ledger, tells the course, and hands it on to `watch`."""
 
     def __init__(
-        self, ledger: Ledger, state: StudyState, course: Course, checkpoints: Path, watch: Callable[[Event], None]
+        self, ledger: Ledger, state: StudyState, course: TrialPolicy, checkpoints: Path, watch: Callable[[Event], None]
     ) -> None:
         self.state = state
-        self._ledger, self._course, self._checkpoints, self._watch = ledger, course, checkpoints, watch
+        self._ledger, self._policy, self._checkpoints, self._watch = ledger, course, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
         assert state.study is not None  # the ledger begins with it
-        self._weights_kept = weights_kept(StudyConfig.model_validate(state.study["config"]))
+        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study["config"]))
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
@@ -116,19 +116,19 @@ class Recorder:
     @property
     def records(self) -> Mapping[str, TrialRecord]:
         """What has begun, in order."""
-        return self._course.records
+        return self._policy.records
 
-    def to_begin(self) -> int:
+    def n_remaining(self) -> int:
         """How many have not begun."""
-        return self._course.to_begin()
+        return self._policy.n_remaining()
 
     def left(self) -> bool:
         """Whether one is still to be begun or ended."""
-        return self.to_begin() > 0 or any(not record.end for record in self.records.values())
+        return self.n_remaining() > 0 or any(not record.end for record in self.records.values())
 
     def begin(self) -> TrialRecord:
         """The next one is going to run."""
-        kind, values = self._course.begin()
+        kind, values = self._policy.suggest()
         self._write(kind, **values)
         return self.records[values[kind]]
 
@@ -138,12 +138,12 @@ class Recorder:
         if record.end:
             return True
         if report["epoch"] == len(record.epochs) + 1:
-            stop, rungs = self._course.report(record, report["epoch"], report["best"])
+            stop, pruner_state = self._policy.on_trial_result(record, report["epoch"], report["best"])
             event = {key: value for key, value in report.items() if key not in ("best", "test")}
-            self._write("epoch", trial=trial, **event, stop=stop, rungs=rungs)
+            self._write("epoch", trial=trial, **event, stop=stop, pruner_state=pruner_state)
         if "test" in report and not record.test:
-            self._write("test-read", confirm=trial, **report["test"], reads=len(self.state.test_reads))
-        return stop or record.finishing == schema.STATE_STOPPED
+            self._write("test-read", confirm=trial, **report["test"], reads=len(self.state.test_evaluations))
+        return stop or record.finishing == schema.STATE_PRUNED
 
     def end(self, trial: str, state: str, reason: str = "") -> None:
         """A trial is over for good; a second end of the same trial does not count."""
@@ -154,7 +154,7 @@ class Recorder:
             state = schema.STATE_FAILED
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
         self._write("end", trial=trial, state=state, reason=without_folders(reason))
-        self._course.finish(record)
+        self._policy.on_trial_complete(record)
         drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
         self._failures.note(record)

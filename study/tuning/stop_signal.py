@@ -22,7 +22,7 @@ class Stop:
         self.reason = ""
         self.deadline: float | None = None  # on time.monotonic()'s clock
 
-    def halt(self, reason: str) -> None:
+    def request_stop(self, reason: str) -> None:
         """The search has no point any more; the first reason counts, and is recorded."""
         self.reason = self.reason or without_folders(reason)
 

@@ -15,39 +15,41 @@ from analysis import schema
 from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
-from study.storage.home import folds_of, parts_of
+from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import LockedError, check_free
 from study.storage.progress import duration_text, times
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.training.data import open_data, split_of
 from study.tuning.confirmation import (
+    ConfirmationConfig,
     Confirmations,
-    Wish,
     arms_without_winner,
     check_confirmable,
     counted,
     wanted,
 )
 from study.tuning.progress_bar import Display, left_text
-from study.tuning.recorder import NO_SCORE, outcome, weights_kept
+from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
 from study.workflows.running.nested_cv import each_fold
 from study.workflows.running.run import EXIT_CODES, Compute, run
 from study.workflows.search import EXIT_LOCKED, writing
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
-    from study.storage.home import Place
+    from study.storage.home import Home
 
 
-def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None = None) -> int:
+def confirm(
+    name: str, here: Home, console: Console, wish: ConfirmationConfig, compute: Compute, data: Path | None = None
+) -> int:
     """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
 
     A study of folds is confirmed fold by fold. Raises ConfigError where one cannot be, before anything is written.
     """
     if not folds_of(here.home, name):
         return _one(name, here, console, wish, compute, data)
-    parts = parts_of(here.home, name)
+    parts = fold_studies(here.home, name)
     for part in parts:
         check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish, here.again)
 
@@ -55,13 +57,15 @@ def confirm(name: str, here: Place, console: Console, wish: Wish, compute: Compu
         return _one(part, here, console, wish, rest, data)
 
     def ended(state: StudyState) -> bool:
-        return not Confirmations(state, wish).to_begin() and all(record.end for record in state.confirms.values())
+        return not Confirmations(state, wish).n_remaining() and all(
+            record.end for record in state.confirmations.values()
+        )
 
-    commands = (f"{_command(name, wish)}{here.joined}", f"retina report {name}{here.again}")
+    commands = (f"{_command(name, wish)}{here.resume_flags}", f"retina report {name}{here.again}")
     return each_fold(parts, here.home, console, compute, one, ended, commands)
 
 
-def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute, data: Path | None) -> int:
+def _one(name: str, here: Home, console: Console, wish: ConfirmationConfig, compute: Compute, data: Path | None) -> int:
     folder = here.home / name
     try:
         check_free(folder)
@@ -77,10 +81,12 @@ def _one(name: str, here: Place, console: Console, wish: Wish, compute: Compute,
         return EXIT_LOCKED
 
 
-def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+def _confirm(
+    plan: Plan, wish: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute, console: Console
+) -> int:
     state = study_state(ledger.events)
     # Asked before anything begins: what is left of the training part may be too small.
-    split = {**split_of(plan.config), "drop_fellows": wish.drop_fellows}
+    split = {**split_of(plan.config), "exclude_test_patients": wish.exclude_test_patients}
     images = open_data(plan.prepared.cache.folder, **split).count("train")
     if wish.seeds < schema.FEW_SEEDS:
         console.print(
@@ -89,15 +95,15 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
     for arm in arms_without_winner(state):
         console.print(f"left out: {arm}: none of its trials has a score", markup=False)
     course = Confirmations(state, wish)
-    if not course.to_begin() and all(record.end for record in state.confirms.values()):
-        ends = Counter(record.state for record in state.confirms.values())
+    if not course.n_remaining() and all(record.end for record in state.confirmations.values()):
+        ends = Counter(record.state for record in state.confirmations.values())
         console.print(
             f"study {plan.name} has all confirmations that were asked for "
             f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test part was read "
-            f"{times(len(state.test_reads))}; more --seeds or --top add some",
+            f"{times(len(state.test_evaluations))}; more --seeds or --top add some",
             markup=False,
         )
-        closed = outcome(state.confirms.values())
+        closed = final_state(state.confirmations.values())
         if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
             ledger.append("close", state=closed, reason="" if closed == schema.STATE_COMPLETE else NO_SCORE)
         return EXIT_CODES[closed]
@@ -107,29 +113,29 @@ def _confirm(plan: Plan, wish: Wish, ledger: Ledger, here: Place, compute: Compu
             "chose anything here by it makes this test part an optimistic one",
             markup=False,
         )
-    if state.test_reads:
+    if state.test_evaluations:
         console.print(
-            f"note: the test part of {plan.name} was read {times(len(state.test_reads))} before", markup=False
+            f"note: the test part of {plan.name} was read {times(len(state.test_evaluations))} before", markup=False
         )
     return run(plan, Confirm(plan, wish, state, images), ledger, here, compute, console)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
     """Other studies of the home that have read a test part of the same data set, and how often."""
-    mine, digest = parts_of(plan.home, plan.whole), plan.prepared.cache.digest
+    mine, digest = fold_studies(plan.home, plan.parent_study), plan.prepared.cache.digest
     found = []
     for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
         if folder.name in mine:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
             other = study_state(read_events(folder / "ledger.jsonl")[0])
-            if other.study and other.study["identity"].get("data_digest") == digest and other.test_reads:
-                found.append((folder.name, len(other.test_reads)))
+            if other.study and other.study["identity"].get("data_digest") == digest and other.test_evaluations:
+                found.append((folder.name, len(other.test_evaluations)))
     return found
 
 
-def _command(name: str, wish: Wish) -> str:
-    flags = f"{' --drop-fellows' if wish.drop_fellows else ''}"
+def _command(name: str, wish: ConfirmationConfig) -> str:
+    flags = f"{' --drop-fellows' if wish.exclude_test_patients else ''}"
     flags += f" --top {wish.top}" if wish.top > 1 else ""
     flags += f" --seeds {wish.seeds}" if wish.seeds != schema.FEW_SEEDS else ""
     return f"retina confirm {name}{flags}"
@@ -143,55 +149,55 @@ class Confirm:
     """
 
     plan: Plan
-    wish: Wish
+    wish: ConfirmationConfig
     state: StudyState
     images: int
 
     @property
     def command(self) -> str:
         """Type this to go on."""
-        return _command(self.plan.whole, self.wish)
+        return _command(self.plan.parent_study, self.wish)
 
     @property
     def next_command(self) -> str:
         """Type this when all is done; after a single fold nothing is."""
         return "" if self.plan.config.fold else f"retina report {self.plan.name}"
 
-    def stuck(self, state: StudyState, again: str) -> str:
+    def failure_hint(self, state: StudyState, again: str) -> str:
         """More seeds, where all confirmations have failed."""
         made = self.records(state).values()
-        if Confirmations(state, self.wish).to_begin() or any(one.state != schema.STATE_FAILED for one in made):
+        if Confirmations(state, self.wish).n_remaining() or any(one.state != schema.STATE_FAILED for one in made):
             return ""
         return f"`retina status {self.plan.name}{again}` names the failures; mend their cause and give a larger --seeds"
 
     @property
-    def weights_kept(self) -> int:
+    def n_best_weights(self) -> int:
         """All of them, beside those that the search keeps."""
-        return weights_kept(self.plan.config) + (self.wish.top + 1) * self.wish.seeds  # the first trial's are beside
+        return n_best_weights(self.plan.config) + (self.wish.top + 1) * self.wish.seeds  # the first trial's are beside
 
     def event(self) -> dict[str, Any]:
         """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
         course = Confirmations(self.state, self.wish)
-        return {"confirmations": len(course.records) + course.to_begin(), "ensemble": self.wish.seeds > 1}
+        return {"confirmations": len(course.records) + course.n_remaining(), "ensemble": self.wish.seeds > 1}
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """The confirmations."""
-        return state.confirms
+        return state.confirmations
 
     def course(self, state: StudyState) -> Confirmations:
         """What has not begun."""
         return Confirmations(state, self.wish)
 
-    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of confirmations."""
         course = self.course(state)
 
         def note() -> str:
-            return f"test part read {times(len(state.test_reads))}{left_text(course.seconds_left(limits.slots))}"
+            return f"test part read {times(len(state.test_evaluations))}{left_text(course.seconds_left(trial_resources.max_concurrent))}"
 
-        return Display(console, "confirmations", state.confirms, counted(state)["of"], note)
+        return Display(console, "confirmations", state.confirmations, counted(state)["of"], note)
 
-    def opening(self, state: StudyState, limits: Resources) -> str:
+    def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """Winners, seeds, parts, and the time that it will take."""
         plan, counts, course = self.plan, counted(state), self.course(state)
         best = [
@@ -199,12 +205,12 @@ class Confirm:
             for one in wanted(state, self.wish)
             if one.repeat == 0
         ]
-        seconds = course.seconds_left(limits.slots)
+        seconds = course.seconds_left(trial_resources.max_concurrent)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
-        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirms else str(counts["of"])
-        fellows = ", without the patients of the test part" if self.wish.drop_fellows else ""
+        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirmations else str(counts["of"])
+        fellows = ", without the patients of the test part" if self.wish.exclude_test_patients else ""
         return (
             f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.wish.seeds}), trained on "
             f"{self.images} images{fellows}; then {plan.prepared.count('test')} test images are read "
-            f"once for each; {limits}{time}"
+            f"once for each; {trial_resources}{time}"
         )

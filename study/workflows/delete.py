@@ -23,7 +23,7 @@ from study.storage.state import study_state
 from study.tracking.server import check_answers
 
 if TYPE_CHECKING:
-    from study.storage.home import Place
+    from study.storage.home import Home
     from study.tracking.delete_runs import Stored
 
 
@@ -60,7 +60,7 @@ class Removal:
         ]
 
 
-def find(name: str, here: Place) -> Removal:
+def find(name: str, here: Home) -> Removal:
     """What belongs to the study `name` alone, its outer folds with it.
 
     Raises ConfigError for a study that is not there or that is a fold of another, LockedError while one is written.
@@ -85,7 +85,7 @@ def find(name: str, here: Place) -> Removal:
     return Removal(name, tuple(folders), tuple(caches), tuple(stored), (*notes, *kept))
 
 
-def remove(found: Removal, here: Place) -> list[str]:
+def remove(found: Removal, here: Home) -> list[str]:
     """Take it all away; returns what is to be said. Raises LockedError where a study has begun to be written."""
     from study.tracking.delete_runs import forget
 
@@ -134,7 +134,7 @@ def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:
 def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
     """Caches of studies that are there; each has one for each colour normalisation that its trials may have."""
     from retina_data.cache.keys import folder_name
-    from retina_data.images.decode import Form
+    from retina_data.images.decode import ImageSpec
 
     found = set()
     for folder in folders:
@@ -144,7 +144,7 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
         config, fields = make_study_config(event["config"], {}), TrialConfig.model_fields
         side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
         for colour in config.values("colour"):
-            form = Form(int(side), str(crop), str(colour))  # type: ignore[arg-type]
+            form = ImageSpec(int(side), str(crop), str(colour))  # type: ignore[arg-type]
             cache = home / "cache" / folder_name(event["identity"]["data_digest"], form)
             found |= {cache} if cache.is_dir() else set()
     return found

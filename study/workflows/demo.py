@@ -17,14 +17,14 @@ from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import IMAGENET, imagenet_file
 from study.disk_space import check_room, needed
 from study.planning.build_plan import Inputs
-from study.tuning.confirmation import Wish
-from study.tuning.recorder import WEIGHTS_KEPT
+from study.tuning.confirmation import ConfirmationConfig
+from study.tuning.recorder import N_BEST_WEIGHTS
 from study.workflows import confirm, search
 from study.workflows.pretrain import Source, make_source_weights
 from study.workflows.running.run import Compute
 
 if TYPE_CHECKING:
-    from study.storage.home import Place
+    from study.storage.home import Home
 
 
 NAME = "demo"
@@ -49,11 +49,11 @@ SEARCH: dict[str, Any] = {
 }  # fmt: skip
 
 
-def run_demo(here: Place, console: Console) -> int:
+def run_demo(here: Home, console: Console) -> int:
     """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
     begun = time.monotonic()
     # Asked by search and confirmation too, but then the source networks have been trained for minutes.
-    kept = WEIGHTS_KEPT + SEEDS
+    kept = N_BEST_WEIGHTS + SEEDS
     check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
     folder = here.home / "demo-data"
     console.rule("1/5 the study's photographs")
@@ -66,7 +66,7 @@ def run_demo(here: Place, console: Console) -> int:
     if code:
         return code
     console.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test part, read once for each")
-    code = confirm.confirm(NAME, here, console, Wish(seeds=SEEDS), Compute())
+    code = confirm.confirm(NAME, here, console, ConfirmationConfig(seeds=SEEDS), Compute())
     if code:
         return code
     console.rule("5/5 the report")

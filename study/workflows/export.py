@@ -18,7 +18,7 @@ from analysis.tables.model_scores import measure
 from retina_data.files import write_whole
 from study.errors import ConfigError
 from study.inference import onnx
-from study.inference.best_model import Winner, find_winner, photographs
+from study.inference.best_model import BestModel, find_winner, photographs
 from study.inference.calibration_data import AGREE, arrays, calibration, check
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import (
@@ -39,10 +39,10 @@ Say = Callable[[str], None]
 
 def export(
     home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "", *, ensemble: bool = False
-) -> Winner:
+) -> BestModel:
     """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
 
-    again: Place.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
+    again: Home.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
     not enough seeds, or `target` holds something.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
@@ -64,7 +64,7 @@ def export(
     return winner
 
 
-def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
+def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
     config, cache = winner.config, photographs(home, winner)
     validation, views = calibration(winner, cache, say)
     grader = winner.grader(views)
@@ -109,7 +109,7 @@ def _write(folder: Path, home: Path, winner: Winner, say: Say) -> None:
         say(f"note: {doubt}")
 
 
-def _parts(winner: Winner, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
+def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
     """The model's own predictions by what they are of, in the order of their worth."""
     parts: dict[str, pd.DataFrame] = {}
     if test is not None:
@@ -120,7 +120,7 @@ def _parts(winner: Winner, validation: pd.DataFrame, test: pd.DataFrame | None) 
     return parts | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
 
 
-def _pooled(winner: Winner) -> dict[str, pd.DataFrame]:
+def _pooled(winner: BestModel) -> dict[str, pd.DataFrame]:
     """Predictions of all outer folds together, where there are folds and each has been read."""
     tables = [table for one in (winner, *winner.siblings) if (table := one.test()) is not None]
     if not winner.siblings or len(tables) <= len(winner.siblings):

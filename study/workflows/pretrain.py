@@ -29,8 +29,8 @@ from study.disk_space import check_room, needed
 from study.errors import ConfigError
 from study.storage.lock import locked
 from study.training.checkpoints import load_last, save_last, weights_metadata
-from study.training.data import Prepared, prepare_data
-from study.training.leakage import seen_text
+from study.training.data import SplitDataset, prepare_data
+from study.training.leakage import provenance_text
 from study.training.train import too_large, train
 
 CAMERA = "b"
@@ -76,7 +76,7 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
     file = out / f"{'source' if source.data else SYNTHETIC}-{architecture}.safetensors"
     work = out / f"{file.stem}.checkpoints"
     config = _config(architecture, source)
-    check_room(work, needed({architecture}, {config.optimizer}, arms=1, slots=1, kept=0))
+    check_room(work, needed({architecture}, {config.optimizer}, arms=1, max_concurrent=1, kept=0))
     prepared = _prepared(source, out, home)
     made_from = _made_from(config, source, prepared)
     if file.exists():
@@ -86,7 +86,7 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
     with locked(work, f"the file {file.name}"):
         state, scores = _trained(config, prepared, made_from, work, console)
         about = {KIND: source.kind, MADE_FROM: json.dumps(made_from), HELD_OUT_SCORES: json.dumps(scores)}
-        save_weights(file, state, weights_metadata(config, config.epochs, seen_text(prepared)) | about)
+        save_weights(file, state, weights_metadata(config, config.epochs, provenance_text(prepared)) | about)
         shutil.rmtree(work)
     kappa = f"kappa {scores['kappa']:.3f}" if "kappa" in scores else "kappa undefined"
     console.print(
@@ -106,7 +106,7 @@ def _config(architecture: str, source: Source) -> TrialConfig:
     return make_trial_config(values)
 
 
-def _prepared(source: Source, out: Path, home: Path) -> Prepared:
+def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
     """The source, painted or read, and divided: what is held out is called validation, all the rest is training."""
     dataset = read_index(source.data, source.layout) if source.data else _painted(source, out)
     prepared = prepare_data(
@@ -114,7 +114,7 @@ def _prepared(source: Source, out: Path, home: Path) -> Prepared:
         select_on="validation",
     )  # fmt: skip
     # Nothing is chosen here: one part to look at is enough, the test list where there is one.
-    return Prepared(prepared.cache, prepared.parts.replace({"val": "train"}).replace({"test": "val"}))
+    return SplitDataset(prepared.cache, prepared.parts.replace({"val": "train"}).replace({"test": "val"}))
 
 
 def _painted(source: Source, out: Path) -> DataSet:
@@ -127,7 +127,7 @@ def _painted(source: Source, out: Path) -> DataSet:
     return read_index(folder)
 
 
-def _made_from(config: TrialConfig, source: Source, prepared: Prepared) -> dict[str, Any]:
+def _made_from(config: TrialConfig, source: Source, prepared: SplitDataset) -> dict[str, Any]:
     """What tells one source from another; holds no path and no name."""
     trained = (prepared.parts == "train").to_numpy()
     table = prepared.cache.table[trained]
@@ -160,7 +160,7 @@ def _check_made_from(file: Path, made_from: dict[str, Any]) -> None:
 
 
 def _trained(
-    config: TrialConfig, prepared: Prepared, made_from: dict[str, Any], work: Path, console: Console
+    config: TrialConfig, prepared: SplitDataset, made_from: dict[str, Any], work: Path, console: Console
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state dict, scores on what is held out) after the last epoch; each epoch leaves a checkpoint in `work`."""
 

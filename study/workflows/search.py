@@ -16,27 +16,27 @@ from analysis import schema
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, left_out, write_study_file
-from study.storage.home import folds_of, parts_of
+from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, read_events
 from study.storage.lock import LockedError, check_free, locked
 from study.storage.progress import times
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tuning.ask_tell import Arms
-from study.tuning.finalists import SearchCourse
+from study.tuning.finalists import SearchPolicy
 from study.tuning.progress_bar import Display, search_note
-from study.tuning.recorder import NO_SCORE, outcome, weights_kept
-from study.workflows.running.run import EXIT_CODES, Compute, _limits_here, failed_help, limits_of, run
+from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
+from study.workflows.running.run import EXIT_CODES, Compute, _limits_here, failure_hint, limits_of, run
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
-    from study.storage.home import Place
+    from study.storage.home import Home
 
 
 EXIT_LOCKED = 75
 
 
-def search(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+def search(name: str, here: Home, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
     """Begin a study or go on with it, or (`dry`) only say what would run; returns the exit code.
 
     Wrong input raises before anything but the cache is written.
@@ -84,21 +84,21 @@ def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledge
                 (plan.folder / "ledger.jsonl").unlink()
 
 
-def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute, console: Console) -> int:
     state = study_state(ledger.events)
     ended = [record for record in state.trials.values() if record.end]
     if len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
         if state.study and plan.config.trials < state.study["config"]["trials"]:  # ended with what has begun
             write_study_file(plan)
-            ledger.append("study", **plan.event(state.study["threads"], state.study.get("slots", 1)))
-        closed = outcome(ended)
+            ledger.append("study", **plan.event(state.study["threads"], state.study.get("max_concurrent", 1)))
+        closed = final_state(ended)
         reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE
-        rest = f", and {reason}: {failed_help(plan.name, here.again)}" if reason else "; a larger --trials extends it"
+        rest = f", and {reason}: {failure_hint(plan.name, here.again)}" if reason else "; a larger --trials extends it"
         console.print(f"study {plan.name} has all its {len(ended)} trials{rest}", markup=False)
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
         said = last["event"] == "close" and (
-            state.confirms or last["state"] == closed
+            state.confirmations or last["state"] == closed
         )  # of a confirmation, or the same
         if not said:
             ledger.append("close", state=closed, reason=reason)
@@ -112,7 +112,7 @@ def _search(plan: Plan, ledger: Ledger, here: Place, compute: Compute, console: 
 
 def _all_failed(state: StudyState, trials: int) -> bool:
     ended = [record for record in state.trials.values() if record.end]
-    return len(ended) >= trials and outcome(ended) == schema.STATE_FAILED
+    return len(ended) >= trials and final_state(ended) == schema.STATE_FAILED
 
 
 @dataclass(frozen=True)
@@ -122,14 +122,14 @@ class Search:
     plan: Plan
 
     @property
-    def weights_kept(self) -> int:
+    def n_best_weights(self) -> int:
         """Those of the best trials of each arm."""
-        return weights_kept(self.plan.config)
+        return n_best_weights(self.plan.config)
 
     @property
     def command(self) -> str:
         """Type this to go on."""
-        return f"retina search {self.plan.whole}"
+        return f"retina search {self.plan.parent_study}"
 
     @property
     def next_command(self) -> str:
@@ -139,9 +139,9 @@ class Search:
         confirmed = self.plan.config.select_on == "validation"
         return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
 
-    def stuck(self, state: StudyState, again: str) -> str:
+    def failure_hint(self, state: StudyState, again: str) -> str:
         """More trials, or another study."""
-        return failed_help(self.plan.name, again) if _all_failed(state, self.plan.config.trials) else ""
+        return failure_hint(self.plan.name, again) if _all_failed(state, self.plan.config.trials) else ""
 
     def event(self) -> dict[str, Any]:
         """The plan says all."""
@@ -151,18 +151,24 @@ class Search:
         """The trials and finalists."""
         return ChainMap(state.finalists, state.trials)
 
-    def course(self, state: StudyState) -> SearchCourse:
+    def course(self, state: StudyState) -> SearchPolicy:
         """Each arm's sampler and pruner, then the finalists."""
-        return SearchCourse(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
+        return SearchPolicy(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
 
-    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of trials and finalists, and the best so far."""
         config, of = self.plan.config, self.records(state)
         total = config.trials + planned(config, len(self.plan.arms))
         what = "trials" if total == config.trials else "runs"
-        return Display(console, what, of, total, lambda: search_note(config, state, len(self.plan.arms), limits.slots))
+        return Display(
+            console,
+            what,
+            of,
+            total,
+            lambda: search_note(config, state, len(self.plan.arms), trial_resources.max_concurrent),
+        )
 
-    def opening(self, state: StudyState, limits: Resources) -> str:
+    def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """Trials, arms, parts, and what each trial gets."""
         plan, trials = self.plan, self.plan.config.trials
         done = sum(1 for record in state.trials.values() if record.end)
@@ -171,7 +177,7 @@ class Search:
         arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
         return (
             f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
-            f"validation images, {parts['test']} set aside for the test; {limits}"
+            f"validation images, {parts['test']} set aside for the test; {trial_resources}"
         )
 
 
@@ -187,7 +193,7 @@ def finalists_text(plan: Plan) -> str:
     )
 
 
-def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Path:
+def write_study_report(name: str, here: Home, say: Callable[[str], None]) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
 
     say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
@@ -200,7 +206,7 @@ def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Pa
     _send_mistakes(name, here, say)
     write_report(read_study(here.tracking_uri, name), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for part in parts_of(here.home, name):
+    for part in fold_studies(here.home, name):
         if folds and not (here.home / part / "ledger.jsonl").exists():
             continue  # not begun: it gets no experiment from a report
         tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
@@ -211,12 +217,12 @@ def write_study_report(name: str, here: Place, say: Callable[[str], None]) -> Pa
     return folder
 
 
-def _send_mistakes(name: str, here: Place, say: Callable[[str], None]) -> None:
+def _send_mistakes(name: str, here: Home, say: Callable[[str], None]) -> None:
     """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
     from study.inference.worst_errors import MOST, explain_mistakes
     from study.tracking.mlflow_tracker import Tracking
 
-    parts = parts_of(here.home, name)
+    parts = fold_studies(here.home, name)
     for part in parts:
         if not (here.home / part / "ledger.jsonl").exists():
             continue  # what MLflow alone has, or nobody, is told of by the report itself

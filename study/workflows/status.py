@@ -12,7 +12,7 @@ from rich.table import Table
 from analysis import schema
 from study.config.study import StudyConfig
 from study.errors import ConfigError
-from study.storage.home import parts_of
+from study.storage.home import fold_studies
 from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import is_locked
 from study.storage.progress import duration_text, epochs_saved, seconds_left, sparkline, times
@@ -26,7 +26,7 @@ DAMAGED = "damaged"
 
 STATES = (
     schema.STATE_COMPLETE,
-    schema.STATE_STOPPED,
+    schema.STATE_PRUNED,
     schema.STATE_RUNNING,
     schema.STATE_INTERRUPTED,
     schema.STATE_FAILED,
@@ -36,7 +36,7 @@ STATES = (
 def print_status(console: Console, home: Path, name: str | None, as_json: bool, again: str = "") -> bool:
     """All studies of a home, or one with its arms and failures; returns whether each ledger could be read.
 
-    One that cannot is a line, and hides no other. A home without studies is not an error. again: Place.again.
+    One that cannot is a line, and hides no other. A home without studies is not an error. again: Home.again.
     """
     folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
     named = _named(home, name, folders)
@@ -95,7 +95,7 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
     """Folders of the study `name` (of its folds, where it has some), or of all."""
     if not name:
         return folders
-    parts = [home / part for part in parts_of(home, name)]
+    parts = [home / part for part in fold_studies(home, name)]
     return [folder for folder in parts if folder in folders]
 
 
@@ -106,11 +106,11 @@ def watch_status(console: Console, home: Path, name: str | None, again: str = ""
         # Asked before the ledgers are read: what is printed last must be how it ended.
         written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
-            whole = print_status(console, home, name, as_json=False, again=again)
+            parent_study = print_status(console, home, name, as_json=False, again=again)
         console.clear()
         console.print(capture.get(), markup=False, end="")
         if not written:
-            return whole
+            return parent_study
         time.sleep(WATCH_SECONDS)
 
 
@@ -165,7 +165,7 @@ def _finalists(config: StudyConfig | None, state: StudyState) -> int:
 def _seconds_left(config: StudyConfig | None, state: StudyState) -> float | None:
     if config is None or state.study is None:
         return None
-    return seconds_left(config, state, len(state.study["arms"]), state.study.get("slots", 1))
+    return seconds_left(config, state, len(state.study["arms"]), state.study.get("max_concurrent", 1))
 
 
 def _next(state: StudyState, closed: str) -> str:

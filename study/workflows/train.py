@@ -24,8 +24,8 @@ from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, study_state
 from study.storage.study_file import STUDY_FILE
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
-from study.training.data import Prepared, prepare_data, split_of
-from study.training.leakage import check_unseen, read_seen, seen_text
+from study.training.data import SplitDataset, prepare_data, split_of
+from study.training.leakage import check_no_leakage, provenance_text, read_provenance
 from study.training.train import Epoch, TrainingError, too_large, train
 
 TIMING = "images_per_second"  # the one score that is not computed from the data
@@ -36,7 +36,7 @@ class Job:
     """All that one training run needs."""
 
     config: TrialConfig
-    prepared: Prepared
+    prepared: SplitDataset
     weights: Weights | None
     threads: int | None
     epochs: int
@@ -63,7 +63,7 @@ def train_new(
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
         weights, file = read_source(source, config.architecture, home, download=True, again=again)
-        seen = read_seen(file)
+        seen = read_provenance(file)
         console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
@@ -80,7 +80,7 @@ def train_new(
         select_on=defaults["select_on"].default,
     )
     if weights:
-        check_unseen(config.architecture, weights.source, seen, prepared)
+        check_no_leakage(config.architecture, weights.source, seen, prepared)
     run(Job(config, prepared, weights, threads, config.epochs, seen), folder, console)
 
 
@@ -93,7 +93,7 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
         raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
-    best, epochs, seen = None, [], seen_text(job.prepared, job.seen)
+    best, epochs, seen = None, [], provenance_text(job.prepared, job.seen)
     objective = f"val/{job.config.objective}"
     console.print(_opening(job), markup=False)
     for epoch in _epochs(job):
@@ -174,7 +174,7 @@ def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
             f"weights of study {folder.name} must have the digest {told['digest'][:12]}, but {file.name} has "
             f"{weights.digest[:12]}; it was changed since: put the first file back"
         )
-    return weights, read_seen(file)
+    return weights, read_provenance(file)
 
 
 def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:
@@ -207,7 +207,7 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
         raise ConfigError(
             f"--from-run repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
         )
-    if trial in state.confirms:
+    if trial in state.confirmations:
         raise ConfigError(
             f"--from-run repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
             "more --seeds trains another one"

@@ -76,7 +76,7 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
             fixture.ARMS[number % 4],
             skill=float(rng.uniform(0.2, 0.6) + 0.2 * (number % 2)),
             epochs=EPOCHS,
-            state=schema.STATE_STOPPED if number % 3 == 0 else schema.STATE_COMPLETE,
+            state=schema.STATE_PRUNED if number % 3 == 0 else schema.STATE_COMPLETE,
             patients=PATIENTS,
             params={"lr": f"{10 ** rng.uniform(-4, -1):.6f}", "batch_size": str(rng.choice([16, 32, 64]))},
         )

@@ -108,14 +108,14 @@ class Replay:
 
 def answers(curves: Curves, seed: int) -> Any:
     """What trains, from the recorded curves."""
-    repeat_of: dict[str, int] = {}
+    duplicate_of: dict[str, int] = {}
 
     def runs(record: TrialRecord) -> Iterator[Event]:
         found = curves.runs[curves.nearest(record.config)]
         if record.finalist:
-            repeat = 1 - repeat_of.setdefault(record.finalist["trial"], _repeat(seed, record.finalist["trial"]))
+            repeat = 1 - duplicate_of.setdefault(record.finalist["trial"], _repeat(seed, record.finalist["trial"]))
         else:
-            repeat = repeat_of.setdefault(record.trial, _repeat(seed, record.trial))
+            repeat = duplicate_of.setdefault(record.trial, _repeat(seed, record.trial))
         for epoch, value in enumerate(found[repeat]["val"]["kappa_median"], 1):
             yield report_of(epoch, {"val/kappa": value}, None, record.config)
 

@@ -131,7 +131,7 @@ class Driver:
 
 def _report(epoch: int, kappa: float) -> dict[str, Any]:
     event = epoch_event(0, epoch, kappa)
-    return {key: event[key] for key in event if key not in ("event", "time", "trial", "stop", "rungs")}
+    return {key: event[key] for key in event if key not in ("event", "time", "trial", "stop", "pruner_state")}
 
 
 def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:

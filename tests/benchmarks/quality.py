@@ -40,7 +40,7 @@ from study.config.trial import TrialConfig
 from study.storage.ledger import Event
 from study.storage.ranking import candidates, fresh_seed
 from study.storage.state import StudyState, TrialRecord, ranked
-from study.training.data import Prepared
+from study.training.data import SplitDataset
 from study.training.train import train
 from study.workflows.pretrain import Source, make_source_weights
 from tests.benchmarks.quality_tables import Answer, Measured, write_tables
@@ -84,14 +84,14 @@ class Unit:
     """One training list and its test part: a fold of IDRiD, or the synthetic set."""
 
     name: str
-    prepared: Prepared
+    prepared: SplitDataset
 
     def data(self, split_seed: int | None = None) -> Any:
         """What `train` reads; split_seed: of a finalist's own division."""
         table, parts = self.prepared.cache.table, self.prepared.parts
         if split_seed is not None:
             parts = resplit(table, parts, val_fraction=VAL_FRACTION, seed=split_seed)
-        return Prepared(self.prepared.cache, parts).train_data()
+        return SplitDataset(self.prepared.cache, parts).train_data()
 
 
 def units(part: str, plan: Plan, out: Path, idrid: Path) -> list[Unit]:
@@ -99,7 +99,7 @@ def units(part: str, plan: Plan, out: Path, idrid: Path) -> list[Unit]:
     if part == "idrid":
         cache = prepare(read_index(idrid, "kaggle"), out, image_size=SIZE)
         folds = {f"idrid-{fold + 1}": fold_parts(cache.table, folds=3, fold=fold) for fold in plan.folds}
-        return [Unit(name, Prepared(cache, parts)) for name, parts in folds.items()]
+        return [Unit(name, SplitDataset(cache, parts)) for name, parts in folds.items()]
     patients = plan.train_patients + plan.test_patients
     data = out / f"synthetic-{plan.train_patients}-{plan.test_patients}"
     make_dataset(
@@ -107,7 +107,7 @@ def units(part: str, plan: Plan, out: Path, idrid: Path) -> list[Unit]:
         test_fraction=plan.test_patients / patients,
     )  # fmt: skip
     cache = prepare(read_index(data), out, image_size=SIZE)
-    return [Unit("synthetic", Prepared(cache, assign_parts(cache.table, val_fraction=VAL_FRACTION)))]
+    return [Unit("synthetic", SplitDataset(cache, assign_parts(cache.table, val_fraction=VAL_FRACTION)))]
 
 
 def say(unit: str, what: str, seconds: float, text: str) -> None:
@@ -226,7 +226,7 @@ def first_configs(plan: Plan, **values: Any) -> list[TrialConfig]:
 
 
 @dataclass(frozen=True)
-class Winner:
+class BestModel:
     """What a method takes home on a unit: keys of its confirmations, the validation score it claims, the search."""
 
     keys: list[str]
@@ -234,7 +234,7 @@ class Winner:
     state: StudyState
 
 
-def present_method(bench: Bench, unit: Unit) -> Winner:
+def present_method(bench: Bench, unit: Unit) -> BestModel:
     """Random first configurations, the highest peak picks epoch and trial, confirmations stop after that epoch."""
     config = study_config(bench.plan, present=True)
     state = search(bench.out / "searches" / f"{unit.name}-present", config, bench.runs_of(unit), WithoutKnownGood)
@@ -246,10 +246,10 @@ def present_method(bench: Bench, unit: Unit) -> Winner:
         seed = fresh_seed(0, "confirm", winner.trial, repeat)
         again = TrialConfig.model_validate({**winner.config, "seed": seed})
         keys.append(bench.fit(unit, f"present method, seed {repeat}", again, last_epoch=best["epoch"]))
-    return Winner(keys, score, state)
+    return BestModel(keys, score, state)
 
 
-def new_method(bench: Bench, unit: Unit) -> Winner:
+def new_method(bench: Bench, unit: Unit) -> BestModel:
     """Known-good first trial, last epochs, finalists on other validation parts, confirmations over the schedule."""
     config = study_config(bench.plan, present=False)
     state = search(bench.out / "searches" / f"{unit.name}-new", config, bench.runs_of(unit))
@@ -259,7 +259,7 @@ def new_method(bench: Bench, unit: Unit) -> Winner:
         seed = fresh_seed(0, "confirm", best.record.trial, repeat)
         again = TrialConfig.model_validate({**best.record.config, "seed": seed})
         keys.append(bench.fit(unit, f"new method, seed {repeat}", again))
-    return Winner(keys, best.score, state)
+    return BestModel(keys, best.score, state)
 
 
 def ingredients(bench: Bench, unit: Unit) -> dict[str, list[str]]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, called, confusion_matrix
-from study.training.data import Prepared
+from study.training.data import SplitDataset
 
 RESAMPLES = 1000
 METRICS = ("accuracy", "kappa", "auc")
@@ -31,7 +31,7 @@ class Answer:
     probabilities: dict[int, Floats]
 
     @staticmethod
-    def read(out: Path, unit: str, prepared: Prepared, keys: list[str]) -> Answer:
+    def read(out: Path, unit: str, prepared: SplitDataset, keys: list[str]) -> Answer:
         """From the files of finished runs."""
         rows, table = np.flatnonzero(prepared.parts == "test"), prepared.cache.table
         files = [np.load(out / "predictions" / f"{key}.npz") for key in keys]

@@ -13,7 +13,7 @@ from study.config.study import StudyConfig
 from study.storage.ledger import Event, Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tuning.ask_tell import Arms
-from study.tuning.finalists import SearchCourse
+from study.tuning.finalists import SearchPolicy
 from study.tuning.recorder import Course, Recorder
 
 ARM = "resnet18-scratch"
@@ -31,7 +31,7 @@ class WithoutKnownGood(Arms):
 
 def course_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> Course:
     """All trials of the one arm, then its finalists."""
-    return SearchCourse(config, arms(config, GROUPS, state), state)
+    return SearchPolicy(config, arms(config, GROUPS, state), state)
 
 
 def begun(folder: Path, config: StudyConfig) -> Ledger:

@@ -109,7 +109,7 @@ def test_every_trial_is_there_once_in_ledger_and_mlflow(home: Home) -> None:
     assert home.going_on.returncode == 0, home.going_on.stderr
     state = study_state(home.events())
     assert sorted(state.trials) == [f"{number:04d}" for number in range(TRIALS)]
-    assert all(record.end and record.end["state"] in ("complete", "stopped") for record in state.trials.values())
+    assert all(record.end and record.end["state"] in ("complete", "pruned") for record in state.trials.values())
     runs = home.mlflow_runs()
     trials = sorted(run.data.tags[schema.TAG_TRIAL] for run in runs if run.data.tags["kind"] == "trial")  # type: ignore[attr-defined]
     assert trials == sorted(state.trials)
@@ -173,7 +173,7 @@ def test_analysis_reads_the_finalists_and_orders_by_them(home: Home, study: Stud
         record = state.finalists[row["finalist"]]
         best = record.best()
         assert best is not None and record.finalist is not None
-        assert (row["trial"], row["repeat"]) == (record.finalist["trial"], record.finalist["repeat"])
+        assert (row["trial"], row["seed_index"]) == (record.finalist["trial"], record.finalist["seed_index"])
         assert row["split_seed"] == str(record.finalist["split_seed"])
         assert row["best_val_kappa"] == best["scores"]["val/kappa"]
         assert row["state"] == schema.STATE_COMPLETE
@@ -189,19 +189,19 @@ def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study
     assert home.confirming.returncode == 0, home.confirming.stdout + home.confirming.stderr
     state = study_state(home.events())
     assert state.study is not None
-    assert list(study.confirmations["confirm"]) == sorted(state.confirms)
-    wanted = confirmation.wanted(state, confirmation.Wish(seeds=1))
-    assert len(state.confirms) == len(wanted)
+    assert list(study.confirmations["confirm"]) == sorted(state.confirmations)
+    wanted = confirmation.wanted(state, confirmation.ConfirmationConfig(seeds=1))
+    assert len(state.confirmations) == len(wanted)
     assert sorted(study.confirmations["baseline"]) == sorted(one.baseline for one in wanted)
     for row in study.confirmations.to_dict("records"):
-        record = state.confirms[row["confirm"]]
+        record = state.confirmations[row["confirm"]]
         assert record.test is not None
         first = min(trial for trial, one in state.trials.items() if one.arm == row["arm"])
         assert row["trial"] == (first if row["baseline"] else winners(state, row["arm"])[0].trial)
         assert row["test_kappa"] == record.test["scores"]["test/kappa"]
         assert study.test_confusions[row["confirm"]].tolist() == record.test["confusion"]
         assert len(study.test_predictions[row["confirm"]]) == state.study["parts"]["test"]
-    assert study.tags[schema.TAG_TEST_READS] == str(len(wanted))
+    assert study.tags[schema.TAG_TEST_EVALUATIONS] == str(len(wanted))
     assert study.study["test"]["reads"] == len(wanted)
     assert study.study["test"]["ensemble"] is False  # one seed
 

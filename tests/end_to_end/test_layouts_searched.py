@@ -40,7 +40,7 @@ def test_a_medmnist_file_is_searched_and_reported(tmp_path: Path) -> None:
     assert "30 training and 8 validation images, 10 set aside" in text and "intervals are too narrow" in text
     events = [json.loads(line) for line in (home / "m" / "ledger.jsonl").read_text().splitlines()]
     colours = {event["config"]["colour"] for event in events if event["event"] == "trial"}
-    assert colours == {"none", "local_average"}
+    assert colours == {"none", "graham"}
     caches = sorted(path for path in (home / "cache").iterdir() if path.is_dir())
     assert [path.name.split("-", 1)[1] for path in caches] == ["28-none", "28-none-local_average"]
     plain, normalised = (np.load(path / "images.npy", mmap_mode="r") for path in caches)

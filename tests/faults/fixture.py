@@ -156,7 +156,9 @@ class Study:
         lost += sum(1 for record in state.finalists.values() if not record.end)
         lost += sum(1 for name in state.runs() if name not in found)
         doubled = len(raw) - len(set(raw)) + found.total() - len(found)
-        repeats = Counter((r.finalist["trial"], r.finalist["repeat"]) for r in state.finalists.values() if r.finalist)
+        repeats = Counter(
+            (r.finalist["trial"], r.finalist["seed_index"]) for r in state.finalists.values() if r.finalist
+        )
         doubled += repeats.total() - len(repeats)
         for run in of_trials:
             epochs = state.record(name_of(run)).epochs
@@ -290,7 +292,7 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
             record.trial,
             record.params,
             record.config,
-            [({k: v for k, v in e["scores"].items() if k != "images_per_second"}, e["stop"], e["rungs"])
+            [({k: v for k, v in e["scores"].items() if k != "images_per_second"}, e["stop"], e["pruner_state"])
              for e in record.epochs],
             record.end["state"] if record.end else "",
         )

@@ -32,7 +32,7 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     unbroken = Study(tmp_path / "unbroken", data)
     unbroken.finish("--trials", str(TRIALS), *OBJECTIVE)
     assert suggested(study.state()) == suggested(unbroken.state())
-    stopped = sum(1 for r in study.state().trials.values() if r.state == schema.STATE_STOPPED)
+    stopped = sum(1 for r in study.state().trials.values() if r.state == schema.STATE_PRUNED)
     assert 0 < stopped < TRIALS
     finalists = len(study.state().finalists)
     assert finalists

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
-from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_fellows
+from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_test_patients
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "data"
 
@@ -159,7 +159,7 @@ def test_a_test_patient_whose_other_eye_is_in_training_is_known_and_can_be_left_
     table.loc[[0, 1, 2], "part"] = "test"  # both eyes of patient 0, one of patient 1
     parts = pd.Series(["test", "test", "test", "val", "train", "train", "train", "val"], index=table.index)
     assert in_training(table, parts).tolist() == [False] * 2 + [True] * 6
-    dropped = without_fellows(table, parts)
+    dropped = without_test_patients(table, parts)
     assert dropped.tolist() == ["test", "test", "test", "left_out", "train", "train", "train", "val"]
     assert not in_training(table, dropped)[:3].any()
     assert parts[3] == "val"  # the parts that were given are as they were
@@ -226,6 +226,6 @@ def test_on_the_lab_s_split_1408_test_eyes_are_of_patients_who_are_not_in_traini
     parts = assign_parts(table)
     test = (parts == "test").to_numpy()
     assert (int(test.sum()), int((~in_training(table, parts)[test]).sum())) == (7026, 1408)
-    dropped = without_fellows(table, parts)
+    dropped = without_test_patients(table, parts)
     assert int((dropped == "left_out").sum()) == 5618
     assert not in_training(table, dropped)[test].any()

@@ -35,12 +35,12 @@ def test_what_is_told_of_an_error_names_no_folder() -> None:
 
 
 def test_what_is_needed_grows_with_slots_arms_and_the_network() -> None:
-    one = needed({"resnet18"}, {"sgd"}, arms=1, slots=1, kept=3)
+    one = needed({"resnet18"}, {"sgd"}, arms=1, max_concurrent=1, kept=3)
     weights = 11.18e6 * 4
     assert one == pytest.approx(3 * 2 * weights + weights + 4 * weights + 64 * 2**20, rel=0.01)
-    assert needed({"resnet18"}, {"sgd"}, arms=1, slots=2, kept=3) - one == pytest.approx(7 * weights, rel=0.01)
-    assert needed({"resnet18"}, {"sgd"}, arms=2, slots=1, kept=3) - one == pytest.approx(4 * weights, rel=0.01)
-    assert needed({"resnet18", "resnet50"}, {"sgd", "adamw"}, arms=1, slots=1, kept=3) > 2 * one
+    assert needed({"resnet18"}, {"sgd"}, arms=1, max_concurrent=2, kept=3) - one == pytest.approx(7 * weights, rel=0.01)
+    assert needed({"resnet18"}, {"sgd"}, arms=2, max_concurrent=1, kept=3) - one == pytest.approx(4 * weights, rel=0.01)
+    assert needed({"resnet18", "resnet50"}, {"sgd", "adamw"}, arms=1, max_concurrent=1, kept=3) > 2 * one
 
 
 def test_too_little_room_is_said_with_how_much_and_where(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from study.storage.ranking import planned
 from study.storage.state import StudyState
 from study.training.data import open_data, split_of
 from study.training.train import TrainData, train
-from study.tuning.recorder import weights_kept
+from study.tuning.recorder import n_best_weights
 
 MEASURED_IMAGES = 512
 """Images of the epoch that is measured, at most; a larger training part is counted as so many times more."""
@@ -58,7 +58,7 @@ CHILD = (
 )
 
 
-def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console, again: str = "") -> None:
+def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: Console, again: str = "") -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
     final = planned(plan.config, len(plan.arms)) - sum(1 for record in state.finalists.values() if record.end)
@@ -66,7 +66,7 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console, 
     then = f", then {final} finalists of {plan.epochs} epochs on other validation splits" if final > 0 else ""
     console.print(
         f"study {plan.name} would run {left} of {plan.config.trials} trials of at most {plan.epochs} epochs over "
-        f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}){then}, {limits}",
+        f"{len(arms)} arm{'s' * (len(arms) != 1)} ({', '.join(arms)}){then}, {trial_resources}",
         markup=False,
     )
     space = Table("searched", "values")
@@ -75,25 +75,25 @@ def dry_run(plan: Plan, state: StudyState, limits: Resources, console: Console, 
     console.print(space)
     for line in [*plan.notes, *left_out(plan, begun=state.study is not None, again=again)]:
         console.print(f"- {line}", markup=False)
-    _print_costs(plan, left + max(0, final), limits, console)
+    _print_costs(plan, left + max(0, final), trial_resources, console)
 
 
-def _print_costs(plan: Plan, left: int, limits: Resources, console: Console) -> None:
+def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Console) -> None:
     arms, epochs, total = _arms(plan), plan.epochs, 0.0
     costs = Table("architecture", "measured", "one epoch", "one trial", "checkpoint")
     for architecture in _architectures(plan):
-        found = _measured_aloud(_job(plan, architecture, limits, MEASURED_IMAGES), console)
+        found = _measured_aloud(_job(plan, architecture, trial_resources, MEASURED_IMAGES), console)
         mine = [arm for arm in arms if arm.startswith(architecture)]
-        total += left * len(mine) / len(arms) * epochs * found["seconds"] / limits.slots
+        total += left * len(mine) / len(arms) * epochs * found["seconds"] / trial_resources.max_concurrent
         seconds, size = found["seconds"], f"{found['checkpoint'] / 1e6:.0f} MB"
         costs.add_row(
             architecture, f"{found['images']} images", f"{seconds:.1f} s", duration_text(seconds * epochs), size
         )
     console.print(costs)
-    if limits.gpus and not torch.cuda.is_available():
+    if trial_resources.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
     console.print("reckoned from the images measured, on this machine as busy as it is now: a rough figure")
-    disk = needed_by(plan, limits.slots, weights_kept(plan.config))
+    disk = needed_by(plan, trial_resources.max_concurrent, n_best_weights(plan.config))
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
         console.print(f"for each of {folds} folds, one after the other: {duration_text(total * folds)} in all")
@@ -116,13 +116,15 @@ def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
         return measure(job, say)
 
 
-def measured_now(plan: Plan, limits: Resources, console: Console) -> tuple[float, str]:
+def measured_now(plan: Plan, trial_resources: Resources, console: Console) -> tuple[float, str]:
     """(mean seconds of an epoch over the arms, how they were measured), for a search that is about to start.
 
     Measured in a process of its own: this one must hold neither GPU nor memory once trials run, and a search is begun
     whatever becomes of the measuring (0 seconds, and why).
     """
-    jobs = {architecture: _job(plan, architecture, limits, FEW_IMAGES) for architecture in _architectures(plan)}
+    jobs = {
+        architecture: _job(plan, architecture, trial_resources, FEW_IMAGES) for architecture in _architectures(plan)
+    }
     try:
         with console.status("measuring an epoch of each architecture"):
             done = subprocess.run(  # noqa: S603
@@ -136,7 +138,7 @@ def measured_now(plan: Plan, limits: Resources, console: Console) -> tuple[float
         return 0.0, f"measuring it failed: {said[-1][:200]}"
     found = dict(zip(jobs, json.loads(done.stdout.splitlines()[-1]), strict=True))
     device = next(iter(found.values()))["device"]
-    slower = ", where a GPU takes far less" if limits.gpus and device == "cpu" else ""
+    slower = ", where a GPU takes far less" if trial_resources.gpus and device == "cpu" else ""
     mean = sum(found[arm.split("-")[0]]["seconds"] for arm in _arms(plan)) / len(_arms(plan))
     return mean, f"measured now on at most {FEW_IMAGES} images on this machine's {device.upper()}{slower}"
 
@@ -149,7 +151,7 @@ def _architectures(plan: Plan) -> list[str]:
     return sorted({arm.split("-")[0] for arm in _arms(plan)})
 
 
-def _job(plan: Plan, architecture: str, limits: Resources, images: int) -> dict[str, Any]:
+def _job(plan: Plan, architecture: str, trial_resources: Resources, images: int) -> dict[str, Any]:
     """What is measured, in values that another process can be given."""
     pretrained = architecture in plan.weights
     fields = {name: usual(plan.config, name) for name in DECIDE_TIME}
@@ -160,8 +162,8 @@ def _job(plan: Plan, architecture: str, limits: Resources, images: int) -> dict[
         "cache": str(plan.prepared.cache.folder),
         "split": split_of(plan.config),
         "images": images,
-        "threads": limits.threads,
-        "gpu": bool(limits.gpus),
+        "threads": trial_resources.threads,
+        "gpu": bool(trial_resources.gpus),
     }
 
 
@@ -205,8 +207,8 @@ def measure(job: dict[str, Any], say: Callable[[int], None] = lambda images: Non
         images = min(4 * images, most)
     state = epoch.state()
     model_bytes = sum(tensor.nbytes for tensor in state["model"].values())
-    slots = state["optimizer"]["state"].values()
-    held = sum(value.nbytes for slot in slots for value in slot.values() if isinstance(value, torch.Tensor))
+    max_concurrent = state["optimizer"]["state"].values()
+    held = sum(value.nbytes for slot in max_concurrent for value in slot.values() if isinstance(value, torch.Tensor))
     share = (len(data.train_rows) + len(data.val_rows)) / (len(some.train_rows) + len(some.val_rows))
     return {
         "images": len(some.train_rows),

@@ -18,12 +18,12 @@ from analysis.schema import fold_name
 from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
-from study.storage.home import Place, folds_of, parts_of, study_name
+from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.storage.ledger import read_events
 from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, ranked, study_state
-from study.workflows.running.run import Compute, failed_help
+from study.workflows.running.run import Compute, failure_hint
 
 MOST_FOLDS = 100
 
@@ -48,7 +48,7 @@ def settled_folds(home: Path, name: str, asked: int | None) -> int:
 def search_folds(
     name: str,
     folds: int,
-    here: Place,
+    here: Home,
     console: Console,
     inputs: Inputs,
     compute: Compute,
@@ -91,9 +91,9 @@ def search_folds(
         return search_ended(plan.config, state)
 
     def help_of(part: str) -> str:
-        return failed_help(part, here.again)
+        return failure_hint(part, here.again)
 
-    commands = (f"retina search {name}{here.joined}", f"retina confirm {name}{here.again}")
+    commands = (f"retina search {name}{here.resume_flags}", f"retina confirm {name}{here.again}")
     return each_fold(parts, here.home, console, compute, search_one, ended, commands, help_of)
 
 
@@ -139,7 +139,7 @@ def _runs(plan: Plan) -> int:
 
 def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
     """What an epoch took so far in any fold, and what is left by that."""
-    states = [_state(home / part) for part in parts_of(home, name)]
+    states = [_state(home / part) for part in fold_studies(home, name)]
     known = [record for state in states for record in (*state.trials.values(), *state.finalists.values())]
     usual = epoch_seconds(known)
     if not usual:
@@ -158,8 +158,8 @@ def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -
     seconds, how = measured_now(plan, limits_of(plan, compute), console)
     if not seconds:
         return f"; how long one takes is not known ({how})"
-    whole = duration_text(folds * _runs(plan) * plan.epochs * seconds)
-    return f" x {seconds:.2g} s ({how}); about {whole} with one trial at a time"
+    parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)
+    return f" x {seconds:.2g} s ({how}); about {parent_study} with one trial at a time"
 
 
 def _state(folder: Path) -> StudyState:

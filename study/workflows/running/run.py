@@ -22,13 +22,13 @@ from study.storage.ledger import Event, Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.sync_marker import mark_synced
 from study.tuning.progress_bar import Display
-from study.tuning.recorder import Course
+from study.tuning.recorder import TrialPolicy
 
 if TYPE_CHECKING:
     from study.cluster.address import Guard
     from study.cluster.resources import Resources
-    from study.storage.home import Place
-    from study.tracking.sync import Feed
+    from study.storage.home import Home
+    from study.tracking.sync import BackgroundSync
     from study.tuning.ray_tune import TrialFiles
     from study.tuning.stop_signal import Stop
 
@@ -64,7 +64,7 @@ class Compute:
             object.__setattr__(self, "deadline", time.monotonic() + self.time_budget)
 
 
-class Errand(Protocol):
+class RunSpec(Protocol):
     """What a call is to run: `study.workflows.search` searches, `study.workflows.confirm` confirms."""
 
     @property
@@ -75,11 +75,11 @@ class Errand(Protocol):
     def next_command(self) -> str:
         """Type this when all is done; nothing where more is to come by itself."""
 
-    def stuck(self, state: StudyState, again: str) -> str:
-        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. again: Place.again."""
+    def failure_hint(self, state: StudyState, again: str) -> str:
+        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. again: Home.again."""
 
     @property
-    def weights_kept(self) -> int:
+    def n_best_weights(self) -> int:
         """Weights of each arm that stay on the disk."""
 
     def event(self) -> dict[str, Any]:
@@ -88,23 +88,23 @@ class Errand(Protocol):
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """What is run, of all that the study has."""
 
-    def course(self, state: StudyState) -> Course:
+    def course(self, state: StudyState) -> TrialPolicy:
         """Which one runs next."""
 
-    def opening(self, state: StudyState, limits: Resources) -> str:
+    def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """What is going to happen, in a line."""
 
-    def display(self, console: Console, state: StudyState, limits: Resources) -> Display:
+    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
         """What a person sees of it."""
 
 
-def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Compute, console: Console) -> int:
+def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Compute, console: Console) -> int:
     """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
-    from study.cluster.head_monitor import Head
+    from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
     from study.cluster.resources import resources
-    from study.tracking.sync import Feed, check_id, open_tracking, without_old_closes
+    from study.tracking.sync import BackgroundSync, check_id, open_tracking, without_old_closes
     from study.tuning.ray_tune import run_search
     from study.tuning.stop_signal import signals
 
@@ -113,22 +113,22 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
     check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
-        limits = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
-        check_room(plan.folder / "checkpoints", needed_by(plan, limits.slots, errand.weights_kept))
+        check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, errand.n_best_weights))
         plan.keep_weights()
         write_study_file(plan)
-        ledger.append("study", **plan.event(limits.threads, limits.slots), **errand.event())
+        ledger.append("study", **plan.event(trial_resources.threads, trial_resources.max_concurrent), **errand.event())
         if plan.warm:
             ledger.append("warm", **plan.warm)
         if plan.config.select_on == "test":
             ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
-        on_full = stop.halt if here.tracking_uri.startswith("sqlite") else None
-        feed = Feed(tracking, without_old_closes(ledger.events), on_full)
+        on_full = stop.request_stop if here.tracking_uri.startswith("sqlite") else None
+        feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full)
         state = study_state(ledger.events)
-        display = errand.display(console, state, limits)
-        console.print(errand.opening(state, limits), markup=False)
+        display = errand.display(console, state, trial_resources)
+        console.print(errand.opening(state, trial_resources), markup=False)
 
         def watch(event: Event) -> None:
             feed.put(event)
@@ -136,11 +136,11 @@ def run(plan: Plan, errand: Errand, ledger: Ledger, here: Place, compute: Comput
             display.watch(event)
 
         say = partial(console.print, markup=False, highlight=False)
-        head = Head(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
+        head = HeadMonitor(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
         with display.shown(), head.watched():
             try:
                 closed = run_search(
-                    _files(plan), ledger, errand.course, limits, plan.folder / "ray", stop, watch, head, say
+                    _files(plan), ledger, errand.course, trial_resources, plan.folder / "ray", stop, watch, head, say
                 )
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
                 if head.gone():
@@ -165,13 +165,13 @@ def _files(plan: Plan) -> TrialFiles:
 
 def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
     if is_full(error):
-        stop.halt(told(error))
+        stop.request_stop(told(error))
     else:
         write_whole(plan.folder / "error.txt", text.encode())
-        stop.halt(f"{type(error).__name__}; error.txt in the study's folder tells more")
+        stop.request_stop(f"{type(error).__name__}; error.txt in the study's folder tells more")
 
 
-def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: str, seconds: float) -> None:
+def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, console: Console, uri: str, seconds: float) -> None:
     sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
     if not sent:
         # Without a problem there was more to send than could be waited for.
@@ -183,7 +183,7 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: Feed, console: Console, uri: st
 
 
 def _end_process(
-    plan: Plan, errand: Errand, ledger: Ledger, feed: Feed, console: Console, here: Place, reason: str
+    plan: Plan, errand: RunSpec, ledger: Ledger, feed: BackgroundSync, console: Console, here: Home, reason: str
 ) -> None:
     """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
     from study.cluster.ray_cluster import kill_below
@@ -194,7 +194,7 @@ def _end_process(
         _send_rest(plan, ledger, feed, console, here.tracking_uri, HEAD_CLOSE_SECONDS)
         console.show_cursor()
         console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
-        console.print(f"go on with: {errand.command}{here.joined}", markup=False)
+        console.print(f"go on with: {errand.command}{here.resume_flags}", markup=False)
         console.file.flush()
     finally:  # also where nobody reads the output any more
         kill_below(os.getpid())
@@ -202,7 +202,7 @@ def _end_process(
 
 
 def _closing(
-    plan: Plan, errand: Errand, state: StudyState, closed: str, reason: str, here: Place, console: Console
+    plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason: str, here: Home, console: Console
 ) -> None:
     ends = [record.end["state"] for record in errand.records(state).values() if record.end]
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
@@ -212,10 +212,12 @@ def _closing(
     if closed == schema.STATE_COMPLETE and errand.next_command:
         console.print(f"next: {errand.next_command}{here.again}", markup=False)
     elif closed != schema.STATE_COMPLETE:
-        console.print(errand.stuck(state, here.again) or f"go on with: {errand.command}{here.joined}", markup=False)
+        console.print(
+            errand.failure_hint(state, here.again) or f"go on with: {errand.command}{here.resume_flags}", markup=False
+        )
 
 
-def failed_help(name: str, again: str) -> str:
+def failure_hint(name: str, again: str) -> str:
     """What to do about a study whose trials have all ended and failed: going on does nothing."""
     return (
         f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "

@@ -20,11 +20,11 @@ from PIL import Image
 
 from analysis import schema
 from analysis.figures import base
-from analysis.figures.base import Picture
+from analysis.figures.base import FigureSpec
 from tests.fixtures import figures as fixture
 
 
-def picture(**changes: object) -> Picture:
+def picture(**changes: object) -> FigureSpec:
     """A small figure of two panels."""
 
     def draw(axes: list[Axes]) -> None:
@@ -34,7 +34,9 @@ def picture(**changes: object) -> Picture:
         base.legend_below(axes, base.cell_entries(schema.ARM_LABELS))
 
     numbers = pd.DataFrame({"text": ["=1+1"], "value": [1.5]})
-    made = Picture("one", "Title $x", "validation; n = 3", "Caption.", "Alt.", numbers, draw, (1, 2), 2.5, (2, 1, 4.0))
+    made = FigureSpec(
+        "one", "Title $x", "validation; n = 3", "Caption.", "Alt.", numbers, draw, (1, 2), 2.5, (2, 1, 4.0)
+    )
     return dataclasses.replace(made, **changes)  # type: ignore[arg-type]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import calibration
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -39,10 +39,10 @@ def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
 def test_every_study_is_drawn_or_left_out(make: object) -> None:
     shown: Shown = make()  # type: ignore[operator]
     (found,) = calibration.pictures(shown.headline, shown.judged)
-    if isinstance(found, LeftOut):
+    if isinstance(found, SkippedFigure):
         assert shown is fixture.empty()
         return
-    assert isinstance(found, Picture) and found.column
+    assert isinstance(found, FigureSpec) and found.column
     for grid, width in ((found.grid, 7.2), (found.column[:2], 3.6)):
         axes = panels(*grid, width)
         found.draw(axes)

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analysis import schema
 from analysis.figures import clinical
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.stats import roc
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
@@ -45,7 +45,7 @@ def test_the_roc_is_that_of_p2_p3_p4_over_the_seeds() -> None:
         each = [roc.sensitivity_at(roc.roc(positive, score), specificity) for score in scores]
         assert points.loc[specificity, "sensitivity"] == pytest.approx(np.mean(each))
     assert set(own["referable"]) == {int(positive.sum())}
-    assert own.loc[own["kind"] == "seed", "repeat"].nunique() == 3
+    assert own.loc[own["kind"] == "seed", "seed_index"].nunique() == 3
     axes = panels(1, 2)
     clinical.draw_roc(axes, found)
     text = words(axes)
@@ -72,7 +72,7 @@ def test_one_sign_alone_has_no_curve() -> None:
     healthy = models.only(models.grade == 0)
     assert clinical.roc_numbers({"resnet18-pretrained": healthy}).empty
     found = clinical.pictures(fixture.four().headline, {"resnet18-pretrained": healthy})[1]
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, SkippedFigure)
 
 
 @pytest.mark.parametrize("make", fixture.EVERY)
@@ -81,10 +81,10 @@ def test_every_study_is_drawn_or_left_out(make: object, column: bool) -> None:
     shown: Shown = make()  # type: ignore[operator]
     found = clinical.pictures(shown.headline, shown.judged)
     for one in found:
-        if isinstance(one, LeftOut):
+        if isinstance(one, SkippedFigure):
             assert shown is fixture.empty()
             continue
-        assert isinstance(one, Picture) and one.column
+        assert isinstance(one, FigureSpec) and one.column
         axes = panels(*(one.column[:2] if column else one.grid), 3.6 if column else 7.2)
         one.draw(axes)
         axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]

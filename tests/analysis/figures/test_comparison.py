@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 
 from analysis import schema
 from analysis.figures import base, comparison
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -96,12 +96,12 @@ def test_captions_hold_n_part_and_who_is_missing() -> None:
     shown = fixture.partly_confirmed()
     made = shown.made
     four_way, differences = comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)
-    assert isinstance(four_way, Picture)
+    assert isinstance(four_way, FigureSpec)
     assert "n = 160 images of 80 patients" in four_way.caption
     assert "test (not seen by the search)" in four_way.measured
     assert "ResNet18, from scratch: not confirmed" in four_way.caption
     assert "ResNet50, from scratch: not run" in four_way.alt
-    assert isinstance(differences, LeftOut)
+    assert isinstance(differences, SkippedFigure)
     assert "no two cells" in differences.why
 
 
@@ -109,7 +109,7 @@ def test_p_on_validation_is_called_a_description() -> None:
     shown = fixture.four()
     made = shown.made
     found = comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)[1]
-    assert isinstance(found, Picture)
+    assert isinstance(found, FigureSpec)
     assert "it only describes, as the models were chosen on these images" in found.caption
 
 
@@ -119,7 +119,7 @@ def test_every_study_is_drawn_or_left_out(make: object, width: float) -> None:
     shown: Shown = make()  # type: ignore[operator]
     made = shown.made
     for one in comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists):
-        if isinstance(one, Picture):
+        if isinstance(one, FigureSpec):
             axes = panels(*(one.grid if width > 5 else (one.grid[0] * one.grid[1], 1)), width)
             one.draw(axes)
             axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]

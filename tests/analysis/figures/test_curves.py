@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import base, curves
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -83,7 +83,7 @@ def test_folds_are_all_there() -> None:
     found = curves.curve_numbers(shown.study, shown.made.cells, shown.headline, shown.judged)
     own = found[found["arm"] == "resnet18-pretrained"]
     assert own["run"].nunique() == 6
-    assert own.groupby("run")["repeat"].first().value_counts().to_dict() == {0: 3, 1: 3}
+    assert own.groupby("run")["seed_index"].first().value_counts().to_dict() == {0: 3, 1: 3}
 
 
 def test_a_cell_without_curve_says_why() -> None:
@@ -133,10 +133,10 @@ def test_every_study_is_drawn_or_left_out(make: object, column: bool) -> None:
     found = curves.pictures(shown.study, shown.made.cells, shown.headline, shown.judged)
     assert len(found) == 3
     for one in found:
-        if isinstance(one, LeftOut):
+        if isinstance(one, SkippedFigure):
             assert shown is fixture.empty()
             continue
-        assert isinstance(one, Picture) and one.column
+        assert isinstance(one, FigureSpec) and one.column
         axes = panels(*(one.column[:2] if column else one.grid), 3.6 if column else 7.2)
         one.draw(axes)
         axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]

@@ -10,7 +10,7 @@ import pytest
 
 from analysis import schema
 from analysis.figures import importance
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.results.mlflow_reader import StudyRuns
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import panels, words
@@ -22,7 +22,7 @@ def searched() -> StudyRuns:
     rng = np.random.default_rng(0)
     arms = ["resnet18-scratch"] * 20 + ["resnet50-pretrained"] * 20 + ["resnet50-scratch"] * 3
     table = pd.DataFrame({"trial": [f"{number:04d}" for number in range(43)], "arm": arms, "fold": 0})
-    table["state"] = np.where(np.arange(43) % 4, schema.STATE_COMPLETE, schema.STATE_STOPPED)
+    table["state"] = np.where(np.arange(43) % 4, schema.STATE_COMPLETE, schema.STATE_PRUNED)
     table["lr"] = 10 ** rng.uniform(-4, -1, 43)
     table["batch_size"] = rng.choice([16, 32, 64], 43)
     table["best_val_kappa"] = -np.log10(table["lr"]) / 5
@@ -31,7 +31,7 @@ def searched() -> StudyRuns:
 
 def test_what_matters_stands_first_and_each_evaluator_has_a_mark(searched: StudyRuns) -> None:
     (found,) = importance.pictures(searched)
-    assert isinstance(found, Picture) and found.column
+    assert isinstance(found, FigureSpec) and found.column
     assert found.grid == (1, 2) and found.column[:2] == (2, 1)
     axes = panels(*found.grid)
     found.draw(axes)
@@ -52,7 +52,7 @@ def test_the_caption_says_n_who_is_missing_and_what_early_stopping_does(searched
 
 def test_too_few_trials_are_left_out() -> None:
     (found,) = importance.pictures(fixture.four().study)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, SkippedFigure)
     assert "2 ended trials are too few" in found.why
     (nothing,) = importance.pictures(fixture.empty().study)
-    assert isinstance(nothing, LeftOut)
+    assert isinstance(nothing, SkippedFigure)

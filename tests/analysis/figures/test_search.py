@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from analysis import schema
 from analysis.figures import base, search
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.results.mlflow_reader import StudyRuns, read_study
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture
@@ -24,7 +24,7 @@ from tests.fixtures.mlflow import TrialSpec
 @pytest.fixture(scope="module")
 def searched() -> StudyRuns:
     """Six trials of two arms: one stopped, one failed after an epoch, one running."""
-    states = [schema.STATE_COMPLETE, schema.STATE_STOPPED, schema.STATE_COMPLETE, schema.STATE_FAILED]
+    states = [schema.STATE_COMPLETE, schema.STATE_PRUNED, schema.STATE_COMPLETE, schema.STATE_FAILED]
     strategies = ["none", "focal", "none", "oversample"]
     trials = [
         TrialSpec(
@@ -45,7 +45,7 @@ def many(study: StudyRuns, trials: int, epochs: int) -> StudyRuns:
     rng = np.random.default_rng(0)
     table = pd.DataFrame({"trial": [f"{number:04d}" for number in range(trials)]})
     table["arm"] = [list(schema.ARM_LABELS)[number % 4] for number in range(trials)]
-    table["state"] = np.where(np.arange(trials) % 3, schema.STATE_STOPPED, schema.STATE_COMPLETE)
+    table["state"] = np.where(np.arange(trials) % 3, schema.STATE_PRUNED, schema.STATE_COMPLETE)
     table["lr"] = 10 ** rng.uniform(-4, -1, trials)
     table["batch_size"] = rng.choice([16, 32, 64], trials)
     table["imbalance"] = rng.choice(["none", "focal", "oversample", "undersample", "weighted_loss"], trials)
@@ -116,16 +116,16 @@ def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: Stud
 def test_what_has_nothing_to_show_is_left_out_with_a_reason() -> None:
     empty = read_study(fixture.write_study("nothing searched", []), "nothing searched")
     found = search.pictures(empty)
-    assert [type(one) for one in found] == [LeftOut] * 3
-    assert all(one.why for one in found if isinstance(one, LeftOut))
+    assert [type(one) for one in found] == [SkippedFigure] * 3
+    assert all(one.why for one in found if isinstance(one, SkippedFigure))
     one = read_study(
         fixture.write_study("one trial searched", [TrialSpec(0, "resnet18-scratch")]), "one trial searched"
     )
-    assert [type(picture) for picture in search.pictures(one)] == [Picture, LeftOut, LeftOut]
+    assert [type(picture) for picture in search.pictures(one)] == [FigureSpec, SkippedFigure, SkippedFigure]
 
 
 def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
-    found = [one for one in search.pictures(searched) if isinstance(one, Picture)]
+    found = [one for one in search.pictures(searched) if isinstance(one, FigureSpec)]
     assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
     for one in found:
         assert "n = " in one.caption and "chosen on this part: optimistic" in one.caption
@@ -141,7 +141,7 @@ def test_a_thousand_trials_are_few_artists_and_a_small_file(
     monkeypatch.setattr(base, "DPI", 100)
     begun = time.process_time()
     for one in search.pictures(study):
-        assert isinstance(one, Picture)
+        assert isinstance(one, FigureSpec)
         axes = panels(*one.grid)
         one.draw(axes)
         assert sum(len(panel.collections) + len(panel.lines) for panel in axes) < 60
@@ -153,7 +153,7 @@ def test_a_thousand_trials_are_few_artists_and_a_small_file(
 def test_the_repeats_of_finalists_stand_behind_the_last_epoch() -> None:
     shown = figures_fixture.finalists()
     numbers = search.trial_curve_numbers(shown.study)
-    again = numbers[numbers["repeat"].notna()]
+    again = numbers[numbers["seed_index"].notna()]
     assert len(again) == 8
     assert sorted(again["score"]) == sorted(shown.study.finalists["best_val_kappa"])
     assert "ResNet18, pretrained (synthetic)" in set(numbers["cell"])

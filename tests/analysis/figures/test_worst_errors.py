@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from analysis.figures import worst_errors
-from analysis.figures.base import LeftOut, Picture
+from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.results.mlflow_reader import read_study
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture
@@ -18,7 +18,7 @@ def test_each_picture_says_what_it_is_and_what_it_was_called() -> None:
     study = read_study(uri, "explained")
     assert len(study.explained) == 4
     (found,) = worst_errors.pictures(study)
-    assert isinstance(found, Picture) and found.column
+    assert isinstance(found, FigureSpec) and found.column
     assert found.grid == (2, 3) and found.column[:2] == (4, 1)
     assert list(found.numbers["number"]) == [1, 2, 3, 4]
     assert "ResNet18, pretrained" in found.caption and "test (not seen by the search)" in found.caption
@@ -43,7 +43,7 @@ def test_of_many_only_the_worst_are_shown_worst_first() -> None:
     ]
     study = dataclasses.replace(figures_fixture.four().study, explained=tuple((data, entry) for entry in entries))
     (found,) = worst_errors.pictures(study)
-    assert isinstance(found, Picture)
+    assert isinstance(found, FigureSpec)
     assert len(found.numbers) == worst_errors.MOST
     assert list(found.numbers["grade"]) == [4] * 6 + [3] * 6
     assert list(found.numbers["p4"])[:6] == sorted(found.numbers["p4"][:6])
@@ -55,5 +55,5 @@ def test_of_many_only_the_worst_are_shown_worst_first() -> None:
 
 def test_without_pictures_it_is_left_out() -> None:
     (found,) = worst_errors.pictures(figures_fixture.four().study)
-    assert isinstance(found, LeftOut)
+    assert isinstance(found, SkippedFigure)
     assert "there were none, or the photographs" in found.why

@@ -28,7 +28,7 @@ def test_a_finished_study_of_four_cells_needs_no_remark_but_the_leak_of_its_data
 
 def test_the_labs_published_confusion_is_called_degenerate() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", confusion=fixture.LAB_TEST, epochs=1)]
-    text = " ".join(said("lab in words", trials, selected_on="test"))
+    text = " ".join(said("lab in words", trials, selection_split="test"))
     assert "all 7,025 images get the same grade, so its accuracy of 0.7335 says only how" in text
     assert "chosen on the test part" in text
 
@@ -40,7 +40,7 @@ def test_what_is_missing_is_remarked() -> None:
         TrialSpec(2, "resnet50-scratch", state=schema.STATE_FAILED, best=False, epochs=0, reason="see /home/anna/log"),
     ]
     reasons = {"resnet18-pretrained": "w.pth is not in /home/anna/w"}
-    text = " ".join(said("missing", trials, not_run=reasons, selected_on="test"))
+    text = " ".join(said("missing", trials, not_run=reasons, selection_split="test"))
     assert "ResNet18 with pretraining was not run: w.pth is not in w." in text
     assert "ResNet50 from scratch has no result yet: no trial has ended with a score: 1 failed, 1 running." in text
     assert "1 of 3 trials is still to go on" in text
@@ -114,7 +114,7 @@ def test_a_test_part_without_a_clean_patient_is_remarked() -> None:
 
 def test_fellows_that_were_dropped_only_for_the_confirmation_are_remarked() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
-    dropped = dataclasses.replace(study, study={**study.study, "test": {"drop_fellows": True}})
+    dropped = dataclasses.replace(study, study={**study.study, "test": {"exclude_test_patients": True}})
     told = " ".join(remarks(dropped, all_tables.make_tables(dropped)))
     assert "the search before them had the fellow eyes" in told
 

@@ -10,7 +10,7 @@ import pytest
 
 from analysis import schema
 from analysis.figures import all_figures, base
-from analysis.figures.base import FigureFiles, Picture
+from analysis.figures.base import FigureFiles, FigureSpec
 from analysis.report.html import write_report
 from analysis.results.mlflow_reader import StudyRuns, read_study
 from analysis.table_files import write_whole
@@ -55,7 +55,7 @@ DRAWN = base.write_picture
 def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without drawing: each is drawn for studies of every state in the tests of its module."""
 
-    def write(one: Picture, folder: Path) -> FigureFiles:
+    def write(one: FigureSpec, folder: Path) -> FigureFiles:
         paths = {kind: folder / f"{one.name}.{kind}" for kind in ("png", "svg", "csv")}
         for path in paths.values():
             write_whole(path, b"blank")
@@ -131,7 +131,7 @@ def test_on_a_phone_each_trial_is_a_card_whose_values_say_what_they_are(tmp_path
     board = next(table for table in re.findall(r"<table.*?</table>", text, re.DOTALL) if ">Rank<" in table)
     heads = [" ".join(one.split()) for one in re.findall(r'<th scope="col".*?>(.*?)</th>', board, re.DOTALL)]
     row = re.findall(r'<th scope="row">|data-label="(.*?)"', board)[: len(heads)]
-    assert row == [label.replace("<br>", " ").replace("Cell", "") for label in heads]
+    assert row == [label.replace("<br>", " ").replace("Arm", "") for label in heads]
 
 
 def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_no_absolute_path_reaches_the_page_or_the_tables(tmp_path: Path) -> None
 
 def test_the_labs_model_without_pretraining_is_called_degenerate(tmp_path: Path) -> None:
     trials = [TrialSpec(0, "resnet18-scratch", confusion=fixture.LAB_TEST, epochs=2)]
-    uri = fixture.write_study("lab report", trials, selected_on="test")
+    uri = fixture.write_study("lab report", trials, selection_split="test")
     page, text = page_of(read_study(uri, "lab report"), tmp_path)
     assert "its accuracy of 0.7335 says only how frequent that grade is (kappa 0)" in page.words
     assert '<span class="flag">degenerate</span>' in text

@@ -215,7 +215,7 @@ def test_patients_that_nobody_knows_are_not_counted_and_said() -> None:
 
 def test_finalists_without_a_confirmation_lead_with_the_mean_of_the_repeats() -> None:
     trials = [TrialSpec(number, "resnet18-scratch", 0.5 + 0.2 * number) for number in range(2)]
-    trials.append(TrialSpec(2, "resnet18-scratch", state=schema.STATE_STOPPED, best=False, epochs=1))
+    trials.append(TrialSpec(2, "resnet18-scratch", state=schema.STATE_PRUNED, best=False, epochs=1))
     again = [FinalistSpec(2 * number + repeat, trials[number], repeat, 0.6) for number in (0, 1) for repeat in (0, 1)]
     study = study_of("only finalists", trials, finalists=again, select_epoch="last")
     top = all_tables.make_tables(study).board.iloc[0]

@@ -29,7 +29,7 @@ def test_the_drop_has_a_dash_where_nothing_was_confirmed() -> None:
     drop = shown.finalists().made.drop.assign(test=float("nan"))
     table = text_tables.drop_texts(drop)
     assert table["On test"].tolist() == ["–", "–"]
-    assert table["Cell"].iloc[1] == "ResNet18, pretrained (synthetic)"
+    assert table["Arm"].iloc[1] == "ResNet18, pretrained (synthetic)"
 
 
 def test_the_gain_has_both_scores_or_nothing() -> None:

@@ -86,11 +86,11 @@ def test_cells_with_too_little_say_why() -> None:
 
 def test_stopped_trials_count_with_a_word_on_what_that_does_and_failed_ones_do_not() -> None:
     trials = trials_of("resnet18-scratch", 20, "lr")
-    trials.loc[:4, "state"] = schema.STATE_STOPPED
+    trials.loc[:4, "state"] = schema.STATE_PRUNED
     trials.loc[19, "state"] = schema.STATE_FAILED
     found = importance(study_of(trials, SPACE), "kappa")
     assert set(found["trials"]) == {19}
-    assert set(found["stopped"]) == {5}
+    assert set(found["pruned"]) == {5}
     assert (found["note"] == f"5 of 19 trials were stopped early. {EARLY_STOPPING}").all()
 
 
@@ -115,7 +115,7 @@ def test_a_range_for_each_optimizer_is_one_axis() -> None:
 
 def test_trials_without_a_score_are_not_counted_and_that_is_said() -> None:
     trials = trials_of("resnet18-scratch", 20, "lr")
-    trials.loc[:4, ["state", "best_val_kappa"]] = [schema.STATE_STOPPED, np.nan]
+    trials.loc[:4, ["state", "best_val_kappa"]] = [schema.STATE_PRUNED, np.nan]
     study = study_of(trials, SPACE)
     study.tags[schema.TAG_SELECT_EPOCH] = "last"
     found = importance(study, "kappa")

@@ -35,7 +35,7 @@ def test_a_study_comes_back_as_it_was_written() -> None:
     pd.testing.assert_frame_equal(found.predictions["0004"], written)
     assert found.confusions["0004"].sum() == len(written) == 120
     assert found.study["audit"]["images"]["train"] == 400
-    assert found.tags[schema.TAG_SELECTED_ON] == "validation"
+    assert found.tags[schema.TAG_SELECTION_SPLIT] == "validation"
     assert len(found.predictions) == 8
     assert "9999" not in found.predictions
 
@@ -151,7 +151,7 @@ def test_confirmations_come_back_beside_the_trials() -> None:
     assert len(found.trials) == 4
     table = found.confirmations.set_index("confirm")
     assert list(table.index) == [f"c{number:04d}" for number in range(12)]
-    assert table.loc["c0004", ["arm", "trial", "repeat", "fold"]].tolist() == ["resnet18-pretrained", "0001", 1, 0]
+    assert table.loc["c0004", ["arm", "trial", "seed_index", "fold"]].tolist() == ["resnet18-pretrained", "0001", 1, 0]
     assert table.loc["c0004", "seed"] == "104"
     assert (table["epochs_run"] == 3).all()
     assert (table["seconds"] == 6.0).all()
@@ -190,7 +190,7 @@ def test_the_folds_of_a_study_are_read_as_one() -> None:
     rows = [row for name in found.test_predictions for row in found.test_predictions[name]["row"]]
     assert sorted(rows) == sorted(4 * list(range(160)))  # two arms, two seeds, each row once in one of the folds
     assert found.study["budget"]["resnet18-scratch"]["trials"] == 6
-    assert found.tags[schema.TAG_TEST_READS] == "12"
+    assert found.tags[schema.TAG_TEST_EVALUATIONS] == "12"
     alone = read_study(fixture.folded(), "folded-fold2")
     assert list(alone.trials["trial"]) == ["0000", "0001"]
 
@@ -205,8 +205,8 @@ def test_a_confirmation_without_a_number_is_refused() -> None:
     trial = TrialSpec(0, "resnet18-scratch", epochs=1)
     uri = fixture.write_study("unnumbered", [trial], confirms=[ConfirmSpec(0, trial)])
     run = read_study(uri, "unnumbered").confirmations["run_id"].iloc[0]
-    fixture.client().set_tag(run, schema.TAG_REPEAT, "first")
-    with pytest.raises(RunsError, match="`repeat` must be a whole number, but got 'first'"):
+    fixture.client().set_tag(run, schema.TAG_SEED_INDEX, "first")
+    with pytest.raises(RunsError, match="`seed_index` must be a whole number, but got 'first'"):
         read_study(uri, "unnumbered")
 
 
@@ -239,7 +239,7 @@ def test_finalists_come_back_beside_the_trials() -> None:
     found = read_study(fixture.finalists(), "finalists")
     table = found.finalists.set_index("finalist")
     assert list(table.index) == [f"f{number:04d}" for number in range(8)]
-    columns = ["arm", "trial", "repeat", "fold", "state", "seed", "split_seed", "best_epoch", "epochs_run"]
+    columns = ["arm", "trial", "seed_index", "fold", "state", "seed", "split_seed", "best_epoch", "epochs_run"]
     assert table.loc["f0003", columns].tolist() == [
         *("resnet18-scratch", "0002", 1, 0, "complete", "503", "701", 3.0, 3),
     ]

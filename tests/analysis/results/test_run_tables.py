@@ -56,9 +56,9 @@ def test_folds_sum_what_was_spent_and_keep_the_rest() -> None:
 
 
 def test_folds_share_a_state_or_the_whole_is_not_done() -> None:
-    done, going = {"state": "complete", "test_reads": "2"}, {"state": "running"}
-    assert run_tables.joined_tags([done, done]) == {"state": "complete", "test_reads": "4"}
-    assert run_tables.joined_tags([done, going]) == {"state": "interrupted", "test_reads": "2"}
+    done, going = {"state": "complete", "test_evaluations": "2"}, {"state": "running"}
+    assert run_tables.joined_tags([done, done]) == {"state": "complete", "test_evaluations": "4"}
+    assert run_tables.joined_tags([done, going]) == {"state": "interrupted", "test_evaluations": "2"}
 
 
 def test_predictions_with_other_columns_are_refused(tmp_path: pytest.TempPathFactory) -> None:

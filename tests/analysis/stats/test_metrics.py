@@ -59,7 +59,7 @@ def test_leading_dimensions_give_the_scores_of_each_matrix() -> None:
         assert values.shape == (3, 4)
         apart = [[scores.scores_from_confusion(matrix)[name] for matrix in row] for row in stack]
         np.testing.assert_array_equal(values, apart)
-    assert scores.majority_share(stack).shape == scores.is_degenerate(stack).shape == (3, 4)
+    assert scores.majority_share(stack).shape == scores.is_constant_predictor(stack).shape == (3, 4)
 
 
 def test_one_predicted_grade_is_chance_agreement_and_degenerate() -> None:
@@ -71,7 +71,7 @@ def test_one_predicted_grade_is_chance_agreement_and_degenerate() -> None:
     assert float(found["kappa"]) == 0.0
     assert float(found["balanced_accuracy"]) == pytest.approx(0.2)
     assert float(scores.majority_share(confusion)) == float(found["accuracy"])
-    assert bool(scores.is_degenerate(confusion))
+    assert bool(scores.is_constant_predictor(confusion))
 
 
 def test_one_predicted_grade_is_exactly_zero_whatever_rounding_does() -> None:
@@ -89,7 +89,7 @@ def test_one_true_grade_has_no_kappa_and_is_not_called_degenerate() -> None:
         found = scores.scores_from_confusion(confusion)
         assert np.isnan(found["kappa"])
         assert np.isnan(found["recall_0"])
-        assert not scores.is_degenerate(confusion)
+        assert not scores.is_constant_predictor(confusion)
     assert float(scores.scores_from_confusion(varied)["balanced_accuracy"]) == 0.5
 
 

@@ -43,7 +43,7 @@ def test_the_leaderboard_is_sorted_and_measured_at_the_selected_epoch(four: Stud
 def test_four_cells_even_when_two_did_not_run() -> None:
     trials = [
         TrialSpec(0, "resnet18-scratch", skill=0.6),
-        TrialSpec(1, "resnet18-scratch", skill=0.2, state=schema.STATE_STOPPED),
+        TrialSpec(1, "resnet18-scratch", skill=0.2, state=schema.STATE_PRUNED),
         TrialSpec(2, "resnet50-scratch", state=schema.STATE_RUNNING, best=False, epochs=1),
     ]
     uri = fixture.write_study("two cells", trials, not_run={"resnet18-pretrained": "weights are not on this disk"})
@@ -61,7 +61,7 @@ def test_four_cells_even_when_two_did_not_run() -> None:
 
 def test_the_labs_published_confusion_is_called_degenerate() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", confusion=fixture.LAB_TEST, epochs=1)]
-    uri = fixture.write_study("lab", trials, selected_on="test")
+    uri = fixture.write_study("lab", trials, selection_split="test")
     row = arm_comparison.four_way(read_study(uri, "lab")).iloc[0]
     assert row["n"] == 7025
     assert row["accuracy"] == row["majority"] == pytest.approx(0.7335, abs=5e-5)
@@ -93,7 +93,7 @@ def test_failed_and_unfinished_trials_are_not_ranked() -> None:
     trials = [
         TrialSpec(0, "resnet18-scratch", state=schema.STATE_FAILED),
         TrialSpec(1, "resnet18-scratch", state=schema.STATE_INTERRUPTED),
-        TrialSpec(2, "resnet18-scratch", state=schema.STATE_STOPPED),
+        TrialSpec(2, "resnet18-scratch", state=schema.STATE_PRUNED),
     ]
     study = read_study(fixture.write_study("states", trials), "states")
     assert list(arm_comparison.leaderboard(study)["trial"]) == ["0002"]

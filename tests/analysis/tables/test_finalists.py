@@ -67,7 +67,7 @@ def test_the_drop_is_expected_before_and_after_and_observed() -> None:
     board = made.board.set_index("trial")
     own, mean = board["objective_value"], board["finalist_mean"]
     assert row["before"] == pytest.approx(((own - mean)["0001"] + (own - mean)["0002"]) / 2)
-    again = study.finalists.pivot(index="trial", columns="repeat", values="best_val_kappa").loc[["0001", "0002"]]
+    again = study.finalists.pivot(index="trial", columns="seed_index", values="best_val_kappa").loc[["0001", "0002"]]
     left = [again[1 - place].max() - again[place][again[1 - place].idxmax()] for place in (0, 1)]
     assert row["after"] == pytest.approx(np.mean(left))
     assert row["observed_before"] == pytest.approx(own["0002"] - row["test"])

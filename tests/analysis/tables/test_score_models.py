@@ -7,12 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.results.predictions import Models
+from analysis.results.predictions import PredictionSet
 from analysis.stats.metrics import auc_ovr
 from analysis.tables.score_models import counted, degenerate_seeds, measure, never_certain, patients_by_grade
 
 
-def models(seeds: int = 3, one_grade: int = 0) -> Models:
+def models(seeds: int = 3, one_grade: int = 0) -> PredictionSet:
     """40 patients with two eyes; `one_grade` of the seeds call everything grade 0."""
     rng = np.random.default_rng(4)
     grade = rng.choice(5, size=80, p=[0.6, 0.1, 0.1, 0.1, 0.1])
@@ -22,7 +22,7 @@ def models(seeds: int = 3, one_grade: int = 0) -> Models:
     fold = np.zeros(80, dtype=np.int64)
     clean = np.ones(80, dtype=np.bool_)
     names = tuple(str(seed) for seed in range(seeds))
-    return Models("0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, clean, chance)
+    return PredictionSet("0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, clean, chance)
 
 
 def test_scores_are_means_over_seeds() -> None:
@@ -88,14 +88,14 @@ def test_the_distance_from_the_majority_class_is_measured_on_the_same_patients()
     chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (200, 1))
     chance[150:158] = [0.1, 0.0, 0.9, 0.0, 0.0]
     places = np.arange(200)
-    careful = Models(
+    careful = PredictionSet(
         "0000", ("0",), ("0",), np.zeros(200, dtype=np.int64), places, places, grade, places >= 0, chance[None]
     )
     found = measure(careful)
-    assert found["above_majority"] == pytest.approx(0.04)
+    assert found["gain_over_majority"] == pytest.approx(0.04)
     assert 0 < found["above_majority_low"] < 0.04 < found["above_majority_high"]  # type: ignore[operator]
     assert found["accuracy_low"] < found["majority"], "which by itself would say that it cannot be told"  # type: ignore[operator]
-    assert measure(models(2, one_grade=2))["above_majority"] == 0
+    assert measure(models(2, one_grade=2))["gain_over_majority"] == 0
 
 
 def test_one_fold_whose_model_has_learned_nothing_is_not_hidden_by_the_others() -> None:
@@ -121,7 +121,7 @@ def test_one_patient_has_scores_and_no_bounds() -> None:
     alone = models().only(np.arange(80) < 2)
     found = measure(alone, resamples=50)
     assert found["patients"] == 1
-    for name in ("kappa", "balanced_accuracy", "macro_f1", "above_majority"):
+    for name in ("kappa", "balanced_accuracy", "macro_f1", "gain_over_majority"):
         assert np.isnan(found[f"{name}_low"]), name  # type: ignore[call-overload]
     assert found["accuracy_low"] < found["accuracy_high"]  # type: ignore[operator]
 
@@ -133,7 +133,7 @@ def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
     chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
     places = np.arange(40)
     patient, clean = np.repeat(np.arange(20), 2), places >= 0
-    one = Models("0000", ("0",), ("0",), places * 0, places, patient, grade, clean, chance[None])
+    one = PredictionSet("0000", ("0",), ("0",), places * 0, places, patient, grade, clean, chance[None])
     found = measure(one, resamples=50)
     assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
 

@@ -103,7 +103,7 @@ def test_a_medmnist_file_is_checked(tmp_path: Path) -> None:
     write_medmnist(tmp_path / "a.npz")
     data = read_index(tmp_path / "a.npz")
     report, findings = check(data, look_at(data, progress=False))
-    assert report["content"]["read"] == 48 and report["content"]["size_model"] is None
+    assert report["content"]["read"] == 48 and report["content"]["size_only_baseline"] is None
     assert "error" not in {one.severity for one in findings} and "tiny" in {one.kind for one in findings}
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retina_data.audit.size_baseline import size_model
+from retina_data.audit.size_baseline import size_only_baseline
 
 
 def make_table(leak: bool, test: bool, count: int = 600) -> pd.DataFrame:
@@ -28,11 +28,11 @@ def make_table(leak: bool, test: bool, count: int = 600) -> pd.DataFrame:
 
 @pytest.mark.parametrize("test", [True, False])
 def test_a_leak_is_measured_and_noise_is_not(test: bool) -> None:
-    leaking, plain = size_model(make_table(True, test)), size_model(make_table(False, test))
+    leaking, plain = size_only_baseline(make_table(True, test)), size_only_baseline(make_table(False, test))
     assert leaking and plain and leaking["kappa"] > 0.4 and abs(plain["kappa"]) < 0.15
     assert leaking["n"] == (150 if test else 600) and 0 < leaking["accuracy"] < 1
     assert ("test list" in leaking["asked"]) == test
 
 
 def test_where_all_sizes_are_equal_there_is_nothing_to_ask() -> None:
-    assert size_model(make_table(True, False).assign(width=28, height=28, bytes=2352)) is None
+    assert size_only_baseline(make_table(True, False).assign(width=28, height=28, bytes=2352)) is None

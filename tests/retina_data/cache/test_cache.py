@@ -45,7 +45,7 @@ def decoded(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     seen: list[Path] = []
     original = decode.read_photograph
 
-    def counted(source: Path, form: decode.Form) -> object:
+    def counted(source: Path, form: decode.ImageSpec) -> object:
         seen.append(source)
         return original(source, form)
 
@@ -144,7 +144,7 @@ def test_an_interrupted_prepare_goes_on_where_it_stopped(
     whole = ready(data, tmp_path / "other home")
     read = decode.read_photograph
 
-    def killed(source: Path, form: decode.Form) -> object:
+    def killed(source: Path, form: decode.ImageSpec) -> object:
         if source.name == "2_right.jpeg":
             raise KeyboardInterrupt
         return read(source, form)
@@ -191,9 +191,9 @@ def test_a_killed_prepare_goes_on_too(tmp_path: Path, decoded: list[Path]) -> No
 def test_colour_normalisation_is_a_cache_of_its_own(tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
     plain = ready(data, tmp_path / "home")
-    cache = prepare(data, tmp_path / "home", image_size=32, colour="local_average", progress=False)
+    cache = prepare(data, tmp_path / "home", image_size=32, colour="graham", progress=False)
     assert cache.folder != plain.folder and cache.folder.name.endswith("-32-disc-local_average")
-    assert cache.digest == plain.digest and cache.form.colour == "local_average"
+    assert cache.digest == plain.digest and cache.form.colour == "graham"
     assert abs(cache.images.mean() - 128) < 8 and (cache.images[:, 0, 0] == 128).all()
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 
 from retina_data.images import decode
 
-FORM = decode.Form(16, "disc", "none")
+FORM = decode.ImageSpec(16, "disc", "none")
 
 
 def jpeg(size: tuple[int, int] = (90, 60), mode: str = "RGB") -> bytes:
@@ -133,8 +133,8 @@ def test_inverted_cmyk_keeps_its_colours() -> None:
 def test_colour_normalisation_is_part_of_the_form(tmp_path: Path) -> None:
     data = jpeg()
     (tmp_path / "a.jpeg").write_bytes(data)
-    plain = decode.read_photograph(tmp_path / "a.jpeg", decode.Form(32, "none", "none"))
-    normalised = decode.read_photograph(tmp_path / "a.jpeg", decode.Form(32, "none", "local_average"))
+    plain = decode.read_photograph(tmp_path / "a.jpeg", decode.ImageSpec(32, "none", "none"))
+    normalised = decode.read_photograph(tmp_path / "a.jpeg", decode.ImageSpec(32, "none", "graham"))
     assert plain.sha256 == normalised.sha256 == hashlib.sha256(data).hexdigest()
     assert (plain.pixels[0, 0] == 0).all() and (normalised.pixels[0, 0] == 128).all()
 

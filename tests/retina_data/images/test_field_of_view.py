@@ -7,7 +7,7 @@ import numpy.typing as npt
 import pytest
 from PIL import Image
 
-from retina_data.images.field_of_view import crop_to_disc, find_disc, local_average, pad_to_square
+from retina_data.images.field_of_view import crop_to_field_of_view, find_field_of_view, graham, pad_to_square
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data
 
 
@@ -36,7 +36,7 @@ def photograph(
     ],
 )
 def test_the_disc_is_found(width: int, height: int, cx: float, cy: float, radius: float, light: float) -> None:
-    disc = find_disc(photograph(width, height, cx, cy, radius, light))
+    disc = find_field_of_view(photograph(width, height, cx, cy, radius, light))
     assert disc.found
     tolerance = 0.02 * radius + 0.5
     assert abs(disc.cx - cx) < tolerance and abs(disc.cy - cy) < tolerance and abs(disc.radius - radius) < tolerance
@@ -45,16 +45,16 @@ def test_the_disc_is_found(width: int, height: int, cx: float, cy: float, radius
 @pytest.mark.parametrize("fill", [0, 128])
 def test_without_an_edge_nothing_is_claimed(fill: int) -> None:
     frame = np.full((300, 400, 3), fill, np.uint8)
-    disc = find_disc(frame)
+    disc = find_field_of_view(frame)
     assert not disc.found
-    whole = crop_to_disc(Image.fromarray(frame), 64)
+    whole = crop_to_field_of_view(Image.fromarray(frame), 64)
     assert np.array_equal(np.asarray(whole), np.asarray(pad_to_square(Image.fromarray(frame), 64)))
 
 
 @pytest.mark.parametrize(("width", "height", "radius"), [(800, 600, 280.0), (1072, 712, 427.0), (600, 800, 250.0)])
 def test_a_cropped_eye_is_round_centred_and_of_common_radius(width: int, height: int, radius: float) -> None:
     image = Image.fromarray(photograph(width, height, width / 2 + 20, height / 2, radius))
-    square = np.asarray(crop_to_disc(image, 128)).max(axis=2)
+    square = np.asarray(crop_to_field_of_view(image, 128)).max(axis=2)
     bright = square > 20
     row, column = bright[64], bright[:, 64]
     assert square.shape == (128, 128)
@@ -80,7 +80,7 @@ def test_local_average_takes_light_and_colour_away_and_keeps_what_stands_out() -
     for tint in (np.array([180.0, 90.0, 40.0]), np.array([110.0, 80.0, 70.0])):
         light = 1 - 0.5 * x / 120
         picture = (light * np.where(spots, 0.7, 1.0))[..., None] * tint * inside[..., None]
-        seen.append(np.asarray(local_average(Image.fromarray(picture.astype(np.uint8))), float))
+        seen.append(np.asarray(graham(Image.fromarray(picture.astype(np.uint8))), float))
     for normalised in seen:
         assert (normalised[~inside] == 128).all()
         plain = (
@@ -94,8 +94,8 @@ def test_a_clear_edge_supports_its_circle_more_than_a_broken_one() -> None:
     clear = photograph(400, 400, 200, 200, 150)
     broken = clear.copy()
     broken[100:180, :200] = 0
-    assert find_disc(clear).support > 0.9 > find_disc(broken).support > 0.3
-    assert find_disc(np.zeros((100, 100, 3), np.uint8)).support == 0
+    assert find_field_of_view(clear).support > 0.9 > find_field_of_view(broken).support > 0.3
+    assert find_field_of_view(np.zeros((100, 100, 3), np.uint8)).support == 0
 
 
 @needs_data
@@ -104,7 +104,7 @@ def test_the_disc_is_found_in_all_real_photographs() -> None:
     for path in sorted((SHARED / "idrid/images").iterdir()):
         image = Image.open(path)
         image.draft("RGB", (500, 300))  # half the size
-        found.append(find_disc(np.asarray(image)))
+        found.append(find_field_of_view(np.asarray(image)))
     assert len(found) == 413 and all(disc.found for disc in found)
     # One camera took them all: its disc is always about the same.
     assert np.ptp([disc.radius for disc in found]) < 5

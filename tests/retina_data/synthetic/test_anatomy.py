@@ -8,7 +8,7 @@ import pytest
 from PIL import Image, ImageFilter
 from scipy import ndimage
 
-from retina_data.synthetic.anatomy import NERVE, NERVE_RADIUS, Anatomy
+from retina_data.synthetic.anatomy import OPTIC_DISC, OPTIC_DISC_RADIUS, Anatomy
 
 SIDE, RADIUS = 384, 180.0
 Floats = npt.NDArray[np.float32]
@@ -45,7 +45,7 @@ def test_microaneurysms_alone_are_grade_1(monkeypatch: pytest.MonkeyPatch) -> No
     for seed in range(8):
         dots, count = ndimage.label(layers(1, seed)[0] > 0.3)
         widths = [(s.stop - s.start) / RADIUS for place in ndimage.find_objects(dots) for s in place]
-        assert 3 <= count <= 10 and max(widths) < 0.6 * NERVE_RADIUS  # two may touch
+        assert 3 <= count <= 10 and max(widths) < 0.6 * OPTIC_DISC_RADIUS  # two may touch
 
 
 @pytest.mark.parametrize("layer", [0, 1])
@@ -63,7 +63,7 @@ def test_vessels_leave_the_nerve_and_spare_the_macula() -> None:
     mean = np.mean([layers(0, seed)[0] for seed in range(10)], axis=0)
     x, y = np.meshgrid(*[(np.arange(SIDE) - SIDE / 2) / RADIUS] * 2)
     assert mean[np.hypot(x, y) < 0.12].max() == 0
-    at_nerve = mean[np.hypot(x - NERVE[0], y - NERVE[1]) < NERVE_RADIUS].mean()
+    at_nerve = mean[np.hypot(x - OPTIC_DISC[0], y - OPTIC_DISC[1]) < OPTIC_DISC_RADIUS].mean()
     assert at_nerve > 2 * mean[np.hypot(x, y) < 0.9].mean()
 
 
@@ -73,7 +73,7 @@ def test_places_are_on_the_retina_and_in_their_quadrant() -> None:
         for _ in range(50):
             x, y = drawn.place(quadrant)
             assert (x > 0) == right and (y > 0) == below
-            assert np.hypot(x, y) <= 0.88 and np.hypot(x - NERVE[0], y - NERVE[1]) > NERVE_RADIUS
+            assert np.hypot(x, y) <= 0.88 and np.hypot(x - OPTIC_DISC[0], y - OPTIC_DISC[1]) > OPTIC_DISC_RADIUS
 
 
 def test_the_same_generator_draws_the_same_eye() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from retina_data.images.field_of_view import find_disc
+from retina_data.images.field_of_view import find_field_of_view
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint
 
 SIZE = 64
@@ -22,7 +22,7 @@ def test_it_is_a_disc_on_black_that_can_be_found(camera: str) -> None:
     for grade in range(5):
         picture = photograph(grade, grade, camera)
         assert picture.shape == (SIZE, SIZE, 3) and not picture[0, 0].any() and picture[32, 32].max() > 20
-        disc = find_disc(picture)
+        disc = find_field_of_view(picture)
         assert disc.found and abs(disc.radius / SIZE - CAMERAS[camera].radius) < 0.04
         assert picture[..., 0].mean() > picture[..., 2].mean()  # more red than blue
 

@@ -3,7 +3,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from study.cli.field_options import field_flags, given, with_flags
+from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 
@@ -15,7 +15,7 @@ app = typer.Typer()
 @with_flags([*field_flags(StudyConfig, "Study"), *field_flags(TrialConfig, "Trial")])
 def command(name: str, home: str = "here", **values: Any) -> None:
     SEEN.clear()
-    SEEN.update(given(values), name=name, home=home)
+    SEEN.update(drop_unset(values), name=name, home=home)
 
 
 def _run(*arguments: str) -> dict[str, Any]:

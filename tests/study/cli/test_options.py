@@ -24,18 +24,18 @@ def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
-    assert (place(None).again, place(None).joined) == ("", "")
+    assert (place(None).again, place(None).resume_flags) == ("", "")
     here = place(tmp_path / "a home", "head:6379")
     assert here.again == f" --home '{tmp_path}/a home'"
-    assert here.joined == f"{here.again} --address head:6379"
-    assert place(None, None, True).joined == " --insecure"
+    assert here.resume_flags == f"{here.again} --address head:6379"
+    assert place(None, None, True).resume_flags == " --insecure"
 
 
 def test_a_command_that_goes_on_gives_each_trial_what_it_had() -> None:
-    assert place(None, gpus_per_trial=0, cpus_per_trial=2).joined == " --gpus-per-trial 0 --cpus-per-trial 2"
-    assert place(None, gpus_per_trial=0.5).joined == " --gpus-per-trial 0.5"
+    assert place(None, gpus_per_trial=0, cpus_per_trial=2).resume_flags == " --gpus-per-trial 0 --cpus-per-trial 2"
+    assert place(None, gpus_per_trial=0.5).resume_flags == " --gpus-per-trial 0.5"
     third = place(None, "head:6379", gpus_per_trial=1 / 3)
-    assert third.joined == " --address head:6379 --gpus-per-trial 0.333333333333"
+    assert third.resume_flags == " --address head:6379 --gpus-per-trial 0.333333333333"
     assert third.again == ""  # status and report have no such flags
 
 

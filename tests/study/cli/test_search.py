@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from study.cli import app, search
 from study.planning.build_plan import Inputs
-from study.storage.home import Place
+from study.storage.home import Home
 from study.workflows.running.run import Compute
 
 
@@ -17,9 +17,9 @@ from study.workflows.running.run import Compute
 def test_what_a_trial_gets_is_part_of_the_command_that_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, does: str
 ) -> None:
-    called: list[tuple[Place, Compute]] = []
+    called: list[tuple[Home, Compute]] = []
 
-    def one(name: str, here: Place, console: object, what: object, compute: Compute, *_: object, **__: object) -> int:
+    def one(name: str, here: Home, console: object, what: object, compute: Compute, *_: object, **__: object) -> int:
         called.append((here, compute))
         return 3
 
@@ -29,7 +29,7 @@ def test_what_a_trial_gets_is_part_of_the_command_that_goes_on(
     flags = ["--cpus-per-trial", "2", "--gpus-per-trial", "0", "--home", str(tmp_path)]
     assert CliRunner().invoke(app.app, [command, "x", *flags]).exit_code == 3
     [(here, compute)] = called
-    assert here.joined == f" --home {tmp_path} --gpus-per-trial 0 --cpus-per-trial 2"
+    assert here.resume_flags == f" --home {tmp_path} --gpus-per-trial 0 --cpus-per-trial 2"
     assert (compute.gpus_per_trial, compute.cpus_per_trial) == (0, 2)
 
 
@@ -52,11 +52,11 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
 
 @pytest.mark.parametrize(("flag", "joined"), [(None, "head:1"), ("other:2", "other:2"), ("local", None)])
 def test_a_cluster_is_that_of_the_flag_or_of_ray_s_variable(
-    monkeypatch: pytest.MonkeyPatch, flag: str | None, joined: str | None
+    monkeypatch: pytest.MonkeyPatch, flag: str | None, resume_flags: str | None
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("study.cluster.address.check_address", lambda address, guard: asked.append(address))
     monkeypatch.setenv("RAY_ADDRESS", "head:1")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    assert search._cluster(flag, False) == (joined, "token")
-    assert asked == ([joined] if joined else [])
+    assert search._cluster(flag, False) == (resume_flags, "token")
+    assert asked == ([resume_flags] if resume_flags else [])

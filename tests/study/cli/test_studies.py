@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from study.cli import studies
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.lock import locked
 from study.tracking.server import problem
 from study.tracking.sync_marker import mark_synced
@@ -99,7 +99,7 @@ def test_a_report_of_no_study_says_what_to_do(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("answer", "goes"), [("n\n", False), ("", False), ("y\n", True)])
 def test_a_study_is_deleted_once_that_is_agreed(tmp_path: Path, answer: str, goes: bool) -> None:
-    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "mlartifacts").as_uri())
+    here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "mlartifacts").as_uri())
     folder = write_home_study(here, "eyes", sent=False)
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
     done = subprocess.run(
@@ -113,7 +113,7 @@ def test_a_study_is_deleted_once_that_is_agreed(tmp_path: Path, answer: str, goe
 
 
 def test_a_study_that_is_written_is_not_deleted(tmp_path: Path) -> None:
-    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
     folder = write_home_study(here, "eyes", sent=False)
     with locked(folder):
         done = retina(tmp_path, "delete", "eyes", "--yes")

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from study.cluster import head_monitor
-from study.cluster.head_monitor import Head
+from study.cluster.head_monitor import HeadMonitor
 
 
 def _listening() -> tuple[socket.socket, tuple[str, int]]:
@@ -16,7 +16,7 @@ def _listening() -> tuple[socket.socket, tuple[str, int]]:
 def test_what_stops_listening_is_noticed_and_ended_once() -> None:
     (store, store_at), (manager, manager_at) = _listening(), _listening()
     ended: list[str] = []
-    head = Head({"GCS": store_at, "raylet": manager_at}, ended.append)
+    head = HeadMonitor({"GCS": store_at, "raylet": manager_at}, ended.append)
     with store, head.watched():
         assert head.gone() == ""
         manager.close()
@@ -31,7 +31,7 @@ def test_who_asks_first_need_not_wait_for_the_next_look(monkeypatch: pytest.Monk
     monkeypatch.setattr(head_monitor, "EVERY_SECONDS", 3600.0)
     store, at = _listening()
     ended = threading.Event()
-    head = Head({"GCS": at}, lambda reason: ended.set())
+    head = HeadMonitor({"GCS": at}, lambda reason: ended.set())
     with head.watched():
         time.sleep(0.2)  # the thread has looked, and waits
         store.close()
@@ -43,7 +43,7 @@ def test_a_head_that_lives_ends_nothing() -> None:
     store, at = _listening()
     ended: list[str] = []
     with store:
-        head = Head({"GCS": at}, ended.append)
+        head = HeadMonitor({"GCS": at}, ended.append)
         with head.watched():
             time.sleep(0.1)
     time.sleep(0.1)
@@ -62,7 +62,7 @@ def test_a_machine_that_does_not_answer_is_gone_after_two_tries(monkeypatch: pyt
             one.setblocking(False)
             one.connect_ex(full.getsockname())
         begun = time.monotonic()
-        assert "is gone" in Head({"GCS": full.getsockname()}, lambda reason: None).gone()
+        assert "is gone" in HeadMonitor({"GCS": full.getsockname()}, lambda reason: None).gone()
         assert time.monotonic() - begun < 5
         for one in waiting:
             one.close()
@@ -73,7 +73,7 @@ def test_an_end_that_breaks_off_keeps_nobody_waiting(monkeypatch: pytest.MonkeyP
         raise SystemExit(1)
 
     with socket.create_server(("127.0.0.1", 0)) as server:
-        head = Head({"GCS": server.getsockname()}, broken)
+        head = HeadMonitor({"GCS": server.getsockname()}, broken)
     monkeypatch.setattr(threading, "excepthook", lambda *_: None)
     with head.watched():
         waiting = threading.Thread(target=head.await_end, daemon=True)

@@ -11,18 +11,23 @@ from tests.study.cluster.test_ray_cluster import CPU_NODE, GPU_NODE
 @pytest.mark.parametrize(
     ("gpus", "cpus", "nodes", "wanted"),
     [
-        (None, None, [{"CPU": 2}], Resources(cpus=2, gpus=0, slots=1)),
-        (None, 1, [{"CPU": 2}], Resources(cpus=1, gpus=0, slots=2)),
-        (None, None, [{"CPU": 16, "GPU": 4}], Resources(cpus=4, gpus=1, slots=4)),
-        (0.5, None, [{"CPU": 16, "GPU": 1}], Resources(cpus=8, gpus=0.5, slots=2)),
-        (0.25, 1, [{"CPU": 2, "GPU": 1}], Resources(cpus=1, gpus=0.25, slots=2)),
-        (0, 3, [{"CPU": 8, "GPU": 1}], Resources(cpus=3, gpus=0, slots=2)),
-        (0.3, None, [{"CPU": 24, "GPU": 4}], Resources(cpus=2, gpus=0.3, slots=12)),  # three on each GPU, not 13
-        (0.1, 1, [{"CPU": 24, "GPU": 2}], Resources(cpus=1, gpus=0.1, slots=20)),
-        (None, None, [{"CPU": 1, "GPU": 4}], Resources(cpus=1, gpus=1, slots=1)),
-        (None, None, [CPU_NODE, GPU_NODE], Resources(cpus=1, gpus=1, slots=4)),  # the head has no GPU
-        (0, None, [CPU_NODE, GPU_NODE], Resources(cpus=4, gpus=0, slots=9)),
-        (None, None, [{"CPU": 8}, {"CPU": 8}], Resources(cpus=8, gpus=0, slots=2)),
+        (None, None, [{"CPU": 2}], Resources(cpus=2, gpus=0, max_concurrent=1)),
+        (None, 1, [{"CPU": 2}], Resources(cpus=1, gpus=0, max_concurrent=2)),
+        (None, None, [{"CPU": 16, "GPU": 4}], Resources(cpus=4, gpus=1, max_concurrent=4)),
+        (0.5, None, [{"CPU": 16, "GPU": 1}], Resources(cpus=8, gpus=0.5, max_concurrent=2)),
+        (0.25, 1, [{"CPU": 2, "GPU": 1}], Resources(cpus=1, gpus=0.25, max_concurrent=2)),
+        (0, 3, [{"CPU": 8, "GPU": 1}], Resources(cpus=3, gpus=0, max_concurrent=2)),
+        (
+            0.3,
+            None,
+            [{"CPU": 24, "GPU": 4}],
+            Resources(cpus=2, gpus=0.3, max_concurrent=12),
+        ),  # three on each GPU, not 13
+        (0.1, 1, [{"CPU": 24, "GPU": 2}], Resources(cpus=1, gpus=0.1, max_concurrent=20)),
+        (None, None, [{"CPU": 1, "GPU": 4}], Resources(cpus=1, gpus=1, max_concurrent=1)),
+        (None, None, [CPU_NODE, GPU_NODE], Resources(cpus=1, gpus=1, max_concurrent=4)),  # the head has no GPU
+        (0, None, [CPU_NODE, GPU_NODE], Resources(cpus=4, gpus=0, max_concurrent=9)),
+        (None, None, [{"CPU": 8}, {"CPU": 8}], Resources(cpus=8, gpus=0, max_concurrent=2)),
     ],
 )
 def test_what_each_node_has_is_divided_among_trials(
@@ -30,7 +35,7 @@ def test_what_each_node_has_is_divided_among_trials(
 ) -> None:
     assert resources(gpus, cpus, nodes) == wanted
     assert any(node["CPU"] >= wanted.cpus and node.get("GPU", 0) >= wanted.gpus for node in nodes)
-    assert wanted.slots * wanted.cpus <= sum(node["CPU"] for node in nodes)
+    assert wanted.max_concurrent * wanted.cpus <= sum(node["CPU"] for node in nodes)
 
 
 def test_what_no_node_can_hold_is_refused() -> None:
@@ -46,8 +51,8 @@ def test_what_no_node_can_hold_is_refused() -> None:
 
 
 def test_what_a_trial_gets_is_said_in_a_line() -> None:
-    assert str(Resources(cpus=1, gpus=0, slots=2)) == "2 at once, 1 CPU thread each, no GPU"
-    assert str(Resources(cpus=4, gpus=0.5, slots=8)) == "8 at once, 0.5 GPU and 4 CPU threads each"
+    assert str(Resources(cpus=1, gpus=0, max_concurrent=2)) == "2 at once, 1 CPU thread each, no GPU"
+    assert str(Resources(cpus=4, gpus=0.5, max_concurrent=8)) == "8 at once, 0.5 GPU and 4 CPU threads each"
 
 
 def test_nodes_that_can_hold_no_trial_are_waited_for_a_while_and_no_longer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +65,12 @@ def test_nodes_that_can_hold_no_trial_are_waited_for_a_while_and_no_longer(monke
     there, clock = [node("head", 0), node("gpus", 2)], [1000.0]
     monkeypatch.setattr(ray, "nodes", lambda: there)
     monkeypatch.setattr("study.cluster.ray_cluster.time.monotonic", lambda: clock[0])
-    nodes, limits = Nodes(), Resources(cpus=2, gpus=1, slots=2)
+    nodes, trial_resources = Nodes(), Resources(cpus=2, gpus=1, max_concurrent=2)
     assert nodes.count() == 2
 
     def without_room(seconds: float) -> bool:
         clock[0] += seconds
-        return nodes.without_room(limits)
+        return nodes.without_room(trial_resources)
 
     assert not without_room(300)
     del there[1]

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from study.config.messages import explain
+from study.config.messages import format_validation_error
 from study.config.trial import TrialConfig
 
 
@@ -20,4 +20,4 @@ from study.config.trial import TrialConfig
 def test_explain_names_rule_and_value(values: dict[str, object], said: str) -> None:
     with pytest.raises(ValidationError) as caught:
         TrialConfig.model_validate(values)
-    assert explain(caught.value, TrialConfig.model_fields).startswith(said)
+    assert format_validation_error(caught.value, TrialConfig.model_fields).startswith(said)

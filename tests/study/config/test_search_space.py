@@ -5,12 +5,12 @@ import pytest
 
 from study.config.arms import arm_name, groups_of
 from study.config.search_space import (
-    axis_text,
+    contains,
     describe,
+    distribution_json,
     distribution_of,
     drawn,
     known_good,
-    lies_inside,
     suggest,
 )
 from study.config.study import StudyConfig, make_study_config
@@ -135,6 +135,6 @@ def test_a_range_for_each_optimizer_is_a_parameter_for_each() -> None:
     config = _lr_by_optimizer()
     assert list(drawn(config)) == ["optimizer", "lr_sgd", "lr_adamw"]  # what decides comes first
     assert distribution_of(config, "lr", config.cells()) is None
-    assert axis_text(config, "lr_sgd", config.cells()) != axis_text(config, "lr_adamw", config.cells())
+    assert distribution_json(config, "lr_sgd", config.cells()) != distribution_json(config, "lr_adamw", config.cells())
     for name, value, inside in (("lr_sgd", 0.05, True), ("lr_sgd", 0.005, False), ("lr_adamw", 0.005, True)):
-        assert lies_inside(config, name, config.cells(), value) is inside
+        assert contains(config, name, config.cells(), value) is inside

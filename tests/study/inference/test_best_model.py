@@ -98,7 +98,7 @@ def test_finalists_decide_which_trial_it_is(made: Made) -> None:
     epoch = next(event for event in events if event["event"] == "epoch")
     for number, (trial, kappa) in enumerate((("0000", 0.4), ("0001", 0.3))):
         name = f"f{number:04}"
-        about = {"trial": trial, "repeat": 0, "rank": 1, "config": config, "split_seed": 5}
+        about = {"trial": trial, "seed_index": 0, "rank": 1, "config": config, "split_seed": 5}
         events += [
             {"event": "finalist", "time": 1020.0, "finalist": name, **about},
             epoch | {"trial": name, "scores": epoch["scores"] | {"val/kappa": kappa}},

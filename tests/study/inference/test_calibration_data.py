@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from study.errors import ConfigError
-from study.inference.best_model import Winner, find_winner, photographs
+from study.inference.best_model import BestModel, find_winner, photographs
 from study.inference.calibration_data import calibration, check
 from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS
 from study.training.prediction import predict
@@ -28,7 +28,7 @@ def _silent(text: str) -> None:
     raise AssertionError(text)
 
 
-def _one_view(winner: Winner) -> Winner:
+def _one_view(winner: BestModel) -> BestModel:
     return replace(winner, config=winner.config.model_copy(update={"views": 1}))
 
 

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.stats.calibration import Referral, Temperature
 from analysis.tables.model_scores import measure
-from study.inference.best_model import Winner, find_winner
+from study.inference.best_model import BestModel, find_winner
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
@@ -19,7 +19,7 @@ SETTINGS = Settings(
 
 
 @pytest.fixture(scope="module")
-def winner() -> Winner:
+def winner() -> BestModel:
     return find_winner(made_study().home, NAME)
 
 
@@ -34,7 +34,7 @@ def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)")
     )
 
 
-def test_tables_have_as_many_cells_in_each_row(winner: Winner) -> None:
+def test_tables_have_as_many_cells_in_each_row(winner: BestModel) -> None:
     card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
     tables = re.findall(r"(?:^\|.*\|\n)+", card, re.MULTILINE)
     assert len(tables) == 4
@@ -46,7 +46,7 @@ def test_tables_have_as_many_cells_in_each_row(winner: Winner) -> None:
     assert "; ".join(headings) == expected
 
 
-def test_referral_and_temperature_are_stated(winner: Winner) -> None:
+def test_referral_and_temperature_are_stated(winner: BestModel) -> None:
     card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
     assert "temperature of 1.25, fitted on validation" in card
     assert "reaches 0.375" in card
@@ -54,7 +54,7 @@ def test_referral_and_temperature_are_stated(winner: Winner) -> None:
     assert "by photograph" not in card
 
 
-def test_every_score_has_its_interval(winner: Winner) -> None:
+def test_every_score_has_its_interval(winner: BestModel) -> None:
     card = model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.7)))
     scores, recalls, _ = (line for line in card.splitlines() if line.startswith("| validation (chosen"))
     interval = r"\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)"
@@ -63,7 +63,7 @@ def test_every_score_has_its_interval(winner: Winner) -> None:
     assert "(10,000 resamples, of auc 2,000; both eyes\ntogether)" in card
 
 
-def test_a_degenerate_model_is_called_so(winner: Winner) -> None:
+def test_a_degenerate_model_is_called_so(winner: BestModel) -> None:
     card = model_card(winner, _facts(TrialSpec(0, "resnet18-scratch", confusion=LAB_TEST)))
     assert "**Degenerate on validation" in card
     assert "| 7,025 |" in card
@@ -71,7 +71,7 @@ def test_a_degenerate_model_is_called_so(winner: Winner) -> None:
     assert "Degenerate" not in model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.9)))
 
 
-def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> None:
+def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: BestModel) -> None:
     began = winner.began | {
         "notes": ["read from /home/anna/eyes"],
         "config": winner.began["config"] | {"select_on": "test"},
@@ -94,7 +94,7 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: Winner) -> 
 
 @pytest.mark.parametrize("views", [1, 4, 8])
 @pytest.mark.parametrize("decision", ["most_probable", "median"])
-def test_what_the_model_averages_and_how_it_calls_a_grade_is_said(winner: Winner, views: int, decision: str) -> None:
+def test_what_the_model_averages_and_how_it_calls_a_grade_is_said(winner: BestModel, views: int, decision: str) -> None:
     settings = SETTINGS.model_copy(update={"views": views, "decision": decision, "members": 3})
     card = model_card(winner, replace(_facts(TrialSpec(1, "resnet18-scratch")), settings=settings))
     seen = {1: "the photograph as it is", 4: "4 views of the photograph", 8: "8 views of the photograph"}[views]
@@ -104,15 +104,15 @@ def test_what_the_model_averages_and_how_it_calls_a_grade_is_said(winner: Winner
     assert ("- grade: the most probable grade" in card) == (decision == "most_probable")
 
 
-def test_what_finalists_decided_is_said(winner: Winner) -> None:
+def test_what_finalists_decided_is_said(winner: BestModel) -> None:
     chosen = replace(winner.chosen, repeats=2, score=0.51234)
     card = model_card(replace(winner, chosen=chosen), _facts(TrialSpec(1, "resnet18-scratch")))
     assert "trained again 2 times with fresh seeds on other validation splits: 0.5123" in card
 
 
-def test_seeds_as_one_model_are_named(winner: Winner) -> None:
-    def seed(name: str) -> Winner:
-        confirm = {"drop_fellows": False, "repeat": 0, "epochs": 1}
+def test_seeds_as_one_model_are_named(winner: BestModel) -> None:
+    def seed(name: str) -> BestModel:
+        confirm = {"exclude_test_patients": False, "seed_index": 0, "epochs": 1}
         record = replace(winner.record, trial=name, confirm=confirm, test={"reads": 2})
         return replace(winner, record=record)
 

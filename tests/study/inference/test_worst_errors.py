@@ -12,7 +12,7 @@ from analysis.figures import base
 from analysis.results.mlflow_reader import read_study
 from analysis.results.run_tables import checked_explained
 from study.inference.worst_errors import EXPLAINED, explain_mistakes, worst
-from study.storage.home import Place
+from study.storage.home import Home
 from study.tracking.sync import sync
 from study.workflows.search import write_study_report
 from tests.fixtures.mlflow import store
@@ -111,7 +111,7 @@ def test_the_report_brings_them_from_the_study_through_mlflow(made: Made, monkey
     uri, artifacts = store()
     sync(renamed, uri, (artifacts / "mistakes").as_uri())
     told: list[str] = []
-    here = Place(made.home, uri, artifacts.as_uri())
+    here = Home(made.home, uri, artifacts.as_uri())
     folder = write_study_report("mistakes", here, told.append)
     explained = read_study(uri, "mistakes").explained
     wrong = worst(made.predictions, "median")

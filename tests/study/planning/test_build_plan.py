@@ -18,11 +18,11 @@ from study.planning import build_plan as plan_module
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, write_study_file
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
 from study.storage.study_file import STUDY_FILE
-from study.tuning.confirmation import Wish, check_confirmable
+from study.tuning.confirmation import ConfirmationConfig, check_confirmable
 from study.workflows import search
 from study.workflows.running.run import Compute
 from tests.fixtures.study import end_event, epoch_event, small_data, trial_event
@@ -157,13 +157,13 @@ def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
         for event in (trial_event(number, epochs=1), epoch_event(number, 1, 0.3), end_event(number)):
             ledger.append(**{key: value for key, value in event.items() if key != "time"})
     fewer = replace(plan, config=plan.config.model_copy(update={"trials": 2}))
-    here = Place(folder / "home", "sqlite://", None)
+    here = Home(folder / "home", "sqlite://", None)
     code = search._search(fewer, ledger, here, Compute(), Console(file=io.StringIO()))
     ledger.close()
     after = study_state(read_events(plan.folder / "ledger.jsonl")[0])
     assert code == 0 and after.study and after.study["config"]["trials"] == 2
     assert [event["event"] for event in ledger.events[-2:]] == ["study", "close"]
-    check_confirmable("early", after, Wish())
+    check_confirmable("early", after, ConfirmationConfig())
 
 
 def test_an_arm_that_is_added_to_a_full_study_must_bring_its_trials(folder: Path) -> None:
@@ -258,24 +258,24 @@ def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
     state = _begun(_plan(folder))
     state.apply(trial_event(0))
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
-        make_plan("s", folder / "home", state, Inputs(told_by="other"))
+        make_plan("s", folder / "home", state, Inputs(source_study="other"))
     with pytest.raises(ConfigError, match="--from must name a study of"):
-        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", told_by="other"))
+        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", source_study="other"))
 
 
 def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder: Path) -> None:
-    tries = folder / "tries.yaml"
-    tries.write_text("- {optimizer: sgd, lr: 0.01}\n")
-    inputs = Inputs(tries=tries)
+    enqueued = folder / "tries.yaml"
+    enqueued.write_text("- {optimizer: sgd, lr: 0.01}\n")
+    inputs = Inputs(enqueued=enqueued)
     killed = _begun(_plan(folder))  # between its first event and what samplers are told
     warm = make_plan("s", folder / "home", killed, inputs).warm
-    assert warm is not None and warm["tries"][0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
+    assert warm is not None and warm["enqueued"][0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
     killed.apply({"event": "warm", "time": 1.0, **warm})
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):  # not even before a trial
-        make_plan("s", folder / "home", killed, replace(inputs, told_by="s"))
+        make_plan("s", folder / "home", killed, replace(inputs, source_study="s"))
     killed.apply(trial_event(0))
     assert make_plan("s", folder / "home", killed, inputs).warm is None
-    tries.write_text("- {optimizer: sgd, lr: 0.02}\n")
+    enqueued.write_text("- {optimizer: sgd, lr: 0.02}\n")
     with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
         make_plan("s", folder / "home", killed, inputs)
 
@@ -318,8 +318,8 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
         _plan(folder, state, seed=1)
     (folder / "try.yaml").write_text("- {optimizer: sgd, lr: 7.0}\n")
     for inputs, message in (
-        (Inputs(folder / "data", overrides=FLAGS, tries=folder / "try.yaml"), "lr_sgd must lie in"),
-        (Inputs(folder / "data", overrides=FLAGS, told_by="nobody"), "--from must name a study"),
+        (Inputs(folder / "data", overrides=FLAGS, enqueued=folder / "try.yaml"), "lr_sgd must lie in"),
+        (Inputs(folder / "data", overrides=FLAGS, source_study="nobody"), "--from must name a study"),
     ):
         with pytest.raises(ConfigError, match=message):
             make_plan("new", folder / "home", StudyState(), inputs)

@@ -1,11 +1,11 @@
 import pytest
 
-from study.config.arms import Cell
+from study.config.arms import ArmSpec
 from study.errors import ConfigError
 from study.planning.resume_checks import arms_of, reasons
 from study.storage.state import StudyState
 
-CELLS: list[Cell] = [("resnet18", False), ("resnet18", True)]
+CELLS: list[ArmSpec] = [("resnet18", False), ("resnet18", True)]
 
 
 def _begun(*arms: str) -> StudyState:

@@ -48,11 +48,11 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
     told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
-    cold, warm = _asked(config, None, 8), _asked(config, {"told": told, "tries": []}, 8)
+    cold, warm = _asked(config, None, 8), _asked(config, {"told": told, "enqueued": []}, 8)
     assert [asked["params"] for asked in cold[:4]] == [asked["params"] for asked in warm[:4]], "what is known to learn"
     assert [asked["params"] for asked in cold[4:]] != [asked["params"] for asked in warm[4:]]
     assert [asked["number"] for asked in warm] == [0] * 4 + [1] * 4
-    assert warm == _asked(config, {"told": told, "tries": []}, 8)
+    assert warm == _asked(config, {"told": told, "enqueued": []}, 8)
 
 
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
@@ -165,9 +165,9 @@ def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
     config = _config()
     text = "- {architecture: resnet18, pretrained: true, optimizer: sgd, lr: 0.01, imbalance: focal}\n"
     text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
-    tries = _tries(tmp_path, text, config)
-    assert len(tries) == 1 + 4  # the second names no arm, so every arm tries it
-    asked = _asked(config, {"told": [], "tries": tries}, 12)
+    enqueued = _tries(tmp_path, text, config)
+    assert len(enqueued) == 1 + 4  # the second names no arm, so every arm tries it
+    asked = _asked(config, {"told": [], "enqueued": enqueued}, 12)
     pretrained = [each["config"] for each in asked if each["group"] == "resnet18-pretrained"]
     assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
     assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
@@ -214,7 +214,7 @@ def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
     first: dict[int, str] = {}
     for each in asked:
         size = each["config"].batch_size
-        assert each["repeat_of"] == first.get(size, "")
+        assert each["duplicate_of"] == first.get(size, "")
         first.setdefault(size, each["trial"])
     assert len({each["config"].seed for each in asked}) == 6
 

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from study.errors import ConfigError
-from study.storage.home import Place, folds_of, parts_of, study_name
-from study.tracking.sync_marker import mark_synced, settle
+from study.storage.home import Home, fold_studies, folds_of, study_name
+from study.tracking.sync_marker import mark_synced, sync_pending
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
@@ -16,8 +16,8 @@ def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
 
 def test_a_home_without_studies_owes_nothing(tmp_path: Path) -> None:
     said: list[str] = []
-    here = Place(tmp_path / "none", f"sqlite:///{tmp_path / 'none.db'}", None)
-    assert settle(here, said.append)
+    here = Home(tmp_path / "none", f"sqlite:///{tmp_path / 'none.db'}", None)
+    assert sync_pending(here, said.append)
     assert said == []
     assert not (tmp_path / "none.db").exists()
 
@@ -26,21 +26,21 @@ def test_a_server_that_does_not_answer_is_one_line_and_no_error(tmp_path: Path) 
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "ledger.jsonl").write_text('{"event":"study"}\n')
     said: list[str] = []
-    here = Place(tmp_path, "http://127.0.0.1:9", None)
-    assert not settle(here, lambda text, **_: said.append(text))
+    here = Home(tmp_path, "http://127.0.0.1:9", None)
+    assert not sync_pending(here, lambda text, **_: said.append(text))
     assert len(said) == 1
     assert "sent later" in said[0]
 
 
 def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path) -> None:
-    assert (folds_of(tmp_path, "s"), parts_of(tmp_path, "s")) == (0, ["s"])
+    assert (folds_of(tmp_path, "s"), fold_studies(tmp_path, "s")) == (0, ["s"])
     for name, config in (("s-fold1", '{"fold":"1/3"}'), ("plain-fold1", "{}"), ("torn-fold1", None)):
         (tmp_path / name).mkdir()
         line = f'{{"event":"study","config":{config}}}' if config else '{"event":"stu'
         (tmp_path / name / "ledger.jsonl").write_text(f"{line}\n")
-    assert parts_of(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
-    assert parts_of(tmp_path, "plain") == ["plain"]
-    assert parts_of(tmp_path, "torn") == ["torn"]
+    assert fold_studies(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
+    assert fold_studies(tmp_path, "plain") == ["plain"]
+    assert fold_studies(tmp_path, "torn") == ["torn"]
 
 
 def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path) -> None:
@@ -50,7 +50,7 @@ def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path
     mark_synced(tmp_path / "b", f"sqlite:///{tmp_path / 'mlflow.db'}")
     (tmp_path / "mlflow.db").touch()
     said: list[str] = []
-    here = Place(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
-    assert not settle(here, lambda text, **_: said.append(text))
+    here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
+    assert not sync_pending(here, lambda text, **_: said.append(text))
     assert len(said) == 1
     assert said[0].startswith("a cannot be sent to MLflow: ")

@@ -24,14 +24,14 @@ def test_time_left_counts_the_finalists_that_are_to_come_and_those_that_run() ->
     assert seconds_left(config, study_state(events), 2, 1) == 0.5 * (1 + 2), "one trial in an arm has no finalists"
     events += [epoch_event(0, 2, 0.6), end_event(0), trial_event(1)]
     events += [epoch_event(1, 1, 0.5), epoch_event(1, 2, 0.5), end_event(1)]
-    begun = {"event": "finalist", "time": 2.0, "finalist": "f0000", "trial": "0000", "repeat": 0, "rank": 1}
+    begun = {"event": "finalist", "time": 2.0, "finalist": "f0000", "trial": "0000", "seed_index": 0, "rank": 1}
     events.append({**begun, "config": trial_event(0)["config"], "split_seed": 1})
     events.append({**epoch_event(0, 1, 0.5), "trial": "f0000"})
     assert seconds_left(config, study_state(events), 1, 1) == 0.5 * (1 + 5 * 2)
 
 
 def test_epochs_that_early_stopping_saved() -> None:
-    events = [study_event(), trial_event(0, epochs=9), epoch_event(0, 1, 0.1), end_event(0, "stopped")]
+    events = [study_event(), trial_event(0, epochs=9), epoch_event(0, 1, 0.1), end_event(0, "pruned")]
     events += [trial_event(1, epochs=9), end_event(1, "failed", "no reason")]
     assert epochs_saved(study_state(events)) == 8
 

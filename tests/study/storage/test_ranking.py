@@ -37,7 +37,7 @@ def searched(scores: list[float | None], trials: int = 0, **settings: Any) -> li
 def finalist(number: int, trial: str, repeat: int, score: float | None, end: str = "complete") -> list[Event]:
     """A finalist with its only epoch and its end; without a score it has just begun."""
     name = f"f{number:04d}"
-    begun = {"event": "finalist", "time": 5.0, "finalist": name, "trial": trial, "repeat": repeat, "rank": 1}
+    begun = {"event": "finalist", "time": 5.0, "finalist": name, "trial": trial, "seed_index": repeat, "rank": 1}
     begun |= {"config": trial_event(0, epochs=1)["config"], "split_seed": repeat}
     if score is None:
         return [begun]
@@ -106,10 +106,10 @@ def test_a_finalist_that_has_not_ended_or_failed_does_not_count() -> None:
 def test_configurations_that_differ_in_their_seed_alone_are_one() -> None:
     events = searched([0.5, 0.9, 0.4])
     for number in (1, 2):
-        next(e for e in events if e["event"] == "trial" and e["number"] == number)["repeat_of"] = "0000"
+        next(e for e in events if e["event"] == "trial" and e["number"] == number)["duplicate_of"] = "0000"
     assert [record.trial for record in configurations(study_state(events), ARM)] == ["0001"]
     events = searched([0.5, 0.9, 0.4, 0.3])
-    next(e for e in events if e["event"] == "trial" and e["number"] == 1)["repeat_of"] = "0000"
+    next(e for e in events if e["event"] == "trial" and e["number"] == 1)["duplicate_of"] = "0000"
     found = wanted(config(trials=4, finalists=2, repeats=1), study_state(events))
     assert [(one.trial.trial, one.rank) for one in found] == [("0001", 1), ("0002", 2)]
 

@@ -3,7 +3,7 @@
 from study.storage.reading_note import reading_note
 from study.storage.state import study_state
 from study.tuning.confirmation import (
-    Wish,
+    ConfirmationConfig,
     counted,
 )
 from tests.study.tuning.test_confirmation import _begin, _read, _searched
@@ -12,7 +12,7 @@ from tests.study.tuning.test_confirmation import _begin, _read, _searched
 def test_the_readings_are_told_with_a_word_on_too_few_seeds() -> None:
     state = study_state(_searched([[0.2]], confirmations=3))
     assert reading_note(state) == "the test part has not been read"
-    _begin(state, Wish())
+    _begin(state, ConfirmationConfig())
     _read(state, "c0000")
     assert reading_note(state).endswith("fewer than 3 seeds of a winner")
-    assert counted(state) == {"ended": 1, "of": 3, "test_reads": 1}
+    assert counted(state) == {"ended": 1, "of": 3, "test_evaluations": 1}

@@ -59,12 +59,12 @@ def test_a_trial_whose_last_epoch_is_there_only_has_to_be_ended() -> None:
     stopped = StudyState()
     stopped.apply({"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL})
     stopped.apply({"event": "epoch", **_epoch(1, 0.1, stop=True)})
-    assert stopped.trials["0000"].finishing == "stopped"
+    assert stopped.trials["0000"].finishing == "pruned"
 
 
 def test_a_failed_trial_is_never_best_however_well_it_began() -> None:
     events = []
-    for number, (kappa, end) in enumerate([(0.9, "failed"), (0.5, "complete"), (0.6, "stopped"), (0.8, None)]):
+    for number, (kappa, end) in enumerate([(0.9, "failed"), (0.5, "complete"), (0.6, "pruned"), (0.8, None)]):
         trial = f"{number:04d}"
         events.append({"event": "trial", "time": 1.0, "config": CONFIG, **TRIAL, "trial": trial, "number": number})
         events.append({"event": "epoch", **_epoch(1, kappa), "trial": trial})
@@ -100,7 +100,7 @@ def test_an_older_ledger_without_a_word_of_it_means_the_best_epoch() -> None:
 
 def test_a_trial_that_was_stopped_early_is_not_ranked_by_its_last_epoch() -> None:
     events = []
-    for number, (kappas, end) in enumerate([([0.9], "stopped"), ([0.1, 0.5], "complete"), ([0.8, 0.4], "complete")]):
+    for number, (kappas, end) in enumerate([([0.9], "pruned"), ([0.1, 0.5], "complete"), ([0.8, 0.4], "complete")]):
         trial = f"{number:04d}"
         events.append({"event": "trial", "time": 1.0, "config": LAST, **TRIAL, "trial": trial, "number": number})
         events += [{"event": "epoch", **_epoch(epoch, kappa), "trial": trial} for epoch, kappa in enumerate(kappas, 1)]
@@ -109,7 +109,7 @@ def test_a_trial_that_was_stopped_early_is_not_ranked_by_its_last_epoch() -> Non
 
 
 def test_a_finalist_is_a_run_of_its_own_that_ends_once() -> None:
-    begun = {"event": "finalist", "time": 3.0, "finalist": "f0000", "trial": "0000", "repeat": 1, "rank": 1}
+    begun = {"event": "finalist", "time": 3.0, "finalist": "f0000", "trial": "0000", "seed_index": 1, "rank": 1}
     begun |= {"config": LAST, "split_seed": 7}
     state = study_state([{"event": "trial", "time": 1.0, "config": LAST, **TRIAL}, begun])
     assert not state.apply(begun)

@@ -9,7 +9,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
 
-from study.storage.home import Place
+from study.storage.home import Home
 from study.tracking.delete_runs import Stored, find_stored, forget
 from study.tracking.sync import TrackingError
 from study.workflows.delete import find, remove
@@ -20,15 +20,15 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     folder = tmp_path_factory.mktemp("forgetting")
     server = Server(folder / "server")
     server.start()
-    yield Place(folder / "home", server.uri, None)
+    yield Home(folder / "home", server.uri, None)
     server.stop()
 
 
-def test_a_server_hides_the_study_and_its_name_is_free(here: Place) -> None:
+def test_a_server_hides_the_study_and_its_name_is_free(here: Home) -> None:
     folder = write_home_study(here, "eyes")
     said = remove(find("eyes", here), here)
     assert not folder.exists()
@@ -41,7 +41,7 @@ def test_a_server_hides_the_study_and_its_name_is_free(here: Place) -> None:
     assert client.get_experiment_by_name("eyes").lifecycle_stage == "active"
 
 
-def test_a_server_keeps_the_runs_of_others_in_sight_and_the_name_is_free(here: Place) -> None:
+def test_a_server_keeps_the_runs_of_others_in_sight_and_the_name_is_free(here: Home) -> None:
     write_home_study(here, "mixed")
     client = MlflowClient(here.tracking_uri)
     key = client.get_experiment_by_name("mixed").experiment_id
@@ -57,14 +57,14 @@ def test_a_server_keeps_the_runs_of_others_in_sight_and_the_name_is_free(here: P
     assert len(client.search_runs([key], run_view_type=ViewType.DELETED_ONLY)) == 2
 
 
-def test_a_study_of_the_name_from_another_home_stays(here: Place, tmp_path: Path) -> None:
+def test_a_study_of_the_name_from_another_home_stays(here: Home, tmp_path: Path) -> None:
     write_home_study(here, "common")
-    other = Place(tmp_path / "home", here.tracking_uri, None)
+    other = Home(tmp_path / "home", here.tracking_uri, None)
     found, notes = find_stored(other, {"common": "9" * 32})
     assert found == [] and "another study of that name" in notes[0]
     assert find_stored(other, {"common": ""})[0] == []  # a folder that does not tell its id proves nothing
 
 
-def test_what_mlflow_does_not_do_is_one_line(here: Place) -> None:
+def test_what_mlflow_does_not_do_is_one_line(here: Home) -> None:
     with pytest.raises(TrackingError, match=f"MLflow at {here.tracking_uri}"):
         forget(here, Stored("987654", "gone", "", 0, 0, ()))

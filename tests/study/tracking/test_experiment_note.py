@@ -26,10 +26,10 @@ def test_a_study_chosen_on_test_says_so() -> None:
 def _confirm(number: int, trial: str, kappa: float, clean: float | None) -> list[dict[str, Any]]:
     """A confirmation of a trial that has read the test part."""
     name, config = f"c{number:04d}", trial_event(0)["config"]
-    begun = {"event": "confirm", "time": 1030.0, "confirm": name, "trial": trial, "repeat": number, "rank": 1}
+    begun = {"event": "confirm", "time": 1030.0, "confirm": name, "trial": trial, "seed_index": number, "rank": 1}
     scores = {"test/kappa": kappa} | ({"test_clean/kappa": clean} if clean is not None else {})
     read = {"event": "test-read", "confirm": name, "n": 9, "n_clean": 7, "scores": scores}
-    return [begun | {"config": config, "epochs": 1, "drop_fellows": False}, read]
+    return [begun | {"config": config, "epochs": 1, "exclude_test_patients": False}, read]
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_a_study_with_finalists_says_the_mean_of_their_repeats() -> None:
     scores = [("0000", 0, 0.1), ("0001", 0, 0.2), ("0000", 1, 0.3), ("0001", 1, 0.4)]
     for number, (trial, repeat, kappa) in enumerate(scores):
         name = f"f{number:04d}"
-        events.append({**begun, "finalist": name, "trial": trial, "repeat": repeat})
+        events.append({**begun, "finalist": name, "trial": trial, "seed_index": repeat})
         events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
     note = closing_note(study_state(events))
     head = "**ResNet18, from scratch: kappa 0.300, mean of 2 finalists on validation (n = 5 each, trial 0001).**"

@@ -14,7 +14,7 @@ from study.storage.ledger import Event
 from study.storage.state import study_state
 from study.tracking.mlflow_tracker import Tracking
 from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS, save_predictions
-from study.tuning.confirmation import Confirmations, Wish
+from study.tuning.confirmation import ConfirmationConfig, Confirmations
 from tests.fixtures.mlflow import client, store
 from tests.fixtures.study import end_event, epoch_event, predictions, study_event, trial_event
 
@@ -30,7 +30,7 @@ def name() -> Iterator[str]:
 def _events(folder: Path) -> list[Event]:
     """A search of one trial, and its confirmation."""
     search: list[Event] = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0)]
-    kind, values = Confirmations(study_state(search), Wish(seeds=1)).begin()
+    kind, values = Confirmations(study_state(search), ConfirmationConfig(seeds=1)).begin()
     reading: dict[str, Any] = {"n": 4, "n_clean": 2, "confusion": CONFUSION, "clean": CONFUSION, "reads": 0}
     reading["scores"] = {"test/kappa": 0.3, "test_clean/kappa": 0.2}
     place = folder / "checkpoints" / "c0000"
@@ -73,11 +73,15 @@ def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: s
     assert {kind: len(found) for kind, found in runs.items()} == {"study": 1, "trial": 1, "confirm": 1}
     run, parent = runs["confirm"][0], runs["study"][0]
     tags = run.data.tags
-    assert (tags[schema.TAG_CONFIRM], tags[schema.TAG_CONFIRMS], tags[schema.TAG_REPEAT]) == ("c0000", "0000", "0")
+    assert (tags[schema.TAG_CONFIRM], tags[schema.TAG_CONFIRMED_TRIAL], tags[schema.TAG_SEED_INDEX]) == (
+        "c0000",
+        "0000",
+        "0",
+    )
     assert schema.TAG_TRIAL not in tags
     assert tags[schema.TAG_BASELINE] == "False"
     assert (run.info.status, tags[schema.TAG_STATE]) == ("FINISHED", schema.STATE_COMPLETE)
-    assert parent.data.tags[schema.TAG_TEST_READS] == "1"
+    assert parent.data.tags[schema.TAG_TEST_EVALUATIONS] == "1"
     metrics = run.data.metrics
     assert (metrics["test/kappa"], metrics["test_clean/kappa"], metrics["val/kappa"]) == (0.3, 0.2, 0.5)
     assert not [metric for metric in metrics if metric.startswith("best/")]
@@ -91,7 +95,7 @@ def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: s
     assert "clean" in pd.read_parquet(table)
     study = Path(client().download_artifacts(parent.info.run_id, schema.ARTIFACT_STUDY, str(tmp_path)))
     told = json.loads(study.read_text())["test"]
-    assert {key: told[key] for key in ("n", "n_clean", "reads", "drop_fellows")} == {
-        "n": 4, "n_clean": 2, "reads": 1, "drop_fellows": False
+    assert {key: told[key] for key in ("n", "n_clean", "reads", "exclude_test_patients")} == {
+        "n": 4, "n_clean": 2, "reads": 1, "exclude_test_patients": False
     }  # fmt: skip
     assert json.loads(study.read_text())["budget"]["resnet18-scratch"]["trials"] == 1

@@ -94,7 +94,7 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
 def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_was_stopped(
     name: str, tmp_path: Path
 ) -> None:
-    stopped = [trial_event(1, epochs=9), epoch_event(1, 1, 0.8), end_event(1, "stopped")]
+    stopped = [trial_event(1, epochs=9), epoch_event(1, 1, 0.8), end_event(1, "pruned")]
     best = trial_event(0, select_epoch="best")
     events = [study_event(select_epoch="best"), best, *_whole(tmp_path)[2:5], *stopped]
     _send(_tracking(name, tmp_path), [*events, {"event": "close", "time": 1020.0, "state": "complete", "reason": ""}])
@@ -107,7 +107,7 @@ def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_wa
 
 @pytest.mark.parametrize("cut", range(2, 8))
 def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
-    begun = {"event": "finalist", "time": 1020.0, "finalist": "f0000", "trial": "0000", "repeat": 1, "rank": 1}
+    begun = {"event": "finalist", "time": 1020.0, "finalist": "f0000", "trial": "0000", "seed_index": 1, "rank": 1}
     begun |= {"config": trial_event(0, epochs=1)["config"], "split_seed": 77}
     save_predictions(tmp_path / "checkpoints" / "f0000", predictions())
     events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0), begun]
@@ -120,7 +120,7 @@ def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, 
     assert set(runs) == {"parent", "0000", "f0000"}
     run, tags = runs["f0000"], runs["f0000"].data.tags
     assert tags[schema.TAG_KIND] == schema.KIND_FINALIST == "finalist"
-    named = (schema.TAG_FINALIST, schema.TAG_CONFIRMS, schema.TAG_REPEAT, schema.TAG_SPLIT_SEED)
+    named = (schema.TAG_FINALIST, schema.TAG_CONFIRMED_TRIAL, schema.TAG_SEED_INDEX, schema.TAG_SPLIT_SEED)
     assert [tags[tag] for tag in named] == ["f0000", "0000", "1", "77"]
     assert schema.TAG_TRIAL not in tags and schema.TAG_BASELINE not in tags
     assert (run.data.metrics["best/val_kappa"], run.data.metrics["best/epoch"]) == (0.5, 1.0)

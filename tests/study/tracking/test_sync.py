@@ -8,7 +8,7 @@ import pytest
 
 from study.storage.ledger import Event, Ledger
 from study.tracking import sync as module
-from study.tracking.sync import Feed, TrackingError, open_tracking, sync
+from study.tracking.sync import BackgroundSync, TrackingError, open_tracking, sync
 from study.tracking.sync_marker import mark_synced, stale_studies
 from tests.fixtures.mlflow import client, store
 from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
@@ -40,7 +40,7 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     tracking = Unreliable(failures=3)
     events: list[Event] = [{"event": "epoch", "number": number} for number in range(5)]
-    sender = Feed(tracking, events[:2])  # type: ignore[arg-type]
+    sender = BackgroundSync(tracking, events[:2])  # type: ignore[arg-type]
     for event in events[2:]:
         sender.put(event)
     assert sender.close(60)
@@ -51,7 +51,7 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
 
 def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
-    sender = Feed(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
+    sender = BackgroundSync(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
     assert not sender.close(0.05)
     assert sender.unsent == 2
     assert "ConnectionError: no answer" in sender.problem
@@ -60,7 +60,7 @@ def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch
 def test_a_disk_without_room_is_told_once_and_not_waited_for() -> None:
     tracking, told = Unreliable(failures=10**9), []
     tracking.error = RuntimeError("(sqlite3.OperationalError) database or disk is full")
-    sender = Feed(tracking, [{"event": "study"}, {"event": "trial"}], told.append)  # type: ignore[arg-type]
+    sender = BackgroundSync(tracking, [{"event": "study"}, {"event": "trial"}], told.append)  # type: ignore[arg-type]
     assert not sender.close(60)
     assert told == ["disk is full; free some space first"]
     assert sender.unsent == 2
@@ -70,7 +70,7 @@ def test_a_feed_is_not_waited_for_longer_than_it_is_given() -> None:
     release = threading.Event()
     tracking = Unreliable(failures=0)
     tracking.send = lambda event: release.wait(60)  # type: ignore[assignment, method-assign]
-    sender = Feed(tracking, [{"event": "study"}])  # type: ignore[arg-type]
+    sender = BackgroundSync(tracking, [{"event": "study"}])  # type: ignore[arg-type]
     assert not sender.close(0.05, at_most=0.05)
     release.set()
     assert sender.close(60)
@@ -84,7 +84,7 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
 def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
     """Longer than the 20 seconds that MLflow lets SQLite wait; the short form of the 35 in tests/faults."""
     uri, place = store()
-    sender = Feed(open_tracking(uri, tmp_path / "feed-locked", (place / "feed-locked").as_uri()), [])
+    sender = BackgroundSync(open_tracking(uri, tmp_path / "feed-locked", (place / "feed-locked").as_uri()), [])
     held = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=60, isolation_level=None)
     held.execute("BEGIN EXCLUSIVE")
     for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3), epoch_event(0, 2, 0.4), end_event(0)):
@@ -149,5 +149,5 @@ def test_what_a_slow_server_made_twice_is_looked_for_before_the_close(monkeypatc
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     slow, quick = Unreliable(failures=1), Unreliable(failures=0)
     for tracking in (slow, quick):
-        assert Feed(tracking, [{"event": "epoch"}, {"event": "close"}]).close(60)  # type: ignore[arg-type]
+        assert BackgroundSync(tracking, [{"event": "epoch"}, {"event": "close"}]).close(60)  # type: ignore[arg-type]
     assert (slow.refreshed, quick.refreshed) == (2, 0)

@@ -11,7 +11,7 @@ from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
 from study.cli.data import data_app
 from study.config.study import make_study_config
-from study.training.data import Prepared, open_data, prepare_data, split_of
+from study.training.data import SplitDataset, open_data, prepare_data, split_of
 from tests.fixtures.study import small_data
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
@@ -60,14 +60,14 @@ def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
     moved = prepared.parts.copy()
     fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test part
     moved[fellow] = "train"
-    shared = Prepared(prepared.cache, moved).test_table()
+    shared = SplitDataset(prepared.cache, moved).test_table()
     patient = int(table["patient"].iloc[0])
     assert shared.loc[~shared["clean"], "patient"].unique().tolist() == [patient]
 
 
 def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> None:
     prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
-    same = open_data(prepared.cache.folder, **SPLIT, drop_fellows=True)  # type: ignore[arg-type]
+    same = open_data(prepared.cache.folder, **SPLIT, exclude_test_patients=True)  # type: ignore[arg-type]
     assert same.split_digest == prepared.split_digest  # nobody stands on both sides here
     assert same.test_table()["clean"].all()
 
@@ -83,8 +83,8 @@ def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path:
     small_data(folder)
     sorted((folder / "images").iterdir())[0].write_bytes(b"")
 
-    def ready() -> Prepared:
-        form: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "local_average"}
+    def ready() -> SplitDataset:
+        form: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "graham"}
         return prepare_data(read_index(folder), home, **form, **SPLIT)  # type: ignore[arg-type]
 
     with pytest.raises(DataError) as error:

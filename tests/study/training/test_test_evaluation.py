@@ -7,7 +7,7 @@ from analysis import schema
 from retina_data.layouts.dataset import read_index
 from retina_models.resnet import resnet18
 from study.config.trial import TrialConfig
-from study.training.data import Prepared, prepare_data
+from study.training.data import SplitDataset, prepare_data
 from study.training.prediction import predict
 from study.training.test_evaluation import read_calibration, read_test, reading
 from study.training.train import TrainingError
@@ -19,13 +19,13 @@ CHANCES = [f"p{grade}" for grade in schema.GRADES]
 
 
 @pytest.fixture(scope="module")
-def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> SplitDataset:
     folder = tmp_path_factory.mktemp("testpart")
     dataset = read_index(small_data(folder / "data"))
     return prepare_data(dataset, folder, image_size=32, crop="disc", val_fraction=0.3, seed=0, select_on="validation")
 
 
-def test_every_test_image_is_predicted_once_in_its_row(prepared: Prepared, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_test_image_is_predicted_once_in_its_row(prepared: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     weights = resnet18(seed=3).state_dict()
     whole = read_test(weights, CONFIG, prepared, torch.device("cpu"))
     monkeypatch.setattr("study.training.prediction.PIECE", 5)
@@ -40,7 +40,7 @@ def test_every_test_image_is_predicted_once_in_its_row(prepared: Prepared, monke
 
 
 @pytest.mark.parametrize("views", [1, 4, 8])
-def test_both_parts_are_predicted_with_all_views(prepared: Prepared, views: int) -> None:
+def test_both_parts_are_predicted_with_all_views(prepared: SplitDataset, views: int) -> None:
     network, device = resnet18(seed=3), torch.device("cpu")
     config = TrialConfig(**SMALL | {"views": views, "augmentation": "dihedral"})
     calibration = read_calibration(network.state_dict(), config, prepared, device)
@@ -55,7 +55,7 @@ def test_both_parts_are_predicted_with_all_views(prepared: Prepared, views: int)
         np.testing.assert_allclose(table[CHANCES], torch.stack(each).mean(dim=0), atol=1e-5)
 
 
-def test_weights_that_give_no_numbers_are_a_failure(prepared: Prepared) -> None:
+def test_weights_that_give_no_numbers_are_a_failure(prepared: SplitDataset) -> None:
     weights = {
         name: value * float("nan") if value.is_floating_point() else value
         for name, value in resnet18().state_dict().items()

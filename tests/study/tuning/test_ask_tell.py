@@ -49,13 +49,15 @@ class Search:
             record = self.state.trials[trial]
             kappa = level * (1 - 0.5**epoch) + 0.1 * curve.random()
             before = [event["scores"]["val/kappa"] for event in record.epochs] if record.select_epoch == "best" else []
-            stop, rungs = self.arms.report(record, epoch, max([kappa, *before]))
-            self._write("epoch", trial=trial, epoch=epoch, scores={"val/kappa": kappa}, stop=stop, rungs=rungs)
+            stop, pruner_state = self.arms.on_trial_result(record, epoch, max([kappa, *before]))
+            self._write(
+                "epoch", trial=trial, epoch=epoch, scores={"val/kappa": kappa}, stop=stop, pruner_state=pruner_state
+            )
             if stop:
                 break
         self._moment()
-        self._write("end", trial=trial, state="stopped" if stop else "complete", reason="")
-        self.arms.finish(self.state.trials[trial])
+        self._write("end", trial=trial, state="pruned" if stop else "complete", reason="")
+        self.arms.on_trial_complete(self.state.trials[trial])
 
 
 @pytest.mark.parametrize("early_stopping", ["halving", "hyperband"])
@@ -70,7 +72,7 @@ def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(
     config = make_study_config({}, flags)
     unbroken, killed = Search(config, restarts=False).run(trials), Search(config, restarts=True).run(trials)
     assert unbroken == killed
-    assert any(event["event"] == "end" and event["state"] == "stopped" for event in unbroken)
+    assert any(event["event"] == "end" and event["state"] == "pruned" for event in unbroken)
     parameters = [f"{event['group']} {event['params']}" for event in unbroken if event["event"] == "trial"]
     if sampler != "gp":  # which comes to the edges of the space in more than one arm
         assert len(set(parameters)) == trials  # no suggestion is repeated after a restart
@@ -107,10 +109,10 @@ def test_what_optuna_is_told_is_the_epoch_that_is_selected(
     for epoch, kappa in enumerate([0.1, 0.6, 0.2, 0.3], 1):
         best = max(best, kappa)
         told_now = kappa if select_epoch == "last" else best
-        search.arms.report(search.state.trials["0000"], epoch, told_now)
-        search._write("epoch", trial="0000", epoch=epoch, scores={"val/kappa": kappa}, stop=False, rungs={})
+        search.arms.on_trial_result(search.state.trials["0000"], epoch, told_now)
+        search._write("epoch", trial="0000", epoch=epoch, scores={"val/kappa": kappa}, stop=False, pruner_state={})
     search._write("end", trial="0000", state="complete", reason="")
-    search.arms.finish(search.state.trials["0000"])
+    search.arms.on_trial_complete(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
     rebuilt = Arms(search.config, search.groups, study_state(search.events))._studies[asked.group].trials[0]
     for trial in (told, rebuilt):
@@ -125,9 +127,9 @@ def test_a_failed_trial_has_no_value() -> None:
     keys = ("trial", "group", "number", "params", "distributions")
     config = asked.config.model_dump(mode="json")
     search._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
-    search._write("epoch", trial="0000", epoch=1, scores={"val/kappa": 0.9}, stop=False, rungs={})
+    search._write("epoch", trial="0000", epoch=1, scores={"val/kappa": 0.9}, stop=False, pruner_state={})
     search._write("end", trial="0000", state="failed", reason="loss is not finite")
-    search.arms.finish(search.state.trials["0000"])
+    search.arms.on_trial_complete(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
     assert (told.state, told.value) == (optuna.trial.TrialState.FAIL, None)
 

@@ -11,8 +11,8 @@ from study.storage.ranking import fresh_seed, missing, winners
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import BEST
 from study.tuning.confirmation import (
+    ConfirmationConfig,
     Confirmations,
-    Wish,
     arms_without_winner,
     check_confirmable,
     wanted,
@@ -33,8 +33,8 @@ def _searched(kappas: list[list[float]], fields: dict[str, Any] | None = None, *
     return [*events, {"event": "close", "time": 1011.0, "state": "complete", "reason": ""}]
 
 
-def _begin(state: StudyState, wish: Wish) -> Event:
-    kind, values = Confirmations(state, wish).begin()
+def _begin(state: StudyState, wish: ConfirmationConfig) -> Event:
+    kind, values = Confirmations(state, wish).suggest()
     event = {"event": kind, "time": 1100.0, **values}
     assert state.apply(event)
     return event
@@ -42,7 +42,7 @@ def _begin(state: StudyState, wish: Wish) -> Event:
 
 def _read(state: StudyState, name: str) -> None:
     """All epochs of a confirmation, its reading and its end."""
-    record = state.confirms[name]
+    record = state.confirmations[name]
     for epoch in range(len(record.epochs) + 1, record.last_epoch + 1):
         state.apply({**epoch_event(0, epoch, 0.5), "trial": name})
     state.apply({"event": "test-read", "time": 1.0, "confirm": name, "n": 4, "n_clean": 4, "scores": {}})
@@ -58,8 +58,8 @@ def test_a_winner_is_trained_over_the_whole_schedule_unless_a_constant_one_s_epo
 ) -> None:
     fields = {"select_epoch": select_epoch, "schedule": schedule}
     state = study_state(_searched([[0.1, 0.2, 0.1], [0.3, 0.5, 0.4]], fields))
-    event = _begin(state, Wish())
-    assert (event["confirm"], event["trial"], event["rank"], event["repeat"]) == ("c0000", "0001", 1, 0)
+    event = _begin(state, ConfirmationConfig())
+    assert (event["confirm"], event["trial"], event["rank"], event["seed_index"]) == ("c0000", "0001", 1, 0)
     assert event["epochs"] == epochs
     assert event["config"]["epochs"] == 3
     assert event["baseline"] is False
@@ -78,10 +78,10 @@ def test_seeds_are_fresh_and_hang_on_study_winner_and_repeat_alone() -> None:
 
 def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
     events = _searched([[0.5], [0.4], [0.3]])
-    events[4]["repeat_of"] = "0000"  # the second trial
+    events[4]["duplicate_of"] = "0000"  # the second trial
     state = study_state(events)
     assert [record.trial for record in winners(state, ARM)] == ["0000", "0002"]
-    found = wanted(state, Wish(top=2, seeds=2))
+    found = wanted(state, ConfirmationConfig(top=2, seeds=2))
     assert [(one.winner.trial, one.rank, one.repeat) for one in found] == [
         ("0000", 1, 0), ("0002", 2, 0), ("0000", 1, 1), ("0002", 2, 1)
     ]  # fmt: skip
@@ -89,20 +89,22 @@ def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
 
 def test_the_first_trial_of_the_chosen_arm_is_confirmed_beside_its_winner() -> None:
     state = study_state(_searched([[0.3], [0.5], [0.4]]))
-    found = wanted(state, Wish(seeds=2))
+    found = wanted(state, ConfirmationConfig(seeds=2))
     assert [(one.winner.trial, one.rank, one.repeat, one.baseline) for one in found] == [
         ("0001", 1, 0, False), ("0000", 2, 0, True), ("0001", 1, 1, False), ("0000", 2, 1, True)
     ]  # fmt: skip
-    assert [one.winner.trial for one in wanted(state, Wish(top=3, seeds=1))] == ["0001", "0002", "0000"]
-    assert not any(one.baseline for one in wanted(state, Wish(top=3, seeds=1))), "it is among the winners by itself"
+    assert [one.winner.trial for one in wanted(state, ConfirmationConfig(top=3, seeds=1))] == ["0001", "0002", "0000"]
+    assert not any(one.baseline for one in wanted(state, ConfirmationConfig(top=3, seeds=1))), (
+        "it is among the winners by itself"
+    )
 
 
 def test_a_first_trial_that_was_stopped_is_the_baseline_and_one_that_failed_is_none() -> None:
     events = _searched([[0.3, 0.3], [0.5, 0.4]])
     stopped = [event for event in events if event.get("epoch") != 2 or event["trial"] != "0000"]
-    for state, baselines in (("stopped", ["0000"]), ("failed", [])):
+    for state, baselines in (("pruned", ["0000"]), ("failed", [])):
         ended = [end_event(0, state) if e["event"] == "end" and e["trial"] == "0000" else e for e in stopped]
-        found = wanted(study_state(ended), Wish(seeds=1))
+        found = wanted(study_state(ended), ConfirmationConfig(seeds=1))
         assert [one.winner.trial for one in found if one.baseline] == baselines
         assert [one.winner.trial for one in found if not one.baseline] == ["0001"]
 
@@ -114,22 +116,24 @@ def test_only_the_arm_that_validation_chose_has_a_baseline() -> None:
         if event["event"] == "trial" and event["trial"] in ("0002", "0003"):
             config = {**event["config"], "architecture": "resnet50"}
             events[place] = {**event, "config": config, "group": "resnet50-scratch", "number": event["number"] - 2}
-    found = wanted(study_state(events), Wish(seeds=1))
+    found = wanted(study_state(events), ConfirmationConfig(seeds=1))
     assert [(one.winner.trial, one.baseline) for one in found] == [("0001", False), ("0002", False), ("0000", True)]
 
 
 def test_a_winner_that_repeats_the_first_trial_needs_no_baseline() -> None:
     events = _searched([[0.3], [0.5]])
-    events[4]["repeat_of"] = "0000"  # the second trial
-    assert [(one.winner.trial, one.baseline) for one in wanted(study_state(events), Wish(seeds=1))] == [("0001", False)]
+    events[4]["duplicate_of"] = "0000"  # the second trial
+    assert [(one.winner.trial, one.baseline) for one in wanted(study_state(events), ConfirmationConfig(seeds=1))] == [
+        ("0001", False)
+    ]
 
 
 def test_winners_have_the_same_seeds_in_whatever_company_they_are_confirmed() -> None:
     state = study_state(_searched([[0.3], [0.5], [0.4]]))
-    alone = [Confirmations(state, Wish(seeds=1)).begin()[1]["config"]["seed"]]
+    alone = [Confirmations(state, ConfirmationConfig(seeds=1)).suggest()[1]["config"]["seed"]]
     names = []
     for _ in range(2):
-        names.append(_begin(state, Wish(top=2, seeds=1)))
+        names.append(_begin(state, ConfirmationConfig(top=2, seeds=1)))
     assert names[0]["config"]["seed"] == alone[0] != names[1]["config"]["seed"]
 
 
@@ -141,7 +145,7 @@ def _finalists(*scores: float | None) -> list[Event]:
     events = list(search[:-1])
     for number, (one, kappa) in enumerate(zip(missing(_config(state), state), scores, strict=False)):
         name, trial = f"f{number:04d}", one.trial.trial
-        begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": trial, "repeat": 0, "rank": one.rank}
+        begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": trial, "seed_index": 0, "rank": one.rank}
         events.append({**begun, "config": one.trial.config, "split_seed": 1})
         if kappa is not None:
             events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
@@ -156,30 +160,30 @@ def _config(state: StudyState) -> StudyConfig:
 def test_finalists_must_have_ended_and_choose_the_winner() -> None:
     for scores in ((), (0.2,), (0.2, None)):
         with pytest.raises(ConfigError, match="finalists must have ended .* those of s have not; .* retina search s$"):
-            check_confirmable("s", study_state(_finalists(*scores)), Wish())
+            check_confirmable("s", study_state(_finalists(*scores)), ConfirmationConfig())
     state = study_state(_finalists(0.2, 0.3))
-    check_confirmable("s", state, Wish())
-    found = [(one.winner.trial, one.baseline) for one in wanted(state, Wish(seeds=1))]
+    check_confirmable("s", state, ConfirmationConfig())
+    found = [(one.winner.trial, one.baseline) for one in wanted(state, ConfirmationConfig(seeds=1))]
     assert found == [("0001", False), ("0000", True)]
 
 
 def test_more_seeds_add_to_those_that_are_there() -> None:
     state = study_state(_searched([[0.5]]))
     for _ in range(2):
-        _begin(state, Wish(seeds=2))
-    assert Confirmations(state, Wish(seeds=2)).to_begin() == 0
-    more = Confirmations(state, Wish(seeds=3))
-    assert more.to_begin() == 1
-    assert more.begin()[1]["confirm"] == "c0002"
-    assert more.begin()[1]["repeat"] == 2
+        _begin(state, ConfirmationConfig(seeds=2))
+    assert Confirmations(state, ConfirmationConfig(seeds=2)).n_remaining() == 0
+    more = Confirmations(state, ConfirmationConfig(seeds=3))
+    assert more.n_remaining() == 1
+    assert more.suggest()[1]["confirm"] == "c0002"
+    assert more.suggest()[1]["seed_index"] == 2
 
 
 def test_confirmations_are_no_trials_and_nothing_of_them_is_selected() -> None:
     state = study_state(_searched([[0.2, 0.1], [0.1, 0.3]]))
-    _begin(state, Wish())
+    _begin(state, ConfirmationConfig())
     _read(state, "c0000")
     assert sorted(state.trials) == ["0000", "0001"]
-    record = state.confirms["c0000"]
+    record = state.confirmations["c0000"]
     best = record.best()
     assert best is not None
     assert best["epoch"] == record.last_epoch == 2
@@ -188,56 +192,56 @@ def test_confirmations_are_no_trials_and_nothing_of_them_is_selected() -> None:
 
 def test_a_confirmation_is_finished_once_its_test_part_was_read_and_not_before() -> None:
     state = study_state(_searched([[0.2, 0.3]]))
-    _begin(state, Wish())
+    _begin(state, ConfirmationConfig())
     for epoch in (1, 2):
         state.apply({**epoch_event(0, epoch, 0.5), "trial": "c0000"})
-    assert state.confirms["c0000"].finishing is None
+    assert state.confirmations["c0000"].finishing is None
     state.apply({"event": "test-read", "time": 1.0, "confirm": "c0000", "n": 4, "n_clean": 4, "scores": {}})
-    assert state.confirms["c0000"].finishing == "complete"
+    assert state.confirmations["c0000"].finishing == "complete"
 
 
 def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
     state = study_state(_searched([[0.2]]))
-    _begin(state, Wish())
+    _begin(state, ConfirmationConfig())
     _read(state, "c0000")
     again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_clean": 9, "scores": {}}
     assert state.apply(again) is False
-    assert [read["n"] for read in state.test_reads] == [4]
+    assert [read["n"] for read in state.test_evaluations] == [4]
 
 
 def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="no study s"):
-        check_confirmable("s", StudyState(), Wish())
+        check_confirmable("s", StudyState(), ConfirmationConfig())
     lab = _searched([[0.2]])
     lab[0]["config"] = {**lab[0]["config"], "select_on": "test"}
     with pytest.raises(ConfigError, match=r"select_on=test.*under another name"):
-        check_confirmable("s", study_state(lab), Wish())
+        check_confirmable("s", study_state(lab), ConfirmationConfig())
     with pytest.raises(ConfigError, match="1 of the 1 trials of s have not; finish it with: retina search s"):
-        check_confirmable("s", study_state(_searched([[0.2]])[:3]), Wish())
+        check_confirmable("s", study_state(_searched([[0.2]])[:3]), ConfirmationConfig())
     with pytest.raises(ConfigError, match="retina search s --home there$"):
-        check_confirmable("s", study_state(_searched([[0.2]])[:3]), Wish(), " --home there")
+        check_confirmable("s", study_state(_searched([[0.2]])[:3]), ConfirmationConfig(), " --home there")
     failed = _searched([[0.2]])
     failed[-2] = end_event(0, "failed", "diverged")
     with pytest.raises(ConfigError, match="must have a trial with a score"):
-        check_confirmable("s", study_state(failed), Wish())
+        check_confirmable("s", study_state(failed), ConfirmationConfig())
     assert arms_without_winner(study_state(failed)) == [ARM]
-    check_confirmable("s", study_state(_searched([[0.2]])), Wish())
+    check_confirmable("s", study_state(_searched([[0.2]])), ConfirmationConfig())
 
 
 def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
     state = study_state(_searched([[0.2]]))
-    _begin(state, Wish(drop_fellows=True))
+    _begin(state, ConfirmationConfig(exclude_test_patients=True))
     with pytest.raises(ConfigError, match=r"were with --drop-fellows \(c0000\); add --drop-fellows"):
-        check_confirmable("s", state, Wish())
-    check_confirmable("s", state, Wish(drop_fellows=True))
+        check_confirmable("s", state, ConfirmationConfig())
+    check_confirmable("s", state, ConfirmationConfig(exclude_test_patients=True))
 
 
 def test_the_time_left_counts_the_epochs_of_all_that_are_to_come() -> None:
     state = study_state(_searched([[0.2, 0.3, 0.1]]))
-    assert Confirmations(state, Wish(seeds=3)).seconds_left(1) == 3 * 3 * 0.5
-    _begin(state, Wish())
+    assert Confirmations(state, ConfirmationConfig(seeds=3)).seconds_left(1) == 3 * 3 * 0.5
+    _begin(state, ConfirmationConfig())
     state.apply({**epoch_event(0, 1, 0.5), "trial": "c0000"})
-    assert Confirmations(state, Wish(seeds=3)).seconds_left(2) == (2 + 2 * 3) * 0.5 / 2
+    assert Confirmations(state, ConfirmationConfig(seeds=3)).seconds_left(2) == (2 + 2 * 3) * 0.5 / 2
 
 
 class Driver:
@@ -249,7 +253,7 @@ class Driver:
             path.write_text("".join(f"{json.dumps(event)}\n" for event in _searched([[0.2, 0.3]])))
         self.ledger = Ledger(path)
         state = study_state(self.ledger.events)
-        course = Confirmations(state, Wish(seeds=1))
+        course = Confirmations(state, ConfirmationConfig(seeds=1))
         self.recorder = Recorder(self.ledger, state, course, folder / "checkpoints", lambda event: None)
 
     def run(self, kill_after: int) -> None:
@@ -257,7 +261,7 @@ class Driver:
         before = len(self.ledger.events)
         recorder = self.recorder
         recorder.end_finished()
-        if recorder.to_begin():
+        if recorder.n_remaining():
             recorder.begin()
         for epoch in (1, 2):
             test = {"test": {"n": 4, "n_clean": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
@@ -278,7 +282,7 @@ def test_a_confirmation_has_each_event_once_whenever_its_driver_was_killed(tmp_p
     kinds = [event["event"] for event in events if event.get("confirm") or event.get("trial") == "c0000"]
     assert kinds == ["confirm", "epoch", "epoch", "test-read", "end"]
     assert (tmp_path / "checkpoints" / "c0000" / BEST).exists()
-    assert study_state(events).test_reads[0]["reads"] == 0
+    assert study_state(events).test_evaluations[0]["reads"] == 0
 
 
 def test_a_driver_killed_between_epoch_and_reading_is_told_the_reading_again(tmp_path: Path) -> None:
@@ -290,5 +294,5 @@ def test_a_driver_killed_between_epoch_and_reading_is_told_the_reading_again(tmp
     second = Driver(tmp_path)
     assert second.recorder.left()
     second.run(99)
-    assert study_state(second.ledger.events).confirms["c0000"].state == "complete"
-    assert len(study_state(second.ledger.events).test_reads) == 1
+    assert study_state(second.ledger.events).confirmations["c0000"].state == "complete"
+    assert len(study_state(second.ledger.events).test_evaluations) == 1

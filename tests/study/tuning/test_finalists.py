@@ -14,7 +14,7 @@ from study.storage.ranking import planned, search_ended
 from study.storage.state import study_state
 from study.training.checkpoints import BEST
 from study.tuning.ask_tell import Arms
-from study.tuning.finalists import SearchCourse
+from study.tuning.finalists import SearchPolicy
 from study.tuning.recorder import Recorder
 
 FLAGS = {"trials": 12, "epochs": 3, "finalists": 2, "repeats": 2, "seed": 3, "architecture": "resnet18"}
@@ -35,7 +35,7 @@ class Driver:
         if not self.ledger.events or self.ledger.events[0]["config"]["trials"] != config.trials:
             self.ledger.append("study", id="a", config=config.model_dump(mode="json"), arms=list(groups))
         self.state = study_state(self.ledger.events)
-        self.course = SearchCourse(config, Arms(config, groups, self.state), self.state)
+        self.course = SearchPolicy(config, Arms(config, groups, self.state), self.state)
         self.recorder = Recorder(self.ledger, self.state, self.course, folder / "checkpoints", self._seen)
 
     def _seen(self, event: Event) -> None:
@@ -49,7 +49,7 @@ class Driver:
             self.recorder.end_finished()
             for record in [record for record in self.recorder.records.values() if not record.end]:
                 self._train(record.trial)
-            while self.recorder.to_begin():
+            while self.recorder.n_remaining():
                 self._train(self.recorder.begin().trial)
         except Killed:
             pass
@@ -66,7 +66,7 @@ class Driver:
             kappa = round(level * (1 - 0.5**epoch) + 0.1 * curve.random(), 6)
             report = {"epoch": epoch, "scores": {"val/kappa": kappa}, "best": kappa, "images_seen": 3, "seconds": 1.0}
             if self.recorder.epoch(name, report):
-                self.recorder.end(name, schema.STATE_STOPPED)
+                self.recorder.end(name, schema.STATE_PRUNED)
                 return
         self.recorder.end(name, schema.STATE_COMPLETE)
 
@@ -99,20 +99,23 @@ def test_each_finalist_is_told_with_all_that_it_is(unbroken: list[Event]) -> Non
     assert len(found) == planned(config(), 2)
     trials = {event["trial"]: event for event in of_kind(unbroken, "trial")}
     for event in found:
-        assert set(event) == {"event", "finalist", "trial", "repeat", "rank", "config", "split_seed"}
+        assert set(event) == {"event", "finalist", "trial", "seed_index", "rank", "config", "split_seed"}
         mine = trials[event["trial"]]["config"]
         assert {k: v for k, v in event["config"].items() if k != "seed"} == {
             k: v for k, v in mine.items() if k != "seed"
         }
         assert event["config"]["seed"] != mine["seed"]
-    assert [(event["repeat"], event["rank"]) for event in found] == [
+    assert [(event["seed_index"], event["rank"]) for event in found] == [
         (0, 1), (0, 1), (0, 2), (0, 2), (1, 1), (1, 1), (1, 2), (1, 2)
     ]  # fmt: skip
 
 
 def test_a_repeat_has_one_split_for_all_and_each_run_its_own_seed(unbroken: list[Event]) -> None:
     found = of_kind(unbroken, "finalist")
-    splits = {event["repeat"]: {e["split_seed"] for e in found if e["repeat"] == event["repeat"]} for event in found}
+    splits = {
+        event["seed_index"]: {e["split_seed"] for e in found if e["seed_index"] == event["seed_index"]}
+        for event in found
+    }
     assert all(len(seeds) == 1 for seeds in splits.values())
     assert splits[0] != splits[1]
     assert len({event["config"]["seed"] for event in found}) == len(found)
@@ -125,7 +128,7 @@ def test_finalists_run_their_whole_schedule_and_keep_no_weights(unbroken: list[E
         assert [event["epoch"] for event in epochs] == [1, 2, 3]
         assert not any(event["stop"] for event in epochs)
         assert ends[name]["state"] == schema.STATE_COMPLETE
-    assert any(event["state"] == schema.STATE_STOPPED for event in ends.values()), "trials are stopped"
+    assert any(event["state"] == schema.STATE_PRUNED for event in ends.values()), "trials are stopped"
     driver = Driver(tmp_path, config())
     driver.run()
     kept = {path.parent.name for path in (tmp_path / "checkpoints").glob(f"*/{BEST}")}
@@ -170,7 +173,7 @@ def test_a_study_that_grows_keeps_the_finalists_that_are_there(unbroken: list[Ev
     assert events[1 : len(unbroken)] == unbroken[1:]
     state = grown.state
     assert len(state.trials) == 20 and search_ended(config(trials=20), state)
-    pairs = [(event["trial"], event["repeat"]) for event in of_kind(events, "finalist")]
+    pairs = [(event["trial"], event["seed_index"]) for event in of_kind(events, "finalist")]
     assert len(set(pairs)) == len(pairs) >= 8
     assert list(state.finalists) == [f"f{number:04d}" for number in range(len(pairs))]
 
@@ -178,10 +181,10 @@ def test_a_study_that_grows_keeps_the_finalists_that_are_there(unbroken: list[Ev
 def test_nothing_more_is_to_begin_while_the_last_trial_runs(tmp_path: Path) -> None:
     driver = Driver(tmp_path, config(trials=4))
     names = [driver.recorder.begin().trial for _ in range(4)]
-    assert driver.recorder.to_begin() == 0
+    assert driver.recorder.n_remaining() == 0
     for name in names[:-1]:
         driver._train(name)
-    assert driver.recorder.to_begin() == 0
+    assert driver.recorder.n_remaining() == 0
     driver._train(names[-1])
-    assert driver.recorder.to_begin() > 0
+    assert driver.recorder.n_remaining() > 0
     driver.ledger.close()

@@ -37,7 +37,7 @@ def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
 
 def test_one_that_was_stopped_has_no_score_but_its_epoch() -> None:
     display, state, text = _shown()
-    for event in (trial_event(0, epochs=9), epoch_event(0, 1, 0.6), end_event(0, "stopped")):
+    for event in (trial_event(0, epochs=9), epoch_event(0, 1, 0.6), end_event(0, "pruned")):
         state.apply(event)
         display.watch(event)
     assert "stopped  after epoch 1 of 9, " in text.getvalue()
@@ -54,7 +54,7 @@ def test_a_finalist_s_line_names_trial_and_repeat_and_the_note_their_mean() -> N
     begun = {"event": "finalist", "time": 2.0, "trial": "0000", "rank": 1, "config": trial_event(0)["config"]}
     for repeat, kappa in enumerate((0.3, 0.5)):
         name = f"f{repeat:04d}"
-        state.apply({**begun, "finalist": name, "repeat": repeat, "split_seed": repeat})
+        state.apply({**begun, "finalist": name, "seed_index": repeat, "split_seed": repeat})
         events = (epoch_event(0, 1, 0.1), epoch_event(0, 2, kappa), end_event(0))
         for event in ({**event, "trial": name} for event in events):
             state.apply(event)

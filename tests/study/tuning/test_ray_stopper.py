@@ -3,7 +3,7 @@ from types import SimpleNamespace
 import pytest
 import ray
 
-from study.tuning.ray_stopper import Reaper
+from study.tuning.ray_stopper import KillOnStop
 
 
 def _trial(name: str) -> SimpleNamespace:
@@ -14,7 +14,7 @@ def test_processes_are_killed_once_the_search_stops_and_not_before(monkeypatch: 
     killed: list[str] = []
     stopping = [False]
     monkeypatch.setattr(ray, "kill", killed.append)
-    reaper = Reaper(lambda: stopping[0])
+    reaper = KillOnStop(lambda: stopping[0])
     trials = [_trial(name) for name in ("runs", "has ended", "has failed", "begins")]
     for trial in trials:
         reaper.on_trial_start(1, trials, trial)
@@ -28,6 +28,6 @@ def test_processes_are_killed_once_the_search_stops_and_not_before(monkeypatch: 
 
 
 def test_nothing_of_ours_goes_into_ray_s_pickles_and_no_trial_is_stopped_alone() -> None:
-    reaper = Reaper(lambda: True)
+    reaper = KillOnStop(lambda: True)
     assert reaper.__getstate__() == {}
     assert reaper("trial", {}) is False

@@ -53,7 +53,7 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "cache": str(cache),
         "split": SPLIT,
         "last_epoch": config.epochs,
-        "confirms": False,
+        "confirming": False,
         "weights": None,
         "weights_digest": None,
         "device": "cpu",
@@ -117,7 +117,7 @@ def test_the_report_of_the_last_epoch_is_told_again_without_its_weights(cache: P
 
 
 def _confirmation(cache: Path, folder: Path, last_epoch: int) -> dict[str, Any]:
-    return {**_job(cache, folder), "last_epoch": last_epoch, "confirms": True}
+    return {**_job(cache, folder), "last_epoch": last_epoch, "confirming": True}
 
 
 def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(cache: Path, tmp_path: Path) -> None:
@@ -151,7 +151,7 @@ def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
 def test_a_confirmation_with_the_seed_and_data_of_a_trial_is_that_trial_to_the_bit(cache: Path, tmp_path: Path) -> None:
     values = {"schedule": "one_cycle", "augmentation": "dihedral", "lr": 0.003, "seed": 5}
     trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000", **values))))
-    again = _reports(_steps(TrialActor({**_job(cache, tmp_path / "c0000", **values), "confirms": True})))
+    again = _reports(_steps(TrialActor({**_job(cache, tmp_path / "c0000", **values), "confirming": True})))
     assert [_numbers(report) for report in again] == [_numbers(report) for report in trial]
     first, second = (read_safetensors(tmp_path / name / BEST) for name in ("0000", "c0000"))
     assert first.keys() == second.keys() and all(torch.equal(first[key], second[key]) for key in first)

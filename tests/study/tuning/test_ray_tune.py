@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from analysis import schema
-from study.cluster.head_monitor import Head
+from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Resources
 from study.config.arms import groups_of
 from study.config.study import make_study_config
@@ -24,14 +24,21 @@ from study.training.checkpoints import load_last
 from study.training.data import split_of
 from study.tuning import ray_tune
 from study.tuning.ask_tell import Arms
-from study.tuning.ray_tune import PROCESS_RETRIES, TrialFiles, _Asker, _Teller, _Trials, run_search
+from study.tuning.ray_tune import (
+    PROCESS_RETRIES,
+    LedgerScheduler,
+    LedgerSearcher,
+    TrialDispatcher,
+    TrialFiles,
+    run_search,
+)
 from study.tuning.recorder import Recorder
 from study.tuning.stop_signal import Stop
 from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.fixtures.study import small_data, study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
-LIMITS = Resources(cpus=1, gpus=0, slots=1)
+LIMITS = Resources(cpus=1, gpus=0, max_concurrent=1)
 
 
 def _course(state: StudyState) -> Arms:
@@ -46,11 +53,11 @@ class Driver:
         self.files = TrialFiles(folder / "checkpoints", caches, split_of(CONFIG), {})
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.ledger.append("study", **{k: v for k, v in study_event(5).items() if k not in ("event", "time")})
-        self.stop, self.head, self.said = Stop(), Head({}, lambda reason: None), list[str]()
+        self.stop, self.head, self.said = Stop(), HeadMonitor({}, lambda reason: None), list[str]()
         state = study_state(self.ledger.events)
         self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
-        self.trials = _Trials(self.files, self.recorder, LIMITS, self.stop, self.head, self.said.append)
-        self.asker, self.teller = _Asker(self.trials), _Teller(self.trials)
+        self.trials = TrialDispatcher(self.files, self.recorder, LIMITS, self.stop, self.head, self.said.append)
+        self.asker, self.teller = LedgerSearcher(self.trials), LedgerScheduler(self.trials)
         self.asked = 0
 
     def ask(self) -> str:
@@ -73,7 +80,7 @@ class Driver:
 
 @pytest.fixture
 def driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Driver]:
-    nodes = SimpleNamespace(count=lambda: 1, died_lately=lambda: False, without_room=lambda limits: False)
+    nodes = SimpleNamespace(count=lambda: 1, died_lately=lambda: False, without_room=lambda trial_resources: False)
     monkeypatch.setattr(ray_tune, "Nodes", lambda: nodes)
     made = Driver(tmp_path)
     yield made
@@ -119,7 +126,7 @@ def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
     assert "notes" not in driver.ledger.events[-1]
 
 
-@pytest.mark.parametrize("bridge", [_Asker, _Teller])
+@pytest.mark.parametrize("bridge", [LedgerSearcher, LedgerScheduler])
 def test_nothing_of_ours_goes_into_ray_s_pickles(bridge: Any) -> None:
     made = bridge(lambda: "cannot be pickled")
     assert made.__getstate__() == {}

@@ -10,7 +10,7 @@ from study.storage.ledger import Event, Ledger, read_events
 from study.storage.state import study_state
 from study.training.checkpoints import BEST, LAST, PREVIOUS
 from study.tuning.ask_tell import Arms
-from study.tuning.recorder import Recorder, outcome
+from study.tuning.recorder import Recorder, final_state
 from tests.fixtures.study import study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})
@@ -177,9 +177,9 @@ def test_no_trial_that_ended_keeps_a_checkpoint(driver: Driver) -> None:
 
 def test_a_study_none_of_whose_trials_has_a_score_has_failed(driver: Driver) -> None:
     driver.recorder.end(driver.begin(), schema.STATE_FAILED, "diverged")
-    assert outcome(driver.recorder.records.values()) == schema.STATE_FAILED
+    assert final_state(driver.recorder.records.values()) == schema.STATE_FAILED
     trial = driver.begin()
     for epoch in (1, 2):
         driver.recorder.epoch(trial, _report(epoch, 0.1))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
-    assert outcome(driver.recorder.records.values()) == schema.STATE_COMPLETE
+    assert final_state(driver.recorder.records.values()) == schema.STATE_COMPLETE

@@ -21,8 +21,8 @@ def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
 
 def test_the_first_reason_counts_and_names_no_folder() -> None:
     stop = Stop()
-    stop.halt("/home/Jane Doe/cache/abc must be readable")
-    stop.halt("another")
+    stop.request_stop("/home/Jane Doe/cache/abc must be readable")
+    stop.request_stop("another")
     assert stop.reason == "abc must be readable"
 
 

@@ -17,7 +17,7 @@ from analysis import schema
 from retina_models.weights import read_safetensors
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import BEST, TEST_PREDICTIONS
-from study.tuning.confirmation import Confirmations, Wish
+from study.tuning.confirmation import ConfirmationConfig, Confirmations
 from study.workflows.confirm import Confirm, _read_elsewhere
 from tests.faults.fixture import Search, Study
 from tests.fixtures.command import refused
@@ -77,7 +77,7 @@ def _numbers(state: StudyState) -> dict[str, Any]:
             timeless(record.test or {}),
             record.state,
         )
-        for name, record in state.confirms.items()
+        for name, record in state.confirmations.items()
     }
 
 
@@ -96,11 +96,11 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
         call = _confirm(study, "--seeds", str(SEEDS))
         assert call.end() == 0, call.output()
     state = killed.state()
-    assert sorted(state.confirms) == [f"c{number:04d}" for number in range(SEEDS)]
+    assert sorted(state.confirmations) == [f"c{number:04d}" for number in range(SEEDS)]
     assert _numbers(state) == _numbers(unbroken.state())
     told = Counter((e["event"], e.get("confirm"), e.get("trial"), e.get("epoch")) for e in killed.events())
     assert {n for key, n in told.items() if key[0] in ("confirm", "epoch", "test-read", "end")} == {1}
-    for record in state.confirms.values():
+    for record in state.confirmations.values():
         assert (len(record.epochs), record.state) == (record.last_epoch, schema.STATE_COMPLETE)
         files = [study.home / "s" / "checkpoints" / record.trial for study in (killed, unbroken)]
         pd.testing.assert_frame_equal(*(pd.read_parquet(file / TEST_PREDICTIONS) for file in files))
@@ -123,16 +123,16 @@ def _check_mlflow(study: Study, state: StudyState) -> None:
     """One run for each confirmation, each value once, the test part's scores and artifacts."""
     client, runs = MlflowClient(study.uri), study.runs()
     parent = next(run for run in runs if run.data.tags["kind"] == schema.KIND_STUDY)
-    confirms = [run for run in runs if run.data.tags["kind"] == schema.KIND_CONFIRM]
-    assert sorted(run.data.tags[schema.TAG_CONFIRM] for run in confirms) == sorted(state.confirms)
-    assert parent.data.tags[schema.TAG_TEST_READS] == str(SEEDS)
-    assert {run.info.status for run in confirms} == {"FINISHED"}
-    for run in confirms:
-        record = state.confirms[run.data.tags[schema.TAG_CONFIRM]]
+    confirmations = [run for run in runs if run.data.tags["kind"] == schema.KIND_CONFIRM]
+    assert sorted(run.data.tags[schema.TAG_CONFIRM] for run in confirmations) == sorted(state.confirmations)
+    assert parent.data.tags[schema.TAG_TEST_EVALUATIONS] == str(SEEDS)
+    assert {run.info.status for run in confirmations} == {"FINISHED"}
+    for run in confirmations:
+        record = state.confirmations[run.data.tags[schema.TAG_CONFIRM]]
         assert record.confirm is not None
         assert record.test is not None
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags[schema.TAG_CONFIRMS] == record.confirm["trial"]
+        assert run.data.tags[schema.TAG_CONFIRMED_TRIAL] == record.confirm["trial"]
         assert {k: v for k, v in run.data.metrics.items() if k.startswith("test")} == record.test["scores"]
         history = client.get_metric_history(run.info.run_id, "val/accuracy")
         assert sorted((m.step, m.value) for m in history) == [
@@ -162,12 +162,12 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
     second = _confirm(study, "--seeds", "2")
     assert second.end() == 0, second.output()
     assert "the test part of s was read once before" in second.output()
-    assert [read["reads"] for read in study.state().test_reads] == [0, 1]
+    assert [read["reads"] for read in study.state().test_evaluations] == [0, 1]
     longer = study.finish("--trials", "3")
     assert "2 of 3 trials ended" in longer
     state = study.state()
     assert sorted(state.trials) == ["0000", "0001", "0002"]
-    assert sorted(state.confirms) == ["c0000", "c0001"]
+    assert sorted(state.confirmations) == ["c0000", "c0001"]
     refused_once = study.retina("confirm", "s", "--drop-fellows")
     assert refused_once.returncode == 2
     assert "were without --drop-fellows" in refused_once.stderr
@@ -183,7 +183,7 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     assert call.end() == 0, call.output()
     state = study.state()
     assert state.study is not None
-    record = state.confirms["c0000"]
+    record = state.confirmations["c0000"]
     assert record.test is not None
     assert record.test["n"] == record.test["n_clean"] == state.study["parts"]["test"]
     assert record.epochs[0]["images_seen"] < state.trials["0000"].epochs[0]["images_seen"]
@@ -195,21 +195,21 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
 def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
     events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]
     state = study_state([*events, {"event": "close", "time": 1.0, "state": "complete", "reason": ""}])
-    errand = Confirm(SimpleNamespace(name="s", whole="s"), Wish(seeds=2), state, 9)  # type: ignore[arg-type]
-    assert errand.stuck(state, "") == ""
+    errand = Confirm(SimpleNamespace(name="s", whole="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
+    assert errand.failure_hint(state, "") == ""
     for name in ("c0000", "c0001"):
         kind, values = Confirmations(state, errand.wish).begin()
         state.apply({"event": kind, "time": 2.0, **values})
-        assert errand.stuck(state, "") == ""
+        assert errand.failure_hint(state, "") == ""
         state.apply({**end_event(0, schema.STATE_FAILED), "trial": name})
-    assert errand.stuck(state, " --home X") == (
+    assert errand.failure_hint(state, " --home X") == (
         "`retina status s --home X` names the failures; mend their cause and give a larger --seeds"
     )
 
 
 def test_another_study_that_has_read_the_same_photographs_is_said(tmp_path: Path) -> None:
     searched = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.3), end_event(0)]
-    kind, values = Confirmations(study_state(searched), Wish()).begin()
+    kind, values = Confirmations(study_state(searched), ConfirmationConfig()).begin()
     confirmed = [*searched, {"event": kind, "time": 1011.0, **values}]
     confirmed.append({"event": "test-read", "time": 1012.0, "confirm": values["confirm"], "n": 5, "scores": {}})
     plan = SimpleNamespace(

@@ -16,7 +16,7 @@ from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 from analysis import schema
 from study.config.study import make_study_config
 from study.errors import ConfigError
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.ledger import Ledger
 from study.storage.lock import LockedError, locked
 from study.tracking.experiment_page import NOTE
@@ -29,7 +29,7 @@ DIGEST = "d" * 64
 
 
 def write_home_study(
-    here: Place, name: str, *, study_id: str = "", size: int = 32, fold: str = "", sent: bool = True
+    here: Home, name: str, *, study_id: str = "", size: int = 32, fold: str = "", sent: bool = True
 ) -> Path:
     """A study of one trial, in the home and in MLflow."""
     folder = here.home / name
@@ -48,7 +48,7 @@ def write_home_study(
     return folder
 
 
-def cache(here: Place, size: int = 32) -> Path:
+def cache(here: Home, size: int = 32) -> Path:
     folder = here.home / "cache" / f"{DIGEST[:16]}-{size}-disc"
     folder.mkdir(parents=True)
     (folder / "images.npy").write_bytes(b"y" * 1_000_000)
@@ -64,7 +64,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def here(store: Path, tmp_path: Path) -> Place:
+def here(store: Path, tmp_path: Path) -> Home:
     """A home of its own with a copy of that store in which no study is left."""
     home = tmp_path / "home"
     home.mkdir()
@@ -72,18 +72,18 @@ def here(store: Path, tmp_path: Path) -> Place:
     return _place(home)
 
 
-def _place(home: Path) -> Place:
-    return Place(home, f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
+def _place(home: Path) -> Home:
+    return Home(home, f"sqlite:///{home / 'mlflow.db'}", (home / "mlartifacts").as_uri())
 
 
-def _rows(here: Place) -> dict[str, int]:
+def _rows(here: Home) -> dict[str, int]:
     """Rows of each table that says anything of a run (MLflow leaves links to data sets behind: random numbers)."""
     tables = ("runs", "experiments", "tags", "params", "metrics", "latest_metrics", "experiment_tags", "datasets")
     with closing(sqlite3.connect(here.home / "mlflow.db")) as database:
         return {table: database.execute(f"select count(*) from {table}").fetchone()[0] for table in tables}
 
 
-def test_a_study_goes_with_everything_and_its_name_is_free(here: Place) -> None:
+def test_a_study_goes_with_everything_and_its_name_is_free(here: Home) -> None:
     before = _rows(here)
     folder, images = write_home_study(here, "eyes"), cache(here)
     assert _rows(here)["runs"] == before["runs"] + 2
@@ -101,13 +101,13 @@ def test_a_study_goes_with_everything_and_its_name_is_free(here: Place) -> None:
     assert run.data.tags[schema.TAG_STUDY_ID] == "b" * 32
 
 
-def _trials(here: Place, name: str) -> list[Any]:
+def _trials(here: Home, name: str) -> list[Any]:
     client = MlflowClient(here.tracking_uri)
     experiment = client.get_experiment_by_name(name)
     return list(client.search_runs([experiment.experiment_id], "tags.kind = 'trial'"))
 
 
-def test_another_study_keeps_its_runs_and_the_cache_that_both_use(here: Place) -> None:
+def test_another_study_keeps_its_runs_and_the_cache_that_both_use(here: Home) -> None:
     write_home_study(here, "eyes")
     other, shared, own = write_home_study(here, "others"), cache(here), cache(here, 64)
     write_home_study(here, "third", size=64)
@@ -119,7 +119,7 @@ def test_another_study_keeps_its_runs_and_the_cache_that_both_use(here: Place) -
     assert find("others", here).caches == (shared,)
 
 
-def test_a_damaged_ledger_beside_it_keeps_the_caches(here: Place) -> None:
+def test_a_damaged_ledger_beside_it_keeps_the_caches(here: Home) -> None:
     write_home_study(here, "eyes")
     images = cache(here)
     broken = here.home / "broken"
@@ -131,7 +131,7 @@ def test_a_damaged_ledger_beside_it_keeps_the_caches(here: Place) -> None:
     assert images.exists() and broken.exists()
 
 
-def test_a_study_that_is_written_is_refused(here: Place) -> None:
+def test_a_study_that_is_written_is_refused(here: Home) -> None:
     folder = write_home_study(here, "eyes", sent=False)
     with locked(folder), pytest.raises(LockedError, match="being written"):
         find("eyes", here)
@@ -141,7 +141,7 @@ def test_a_study_that_is_written_is_refused(here: Place) -> None:
     assert (folder / "ledger.jsonl").exists()
 
 
-def test_folds_go_with_the_whole_and_not_alone(here: Place) -> None:
+def test_folds_go_with_the_whole_and_not_alone(here: Home) -> None:
     folds = [write_home_study(here, schema.fold_name("eyes", n), fold=f"{n}/2") for n in (1, 2)]
     look_alike = write_home_study(here, "eyes-fold3")  # an ordinary study that is called so
     (here.home / "eyes").mkdir()
@@ -155,7 +155,7 @@ def test_folds_go_with_the_whole_and_not_alone(here: Place) -> None:
     assert look_alike.exists() and not any(fold.exists() for fold in folds) and not (here.home / "eyes").exists()
 
 
-def test_another_study_of_the_name_in_mlflow_stays(here: Place) -> None:
+def test_another_study_of_the_name_in_mlflow_stays(here: Home) -> None:
     folder = write_home_study(here, "eyes")
     ledger = folder / "ledger.jsonl"
     first, *rest = ledger.read_text().splitlines(keepends=True)
@@ -166,7 +166,7 @@ def test_another_study_of_the_name_in_mlflow_stays(here: Place) -> None:
     assert not folder.exists() and len(_trials(here, "eyes")) == 1
 
 
-def _add_others(here: Place, name: str) -> tuple[str, list[str], Path]:
+def _add_others(here: Home, name: str) -> tuple[str, list[str], Path]:
     """The study's experiment, two runs in it that are not the study's, and a file of the first."""
     client = MlflowClient(here.tracking_uri)
     key = client.get_experiment_by_name(name).experiment_id
@@ -177,12 +177,12 @@ def _add_others(here: Place, name: str) -> tuple[str, list[str], Path]:
     return key, runs, here.home / "mlartifacts" / name / by_hand.info.run_id / "artifacts" / "notes.txt"
 
 
-def _ids(here: Place, key: str) -> set[str]:
+def _ids(here: Home, key: str) -> set[str]:
     found = MlflowClient(here.tracking_uri).search_runs([key], run_view_type=ViewType.ALL)
     return {run.info.run_id for run in found}
 
 
-def test_runs_of_others_in_its_experiment_stay_and_its_name_is_free(here: Place) -> None:
+def test_runs_of_others_in_its_experiment_stay_and_its_name_is_free(here: Home) -> None:
     write_home_study(here, "eyes")
     key, others, notes = _add_others(here, "eyes")
     client = MlflowClient(here.tracking_uri)
@@ -208,7 +208,7 @@ def test_runs_of_others_in_its_experiment_stay_and_its_name_is_free(here: Place)
 
 @pytest.mark.parametrize("at", ["rename_experiment", "_hard_delete_run"])
 def test_killed_while_others_stay_the_same_command_goes_on(
-    here: Place, monkeypatch: pytest.MonkeyPatch, at: str
+    here: Home, monkeypatch: pytest.MonkeyPatch, at: str
 ) -> None:
     folder = write_home_study(here, "eyes")
     key, (by_hand, foreign), notes = _add_others(here, "eyes")
@@ -229,7 +229,7 @@ def test_killed_while_others_stay_the_same_command_goes_on(
     assert [path.name for path in notes.parents[2].iterdir()] == [by_hand]
 
 
-def test_an_experiment_that_the_user_deleted_stays_so_with_the_runs_of_others(here: Place) -> None:
+def test_an_experiment_that_the_user_deleted_stays_so_with_the_runs_of_others(here: Home) -> None:
     write_home_study(here, "eyes")
     key, others, _ = _add_others(here, "eyes")
     client = MlflowClient(here.tracking_uri)
@@ -242,7 +242,7 @@ def test_an_experiment_that_the_user_deleted_stays_so_with_the_runs_of_others(he
     assert _ids(here, key) == set(others)
 
 
-def test_runs_of_the_study_that_do_not_tell_its_id_go_too(here: Place) -> None:
+def test_runs_of_the_study_that_do_not_tell_its_id_go_too(here: Home) -> None:
     before, _ = _rows(here), write_home_study(here, "eyes")
     client = MlflowClient(here.tracking_uri)
     (trial,) = _trials(here, "eyes")
@@ -253,7 +253,7 @@ def test_runs_of_the_study_that_do_not_tell_its_id_go_too(here: Place) -> None:
     assert _rows(here) == before
 
 
-def test_what_is_left_in_mlflow_of_a_folder_that_was_removed_by_hand_goes(here: Place) -> None:
+def test_what_is_left_in_mlflow_of_a_folder_that_was_removed_by_hand_goes(here: Home) -> None:
     before, folder = _rows(here), write_home_study(here, "eyes")
     for path in (*folder.rglob("*"), folder):
         path.unlink() if path.is_file() else None
@@ -263,7 +263,7 @@ def test_what_is_left_in_mlflow_of_a_folder_that_was_removed_by_hand_goes(here: 
     assert _rows(here) == before
 
 
-def test_an_experiment_that_the_user_deleted_in_mlflow_is_erased_too(here: Place) -> None:
+def test_an_experiment_that_the_user_deleted_in_mlflow_is_erased_too(here: Home) -> None:
     before = _rows(here)
     write_home_study(here, "eyes")
     client = MlflowClient(here.tracking_uri)
@@ -272,14 +272,14 @@ def test_an_experiment_that_the_user_deleted_in_mlflow_is_erased_too(here: Place
     assert _rows(here) == before
 
 
-def test_a_study_that_mlflow_never_had_goes_too(here: Place, tmp_path: Path) -> None:
+def test_a_study_that_mlflow_never_had_goes_too(here: Home, tmp_path: Path) -> None:
     folder = write_home_study(here, "eyes", sent=False)
-    nowhere = Place(here.home, f"sqlite:///{tmp_path / 'none.db'}", here.artifacts)
+    nowhere = Home(here.home, f"sqlite:///{tmp_path / 'none.db'}", here.artifacts)
     remove(find("eyes", nowhere), nowhere)
     assert not folder.exists() and not (tmp_path / "none.db").exists()
 
 
-def test_a_study_that_is_not_there_is_refused_and_those_that_are_named(here: Place) -> None:
+def test_a_study_that_is_not_there_is_refused_and_those_that_are_named(here: Home) -> None:
     write_home_study(here, "eyes", sent=False)
     for name in ("none", "cache", "mlartifacts"):
         with pytest.raises(ConfigError, match=f"study {name} must exist .* there is: eyes"):

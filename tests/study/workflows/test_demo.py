@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from study.errors import ConfigError
-from study.storage.home import Place
+from study.storage.home import Home
 from study.workflows import demo
 
 SMALL_DEMO = """
@@ -72,5 +72,5 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_painted(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
     with pytest.raises(ConfigError, match="must be free for checkpoints .* but only 1 MB are"):
-        demo.run_demo(Place(tmp_path / "home", "sqlite://", None), Console())
+        demo.run_demo(Home(tmp_path / "home", "sqlite://", None), Console())
     assert not (tmp_path / "home").exists()

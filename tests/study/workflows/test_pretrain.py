@@ -20,7 +20,7 @@ from retina_data.synthetic.dataset import make_dataset
 from retina_models.weights import kind_of, read_metadata, read_weights
 from study.errors import ConfigError
 from study.storage.lock import LockedError, locked
-from study.training.leakage import read_seen
+from study.training.leakage import read_provenance
 from study.training.train import Epoch, train
 from study.workflows import pretrain
 from study.workflows.pretrain import Source, make_source_weights
@@ -59,7 +59,7 @@ def test_a_file_says_what_it_was_made_from_and_names_nobody(folder: Path) -> Non
     config = made_from["config"]
     assert (config["epochs"], config["seed"], config["image_size"], config["optimizer"]) == (2, 3, 32, "adamw")
     assert about["architecture"] == "resnet18" and about["epoch"] == "2"
-    assert len(read_seen(file)) == 12 * 44
+    assert len(read_provenance(file)) == 12 * 44
     text = file.read_bytes().split(b'"data_offsets"')[0].decode(errors="replace") + json.dumps(about)
     for name in (str(folder), "jane-doe", str(Path.home()), "photographs-24", "1_left"):
         assert name not in text

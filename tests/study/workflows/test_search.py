@@ -19,7 +19,7 @@ from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
 from study.workflows import search
@@ -75,7 +75,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
 @pytest.mark.slow
 def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     """SIGTERM, and SIGINT where it goes on."""
-    name = "stopped"
+    name = "pruned"
     flags = ["--trials", "2", "--epochs", "30", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
     process = _start(folder, "search", name, "--data", str(folder / "data"), *flags)
     ledger, deadline = folder / "home" / name / "ledger.jsonl", time.monotonic() + 240
@@ -116,7 +116,7 @@ def _write(ledger: Ledger, *events: dict[str, Any]) -> None:
 def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
     inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
-    here = Place(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
+    here = Home(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
 
     def said(name: str, *states: str) -> str:
         """Of a search whose trials end in these states."""

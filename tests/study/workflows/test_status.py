@@ -159,7 +159,14 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
 def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[dict[str, object]]:
     """A finalist; without a score it has not ended."""
     name, config = f"f{number:04d}", trial_event(trial, epochs=1)["config"]
-    begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": f"{trial:04d}", "repeat": repeat, "rank": 1}
+    begun = {
+        "event": "finalist",
+        "time": 2.0,
+        "finalist": name,
+        "trial": f"{trial:04d}",
+        "seed_index": repeat,
+        "rank": 1,
+    }
     begun |= {"config": config, "split_seed": repeat}
     ended = [] if kappa is None else [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
     return [begun, *ended]

@@ -13,7 +13,7 @@ from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.pretrained_weights import synthetic_file
 from study.training.checkpoints import BEST, PREDICTIONS
-from study.training.leakage import read_seen
+from study.training.leakage import read_provenance
 from study.workflows.train import repeat, train_new
 from tests.fixtures.study import SMALL, small_data
 
@@ -77,7 +77,7 @@ def test_synthetic_weights_are_those_of_the_home(folder: Path) -> None:
     assert "weights synthetic-resnet18.safetensors: loaded" in _train(
         folder, "synthetic", both, pretrained=True, epochs=1
     )
-    assert seen in read_seen(folder / "synthetic" / BEST)
+    assert seen in read_provenance(folder / "synthetic" / BEST)
 
 
 def test_weights_without_pretrained_are_refused(folder: Path) -> None:

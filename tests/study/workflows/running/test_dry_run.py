@@ -40,7 +40,12 @@ def _said(tmp_path: Path, gpus: float = 0, **flags: object) -> str:
 
 def _dry(plan: Plan, gpus: float = 0) -> str:
     text = io.StringIO()
-    dry_run(plan, StudyState(), Resources(cpus=1, gpus=gpus, slots=2), Console(file=text, width=160, soft_wrap=True))
+    dry_run(
+        plan,
+        StudyState(),
+        Resources(cpus=1, gpus=gpus, max_concurrent=2),
+        Console(file=text, width=160, soft_wrap=True),
+    )
     return text.getvalue()
 
 
@@ -81,7 +86,7 @@ def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monk
     """By the same number: one byte less is a problem, and the figure is what is asked for."""
     monkeypatch.setattr(module, "measure", _measured_at_once)
     plan = replace(one, config=make_study_config({}, {"space": {"optimizer": ["sgd", "adamw"]}}))
-    need = needed_by(plan, 2, Search(plan).weights_kept)
+    need = needed_by(plan, 2, Search(plan).n_best_weights)
     for lacks, free in ((False, need), (True, need - 1)):
         monkeypatch.setattr("study.disk_space.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         said = _dry(plan)
@@ -98,7 +103,7 @@ def test_what_a_study_has_on_the_disk_is_not_needed_again(
     checkpoints = plan.folder / "checkpoints" / "0000"
     checkpoints.mkdir(parents=True)
     (checkpoints / "last.pt").write_bytes(bytes(1000))
-    free = needed_by(plan, 2, Search(plan).weights_kept) - 1000
+    free = needed_by(plan, 2, Search(plan).n_best_weights) - 1000
     monkeypatch.setattr("study.disk_space.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     assert "problem" not in _dry(plan)
 
@@ -134,15 +139,15 @@ def test_of_a_range_that_hangs_on_the_optimizer_that_of_the_first_is_taken(optim
 
 @pytest.mark.slow
 def test_an_epoch_is_measured_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, limits, silent = _plan(tmp_path), Resources(1, 0.0, 1), Console(file=io.StringIO())
-    seconds, how = measured_now(plan, limits, silent)
+    plan, trial_resources, silent = _plan(tmp_path), Resources(1, 0.0, 1), Console(file=io.StringIO())
+    seconds, how = measured_now(plan, trial_resources, silent)
     assert 0 < seconds < 60
     assert how == "measured now on at most 128 images on this machine's CPU"
     monkeypatch.setattr(module, "CHILD", "raise MemoryError('all is full')")
-    assert measured_now(plan, limits, silent) == (0.0, "measuring it failed: MemoryError: all is full")
+    assert measured_now(plan, trial_resources, silent) == (0.0, "measuring it failed: MemoryError: all is full")
     monkeypatch.setattr(module, "MEASURE_SECONDS", 0.0)
     monkeypatch.setattr(module, "CHILD", "import time; time.sleep(100)")
-    assert measured_now(plan, limits, silent) == (0.0, "not measured within 0 s")
+    assert measured_now(plan, trial_resources, silent) == (0.0, "not measured within 0 s")
 
 
 def test_this_machine_has_a_processor() -> None:

@@ -22,7 +22,7 @@ from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import write_study_file
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
 from study.training.data import prepare_data
@@ -200,7 +200,7 @@ def _searched(
 ) -> str:
     """What search_folds says of two folds of one trial, where each search ends at once with `code`."""
 
-    def one(name: str, here: Place, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+    def one(name: str, here: Home, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
         if not dry:
             state = _keep(make_plan(name, home, _known(home, name), inputs))
             ledger = Ledger(home / name / "ledger.jsonl")
@@ -211,7 +211,7 @@ def _searched(
         return code
 
     monkeypatch.setattr("study.workflows.running.dry_run.measured_now", measured)
-    here = Place(home, "", None, " --home X", " --home X --cpus-per-trial 1")
+    here = Home(home, "", None, " --home X", " --home X --cpus-per-trial 1")
     inputs = Inputs(
         data=whole / "data",
         overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 1, "epochs": 2},
@@ -227,7 +227,7 @@ def test_seconds_are_said_before_a_search_over_folds_starts(
     head = "s: 2 folds x 1 trials x at most 2 epochs = 4 epochs"
     measured: list[str] = []
 
-    def now(plan: Plan, limits: object, console: Console) -> tuple[float, str]:
+    def now(plan: Plan, trial_resources: object, console: Console) -> tuple[float, str]:
         measured.append(plan.name)
         return 30.0, "HOW"
 
@@ -292,7 +292,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
         name = schema.fold_name("s", fold)
         state = study_state(read_events(home / name / "ledger.jsonl")[0])
         assert sorted(state.trials) == ["0000", "0001"]
-        assert [read["n"] for read in state.test_reads] == [state.study["parts"]["test"]]  # type: ignore[index]
+        assert [read["n"] for read in state.test_evaluations] == [state.study["parts"]["test"]]  # type: ignore[index]
         runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
         parent = next(run for run in runs if run.data.tags["kind"] == "study")
         assert (parent.data.tags[schema.TAG_FOLD_OF], parent.data.tags[schema.TAG_FOLD]) == ("s", f"{fold}/2")

@@ -13,7 +13,7 @@ from rich.console import Console
 from analysis import schema
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan, needed_by
-from study.storage.home import Place
+from study.storage.home import Home
 from study.storage.ledger import Ledger
 from study.storage.state import StudyState, study_state
 from study.tuning.stop_signal import Stop
@@ -33,7 +33,7 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 def _said(plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
     console = Console(file=io.StringIO(), width=200)
     state = study_state([study_event(), trial_event(0), epoch_event(0, 1, 0.5), end_event(0)])
-    _closing(plan, Search(plan), state, closed, reason, Place(Path("runs"), "", None, flags, flags), console)
+    _closing(plan, Search(plan), state, closed, reason, Home(Path("runs"), "", None, flags, flags), console)
     return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
 
 
@@ -57,7 +57,7 @@ def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(pla
 
 
 def test_more_weights_that_are_kept_need_more_room(plan: Plan) -> None:
-    assert needed_by(plan, 1, 9) > needed_by(plan, 1, Search(plan).weights_kept)
+    assert needed_by(plan, 1, 9) > needed_by(plan, 1, Search(plan).n_best_weights)
 
 
 def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan) -> None:
@@ -75,7 +75,7 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(pl
     for event in (study_event(1), trial_event(0), end_event(0, schema.STATE_FAILED, "loss is not finite")):
         ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
     said = io.StringIO()
-    here = Place(tmp_path, "", None)
+    here = Home(tmp_path, "", None)
     for _ in range(2):  # killed before its close, and then typed once more
         assert search._search(plan, ledger, here, Compute(), Console(file=said, width=200)) == 1
     closes = [event for event in ledger.events if event["event"] == "close"]
@@ -115,7 +115,7 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
     plan = replace(plan, home=tmp_path)
     plan.folder.mkdir(parents=True)
     ledger, compute = Ledger(plan.folder / "ledger.jsonl"), Compute(time_budget=0.2)
-    here, console = Place(tmp_path, "sqlite://", None), Console(file=io.StringIO())
+    here, console = Home(tmp_path, "sqlite://", None), Console(file=io.StringIO())
     assert run(plan, Search(plan), ledger, here, compute, console) == 0
     ledger.close()
     [stop] = stops
