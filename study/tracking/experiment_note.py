@@ -60,7 +60,7 @@ def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
 
 
 def report_note(answer: str, parent_study: str = "") -> str:
-    """The report's first sentences (paragraphs), the first in bold; `parent_study`: the study of whose folds it tells."""
+    """The report's first sentences (paragraphs), the first in bold; parent_study: whose folds it is about."""
     first, *rest = answer.split("\n\n")
     last = (
         f"Of all folds of {parent_study} together."

@@ -193,7 +193,8 @@ class Confirm:
         course = self.course(state)
 
         def note() -> str:
-            return f"test part read {times(len(state.test_evaluations))}{left_text(course.seconds_left(trial_resources.max_concurrent))}"
+            left = left_text(course.seconds_left(trial_resources.max_concurrent))
+            return f"test part read {times(len(state.test_evaluations))}{left}"
 
         return Display(console, "confirmations", state.confirmations, counted(state)["of"], note)
 
