@@ -177,9 +177,8 @@ def _check_layout(plan: Plan, study: dict[str, Any], other_data: bool) -> None:
     was, now = study.get("audit", {}).get("layout"), plan.dataset.layout
     if other_data and was and was != now:
         raise ConfigError(
-            f"`layout` must stay {was}, as study {plan.parent_study} began with, but is now {now}; give --layout {was}, "
-            f"or "
-            "start a study with another name"
+            f"`layout` must stay {was}, as {plan.parent_study} began with, but is now {now}; give --layout {was}, "
+            "or start a study with another name"
         )
 
 
