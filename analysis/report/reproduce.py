@@ -31,7 +31,7 @@ def commands(study: StudyRuns) -> list[str]:
         of_arms = winners.groupby(["fold", "arm"])["trial"].nunique()
         again = f"retina confirm {shlex.quote(study.name)} --seeds {winners['repeat'].max() + 1}"
         again += f" --top {of_arms.max()}" if of_arms.max() > 1 else ""
-        again += " --drop-fellows" if study.study.get("test", {}).get("exclude_test_patients") else ""
+        again += " --exclude-test-patients" if study.study.get("test", {}).get("exclude_test_patients") else ""
         place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
         found.insert(place, again)
     return [without_folders(line) for line in found]

@@ -67,7 +67,7 @@ def prepare(
     home: Path,
     *,
     image_size: int,
-    crop: Crop = "disc",
+    crop: Crop = "fov",
     colour: Colour = "none",
     on_error: Literal["fail", "skip"] = "fail",
     workers: int | None = None,

@@ -26,7 +26,7 @@ Pixels = npt.NDArray[np.uint8]
 
 Source = Path | Pixels  # a file, or an image (H, W, 3) out of a file of many
 
-Crop = Literal["disc", "none"]
+Crop = Literal["fov", "none"]
 
 Colour = Literal["none", "graham"]
 
@@ -71,7 +71,7 @@ def read_photograph(source: Source, form: ImageSpec) -> Photograph:
     """
     data = source.read_bytes() if isinstance(source, Path) else source.tobytes()
     image = upright_rgb(data, 2 * form.size) if isinstance(source, Path) else Image.fromarray(source)
-    if form.crop == "disc":
+    if form.crop == "fov":
         place = field_of_view_in(image)
         square, found = crop_to_field_of_view(image, form.size, place), place.found
     else:

@@ -113,7 +113,7 @@ def retina(
 @with_flags(field_flags(TrialConfig, "Configuration"))
 def train(
     data: Annotated[Path | None, typer.Argument(help="Folder with label files and photographs.")] = None,
-    from_run: Annotated[
+    reproduce: Annotated[
         str | None, typer.Option(help="Run a trial again: STUDY/TRIAL or the id of its MLflow run.", show_default=False)
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for weights and epochs.")] = Path("trained"),
@@ -127,13 +127,13 @@ def train(
     from study.workflows import train
 
     here, target = place(home), folder.resolve()
-    if from_run:
+    if reproduce:
         if drop_unset(values) or data or weights or threads:
-            raise ConfigError("--from-run takes everything from the run; drop DATA and the other flags")
-        if not train.repeat(from_run, here.home, here.tracking_uri, target, out):
+            raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
+        if not train.repeat(reproduce, here.home, here.tracking_uri, target, out):
             sys.exit(EXIT_FAILED)
     elif data is None:
-        raise ConfigError("DATA must be given (a folder with label files and photographs), or --from-run")
+        raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")
     else:
         files = weight_files(weights)
         train.train_new(

@@ -117,8 +117,8 @@ def data_check(
 def data_prepare(
     data: Data,
     image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
-    crop: Annotated[str, typer.Option(help="disc, none.")] = "disc",
-    colour: Annotated[str, typer.Option(help="none, local_average.")] = "none",
+    crop: Annotated[str, typer.Option(help="fov, none.")] = "fov",
+    colour: Annotated[str, typer.Option(help="none, graham.")] = "none",
     on_error: Annotated[str, typer.Option(help="What an unreadable image does: fail, skip.")] = "fail",
     layout: Layout = None,
     home: HomeOption = None,

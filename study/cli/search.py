@@ -50,11 +50,11 @@ Folds = Annotated[
 AddArm = Annotated[list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")]
 
 ToldBy = Annotated[
-    str | None, typer.Option("--from", help="Tell the samplers another study's trials first.", show_default=False)
+    str | None, typer.Option("--warm-start", help="Tell the samplers another study's trials first.", show_default=False)
 ]
 
 Tries = Annotated[
-    Path | None, typer.Option("--try", help="YAML list of configurations to run first.", show_default=False)
+    Path | None, typer.Option("--enqueue", help="YAML list of configurations to run first.", show_default=False)
 ]
 
 
@@ -102,7 +102,7 @@ def confirm(
     top: Annotated[int, typer.Option(min=1, help="Best configurations of each arm.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds of each.")] = 3,
     exclude_test_patients: Annotated[
-        bool, typer.Option("--drop-fellows", help="Take patients of the test part out of training.")
+        bool, typer.Option("--exclude-test-patients", help="Take patients of the test part out of training.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Where the data is now, if it moved.", show_default=False)] = None,
     gpus_per_trial: GpusPerTrial = None,

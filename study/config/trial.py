@@ -42,8 +42,8 @@ class TrialConfig(BaseModel):
     )
     imbalance: Imbalance = Field("none", description="what is done about rare grades")
     image_size: int = Field(256, ge=16, le=2048, description="side of the square input, pixels")
-    crop: Literal["disc", "none"] = Field(
-        "disc", description="cut the square around the retina's disc, or take the whole frame, padded to a square"
+    crop: Literal["fov", "none"] = Field(
+        "fov", description="cut the square around the field of view, or take the whole frame, padded to a square"
     )
     colour: Literal["none", "graham"] = Field(
         "none", description="subtract each place's local average colour (Graham 2015); one cache for each value"

@@ -177,7 +177,7 @@ def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ense
             return one
     trial = best.record.trial
     raise ConfigError(
-        f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --from-run "
+        f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --reproduce "
         f"{name}/{trial} --out FOLDER{again}` makes it again, put it into checkpoints/{trial}"
     )
 

@@ -88,7 +88,7 @@ class Preprocessing(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
 
     image_size: int = Field(ge=16, le=2048, description="side of the square input, pixels")
-    crop: Literal["disc", "none"]
+    crop: Literal["fov", "none"]
     colour: Literal["none", "graham"]
     normalisation: Literal["unit", "imagenet"]
     mean: list[float] = Field(min_length=3, max_length=3)
@@ -119,8 +119,8 @@ def describe(image_size: int, crop: str, colour: str, normalisation: str) -> Pre
     mean, deviation = _NO_SHIFT[normalisation]
     steps = [
         "turn the photograph as its EXIF orientation says; take it as 8-bit RGB",
-        "find the retina's disc as a circle; cut the square around it; black outside; whole frame if none is found"
-        if crop == "disc"
+        "find the field of view as a circle; cut the square around it; black outside; whole frame if none is found"
+        if crop == "fov"
         else "add black at the shorter sides until the frame is a square",
         f"resize to {image_size} x {image_size} pixels (Lanczos)",
     ]

@@ -42,15 +42,17 @@ def warm_event(
     if state.warm and not source_study and tried in ([], state.warm["enqueued"]):
         return None, []
     if state.warm or state.trials:
-        raise ConfigError(f"--from and --try are for a study's beginning, but {plan.name} has begun; begin another")
+        raise ConfigError(
+            f"--warm-start and --enqueue are for a study's beginning, but {plan.name} has begun; begin another"
+        )
     told, lines = (
         trials_of(plan.home, source_study, plan.config, plan.groups, plan.identity()) if source_study else ([], [])
     )
     if source_study and not told:
         why = "; ".join(lines[1:]) or "it is empty"
         raise ConfigError(
-            f"--from {source_study} must have a trial that fits here, but has none ({why}); search the same space, or "
-            "drop --from and give its best configurations to --try"
+            f"--warm-start {source_study} must have a trial that fits here, but has none ({why}); search the same "
+            "space, or drop --warm-start and give its best configurations to --enqueue"
         )
     return {"from": source_study, "told": told, "enqueued": tried}, lines
 
@@ -89,10 +91,10 @@ def trials_of(
 
 
 def check_known(home: Path, name: str) -> StudyState:
-    """The state of the study that --from names; raises ConfigError where there is none."""
+    """The state of the study that --warm-start names; raises ConfigError where there is none."""
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
-        raise ConfigError(f"--from must name a study of {home}, but {name!r} has no ledger there")
+        raise ConfigError(f"--warm-start must name a study of {home}, but {name!r} has no ledger there")
     return state
 
 
@@ -106,8 +108,9 @@ def _check_alike(name: str, before: dict[str, Any], identity: dict[str, Any]) ->
             key = next((cause for cause in ("fold", "seed") if before.get(cause) != identity.get(cause)), key)
             there, here = before.get(key, "none"), identity.get(key, "none")
         raise ConfigError(
-            f"--from {name}: its `{key}` is {str(there)[:12]}, here it is {str(here)[:12]}; its scores were not "
-            "measured as this study's are, and would mislead the samplers; drop --from, or search as that study did"
+            f"--warm-start {name}: its `{key}` is {str(there)[:12]}, here it is {str(here)[:12]}; its scores were not "
+            "measured as this study's are, and would mislead the samplers; drop --warm-start, or search as that study "
+            "did"
         )
 
 
@@ -159,7 +162,9 @@ def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str
     try:
         entries = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"--try must be a readable YAML file, but {path}: {' '.join(str(error).split())}") from None
+        raise ConfigError(
+            f"--enqueue must be a readable YAML file, but {path}: {' '.join(str(error).split())}"
+        ) from None
     if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ConfigError(f"{path.name} must be a list of `field: value` mappings, one for each configuration")
     enqueued: list[dict[str, Any]] = []

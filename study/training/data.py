@@ -86,8 +86,8 @@ def open_data(
 ) -> SplitDataset:
     """The same from a cache that is known to exist, without looking at the photographs (what a trial does).
 
-    drop_fellows: what a confirmation may do, whose test part shares patients with the training list. split_seed: of a
-    finalist, whose training and validation patients are divided anew.
+    exclude_test_patients: for a confirmation whose test part shares patients with the training list. split_seed: of
+    a finalist, whose training and validation patients are divided anew.
     """
     prepared = _split(open_cache(folder), val_fraction, seed, select_on, fold)
     table, parts = prepared.cache.table, prepared.parts

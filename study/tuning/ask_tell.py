@@ -87,7 +87,7 @@ class Arms:
         return study
 
     def _tried(self, group: str) -> list[dict[str, Any]]:
-        """Configurations that come first: the known-good one, then those that --try names."""
+        """Configurations that come first: the known-good one, then those that --enqueue names."""
         wished = [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
         return [known_good(self._config, self._groups[group]), *wished]
 

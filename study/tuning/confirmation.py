@@ -23,7 +23,7 @@ from study.storage.state import StudyState, TrialRecord
 class ConfirmationConfig:
     """What is to be confirmed. top: best configurations of each arm. seeds: fresh seeds of each.
 
-    drop_fellows: patients who stand in the test part are taken out of training.
+    exclude_test_patients: patients who stand in the test part are taken out of training.
     """
 
     top: int = 1
@@ -173,7 +173,8 @@ def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, ag
             way = "with" if record.confirm["exclude_test_patients"] else "without"
             raise ConfigError(
                 f"the confirmations of a study must all be trained alike, but those of {name} were {way} "
-                f"--drop-fellows ({record.trial}); {'add' if way == 'with' else 'drop'} --drop-fellows"
+                f"--exclude-test-patients ({record.trial}); {'add' if way == 'with' else 'drop'} "
+                "--exclude-test-patients"
             )
 
 

@@ -135,7 +135,7 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
 
 
 def _command(name: str, wish: ConfirmationConfig) -> str:
-    flags = f"{' --drop-fellows' if wish.exclude_test_patients else ''}"
+    flags = f"{' --exclude-test-patients' if wish.exclude_test_patients else ''}"
     flags += f" --top {wish.top}" if wish.top > 1 else ""
     flags += f" --seeds {wish.seeds}" if wish.seeds != schema.FEW_SEEDS else ""
     return f"retina confirm {name}{flags}"

@@ -110,7 +110,7 @@ def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
     """The source, painted or read, and divided: what is held out is called validation, all the rest is training."""
     dataset = read_index(source.data, source.layout) if source.data else _painted(source, out)
     prepared = prepare_data(
-        dataset, home, image_size=source.image_size, crop="disc", val_fraction=0.2, seed=source.seed,
+        dataset, home, image_size=source.image_size, crop="fov", val_fraction=0.2, seed=source.seed,
         select_on="validation",
     )  # fmt: skip
     # Nothing is chosen here: one part to look at is enough, the test list where there is one.

@@ -200,16 +200,16 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
 
         found = trial_of_run(tracking_uri, name)
         if found is None:
-            raise ConfigError(f"--from-run must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
+            raise ConfigError(f"--reproduce must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
         study, trial = found
     state = study_state(read_events(home / study / "ledger.jsonl")[0])
     if trial in state.finalists:
         raise ConfigError(
-            f"--from-run repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
+            f"--reproduce repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
         )
     if trial in state.confirmations:
         raise ConfigError(
-            f"--from-run repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
+            f"--reproduce repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
             "more --seeds trains another one"
         )
     if trial not in state.trials:

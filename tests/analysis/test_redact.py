@@ -66,7 +66,7 @@ def test_what_is_left_holds_no_absolute_folder_and_is_not_cut_again(text: str) -
         ("see /a/b/c.txt and try again", "see c.txt and try again"),
         ("see /a/b/c.txt and/or kappa/accuracy", "see c.txt and/or kappa/accuracy"),
         ("/a/b must be 1/2 of lr/10", "b must be 1/2 of lr/10"),
-        ("retina search x --data /a/b --from c/d", "retina search x --data b --from c/d"),
+        ("retina search x --data /a/b --warm-start c/d", "retina search x --data b --warm-start c/d"),
         ("error:/home/jane/x/y.png", "error:y.png"),
         ("PATH=/usr/bin:/home/jane/bin", "PATH=bin:bin"),
         ("file:///home/jane/x", "x"),

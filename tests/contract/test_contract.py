@@ -217,14 +217,14 @@ def test_the_report_has_four_rows_and_says_what_did_not_run(home: Home, study: S
 
 def test_a_trial_that_is_run_again_gives_its_numbers_to_the_last_digit(home: Home, tmp_path: Path) -> None:
     for trial in ("0001", "0002"):  # one that was killed and gone on with, one that was not
-        done = home.run("train", "--from-run", f"{NAME}/{trial}", "--out", str(tmp_path / trial))
+        done = home.run("train", "--reproduce", f"{NAME}/{trial}", "--out", str(tmp_path / trial))
         assert done.returncode == 0, done.stdout + done.stderr
         assert "equal to the last digit" in done.stdout
 
 
 def test_a_run_is_found_by_its_id(home: Home, tmp_path: Path) -> None:
     run = next(run for run in home.mlflow_runs() if run.data.tags.get(schema.TAG_TRIAL) == "0000")  # type: ignore[attr-defined]
-    done = home.run("train", "--from-run", run.info.run_id, "--out", str(tmp_path / "again"))  # type: ignore[attr-defined]
+    done = home.run("train", "--reproduce", run.info.run_id, "--out", str(tmp_path / "again"))  # type: ignore[attr-defined]
     assert done.returncode == 0, done.stdout + done.stderr
     assert "compared with trial 0000: equal to the last digit" in done.stdout
 

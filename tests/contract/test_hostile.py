@@ -72,10 +72,10 @@ def test_prepare_fails_with_names_or_skips_and_records(hostile: Path, tmp_path: 
     assert failed.returncode == 2
     last = failed.stderr.strip().splitlines()[-1]
     assert all(f"{name}." in last for name in REFUSED) and "7 of 22" in last
-    assert not list((tmp_path / "cache").glob("*-32-disc"))
+    assert not list((tmp_path / "cache").glob("*-32-fov"))
     done = retina("data", "prepare", hostile, "--image-size", "32", "--home", tmp_path, "--on-error", "skip")
     assert done.returncode == 0 and all(f"skipped: {name}: " in done.stdout for name in REFUSED)
-    (folder,) = (tmp_path / "cache").glob("*-32-disc")
+    (folder,) = (tmp_path / "cache").glob("*-32-fov")
     skipped = json.loads((folder / "manifest.json").read_text())["skipped"]
     assert {one["image"] for one in skipped} == set(REFUSED)
     assert "30000 x 30000" in str(skipped) or "more than" in str(skipped)

@@ -143,7 +143,7 @@ def test_the_search_for_words_finds_what_is_there(home: Home, tmp_path: Path) ->
     """Each way in which something could hide is one in which it is found."""
     photograph = next((home.data / "images").glob(f"{NUMBER}*"))
     assert {"EXIF artist", "EXIF comment"} <= set(_found(photograph.read_bytes(), photograph.name))
-    (cache,) = (home.home / "cache").glob("*-32-disc")
+    (cache,) = (home.home / "cache").glob("*-32-fov")
     assert {"number from a file's name", "file's name", "path", "path after a blank"} <= set(
         _found((cache / "table.parquet").read_bytes(), "table.parquet")
     )
@@ -201,4 +201,4 @@ def test_what_is_deleted_leaves_nothing_readable_in_the_home(home: Home, tmp_pat
     command = [sys.executable, "-m", "study", "delete", NAME, "--yes", "--home", str(copy)]
     done = subprocess.run(command, capture_output=True, text=True, env=home.environment, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert not (copy / NAME).exists() and not list((copy / "cache").glob("*-32-disc"))
+    assert not (copy / NAME).exists() and not list((copy / "cache").glob("*-32-fov"))

@@ -19,7 +19,7 @@ seed: 4
 early_stopping: none
 sampler: random
 fixed: {architecture: resnet18, pretrained: false, image_size: 28, crop: none, epochs: 1, batch_size: 16, lr: 0.01}
-space: {colour: [none, local_average]}
+space: {colour: [none, graham]}
 """
 
 
@@ -42,7 +42,7 @@ def test_a_medmnist_file_is_searched_and_reported(tmp_path: Path) -> None:
     colours = {event["config"]["colour"] for event in events if event["event"] == "trial"}
     assert colours == {"none", "graham"}
     caches = sorted(path for path in (home / "cache").iterdir() if path.is_dir())
-    assert [path.name.split("-", 1)[1] for path in caches] == ["28-none", "28-none-local_average"]
+    assert [path.name.split("-", 1)[1] for path in caches] == ["28-none", "28-none-graham"]
     plain, normalised = (np.load(path / "images.npy", mmap_mode="r") for path in caches)
     assert np.array_equal(plain[0], write_medmnist(tmp_path / "again.npz")["train_images"][0])  # type: ignore[index]
     assert not np.array_equal(plain, normalised)

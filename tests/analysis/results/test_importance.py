@@ -96,7 +96,7 @@ def test_stopped_trials_count_with_a_word_on_what_that_does_and_failed_ones_do_n
 
 def test_values_outside_of_the_space_and_the_level_of_a_fold_do_not_disturb() -> None:
     trials = trials_of("resnet18-scratch", 40, "lr")
-    trials.loc[0, "lr"] = 0.5  # told from outside: --try
+    trials.loc[0, "lr"] = 0.5  # told from outside: --enqueue
     plain = importance(study_of(trials, SPACE), "kappa")
     assert plain["hyperparameter"].iloc[0] == "lr"
     trials["fold"] = np.arange(40) % 2 + 1

@@ -35,8 +35,8 @@ def make_data(folder: Path, patients: int = 4) -> DataSet:
     return read_index(folder)
 
 
-def ready(data: DataSet, home: Path, size: int = 32, crop: str = "disc") -> Cache:
-    return prepare(data, home, image_size=size, crop="none" if crop == "none" else "disc", progress=False)
+def ready(data: DataSet, home: Path, size: int = 32, crop: str = "fov") -> Cache:
+    return prepare(data, home, image_size=size, crop="none" if crop == "none" else "fov", progress=False)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_unreadable_images_are_named_and_only_they_are_tried_again(tmp_path: Pat
     Path(data.table["path"][2]).write_bytes(b"<html>")
     with pytest.raises(DataError, match=r"1 of 8 .*1_left\.jpeg \(no JPEG.*--on-error skip"):
         ready(data, tmp_path / "home")
-    assert not list((tmp_path / "home" / "cache").glob("*-32-disc"))
+    assert not list((tmp_path / "home" / "cache").glob("*-32-fov"))
     Path(data.table["path"][2]).unlink()
     with pytest.raises(DataError, match="1_left"):
         ready(data, tmp_path / "home")
@@ -192,7 +192,7 @@ def test_colour_normalisation_is_a_cache_of_its_own(tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
     plain = ready(data, tmp_path / "home")
     cache = prepare(data, tmp_path / "home", image_size=32, colour="graham", progress=False)
-    assert cache.folder != plain.folder and cache.folder.name.endswith("-32-disc-local_average")
+    assert cache.folder != plain.folder and cache.folder.name.endswith("-32-fov-graham")
     assert cache.digest == plain.digest and cache.form.colour == "graham"
     assert abs(cache.images.mean() - 128) < 8 and (cache.images[:, 0, 0] == 128).all()
 
@@ -201,7 +201,7 @@ def test_wrong_requests_are_refused(tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
     with pytest.raises(DataError, match="image_size=8"):
         ready(data, tmp_path / "home", 8)
-    with pytest.raises(DataError, match="colour must be none or local_average, but got 'odd'"):
+    with pytest.raises(DataError, match="colour must be none or graham, but got 'odd'"):
         prepare(data, tmp_path / "home", image_size=32, colour="odd", progress=False)  # type: ignore[arg-type]
     shutil.rmtree(tmp_path / "data" / "images")
     with pytest.raises(DataError, match="labels only"):

@@ -12,7 +12,7 @@ from retina_data.cache.keys import digest_of, fingerprint_of, folder_name, reque
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet
 
-FORM = ImageSpec(64, "disc", "none")
+FORM = ImageSpec(64, "fov", "none")
 TABLE = pd.DataFrame(
     {
         "image": ["1_left", "2_left"], "patient": [0, 1], "grade": [0, 3], "part": ["train", "test"],
@@ -40,6 +40,6 @@ def test_patients_count_where_the_label_file_tells_them() -> None:
 def test_an_unfinished_cache_is_known_by_what_was_asked_for_whatever_became_of_the_files() -> None:
     data = DataSet(Path("a"), "kaggle", TABLE, (), False)
     assert fingerprint_of(data, ["s", "t"], FORM) != fingerprint_of(data, ["s", "u"], FORM)
-    assert request_of(TABLE, FORM) != request_of(TABLE, ImageSpec(32, "disc", "none"))
-    assert folder_name("ab" * 32, FORM) == "abababababababab-64-disc"
-    assert folder_name("ab" * 32, ImageSpec(64, "none", "graham")) == "abababababababab-64-none-local_average"
+    assert request_of(TABLE, FORM) != request_of(TABLE, ImageSpec(32, "fov", "none"))
+    assert folder_name("ab" * 32, FORM) == "abababababababab-64-fov"
+    assert folder_name("ab" * 32, ImageSpec(64, "none", "graham")) == "abababababababab-64-none-graham"

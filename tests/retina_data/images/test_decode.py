@@ -12,7 +12,7 @@ from PIL import Image
 
 from retina_data.images import decode
 
-FORM = decode.ImageSpec(16, "disc", "none")
+FORM = decode.ImageSpec(16, "fov", "none")
 
 
 def jpeg(size: tuple[int, int] = (90, 60), mode: str = "RGB") -> bytes:

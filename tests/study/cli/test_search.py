@@ -41,7 +41,7 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     flags = ["--data", "d", "--layout", "lab", "--config", "c", "--weights", "resnet18=w", "--add-arm", "a"]
-    flags += ["--from", "other", "--try", "t", "--lr", "0.5", "--trials", "3", "--home", str(tmp_path)]
+    flags += ["--warm-start", "other", "--enqueue", "t", "--lr", "0.5", "--trials", "3", "--home", str(tmp_path)]
     monkeypatch.chdir(tmp_path)
     assert CliRunner().invoke(app.app, ["search", "x", *flags]).exit_code == 3
     overrides = {"lr": 0.5, "trials": 3, "weights": {"resnet18": str(tmp_path / "w")}}
@@ -50,13 +50,13 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     assert told == [wanted]
 
 
-@pytest.mark.parametrize(("flag", "joined"), [(None, "head:1"), ("other:2", "other:2"), ("local", None)])
+@pytest.mark.parametrize(("flag", "address"), [(None, "head:1"), ("other:2", "other:2"), ("local", None)])
 def test_a_cluster_is_that_of_the_flag_or_of_ray_s_variable(
-    monkeypatch: pytest.MonkeyPatch, flag: str | None, resume_flags: str | None
+    monkeypatch: pytest.MonkeyPatch, flag: str | None, address: str | None
 ) -> None:
     asked: list[str] = []
     monkeypatch.setattr("study.cluster.address.check_address", lambda address, guard: asked.append(address))
     monkeypatch.setenv("RAY_ADDRESS", "head:1")
     monkeypatch.setenv("RAY_AUTH_MODE", "token")
-    assert search._cluster(flag, False) == (resume_flags, "token")
-    assert asked == ([resume_flags] if resume_flags else [])
+    assert search._cluster(flag, False) == (address, "token")
+    assert asked == ([address] if address else [])

@@ -139,7 +139,7 @@ def test_what_is_not_there_is_said_with_a_remedy(made: Made) -> None:
     with pytest.raises(ConfigError, match="predictions.parquet of a trained model must hold"):
         winner.validation()
     (made.folder / "checkpoints" / "0001" / BEST).unlink()
-    with pytest.raises(ConfigError, match="retina train --from-run made/0001"):
+    with pytest.raises(ConfigError, match="retina train --reproduce made/0001"):
         find_winner(made.home, NAME)
 
 

@@ -35,7 +35,7 @@ VALUES: dict[str, Any] = {
 def folder(tmp_path: Path) -> Path:
     made = tmp_path / "model"
     made.mkdir()
-    write_model(made, Grader([resnet18(seed=2)]), VALUES, describe(64, "disc", "none", "imagenet"))
+    write_model(made, Grader([resnet18(seed=2)]), VALUES, describe(64, "fov", "none", "imagenet"))
     return made
 
 
@@ -52,7 +52,7 @@ def test_a_model_comes_back_as_it_was_written(folder: Path) -> None:
 @pytest.mark.parametrize(("members", "views", "decision"), [(1, 4, "median"), (3, 8, "most_probable")])
 def test_members_views_and_decision_come_back(tmp_path: Path, members: int, views: int, decision: str) -> None:
     grader = Grader([resnet18(seed=seed) for seed in range(members)], views).eval()
-    write_model(tmp_path, grader, VALUES | {"decision": decision}, describe(64, "disc", "none", "imagenet"))
+    write_model(tmp_path, grader, VALUES | {"decision": decision}, describe(64, "fov", "none", "imagenet"))
     model = read_model(tmp_path)
     assert (model.settings.members, model.settings.views, model.settings.decision) == (members, views, decision)
     x = torch.randn(2, 3, 64, 64)
@@ -86,7 +86,7 @@ def test_members_that_the_weights_lack_are_refused_before_they_are_made(
 
 def test_members_beyond_those_of_the_settings_are_refused(tmp_path: Path) -> None:
     grader = Grader([resnet18(seed=seed) for seed in range(3)])
-    write_model(tmp_path, grader, VALUES, describe(64, "disc", "none", "imagenet"))
+    write_model(tmp_path, grader, VALUES, describe(64, "fov", "none", "imagenet"))
     _changed(tmp_path, CONFIG, members=2)
     with pytest.raises(WeightsError, match=r"has '2\.bn1"):
         read_model(tmp_path)

@@ -41,7 +41,7 @@ def write(
     grader = grader or Grader([find_winner(made_study().home, NAME).network()])
     values = {"architecture": "resnet18", "head": "linear", "temperature": temperature, "decision": decision}
     values |= {"referable_threshold": threshold, "origin": {}}
-    write_model(folder, grader, values, describe(32, "disc", "none", "imagenet"))
+    write_model(folder, grader, values, describe(32, "fov", "none", "imagenet"))
     return folder
 
 

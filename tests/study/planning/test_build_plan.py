@@ -126,8 +126,8 @@ def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) 
 
 
 def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
-    defaults = {"crop": "disc", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}
-    for began, now in (({}, defaults), ({"crop": "disc", "lr": 0.05}, {"lr": 0.05})):
+    defaults = {"crop": "fov", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}
+    for began, now in (({}, defaults), ({"crop": "fov", "lr": 0.05}, {"lr": 0.05})):
         plan = _plan(folder, **began)
         state = _begun(plan)
         (folder / "s.yaml").write_text(yaml.safe_dump({"trials": 4, "fixed": {"image_size": 32, "epochs": 3, **now}}))
@@ -257,9 +257,9 @@ def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
 def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
     state = _begun(_plan(folder))
     state.apply(trial_event(0))
-    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
+    with pytest.raises(ConfigError, match="--warm-start and --enqueue are for a study's beginning"):
         make_plan("s", folder / "home", state, Inputs(source_study="other"))
-    with pytest.raises(ConfigError, match="--from must name a study of"):
+    with pytest.raises(ConfigError, match="--warm-start must name a study of"):
         make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", source_study="other"))
 
 
@@ -271,12 +271,14 @@ def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder:
     warm = make_plan("s", folder / "home", killed, inputs).warm
     assert warm is not None and warm["enqueued"][0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
     killed.apply({"event": "warm", "time": 1.0, **warm})
-    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):  # not even before a trial
+    with pytest.raises(
+        ConfigError, match="--warm-start and --enqueue are for a study's beginning"
+    ):  # not even before a trial
         make_plan("s", folder / "home", killed, replace(inputs, source_study="s"))
     killed.apply(trial_event(0))
     assert make_plan("s", folder / "home", killed, inputs).warm is None
     enqueued.write_text("- {optimizer: sgd, lr: 0.02}\n")
-    with pytest.raises(ConfigError, match="--from and --try are for a study's beginning"):
+    with pytest.raises(ConfigError, match="--warm-start and --enqueue are for a study's beginning"):
         make_plan("s", folder / "home", killed, inputs)
 
 
@@ -319,7 +321,7 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
     (folder / "try.yaml").write_text("- {optimizer: sgd, lr: 7.0}\n")
     for inputs, message in (
         (Inputs(folder / "data", overrides=FLAGS, enqueued=folder / "try.yaml"), "lr_sgd must lie in"),
-        (Inputs(folder / "data", overrides=FLAGS, source_study="nobody"), "--from must name a study"),
+        (Inputs(folder / "data", overrides=FLAGS, source_study="nobody"), "--warm-start must name a study"),
     ):
         with pytest.raises(ConfigError, match=message):
             make_plan("new", folder / "home", StudyState(), inputs)

@@ -61,7 +61,7 @@ def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) ->
     told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here))
     assert told == []
     assert any("its axis" in line or "is not searched" in line for line in lines[1:])
-    with pytest.raises(ConfigError, match="--from must name a study"):
+    with pytest.raises(ConfigError, match="--warm-start must name a study"):
         trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
 
 
@@ -71,7 +71,9 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
     plan = SimpleNamespace(
         home=tmp_path, config=here, groups=groups_of(here, here.cells()), identity=lambda: identity(here), name="s"
     )
-    with pytest.raises(ConfigError, match="--from other must have a trial that fits here, but has none .*its axis lr"):
+    with pytest.raises(
+        ConfigError, match="--warm-start other must have a trial that fits here, but has none .*its axis lr"
+    ):
         warm_event(plan, StudyState(), "other", None)  # type: ignore[arg-type]
 
 
@@ -80,7 +82,7 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
     [
         ({}, {"data_digest": "other data"}, "`data_digest` is d, here it is other data"),
         ({"objective": "accuracy"}, {}, "`objective` is kappa, here it is accuracy"),
-        ({"crop": "none"}, {}, "`crop` is disc, here it is none"),
+        ({"crop": "none"}, {}, "`crop` is fov, here it is none"),
         ({"epochs": 15}, {}, "`epochs` is 2, here it is 15"),
         ({}, {"split_digest": "t", "seed": 1}, "`seed` is 0, here it is 1"),
         ({}, {"split_digest": "t", "fold": "1/5"}, "`fold` is none, here it is 1/5"),
@@ -111,7 +113,7 @@ def test_a_study_of_one_arm_tells_that_arm_s_sampler(tmp_path: Path) -> None:
 
 
 def test_a_default_that_was_given_is_the_default(tmp_path: Path) -> None:
-    given = {"crop": "disc", "objective": "kappa", "decision": "median", "select_epoch": "last", "views": 4}
+    given = {"crop": "fov", "objective": "kappa", "decision": "median", "select_epoch": "last", "views": 4}
     assert _told(tmp_path / "there", _config(**given), _config()) == (8, [])
     assert _told(tmp_path / "here", _config(), _config(**given)) == (8, [])
 

@@ -25,14 +25,14 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_trial_opens_what_the_search_prepared(home: Path) -> None:
-    first = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    first = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     second = open_data(first.cache.folder, **SPLIT)  # type: ignore[arg-type]
     assert first.split_digest == second.split_digest
     assert first.cache.digest == second.cache.digest
 
 
 def test_the_parts_share_no_patient_and_the_test_part_is_in_none(home: Path) -> None:
-    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     data = prepared.train_data()
     assert len(data.train_rows) + len(data.val_rows) + prepared.count("test") == len(prepared.parts)
     assert not set(data.groups[data.train_rows]) & set(data.groups[data.val_rows])
@@ -53,7 +53,7 @@ def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
-    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     table = prepared.test_table()
     assert list(table) == ["row", "patient", "grade", "clean"]
     assert table["clean"].all()
@@ -66,7 +66,7 @@ def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
 
 
 def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> None:
-    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="disc", **SPLIT)  # type: ignore[arg-type]
+    prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     same = open_data(prepared.cache.folder, **SPLIT, exclude_test_patients=True)  # type: ignore[arg-type]
     assert same.split_digest == prepared.split_digest  # nobody stands on both sides here
     assert same.test_table()["clean"].all()
@@ -91,7 +91,7 @@ def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path:
         ready()
     command = str(error.value).split("`")[1]
     assert command == (
-        f"retina data prepare '{folder}' --layout lab --image-size 32 --crop none --colour local_average "
+        f"retina data prepare '{folder}' --layout lab --image-size 32 --crop none --colour graham "
         f"--home {home} --on-error skip"
     )
     done = CliRunner().invoke(data_app, shlex.split(command)[2:])

@@ -33,7 +33,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def prepared(folder: Path, seed: int = 0) -> SplitDataset:
     dataset = read_index(folder / "data")
-    return prepare_data(dataset, folder, image_size=32, crop="disc", **{**SPLIT, "seed": seed})  # type: ignore[arg-type]
+    return prepare_data(dataset, folder, image_size=32, crop="fov", **{**SPLIT, "seed": seed})  # type: ignore[arg-type]
 
 
 def test_the_training_part_is_told_sorted_and_with_what_came_before(folder: Path) -> None:
@@ -90,7 +90,7 @@ def test_a_study_refuses_weights_that_have_seen_its_photographs_and_says_where_n
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, provenance_text(prepared(folder))))
     with pytest.raises(ConfigError, match="weights must not have been trained on photographs that are measured here"):
         make_plan("s", folder, StudyState(), inputs)
-    data = prepare_data(read_index(folder / "data"), folder, image_size=32, crop="disc", **{**SPLIT, **SAME})  # type: ignore[arg-type]
+    data = prepare_data(read_index(folder / "data"), folder, image_size=32, crop="fov", **{**SPLIT, **SAME})  # type: ignore[arg-type]
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, provenance_text(data)))
     make_plan("s", folder, StudyState(), inputs)  # the training part of this very split, which no finalist divides anew
     finalists = Inputs(data=folder / "data", overrides={**values, "finalists": 2, "trials": 8})

@@ -22,7 +22,7 @@ CHANCES = [f"p{grade}" for grade in schema.GRADES]
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> SplitDataset:
     folder = tmp_path_factory.mktemp("testpart")
     dataset = read_index(small_data(folder / "data"))
-    return prepare_data(dataset, folder, image_size=32, crop="disc", val_fraction=0.3, seed=0, select_on="validation")
+    return prepare_data(dataset, folder, image_size=32, crop="fov", val_fraction=0.3, seed=0, select_on="validation")
 
 
 def test_every_test_image_is_predicted_once_in_its_row(prepared: SplitDataset, monkeypatch: pytest.MonkeyPatch) -> None:

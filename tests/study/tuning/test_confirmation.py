@@ -231,7 +231,7 @@ def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
 def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
     state = study_state(_searched([[0.2]]))
     _begin(state, ConfirmationConfig(exclude_test_patients=True))
-    with pytest.raises(ConfigError, match=r"were with --drop-fellows \(c0000\); add --drop-fellows"):
+    with pytest.raises(ConfigError, match=r"were with --exclude-test-patients \(c0000\); add --exclude-test-patients"):
         check_confirmable("s", state, ConfirmationConfig())
     check_confirmable("s", state, ConfirmationConfig(exclude_test_patients=True))
 

@@ -41,7 +41,7 @@ SPLIT = {"val_fraction": 0.3, "seed": 0, "select_on": "validation"}
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trainable")
     dataset = read_index(small_data(folder / "data"))
-    return prepare_data(dataset, folder, image_size=32, crop="disc", **SPLIT).cache.folder  # type: ignore[arg-type]
+    return prepare_data(dataset, folder, image_size=32, crop="fov", **SPLIT).cache.folder  # type: ignore[arg-type]
 
 
 def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:

@@ -168,10 +168,10 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
     state = study.state()
     assert sorted(state.trials) == ["0000", "0001", "0002"]
     assert sorted(state.confirmations) == ["c0000", "c0001"]
-    refused_once = study.retina("confirm", "s", "--drop-fellows")
+    refused_once = study.retina("confirm", "s", "--exclude-test-patients")
     assert refused_once.returncode == 2
-    assert "were without --drop-fellows" in refused_once.stderr
-    told = study.retina("train", "--from-run", "s/c0000", "--out", str(tmp_path / "out"))
+    assert "were without --exclude-test-patients" in refused_once.stderr
+    told = study.retina("train", "--reproduce", "s/c0000", "--out", str(tmp_path / "out"))
     assert told.returncode == 2
     assert "c0000 is a confirmation" in told.stderr
 
@@ -179,7 +179,7 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
 @pytest.mark.slow
 def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searched: Study, tmp_path: Path) -> None:
     study = _copy(searched, tmp_path / "dropped")
-    call = _confirm(study, "--seeds", "1", "--drop-fellows")
+    call = _confirm(study, "--seeds", "1", "--exclude-test-patients")
     assert call.end() == 0, call.output()
     state = study.state()
     assert state.study is not None

@@ -49,7 +49,7 @@ def write_home_study(
 
 
 def cache(here: Home, size: int = 32) -> Path:
-    folder = here.home / "cache" / f"{DIGEST[:16]}-{size}-disc"
+    folder = here.home / "cache" / f"{DIGEST[:16]}-{size}-fov"
     folder.mkdir(parents=True)
     (folder / "images.npy").write_bytes(b"y" * 1_000_000)
     return folder

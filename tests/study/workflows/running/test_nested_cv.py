@@ -59,7 +59,7 @@ def test_each_image_is_tested_in_one_fold_and_no_patient_stands_on_two_sides(tmp
     dataset = read_index(_without_test_part(tmp_path / "lab", tmp_path / "data"))
     folds = [
         prepare_data(
-            dataset, tmp_path, image_size=32, crop="disc",
+            dataset, tmp_path, image_size=32, crop="fov",
             val_fraction=0.2, seed=0, select_on="validation", fold=f"{number}/3",
         )
         for number in (1, 2, 3)
