@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-GRADES = (0, 1, 2, 3, 4)
-"""International clinical diabetic retinopathy scale: none, mild, moderate, severe, proliferative."""
-
-GRADE_NAMES = ("No DR", "Mild", "Moderate", "Severe", "Proliferative")
+from retina_data.grades import GRADE_NAMES as GRADE_NAMES
+from retina_data.grades import GRADES as GRADES
+from retina_data.grades import PROBABILITIES as PROBABILITIES
+from retina_data.grades import REFERABLE_FROM as REFERABLE_FROM
 
 ARM_LABELS = {
     "resnet18-scratch": "ResNet18, from scratch",

@@ -21,7 +21,7 @@ from analysis.figures.base import (
     legend_below,
     measured_on,
 )
-from analysis.figures.clinical import REFERABLE, referable_score
+from analysis.figures.clinical import referable_score
 from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
 
@@ -44,7 +44,7 @@ def calibration_numbers(
         grade, guess = np.tile(models.grade, len(models.seeds)), models.called().ravel()
         asked = {
             "grade": (chance[np.arange(len(grade)), guess], guess == grade),
-            "referable": (np.clip(referable_score(chance), 0, 1), grade >= REFERABLE),
+            "referable": (np.clip(referable_score(chance), 0, 1), grade >= schema.REFERABLE_FROM),
         }
         for question, (probability, hit) in asked.items():
             found = roc.reliability(probability, hit, BINS)

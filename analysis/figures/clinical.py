@@ -33,9 +33,6 @@ from analysis.stats.bootstrap import share_bounds
 from analysis.stats.metrics import Floats
 from analysis.tables.arm_comparison import SEED, with_interval
 
-REFERABLE = 2
-"""Lowest grade that is sent to an ophthalmologist (international clinical diabetic retinopathy scale)."""
-
 SPECIFICITIES = (0.8, 0.9)
 
 GRID = np.linspace(0.0, 1.0, 201)
@@ -89,7 +86,7 @@ def roc_numbers(judged: Mapping[str, PredictionSet], labels: Mapping[str, str] =
     """
     rows: list[dict[str, object]] = []
     for arm, models in judged.items():
-        positive = models.grade >= REFERABLE
+        positive = models.grade >= schema.REFERABLE_FROM
         if not 0 < positive.sum() < positive.size:
             continue
         base = {"arm": arm, "cell": labels[arm], "n": positive.size, "referable": int(positive.sum())}
@@ -118,7 +115,7 @@ def roc_numbers(judged: Mapping[str, PredictionSet], labels: Mapping[str, str] =
 
 def referable_score(chance: Floats) -> Floats:
     """Probability (...) of a referable grade; chance (..., 5)."""
-    return np.asarray(chance[..., REFERABLE:].sum(axis=-1))
+    return np.asarray(chance[..., schema.REFERABLE_FROM :].sum(axis=-1))
 
 
 def draw_roc(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:

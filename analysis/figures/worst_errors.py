@@ -39,7 +39,7 @@ def mistake_numbers(
         for number, (_, entry) in enumerate(explained, 1)
     ]
     columns = ["number", "arm", "cell", "confirm", "trial", "grade", "predicted"]
-    return pd.DataFrame(rows, columns=[*columns, *(f"p{grade}" for grade in schema.GRADES)])
+    return pd.DataFrame(rows, columns=[*columns, *schema.PROBABILITIES])
 
 
 def draw_mistakes(axes: Sequence[Axes], numbers: pd.DataFrame, pictures: Sequence[bytes]) -> None:

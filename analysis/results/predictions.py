@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from analysis import schema
 from analysis.results.columns import CLEAN, TEST, VALIDATION
 from analysis.results.mlflow_reader import MOST_PROBABLE, RunsError, StudyRuns
-from analysis.results.run_tables import PROBABILITIES
+from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import confusion_by_group
 from analysis.stats.metrics import Floats, Ints, called
 

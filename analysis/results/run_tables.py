@@ -13,9 +13,8 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
+from analysis.schema import PROBABILITIES
 from analysis.stats.metrics import CLASSES, Ints
-
-PROBABILITIES = tuple(f"p{grade}" for grade in schema.GRADES)
 
 PREDICTION_COLUMNS = ("row", "patient", "grade", *PROBABILITIES)
 

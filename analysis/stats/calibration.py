@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from analysis.schema import REFERABLE_FROM
 from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group, share_bounds
 
 Floats = NDArray[np.float64]
@@ -20,9 +21,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 Bounds = tuple[float, float]
-
-REFERABLE_FROM = 2
-"""Grade from which an eye is referred: moderate non-proliferative retinopathy or worse."""
 
 SENSITIVITY = 0.9
 """Share of the referable eyes that the threshold shall find on validation."""

@@ -9,7 +9,7 @@ import pandas as pd
 
 from analysis.results.columns import BOARD, CORRECTED
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.run_tables import PROBABILITIES
+from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
 from analysis.stats.metrics import (
     Floats,

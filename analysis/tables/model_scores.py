@@ -9,8 +9,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.predictions import PredictionSet
-from analysis.results.run_tables import PROBABILITIES
-from analysis.schema import GRADES, SCORES
+from analysis.schema import GRADES, PROBABILITIES, SCORES
 from analysis.tables import score_models as measuring
 
 RESAMPLES = measuring.TEST_RESAMPLES

@@ -12,9 +12,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet
-
-GRADES = 5
 
 NO_PATIENTS = "no patients"
 
@@ -30,7 +29,7 @@ def audit(dataset: DataSet) -> dict[str, Any]:
     table = dataset.table
     named = [part for part in ("train", "val", "test") if part != "val" or (table["part"] == "val").any()]
     parts = {part: table[table["part"] == part] for part in named}
-    grades = {part: np.bincount(rows["grade"], minlength=GRADES) for part, rows in parts.items()}
+    grades = {part: np.bincount(rows["grade"], minlength=len(GRADES)) for part, rows in parts.items()}
     common = int(np.argmax(grades["train"]))
     patients = {part: int(rows["patient"].nunique()) for part, rows in parts.items()}
     fellow = _fellow_grades(parts["train"], parts["test"])
@@ -79,9 +78,9 @@ def quadratic_kappa(truth: npt.ArrayLike, answer: npt.ArrayLike) -> float:
 
     Cohen, Weighted kappa, Psychological Bulletin 70 (1968).
     """
-    seen = np.zeros((GRADES, GRADES))
+    seen = np.zeros((len(GRADES), len(GRADES)))
     np.add.at(seen, (np.asarray(truth), np.asarray(answer)), 1.0)
-    weights = np.subtract.outer(np.arange(GRADES), np.arange(GRADES)) ** 2.0
+    weights = np.subtract.outer(GRADES, GRADES) ** 2.0
     expected = np.outer(seen.sum(1), seen.sum(0)) / max(seen.sum(), 1.0)
     by_chance = float((weights * expected).sum())
     return float(1.0 - (weights * seen).sum() / by_chance) if by_chance > 0 else float("nan")

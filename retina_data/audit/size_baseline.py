@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retina_data.audit.labels import GRADES, quadratic_kappa
+from retina_data.audit.labels import quadratic_kappa
+from retina_data.grades import GRADES
 
 Floats = npt.NDArray[np.float64]
 
@@ -67,5 +68,5 @@ def _answers(design: Floats, grades: npt.NDArray[np.int64], asked: Floats) -> np
     """Ridge regression of the grade, cut where the training list's shares of grades are reached."""
     penalty = _RIDGE * np.eye(design.shape[1])
     weights = np.linalg.solve(design.T @ design + penalty, design.T @ grades)
-    shares = np.cumsum(np.bincount(grades, minlength=GRADES))[:-1] / len(grades)
+    shares = np.cumsum(np.bincount(grades, minlength=len(GRADES)))[:-1] / len(grades)
     return np.asarray(np.searchsorted(np.quantile(design @ weights, shares), asked @ weights), dtype=np.int64)

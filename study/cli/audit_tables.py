@@ -7,7 +7,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from analysis.schema import GRADE_NAMES
+from retina_data.grades import GRADE_NAMES
 
 NAMED = 10  # images or groups of a finding; the page and --json name them all
 

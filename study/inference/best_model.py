@@ -17,6 +17,7 @@ import pandas as pd
 from analysis import schema
 from retina_data.cache.cache import Cache, open_cache
 from retina_data.errors import DataError
+from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import read_safetensors
 from study.config.trial import TrialConfig
@@ -99,7 +100,7 @@ class BestModel:
 
     def network(self) -> ResNet:
         """The first network with its weights, on the CPU, in evaluation mode."""
-        model = ARCHITECTURES[self.config.architecture](len(schema.GRADES), self.config.head)
+        model = ARCHITECTURES[self.config.architecture](len(GRADES), self.config.head)
         model.load_state_dict(read_safetensors(self.folder / BEST))
         return model.eval()
 
@@ -121,7 +122,7 @@ class BestModel:
 def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The mean of the probabilities of tables that are of the same photographs, by name; raises ConfigError if not."""
     (first, table), *rest = tables.items()
-    chances = [f"p{grade}" for grade in schema.GRADES]
+    chances = [*PROBABILITIES]
     for name, other in rest:
         if not other.drop(columns=chances).equals(table.drop(columns=chances)):
             raise ConfigError(
@@ -243,8 +244,8 @@ def photographs(home: Path, winner: BestModel) -> Cache | None:
 def _read_predictions(path: Path) -> pd.DataFrame:
     try:
         table = pd.read_parquet(path)
-        chances = table[[f"p{grade}" for grade in schema.GRADES]].to_numpy(np.float64)
-        if not (np.isfinite(chances).all() and table["grade"].isin(schema.GRADES).all() and len(table)):
+        chances = table[[*PROBABILITIES]].to_numpy(np.float64)
+        if not (np.isfinite(chances).all() and table["grade"].isin(GRADES).all() and len(table)):
             raise ValueError("not all are probabilities of grades")
     except (OSError, ValueError, KeyError) as error:
         raise ConfigError(f"{path.name} of a trained model must hold its predictions, but does not: {error}") from None

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from analysis.schema import GRADES
 from retina_data.cache.cache import Cache
+from retina_data.grades import PROBABILITIES
 from study.errors import ConfigError
 from study.inference.best_model import BestModel
 from study.training.checkpoints import CALIBRATION
@@ -80,7 +80,7 @@ def check(winner: BestModel, grader: Grader, validation: pd.DataFrame, cache: Ca
 
 def arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Probabilities (n, 5) and grades (n,)."""
-    chances = predictions[[f"p{grade}" for grade in GRADES]].to_numpy(np.float64)
+    chances = predictions[[*PROBABILITIES]].to_numpy(np.float64)
     return chances, predictions["grade"].to_numpy(np.int64)
 
 
@@ -95,7 +95,7 @@ def _predicted(winner: BestModel, model: nn.Module, cache: Cache, table: pd.Data
         precision="fp32",
     )
     model.to("cpu")
-    return table.assign(**{f"p{grade}": chances[:, grade] for grade in GRADES})
+    return table.assign(**dict(zip(PROBABILITIES, chances.T, strict=True)))
 
 
 def _apart(winner: BestModel, model: nn.Module, stored: pd.DataFrame, cache: Cache) -> float:

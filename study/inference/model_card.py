@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from analysis.redact import without_folders
-from analysis.schema import GRADE_NAMES, GRADES, label
+from analysis.schema import label
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
 from analysis.tables.model_scores import RESAMPLES, Measured, with_bounds
 from analysis.tables.score_models import AUC_RESAMPLES
+from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel
 from study.inference.model_dir import Settings
 

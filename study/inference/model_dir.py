@@ -16,9 +16,9 @@ import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 from torch import Tensor
 
-from analysis.schema import GRADE_NAMES, GRADES
 from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
 from retina_data.files import write_whole
+from retina_data.grades import GRADE_NAMES, GRADES
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
 from retina_models.weights import WeightsError, listed, read_safetensors, save_weights
 from study.errors import ConfigError

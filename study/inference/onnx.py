@@ -20,8 +20,8 @@ import torch
 import yaml
 from torch.export import Dim, ExportedProgram
 
-from analysis.schema import GRADES
 from retina_data.files import write_whole
+from retina_data.grades import GRADES
 from study.training.prediction import Grader
 
 ONNX, PROGRAM, MLMODEL = "model.onnx", "model.pt2", "MLmodel"

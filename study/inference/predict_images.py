@@ -18,9 +18,9 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
-from analysis.schema import GRADES
 from analysis.stats.metrics import called
 from retina_data.files import write_whole
+from retina_data.grades import PROBABILITIES
 from retina_data.images import decode
 from retina_data.images.decode import ImageSpec, Source
 from retina_data.images.quality import warnings_of
@@ -33,8 +33,6 @@ from study.training.prediction import at_once, logits
 MOST_AT_ONCE = 64
 
 OVERLAYS = "explained"
-
-PROBABILITIES = tuple(f"p{grade}" for grade in GRADES)
 
 COLUMNS = ("image", "grade", *PROBABILITIES, "p_referable", "referable", "warning", "error")
 """grade: what the model's decision calls, of its probabilities before the temperature: the rule that was measured.

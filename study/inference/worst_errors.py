@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analysis.schema import GRADES
 from analysis.stats.metrics import called
 from retina_data.files import write_whole
+from retina_data.grades import PROBABILITIES
 from retina_models.resnet import ResNet
 from retina_models.weights import WeightsError
 from study.errors import ConfigError
@@ -23,8 +23,6 @@ from study.inference.gradcam import explain, png
 MOST = 12
 
 EXPLAINED = "explained.json"
-
-_PROBABILITIES = [f"p{grade}" for grade in GRADES]
 
 
 def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], None], most: int = MOST) -> bool:
@@ -57,7 +55,7 @@ def worst(predictions: pd.DataFrame, decision: str, most: int = MOST) -> pd.Data
 
     The largest error in grades first; among equals the lowest probability of the truth, then the row.
     """
-    chances = predictions[_PROBABILITIES].to_numpy()
+    chances = predictions[[*PROBABILITIES]].to_numpy()
     truth = predictions["grade"].to_numpy()
     table = predictions.assign(predicted=called(chances, decision), of_truth=chances[np.arange(len(truth)), truth])
     table["error"] = (table["predicted"] - table["grade"]).abs()
@@ -83,6 +81,6 @@ def write_explained(
     for number, (picture, row) in enumerate(zip(pictures, chosen.to_dict("records"), strict=True), 1):
         name = f"{number:02}.png"
         write_whole(folder / name, png(picture))
-        chances = {key: round(float(row[key]), 4) for key in _PROBABILITIES}
+        chances = {key: round(float(row[key]), 4) for key in PROBABILITIES}
         entries.append({"picture": name, **about, "grade": row["grade"], "predicted": row["predicted"], **chances})
     write_whole(folder / EXPLAINED, json.dumps(entries, indent=1).encode())

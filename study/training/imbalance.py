@@ -15,9 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from retina_data.batches import balanced_draws, permutation, weighted_draws
+from retina_data.grades import GRADES
 from study.config.trial import TrialConfig
-
-GRADES = 5
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class Strategy:
 def strategy(config: TrialConfig, grades: Tensor, device: torch.device) -> Strategy:
     """The strategy that the configuration names, for the training part's grades (N,) on the CPU."""
     n = len(grades)
-    counts = torch.bincount(grades, minlength=GRADES)  # (K,)
+    counts = torch.bincount(grades, minlength=len(GRADES))  # (K,)
     smoothing = config.label_smoothing
 
     def draws(generator: torch.Generator) -> Tensor:

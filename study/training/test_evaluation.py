@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import torch
 
-from analysis.schema import GRADES
 from analysis.stats.metrics import auc_ovr, called, confusion_matrix, scores_from_confusion
+from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.resnet import ARCHITECTURES
 from study.config.trial import TrialConfig
 from study.training.data import SplitDataset
@@ -62,7 +62,7 @@ def _predicted(
     )
     if not np.isfinite(chances).all():
         raise TrainingError(f"predictions must be finite, but are not on the {part} part; {remedy(config)}")
-    return table.assign(**{f"p{grade}": chances[:, grade] for grade in GRADES})
+    return table.assign(**dict(zip(PROBABILITIES, chances.T, strict=True)))
 
 
 def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
@@ -87,7 +87,7 @@ def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
 
 def _measured(table: pd.DataFrame, decision: str) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.int64]]]:
     """Defined scores and confusion (5, 5) of a table of predictions."""
-    grades, chances = table["grade"].to_numpy(), table[[f"p{grade}" for grade in GRADES]].to_numpy()
+    grades, chances = table["grade"].to_numpy(), table[[*PROBABILITIES]].to_numpy()
     confusion = confusion_matrix(grades, called(chances, decision))
     scores = {name: float(value) for name, value in scores_from_confusion(confusion).items()}
     scores["auc"] = auc_ovr(grades, chances)

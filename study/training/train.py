@@ -23,7 +23,6 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
-from analysis.schema import GRADES
 from analysis.stats.metrics import (
     accuracy_and_kappa,
     auc_ovr,
@@ -33,6 +32,7 @@ from analysis.stats.metrics import (
 )
 from retina_data.batches import batch_bounds, batches, load_images
 from retina_data.errors import DataError
+from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.weights import Weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
@@ -224,8 +224,8 @@ def validate(learner: TrainState, images: Tensor, data: TrainData) -> tuple[dict
     scores["val/auc"] = auc_ovr(truth, probabilities)
     scores["val/loss"] = F.cross_entropy(outputs, torch.from_numpy(truth)).item()
     predictions = pd.DataFrame({"row": rows, "patient": data.groups[rows], "grade": truth})
-    for grade in GRADES:
-        predictions[f"p{grade}"] = probabilities[:, grade]
+    for column, probability in zip(PROBABILITIES, probabilities.T, strict=True):
+        predictions[column] = probability
     return {name: value for name, value in scores.items() if not math.isnan(value)}, confusion, predictions
 
 

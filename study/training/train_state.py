@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from analysis.schema import GRADES
+from retina_data.grades import GRADES
 from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import Weights, load_weights
 from study.config.trial import TrialConfig

@@ -20,7 +20,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
-from analysis.schema import GRADES
+from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.synthetic.dataset import EVEN_MIX, make_dataset
 from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_weights, zero_init_residual
