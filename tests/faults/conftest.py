@@ -53,7 +53,7 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     reports = [
         report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "user_properties")
     ]
-    found = [dict(report.user_properties) for report in reports if report.when == "teardown"]
+    found = [dict(report.user_properties) for report in reports if getattr(report, "when", "") == "teardown"]
     rows = sorted((Row(**one["row"]) for one in found if "row" in one), key=lambda row: row.fault)
     if not (rows or terminalreporter.stats.get("skipped")):
         return
