@@ -22,6 +22,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save
 from torch import Tensor, nn
 
+from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, BasicBlock, Bottleneck
 
 COUNTER = "num_batches_tracked"  # of each BatchNorm; older files lack it, and nothing here depends on its value
@@ -31,10 +32,6 @@ IMAGENET, SYNTHETIC, FILE = "imagenet", "synthetic", "file"
 
 KIND = "kind"
 """Of a file's metadata: SYNTHETIC where it was made on synthetic photographs."""
-
-
-class WeightsError(ValueError):
-    """Weights cannot be had, read or used; the message names the file and a remedy."""
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,9 @@ BELOW_PLANNING = (*STUDY_ROOT, "study.config", "study.storage", "study.training"
 BELOW_WORKFLOWS = (*BELOW_PLANNING, "study.planning", "study.tracking", "study.inference", "study.tuning")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models": (),
+    "retina_models.errors": (),
     "retina_models.resnet": (),
-    "retina_models.weights": ("retina_models.resnet",),
+    "retina_models.weights": ("retina_models.errors", "retina_models.resnet"),
     "retina_data": (),
     "retina_data.errors": (),
     "retina_data.files": (),
@@ -40,11 +41,12 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "retina_data.synthetic": ("retina_data.errors", "retina_data.files"),
     "analysis": (),
+    "analysis.errors": (),
     "analysis.schema": ("retina_data.grades",),
     "analysis.redact": (),
     "analysis.table_files": ("retina_data.files",),
     "analysis.stats": ("analysis.schema",),
-    "analysis.results": ("analysis.schema", "analysis.redact", "analysis.stats"),
+    "analysis.results": ("analysis.errors", "analysis.schema", "analysis.redact", "analysis.stats"),
     "analysis.tables": (
         "analysis.schema", "analysis.redact", "analysis.table_files", "analysis.stats", "analysis.results",
         "retina_data.files",
@@ -197,7 +199,18 @@ def test_every_module_has_a_test_file_of_its_name() -> None:
     assert [_place(mirror) for mirror in mirrors if not mirror.exists()] == []
 
 
-@pytest.mark.parametrize("name", ["analysis/redact", "analysis/schema", "retina_data/files", "study/errors"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "analysis/redact",
+        "analysis/schema",
+        "analysis/errors",
+        "retina_data/errors",
+        "retina_data/files",
+        "retina_models/errors",
+        "study/errors",
+    ],
+)
 def test_what_everything_imports_needs_the_standard_library_only(name: str) -> None:
     assert _roots(ROOT / f"{name}.py") <= set(sys.stdlib_module_names) | {"retina_data"}
 

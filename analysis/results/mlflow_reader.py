@@ -17,9 +17,10 @@ from urllib.parse import unquote, urlparse
 import pandas as pd
 
 from analysis import schema
+from analysis.errors import RunsError
 from analysis.redact import without_passwords
 from analysis.results import run_tables
-from analysis.results.run_tables import PREDICTION_COLUMNS, TEST_COLUMNS, Record, RunsError
+from analysis.results.run_tables import PREDICTION_COLUMNS, TEST_COLUMNS, Record
 from analysis.stats.metrics import Ints
 
 if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns shall not wait for it

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
+from analysis.errors import RunsError
 from analysis.schema import PROBABILITIES
 from analysis.stats.metrics import CLASSES, Ints
 
@@ -29,10 +30,6 @@ SELECTED = {
 """Column of a trial or finalist -> the metric that is logged once."""
 
 FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
-
-
-class RunsError(ValueError):
-    """What the tracking store holds breaks a rule; the message names rule, value, place and remedy."""
 
 
 @dataclass(frozen=True)

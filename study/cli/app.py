@@ -13,12 +13,14 @@ from typing import Annotated, Any
 
 import typer
 
+from analysis.errors import RunsError
+from retina_data.errors import DataError
+from retina_models.errors import WeightsError
 from study.cli import data, models, search, studies
 from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.cli.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
-    EXIT_LOCKED,
     EXIT_WRONG,
     HomeOption,
     Layout,
@@ -29,7 +31,7 @@ from study.cli.options import (
     weight_files,
 )
 from study.config.trial import TrialConfig
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
@@ -42,8 +44,6 @@ MLFLOW = {
     "HTTP_REQUEST_TIMEOUT": "20",
 }
 
-OURS = ("study", "retina_models", "retina_data", "analysis")
-
 
 def main() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
@@ -55,11 +55,12 @@ def main() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         app()
-    except (ValueError, RuntimeError) as error:
-        if type(error).__module__.split(".")[0] not in OURS:
-            raise
+    except StudyError as error:
         err.print(f"retina: {error}", markup=False)
-        sys.exit(exit_code(error))
+        sys.exit(error.exit_code)
+    except (DataError, WeightsError, RunsError) as error:
+        err.print(f"retina: {error}", markup=False)
+        sys.exit(EXIT_WRONG)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             where = f": {error.filename}" if error.filename else ""
@@ -82,15 +83,6 @@ def main() -> None:
         )
         err.print(f"retina: MLflow: {told}; {remedy}", markup=False)
         sys.exit(EXIT_WRONG)
-
-
-def exit_code(error: Exception) -> int:
-    """What an error of ours ends a command with."""
-    from study.storage.lock import LockedError
-
-    if isinstance(error, LockedError):
-        return EXIT_LOCKED
-    return EXIT_WRONG if isinstance(error, ValueError) else EXIT_FAILED
 
 
 def _print_version(wanted: bool) -> None:

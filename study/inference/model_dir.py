@@ -19,8 +19,9 @@ from torch import Tensor
 from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
 from retina_data.files import write_whole
 from retina_data.grades import GRADE_NAMES, GRADES
+from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
-from retina_models.weights import WeightsError, listed, read_safetensors, save_weights
+from retina_models.weights import listed, read_safetensors, save_weights
 from study.errors import ConfigError
 from study.training.prediction import VIEWS, Grader
 

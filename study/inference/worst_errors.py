@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from analysis.stats.metrics import called
 from retina_data.files import write_whole
 from retina_data.grades import PROBABILITIES
+from retina_models.errors import WeightsError
 from retina_models.resnet import ResNet
-from retina_models.weights import WeightsError
 from study.errors import ConfigError
 from study.inference.best_model import find_winner, photographs
 from study.inference.gradcam import explain, png

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.redact import without_folders
+from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import (
     COUNTER,
@@ -13,7 +14,6 @@ from retina_models.weights import (
     SYNTHETIC,
     LoadReport,
     Weights,
-    WeightsError,
     imagenet_file,
     kind_of,
     load_weights,

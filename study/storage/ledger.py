@@ -14,11 +14,15 @@ from pathlib import Path
 from sys import intern
 from typing import Any
 
+from study.errors import StudyError
+
 Event = dict[str, Any]
 
 
-class LedgerError(ValueError):
+class LedgerError(StudyError):
     """A ledger cannot be read; the message names file and line."""
+
+    exit_code = 2
 
 
 def read_events(path: Path) -> tuple[list[Event], int]:

@@ -10,15 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 
 LOCK = "lock"
 
 PROBE_SECONDS = 0.5
 
 
-class LockedError(RuntimeError):
+class LockedError(StudyError):
     """Another living process is the study's writer."""
+
+    exit_code = 75
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from mlflow import MlflowClient
 from mlflow.store.db import utils
 from sqlalchemy import event
 
+from study.errors import StudyError
 from study.tracking.sync_marker import SYNCED
 
 SIDE_FILES = ("-journal", "-wal", "-shm")
@@ -31,7 +32,7 @@ OWN_ROWS = {VERSION: "0", "workspaces": "name != 'default'", "experiments": "exp
 """Of the tables that hold something in each new store, the rows that are a user's."""
 
 
-class StoreError(RuntimeError):
+class StoreError(StudyError):
     """The file cannot be used as MLflow's store; the message is one line."""
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from study.disk_space import is_full, told
+from study.errors import StudyError
 from study.storage.ledger import Event, read_events
 from study.storage.lock import locked
 from study.storage.state import StudyState, study_state
@@ -22,7 +23,7 @@ RETRY_SECONDS = 2.0
 LOCKED_SECONDS = 60.0
 
 
-class TrackingError(RuntimeError):
+class TrackingError(StudyError):
     """MLflow cannot be used now; the message is one line."""
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import torch
 
 from analysis import schema
+from study.errors import StudyError
 
 IMAGES_SHARE = 0.4
 """Of what a process may still take of a GPU: images that are kept there."""
@@ -36,7 +37,7 @@ EVERY_SECONDS = 0.5
 MEGABYTE = 1e6
 
 
-class DeviceError(RuntimeError):
+class DeviceError(StudyError):
     """A device cannot be used, whatever the trial: no failure of its configuration."""
 
 

@@ -35,7 +35,7 @@ from retina_data.errors import DataError
 from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.weights import Weights
 from study.config.trial import TrialConfig
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 from study.training.device import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
@@ -48,7 +48,7 @@ CELLS = len(GRADES) ** 2
 """Of a confusion matrix, rows = truth."""
 
 
-class TrainingError(RuntimeError):
+class TrainingError(StudyError):
     """Training went wrong in a way that trying again with the same configuration would repeat."""
 
 

@@ -21,10 +21,12 @@ from ray import tune
 from analysis.redact import without_folders
 from retina_data.errors import DataError
 from retina_data.files import write_whole
-from retina_models.weights import WeightsError, read_weights, save_weights
+from retina_models.errors import WeightsError
+from retina_models.weights import read_weights, save_weights
 from study.cluster.resources import placement
 from study.config.trial import TrialConfig
 from study.disk_space import told
+from study.errors import StudyError
 from study.storage.ledger import Event
 from study.training.checkpoints import (
     BEST,
@@ -47,7 +49,7 @@ from study.training.train_state import of_this_kind
 NO_MEMORY = ("not enough memory", "can't allocate memory", "CUBLAS_STATUS_ALLOC_FAILED", "CUDNN_STATUS_ALLOC_FAILED")
 
 
-class UnusableError(RuntimeError):
+class UnusableError(StudyError):
     """Data or weights cannot be read where a trial runs, whatever its configuration."""
 
 

@@ -16,11 +16,11 @@ import torchvision
 from typer.testing import CliRunner
 
 from retina_models import weights
+from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import (
     LoadReport,
     Weights,
-    WeightsError,
     imagenet_file,
     kind_of,
     load_weights,

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from analysis import schema
+from analysis.errors import RunsError
 from analysis.results import run_tables
-from analysis.results.run_tables import Record, RunsError
+from analysis.results.run_tables import Record
 
 
 def record(name: str, fold: int = 0, **metrics: float) -> Record:

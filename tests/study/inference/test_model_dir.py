@@ -11,8 +11,8 @@ from safetensors.torch import save_file
 
 from analysis.schema import GRADES
 from analysis.tables.model_scores import measure
+from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
-from retina_models.weights import WeightsError
 from study.errors import ConfigError
 from study.inference.model_dir import (
     CONFIG,

@@ -11,8 +11,9 @@ import yaml
 from rich.console import Console
 
 from retina_data.layouts.dataset import read_index
+from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
-from retina_models.weights import WeightsError, save_weights
+from retina_models.weights import save_weights
 from study.errors import ConfigError
 from study.planning import build_plan as plan_module
 from study.planning.build_plan import Inputs, make_plan

@@ -3,8 +3,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
-from retina_models.weights import WeightsError, read_weights, save_weights
+from retina_models.weights import read_weights, save_weights
 from study.config.study import StudyConfig, make_study_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import (

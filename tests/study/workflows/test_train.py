@@ -7,8 +7,9 @@ import pytest
 import yaml
 from rich.console import Console
 
+from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
-from retina_models.weights import WeightsError, read_weights, save_weights
+from retina_models.weights import read_weights, save_weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.pretrained_weights import synthetic_file
