@@ -8,14 +8,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.figures import base
-from analysis.results.mlflow_reader import read_study
 from analysis.results.run_tables import checked_explained
 from study.inference.worst_errors import EXPLAINED, explain_mistakes, worst
-from study.storage.home import Home
-from study.tracking.sync import sync
-from study.workflows.search import write_study_report
-from tests.fixtures.mlflow import store
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study
 
 MODE = "most_probable"
@@ -101,26 +95,3 @@ def test_what_has_gone_is_said_in_one_line_and_nothing_written(
     assert word in told[0]
     assert "\n" not in told[0]
     assert not list(folder.iterdir())
-
-
-@pytest.mark.slow
-def test_the_report_brings_them_from_the_study_through_mlflow(made: Made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "DPI", 30)  # nobody looks at these pictures
-    renamed = made.home / "mistakes"
-    made.folder.rename(renamed)
-    uri, artifacts = store()
-    sync(renamed, uri, (artifacts / "mistakes").as_uri())
-    told: list[str] = []
-    here = Home(made.home, uri, artifacts.as_uri())
-    folder = write_study_report("mistakes", here, told.append)
-    explained = read_study(uri, "mistakes").explained
-    wrong = worst(made.predictions, "median")
-    assert [(entry["grade"], entry["predicted"]) for _, entry in explained] == list(
-        zip(wrong["grade"], wrong["predicted"], strict=True)
-    )
-    assert explained[0][0].startswith(b"\x89PNG")
-    assert len(told) == 1
-    assert "The worst mistakes" in (folder / "report.html").read_text("utf-8")
-    shutil.rmtree(made.home / "cache")
-    write_study_report("mistakes", here, told.append)
-    assert "photographs have gone" in told[1]

@@ -1,0 +1,52 @@
+"""The report of a study: tables, figures and one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from study.storage.home import fold_studies, folds_of
+
+if TYPE_CHECKING:
+    from study.storage.home import Home
+
+
+def write_study_report(name: str, here: Home, say: Callable[[str], None]) -> Path:
+    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
+
+    say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
+    """
+    from analysis.report.html import ANSWER, write_report
+    from analysis.results.mlflow_reader import read_study
+    from study.tracking.mlflow_tracker import Tracking
+
+    folder = here.home / name / "report"
+    _send_mistakes(name, here, say)
+    write_report(read_study(here.tracking_uri, name), folder)
+    answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
+    for part in fold_studies(here.home, name):
+        if folds and not (here.home / part / "ledger.jsonl").exists():
+            continue  # not begun: it gets no experiment from a report
+        tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+        if folds:  # the whole has no run of its own
+            tracking.send_answer(answer, name)
+        else:
+            tracking.send_report(folder, answer)
+    return folder
+
+
+def _send_mistakes(name: str, here: Home, say: Callable[[str], None]) -> None:
+    """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
+    from study.inference.worst_errors import MOST, explain_mistakes
+    from study.tracking.mlflow_tracker import Tracking
+
+    parts = fold_studies(here.home, name)
+    for part in parts:
+        if not (here.home / part / "ledger.jsonl").exists():
+            continue  # what MLflow alone has, or nobody, is told of by the report itself
+        with TemporaryDirectory() as temporary:
+            if explain_mistakes(here.home, part, Path(temporary), say, max(1, MOST // len(parts))):
+                tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+                tracking.send_explained(Path(temporary))
