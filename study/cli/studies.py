@@ -47,12 +47,12 @@ def report(
 ) -> None:
     """Write tables, figures and one HTML page about a study, from MLflow."""
     from study.tracking.server import check_answers
-    from study.workflows import search
+    from study.workflows.report import write_study_report
 
     here = place(home)
     check_answers(here.tracking_uri)
     sync_pending(here, err.print)
-    folder = search.write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
+    folder = write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
 

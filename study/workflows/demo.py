@@ -21,6 +21,7 @@ from study.tuning.confirmation import ConfirmationConfig
 from study.tuning.recorder import N_BEST_WEIGHTS
 from study.workflows import confirm, search
 from study.workflows.pretrain import Source, make_source_weights
+from study.workflows.report import write_study_report
 from study.workflows.running.run import Compute
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ def run_demo(here: Home, console: Console) -> int:
     if code:
         return code
     console.rule("5/5 the report")
-    report = search.write_study_report(NAME, here, lambda text: console.print(text, markup=False))
+    report = write_study_report(NAME, here, lambda text: console.print(text, markup=False))
     text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
     _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype=text)))
     console.print(f"report:  {report / 'report.html'}", markup=False)
