@@ -1,0 +1,1 @@
+"""The Python API: what `from study import ...` gives, for notebooks and scripts."""
