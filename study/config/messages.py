@@ -1,4 +1,4 @@
-"""What is said of a configuration that breaks a rule."""
+"""The message and the key path of a configuration that breaks a rule."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import re
 from collections.abc import Iterable
 from typing import Any
 
-from pydantic import (
-    ValidationError,
-)
+from pydantic import ValidationError
+
+from study.errors import ConfigError
 
 
 def did_you_mean(name: str, known: Any) -> str:
@@ -28,20 +28,24 @@ CONSTRAINT_SYMBOLS = {
 }
 
 
-def format_validation_error(error: ValidationError, known: Iterable[str]) -> str:
-    """One sentence for the first broken rule: rule, value, place. known: the keys that the configuration may have."""
+def config_error(error: ValidationError, known: Iterable[str]) -> ConfigError:
+    """The first broken rule: key path, value, and one sentence. known: the keys that the configuration may have."""
     first = error.errors(include_url=False)[0]
-    path = [str(part) for part in first["loc"] if re.fullmatch(r"\w+", str(part)) and part not in BRANCHES]
-    name, value, kind, context = ".".join(path), first["input"], first["type"], first.get("ctx", {})
+    value, kind, context = first["input"], first["type"], first.get("ctx", {})
+    own = context.get("error")
+    if isinstance(own, ConfigError):  # a validator of ours has named its key
+        return own
+    keys = [str(key) for key in first["loc"] if re.fullmatch(r"\w+", str(key)) and key not in BRANCHES]
+    name = ".".join(keys)
     if kind in CONSTRAINT_SYMBOLS:
         sign, key = CONSTRAINT_SYMBOLS[kind]
         text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={value}"
     elif kind == "literal_error":
         text = f"{name} must be one of {context['expected']}, but got {name}={value!r}"
     elif kind == "extra_forbidden":
-        text = f"{name} is no known key{did_you_mean(path[-1], known)}"
+        text = f"{name} is no known key{did_you_mean(keys[-1], known)}"
     elif kind == "value_error":
-        text = str(context["error"])
+        text = str(own)
     else:
         text = f"{name or 'the configuration'}: {first['msg'][:1].lower()}{first['msg'][1:]}, but got {value!r}"
-    return text
+    return ConfigError(text, tuple(keys), value)

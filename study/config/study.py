@@ -5,7 +5,6 @@ A field stands here once with its meaning, unit and bounds; the command line mak
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -21,7 +20,7 @@ from pydantic import (
     model_validator,
 )
 
-from study.config.messages import did_you_mean, format_validation_error
+from study.config.messages import config_error, did_you_mean
 from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
 from study.errors import ConfigError
 
@@ -82,6 +81,10 @@ DEFAULT_SPACE: dict[str, Axis] = {
 
 def _imagenet_weights() -> dict[Architecture, str]:
     return {"resnet18": "imagenet", "resnet50": "imagenet"}
+
+
+def _error(message: str, *keys: str) -> ConfigError:
+    return ConfigError(message, keys)
 
 
 def _typed(name: str, value: Value) -> Value:
@@ -152,7 +155,7 @@ class StudyConfig(BaseModel):
         for name, axis in space.items():
             typed[name] = tuple(_typed(name, value) for value in axis) if isinstance(axis, tuple) else axis
             if isinstance(axis, tuple) and len(set(map(repr, typed[name]))) < len(axis):
-                raise ValueError(f"space.{name} must name each value once, but got {list(axis)}")
+                raise _error(f"space.{name} must name each value once, but got {list(axis)}", "space", name)
         return typed
 
     @model_validator(mode="after")
@@ -160,28 +163,36 @@ class StudyConfig(BaseModel):
         for section, values in (("fixed", self.fixed), ("space", self.space)):
             for name in values:
                 if name not in TrialConfig.model_fields:
-                    raise ValueError(
-                        f"{section}.{name} is no field of a trial{did_you_mean(name, TrialConfig.model_fields)}"
-                    )
+                    hint = did_you_mean(name, TrialConfig.model_fields)
+                    raise _error(f"{section}.{name} is no field of a trial{hint}", section, name)
         for name in sorted(set(self.space) & NEVER_SEARCHED):
-            raise ValueError(f"{name} must be the same in all trials of a study; put it under fixed, not under space")
+            raise _error(
+                f"{name} must be the same in all trials of a study; put it under fixed, not under space", "space", name
+            )
         if "seed" in self.fixed:
-            raise ValueError("fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number")
+            raise _error(
+                "fixed.seed must not be set: a trial's seed is the study's seed plus the trial's number",
+                "fixed",
+                "seed",
+            )
         for name in sorted(set(self.space) & set(self.fixed)):
-            raise ValueError(f"{name} stands under fixed and under space; keep one of them")
+            raise _error(f"{name} stands under fixed and under space; keep one of them", "space", name)
         for name, axis in self.space.items():
             for value in bounds(axis):
                 self._check_value(name, value, "space")
             if isinstance(axis, tuple) and not axis:
-                raise ValueError(f"space.{name} must name at least one value")
+                raise _error(f"space.{name} must name at least one value", "space", name)
             if isinstance(axis, dict) and name not in BY_OPTIMIZER:
-                raise ValueError(f"space.{name} cannot hang on the optimizer; only {', '.join(BY_OPTIMIZER)} can")
+                only = ", ".join(BY_OPTIMIZER)
+                raise _error(f"space.{name} cannot hang on the optimizer; only {only} can", "space", name)
             if isinstance(axis, dict) and (missing := set(self.values("optimizer")) - set(axis)):
-                raise ValueError(
-                    f"space.{name} must have a range for each optimizer, but lacks {sorted(map(str, missing))}"
+                raise _error(
+                    f"space.{name} must have a range for each optimizer, but lacks {sorted(map(str, missing))}",
+                    "space",
+                    name,
                 )
             if not isinstance(axis, tuple) and TrialConfig.model_fields[name].annotation not in (int, float):
-                raise ValueError(f"space.{name} is not numeric; list its values")
+                raise _error(f"space.{name} is not numeric; list its values", "space", name)
         for name, value in self.fixed.items():
             self._check_value(name, value, "fixed")
         if self.fixed.get("views") == 8:  # a rule that joins fields, of which others may be searched
@@ -201,7 +212,7 @@ class StudyConfig(BaseModel):
         try:
             TrialConfig.model_validate({**beside, name: value})
         except ValidationError as error:
-            raise ValueError(f"under {section}: {format_validation_error(error, TrialConfig.model_fields)}") from None
+            raise _error(f"under {section}: {config_error(error, TrialConfig.model_fields)}", section, name) from None
 
     @property
     def objective(self) -> str:
@@ -234,7 +245,7 @@ def bounds(axis: Axis) -> tuple[Value, ...]:
 
 
 def make_study_config(
-    values: dict[str, Any], overrides: dict[str, Any], place: Callable[[list[str]], str] = lambda keys: ""
+    values: dict[str, Any], overrides: dict[str, Any], place: Callable[[tuple[str, ...]], str] = lambda keys: ""
 ) -> StudyConfig:
     """StudyConfig from plain values; a field of a trial among `overrides` is fixed and leaves the space.
 
@@ -255,13 +266,6 @@ def make_study_config(
     try:
         return StudyConfig.model_validate(merged)
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        keys = [str(part) for part in first["loc"]]
-        sentence = str(first.get("ctx", {}).get("error", ""))
-        named = re.match(r"(?:under )?(fixed|space)(?:\.|: `?)(\w+)|(\w+) (?:must be the same|stands under)", sentence)
-        if not keys and named:
-            keys = [named[1], named[2]] if named[1] else ["space", named[3]]
-        overridden = bool(keys) and keys[-1] in overrides
-        raise ConfigError(
-            format_validation_error(error, StudyConfig.model_fields) + ("" if overridden or not keys else place(keys))
-        ) from None
+        broken = config_error(error, StudyConfig.model_fields)
+        in_file = broken.keys and broken.keys[-1] not in overrides
+        raise ConfigError(f"{broken}{place(broken.keys) if in_file else ''}", broken.keys, broken.value) from None

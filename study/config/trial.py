@@ -15,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from study.config.messages import format_validation_error
+from study.config.messages import config_error
 from study.errors import ConfigError
 
 Architecture = Literal["resnet18", "resnet50"]
@@ -88,19 +88,27 @@ class TrialConfig(BaseModel):
     @model_validator(mode="after")
     def _one_image_has_no_variance(self) -> TrialConfig:
         if self.micro_batch == 1:
-            raise ValueError("micro_batch must be 0 (off) or at least 2, as BatchNorm needs two images, but got 1")
+            raise ConfigError(
+                "micro_batch must be 0 (off) or at least 2, as BatchNorm needs two images, but got 1",
+                ("micro_batch",),
+                1,
+            )
         return self
 
     @model_validator(mode="after")
     def _freeze_needs_weights(self) -> TrialConfig:
         if self.freeze_epochs and not self.pretrained:
-            raise ValueError(
+            raise ConfigError(
                 f"freeze_epochs = 0 must hold without pretrained weights, but got freeze_epochs={self.freeze_epochs}; "
-                "a frozen random network learns nothing: set pretrained or freeze_epochs=0"
+                "a frozen random network learns nothing: set pretrained or freeze_epochs=0",
+                ("freeze_epochs",),
+                self.freeze_epochs,
             )
         if self.freeze_epochs >= self.epochs and self.freeze_epochs:
-            raise ValueError(
-                f"freeze_epochs < epochs must hold, but got freeze_epochs={self.freeze_epochs}, epochs={self.epochs}"
+            raise ConfigError(
+                f"freeze_epochs < epochs must hold, but got freeze_epochs={self.freeze_epochs}, epochs={self.epochs}",
+                ("freeze_epochs",),
+                self.freeze_epochs,
             )
         return self
 
@@ -118,9 +126,11 @@ class TrialConfig(BaseModel):
     def _views_as_trained(self) -> TrialConfig:
         # Measured: views that training did not show do not help.
         if self.views == 8 and (self.augmentation != "dihedral" or self.imbalance == "flip_minority"):
-            raise ValueError(
+            raise ConfigError(
                 f"views=8 needs augmentation=dihedral for all images, but got augmentation={self.augmentation}, "
-                f"imbalance={self.imbalance}; set views=4, or train with dihedral and another imbalance strategy"
+                f"imbalance={self.imbalance}; set views=4, or train with dihedral and another imbalance strategy",
+                ("views",),
+                self.views,
             )
         return self
 
@@ -150,4 +160,4 @@ def make_trial_config(values: dict[str, Any]) -> TrialConfig:
     try:
         return TrialConfig.model_validate(values)
     except ValidationError as error:
-        raise ConfigError(format_validation_error(error, TrialConfig.model_fields)) from None
+        raise config_error(error, TrialConfig.model_fields) from None

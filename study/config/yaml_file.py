@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +75,7 @@ def _given_twice(node: Any) -> tuple[str, int, int] | None:
     return min(found, key=lambda one: one[2], default=None)
 
 
-def _line(node: Any, keys: list[str]) -> int:
+def _line(node: Any, keys: Sequence[str]) -> int:
     """Line, from 1, of the deepest key of a path that stands in a composed YAML document."""
     line = 1
     for key in keys:
