@@ -60,7 +60,7 @@ BEST_METRICS = ("best/val_loss", *(f"best/val_{score}" for score in SCORES))
 TEST_METRICS = tuple(f"test/{score}" for score in SCORES)
 """Of a confirmation, once; step = its last epoch. All photographs of the test part."""
 
-CLEAN_METRICS = tuple(f"test_clean/{score}" for score in SCORES)
+NEW_PATIENTS_METRICS = tuple(f"test_new_patients/{score}" for score in SCORES)
 """The same over the test photographs whose patient is not in training; only where that is not all of them."""
 
 IMAGES_SEEN = "budget/images_seen"
@@ -195,7 +195,7 @@ MLFLOW_STATUS = {
 }
 
 ARTIFACT_CONFUSION = "confusion/val.json"
-"""{"epoch": int, "part": str, "confusion": 5x5 counts, rows = truth, columns = prediction}"""
+"""{"epoch": int, "split": "validation" or "test", "confusion": 5x5 counts, rows = truth, columns = prediction}"""
 
 ARTIFACT_CONFUSION_PNG = "confusion/val.png"
 
@@ -203,15 +203,15 @@ ARTIFACT_PREDICTIONS = "predictions/val.parquet"
 """Columns row, patient (group numbers, never names), grade, p0 .. p4; the selected epoch."""
 
 ARTIFACT_TEST_CONFUSION = "confusion/test.json"
-"""{"epoch": int, "part": "test", "confusion": 5x5, "clean": 5x5}: all photographs; those of patients not in training"""
+"""{"epoch": int, "split": "test", "confusion": 5x5, "new_patients": 5x5 of patients who are not in training}"""
 
 ARTIFACT_TEST_CONFUSION_PNG = "confusion/test.png"
 
 ARTIFACT_TEST_PREDICTIONS = "predictions/test.parquet"
-"""Columns row, patient, grade, clean (whether the patient is not in training), p0 .. p4; the last epoch."""
+"""Columns row, patient, grade, new_patients (whether the patient is not in training), p0 .. p4; the last epoch."""
 
 ARTIFACT_EXPLAINED = "explained"
-"""Folder of the study's run: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "part", "grade",
+"""Folder of the study's run: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "split", "grade",
 "predicted", "p0".."p4"}, and its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
 
 ARTIFACT_CURVES = "curves.png"

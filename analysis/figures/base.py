@@ -289,7 +289,7 @@ def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
 
 def measured_on(headline: pd.DataFrame) -> str:
     """Part and n of the judged numbers, as they stand in a figure; headline: columns.headline(cells)."""
-    return f"{headline['part'].iloc[0]}; {_count(headline)}"
+    return f"{headline['split'].iloc[0]}; {_count(headline)}"
 
 
 def about(headline: pd.DataFrame) -> str:
@@ -298,7 +298,7 @@ def about(headline: pd.DataFrame) -> str:
     whose = "The confirmed winner of each cell" if confirmed else "Best trial of each cell"
     missing = [f"{cell['cell']}: {cell['status']}" for cell in headline.to_dict("records") if cell["status"] != RUN]
     tail = f" {'; '.join(missing)}." if missing else ""
-    return f"{whose}, {headline['part'].iloc[0]}; {_count(headline)}.{tail}"
+    return f"{whose}, {headline['split'].iloc[0]}; {_count(headline)}.{tail}"
 
 
 def over_seeds(models: Mapping[str, PredictionSet]) -> str:

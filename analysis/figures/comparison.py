@@ -45,7 +45,7 @@ def interval_numbers(
     without a number is one row of each score.
     """
     tested = str(headline["measured_on"].iloc[0]) != VALIDATION
-    keep = ["arm", "cell", "status", "reason", "n", "patients", "majority", "degenerate", "part"]
+    keep = ["arm", "cell", "status", "reason", "n", "patients", "majority", "degenerate", "split"]
     rows: list[pd.DataFrame] = []
     winners = set(cells["trial"].str.split(", ").explode())
     again = finalists[finalists["trial"].isin(winners) & (finalists["state"] == schema.STATE_COMPLETE)]
@@ -55,7 +55,7 @@ def interval_numbers(
         rows.append(headline[[*keep, *ends]].rename(columns=ends).assign(kind=JUDGED, score=score))
         if tested:
             own = seeds[seeds["measured_on"] == headline["measured_on"].iloc[0]]
-            columns = ["arm", "cell", "part", "n", "patients", "repeat", "seed", score]
+            columns = ["arm", "cell", "split", "n", "patients", "repeat", "seed", score]
             rows.append(own[columns].rename(columns={score: "value"}).assign(kind=SEED, score=score, status=RUN))
             ends = {score: "value", f"{score}_low": "low", f"{score}_high": "high"}
             kind = CHOSEN

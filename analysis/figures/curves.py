@@ -204,7 +204,7 @@ def _curves(
     title = f"{score.capitalize()} over the epochs"
     if curves["epoch"].isna().all():
         return SkippedFigure(title, "no winner has a recorded epoch")
-    part = str(cells["part"].iloc[0])
+    part = str(cells["split"].iloc[0])
     short = part.split()[0]
     n = cells["n"].max()
     count = f" (n = {int(n):,})" if not np.isnan(n) else ""

@@ -71,7 +71,7 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
     numbers, shown = mistake_numbers(worst, arm_labels(study)), [data for data, _ in worst]
     whose = " and ".join(dict.fromkeys(numbers["cell"]))
-    parts = dict.fromkeys(str(entry.get("part", TEST)) for _, entry in worst)
+    parts = dict.fromkeys(str(entry.get("split", TEST)) for _, entry in worst)
     part = ", ".join(part_text(one) if one in (VALIDATION, *TESTED) else one for one in parts)
     caption = (
         f"The {len(numbers)} photographs that {whose} gets most wrong, on {part}: by distance in grades, then by the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import schema
-from analysis.results.columns import CLEAN, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
+from analysis.results.columns import NEW_PATIENTS, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
 from analysis.results.labels import Row, listed, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables.all_tables import TableSet
@@ -82,17 +82,17 @@ def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> 
     """What the test part is worth, and what was confirmed on it."""
     found = []
     shown = judged[(judged["status"] == RUN) & (judged["measured_on"] != VALIDATION)]
-    if len(shown) and shown["measured_on"].iloc[0] == CLEAN:
+    if len(shown) and shown["measured_on"].iloc[0] == NEW_PATIENTS:
         cell = made.cells[made.cells["arm"] == shown["arm"].iloc[0]].iloc[0]
         every = [
             f"{spoken(one['cell'])} has accuracy {with_interval(one, f'{TEST}_accuracy')}"
             for one in made.cells[made.cells["arm"].isin(shown["arm"])].to_dict("records")
         ]
         found.append(
-            f"Of the {int(cell[f'{TEST}_n']):,} test images {int(cell[f'{CLEAN}_n']):,} are of patients who are not in "
-            f"training, and only they are the headline. Over all of them {listed(every)}."
+            f"Of the {int(cell[f'{TEST}_n']):,} test images {int(cell[f'{NEW_PATIENTS}_n']):,} are of patients who are "
+            f"not in training, and only they are the headline. Over all of them {listed(every)}."
         )
-    if len(shown) and (shown["clean_n"] == 0).any():
+    if len(shown) and (shown["n_new_patients"] == 0).any():
         found.append(
             "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
             "that the models do not know, and the numbers are optimistic for those."

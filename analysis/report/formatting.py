@@ -59,13 +59,13 @@ def beside_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
             if prefix != VALIDATION:
                 own = {name: cell[f"{prefix}_{name}"] for name in MEASURES}
             if prefix != judged and not pd.isna(own["n"]):
-                part = cell["part"] if prefix == VALIDATION else part_text(prefix)
-                rows.append({"cell": cell["cell"], "part": part} | _measured(own))
+                part = cell["split"] if prefix == VALIDATION else part_text(prefix)
+                rows.append({"cell": cell["cell"], "split": part} | _measured(own))
         if not pd.isna(cell["kappa_corrected"]) and cell["chosen_among"] > 1:
             among = f"validation, corrected for the choice among {count(cell['chosen_among'])} trials"
             scores = {score: with_interval(cell, f"{score}_corrected") for score in ("kappa", "accuracy")}
             whole = _measured(cell) | scores
-            rows.append({"cell": cell["cell"], "part": among} | whole)
+            rows.append({"cell": cell["cell"], "split": among} | whole)
     return rows
 
 
@@ -75,7 +75,7 @@ def other_rule_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
     for row in headline(cells).to_dict("records"):
         if pd.isna(row["other_accuracy"]):
             continue
-        shown = {"cell": row["cell"], "part": f"{row['part']}, other rule ({RULES[row['other_rule']]})"} | _measured(
+        shown = {"cell": row["cell"], "split": f"{row['split']}, other rule ({RULES[row['other_rule']]})"} | _measured(
             row
         )
         shown |= {score: number(row[f"other_{score}"]) for score in ("kappa", "accuracy")}
@@ -122,7 +122,7 @@ def trial_rows(study: StudyRuns, board: pd.DataFrame, varied: list[str]) -> list
         shown |= {"cell": arm_label(study, row["arm"]), "repeats": number(row["finalist_mean"])}
         shown |= {"varied": [plain(row[name]) for name in varied]}
         shown |= {"epochs": f"{count(row['best_epoch'])} of {count(row['epochs_run'])}", "time": time(row["seconds"])}
-        shown |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "part": row["part"]}
+        shown |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "split": row["split"]}
         rows.append(shown | {"rank": count(row["rank"]), "state": "confirmed" if tested else row["state"]})
     return rows
 

@@ -85,7 +85,7 @@ def _comparison(made: TableSet) -> dict[str, Any]:
     by = headline(made.cells)
     copied = made.cells["fellow_copy_n"].max()
     return {
-        "measured_on": by["part"].iloc[0],
+        "measured_on": by["split"].iloc[0],
         "tested": by["measured_on"].iloc[0] != VALIDATION,
         "fellow": "" if pd.isna(copied) else formatting.count(copied),
         "cells": formatting.judged_rows(by, made.cells),
@@ -114,7 +114,7 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     varied, fixed = formatting.hyperparameters(study, made.board)
     parts = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
     return {
-        "part": arm_comparison.part(study),
+        "split": arm_comparison.part(study),
         "varied": varied,
         "fixed": fixed,
         "board": formatting.trial_rows(study, made.board.head(LEADERBOARD_ROWS), varied),

@@ -10,7 +10,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.report import text_tables
-from analysis.results.columns import CLEAN, DIFFERENCES, RUN, TEST, VALIDATION, headline
+from analysis.results.columns import DIFFERENCES, NEW_PATIENTS, RUN, TEST, VALIDATION, headline
 from analysis.results.labels import RULES, arm_label
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.table_files import latex, markdown, write_csv
@@ -74,7 +74,7 @@ def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str
     )
     reaching = f"Configurations of study {study.name} with an accuracy of {100 * best.THRESHOLD:g} % or more, by two "
     reaching += f"criteria that are kept apart. {given}."
-    against = f"Differences between cells of study {study.name}, on {made.pairs['part'].iloc[0]}. {given}; p of the "
+    against = f"Differences between cells of study {study.name}, on {made.pairs['split'].iloc[0]}. {given}; p of the "
     against += "paired permutation test of accuracy by patient, adjusted by Holm over all pairs that could be tested."
     seeds = f"Each seed of the confirmed cells of study {study.name}."
     return {
@@ -118,7 +118,7 @@ def _four_way(cells: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
 
 def _cell(cell: Row, judged: Row) -> dict[str, str]:
     """One cell's column; cell: of four_way, judged: of its headline."""
-    found = {"Measured on": str(judged["part"]), "Trial": str(judged["trial"]) or "–"}
+    found = {"Measured on": str(judged["split"]), "Trial": str(judged["trial"]) or "–"}
     found["Trials ended"] = f"{cell['trials_ended']} of {cell['trials']}"
     if cell["trials_stopped"]:
         found["Trials ended"] += f", {cell['trials_stopped']} early, without a score"
@@ -146,7 +146,7 @@ def _cell(cell: Row, judged: Row) -> dict[str, str]:
         if judged["measured_on"] == VALIDATION and score in DIFFERENCES and cell["chosen_among"] >= 1:
             corrected = with_interval(cell, f"{score}_corrected")
             found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
-        if judged["measured_on"] == CLEAN and score in DIFFERENCES:
+        if judged["measured_on"] == NEW_PATIENTS and score in DIFFERENCES:
             found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
     if not pd.isna(judged["other_accuracy"]):
         rule = f"Accuracy; kappa, other rule ({RULES[str(judged['other_rule'])]})"
@@ -169,7 +169,7 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         found |= {"Majority": _number(row["majority"]), "n": _count(row["n"])}
         found |= {name.replace("_", " "): _value(row[name]) for name in varied}
         found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": _yes(row["degenerate"])}
-        rows.append(found | ({"Measured on": row["part"]} if "criterion" in row else {}))
+        rows.append(found | ({"Measured on": row["split"]} if "criterion" in row else {}))
     columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Arm", "Kappa", "Accuracy"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
 
@@ -200,7 +200,7 @@ def _recipe(pair: Row) -> str:
 
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
-    names = {"cell": "Arm", "part": "Measured on", "seed": "Seed", "n": "n"}
+    names = {"cell": "Arm", "split": "Measured on", "seed": "Seed", "n": "n"}
     table = seeds[[*names, *DIFFERENCES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
     return table.map(lambda value: _number(value) if isinstance(value, float) else str(value))
 

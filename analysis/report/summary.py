@@ -79,12 +79,12 @@ def _best_on_test(study: StudyRuns, judged: pd.DataFrame, top: Row, score: str) 
     if study.folds:
         folds = int(top["folds_tested"])
         where = f"on the test parts of {folds} outer folds taken together, which their searches never saw"
-    if top["clean_n"] == 0:
+    if top["n_new_patients"] == 0:
         where = "on the test part, which the search never saw, though each of its patients has an image in training"
     by = "" if score == objective(study) else f" in {score}"
     place = f"scores highest{by} {where}:" if several else f"is the only cell that was confirmed: {where}, with"
     seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
-    who = " who are not in training" if top["measured_on"] == "test_clean" else ""
+    who = " who are not in training" if top["measured_on"] == "test_new_patients" else ""
     return (
         f"{spoken(top['cell'])} {place} {_scores(top)} ({seeds}, 95 % intervals), on "
         f"{_images(study, top)}{who}, {_against_majority(top, study.folds)}."

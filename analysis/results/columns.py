@@ -2,8 +2,8 @@
 
 A score stands as `<score>`, its 95 % bounds beside it as `<score>_low` and `<score>_high`. What was measured on
 validation has no prefix; on the test part it has `test_`, on the test photographs whose patient is not in training
-`test_clean_` (only where that is not all of them). The winners were chosen on validation, so there every number is
-optimistic.
+`test_new_patients_` (only where that is not all of them). The winners were chosen on validation, so there every
+number is optimistic.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from analysis import schema
 RUN, NOT_RUN, NO_RESULT, NOT_CONFIRMED = "run", "not run", "no result yet", "not confirmed"
 """Status of a cell."""
 
-VALIDATION, TEST, CLEAN = "validation", "test", "test_clean"
+VALIDATION, TEST, NEW_PATIENTS = "validation", "test", "test_new_patients"
 """Values of the column `measured_on`; but for the first also the prefix of columns."""
 
-TESTED = (TEST, CLEAN)
+TESTED = (TEST, NEW_PATIENTS)
 
 MEASURES = (
     "n",
@@ -68,7 +68,7 @@ CONFIRMED = (
     "seeds",
     "seed_numbers",
     "folds_tested",
-    "clean_n",
+    "n_new_patients",
     "confirm_images_seen",
     "confirm_seconds",
 )
@@ -87,7 +87,7 @@ FOUR_WAY = (
     "images_seen",
     "seconds",
     *("finalist_images_seen", "finalist_seconds"),
-    "part",
+    "split",
     *CONFIRMED,
     *(f"{prefix}_{name}" for prefix in TESTED for name in (*MEASURES, *OVER_SEEDS)),
     "fellow_copy",
@@ -105,7 +105,17 @@ models had grades been called by the other rule."""
 SHARED = (*CELL, *REPEATED, "trials_stopped", "decision", "other_rule", "other_accuracy", "other_kappa")
 """Columns of tables.four_way that stand in the headline as they are."""
 
-HEADLINE = (*SHARED, *MEASURES, *OVER_SEEDS, "seeds", "seed_numbers", "folds_tested", "clean_n", "measured_on", "part")
+HEADLINE = (
+    *SHARED,
+    *MEASURES,
+    *OVER_SEEDS,
+    "seeds",
+    "seed_numbers",
+    "folds_tested",
+    "n_new_patients",
+    "measured_on",
+    "split",
+)
 
 DIFFERENCES = ("accuracy", "kappa")
 
@@ -114,7 +124,7 @@ _ENDS = ("_low", "_high", "_recipe_low", "_recipe_high")
 PAIRS = (
     "pair",
     *("arm_a", "arm_b", "cell_a", "cell_b", "status", "reason"),
-    *("measured_on", "part", "n", "patients", "seeds"),
+    *("measured_on", "split", "n", "patients", "seeds"),
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     *("p", "p_holm", "tests", "p_mcnemar"),
 )
@@ -123,7 +133,7 @@ the paired test by patient, adjusted by Holm over the `tests` pairs that could b
 patient has one image and each cell one model."""
 
 SEEDS = (
-    *("arm", "cell", "trial", "measured_on", "part", "seed_index", "seed", "confirm"),
+    *("arm", "cell", "trial", "measured_on", "split", "seed_index", "seed", "confirm"),
     *("n", "patients", *schema.SCORES, "degenerate"),
 )
 """Columns of comparison.seed_values: one row for each cell, seed and part (folds pooled)."""
@@ -148,14 +158,14 @@ FINALISTS = (
 
 DROP = (
     *("arm", "cell", "score", "finalists", "repeats", "own", "mean", "before", "after"),
-    *("test", "part", "observed_before", "observed_after"),
+    *("test", "split", "observed_before", "observed_after"),
 )
 """Columns of finalists.drop: `own` score of the winner's trial and `mean` of its repeats; by how much `score` is
 expected to fall on other patients `before` (chosen by its own score) and `after` (by the mean); on the test part it is
 `test`, and fell from own by observed_before, from mean by observed_after (NaN where that winner is not confirmed)."""
 
 GAIN = (
-    *("status", "reason", "arm", "cell", "trial", "first_trial", "measured_on", "part", "n", "patients", "seeds"),
+    *("status", "reason", "arm", "cell", "trial", "first_trial", "measured_on", "split", "n", "patients", "seeds"),
     *(f"{which}{score}" for score in DIFFERENCES for which in ("", "first_")),
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     "p",
@@ -164,7 +174,7 @@ GAIN = (
 trial, the same seeds of both, on the part the study is judged by; first_ is what the first trial scores."""
 
 ENSEMBLES = (
-    *("arm", "cell", "trial", "seeds", "seed_numbers", "measured_on", "part", "decision"),
+    *("arm", "cell", "trial", "seeds", "seed_numbers", "measured_on", "split", "decision"),
     *MEASURES,
 )
 """Columns of ensembles.ensembles: the mean of the seeds' probabilities as one model."""
@@ -180,7 +190,7 @@ def part_text(measured_on: str, selection_split: str = VALIDATION) -> str:
     return {
         VALIDATION: "validation (chosen on this part: optimistic)",
         TEST: "test (not seen by the search)",
-        CLEAN: "test, patients not in training (not seen by the search)",
+        NEW_PATIENTS: "test, patients not in training (not seen by the search)",
     }[measured_on]
 
 
@@ -194,10 +204,10 @@ def headline(cells: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = cells.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(HEADLINE))
-    found = cells[[*SHARED, "seeds", "seed_numbers", "folds_tested", "clean_n", "confirmed_trial"]].copy()
+    found = cells[[*SHARED, "seeds", "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]].copy()
     for name in (*MEASURES, *OVER_SEEDS):
         found[name] = cells[f"{measured_on}_{name}"]
-    found["part"] = part_text(measured_on)
+    found["split"] = part_text(measured_on)
     found["measured_on"] = measured_on
     found["trial"] = found["confirmed_trial"]
     missing = (found["status"] == RUN) & (found["seeds"] == 0)

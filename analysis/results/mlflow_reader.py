@@ -59,9 +59,9 @@ class StudyRuns:
                       split_seed, best_epoch, best_val_<score>, images_seen, seconds, epochs_run; sorted by finalist
     confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
                       repeat (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
-                      seed, test_<score>, test_clean_<score>, images_seen, seconds, epochs_run; sorted by confirm
+                      seed, test_<score>, test_new_patients_<score>, images_seen, seconds, epochs_run; sorted by confirm
     confirm_epochs    like epochs, with `confirm` instead of `trial`
-    test_predictions  confirm -> table of TEST_COLUMNS (with `clean`); read from the store at each access
+    test_predictions  confirm -> table of TEST_COLUMNS (with `new_patients`); read from the store at each access
     test_confusions   confirm -> (5, 5) counts over the whole test part, rows = truth
     study             study.json of the parent run, {} when it is not there
     tags              tags of the parent run

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import schema
-from analysis.results.columns import CLEAN, TEST, VALIDATION
+from analysis.results.columns import NEW_PATIENTS, TEST, VALIDATION
 from analysis.results.mlflow_reader import MOST_PROBABLE, RunsError, StudyRuns
 from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import confusion_by_group
@@ -24,7 +24,7 @@ class PredictionSet:
 
     trial     name of the configuration's trial; of folds one for each, between commas
     seeds     number of each seed, or its name where it was not recorded; confirms: names of the runs
-    fold, row, patient, grade (n,) integers; clean (n,): whether the patient is not in training
+    fold, row, patient, grade (n,) integers; new_patients (n,): whether the patient is not in training
     chance    (s, n, 5) probabilities
     decision  how a grade is called from them (`scores.called`)
     """
@@ -36,7 +36,7 @@ class PredictionSet:
     row: Ints
     patient: Ints
     grade: Ints
-    clean: NDArray[np.bool_]
+    new_patients: NDArray[np.bool_]
     chance: Floats
     decision: str = MOST_PROBABLE
 
@@ -48,7 +48,7 @@ class PredictionSet:
             row=self.row[chosen],
             patient=self.patient[chosen],
             grade=self.grade[chosen],
-            clean=self.clean[chosen],
+            new_patients=self.new_patients[chosen],
             chance=self.chance[:, chosen],
         )
 
@@ -82,7 +82,7 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, PredictionSet]
         best = own[~own.map(fold_of).duplicated()].sort_values()  # the board is sorted: first of each fold
         tables = {trial: table for trial in best if (table := study.predictions.get(trial)) is not None}
         if len(best) and len(tables) == len(best):
-            parts = [table.assign(fold=fold_of[trial], clean=False) for trial, table in tables.items()]
+            parts = [table.assign(fold=fold_of[trial], new_patients=False) for trial, table in tables.items()]
             found[arm] = _models(study, ", ".join(tables), [""], [""], [parts])
     return found
 
@@ -146,7 +146,7 @@ def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Pr
 
 
 def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, PredictionSet]]:
-    """What the study is judged by, one of columns.VALIDATION, TEST, CLEAN, and each cell's models measured on it.
+    """What the study is judged by, one of VALIDATION, TEST, NEW_PATIENTS, and each cell's models measured on it.
 
     Once a cell is confirmed that is the test part; of it only the images whose patient is not in training, where they
     are fewer than all.
@@ -155,14 +155,14 @@ def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, Predic
     if not found:
         counted = not study.confirmations.empty and bool(study.test_confusions)
         return (TEST, {}) if counted else (VALIDATION, validated(study, board))
-    if not any(has_clean_part(models) for models in found.values()):
+    if not any(has_new_patients(models) for models in found.values()):
         return TEST, found
-    return CLEAN, {arm: models.only(models.clean) for arm, models in found.items()}
+    return NEW_PATIENTS, {arm: models.only(models.new_patients) for arm, models in found.items()}
 
 
-def has_clean_part(models: PredictionSet) -> bool:
+def has_new_patients(models: PredictionSet) -> bool:
     """Whether some images, and not all, are of patients who are not in training."""
-    return bool(models.clean.any() and not models.clean.all())
+    return bool(models.new_patients.any() and not models.new_patients.all())
 
 
 def _models(
@@ -170,7 +170,7 @@ def _models(
 ) -> PredictionSet:
     """parts: for each seed the tables of its folds, in the same order for all seeds."""
     tables = [pd.concat(one, ignore_index=True) for one in parts]
-    same = ["fold", "row", "patient", "grade", "clean"]
+    same = ["fold", "row", "patient", "grade", "new_patients"]
     for name, table in zip(confirms[1:], tables[1:], strict=True):
         if not table[same].equals(tables[0][same]):
             raise RunsError(
@@ -186,7 +186,7 @@ def _models(
         row=first["row"].to_numpy(dtype=np.int64),
         patient=first["patient"].to_numpy(dtype=np.int64),
         grade=first["grade"].to_numpy(dtype=np.int64),
-        clean=first["clean"].to_numpy(dtype=np.bool_),
+        new_patients=first["new_patients"].to_numpy(dtype=np.bool_),
         chance=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
         decision=study.decision,
     )

@@ -19,7 +19,7 @@ from analysis.stats.metrics import CLASSES, Ints
 
 PREDICTION_COLUMNS = ("row", "patient", "grade", *PROBABILITIES)
 
-TEST_COLUMNS = ("row", "patient", "grade", "clean", *PROBABILITIES)
+TEST_COLUMNS = ("row", "patient", "grade", "new_patients", *PROBABILITIES)
 
 SELECTED = {
     "best_epoch": schema.BEST_EPOCH,
@@ -114,7 +114,7 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
 
 def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame) -> pd.DataFrame:
     """One row for each confirmation; a score is NaN where the test part was not read yet, or it is undefined."""
-    measured = {name.replace("/", "_"): name for name in (*schema.TEST_METRICS, *schema.CLEAN_METRICS)}
+    measured = {name.replace("/", "_"): name for name in (*schema.TEST_METRICS, *schema.NEW_PATIENTS_METRICS)}
     measured |= {"images_seen": schema.IMAGES_SEEN, "seconds": schema.SECONDS}
     plain = {"state": schema.TAG_STATE, "reason": schema.TAG_REASON, "seed": schema.TAG_SEED}
     rows = [
@@ -185,8 +185,8 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
     if tests := [one["test"] for one in folds if one.get("test")]:
         whole["test"] = tests[0] | {
             key: sum(one.get(key) or 0 for one in tests)
-            for key in ("n", "n_clean", "reads")
-            if tests[0].get(key) is not None  # n_clean is not known before the first reading
+            for key in ("n", "n_new_patients", "reads")
+            if tests[0].get(key) is not None  # n_new_patients is not known before the first reading
         }
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
         whole["commands"] = commands

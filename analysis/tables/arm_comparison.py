@@ -17,11 +17,11 @@ from analysis import schema
 from analysis.redact import without_folders
 from analysis.results.columns import (
     BOARD,
-    CLEAN,
     CORRECTED,
     FAILURES,
     FOUR_WAY,
     MEASURES,
+    NEW_PATIENTS,
     NO_RESULT,
     NOT_CONFIRMED,
     NOT_RUN,
@@ -33,7 +33,7 @@ from analysis.results.columns import (
 )
 from analysis.results.labels import arm_labels, other_rule
 from analysis.results.mlflow_reader import ENDED, StudyRuns
-from analysis.results.predictions import PredictionSet, confirmed, has_clean_part, judged, validated
+from analysis.results.predictions import PredictionSet, confirmed, has_new_patients, judged, validated
 from analysis.stats.bootstrap import mean_over_seeds
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.table_files import csv_text, write_csv
@@ -66,9 +66,9 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     ended = ended.sort_values(["again", "by", "trial"], ascending=[False, False, True], na_position="last")
     board = ended.merge(measured(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
-    board["part"] = part(study)
+    board["split"] = part(study)
     columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
-    return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "part"]]
+    return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "split"]]
 
 
 def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -85,7 +85,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
     for arm, cell in arm_labels(study).items():
         trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
         row: dict[str, Any] = {"cell": cell, "arm": arm, "trial": "", "headline": judged_by}
-        row |= {"trials": len(trials), "trials_ended": int(trials["state"].isin(ENDED).sum()), "part": part(study)}
+        row |= {"trials": len(trials), "trials_ended": int(trials["state"].isin(ENDED).sum()), "split": part(study)}
         row["trials_stopped"] = unscored(study, arm)
         row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")}
         again = study.finalists[study.finalists["arm"] == arm]
@@ -196,11 +196,11 @@ def _confirmation(study: StudyRuns, arm: str, models: PredictionSet | None) -> d
     row |= {f"confirm_{name}": float(own[name].sum()) for name in ("images_seen", "seconds")}
     if models is not None:
         row |= {"confirmed_trial": models.trial, "seeds": len(models.seeds), "seed_numbers": "; ".join(models.seeds)}
-        row |= {"folds_tested": models.folds(), "clean_n": int(models.clean.sum())}
+        row |= {"folds_tested": models.folds(), "n_new_patients": int(models.new_patients.sum())}
         row |= {f"{TEST}_{name}": value for name, value in measure(models, TEST_RESAMPLES).items()}
-        if has_clean_part(models):
-            clean = measure(models.only(models.clean), TEST_RESAMPLES)
-            row |= {f"{CLEAN}_{name}": value for name, value in clean.items()}
+        if has_new_patients(models):
+            new_patients = measure(models.only(models.new_patients), TEST_RESAMPLES)
+            row |= {f"{NEW_PATIENTS}_{name}": value for name, value in new_patients.items()}
         return row
     counts = own[own["confirm"].isin(list(study.test_confusions)) & ~own["baseline"]]
     if len(counts) and not study.folds:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.results.columns import BOARD, CLEAN, CORRECTED, REPEATED, RUN, VALIDATION, headline, part_text
+from analysis.results.columns import BOARD, CORRECTED, NEW_PATIENTS, REPEATED, RUN, VALIDATION, headline, part_text
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import every_confirmed
 from analysis.tables.arm_comparison import four_way, leaderboard
@@ -18,7 +18,7 @@ THRESHOLD = 0.82
 
 CRITERIA = ("lower_bound", "point_estimate")
 
-_TESTED = ("trial", "arm", *BOARD, "part", "measured_on", "seeds")
+_TESTED = ("trial", "arm", *BOARD, "split", "measured_on", "seeds")
 
 
 def best(
@@ -83,10 +83,10 @@ def _beside(study: StudyRuns, board: pd.DataFrame, shown: set[str], measured_on:
     """What was measured of confirmed configurations that stand for no cell: second best of an arm and so on."""
     found = []
     for arm, models in every_confirmed(study, board):
-        one = models.only(models.clean) if measured_on == CLEAN else models
+        one = models.only(models.new_patients) if measured_on == NEW_PATIENTS else models
         if models.trial in shown or not one.row.size:
             continue
-        row = {"trial": models.trial, "arm": arm, "part": part_text(measured_on), "measured_on": measured_on}
+        row = {"trial": models.trial, "arm": arm, "split": part_text(measured_on), "measured_on": measured_on}
         measures = measure(one, TEST_RESAMPLES)
         found.append(row | {"seeds": len(models.seeds)} | {name: measures.get(name, np.nan) for name in BOARD})
     return found

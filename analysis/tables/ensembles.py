@@ -30,7 +30,7 @@ def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, Predictio
             continue
         row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial, "seeds": len(models.seeds)}
         row |= {"seed_numbers": "; ".join(models.seeds), "decision": models.decision}
-        row |= {"measured_on": measured_on, "part": part_text(measured_on)}
+        row |= {"measured_on": measured_on, "split": part_text(measured_on)}
         rows.append(row | measure(as_one(models), TEST_RESAMPLES))
     return pd.DataFrame(rows, columns=list(ENSEMBLES))
 

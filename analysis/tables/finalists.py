@@ -58,7 +58,7 @@ def drop(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame, score: str)
         tested = judged.loc[arm]
         confirmed_now = set(str(tested["trial"]).split(", ")) == set(values["trial"])
         if tested["status"] == RUN and tested["measured_on"] != VALIDATION and confirmed_now:
-            row |= {"test": tested[score], "part": tested["part"]}
+            row |= {"test": tested[score], "split": tested["split"]}
             row |= {
                 f"observed_{when}": row[name] - tested[score] for when, name in (("before", "own"), ("after", "mean"))
             }

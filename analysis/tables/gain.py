@@ -6,10 +6,10 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.results.columns import CLEAN, DIFFERENCES, GAIN, NOT_CONFIRMED, RUN, TEST, part_text
+from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, TEST, part_text
 from analysis.results.labels import arm_label, signed, spoken
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import PredictionSet, has_clean_part, judged, of_confirmations
+from analysis.results.predictions import PredictionSet, has_new_patients, judged, of_confirmations
 from analysis.results.run_tables import with_fold
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.tables.pairwise import difference
@@ -26,11 +26,11 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """
     chosen = _pairs(study, board)
     measured_on = judged(study, board)[0]
-    measured_on = measured_on if measured_on in (TEST, CLEAN) else TEST
+    measured_on = measured_on if measured_on in (TEST, NEW_PATIENTS) else TEST
     arms = list(dict.fromkeys(chosen["arm"]))
     row: dict[str, Any] = {"arm": ", ".join(arms), "cell": ", ".join(arm_label(study, arm) for arm in arms)}
     row |= {"trial": ", ".join(chosen["trial"]), "first_trial": ", ".join(chosen["first_trial"])}
-    row |= {"measured_on": measured_on, "part": part_text(measured_on)}
+    row |= {"measured_on": measured_on, "split": part_text(measured_on)}
     found = _models(study, chosen)
     if len(chosen) and chosen["same"].all():
         only = "its arm has no other trial" if (chosen["trials"] == 1).all() else ""
@@ -38,7 +38,10 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     elif chosen.empty or found is None:
         row |= {"status": NOT_CONFIRMED, "reason": "winner and first trial are not both confirmed on the test part"}
     else:
-        winner, first = (one.only(one.clean) if measured_on == CLEAN and has_clean_part(one) else one for one in found)
+        winner, first = (
+            one.only(one.new_patients) if measured_on == NEW_PATIENTS and has_new_patients(one) else one
+            for one in found
+        )
         row |= {"status": RUN, "reason": ""} | difference(winner, first, TEST_RESAMPLES)
         for name, one in (("", winner), ("first_", first)):
             scores = accuracy_and_kappa(one.counts().sum(axis=0))

@@ -63,7 +63,7 @@ def measure(part: str, predictions: pd.DataFrame, decision: str) -> Measured:
         row=np.arange(n),  # not the table's: every line counts
         patient=predictions["patient"].to_numpy(np.int64),
         grade=grade,
-        clean=np.zeros(n, np.bool_),
+        new_patients=np.zeros(n, np.bool_),
         chance=predictions[list(PROBABILITIES)].to_numpy(np.float64)[None],
         decision=decision,
     )

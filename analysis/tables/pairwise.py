@@ -10,8 +10,8 @@ import pandas as pd
 
 from analysis import schema
 from analysis.results.columns import (
-    CLEAN,
     DIFFERENCES,
+    NEW_PATIENTS,
     NO_RESULT,
     NOT_CONFIRMED,
     PAIRS,
@@ -23,7 +23,7 @@ from analysis.results.columns import (
 )
 from analysis.results.labels import arm_label, arm_labels
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import PredictionSet, every_confirmed, has_clean_part, judged
+from analysis.results.predictions import PredictionSet, every_confirmed, has_new_patients, judged
 from analysis.stats.bootstrap import Estimate, recipe_interval
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, scores_from_confusion
 from analysis.stats.paired_tests import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
@@ -46,7 +46,7 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for arm_b, arm_a in combinations(schema.ARM_LABELS, 2):
         cell_a, cell_b = labels[arm_a], labels[arm_b]
-        row: dict[str, Any] = {"pair": f"{cell_a} − {cell_b}", "measured_on": measured_on, "part": part}
+        row: dict[str, Any] = {"pair": f"{cell_a} − {cell_b}", "measured_on": measured_on, "split": part}
         row |= {"arm_a": arm_a, "arm_b": arm_b, "cell_a": cell_a, "cell_b": cell_b}
         missing = [labels[arm] for arm in (arm_a, arm_b) if arm not in models]
         if missing:
@@ -67,16 +67,16 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
 
 
 def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """Each seed of each confirmed configuration, a cell's best one first, on the test part, and on its clean images
-    where they are fewer than all.
+    """Each seed of each confirmed configuration, an arm's best one first, on the test split, and on its images of new
+    patients where they are fewer than all.
 
     board: tables.leaderboard(study). Columns: columns.SEEDS; empty where nothing was confirmed.
     """
     rows = []
     for arm, models in every_confirmed(study, board):
         parts = {TEST: models}
-        if has_clean_part(models):
-            parts[CLEAN] = models.only(models.clean)
+        if has_new_patients(models):
+            parts[NEW_PATIENTS] = models.only(models.new_patients)
         for measured_on, one in parts.items():
             rows += [_seed(arm_label(study, arm), arm, measured_on, one, place) for place in range(len(one.seeds))]
     return pd.DataFrame(rows, columns=list(SEEDS))
@@ -125,7 +125,7 @@ def _seed(cell: str, arm: str, measured_on: str, models: PredictionSet, place: i
     counts = models.counts()
     total = counts[:, place].sum(axis=0)
     row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial}
-    row |= {"measured_on": measured_on, "part": part_text(measured_on), "seed_index": place}
+    row |= {"measured_on": measured_on, "split": part_text(measured_on), "seed_index": place}
     row |= {"seed": models.seeds[place], "confirm": models.confirms[place]}
     row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(degenerate_seeds(models)[place])}
     row |= {name: float(value) for name, value in scores_from_confusion(total).items()}

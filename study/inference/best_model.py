@@ -88,7 +88,7 @@ class BestModel:
         return self._mean_of(CALIBRATION)
 
     def test(self) -> pd.DataFrame | None:
-        """The same of the test part, with the column `clean`; None where it was not read, or they are gone."""
+        """The same of the test part, with the column `new_patients`; None where it was not read, or they are gone."""
         return self._mean_of(TEST_PREDICTIONS)
 
     def _mean_of(self, name: str) -> pd.DataFrame | None:

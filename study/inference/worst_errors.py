@@ -42,9 +42,9 @@ def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], N
     if cache is None:
         say("no pictures of mistakes: the prepared photographs have gone; `retina data prepare` makes them again")
         return False
-    part = "test" if tested is not None else winner.chosen_on
-    about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "part": part}
-    say(f"looking where {winner.told()} goes wrong on {part}")
+    split = "test" if tested is not None else winner.chosen_on
+    about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "split": split}
+    say(f"looking where {winner.told()} goes wrong on {split}")
     found = worst(predictions, winner.config.decision, most)
     write_explained(folder, network, cache.images, found, winner.config.normalisation, about)
     return True

@@ -25,10 +25,10 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
     score, name = state.study["objective"], schema.label(best.record.arm, state.study["weights"])
     confirmed = _confirmed(state, best.record)
     if confirmed:
-        clean = all(f"test_clean/{score}" in test["scores"] for test in confirmed)
-        values = [test["scores"][f"{'test_clean' if clean else 'test'}/{score}"] for test in confirmed]
-        n = confirmed[0]["n_clean" if clean else "n"]
-        whose = "whose patient is not in training" if clean else "of the test part"
+        new_patients = all(f"test_new_patients/{score}" in test["scores"] for test in confirmed)
+        values = [test["scores"][f"{'test_new_patients' if new_patients else 'test'}/{score}"] for test in confirmed]
+        n = confirmed[0]["n_new_patients" if new_patients else "n"]
+        whose = "whose patient is not in training" if new_patients else "of the test part"
         seeds = (
             f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
         )

@@ -137,8 +137,8 @@ def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, f
 def _send_artifacts(
     client: MlflowClient, run: str, study: Event, record: TrialRecord, shown: Event, folder: Path
 ) -> None:
-    part = "test" if study["config"]["select_on"] == "test" else "validation"
-    confusion = {"epoch": shown["epoch"], "part": part, "confusion": shown["confusion"]}
+    split = "test" if study["config"]["select_on"] == "test" else "validation"
+    confusion = {"epoch": shown["epoch"], "split": split, "confusion": shown["confusion"]}
     client.log_dict(run, confusion, schema.ARTIFACT_CONFUSION)
     title = f"{record.trial} {schema.label(record.arm, study['weights'])}, epoch {shown['epoch']}"
     with tempfile.TemporaryDirectory() as temporary:
@@ -151,8 +151,8 @@ def _send_artifacts(
         base.confusion_png(matrix, pd.DataFrame(shown["confusion"]).to_numpy(), title)
         picture_files(matrix, place, milliseconds(shown["time"]), run)
         if record.test:
-            tested: dict[str, Any] = {"epoch": shown["epoch"], "part": "test"}
-            tested |= {name: record.test[name] for name in ("confusion", "clean")}
+            tested: dict[str, Any] = {"epoch": shown["epoch"], "split": "test"}
+            tested |= {name: record.test[name] for name in ("confusion", "new_patients")}
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
             counts = pd.DataFrame(record.test["confusion"]).to_numpy()

@@ -183,7 +183,7 @@ class Tracking:
         dropped = [r.confirm["exclude_test_patients"] for r in self._state.confirmations.values() if r.confirm]
         return {
             "n": reads[0]["n"] if reads else self._state.study["parts"].get("test", 0),
-            "n_clean": reads[0]["n_clean"] if reads else None,
+            "n_new_patients": reads[0]["n_new_patients"] if reads else None,
             "exclude_test_patients": any(dropped),
             "reads": len(reads),
             "ensemble": bool(self._state.study.get("ensemble")),  # declared before a reading

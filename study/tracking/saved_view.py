@@ -27,7 +27,7 @@ IMAGE_KEY = "confusion"
 ONLY_TRIALS = f"tags.{schema.TAG_KIND} = '{schema.KIND_TRIAL}'"
 """Neither the study's own run nor its confirmations, whose scores were measured on other photographs."""
 
-_CHARTS, _OTHERS = "retina-charts", ("best", "budget", "hparam", "train", "val", "test", "test_clean")
+_CHARTS, _OTHERS = "retina-charts", ("best", "budget", "hparam", "train", "val", "test", "test_new_patients")
 
 _MODE = {"compareRunsMode": "CHART", "workflowType": "machine_learning"}
 

@@ -50,11 +50,13 @@ class SplitDataset:
         )
 
     def test_table(self) -> pd.DataFrame:
-        """The test part: columns row, patient, grade, clean (whether the patient is not in training)."""
+        """The test part: columns row, patient, grade, new_patients (whether the patient is not in training)."""
         table, rows = self.cache.table, np.flatnonzero(self.parts == "test")
-        clean = ~in_training(table, self.parts)
+        new_patients = ~in_training(table, self.parts)
         columns = {"row": rows, "patient": table["group"].to_numpy(np.int64)[rows]}
-        return pd.DataFrame({**columns, "grade": table["grade"].to_numpy(np.int64)[rows], "clean": clean[rows]})
+        return pd.DataFrame(
+            {**columns, "grade": table["grade"].to_numpy(np.int64)[rows], "new_patients": new_patients[rows]}
+        )
 
 
 def prepare_data(

@@ -23,7 +23,7 @@ from study.training.train import TrainingError, remedy
 def read_test(
     weights: dict[str, Any], config: TrialConfig, prepared: SplitDataset, device: torch.device
 ) -> pd.DataFrame:
-    """Predictions of a network with these weights: row, patient, grade, clean, p0 .. p4 of the test part.
+    """Predictions of a network with these weights: row, patient, grade, new_patients, p0 .. p4 of the test part.
 
     Raises TrainingError where they are not finite.
     """
@@ -68,20 +68,20 @@ def _predicted(
 def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
     """What a `test-read` event says: scores and confusion of all images, and of those whose patient is not in training.
 
-    Scores `test_clean/...` are there only where that is not all of them.
+    Scores `test_new_patients/...` are there only where that is not all of them.
     """
-    clean = table[table["clean"]]
+    new_patients = table[table["new_patients"]]
     scores, confusion = _measured(table, decision)
-    clean_scores, clean_confusion = _measured(clean, decision)
+    new_patients_scores, new_patients_confusion = _measured(new_patients, decision)
     named = {f"test/{name}": value for name, value in scores.items()}
-    if len(clean) < len(table):
-        named |= {f"test_clean/{name}": value for name, value in clean_scores.items()}
+    if len(new_patients) < len(table):
+        named |= {f"test_new_patients/{name}": value for name, value in new_patients_scores.items()}
     return {
         "n": len(table),
-        "n_clean": len(clean),
+        "n_new_patients": len(new_patients),
         "scores": named,
         "confusion": confusion.tolist(),
-        "clean": clean_confusion.tolist(),
+        "new_patients": new_patients_confusion.tolist(),
     }
 
 

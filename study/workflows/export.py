@@ -113,10 +113,10 @@ def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | Non
     """The model's own predictions by what they are of, in the order of their worth."""
     parts: dict[str, pd.DataFrame] = {}
     if test is not None:
-        clean = test[test["clean"].astype(bool)]
-        if 0 < len(clean) < len(test):
-            parts["test, patients not in training"] = clean
-        parts["test" if len(clean) == len(test) else "test, all"] = test
+        new_patients = test[test["new_patients"].astype(bool)]
+        if 0 < len(new_patients) < len(test):
+            parts["test, patients not in training"] = new_patients
+        parts["test" if len(new_patients) == len(test) else "test, all"] = test
     return parts | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
 
 

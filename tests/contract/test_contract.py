@@ -146,7 +146,7 @@ def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
     own = {
         schema.KIND_TRIAL: (*schema.BEST_METRICS, schema.BEST_EPOCH),
         schema.KIND_FINALIST: (*schema.BEST_METRICS, schema.BEST_EPOCH),
-        schema.KIND_CONFIRM: (*schema.TEST_METRICS, *schema.CLEAN_METRICS),
+        schema.KIND_CONFIRM: (*schema.TEST_METRICS, *schema.NEW_PATIENTS_METRICS),
     }
     budget = (schema.IMAGES_SEEN, schema.SECONDS, *schema.USE_METRICS)
     for run in home.mlflow_runs():

@@ -128,9 +128,9 @@ def test_neither_pyplot_nor_mlflow_is_loaded() -> None:
 
 def test_a_confirmed_study() -> None:
     shown = fixture.confirmed()
-    clean = "test, patients not in training (not seen by the search); n = 80 images of 40 patients"
-    assert base.measured_on(shown.headline) == clean
-    assert base.about(shown.headline) == f"The confirmed winner of each cell, {clean}."
+    new_patients = "test, patients not in training (not seen by the search); n = 80 images of 40 patients"
+    assert base.measured_on(shown.headline) == new_patients
+    assert base.about(shown.headline) == f"The confirmed winner of each cell, {new_patients}."
     assert base.over_seeds(shown.judged) == ", mean of 3 seeds"
 
 

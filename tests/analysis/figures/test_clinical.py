@@ -88,4 +88,4 @@ def test_every_study_is_drawn_or_left_out(make: object, column: bool) -> None:
         axes = panels(*(one.column[:2] if column else one.grid), 3.6 if column else 7.2)
         one.draw(axes)
         axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]
-        assert "n = " in one.caption and str(shown.headline["part"].iloc[0]) in one.caption
+        assert "n = " in one.caption and str(shown.headline["split"].iloc[0]) in one.caption

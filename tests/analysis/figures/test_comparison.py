@@ -26,7 +26,7 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     judged = kappa[kappa["kind"] == "judged"]
     np.testing.assert_allclose(judged["value"], mean[judged.index])
     assert (judged["recipe_low"] < judged["low"]).all()
-    assert set(judged["part"]) == {"test, patients not in training (not seen by the search)"}
+    assert set(judged["split"]) == {"test, patients not in training (not seen by the search)"}
     np.testing.assert_allclose(kappa[kappa["kind"] == "validation"]["value"], shown.made.cells["kappa"].astype(float))
     axes = panels(1, 2)
     comparison.draw_intervals(axes, found)

@@ -36,7 +36,13 @@ def test_of_many_only_the_worst_are_shown_worst_first() -> None:
     data = figures_fixture.grey_png(600, 300)
     chances = {f"p{grade}": 0.2 for grade in range(5)}
     entries = [
-        {"picture": f"{place}.png", "arm": "resnet50-scratch", "part": "test_clean", "grade": place % 5, "predicted": 0}
+        {
+            "picture": f"{place}.png",
+            "arm": "resnet50-scratch",
+            "split": "test_new_patients",
+            "grade": place % 5,
+            "predicted": 0,
+        }
         | chances
         | {f"p{place % 5}": 0.01 * place}
         for place in range(1, 31)

@@ -104,9 +104,9 @@ def test_intervals_over_images_are_remarked() -> None:
 
 def test_a_test_part_without_a_clean_patient_is_remarked() -> None:
     trial = TrialSpec(0, "resnet18-scratch")
-    for clean, expected in ((0.0, True), (1.0, False)):
-        name = f"clean {clean}"
-        confirms = [ConfirmSpec(0, trial, clean=clean)]
+    for new_patients, expected in ((0.0, True), (1.0, False)):
+        name = f"new {new_patients}"
+        confirms = [ConfirmSpec(0, trial, new_patients=new_patients)]
         study = read_study(fixture.write_study(name, [trial], confirms=confirms), name)
         told = " ".join(remarks(study, all_tables.make_tables(study)))
         assert ("Every test image is of a patient who also has an image in training" in told) is expected

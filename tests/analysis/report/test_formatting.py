@@ -34,20 +34,20 @@ def test_a_cell_without_result_has_its_reason_and_no_number() -> None:
 
 def test_beside_stand_the_other_parts_each_named() -> None:
     rows = formatting.beside_rows(fixture.confirmed().made.cells)
-    assert [(row["cell"], row["part"]) for row in rows[:2]] == [
+    assert [(row["cell"], row["split"]) for row in rows[:2]] == [
         ("ResNet18, from scratch", "validation (chosen on this part: optimistic)"),
         ("ResNet18, from scratch", "test (not seen by the search)"),
     ]
     assert {row["n"] for row in rows} == {"120", "160"}
     on_validation = formatting.beside_rows(fixture.four().made.cells)
-    assert {row["part"] for row in on_validation} == {"validation, corrected for the choice among 2 trials"}
+    assert {row["split"] for row in on_validation} == {"validation, corrected for the choice among 2 trials"}
 
 
 def test_seeds_have_their_own_values_deviation_and_recipe() -> None:
     shown = fixture.confirmed()
     rows = formatting.seed_rows(shown.headline, shown.made.seeds)
     assert len(rows) == 8
-    own = shown.made.seeds.query("arm == 'resnet18-scratch' and measured_on == 'test_clean'")
+    own = shown.made.seeds.query("arm == 'resnet18-scratch' and measured_on == 'test_new_patients'")
     assert rows[0]["each"] == ", ".join(f"{value:.3f}" for value in own["kappa"])
     assert rows[0]["sd"] == f"{own['kappa'].std():.3f}"
     assert rows[0]["recipe"].startswith(f"{own['kappa'].mean():.3f} (")
@@ -108,8 +108,8 @@ def test_best_rows_say_what_they_were_measured_on() -> None:
     varied, fixed = formatting.hyperparameters(shown.study, shown.made.board)
     assert varied == ["lr"] and fixed["optimizer"] == "sgd"
     rows = formatting.trial_rows(shown.study, shown.made.best, varied)
-    assert {row["state"] for row in rows if row["part"].startswith("test")} == {"confirmed"}
-    assert {row["state"] for row in rows if row["part"].startswith("validation")} == {"complete"}
+    assert {row["state"] for row in rows if row["split"].startswith("test")} == {"confirmed"}
+    assert {row["state"] for row in rows if row["split"].startswith("validation")} == {"complete"}
     folds = fixture.folded()
     several = formatting.trial_rows(
         folds.study, folds.made.best, formatting.hyperparameters(folds.study, folds.made.board)[0]
@@ -122,11 +122,11 @@ def test_the_other_rule_stands_once_and_is_marked() -> None:
     shown = fixture.finalists()
     rows = formatting.other_rule_rows(shown.made.cells)
     assert [row["cell"] for row in rows] == ["ResNet18, from scratch", "ResNet18, pretrained (synthetic)"]
-    assert {row["part"] for row in rows} == {"test (not seen by the search), other rule (most probable grade)"}
+    assert {row["split"] for row in rows} == {"test (not seen by the search), other rule (most probable grade)"}
     cells = shown.made.cells.set_index("arm")
     assert rows[0]["kappa"] == f"{cells.loc['resnet18-scratch', 'other_kappa']:.3f}"
     assert rows[0]["n"] == "160"
-    assert {row["part"] for row in formatting.other_rule_rows(fixture.four().made.cells)} == {
+    assert {row["split"] for row in formatting.other_rule_rows(fixture.four().made.cells)} == {
         "validation (chosen on this part: optimistic), other rule (median grade)"
     }
 

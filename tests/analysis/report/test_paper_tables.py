@@ -34,7 +34,9 @@ def test_written_tables_come_back_the_same(tmp_path: Path) -> None:
     np.testing.assert_allclose(found["kappa_low"], made.board["kappa_low"])
     cells = pd.read_csv(paths["four_way"])
     assert list(cells.columns) == list(columns.FOUR_WAY)
-    np.testing.assert_allclose(cells["test_clean_auc_high"], made.cells["test_clean_auc_high"].astype(float))
+    np.testing.assert_allclose(
+        cells["test_new_patients_auc_high"], made.cells["test_new_patients_auc_high"].astype(float)
+    )
 
 
 @pytest.mark.parametrize("name", ["four", "confirmed", "folded"])
@@ -49,7 +51,7 @@ def test_the_page_shows_the_judged_numbers_cell_by_cell(name: str) -> None:
     rows = table.set_index("")
     for cell in judged[judged["status"] == "run"].to_dict("records"):
         own = rows[cell["cell"]]
-        assert own["Measured on"] == cell["part"]
+        assert own["Measured on"] == cell["split"]
         assert own["Accuracy"].startswith(f"{cell['accuracy']:.3f} (")
         assert own["Majority class"] == f"{cell['majority']:.3f}"
         assert own["Degenerate"] == "no"

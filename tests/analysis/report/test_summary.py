@@ -179,7 +179,7 @@ def test_a_headline_of_one_grade_is_judged_by_accuracy_and_not_called_unconfirme
     tables = {}
     for name, table in study.test_predictions.items():
         healthy = table.groupby("patient")["grade"].max()
-        tables[name] = table.assign(clean=table["patient"].isin(healthy[healthy == 0].index[:known]))
+        tables[name] = table.assign(new_patients=table["patient"].isin(healthy[healthy == 0].index[:known]))
     study = replace(study, test_predictions=tables)
     (first, *_, last), cautions = summary.answer(study, all_tables.make_tables(study))
     assert "scores highest in accuracy on the test part" in first and "kappa undefined and accuracy" in first
@@ -200,7 +200,7 @@ def test_seeds_that_are_all_right_say_nothing_of_the_recipe() -> None:
 
 def test_a_test_part_whose_patients_are_all_known_is_not_called_new() -> None:
     trial = TrialSpec(0, "resnet18-scratch")
-    study = study_of("all known", [trial], confirms=[ConfirmSpec(0, trial, clean=0.0)])
+    study = study_of("all known", [trial], confirms=[ConfirmSpec(0, trial, new_patients=0.0)])
     assert "though each of its patients has an image in training" in said(study)[0]
 
 

@@ -28,15 +28,17 @@ def test_without_confirmation_the_headline_is_validation() -> None:
 
 
 def test_a_confirmed_study_is_judged_by_test_and_a_cell_without_is_not_filled_from_validation() -> None:
-    cells = table(accuracy=0.9, test_accuracy=0.8, test_clean_accuracy=0.7, headline="test_clean", seeds=3)
+    cells = table(
+        accuracy=0.9, test_accuracy=0.8, test_new_patients_accuracy=0.7, headline="test_new_patients", seeds=3
+    )
     cells["confirmed_trial"] = "0007"
-    cells.loc[2, ["seeds", "test_clean_accuracy"]] = [0, float("nan")]
+    cells.loc[2, ["seeds", "test_new_patients_accuracy"]] = [0, float("nan")]
     found = columns.headline(cells)
     assert found["accuracy"].tolist()[:2] == [0.7, 0.7]
     assert pd.isna(found["accuracy"].iloc[2])
     assert found["status"].tolist() == ["run", "run", "not confirmed", "run"]
     assert (found["trial"] == "0007").all()
-    assert set(found["part"]) == {"test, patients not in training (not seen by the search)"}
+    assert set(found["split"]) == {"test, patients not in training (not seen by the search)"}
 
 
 def test_what_was_chosen_on_test_is_never_called_unseen() -> None:

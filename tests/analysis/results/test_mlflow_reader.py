@@ -155,14 +155,14 @@ def test_confirmations_come_back_beside_the_trials() -> None:
     assert table.loc["c0004", "seed"] == "104"
     assert (table["epochs_run"] == 3).all()
     assert (table["seconds"] == 6.0).all()
-    spec = ConfirmSpec(4, TrialSpec(1, "resnet18-pretrained"), 1, skill=0.7, clean=0.5)
+    spec = ConfirmSpec(4, TrialSpec(1, "resnet18-pretrained"), 1, skill=0.7, new_patients=0.5)
     pd.testing.assert_frame_equal(found.test_predictions["c0004"], fixture.predictions_on_test(spec))
     confusion = found.test_confusions["c0004"]
     assert confusion.sum() == 160
     assert table.loc["c0004", "test_accuracy"] == pytest.approx(np.trace(confusion) / 160)
-    clean = found.test_predictions["c0004"].query("clean")
-    guess = clean[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
-    assert table.loc["c0004", "test_clean_accuracy"] == pytest.approx((clean["grade"] == guess).mean())
+    new_patients = found.test_predictions["c0004"].query("new_patients")
+    guess = new_patients[[f"p{grade}" for grade in range(5)]].to_numpy().argmax(axis=1)
+    assert table.loc["c0004", "test_new_patients_accuracy"] == pytest.approx((new_patients["grade"] == guess).mean())
     assert list(found.confirm_epochs.columns) == ["confirm", "epoch", *schema.EPOCH_METRICS]
     assert len(found.confirm_epochs) == 36
     assert found.folds == 0
@@ -173,7 +173,7 @@ def test_a_confirmation_whose_test_part_was_not_read_has_gaps() -> None:
     confirms = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=schema.STATE_RUNNING, read=False)]
     found = read_study(fixture.write_study("half confirmed", [trial], confirms=confirms), "half confirmed")
     assert found.confirmations["test_accuracy"].isna().tolist() == [False, True]
-    assert found.confirmations["test_clean_accuracy"].isna().all()  # all patients are clean
+    assert found.confirmations["test_new_patients_accuracy"].isna().all()  # all patients are new
     assert list(found.test_predictions) == ["c0000"]
 
 

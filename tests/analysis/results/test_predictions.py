@@ -47,12 +47,12 @@ def test_of_several_confirmed_trials_the_one_that_validation_put_first_counts() 
     assert found["resnet18-scratch"].seeds == ("100", "101")
 
 
-def test_clean_images_are_judged_where_they_are_fewer_than_all() -> None:
+def test_new_patients_images_are_judged_where_they_are_fewer_than_all() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
     measured_on, found = predictions.judged(study, arm_comparison.leaderboard(study))
-    assert measured_on == "test_clean"
+    assert measured_on == "test_new_patients"
     models = found["resnet50-scratch"]
-    assert models.clean.all()
+    assert models.new_patients.all()
     assert models.chance.shape == (3, 80, 5)
     assert models.confirms == ("c0006", "c0007", "c0008")
 

@@ -37,7 +37,7 @@ def test_the_leaderboard_is_sorted_and_measured_at_the_selected_epoch(four: Stud
     assert set(board["patients"]) == {60}
     assert set(board["interval_over"]) == {"patients"}
     assert {"lr", "batch_size", "imbalance", "epochs_run", "images_seen", "seconds"} <= set(board.columns)
-    assert set(board["part"]) == {"validation (chosen on this part: optimistic)"}
+    assert set(board["split"]) == {"validation (chosen on this part: optimistic)"}
 
 
 def test_four_cells_even_when_two_did_not_run() -> None:
@@ -67,7 +67,7 @@ def test_the_labs_published_confusion_is_called_degenerate() -> None:
     assert row["accuracy"] == row["majority"] == pytest.approx(0.7335, abs=5e-5)
     assert row["kappa"] == row["kappa_low"] == row["kappa_high"] == 0.0
     assert bool(row["degenerate"])
-    assert row["part"] == "test (chosen on test: optimistic)"
+    assert row["split"] == "test (chosen on test: optimistic)"
 
 
 def test_without_predictions_the_interval_is_by_image_and_says_so(four: StudyRuns) -> None:
@@ -128,7 +128,7 @@ def test_a_confirmed_cell_is_measured_on_the_test_part(confirmed: StudyRuns) -> 
     cells = arm_comparison.four_way(confirmed).set_index("arm")
     one = cells.loc["resnet18-pretrained"]
     own = confirmed.confirmations[confirmed.confirmations["arm"] == "resnet18-pretrained"]
-    for prefix in ("test", "test_clean"):
+    for prefix in ("test", "test_new_patients"):
         for score in schema.SCORES:
             assert one[f"{prefix}_{score}"] == pytest.approx(own[f"{prefix}_{score}"].mean(), nan_ok=True)
         assert one[f"{prefix}_kappa_sd"] == pytest.approx(own[f"{prefix}_kappa"].std())
@@ -138,15 +138,15 @@ def test_a_confirmed_cell_is_measured_on_the_test_part(confirmed: StudyRuns) -> 
         assert recipe[1] > one[f"{prefix}_kappa_high"]
         assert -1 <= recipe[0] <= recipe[1] <= 1
     assert one["test_n"] == 160
-    assert one["test_clean_n"] == 80
-    assert one["test_clean_patients"] == 40
+    assert one["test_new_patients_n"] == 80
+    assert one["test_new_patients_patients"] == 40
     assert one["seeds"] == 3
     assert one["seed_numbers"] == "103; 104; 105"
     assert one["confirmed_trial"] == "0001"
     assert one["confirm_seconds"] == 18.0
-    assert one["headline"] == "test_clean"
+    assert one["headline"] == "test_new_patients"
     judged = headline(cells.reset_index())
-    assert judged["accuracy"].tolist() == cells["test_clean_accuracy"].tolist()
+    assert judged["accuracy"].tolist() == cells["test_new_patients_accuracy"].tolist()
 
 
 def test_the_test_part_of_folds_is_pooled_each_image_once(folded: StudyRuns) -> None:

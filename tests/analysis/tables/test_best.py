@@ -35,13 +35,13 @@ def test_what_was_confirmed_stands_before_validation_within_each_criterion(confi
         assert (own[column] >= 0.7).all()
         places = own["measured_on"].tolist()
         assert places == sorted(places, key=lambda where: where == "validation")
-        assert {"test_clean", "validation"} == set(places)
-    tested = found[found["measured_on"] == "test_clean"].iloc[0]
-    assert tested["part"] == "test, patients not in training (not seen by the search)"
+        assert {"test_new_patients", "validation"} == set(places)
+    tested = found[found["measured_on"] == "test_new_patients"].iloc[0]
+    assert tested["split"] == "test, patients not in training (not seen by the search)"
     assert tested["n"] == 80
     assert tested["seeds"] == 3
     assert tested["lr"] == board.set_index("trial").loc[tested["trial"], "lr"]
-    assert tested["accuracy"] == cells.set_index("arm").loc[tested["arm"], "test_clean_accuracy"]
+    assert tested["accuracy"] == cells.set_index("arm").loc[tested["arm"], "test_new_patients_accuracy"]
 
 
 def test_every_confirmed_configuration_is_listed_and_no_row_mixes_parts() -> None:

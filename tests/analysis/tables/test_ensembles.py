@@ -29,7 +29,7 @@ def test_the_mean_of_the_probabilities_is_measured_as_one_model() -> None:
 
 def test_the_headlines_images_are_measured() -> None:
     one = shown.confirmed()
-    assert set(one.made.ensembles["measured_on"]) == {"test_clean"}
+    assert set(one.made.ensembles["measured_on"]) == {"test_new_patients"}
     assert (one.made.ensembles["n"] == 80).all()
 
 

@@ -98,11 +98,13 @@ def test_folds_are_pooled_and_seeds_must_be_the_same() -> None:
     assert "the same 2 seeds of each" in sentence
 
 
-def test_clean_images_alone_are_compared_where_they_are_the_headline() -> None:
+def test_new_patients_images_alone_are_compared_where_they_are_the_headline() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.4), TrialSpec(1, "resnet18-scratch", 0.8)]
     confirms = [
-        ConfirmSpec(0, trials[1], 0, 0.8, clean=0.5),
-        ConfirmSpec(1, trials[0], 0, 0.4, clean=0.5, baseline=True),
+        ConfirmSpec(0, trials[1], 0, 0.8, new_patients=0.5),
+        ConfirmSpec(1, trials[0], 0, 0.4, new_patients=0.5, baseline=True),
     ]
-    row, _ = said(read_study(fixture.write_study("clean gain", trials, confirms=confirms), "clean gain"))
-    assert (row["measured_on"], row["n"]) == ("test_clean", 80)
+    row, _ = said(
+        read_study(fixture.write_study("gain on new patients", trials, confirms=confirms), "gain on new patients")
+    )
+    assert (row["measured_on"], row["n"]) == ("test_new_patients", 80)

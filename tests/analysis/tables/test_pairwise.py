@@ -29,16 +29,16 @@ def test_six_pairs_on_the_clean_images_by_the_paired_test(confirmed: tuple[pd.Da
     found, seeds = confirmed
     assert list(found.columns) == list(PAIRS)
     assert len(found) == 6
-    assert set(found["measured_on"]) == {"test_clean"}
+    assert set(found["measured_on"]) == {"test_new_patients"}
     assert set(found["n"]) == {80}
     assert set(found["seeds"]) == {3}
     assert set(found["tests"]) == {6}
     assert found["p_holm"].tolist() == pytest.approx(holm(found["p"]).tolist())
     assert found["p_mcnemar"].isna().all()  # two eyes of each patient
-    clean = seeds[seeds["measured_on"] == "test_clean"].groupby("arm")[["accuracy", "kappa"]].mean()
+    new_patients = seeds[seeds["measured_on"] == "test_new_patients"].groupby("arm")[["accuracy", "kappa"]].mean()
     for pair in found.to_dict("records"):
         for score in ("accuracy", "kappa"):
-            expected = clean.loc[pair["arm_a"], score] - clean.loc[pair["arm_b"], score]
+            expected = new_patients.loc[pair["arm_a"], score] - new_patients.loc[pair["arm_b"], score]
             assert pair[f"{score}_difference"] == pytest.approx(expected)
             low, high = pair[f"{score}_difference_low"], pair[f"{score}_difference_high"]
             assert low < expected < high
@@ -67,7 +67,7 @@ def test_validation_pairs_are_of_one_seed_and_a_missing_cell_says_so() -> None:
     assert known["pair"].tolist() == ["ResNet50, from scratch − ResNet18, from scratch"]
     assert known["p"].iloc[0] == known["p_holm"].iloc[0] < 0.05
     assert known["tests"].iloc[0] == 1
-    assert known["part"].iloc[0] == "validation (chosen on this part: optimistic)"
+    assert known["split"].iloc[0] == "validation (chosen on this part: optimistic)"
     assert np.isnan(known["kappa_difference_recipe_low"].iloc[0])
     others = found[found["status"] != "run"]
     assert set(others["status"]) == {"no result yet"}

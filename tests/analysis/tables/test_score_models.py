@@ -20,9 +20,11 @@ def models(seeds: int = 3, one_grade: int = 0) -> PredictionSet:
     chance[:, np.arange(80), grade] += 0.4
     chance[:one_grade, :, 0] += 2
     fold = np.zeros(80, dtype=np.int64)
-    clean = np.ones(80, dtype=np.bool_)
+    new_patients = np.ones(80, dtype=np.bool_)
     names = tuple(str(seed) for seed in range(seeds))
-    return PredictionSet("0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, clean, chance)
+    return PredictionSet(
+        "0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, new_patients, chance
+    )
 
 
 def test_scores_are_means_over_seeds() -> None:
@@ -132,8 +134,8 @@ def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
     chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (40, 1))
     chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
     places = np.arange(40)
-    patient, clean = np.repeat(np.arange(20), 2), places >= 0
-    one = PredictionSet("0000", ("0",), ("0",), places * 0, places, patient, grade, clean, chance[None])
+    patient, new_patients = np.repeat(np.arange(20), 2), places >= 0
+    one = PredictionSet("0000", ("0",), ("0",), places * 0, places, patient, grade, new_patients, chance[None])
     found = measure(one, resamples=50)
     assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
 

@@ -60,7 +60,9 @@ def test_all_confirmed_seeds_are_one_model(made: Made) -> None:
     assert found is not None
     assert calibration is not None
     assert np.allclose(found[COLUMNS], (tests[0][COLUMNS] + tests[1][COLUMNS]) / 2, atol=1e-7)
-    assert found[["row", "patient", "grade", "clean"]].equals(tests[0][["row", "patient", "grade", "clean"]])
+    assert found[["row", "patient", "grade", "new_patients"]].equals(
+        tests[0][["row", "patient", "grade", "new_patients"]]
+    )
     cache = photographs(made.home, winner)
     assert cache is not None
     images = torch.from_numpy(cache.images[calibration["row"].to_numpy()]).permute(0, 3, 1, 2)

@@ -55,8 +55,8 @@ def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path) -> 
         zip(wrong["grade"], wrong["predicted"], strict=True)
     )
     assert sorted(path.name for path in folder.iterdir()) == ["01.png", "02.png", "03.png", EXPLAINED]
-    assert {key: entries[0][key] for key in ("arm", "trial", "confirm", "part")} == {
-        "arm": "resnet18-scratch", "trial": "0001", "confirm": "", "part": "validation",
+    assert {key: entries[0][key] for key in ("arm", "trial", "confirm", "split")} == {
+        "arm": "resnet18-scratch", "trial": "0001", "confirm": "", "split": "validation",
     }  # fmt: skip
     assert not {"row", "patient", "image"} & entries[0].keys()
     cached = made.prepared.cache.images[int(wrong["row"][0])]
@@ -72,7 +72,7 @@ def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path
     assert explain_mistakes(made.home, NAME, tmp_path, lambda text: None)
     entries = json.loads((tmp_path / EXPLAINED).read_text())
     assert len(entries) == len(worst(test, "median"))
-    assert {entry["part"] for entry in entries} == {"test"}
+    assert {entry["split"] for entry in entries} == {"test"}
     assert {entry["confirm"] for entry in entries} == {"c0000"}
 
 

@@ -23,30 +23,35 @@ def test_a_study_chosen_on_test_says_so() -> None:
     assert "kappa 0.500 on test (n = 5" in note
 
 
-def _confirm(number: int, trial: str, kappa: float, clean: float | None) -> list[dict[str, Any]]:
+def _confirm(number: int, trial: str, kappa: float, new_patients: float | None) -> list[dict[str, Any]]:
     """A confirmation of a trial that has read the test part."""
     name, config = f"c{number:04d}", trial_event(0)["config"]
     begun = {"event": "confirm", "time": 1030.0, "confirm": name, "trial": trial, "seed_index": number, "rank": 1}
-    scores = {"test/kappa": kappa} | ({"test_clean/kappa": clean} if clean is not None else {})
-    read = {"event": "test-read", "confirm": name, "n": 9, "n_clean": 7, "scores": scores}
+    scores = {"test/kappa": kappa} | ({"test_new_patients/kappa": new_patients} if new_patients is not None else {})
+    read = {"event": "test-read", "confirm": name, "n": 9, "n_new_patients": 7, "scores": scores}
     return [begun | {"config": config, "epochs": 1, "exclude_test_patients": False}, read]
 
 
 @pytest.mark.parametrize(
-    ("clean", "said"),
+    ("new_patients", "said"),
     [
         (None, "0.500 on 9 photographs of the test part"),
         (0.4, "0.400 on 7 photographs whose patient is not in training"),
     ],
 )
-def test_a_confirmed_study_begins_with_what_the_test_part_said(clean: float | None, said: str) -> None:
+def test_a_confirmed_study_begins_with_what_the_test_part_said(new_patients: float | None, said: str) -> None:
     search = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.9), end_event(0)]
     search += [trial_event(1), end_event(1)]
-    events = [*search, *_confirm(0, "0000", 0.6, clean), *_confirm(1, "0000", 0.4, clean), *_confirm(2, "0001", 1, 1)]
+    events = [
+        *search,
+        *_confirm(0, "0000", 0.6, new_patients),
+        *_confirm(1, "0000", 0.4, new_patients),
+        *_confirm(2, "0001", 1, 1),
+    ]
     note = closing_note(study_state(events))
     assert note.startswith(f"**ResNet18, from scratch: kappa {said} (mean of 2 seeds,")
     assert "trial 0000" in note and "optimistic" not in note
-    one = closing_note(study_state([*search, *_confirm(0, "0000", 0.5, clean)]))
+    one = closing_note(study_state([*search, *_confirm(0, "0000", 0.5, new_patients)]))
     assert one.startswith(f"**ResNet18, from scratch: kappa {said} (one seed).**")
 
 

@@ -31,11 +31,17 @@ def _events(folder: Path) -> list[Event]:
     """A search of one trial, and its confirmation."""
     search: list[Event] = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0)]
     kind, values = Confirmations(study_state(search), ConfirmationConfig(seeds=1)).begin()
-    reading: dict[str, Any] = {"n": 4, "n_clean": 2, "confusion": CONFUSION, "clean": CONFUSION, "reads": 0}
-    reading["scores"] = {"test/kappa": 0.3, "test_clean/kappa": 0.2}
+    reading: dict[str, Any] = {
+        "n": 4,
+        "n_new_patients": 2,
+        "confusion": CONFUSION,
+        "new_patients": CONFUSION,
+        "reads": 0,
+    }
+    reading["scores"] = {"test/kappa": 0.3, "test_new_patients/kappa": 0.2}
     place = folder / "checkpoints" / "c0000"
     save_predictions(place, predictions(), PREDICTIONS)
-    save_predictions(place, predictions().assign(clean=True), TEST_PREDICTIONS)
+    save_predictions(place, predictions().assign(new_patients=True), TEST_PREDICTIONS)
     return [
         *search,
         {**study_event(trials=1), "confirmations": 1},
@@ -83,19 +89,19 @@ def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: s
     assert (run.info.status, tags[schema.TAG_STATE]) == ("FINISHED", schema.STATE_COMPLETE)
     assert parent.data.tags[schema.TAG_TEST_EVALUATIONS] == "1"
     metrics = run.data.metrics
-    assert (metrics["test/kappa"], metrics["test_clean/kappa"], metrics["val/kappa"]) == (0.3, 0.2, 0.5)
+    assert (metrics["test/kappa"], metrics["test_new_patients/kappa"], metrics["val/kappa"]) == (0.3, 0.2, 0.5)
     assert not [metric for metric in metrics if metric.startswith("best/")]
     assert len(client().get_metric_history(run.info.run_id, "test/kappa")) == 1
     assert len(client().get_metric_history(run.info.run_id, "val/kappa")) == 1
     confusion = Path(client().download_artifacts(run.info.run_id, schema.ARTIFACT_TEST_CONFUSION, str(tmp_path)))
     assert json.loads(confusion.read_text()) == {
-        "epoch": 1, "part": "test", "confusion": CONFUSION, "clean": CONFUSION
+        "epoch": 1, "split": "test", "confusion": CONFUSION, "new_patients": CONFUSION
     }  # fmt: skip
     table = Path(client().download_artifacts(run.info.run_id, schema.ARTIFACT_TEST_PREDICTIONS, str(tmp_path)))
-    assert "clean" in pd.read_parquet(table)
+    assert "new_patients" in pd.read_parquet(table)
     study = Path(client().download_artifacts(parent.info.run_id, schema.ARTIFACT_STUDY, str(tmp_path)))
     told = json.loads(study.read_text())["test"]
-    assert {key: told[key] for key in ("n", "n_clean", "reads", "exclude_test_patients")} == {
-        "n": 4, "n_clean": 2, "reads": 1, "exclude_test_patients": False
+    assert {key: told[key] for key in ("n", "n_new_patients", "reads", "exclude_test_patients")} == {
+        "n": 4, "n_new_patients": 2, "reads": 1, "exclude_test_patients": False
     }  # fmt: skip
     assert json.loads(study.read_text())["budget"]["resnet18-scratch"]["trials"] == 1

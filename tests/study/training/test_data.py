@@ -55,21 +55,21 @@ def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
 def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
     prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     table = prepared.test_table()
-    assert list(table) == ["row", "patient", "grade", "clean"]
-    assert table["clean"].all()
+    assert list(table) == ["row", "patient", "grade", "new_patients"]
+    assert table["new_patients"].all()
     moved = prepared.parts.copy()
     fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test part
     moved[fellow] = "train"
     shared = SplitDataset(prepared.cache, moved).test_table()
     patient = int(table["patient"].iloc[0])
-    assert shared.loc[~shared["clean"], "patient"].unique().tolist() == [patient]
+    assert shared.loc[~shared["new_patients"], "patient"].unique().tolist() == [patient]
 
 
 def test_fellows_are_dropped_where_a_confirmation_asks_for_it(home: Path) -> None:
     prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     same = open_data(prepared.cache.folder, **SPLIT, exclude_test_patients=True)  # type: ignore[arg-type]
     assert same.split_digest == prepared.split_digest  # nobody stands on both sides here
-    assert same.test_table()["clean"].all()
+    assert same.test_table()["new_patients"].all()
 
 
 def test_a_study_says_what_divides_its_data() -> None:

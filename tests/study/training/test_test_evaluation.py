@@ -66,32 +66,34 @@ def test_weights_that_give_no_numbers_are_a_failure(prepared: SplitDataset) -> N
         read_calibration(weights, CONFIG, prepared, torch.device("cpu"))
 
 
-def _table(grades: list[int], guesses: list[int], clean: list[bool]) -> pd.DataFrame:
+def _table(grades: list[int], guesses: list[int], new_patients: list[bool]) -> pd.DataFrame:
     chances = np.eye(5)[guesses]
-    table = pd.DataFrame({"row": range(len(grades)), "patient": range(len(grades)), "grade": grades, "clean": clean})
+    table = pd.DataFrame(
+        {"row": range(len(grades)), "patient": range(len(grades)), "grade": grades, "new_patients": new_patients}
+    )
     return table.assign(**{f"p{grade}": chances[:, grade] for grade in schema.GRADES})
 
 
 def test_the_clean_patients_are_measured_apart() -> None:
     told = reading(_table([0, 0, 1, 2], [0, 1, 1, 0], [True, False, True, False]), MODE)
-    assert (told["n"], told["n_clean"]) == (4, 2)
-    assert (told["scores"]["test/accuracy"], told["scores"]["test_clean/accuracy"]) == (0.5, 1.0)
+    assert (told["n"], told["n_new_patients"]) == (4, 2)
+    assert (told["scores"]["test/accuracy"], told["scores"]["test_new_patients/accuracy"]) == (0.5, 1.0)
     assert np.sum(told["confusion"]) == 4
-    assert told["clean"][0][0] == told["clean"][1][1] == 1
-    assert {name for name in told["scores"]} <= {*schema.TEST_METRICS, *schema.CLEAN_METRICS}
+    assert told["new_patients"][0][0] == told["new_patients"][1][1] == 1
+    assert {name for name in told["scores"]} <= {*schema.TEST_METRICS, *schema.NEW_PATIENTS_METRICS}
 
 
-def test_where_all_are_clean_nothing_is_said_twice() -> None:
+def test_where_all_patients_are_new_nothing_is_said_twice() -> None:
     told = reading(_table([0, 1], [0, 0], [True, True]), MODE)
-    assert not [name for name in told["scores"] if name.startswith("test_clean/")]
-    assert told["clean"] == told["confusion"]
+    assert not [name for name in told["scores"] if name.startswith("test_new_patients/")]
+    assert told["new_patients"] == told["confusion"]
     assert "test/recall_2" not in told["scores"]
 
 
 def test_where_nobody_is_clean_there_are_no_clean_scores() -> None:
     told = reading(_table([0, 1], [0, 0], [False, False]), MODE)
-    assert told["n_clean"] == 0
-    assert not [name for name in told["scores"] if name.startswith("test_clean/")]
+    assert told["n_new_patients"] == 0
+    assert not [name for name in told["scores"] if name.startswith("test_new_patients/")]
 
 
 def test_the_reading_calls_grades_by_the_decision() -> None:

@@ -45,7 +45,7 @@ def _read(state: StudyState, name: str) -> None:
     record = state.confirmations[name]
     for epoch in range(len(record.epochs) + 1, record.last_epoch + 1):
         state.apply({**epoch_event(0, epoch, 0.5), "trial": name})
-    state.apply({"event": "test-read", "time": 1.0, "confirm": name, "n": 4, "n_clean": 4, "scores": {}})
+    state.apply({"event": "test-read", "time": 1.0, "confirm": name, "n": 4, "n_new_patients": 4, "scores": {}})
     state.apply({**end_event(0), "trial": name})
 
 
@@ -196,7 +196,7 @@ def test_a_confirmation_is_finished_once_its_test_part_was_read_and_not_before()
     for epoch in (1, 2):
         state.apply({**epoch_event(0, epoch, 0.5), "trial": "c0000"})
     assert state.confirmations["c0000"].finishing is None
-    state.apply({"event": "test-read", "time": 1.0, "confirm": "c0000", "n": 4, "n_clean": 4, "scores": {}})
+    state.apply({"event": "test-read", "time": 1.0, "confirm": "c0000", "n": 4, "n_new_patients": 4, "scores": {}})
     assert state.confirmations["c0000"].finishing == "complete"
 
 
@@ -204,7 +204,7 @@ def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
     state = study_state(_searched([[0.2]]))
     _begin(state, ConfirmationConfig())
     _read(state, "c0000")
-    again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_clean": 9, "scores": {}}
+    again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_new_patients": 9, "scores": {}}
     assert state.apply(again) is False
     assert [read["n"] for read in state.test_evaluations] == [4]
 
@@ -264,7 +264,7 @@ class Driver:
         if recorder.n_remaining():
             recorder.begin()
         for epoch in (1, 2):
-            test = {"test": {"n": 4, "n_clean": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
+            test = {"test": {"n": 4, "n_new_patients": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
             if len(self.ledger.events) - before < kill_after:
                 recorder.epoch("c0000", {"epoch": epoch, "scores": {"val/kappa": 0.1}, "best": 0.1, **test})
         if len(self.ledger.events) - before < kill_after:

@@ -107,8 +107,8 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
         mine, theirs = (read_safetensors(file / BEST) for file in files)  # the files' own order of metadata is chance
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
         assert record.test is not None
-        assert record.test["n"] - record.test["n_clean"] == FELLOWS
-        assert "test_clean/accuracy" in record.test["scores"]
+        assert record.test["n"] - record.test["n_new_patients"] == FELLOWS
+        assert "test_new_patients/accuracy" in record.test["scores"]
     _check_mlflow(killed, state)
     whole = killed.ledger.read_text()
     killed.ledger.write_text(whole[: whole.rindex('{"event":"close"')])  # as if killed before its close
@@ -185,7 +185,7 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     assert state.study is not None
     record = state.confirmations["c0000"]
     assert record.test is not None
-    assert record.test["n"] == record.test["n_clean"] == state.study["parts"]["test"]
+    assert record.test["n"] == record.test["n_new_patients"] == state.study["parts"]["test"]
     assert record.epochs[0]["images_seen"] < state.trials["0000"].epochs[0]["images_seen"]
     again = _confirm(study, "--seeds", "1")
     assert again.end() == 2

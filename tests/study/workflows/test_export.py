@@ -132,7 +132,7 @@ def test_nothing_in_the_folder_names_a_photograph_a_path_or_a_user(folder: Path)
 def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path) -> None:
     made = copy_of(made_study(), tmp_path)
     test = confirm(made)
-    test.loc[: len(test) // 2, "clean"] = False
+    test.loc[: len(test) // 2, "new_patients"] = False
     test.to_parquet(tmp_path / "new.parquet", index=False)
     (tmp_path / "new.parquet").replace(made.folder / "checkpoints" / "c0000" / "test.parquet")
     told: list[str] = []

@@ -69,7 +69,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert _retina(folder, "report", "lab")[0] == 0
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4
-    assert cells["part"].str.contains("chosen on").all()
+    assert cells["split"].str.contains("chosen on").all()
 
 
 @pytest.mark.slow

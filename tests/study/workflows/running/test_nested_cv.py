@@ -66,7 +66,7 @@ def test_each_image_is_tested_in_one_fold_and_no_patient_stands_on_two_sides(tmp
     ]  # fmt: skip
     tested = pd.concat([fold.test_table() for fold in folds])
     assert sorted(tested["row"]) == list(range(len(dataset.table)))
-    assert tested["clean"].all()
+    assert tested["new_patients"].all()
     for fold in folds:
         assert set(fold.parts) == {"train", "val", "test"}
         assert (fold.parts.groupby(fold.cache.table["group"]).nunique() == 1).all()
