@@ -98,7 +98,7 @@ def brightness_contrast(x: Tensor, generator: torch.Generator) -> Tensor:
     """
     brightness = uniform(len(x), 1 - BRIGHTNESS, 1 + BRIGHTNESS, x, generator).view(-1, 1, 1, 1)
     contrast = uniform(len(x), 1 - CONTRAST, 1 + CONTRAST, x, generator).view(-1, 1, 1, 1)
-    # The frame around the disc is no part of the photograph: 0 there, else 1. (amax would take three times as long.)
+    # 0 in the black frame around the field of view, else 1. (amax would take three times as long.)
     inside = x[:, :1].add(x[:, 1:2]).add_(x[:, 2:]).sign_()  # (B, 1, S, S)
     mean = x.mean(dim=(1, 2, 3), keepdim=True) * brightness
     return (x * (brightness * contrast)).add_(mean * (1 - contrast)).mul_(inside).clamp_(0, 1)

@@ -3,7 +3,7 @@
 Nothing in here waits for the device. Draws come from a generator on the CPU, so that they are the same on every device;
 the parameters of augmentation are drawn where the images are.
 
-Shapes: N images of a part, B images of a batch, S pixels a side. Positions count within the part, from 0.
+Shapes: N images of a split, B images of a batch, S pixels a side. Positions count within the split, from 0.
 """
 
 from __future__ import annotations
@@ -132,8 +132,8 @@ def batches(
         if device.type == "cpu":  # a few at a time, so that what lies between two steps stays in the processor's cache
             together = max(1, _CPU_CACHE // (4 * x[0].numel()))
         pieces = [x[first : first + together] for first in range(0, len(x), together)]
-        parts = [_network_input(piece, augmentation, normalisation, generator) for piece in pieces]
-        x = torch.cat(parts) if len(parts) > 1 else parts[0]
+        splits = [_network_input(piece, augmentation, normalisation, generator) for piece in pieces]
+        x = torch.cat(splits) if len(splits) > 1 else splits[0]
         yield x.contiguous(memory_format=layout), labels[positions], positions
 
 

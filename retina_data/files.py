@@ -1,4 +1,4 @@
-"""Writing a file whole or not at all."""
+"""Write a file atomically."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from pathlib import Path
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a part."""
+    """Write a file so that a reader, or a crash, meets the old content or the new, never a mixture."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb", buffering=0) as handle:
             rest = memoryview(data)
-            while rest:  # a disk that fills up takes a part first, and says so only when asked for the rest
+            while rest:  # a disk that fills up takes some bytes first, and fails only at the rest
                 rest = rest[handle.write(rest) :]
             os.fsync(handle.fileno())
         temporary.replace(path)

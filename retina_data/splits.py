@@ -1,4 +1,4 @@
-"""Which part of a study each image belongs to: a column beside the table, never a copy of it.
+"""Which split each image belongs to, train, validation or test: a column beside the table, never a copy of it.
 
 All images of a patient (and all byte-equal images) are on one side, and each stratum, the patients whose worse eye has
 the same grade, is divided in proportion. The same table, seed and fraction give the same split on every machine: order
@@ -16,121 +16,121 @@ import pandas as pd
 
 from retina_data.errors import DataError
 
-TEST_FRACTION = 0.2  # of the patients, where a data set names no test part
+TEST_FRACTION = 0.2  # of the patients, where a data set names no test split
 
-# The test part must not depend on how validation is drawn.
+# The test split must not depend on how validation is drawn.
 _VALIDATION_STREAM, _TEST_STREAM, _FOLD_STREAM, _RESPLIT_STREAM = 0, 1, 2, 3
 
 
-def assign_parts(
+def assign_splits(
     table: pd.DataFrame,
     *,
     val_fraction: float = 0.2,
     seed: int = 0,
     select_on: Literal["validation", "test"] = "validation",
 ) -> pd.Series[str]:
-    """The part of each row, "train", "val", "test" or "left_out", with the index of `table`.
+    """The split of each row, "train", "val", "test" or "excluded", with the index of `table`.
 
     Groups are the column `group` where it is there (patients merged over byte-equal images), else `patient`. Where the
-    table has `sha256`, images that also stand in a part that is read later are left out; where it has `error`, so are
-    images that could not be read. Without a test part 20 % of the groups become "test" first; a validation part
+    table has `sha256`, images that also stand in a split that is read later are excluded; where it has `error`, so are
+    images that could not be read. Without a test split 20 % of the groups become "test" first; a validation split
     that the files name is kept. `select_on="test"` is the lab's own way: its test list is called "val", the whole rest
-    is "train", nothing is "test". 0 < val_fraction < 1. Raises DataError when a part would be empty.
+    is "train", nothing is "test". 0 < val_fraction < 1. Raises DataError when a split would be empty.
     """
     if not 0 < val_fraction < 1:
         raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
-    given = {part: (table["part"] == part).to_numpy() for part in ("train", "val", "test")}
+    named = {split: (table["split"] == split).to_numpy() for split in ("train", "val", "test")}
     readable = (table["error"] == "").to_numpy() if "error" in table.columns else np.ones(len(table), dtype=bool)
-    if select_on == "test" and not given["test"].any():
+    if select_on == "test" and not named["test"].any():
         raise DataError("select_on=test needs a test list, but the data set has none; use select_on=validation")
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()
 
-    parts = pd.Series("train", index=table.index, name="part", dtype=object)
-    parts[given["test"]] = "val" if select_on == "test" else "test"
-    parts[_also_in(table, given["test"])] = "left_out"
-    if select_on == "validation" and given["val"].any():
-        kept = given["val"] & (parts != "left_out").to_numpy()
-        parts[kept] = "val"
-        parts[given["train"] & _also_in(table, kept)] = "left_out"
-    parts[~readable] = "left_out"
-    if not given["test"].any():
-        free = (parts == "train").to_numpy()
-        parts[free & np.isin(groups, _drawn(groups[free], grades[free], TEST_FRACTION, seed, _TEST_STREAM))] = "test"
-    if select_on == "validation" and not given["val"].any():
-        train = (parts == "train").to_numpy()
+    splits = pd.Series("train", index=table.index, name="split", dtype=object)
+    splits[named["test"]] = "val" if select_on == "test" else "test"
+    splits[_also_in(table, named["test"])] = "excluded"
+    if select_on == "validation" and named["val"].any():
+        kept = named["val"] & (splits != "excluded").to_numpy()
+        splits[kept] = "val"
+        splits[named["train"] & _also_in(table, kept)] = "excluded"
+    splits[~readable] = "excluded"
+    if not named["test"].any():
+        free = (splits == "train").to_numpy()
+        splits[free & np.isin(groups, _drawn(groups[free], grades[free], TEST_FRACTION, seed, _TEST_STREAM))] = "test"
+    if select_on == "validation" and not named["val"].any():
+        train = (splits == "train").to_numpy()
         chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
-        parts[train & np.isin(groups, chosen)] = "val"
-    return parts.astype("str")
+        splits[train & np.isin(groups, chosen)] = "val"
+    return splits.astype("str")
 
 
-def fold_parts(
+def fold_splits(
     table: pd.DataFrame, *, folds: int, fold: int, val_fraction: float = 0.2, seed: int = 0
 ) -> pd.Series[str]:
-    """The part of each row in one of K outer folds: fold 0..K-1 is "test", the rest is "train" and "val".
+    """The split of each row in one of K outer folds: fold 0..K-1 is "test", the rest is "train" and "val".
 
-    For sets so small that one test part says little: over all folds each image is tested once. The files' own parts are
-    not used. Folds are of whole groups, equal to within one group, and so is each stratum. Raises DataError where there
-    are fewer groups than folds, or folds < 2.
+    For sets so small that one test split says little: over all folds each image is tested once. The files' own splits
+    are not used. Folds are of whole groups, equal to within one group, and so is each stratum. Raises DataError where
+    there are fewer groups than folds, or folds < 2.
     """
     if not 0 < val_fraction < 1:
         raise DataError(f"0 < val_fraction < 1 must hold, but got val_fraction={val_fraction}")
     if folds < 2 or not 0 <= fold < folds:
         raise DataError(f"folds >= 2 and 0 <= fold < folds must hold, but got folds={folds}, fold={fold}")
-    parts = pd.Series("train", index=table.index, name="part", dtype=object)
+    splits = pd.Series("train", index=table.index, name="split", dtype=object)
     if "error" in table.columns:
-        parts[table["error"] != ""] = "left_out"
-    free = (parts == "train").to_numpy()
+        splits[table["error"] != ""] = "excluded"
+    free = (splits == "train").to_numpy()
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()
     dealt = _shuffled(groups[free], grades[free], seed, _FOLD_STREAM)
     if len(dealt) < folds:
         raise DataError(f"{folds} folds need as many patients, but there are {len(dealt)}; take fewer folds")
-    parts[free & np.isin(groups, dealt[fold::folds])] = "test"
-    train = (parts == "train").to_numpy()
+    splits[free & np.isin(groups, dealt[fold::folds])] = "test"
+    train = (splits == "train").to_numpy()
     chosen = _drawn(groups[train], grades[train], val_fraction, seed, _VALIDATION_STREAM)
-    parts[train & np.isin(groups, chosen)] = "val"
-    return parts.astype("str")
+    splits[train & np.isin(groups, chosen)] = "val"
+    return splits.astype("str")
 
 
-def resplit(table: pd.DataFrame, parts: pd.Series[str], *, val_fraction: float, seed: int) -> pd.Series[str]:
-    """The same parts with the patients of "train" and "val" divided anew; "test" and "left_out" stay.
+def resplit(table: pd.DataFrame, splits: pd.Series[str], *, val_fraction: float, seed: int) -> pd.Series[str]:
+    """The same splits with the patients of "train" and "val" divided anew; "test" and "excluded" stay.
 
     0 < val_fraction < 1. Raises DataError for fewer than two patients.
     """
-    free = parts.isin(("train", "val")).to_numpy()
+    free = splits.isin(("train", "val")).to_numpy()
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()
     chosen = _drawn(groups[free], grades[free], val_fraction, seed, _RESPLIT_STREAM)
-    divided = parts.mask(free, "train")
+    divided = splits.mask(free, "train")
     return divided.mask(free & np.isin(groups, chosen), "val").astype("str")
 
 
-def in_training(table: pd.DataFrame, parts: pd.Series[str]) -> npt.NDArray[np.bool_]:
-    """Of each row (n,), whether its patient has an image in the training or the validation part."""
+def in_training(table: pd.DataFrame, splits: pd.Series[str]) -> npt.NDArray[np.bool_]:
+    """Of each row (n,), whether its patient has an image in the training or the validation split."""
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
-    return np.isin(groups, groups[parts.isin(("train", "val")).to_numpy()])
+    return np.isin(groups, groups[splits.isin(("train", "val")).to_numpy()])
 
 
-def without_test_patients(table: pd.DataFrame, parts: pd.Series[str]) -> pd.Series[str]:
-    """The parts with every patient who stands in the test part taken out of training and validation."""
+def without_test_patients(table: pd.DataFrame, splits: pd.Series[str]) -> pd.Series[str]:
+    """The splits with every patient of the test split excluded from training and validation."""
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
-    tested = np.isin(groups, groups[(parts == "test").to_numpy()])
-    return parts.mask(tested & parts.isin(("train", "val")).to_numpy(), "left_out")
+    tested = np.isin(groups, groups[(splits == "test").to_numpy()])
+    return splits.mask(tested & splits.isin(("train", "val")).to_numpy(), "excluded")
 
 
-def split_digest(parts: pd.Series[str]) -> str:
-    """SHA-256 (hex) of the parts with their row numbers: equal digests mean the same split."""
-    lines = (f"{row}\t{part}\n" for row, part in parts.sort_index().items())
+def split_digest(splits: pd.Series[str]) -> str:
+    """SHA-256 (hex) of the splits with their row numbers: equal digests mean the same split."""
+    lines = (f"{row}\t{split}\n" for row, split in splits.sort_index().items())
     return hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _also_in(table: pd.DataFrame, part: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Rows outside of `part` that are byte-equal to one in it."""
+def _also_in(table: pd.DataFrame, split: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+    """Rows outside of `split` that are byte-equal to one in it."""
     if "sha256" not in table.columns:
         return np.zeros(len(table), dtype=bool)
-    seen = table["sha256"].isin(table.loc[part, "sha256"])
-    return ~part & seen.to_numpy(dtype=bool)
+    seen = table["sha256"].isin(table.loc[split, "sha256"])
+    return ~split & seen.to_numpy(dtype=bool)
 
 
 def _drawn(

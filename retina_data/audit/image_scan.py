@@ -21,7 +21,7 @@ from retina_data.layouts.dataset import DataSet
 
 MISSING = "not there"
 
-_SEEN_AT = 256  # pixels: enough for the disc and for what is looked at here
+_SEEN_AT = 256  # pixels: enough for the field of view and for what is looked at here
 
 _HASH = 16  # cells a side
 
@@ -34,8 +34,8 @@ class _Look(NamedTuple):
     error: str
     light: float
     white: float
-    disc_found: bool
-    disc_support: float
+    fov_found: bool
+    fov_support: float
     bits: npt.NDArray[np.bool_]
 
 
@@ -45,7 +45,7 @@ class Content:
 
     `table` has the data set's index and the columns bytes, width, height (of the file), sha256, error (why it cannot be
     read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), disc_found and disc_support (share
-    of the disc's edge that lies on the circle). `bits` (N, 512) is a perceptual hash: it hardly changes when a
+    of the field of view's edge that lies on the circle). `bits` (N, 512) is a perceptual hash: it hardly changes when a
     photograph is saved again, resized or made brighter.
     """
 
@@ -63,7 +63,7 @@ def look_at(dataset: DataSet, *, workers: int | None = None, progress: bool = Tr
 
 
 def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Image.Image | None]:
-    """Whole frames of some rows, at most `side` pixels, the disc that was found drawn in; None where unreadable."""
+    """Whole frames of some rows, at most `side` pixels, with the field of view drawn in; None where unreadable."""
     wanted = set(rows)
     shown: dict[int, Image.Image | None] = {}
     jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row in wanted)
@@ -104,8 +104,8 @@ def _look(row: int, source: Source) -> _Look:
         error="",
         light=float(np.percentile(small.max(axis=2), 99)),
         white=float((small.min(axis=2) >= 245).mean()),
-        disc_found=place.found,
-        disc_support=place.support,
+        fov_found=place.found,
+        fov_support=place.support,
         bits=_perceptual_hash(image, place),
     )
 

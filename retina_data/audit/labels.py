@@ -21,46 +21,46 @@ NO_PATIENTS = "no patients"
 def audit(dataset: DataSet) -> dict[str, Any]:
     """Counts, baselines and findings, as plain JSON values.
 
-    `majority` is the share of the training list's most frequent grade in each part; `fellow_copy` scores, on the whole
-    test part, "the grade of the fellow eye in train where there is one, else grade 0" (`copied` eyes have one).
+    `majority` is the share of the training list's most frequent grade in each split; `fellow_copy` scores, on the whole
+    test split, "the grade of the fellow eye in train where there is one, else grade 0" (`copied` eyes have one).
     A finding is {"kind", "count", "text"}; none names a file or an image. Parts that are empty have counts of 0 and
-    share None; "val" is there where the files name such a part.
+    share None; "val" is there where the files name such a split.
     """
     table = dataset.table
-    named = [part for part in ("train", "val", "test") if part != "val" or (table["part"] == "val").any()]
-    parts = {part: table[table["part"] == part] for part in named}
-    grades = {part: np.bincount(rows["grade"], minlength=len(GRADES)) for part, rows in parts.items()}
+    named = [split for split in ("train", "val", "test") if split != "val" or (table["split"] == "val").any()]
+    splits = {split: table[table["split"] == split] for split in named}
+    grades = {split: np.bincount(rows["grade"], minlength=len(GRADES)) for split, rows in splits.items()}
     common = int(np.argmax(grades["train"]))
-    patients = {part: int(rows["patient"].nunique()) for part, rows in parts.items()}
-    fellow = _fellow_grades(parts["train"], parts["test"])
+    patients = {split: int(rows["patient"].nunique()) for split, rows in splits.items()}
+    fellow = _fellow_grades(splits["train"], splits["test"])
     report: dict[str, Any] = {
         "layout": dataset.layout,
         "labels_only": dataset.labels_only,
-        "images": {part: len(rows) for part, rows in parts.items()},
-        "grades": {part: [int(n) for n in counts] for part, counts in grades.items()},
+        "images": {split: len(rows) for split, rows in splits.items()},
+        "grades": {split: [int(n) for n in counts] for split, counts in grades.items()},
         "majority_grade": common,
         "majority": {p: float(n[common] / n.sum()) if n.sum() else None for p, n in grades.items()},
         "patients": {
             **patients,
             "all": int(table["patient"].nunique()),
-            "in_both": int(parts["test"].drop_duplicates("patient")["patient"].isin(parts["train"]["patient"]).sum()),
+            "in_both": int(splits["test"].drop_duplicates("patient")["patient"].isin(splits["train"]["patient"]).sum()),
             "one_image_only": int((table["patient"].value_counts() == 1).sum()),
         },
         "eyes": {eye or "unknown": int(n) for eye, n in table["eye"].value_counts().sort_index().items()},
         "test_fellow_in_train": int(fellow.notna().sum()),
-        "fellow_copy": _fellow_copy(fellow, parts["test"]),
+        "fellow_copy": _fellow_copy(fellow, splits["test"]),
         "notes": list(dataset.notes),
     }
     return {**report, "findings": _findings(report, dataset.patients_given)}
 
 
-def unused(table: pd.DataFrame, parts: pd.Series[str]) -> list[dict[str, Any]]:
+def unused(table: pd.DataFrame, splits: pd.Series[str]) -> list[dict[str, Any]]:
     """Findings about the images that training leaves out: each that could not be read, by row and reason, and copies.
 
-    table: row, error and what else a cache holds of each image. parts: of each row, "left_out" where it is not used.
+    table: row, error and what else a cache holds of each image. splits: of each row, "excluded" where it is not used.
     """
     broken = table[table["error"] != ""]
-    copies = table["row"][(parts == "left_out") & (table["error"] == "")]
+    copies = table["row"][(splits == "excluded") & (table["error"] == "")]
     found = []
     if len(broken):
         each = ", ".join(f"row {row}: {why}" for row, why in zip(broken["row"], broken["error"], strict=True))
@@ -68,7 +68,9 @@ def unused(table: pd.DataFrame, parts: pd.Series[str]) -> list[dict[str, Any]]:
         found.append({"kind": "skipped", "count": len(broken), "text": text})
     if len(copies):
         rows = ", ".join(str(row) for row in copies)
-        text = f"images left out of training, as they stand byte for byte in a part that is read later: {len(copies):,}"
+        text = (
+            f"images left out of training, as they stand byte for byte in a split that is read later: {len(copies):,}"
+        )
         found.append({"kind": "left out", "count": len(copies), "text": f"{text} (rows {rows})"})
     return found
 
@@ -126,11 +128,11 @@ def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, An
             f"{images['test'] - leaked:,} do not",
         )
     if not images["test"]:
-        add("no test part", 0, "the files name no test part: 20 % of the patients are set aside before a search")
-    for part, counts in report["grades"].items():
+        add("no test split", 0, "the files name no test split: 20 % of the patients are set aside before a search")
+    for split, counts in report["grades"].items():
         absent = [grade for grade, n in enumerate(counts) if n == 0]
-        if absent and images[part]:
-            add("grades absent", len(absent), f"no {part} image has grade {', '.join(map(str, absent))}")
+        if absent and images[split]:
+            add("grades absent", len(absent), f"no {split} image has grade {', '.join(map(str, absent))}")
     unknown = 0 if patients_given else report["eyes"].get("unknown", 0)
     if unknown:
         add(

@@ -15,7 +15,7 @@ from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
 from retina_data.images.quality import BLOWN_OUT, DARK
 from retina_data.layouts.dataset import DataSet
-from retina_data.splits import assign_parts
+from retina_data.splits import assign_splits
 
 Severity = Literal["error", "warning", "note"]
 
@@ -55,7 +55,8 @@ class Finding:
 def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], list[Finding]]:
     """All that is known of a data set as JSON values, and its findings, the worst first.
 
-    The report is `audit`'s, its findings with severity and names, and under `content` sizes, discs and the size model.
+    The report is `audit`'s, its findings with severity and names, and under `content` sizes,
+    fields of view and the size-only baseline.
     """
     report = audit(dataset)
     found = [
@@ -108,12 +109,12 @@ def _pictures(readable: pd.DataFrame) -> list[Finding]:
     black = readable["light"] < DARK
     white = readable["white"] > BLOWN_OUT
     tiny = readable[["width", "height"]].min(axis=1) < TINY
-    lost = ~readable["disc_found"] & ~black & ~white
+    lost = ~readable["fov_found"] & ~black & ~white
     each: tuple[tuple[str, pd.Series[bool], str], ...] = (
         ("black", black, "black or nearly so"),
         ("blown out", white, f"white on more than {BLOWN_OUT:.0%} of the frame"),
         ("tiny", tiny, f"with a side below {TINY} px"),
-        ("no disc", lost, "no disc was found, so the whole frame is used"),
+        ("no field of view", lost, "no field of view was found, so the whole frame is used"),
     )
     return [
         Finding(kind, "warning", f"{text}: {int(chosen.sum()):,} of {len(readable):,} images", _each(readable[chosen]))
@@ -126,21 +127,21 @@ def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:
     """Byte-equal images, and such as are nearly the same picture."""
     found = []
     equal = _groups(readable, readable["sha256"])
-    inside = [group for group in equal if len({readable["part"][row] for row in group}) == 1]
+    inside = [group for group in equal if len({readable["split"][row] for row in group}) == 1]
     across = [group for group in equal if group not in inside]
     if inside:
-        text = f"groups of byte-equal images within a part: {len(inside):,}; a split keeps each on one side"
+        text = f"groups of byte-equal images within a split: {len(inside):,}; a split keeps each on one side"
         found.append(Finding("duplicates", "warning", text, tuple(inside)))
     if across:
-        text = f"groups of byte-equal images across parts: {len(across):,}; training leaves them out"
-        found.append(Finding("duplicates across parts", "warning", text, tuple(across)))
+        text = f"groups of byte-equal images across splits: {len(across):,}; training leaves them out"
+        found.append(Finding("duplicates across splits", "warning", text, tuple(across)))
     found += _contradictions("duplicates, grades differ", "byte-equal images", equal, readable)
     patterned = content.bits[readable.index].sum(axis=1) >= FLAT  # plain pictures are all alike
     shown = readable[patterned].drop_duplicates("sha256")
     near = _groups(shown, pd.Series(near_groups(content.bits[shown.index], NEAR), index=shown.index))
     if near:
-        crossing = sum(len({readable["part"][row] for row in group}) > 1 for group in near)
-        text = f"groups of nearly the same picture: {len(near):,}, across parts: {crossing:,}; look at them"
+        crossing = sum(len({readable["split"][row] for row in group}) > 1 for group in near)
+        text = f"groups of nearly the same picture: {len(near):,}, across splits: {crossing:,}; look at them"
         found.append(Finding("near-duplicates", "warning", text, tuple(near)))
         found += _contradictions("near-duplicates, grades differ", "nearly the same picture", near, readable)
     return found
@@ -162,12 +163,12 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
     contents = table["sha256"].where(table["error"] == "", "row " + table["row"].astype(str))
     grouped = table.assign(group=merged_groups(table["patient"], contents))
     try:
-        parts = assign_parts(grouped)
+        splits = assign_splits(grouped)
     except DataError as error:
         return [Finding("no split", "error", f"a study could not split these images: {error}")]
-    ours = ["train", "val"] if (table["part"] == "test").any() else ["train", "val", "test"]
-    chosen = parts.isin(ours) & (table["part"] == "train")
-    sides = parts[chosen].groupby(grouped["group"][chosen]).nunique()
+    ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
+    chosen = splits.isin(ours) & (table["split"] == "train")
+    sides = splits[chosen].groupby(grouped["group"][chosen]).nunique()
     torn = sides.index[sides > 1]
     if not len(torn):
         return []
@@ -176,19 +177,19 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
 
 
 def _content(readable: pd.DataFrame) -> dict[str, Any]:
-    """Sizes, aspect ratios, discs, and what sizes alone tell."""
+    """Sizes, aspect ratios, fields of view, and what sizes alone tell."""
     sizes = readable.groupby(["width", "height"]).size().reset_index(name="images").sort_values("images")[::-1]
     aspects = (readable["width"] / readable["height"]).round(2).value_counts()
-    worst = readable[readable["disc_found"]].sort_values("disc_support", kind="stable").head(WORST)
+    worst = readable[readable["fov_found"]].sort_values("fov_support", kind="stable").head(WORST)
     return {
         "read": len(readable),
         "sizes": [{str(k): int(v) for k, v in one.items()} for one in sizes.to_dict("records")],
         "aspects": {f"{aspect:.2f}": int(n) for aspect, n in aspects.items()},
         "bytes": {name: int(readable["bytes"].agg(name)) for name in ("min", "median", "max")} if len(readable) else {},
-        "discs_found": int(readable["disc_found"].sum()),
-        "worst_discs": [
+        "fov_found": int(readable["fov_found"].sum()),
+        "lowest_fov_support": [
             {"row": int(row), "image": image, "support": round(float(support), 4)}
-            for row, image, support in zip(worst.index, worst["image"], worst["disc_support"], strict=True)
+            for row, image, support in zip(worst.index, worst["image"], worst["fov_support"], strict=True)
         ],
         "size_only_baseline": size_only_baseline(readable) if len(readable) > 1 else None,
     }

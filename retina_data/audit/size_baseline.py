@@ -26,14 +26,14 @@ _RIDGE = 1.0
 def size_only_baseline(table: pd.DataFrame) -> dict[str, Any] | None:
     """Accuracy and kappa of a linear model on width, height and bytes; None where these are the same for all.
 
-    table: width, height, bytes, grade, part, patient, a row for each image that can be read. The model is fitted on the
-    training list and asked on the test list; where there is none, five folds of patients are asked in turn. It answers
-    each grade as often as the training list has it.
+    table: width, height, bytes, grade, split, patient, a row for each image that can be read. The model is fitted on
+    the training list and asked on the test list; where there is none, five folds of patients are asked in turn. It
+    answers each grade as often as the training list has it.
     """
     if table[["width", "height", "bytes"]].drop_duplicates().shape[0] < 2:
         return None
     grades, design = table["grade"].to_numpy("int64"), _design(table)
-    test = (table["part"] == "test").to_numpy()
+    test = (table["split"] == "test").to_numpy()
     if test.any() and not test.all():
         answers = _answers(design[~test], grades[~test], design[test])
         truth, asked = grades[test], "the test list"

@@ -3,9 +3,9 @@
     HOME/cache/DIGEST-SIZE-CROP[-COLOUR]/images.npy table.parquet manifest.json sources/FINGERPRINT
     HOME/cache/.REQUEST.partial/                            one that is not finished; the next process goes on with it
 
-The digest is of names, grades, parts and file contents, not of places: a data set that moved is the same. Reading every
-byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path, size,
-modification time) that had this digest; when it matches, nothing is opened.
+The digest is of names, grades, splits and file contents, not of places: a data set that moved is the same. Reading
+every byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path,
+size, modification time) that had this digest; when it matches, nothing is opened.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Cache:
 
     @property
     def skipped(self) -> int:
-        """Images that could not be read; `assign_parts` leaves them out."""
+        """Images that could not be read; `assign_splits` leaves them out."""
         return int((self.table["error"] != "").sum())
 
 
@@ -205,7 +205,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     rows = [unfinished.done[row] for row in range(len(dataset.table))]
     table = dataset.table.assign(
         sha256=[one.sha256 for one in rows],
-        disc_found=[one.disc_found for one in rows],
+        fov_found=[one.fov_found for one in rows],
         error=[one.error for one in rows],
     )
     # Two files that are no images, say two empty ones, do not make their patients one.
@@ -219,7 +219,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
         "crop": form.crop,
         "colour": form.colour,
         "images": len(table),
-        "discs_found": int(table["disc_found"].sum()),
+        "fov_found": int(table["fov_found"].sum()),
         "skipped": [{"image": i, "reason": r} for i, r in zip(skipped["image"], skipped["error"], strict=True)],
         "version": VERSION,
         "versions": {"numpy": np.__version__, "pandas": pd.__version__, "pillow": PIL.__version__},

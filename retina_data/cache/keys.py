@@ -11,7 +11,7 @@ from retina_data.errors import DataError
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
-VERSION = 3  # of pixels and table: raised when decode or fundus give others
+VERSION = 4  # of pixels and table: raised when either changes; an older cache is made again
 
 
 def folder_name(digest: str, form: ImageSpec) -> str:
@@ -43,7 +43,7 @@ def request_of(table: pd.DataFrame, form: ImageSpec) -> str:
 def fingerprint_of(dataset: DataSet, stats: list[str], form: ImageSpec) -> str:
     """Of the files as they are now; patients count where the label file tells them, for they decide the split."""
     table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
-    columns = [table["image"], table["grade"], table["part"], table["path"], stats]
+    columns = [table["image"], table["grade"], table["split"], table["path"], stats]
     columns += [table["patient"]] if dataset.patients_given else []
     for line in zip(*columns, strict=True):
         hashed.update(("\t".join(map(str, line)) + "\n").encode())
@@ -51,9 +51,9 @@ def fingerprint_of(dataset: DataSet, stats: list[str], form: ImageSpec) -> str:
 
 
 def digest_of(table: pd.DataFrame, patients_given: bool) -> str:
-    """Of the content, wherever the files lie: names, grades, parts and each file's SHA-256, and patients if given."""
+    """Of the content, wherever the files lie: names, grades, splits and each file's SHA-256, and patients if given."""
     hashed = hashlib.sha256()
-    columns = [table["image"], table["grade"], table["part"], table["sha256"]]
+    columns = [table["image"], table["grade"], table["split"], table["sha256"]]
     columns += [table["patient"]] if patients_given else []  # else they follow from the names
     for line in zip(*columns, strict=True):
         hashed.update(("\t".join(map(str, line)) + "\n").encode())

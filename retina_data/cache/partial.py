@@ -29,11 +29,11 @@ _ABANDONED = 7 * 86_400  # seconds
 
 
 class Done(NamedTuple):
-    """What is known of a row: its file's size and modification time, SHA-256, disc found, why it was left out or ""."""
+    """A finished row: its file's size and modification time, SHA-256, whether its field of view was found, error."""
 
     stat: str
     sha256: str
-    disc_found: bool
+    fov_found: bool
     error: str
 
 
@@ -139,8 +139,8 @@ def _read(journal: Path) -> dict[int, Done]:
         return found
     for line in lines[:-1]:
         try:
-            row, stat, sha256, disc_found, error = json.loads(line)
-            found[int(row)] = Done(str(stat), str(sha256), bool(disc_found), str(error))
+            row, stat, sha256, fov_found, error = json.loads(line)
+            found[int(row)] = Done(str(stat), str(sha256), bool(fov_found), str(error))
         except (ValueError, TypeError):
             break
     return found

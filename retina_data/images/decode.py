@@ -48,11 +48,11 @@ class ImageSpec(NamedTuple):
 
 
 class Photograph(NamedTuple):
-    """Pixels (S, S, 3) of a photograph, SHA-256 (hex) of its file, whether its disc was found."""
+    """Pixels (S, S, 3) of a photograph, SHA-256 (hex) of its file, whether its field of view was found."""
 
     pixels: Pixels
     sha256: str
-    disc_found: bool
+    fov_found: bool
 
 
 def sources(dataset: DataSet) -> Iterator[Source]:

@@ -1,7 +1,7 @@
-"""Find the retina's disc in a photograph, cut a square around it and resize: never an oval eye.
+"""Find the field of view in a photograph, cut a square around it and resize: never an oval eye.
 
-Cameras show the retina as a bright disc on black; the frame may cut the disc at two or at all sides. So the disc is a
-circle fitted to those of its edges that are seen, not a bounding box.
+Cameras show the retina as a bright circle on black; the frame may cut it at two or at all sides. So the field of view
+is a circle fitted to those of its edges that are visible, not a bounding box.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ Floats = npt.NDArray[np.float64]
 
 Pixels = npt.NDArray[np.uint8]
 
-_THUMBNAIL = 256  # longer side of the picture in which the disc is found, pixels
+_THUMBNAIL = 256  # longer side of the picture in which the field of view is found, pixels
 
 _MINIMUM_EDGE_POINTS = 24
 
-_BLACK = 8  # highest channel of what counts as black around the disc
+_BLACK = 8  # highest channel of what counts as black around the field of view
 
 _EDGE_ERROR = 0.015  # of the radius: how far an edge point may lie from the circle that it supports
 
@@ -40,12 +40,12 @@ class FieldOfView:
 
 
 def find_field_of_view(rgb: Pixels) -> FieldOfView:
-    """The retina's disc in a photograph (H, W, 3) uint8; where none is seen, the circle around the frame, not found."""
+    """The field of view in a photograph (H, W, 3) uint8; where none is seen, the circle around the frame, not found."""
     return field_of_view_in(Image.fromarray(rgb))
 
 
 def field_of_view_in(image: Image.Image) -> FieldOfView:
-    """The retina's disc in an RGB photograph, found in a small copy of it; else the circle around the frame."""
+    """The field of view in an RGB photograph, found in a small copy of it; else the circle around the frame."""
     width, height = image.size
     step = max(1, round(max(width, height) / _THUMBNAIL))
     small = np.asarray(image.reduce(step)).max(axis=2)
@@ -60,15 +60,15 @@ def field_of_view_in(image: Image.Image) -> FieldOfView:
     return FieldOfView(cx, cy, radius, found=True, support=circle[3])
 
 
-def crop_to_field_of_view(image: Image.Image, size: int, disc: FieldOfView | None = None) -> Image.Image:
-    """An RGB photograph as (size, size): the disc's radius becomes size / 2, what lies outside is black.
+def crop_to_field_of_view(image: Image.Image, size: int, fov: FieldOfView | None = None) -> Image.Image:
+    """An RGB photograph as (size, size): the field of view's radius becomes size / 2, what lies outside is black.
 
-    `disc` is looked for when it is not given; where it is not found, the whole frame is padded to a square.
+    `fov` is looked for when it is not given; where it is not found, the whole frame is padded to a square.
     """
-    disc = disc or field_of_view_in(image)
-    if not disc.found:
+    fov = fov or field_of_view_in(image)
+    if not fov.found:
         return pad_to_square(image, size)
-    pixels = np.array(_square(image, disc, size))
+    pixels = np.array(_square(image, fov, size))
     centre = (np.arange(size) + 0.5) / size * 2 - 1
     pixels[np.add.outer(centre**2, centre**2) > 1.0] = 0
     return Image.fromarray(pixels)
@@ -88,7 +88,7 @@ def graham(square: Image.Image) -> Image.Image:
     """
     pixels = np.asarray(square)  # (S, S, 3)
     seen = pixels.max(axis=2) > _BLACK
-    blur = ImageFilter.GaussianBlur(max(square.size) / 60)  # a thirtieth of the disc's radius
+    blur = ImageFilter.GaussianBlur(max(square.size) / 60)  # a thirtieth of the field of view's radius
     share = np.asarray(Image.fromarray((seen * 255).astype(np.uint8)).filter(blur), np.float32) / 255
     sums = np.asarray(Image.fromarray(pixels * seen[..., None]).filter(blur), np.float32)
     average = sums / np.maximum(share, 1 / 255)[..., None]
@@ -96,10 +96,10 @@ def graham(square: Image.Image) -> Image.Image:
     return Image.fromarray(normalised.clip(0, 255).astype(np.uint8))
 
 
-def _square(image: Image.Image, disc: FieldOfView, size: int) -> Image.Image:
+def _square(image: Image.Image, fov: FieldOfView, size: int) -> Image.Image:
     """The square around a circle, black where it leaves the frame, resized with antialiasing."""
-    left, top = round(disc.cx - disc.radius), round(disc.cy - disc.radius)
-    side = max(1, round(2 * disc.radius))
+    left, top = round(fov.cx - fov.radius), round(fov.cy - fov.radius)
+    side = max(1, round(2 * fov.radius))
     return image.crop((left, top, left + side, top + side)).resize((size, size), Image.Resampling.LANCZOS)
 
 
@@ -110,14 +110,14 @@ def _bright(small: Pixels) -> npt.NDArray[np.bool_]:
 
 
 def _edge_points(bright: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """Outer edges of the bright pixels in each row and column, without those at the frame: no edge of a disc."""
+    """Outer edges of the bright pixels in each row and column, without those at the frame: no edge of it."""
     height, width = bright.shape
     rows, columns = np.flatnonzero(bright.any(axis=1)), np.flatnonzero(bright.any(axis=0))
     first_x, last_x = bright[rows].argmax(axis=1), width - bright[rows, ::-1].argmax(axis=1)
     first_y, last_y = bright[:, columns].argmax(axis=0), height - bright[::-1, columns].argmax(axis=0)
     x = np.concatenate([first_x, last_x, columns + 0.5, columns + 0.5]).astype(np.float64)
     y = np.concatenate([rows + 0.5, rows + 0.5, first_y, last_y]).astype(np.float64)
-    # Only the coordinate that was searched tells of a cut: the first row's left edge may well be the disc's.
+    # Only the coordinate that was searched tells of a cut: the first row's left edge may well be the field of view's.
     searched = np.concatenate([np.ones(2 * len(rows), bool), np.zeros(2 * len(columns), bool)])
     seen = np.where(searched, (x > 1) & (x < width - 1), (y > 1) & (y < height - 1))
     return x[seen], y[seen]
@@ -137,7 +137,7 @@ def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float, float] | Non
     with np.errstate(invalid="ignore"):
         errors = np.abs(np.hypot(x[::every] - circles[:, :1], y[::every] - circles[:, 1:2]) - circles[:, 2:])
         support = (errors < _EDGE_ERROR * circles[:, 2:]).sum(axis=1)
-    # A huge circle has a huge tolerance: radii beyond any frame's disc do not count.
+    # A huge circle has a huge tolerance: radii beyond any frame's field of view do not count.
     support[~(circles[:, 2] < np.ptp(x) + np.ptp(y))] = 0
     cx, cy, radius = circles[np.argmax(support)]
     for _ in range(3):

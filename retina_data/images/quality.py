@@ -7,7 +7,7 @@ import numpy as np
 from retina_data.images.decode import open_image, upright_rgb
 from retina_data.images.field_of_view import field_of_view_in
 
-_SEEN_AT = 256  # pixels: enough for the disc and for light and dark
+_SEEN_AT = 256  # pixels: enough for the field of view and for light and dark
 
 _WHITE = 245  # lowest channel of what is overexposed
 
@@ -26,7 +26,7 @@ def warnings_of(data: bytes, image_size: int) -> list[str]:
     if float((pixels.min(axis=2) >= _WHITE).mean()) > BLOWN_OUT:
         found.append("overexposed")
     if not field_of_view_in(image).found:
-        found.append("disc not found")
+        found.append("field of view not found")
     if shorter < image_size:
         found.append(f"too small: {shorter} px, less than {image_size}")
     return found

@@ -26,7 +26,7 @@ class DataSet:
 
     `folder` is where it is: a folder, or a MedMNIST file. `table` has the index 0..N-1 and the columns row (int64),
     image (name as in the label file), patient (group number 0.. by first appearance), eye ("left", "right" or ""),
-    grade (int64, 0..4), part ("train", "val" or "test") and path (absolute; "" where there is no file, and a MedMNIST
+    grade (int64, 0..4), split ("train", "val" or "test") and path (absolute; "" where there is no file, and a MedMNIST
     file for all its images). `notes` are lines for the reader about what was chosen or is missing; they name no path.
     """
 
@@ -89,7 +89,7 @@ def _choose_layout(data: Path, layout: str | None) -> tuple[Path, str, list[str]
     chosen, *others = sorted(fitting, key=lambda name: not LAYOUTS[name].names_test)  # stable: else as they stand
     if not others:
         return fitting[chosen], chosen, []
-    why = ", which names a test part," if LAYOUTS[chosen].names_test else ""
+    why = ", which names a test split," if LAYOUTS[chosen].names_test else ""
     return fitting[chosen], chosen, [
         f"layout {chosen} is read{why} although {', '.join(others)} fits too (--layout chooses)"
     ]  # fmt: skip
@@ -163,7 +163,7 @@ def _table(entries: list[Entry], paths: list[str]) -> pd.DataFrame:
             "patient": pd.factorize(pd.Series(owners))[0].astype("int64"),
             "eye": [m["eye"].lower() if m else "" for m in matches],
             "grade": pd.Series([entry.grade for entry in entries], dtype="int64"),
-            "part": [entry.part for entry in entries],
+            "split": [entry.split for entry in entries],
             "path": paths,
         }
     )

@@ -24,7 +24,7 @@ class Entry(NamedTuple):
 
     image: str
     grade: int
-    part: str  # "train", "val" or "test"
+    split: str  # "train", "val" or "test"
     place: str  # file and line, for messages
     patient: str = ""  # where the label file says so; else the image's name may
 

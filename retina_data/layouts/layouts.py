@@ -59,8 +59,8 @@ def _lab_entries(folder: Path) -> list[Entry]:
     """The lab's files: names and grades in separate files of one column without header."""
     entries: list[Entry] = []
     has_test = any((folder / file).is_file() for file in _LAB_FILES[2:])
-    for part in ("train", "test") if has_test else ("train",):
-        image_file, label_file = folder / f"{part}_img.csv", folder / f"{part}_label.csv"
+    for split in ("train", "test") if has_test else ("train",):
+        image_file, label_file = folder / f"{split}_img.csv", folder / f"{split}_label.csv"
         images, labels = read_lines(image_file), read_lines(label_file)
         if images and images[0].lower() in _HEADERS:
             raise DataError(
@@ -83,12 +83,12 @@ def _lab_entries(folder: Path) -> list[Entry]:
                     f"a name file must have one column, but got {image!r} ({place}); delete the other columns"
                 )
             name, grade = checked_name(image, place), checked_grade(label, f"{label_file}, line {number}")
-            entries.append(Entry(name, grade, part, f"{image_file.name}, line {number}"))
+            entries.append(Entry(name, grade, split, f"{image_file.name}, line {number}"))
     return entries
 
 
 def _kaggle_entries(folder: Path) -> list[Entry]:
-    """Kaggle's EyePACS: `image,level`; all of it is the training part."""
+    """Kaggle's EyePACS: `image,level`; all of it is the training split."""
     return list(two_columns(folder / _KAGGLE_FILE, _KAGGLE_HEADER))
 
 
@@ -103,7 +103,7 @@ def _aptos_place(data: Path) -> Path | None:
 
 
 def _aptos_entries(folder: Path) -> list[Entry]:
-    """APTOS 2019: `id_code,diagnosis`; its test.csv has no grades, so all of it is the training part."""
+    """APTOS 2019: `id_code,diagnosis`; its test.csv has no grades, so all of it is the training split."""
     return list(two_columns(folder / _APTOS_FILE, _APTOS_HEADER))
 
 

@@ -1,4 +1,4 @@
-"""A MedMNIST file: arrays of images and labels for each part, in one .npz.
+"""A MedMNIST file: arrays of images and labels for each split, in one .npz.
 
 Images are read one after the other from the zip file, so that memory does not grow with their number and a file that
 unpacks to more than memory holds does no harm.
@@ -17,7 +17,7 @@ import numpy.typing as npt
 from retina_data.errors import DataError
 from retina_data.layouts.label_files import Entry, some
 
-PARTS = ("train", "val", "test")
+SPLITS = ("train", "val", "test")
 
 NOTE = (
     "the file names no patients, so each image is taken for its own patient; "
@@ -43,31 +43,31 @@ def find(data: Path) -> Path | None:
 
 
 def entries(file: Path) -> list[Entry]:
-    """Each image of each part that is there, called by part and number: `train_00012`."""
+    """Each image of each split that is there, named by split and number: `train_00012`."""
     found: list[Entry] = []
-    for part in _parts(file):
-        images, labels = _shape(file, f"{part}_images"), _labels(file, part)
+    for split in _splits(file):
+        images, labels = _shape(file, f"{split}_images"), _labels(file, split)
         if len(images) not in (3, 4) or images[3:] not in ((), (3,)) or not all(s in _SIDES for s in images[1:3]):
             raise DataError(
-                f"{part}_images must be (N, S, S, 3) or (N, S, S), but has shape {images} ({file}); "
+                f"{split}_images must be (N, S, S, 3) or (N, S, S), but has shape {images} ({file}); "
                 "give a file of two-dimensional images"
             )
         if images[0] != len(labels):
             raise DataError(
-                f"{part}_images and {part}_labels must have equal lengths, but have {images[0]:,} and {len(labels):,} "
-                f"({file})"
+                f"{split}_images and {split}_labels must have equal lengths, but have {images[0]:,} and "
+                f"{len(labels):,} ({file})"
             )
-        found += [Entry(f"{part}_{n:05}", g, part, f"{part}_labels, row {n}") for n, g in enumerate(labels)]
+        found += [Entry(f"{split}_{n:05}", g, split, f"{split}_labels, row {n}") for n, g in enumerate(labels)]
     return found
 
 
 def pixels(file: Path) -> Iterator[npt.NDArray[np.uint8]]:
     """Each image as uint8 (H, W, 3), in the order of `entries`; grey ones with three equal channels."""
-    for part in _parts(file):
-        shape = _shape(file, f"{part}_images")
+    for split in _splits(file):
+        shape = _shape(file, f"{split}_images")
         size = int(np.prod(shape[1:]))
-        with zipfile.ZipFile(file) as archive, archive.open(f"{part}_images.npy") as member:
-            _header(member, file, f"{part}_images")
+        with zipfile.ZipFile(file) as archive, archive.open(f"{split}_images.npy") as member:
+            _header(member, file, f"{split}_images")
             for _ in range(shape[0]):
                 data = _read(member, size, file)
                 image = np.frombuffer(data, np.uint8).reshape(shape[1:])
@@ -92,10 +92,10 @@ def _fits(file: Path) -> bool:
         return False
 
 
-def _parts(file: Path) -> list[str]:
+def _splits(file: Path) -> list[str]:
     with zipfile.ZipFile(file) as archive:
         names = set(archive.namelist())
-    return [part for part in PARTS if f"{part}_images.npy" in names]
+    return [split for split in SPLITS if f"{split}_images.npy" in names]
 
 
 def _shape(file: Path, name: str) -> tuple[int, ...]:
@@ -106,8 +106,8 @@ def _shape(file: Path, name: str) -> tuple[int, ...]:
     return shape
 
 
-def _labels(file: Path, part: str) -> list[int]:
-    name = f"{part}_labels"
+def _labels(file: Path, split: str) -> list[int]:
+    name = f"{split}_labels"
     try:
         with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
             shape, dtype = _header(member, file, name)
@@ -116,7 +116,7 @@ def _labels(file: Path, part: str) -> list[int]:
                 raise DataError(f"{name} must be whole numbers (N, 1), but is {dtype} {shape} ({file})")
             values = np.frombuffer(_read(member, count * dtype.itemsize, file), dtype)
     except KeyError:
-        raise DataError(f"{part}_images must have {name} beside them, but {file} has none") from None
+        raise DataError(f"{split}_images must have {name} beside them, but {file} has none") from None
     wrong = np.flatnonzero((values < 0) | (values > 4))
     if len(wrong):
         raise DataError(

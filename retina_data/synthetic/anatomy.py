@@ -1,12 +1,13 @@
 """What there is to see on a retina: vessels, bright and pale matter, and the lesions of a grade, as grey layers.
 
-All lengths are in units of the disc's radius, about 4.5 mm in life: the nerve's head is 0.13, a microaneurysm at most
-0.03 across. x points to the nasal side of a right eye, y down, and the macula is at (0, 0). Grades follow the
+All lengths are in units of the field of view's radius, about 4.5 mm in life: the optic disc is 0.13, a microaneurysm at
+most 0.03 across. x points to the nasal side of a right eye, y down, and the macula is at (0, 0). Grades follow the
 international scale (Wilkinson et al., Ophthalmology 110, 2003): microaneurysms only; more than these; haemorrhages in
 all four quadrants; new vessels.
 
-How much of the disc blood, bright and pale matter cover is drawn without regard to the grade. Where lesions leave room,
-what healthy eyes have too fills it: small vessels, drusen, reflexes. So colours alone do not tell the grade.
+How much of the field of view blood, bright and pale matter cover is drawn without regard to the grade. Where lesions
+leave room, what healthy eyes have too fills it: small vessels, drusen, reflexes. So colours alone do not tell the
+grade.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 
 Point = tuple[float, float]
 
-OPTIC_DISC = (0.56, -0.03)  # middle of the optic nerve's head
+OPTIC_DISC = (0.56, -0.03)  # middle
 
 OPTIC_DISC_RADIUS = 0.14
 
@@ -37,7 +38,7 @@ _LESIONS = (
     ((5, 12), (4, 14), (2, 4)),
 )
 
-_BLOOD_SHARE = (0.080, 0.110)  # of the disc, in every grade
+_BLOOD_SHARE = (0.080, 0.110)  # of the field of view, in every grade
 
 _BRIGHT_SHARE = (0.001, 0.009)  # where there is any
 
@@ -45,12 +46,12 @@ _PALE_SPOTS = (1, 4)
 
 _RARE = 0.5  # of the eyes have no bright matter, and as many no pale spots
 
-# Angle at the nerve, turn for each unit of length, and length of the vessels that leave it upwards and downwards.
+# Angle at the optic disc, turn for each unit of length, and length of the vessels that leave it upwards and downwards.
 _ARCADES = ((1.95, 0.95, 1.75), (1.25, -0.30, 0.95), (2.65, 0.20, 0.45))
 
 
 class Anatomy:
-    """Draws one retina into layers (side, side), 0..1; `radius` and `centre` of the disc are in pixels."""
+    """Draws one retina into layers (side, side), 0..1; `radius` and `centre` of the field of view are in pixels."""
 
     def __init__(self, side: int, radius: float, centre: Point, rng: np.random.Generator) -> None:
         self.side, self.radius, self.centre, self.rng = side, radius, centre, rng
@@ -78,7 +79,7 @@ class Anatomy:
         return self._finished(blood, 0.004), self._finished(bright, 0.004), self._finished(pale, 0.018)
 
     def place(self, quadrant: int | None = None, reach: float = 0.88) -> Point:
-        """A random point of the retina, not on the nerve's head; in quadrant 0..3 where one is given."""
+        """A random point of the retina, not on the optic disc; in quadrant 0..3 where one is given."""
         while True:
             angle = self.rng.uniform(0, math.pi / 2) + math.pi / 2 * (
                 self.rng.integers(4) if quadrant is None else quadrant
@@ -89,7 +90,7 @@ class Anatomy:
                 return x, y
 
     def _vessels(self, draw: ImageDraw.ImageDraw, width: float) -> None:
-        """Three pairs of an artery and a vein upwards out of the nerve's head, three downwards, and their branches."""
+        """Three pairs of an artery and a vein upwards out of the optic disc, three downwards, and their branches."""
         for side in (-1, 1):
             for start, bend, length in _ARCADES:
                 angle = start + self.rng.normal(0, 0.12)
@@ -129,7 +130,7 @@ class Anatomy:
             self._grow(draw, at, angle + turn, -0.8 * turn, width, self.rng.uniform(0.4, 0.9), 165)
 
     def _haemorrhage(self, draw: ImageDraw.ImageDraw, at: Point) -> None:
-        """A dot or blot, or, near the nerve, a flame along its fibres."""
+        """A dot or blot, or, near the optic disc, a flame along its fibres."""
         along = math.atan2(at[1] - OPTIC_DISC[1], at[0] - OPTIC_DISC[0])
         flame = math.hypot(at[0] - OPTIC_DISC[0], at[1] - OPTIC_DISC[1]) < 0.5 and self.rng.random() < 0.6
         long = self.rng.uniform(1.6, 2.6) if flame else self.rng.uniform(1.0, 1.4)
@@ -149,7 +150,7 @@ class Anatomy:
             self._spot(draw, at, rng.uniform(0.005, 0.016), int(rng.integers(180, 256)), rng.uniform(1, 1.8))
 
     def _pale_spot(self, draw: ImageDraw.ImageDraw, *, ill: bool) -> None:
-        """Cotton wool in ill eyes, else a reflex of the nerve's fibres: a streak of the same area around the macula."""
+        """Cotton wool in ill eyes, else a reflex of the nerve fibres: a streak of the same area around the macula."""
         x, y = self.place(reach=0.75)
         around = math.atan2(y, x) + math.pi / 2
         long = self.rng.uniform(1.0, 2.0) if ill else self.rng.uniform(5.0, 9.0)
@@ -157,7 +158,7 @@ class Anatomy:
         self._spot(draw, (x, y), size, int(self.rng.integers(120, 220)), long, around)
 
     def _web(self, red: ImageDraw.ImageDraw, white: ImageDraw.ImageDraw) -> None:
-        """New vessels on a vessel or the nerve's head: a tangle of fine loops on pale fibres, often with blood before
+        """New vessels on a vessel or the optic disc: a tangle of fine loops on pale fibres, often with blood before
         the retina, whose upper edge is level."""
         rng = self.rng
         x, y = OPTIC_DISC if rng.random() < 0.3 else self.trail[rng.integers(len(self.trail))][0]
@@ -174,7 +175,7 @@ class Anatomy:
             red.chord(box, 0, 180, fill=235)
 
     def _fill(self, layer: Image.Image, share: float, draw: Callable[[], None]) -> None:
-        """Draw until a layer covers this share of the disc, as far as that can be reached."""
+        """Draw until a layer covers this share of the field of view, as far as that can be reached."""
         whole = 255 * math.pi * self.radius**2
         for _ in range(80):
             if ImageStat.Stat(layer).sum[0] >= share * whole:

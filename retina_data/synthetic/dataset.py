@@ -41,7 +41,7 @@ _PAINTER = 2  # raised when the same arguments give other pictures
 class _Patient(NamedTuple):
     number: int  # from 1
     grades: tuple[int, int]  # left, right
-    part: str
+    split: str
 
 
 def make_dataset(
@@ -130,7 +130,7 @@ def _made_with(folder: Path) -> object:
 
 
 def _draw_patients(count: int, test_fraction: float, rng: np.random.Generator, mix: Mix = GRADE_MIX) -> list[_Patient]:
-    """Patients in random order, grades in the mix as exactly as can be, the test part proportional in each grade."""
+    """Patients in random order, grades in the mix as exactly as can be, the test split proportional in each grade."""
     first = rng.permutation(_in_mix(count, mix))
     second = [_other_eye(int(grade), rng, mix) for grade in first]
     in_test = np.zeros(count, dtype=bool)
@@ -191,9 +191,9 @@ def _paint_patient(job: tuple[Path, _Patient, int, str, int]) -> None:
 
 
 def _write_labels(folder: Path, people: list[_Patient]) -> None:
-    for part in sorted({person.part for person in people}):
-        chosen = [person for person in people if person.part == part]
+    for split in sorted({person.split for person in people}):
+        chosen = [person for person in people if person.split == split]
         names = [f"{person.number}_{eye}\n" for person in chosen for eye in ("left", "right")]
         grades = [f"{grade}\n" for person in chosen for grade in person.grades]
-        (folder / f"{part}_img.csv").write_text("".join(names), "utf-8")
-        (folder / f"{part}_label.csv").write_text("".join(grades), "utf-8")
+        (folder / f"{split}_img.csv").write_text("".join(names), "utf-8")
+        (folder / f"{split}_label.csv").write_text("".join(grades), "utf-8")

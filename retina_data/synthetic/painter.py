@@ -1,6 +1,7 @@
 """Paint a photograph of a retina: what a camera shows of the anatomy of an eye with a grade.
 
-Lengths are in units of the disc's radius; x points to the nasal side of a right eye, and left eyes are mirrored.
+Lengths are in units of the field of view's radius; x points to the nasal side of a right eye, and left eyes are
+mirrored.
 """
 
 from __future__ import annotations
@@ -31,9 +32,9 @@ _RIM_COLOUR = np.array([0.62, 0.60, 0.62], np.float32)
 
 @dataclass(frozen=True)
 class Camera:
-    """How a camera shows a retina; lengths in units of the disc's radius, but `radius` of the frame's side.
+    """How a camera shows a retina; lengths in units of the field of view's radius, but `radius` of the frame's side.
 
-    `cut`: how far the frame reaches above and below the disc's middle; 1 shows the whole disc.
+    `cut`: how far the frame reaches above and below the field of view's middle; 1 shows the whole field of view.
     """
 
     gains: tuple[float, float, float]
@@ -41,7 +42,7 @@ class Camera:
     fall_off: float
     noise: float
     radius: float
-    haze: float  # light scattered evenly over the disc
+    haze: float  # light scattered evenly over the field of view
     cut: float
 
 
@@ -103,22 +104,22 @@ def paint(grade: int, eye: str, look: Look, camera: Camera, size: int, rng: np.r
 
 
 def _with_nerve(picture: Floats, u: Floats, v: Floats, look: Look, rng: np.random.Generator) -> Floats:
-    """The optic nerve's head, a bright ellipse with a paler cup, and the light around it."""
+    """The optic disc, a bright ellipse with a paler cup, and the light around it."""
     wide = rng.uniform(0.88, 1.0)
     distance = np.hypot((u - OPTIC_DISC[0]) / wide, v - OPTIC_DISC[1]) / (OPTIC_DISC_RADIUS * rng.uniform(0.9, 1.1))
     glow = 1 + 0.22 * np.exp(-((distance / 2.4) ** 2))
-    disc = rng.uniform(0.75, 0.95) / (1 + np.exp((distance - 1) * 24))
+    optic_disc = rng.uniform(0.75, 0.95) / (1 + np.exp((distance - 1) * 24))
     cup = np.exp(-((distance / rng.uniform(0.4, 0.7)) ** 2))
     colour = _NERVE_COLOUR * (0.35 + 0.72 * look.brightness) * np.array([1, 1, 0.4 + 1.6 * look.tint[2]], np.float32)
     lit = picture * glow[..., None]
     pale = colour * (1 + 0.22 * cup[..., None] * np.array([0.4, 1.0, 1.2], np.float32))
-    return np.asarray(lit + disc[..., None] * (pale - lit), np.float32)
+    return np.asarray(lit + optic_disc[..., None] * (pale - lit), np.float32)
 
 
 def _photographed(
     picture: Floats, x: Floats, y: Floats, camera: Camera, size: int, rng: np.random.Generator
 ) -> Image.Image:
-    """The retina as the camera shows it: uneven light, its colours, black around the disc, blur and noise."""
+    """The retina as the camera shows it: uneven light, its colours, black around the field of view, blur and noise."""
     squared = x**2 + y**2
     spot = rng.normal(0, 0.25, 2)
     light = 1.06 - camera.fall_off * rng.uniform(0.5, 1.4) * ((x - spot[0]) ** 2 + (y - spot[1]) ** 2)

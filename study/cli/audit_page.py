@@ -27,14 +27,14 @@ PICTURES = 3  # of a group
 def write_page(path: Path, dataset: DataSet, report: dict[str, Any], findings: list[Finding]) -> None:
     """Write the page whole or not at all; its folder is made. Pictures are in it, nothing is loaded from elsewhere."""
     chosen = [_examples(finding) for finding in findings]
-    discs = report.get("content", {}).get("worst_discs", [])
-    rows = {row for groups in chosen for group in groups for row in group} | {one["row"] for one in discs}
+    fields = report.get("content", {}).get("lowest_fov_support", [])
+    rows = {row for groups in chosen for group in groups for row in group} | {one["row"] for one in fields}
     shown = pictures(dataset, rows, SIDE) if rows else {}
     reasons = {group[0]: why for one in findings for group, why in zip(one.rows, one.reasons, strict=False)}
     table = dataset.table
 
     def figure(row: int, beside: str = "") -> dict[str, str]:
-        about = f"{table['part'][row]}, grade {table['grade'][row]}" + (f", {beside}" if beside else "")
+        about = f"{table['split'][row]}, grade {table['grade'][row]}" + (f", {beside}" if beside else "")
         lost = reasons.get(row, MISSING)
         return {"name": str(table["image"][row]), "about": about, "picture": _data(shown.get(row)), "lost": lost}
 
@@ -56,7 +56,7 @@ def write_page(path: Path, dataset: DataSet, report: dict[str, Any], findings: l
             }
             for told, groups in zip(report["findings"], chosen, strict=True)
         ],
-        discs=[figure(one["row"], f"{one['support']:.1%} of the edge") for one in discs],
+        fields=[figure(one["row"], f"{one['support']:.1%} of the edge") for one in fields],
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, page.encode("utf-8", "replace"))

@@ -19,7 +19,7 @@ def print_audit(console: Console, report: dict[str, Any]) -> None:
     console.print(_grades(report))
     console.print("majority: share of the majority class, grade " + str(report["majority_grade"]))
     console.print(", ".join(f"{grade}: {name}" for grade, name in enumerate(GRADE_NAMES)), markup=False)
-    console.print(f"patients: {report['patients']['all']:,}, of them in both parts: {report['patients']['in_both']:,}")
+    console.print(f"patients: {report['patients']['all']:,}, of them in both splits: {report['patients']['in_both']:,}")
     console.print("eyes: " + ", ".join(f"{eye} {n:,}" for eye, n in report["eyes"].items()))
     for line in baselines(report):
         console.print(line, markup=False)
@@ -50,7 +50,7 @@ def baselines(report: dict[str, Any]) -> list[str]:
 
 
 def images(report: dict[str, Any]) -> list[str]:
-    """Lines about sizes and discs; none where no image was looked at."""
+    """Lines about sizes and fields of view; none where no image was looked at."""
     content = report.get("content")
     if not content or not content["read"]:
         return []
@@ -62,7 +62,7 @@ def images(report: dict[str, Any]) -> list[str]:
         f"width / height: {', '.join(aspects)}{' ...' if len(content['aspects']) > 5 else ''}",
         f"bytes of a file: {content['bytes']['min']:,} to {content['bytes']['max']:,}, "
         f"median {content['bytes']['median']:,}",
-        f"the retina's disc was found in {content['discs_found']:,} of {content['read']:,} images",
+        f"the field of view was found in {content['fov_found']:,} of {content['read']:,} images",
     ]
 
 

@@ -35,8 +35,8 @@ the international scale (0 no retinopathy, 1 mild, 2 moderate, 3 severe, 4 proli
 - Not to tell anybody that an eye is healthy: it has been shown nothing but the grades above. Macular oedema, glaucoma,
   macular degeneration and all other diseases are not looked for.
 - Not for other cameras, fields of view, pupils, ages or populations than those of its data, unless measured there.
-- Not for photographs that `retina predict` warns of (no disc found, dark, overexposed, small), nor for anything that
-  is no photograph of a retina: it gives a grade to any picture.
+- Not for photographs that `retina predict` warns of (no field of view found, dark, overexposed, small), nor for
+  anything that is no photograph of a retina: it gives a grade to any picture.
 - Its Grad-CAM pictures show where a network looks, not where a lesion is, and prove nothing about a finding.
 """
 
@@ -198,7 +198,7 @@ def _use(chosen_on: str, facts: Facts) -> str:
 
 
 def _data(began: dict[str, Any]) -> str:
-    audit, identity, parts = began["audit"], began["identity"], began["parts"]
+    audit, identity, splits = began["audit"], began["identity"], began["splits"]
     rows = [
         [part, f"{n:,}", *(f"{n:,}" for n in audit["grades"][part]), _number(audit["majority"][part])]
         for part, n in audit.get("images", {}).items()
@@ -209,7 +209,7 @@ def _data(began: dict[str, Any]) -> str:
         "",
         f"Digest of names, grades and contents: `{identity['data_digest']}`;",
         f"of the split: `{identity['split_digest']}`.",
-        f"Photographs as they were used: {', '.join(f'{p} {n:,}' for p, n in parts.items())}. As the files list them:",
+        f"Photographs as they were used: {', '.join(f'{p} {n:,}' for p, n in splits.items())}. As the files list them:",
         "",
         *_table(["part", "photographs", *(f"grade {grade}" for grade in GRADES), "majority class"], rows),
         "",

@@ -151,7 +151,7 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
             "where it was begun in another home"
         )
     dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
-    if config.fold and (dataset.table["part"] == "test").any():
+    if config.fold and (dataset.table["split"] == "test").any():
         raise ConfigError(
             f"--folds makes each image a test image once, but the layout {dataset.layout} names a test part; search "
             "without --folds, or read the data in another --layout that names none"
@@ -203,7 +203,7 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     skipped = plan.prepared.cache.skipped
     if skipped:
         notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
-    left_out = plan.prepared.count("left_out") - skipped
+    left_out = plan.prepared.count("excluded") - skipped
     if left_out:
         notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":

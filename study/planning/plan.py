@@ -116,7 +116,7 @@ class Plan:
                 for name, value in self.weights.items()
             },
             "audit": self._audit(),
-            "parts": self.prepared.parts.value_counts().to_dict(),
+            "splits": self.prepared.splits.value_counts().to_dict(),
             "versions": versions(),
             "threads": threads,
             "max_concurrent": max_concurrent,
@@ -126,7 +126,7 @@ class Plan:
 
     def _audit(self) -> dict[str, Any]:
         report = audit(self.dataset)
-        left_out = unused(self.prepared.cache.table, self.prepared.parts)
+        left_out = unused(self.prepared.cache.table, self.prepared.splits)
         return {**report, "findings": [*report["findings"], *left_out]}
 
     def _commands(self) -> list[str]:

@@ -37,7 +37,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
             f"validation among {ended} trials (trial {best.record.trial}), then trained again and tested once for each "
             "seed. Intervals, and how it compares with the other arms, are in the report."
         )
-    part, n = state.study["config"]["select_on"], state.study["parts"]["val"]
+    part, n = state.study["config"]["select_on"], state.study["splits"]["val"]
     if best.repeats:
         finalists = f"{best.repeats} finalist{'s' * (best.repeats > 1)}"
         return (

@@ -33,7 +33,7 @@ def log_data(client: MlflowClient, run_id: str, study: dict[str, Any]) -> None:
     """Tell a run its data set, by digests and counts: no path and no name. study: the event that began it."""
     identity = study["identity"]
     source = {"data_digest": identity["data_digest"], "split_digest": identity["split_digest"]}
-    profile = {"num_rows": sum(study["parts"].values()), **study["parts"]}
+    profile = {"num_rows": sum(study["splits"].values()), **study["splits"]}
     data = Dataset(
         name=DATA_NAME,
         digest=identity["data_digest"][:DIGEST_LENGTH],

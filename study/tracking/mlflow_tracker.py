@@ -182,7 +182,7 @@ class Tracking:
         reads = self._state.test_evaluations
         dropped = [r.confirm["exclude_test_patients"] for r in self._state.confirmations.values() if r.confirm]
         return {
-            "n": reads[0]["n"] if reads else self._state.study["parts"].get("test", 0),
+            "n": reads[0]["n"] if reads else self._state.study["splits"].get("test", 0),
             "n_new_patients": reads[0]["n_new_patients"] if reads else None,
             "exclude_test_patients": any(dropped),
             "reads": len(reads),

@@ -12,47 +12,47 @@ import pandas as pd
 from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
-from retina_data.splits import assign_parts, fold_parts, in_training, resplit, split_digest, without_test_patients
+from retina_data.splits import assign_splits, fold_splits, in_training, resplit, split_digest, without_test_patients
 from study.config.study import StudyConfig
 from study.training.train import TrainData
 
 
 def split_of(config: StudyConfig) -> dict[str, Any]:
-    """What divides the data of a study into its parts: arguments of `prepare_data` and `open_data`."""
+    """What divides the data of a study into its splits: arguments of `prepare_data` and `open_data`."""
     return {name: getattr(config, name) for name in ("val_fraction", "seed", "select_on", "fold")}
 
 
 @dataclass(frozen=True)
 class SplitDataset:
-    """A cache and the part of each of its rows; both digests are what a study's ledger holds on to."""
+    """A cache and the split of each of its rows; both digests are what a study's ledger holds on to."""
 
     cache: Cache
-    parts: pd.Series[str]
+    splits: pd.Series[str]
 
     @property
     def split_digest(self) -> str:
-        """Digest of the part of each row."""
-        return split_digest(self.parts)
+        """Digest of the split of each row."""
+        return split_digest(self.splits)
 
-    def count(self, part: str) -> int:
-        """Images of a part."""
-        return int((self.parts == part).sum())
+    def count(self, split: str) -> int:
+        """Images of a split."""
+        return int((self.splits == split).sum())
 
     def train_data(self) -> TrainData:
-        """Arrays for `train`: the training part, and the part that choices are made on."""
+        """Arrays for `train`: the training split, and the split that choices are made on."""
         table = self.cache.table
         return TrainData(
             images=self.cache.images,
             grades=table["grade"].to_numpy(np.int64),
             groups=table["group"].to_numpy(np.int64),
-            train_rows=np.flatnonzero(self.parts == "train"),
-            val_rows=np.flatnonzero(self.parts == "val"),
+            train_rows=np.flatnonzero(self.splits == "train"),
+            val_rows=np.flatnonzero(self.splits == "val"),
         )
 
     def test_table(self) -> pd.DataFrame:
-        """The test part: columns row, patient, grade, new_patients (whether the patient is not in training)."""
-        table, rows = self.cache.table, np.flatnonzero(self.parts == "test")
-        new_patients = ~in_training(table, self.parts)
+        """The test split: columns row, patient, grade, new_patients (whether the patient is not in training)."""
+        table, rows = self.cache.table, np.flatnonzero(self.splits == "test")
+        new_patients = ~in_training(table, self.splits)
         columns = {"row": rows, "patient": table["group"].to_numpy(np.int64)[rows]}
         return pd.DataFrame(
             {**columns, "grade": table["grade"].to_numpy(np.int64)[rows], "new_patients": new_patients[rows]}
@@ -88,33 +88,33 @@ def open_data(
 ) -> SplitDataset:
     """The same from a cache that is known to exist, without looking at the photographs (what a trial does).
 
-    exclude_test_patients: for a confirmation whose test part shares patients with the training list. split_seed: of
+    exclude_test_patients: for a confirmation whose test split shares patients with the training list. split_seed: of
     a finalist, whose training and validation patients are divided anew.
     """
     prepared = _split(open_cache(folder), val_fraction, seed, select_on, fold)
-    table, parts = prepared.cache.table, prepared.parts
+    table, splits = prepared.cache.table, prepared.splits
     if exclude_test_patients:
-        parts = without_test_patients(table, parts)
+        splits = without_test_patients(table, splits)
     if split_seed is not None:
-        parts = resplit(table, parts, val_fraction=val_fraction, seed=split_seed)
-    return prepared if parts is prepared.parts else _checked(SplitDataset(prepared.cache, parts))
+        splits = resplit(table, splits, val_fraction=val_fraction, seed=split_seed)
+    return prepared if splits is prepared.splits else _checked(SplitDataset(prepared.cache, splits))
 
 
 def _split(cache: Cache, val_fraction: float, seed: int, select_on: str, fold: str) -> SplitDataset:
     assert select_on in ("validation", "test")
     if fold:
         number, folds = (int(text) for text in fold.split("/"))
-        parts = fold_parts(cache.table, folds=folds, fold=number - 1, val_fraction=val_fraction, seed=seed)
+        splits = fold_splits(cache.table, folds=folds, fold=number - 1, val_fraction=val_fraction, seed=seed)
     else:
-        parts = assign_parts(cache.table, val_fraction=val_fraction, seed=seed, select_on=select_on)  # type: ignore[arg-type]
-    return _checked(SplitDataset(cache, parts))
+        splits = assign_splits(cache.table, val_fraction=val_fraction, seed=seed, select_on=select_on)  # type: ignore[arg-type]
+    return _checked(SplitDataset(cache, splits))
 
 
 def _checked(prepared: SplitDataset) -> SplitDataset:
-    for part in ("train", "val"):
-        if prepared.count(part) < 2:
+    for split in ("train", "val"):
+        if prepared.count(split) < 2:
             raise DataError(
-                f"at least 2 images must be in the part {part!r}, but it has {prepared.count(part)} of "
-                f"{len(prepared.parts)}; give more images or another val_fraction"
+                f"at least 2 images must be in the split {split!r}, but it has {prepared.count(split)} of "
+                f"{len(prepared.splits)}; give more images or another val_fraction"
             )
     return prepared

@@ -1,6 +1,6 @@
 """What is done about rare grades: which images an epoch draws, what the loss is, which images are augmented.
 
-In every strategy an epoch draws as many images as the training part has, so that budgets stay comparable.
+In every strategy an epoch draws as many images as the training split has, so that budgets stay comparable.
 Shapes: N training images, B images of a batch, K = 5 grades.
 """
 
@@ -33,7 +33,7 @@ class Strategy:
 
 
 def strategy(config: TrialConfig, grades: Tensor, device: torch.device) -> Strategy:
-    """The strategy that the configuration names, for the training part's grades (N,) on the CPU."""
+    """The strategy that the configuration names, for the training split's grades (N,) on the CPU."""
     n = len(grades)
     counts = torch.bincount(grades, minlength=len(GRADES))  # (K,)
     smoothing = config.label_smoothing
@@ -78,7 +78,7 @@ def class_weights(counts: Tensor, power: float) -> Tensor:
 
 
 def weighted_cross_entropy(logits: Tensor, y: Tensor, weights: Tensor, smoothing: float) -> Tensor:
-    """Cross-entropy with a weight for each grade, divided by B: the mean over batches is that over the training part,
+    """Cross-entropy with a weight for each grade, divided by B: the mean over batches is that over the training split,
     which torch's own division by the batch's weights is not."""
     return F.cross_entropy(logits, y, weight=weights, label_smoothing=smoothing, reduction="sum") / len(y)
 

@@ -26,7 +26,7 @@ def provenance_text(prepared: SplitDataset, before: str = "") -> str:
 
     before: the same of the weights that training began with, whose photographs are among them.
     """
-    digests = prepared.cache.table["sha256"][(prepared.parts == "train").to_numpy()].str[:DIGITS]
+    digests = prepared.cache.table["sha256"][(prepared.splits == "train").to_numpy()].str[:DIGITS]
     return "".join(sorted({*digests, *_pieces(before)}))
 
 
@@ -39,15 +39,15 @@ def read_provenance(file: Path) -> str:
 def check_no_leakage(
     architecture: str, name: str, seen: str, prepared: SplitDataset, *, finalists: bool = False
 ) -> None:
-    """Raise ConfigError where weights were trained on photographs of the validation or test part.
+    """Raise ConfigError where weights were trained on photographs of the validation or test split.
 
     finalists: whether configurations are trained again on other validation splits: each training photograph may then
     be one that is measured.
     """
     known, digests = set(_pieces(seen)), prepared.cache.table["sha256"].str[:DIGITS]
 
-    def met_in(*parts: str) -> tuple[int, int]:
-        measured = digests[prepared.parts.isin(parts).to_numpy()]
+    def met_in(*splits: str) -> tuple[int, int]:
+        measured = digests[prepared.splits.isin(splits).to_numpy()]
         return int(measured.isin(known).sum()), len(measured)
 
     met, of = met_in("val", "test")
@@ -62,7 +62,7 @@ def check_no_leakage(
         raise ConfigError(
             f"weights must not have been trained on photographs that finalists are measured on, but those of "
             f"{architecture} ({name}) were trained on {met:,} of the {of:,} in training, and a finalist's validation "
-            "part is drawn from these too; give --finalists 0, train the weights on other photographs, or leave "
+            "split is drawn from these too; give --finalists 0, train the weights on other photographs, or leave "
             "pretraining out with --no-pretrained"
         )
 

@@ -1,6 +1,6 @@
-"""What a confirmation predicts after its last epoch, with all its views: the test part, read once, and validation.
+"""What a confirmation predicts after its last epoch, with all its views: the test split, read once, and validation.
 
-No other module reads the test part.
+No other module reads the test split.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from study.training.train import TrainingError, remedy
 def read_test(
     weights: dict[str, Any], config: TrialConfig, prepared: SplitDataset, device: torch.device
 ) -> pd.DataFrame:
-    """Predictions of a network with these weights: row, patient, grade, new_patients, p0 .. p4 of the test part.
+    """Predictions of a network with these weights: row, patient, grade, new_patients, p0 .. p4 of the test split.
 
     Raises TrainingError where they are not finite.
     """
@@ -42,7 +42,7 @@ def read_calibration(
 
 def _predicted(
     table: pd.DataFrame,
-    part: str,
+    split: str,
     weights: dict[str, Any],
     config: TrialConfig,
     prepared: SplitDataset,
@@ -61,7 +61,7 @@ def _predicted(
         precision=config.precision,
     )
     if not np.isfinite(chances).all():
-        raise TrainingError(f"predictions must be finite, but are not on the {part} part; {remedy(config)}")
+        raise TrainingError(f"predictions must be finite, but are not on the {split} split; {remedy(config)}")
     return table.assign(**dict(zip(PROBABILITIES, chances.T, strict=True)))
 
 

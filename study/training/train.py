@@ -54,7 +54,7 @@ class TrainingError(StudyError):
 
 @dataclass(frozen=True)
 class TrainData:
-    """The cache and the two parts that training reads.
+    """The cache and the two splits that training reads.
 
     images: uint8 (N, S, S, 3). grades, groups (patients): (N,). train_rows, val_rows: row numbers of the cache.
     """

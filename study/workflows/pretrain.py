@@ -114,7 +114,7 @@ def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
         select_on="validation",
     )  # fmt: skip
     # Nothing is chosen here: one part to look at is enough, the test list where there is one.
-    return SplitDataset(prepared.cache, prepared.parts.replace({"val": "train"}).replace({"test": "val"}))
+    return SplitDataset(prepared.cache, prepared.splits.replace({"val": "train"}).replace({"test": "val"}))
 
 
 def _painted(source: Source, out: Path) -> DataSet:
@@ -129,7 +129,7 @@ def _painted(source: Source, out: Path) -> DataSet:
 
 def _made_from(config: TrialConfig, source: Source, prepared: SplitDataset) -> dict[str, Any]:
     """What tells one source from another; holds no path and no name."""
-    trained = (prepared.parts == "train").to_numpy()
+    trained = (prepared.splits == "train").to_numpy()
     table = prepared.cache.table[trained]
     grades = np.bincount(table["grade"].to_numpy(np.int64), minlength=len(GRADES))
     return {

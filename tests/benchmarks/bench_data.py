@@ -212,7 +212,7 @@ def kappa(truth: pd.Series, answers: object) -> float:
 def test_painted_grades_are_not_told_by_colours_alone(
     painted: dict[int, Cache], seed: int, weights: str | None
 ) -> None:
-    """A linear model on histograms of the three channels, and on one of colours, within the disc.
+    """A linear model on histograms of the three channels, and on one of colours, within the field of view.
 
     Each photograph is graded by a model that saw none of its patient's: five folds, as one test list of 200 is too few.
     """
@@ -256,8 +256,8 @@ def test_painted_grades_are_learned_by_a_resnet18(painted: dict[int, Cache]) -> 
         images=cache.images,
         grades=table["grade"].to_numpy(np.int64),
         groups=table["group"].to_numpy(np.int64),
-        train_rows=np.flatnonzero(table["part"] == "train"),
-        val_rows=np.flatnonzero(table["part"] == "test"),
+        train_rows=np.flatnonzero(table["split"] == "train"),
+        val_rows=np.flatnonzero(table["split"] == "test"),
     )
     config = TrialConfig.model_validate(
         {"image_size": 96, "epochs": 12, "lr": 0.001, "optimizer": "adamw", "imbalance": "oversample", "batch_size": 32}

@@ -32,7 +32,7 @@ from rich.console import Console
 
 from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
-from retina_data.splits import assign_parts, fold_parts, resplit
+from retina_data.splits import assign_splits, fold_splits, resplit
 from retina_data.synthetic.dataset import make_dataset
 from retina_models.weights import Weights, read_weights
 from study.config.study import StudyConfig, make_study_config
@@ -88,7 +88,7 @@ class Unit:
 
     def data(self, split_seed: int | None = None) -> Any:
         """What `train` reads; split_seed: of a finalist's own division."""
-        table, parts = self.prepared.cache.table, self.prepared.parts
+        table, parts = self.prepared.cache.table, self.prepared.splits
         if split_seed is not None:
             parts = resplit(table, parts, val_fraction=VAL_FRACTION, seed=split_seed)
         return SplitDataset(self.prepared.cache, parts).train_data()
@@ -98,7 +98,7 @@ def units(part: str, plan: Plan, out: Path, idrid: Path) -> list[Unit]:
     """The data sets of a part, prepared once."""
     if part == "idrid":
         cache = prepare(read_index(idrid, "kaggle"), out, image_size=SIZE)
-        folds = {f"idrid-{fold + 1}": fold_parts(cache.table, folds=3, fold=fold) for fold in plan.folds}
+        folds = {f"idrid-{fold + 1}": fold_splits(cache.table, folds=3, fold=fold) for fold in plan.folds}
         return [Unit(name, SplitDataset(cache, parts)) for name, parts in folds.items()]
     patients = plan.train_patients + plan.test_patients
     data = out / f"synthetic-{plan.train_patients}-{plan.test_patients}"
@@ -107,7 +107,7 @@ def units(part: str, plan: Plan, out: Path, idrid: Path) -> list[Unit]:
         test_fraction=plan.test_patients / patients,
     )  # fmt: skip
     cache = prepare(read_index(data), out, image_size=SIZE)
-    return [Unit("synthetic", SplitDataset(cache, assign_parts(cache.table, val_fraction=VAL_FRACTION)))]
+    return [Unit("synthetic", SplitDataset(cache, assign_splits(cache.table, val_fraction=VAL_FRACTION)))]
 
 
 def say(unit: str, what: str, seconds: float, text: str) -> None:
@@ -163,7 +163,7 @@ class Bench:
         for epoch in train(config, data, CPU, weights=weights):
             if epoch.number == last_epoch:
                 break
-        rows, images = np.flatnonzero(unit.prepared.parts == "test"), unit.prepared.cache.images
+        rows, images = np.flatnonzero(unit.prepared.splits == "test"), unit.prepared.cache.images
         model = model_of(config, epoch.state()["model"])
         views = (1, 4, 8) if config.augmentation == "dihedral" and config.imbalance != "flip_minority" else (1, 4)
         arrays = {f"test_{n}": probabilities_of(model, config, images, rows, n) for n in views}

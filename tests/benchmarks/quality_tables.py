@@ -33,7 +33,7 @@ class Answer:
     @staticmethod
     def read(out: Path, unit: str, prepared: SplitDataset, keys: list[str]) -> Answer:
         """From the files of finished runs."""
-        rows, table = np.flatnonzero(prepared.parts == "test"), prepared.cache.table
+        rows, table = np.flatnonzero(prepared.splits == "test"), prepared.cache.table
         files = [np.load(out / "predictions" / f"{key}.npz") for key in keys]
         views = [n for n in (1, 4, 8) if all(f"test_{n}" in file for file in files)]
         stacked = {n: np.stack([file[f"test_{n}"] for file in files]).astype(np.float64) for n in views}

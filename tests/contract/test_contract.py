@@ -138,7 +138,7 @@ def test_analysis_reads_what_study_wrote(home: Home, study: StudyRuns) -> None:
         epochs = study.epochs[study.epochs["trial"] == trial]
         assert epochs["val/accuracy"].tolist() == [epoch["scores"]["val/accuracy"] for epoch in record.epochs]
         assert study.confusions[trial].tolist() == best["confusion"]
-        assert len(study.predictions[trial]) == state.study["parts"]["val"]  # type: ignore[index]
+        assert len(study.predictions[trial]) == state.study["splits"]["val"]  # type: ignore[index]
 
 
 def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
@@ -200,7 +200,7 @@ def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study
         assert row["trial"] == (first if row["baseline"] else winners(state, row["arm"])[0].trial)
         assert row["test_kappa"] == record.test["scores"]["test/kappa"]
         assert study.test_confusions[row["confirm"]].tolist() == record.test["confusion"]
-        assert len(study.test_predictions[row["confirm"]]) == state.study["parts"]["test"]
+        assert len(study.test_predictions[row["confirm"]]) == state.study["splits"]["test"]
     assert study.tags[schema.TAG_TEST_EVALUATIONS] == str(len(wanted))
     assert study.study["test"]["reads"] == len(wanted)
     assert study.study["test"]["ensemble"] is False  # one seed

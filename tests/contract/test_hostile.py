@@ -63,7 +63,7 @@ def test_check_names_each_and_exits_with_1(hostile: Path, tmp_path: Path) -> Non
     found = {one["kind"]: [name for group in one["names"] for name in group] for one in report["findings"]}
     assert sorted(found["unreadable"]) == sorted(REFUSED)
     assert not {name for kind, names in found.items() if kind != "unreadable" for name in names} & set(REFUSED)
-    assert report["content"]["read"] == 15 and report["content"]["discs_found"] == 15
+    assert report["content"]["read"] == 15 and report["content"]["fov_found"] == 15
     assert (tmp_path / "page.html").is_file()
 
 

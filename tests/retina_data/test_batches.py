@@ -57,7 +57,7 @@ def test_a_batch_is_the_drawn_images_scaled_to_one(channels_last: bool) -> None:
     order = torch.tensor([7, 1, 1, 11, 0, 3])
     done = run(order, channels_last=channels_last)
     assert [len(x) for x, _, _ in done] == [3, 3]
-    x, y, positions = (torch.cat(parts) for parts in zip(*done, strict=True))
+    x, y, positions = (torch.cat(splits) for splits in zip(*done, strict=True))
     assert torch.equal(positions, order) and torch.equal(y, order % 5)
     expected = torch.from_numpy(cache()[order.numpy()]).permute(0, 3, 1, 2).float() / 255
     assert torch.equal(x, expected)

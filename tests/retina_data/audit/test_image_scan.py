@@ -27,9 +27,9 @@ def write_photographs(folder: Path, count: int = 6, size: int = 96) -> Path:
     return folder
 
 
-def relabel(folder: Path, rows: list[tuple[str, int]], part: str = "train") -> None:
-    (folder / f"{part}_img.csv").write_text("".join(f"{name}\n" for name, _ in rows))
-    (folder / f"{part}_label.csv").write_text("".join(f"{grade}\n" for _, grade in rows))
+def relabel(folder: Path, rows: list[tuple[str, int]], split: str = "train") -> None:
+    (folder / f"{split}_img.csv").write_text("".join(f"{name}\n" for name, _ in rows))
+    (folder / f"{split}_label.csv").write_text("".join(f"{grade}\n" for _, grade in rows))
 
 
 def test_a_photograph_is_measured(tmp_path: Path) -> None:
@@ -40,7 +40,7 @@ def test_a_photograph_is_measured(tmp_path: Path) -> None:
     file = Path(data.table["path"][2])
     assert table["bytes"][2] == file.stat().st_size and (table["width"][2], table["height"][2]) == (96, 96)
     assert table["sha256"][2] == hashlib.sha256(file.read_bytes()).hexdigest()
-    assert table["disc_found"].all() and (table["disc_support"] > 0.7).all()
+    assert table["fov_found"].all() and (table["fov_support"] > 0.7).all()
     assert (table["light"] > 60).all() and (table["white"] < 0.05).all()
     assert content.bits.shape == (6, 512) and 100 < content.bits[0].sum() < 412
 

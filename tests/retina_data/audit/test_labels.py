@@ -64,11 +64,11 @@ def test_kappa_agrees_with_scikit_learn() -> None:
 
 def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:
     table = pd.DataFrame({"row": [0, 1, 2, 3], "image": list("abcd"), "error": ["", "the file is empty", "", "cut"]})
-    parts = pd.Series(["train", "left_out", "left_out", "left_out"])
-    skipped, copies = unused(table, parts)
+    splits = pd.Series(["train", "excluded", "excluded", "excluded"])
+    skipped, copies = unused(table, splits)
     assert skipped["count"] == 2 and skipped["text"].endswith("prepared: 2 (row 1: the file is empty, row 3: cut)")
     assert copies["count"] == 1 and copies["text"].endswith("read later: 1 (rows 2)")
-    assert not unused(table[:1], parts[:1])
+    assert not unused(table[:1], splits[:1])
 
 
 def test_the_finding_that_the_answer_looks_for_has_one_name() -> None:

@@ -57,13 +57,13 @@ def test_each_kind_is_found_and_named(tmp_path: Path) -> None:
     assert names["unreadable"] == [["1_left"]] and "the file ends early (1)" in found["unreadable"].text
     assert found["unreadable"].reasons == ("the file ends early",) and found["missing"].reasons == ()
     assert names["duplicates"] == [["3_left", "4_left"]] == names["duplicates, grades differ"][:1]
-    assert names["duplicates across parts"] == [["5_left", "11_left"]]
-    assert names["near-duplicates"] == [["6_left", "12_left"]] and "across parts: 1" in found["near-duplicates"].text
+    assert names["duplicates across splits"] == [["5_left", "11_left"]]
+    assert names["near-duplicates"] == [["6_left", "12_left"]] and "across splits: 1" in found["near-duplicates"].text
     assert names["near-duplicates, grades differ"] == [["6_left", "12_left"]]
     assert names["black"] == [["7_left"]] and names["blown out"] == [["8_left"]]
-    assert names["tiny"] == [["9_left"]] and names["no disc"] == [["10_left"]]
+    assert names["tiny"] == [["9_left"]] and names["no field of view"] == [["10_left"]]
     warnings = {kind for kind, one in found.items() if one.severity == "warning"}
-    assert {"duplicates", "black", "tiny", "no disc", "near-duplicates"} <= warnings
+    assert {"duplicates", "black", "tiny", "no field of view", "near-duplicates"} <= warnings
 
 
 def test_fellow_eyes_across_parts_are_a_warning(tmp_path: Path) -> None:
@@ -83,7 +83,7 @@ def test_an_overlap_of_our_own_split_would_be_an_error(tmp_path: Path, monkeypat
     folder = write_photographs(tmp_path)
     shutil.copy(image_of(folder, 0), image_of(folder, 3))
     assert "overlap" not in found_in(folder)[0]
-    monkeypatch.setattr(report, "assign_parts", careless)
+    monkeypatch.setattr(report, "assign_splits", careless)
     found, names = found_in(folder)
     assert found["overlap"].severity == "error" and names["overlap"] == [["0_left", "3_left"]]
 
@@ -113,7 +113,7 @@ def test_what_is_known_of_the_real_photographs_is_found() -> None:
     report, findings = check(data, look_at(data, progress=False))
     names = {one["kind"]: {tuple(sorted(name[-3:] for name in g)) for g in one["names"]} for one in report["findings"]}
     across, inside = {("021", "391"), ("073", "375"), ("079", "279")}, {("028", "327"), ("045", "333")}
-    assert names["duplicates across parts"] == across and names["duplicates"] == inside
+    assert names["duplicates across splits"] == across and names["duplicates"] == inside
     assert names["duplicates, grades differ"] == {("021", "391"), ("028", "327")}
-    assert report["content"]["discs_found"] == 413 and len(report["content"]["worst_discs"]) == 10
+    assert report["content"]["fov_found"] == 413 and len(report["content"]["lowest_fov_support"]) == 10
     assert "error" not in {one.severity for one in findings}

@@ -21,7 +21,7 @@ def make_table(leak: bool, test: bool, count: int = 600) -> pd.DataFrame:
             "bytes": rng.integers(900_000, 1_100_000, count),
             "grade": grade,
             "patient": np.arange(count),
-            "part": np.where(np.arange(count) % 4 == 0, "test", "train") if test else "train",
+            "split": np.where(np.arange(count) % 4 == 0, "test", "train") if test else "train",
         }
     )
 

@@ -20,7 +20,7 @@ from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.images import decode
 from retina_data.layouts.dataset import DataSet, read_index
-from retina_data.splits import assign_parts
+from retina_data.splits import assign_splits
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint
 
 
@@ -59,8 +59,8 @@ def test_a_cache_holds_every_image_and_its_row(tmp_path: Path) -> None:
     assert cache.images.shape == (8, 32, 32, 3) and cache.images.dtype == np.uint8
     assert isinstance(cache.images, np.memmap) and not cache.images.flags.writeable
     pd.testing.assert_frame_equal(cache.table[data.table.columns], data.table)
-    assert list(cache.table.columns[-3:]) == ["disc_found", "error", "group"]
-    assert cache.table["disc_found"].all() and cache.images[:, 16, 16].max() > 0 and not cache.images[:, 0, 0].any()
+    assert list(cache.table.columns[-3:]) == ["fov_found", "error", "group"]
+    assert cache.table["fov_found"].all() and cache.images[:, 16, 16].max() > 0 and not cache.images[:, 0, 0].any()
     again = open_cache(cache.folder)
     assert again.digest == cache.digest and np.array_equal(again.images, cache.images)
 
@@ -133,7 +133,7 @@ def test_skipped_images_are_black_left_out_and_recorded(tmp_path: Path) -> None:
     manifest = json.loads((cache.folder / "manifest.json").read_text())
     assert manifest["skipped"] == [{"image": f"{n}", "reason": "the file is empty"} for n in ("0_right", "1_left")]
     assert cache.table["group"].nunique() == 4  # two empty files do not make two patients one
-    assert assign_parts(cache.table)[[1, 2]].tolist() == ["left_out"] * 2
+    assert assign_splits(cache.table)[[1, 2]].tolist() == ["excluded"] * 2
     assert ready(data, tmp_path / "home").folder == cache.folder  # who skipped them has decided
 
 
@@ -252,7 +252,7 @@ from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import DataSet
 count, path = int(sys.argv[2]), sys.argv[1]
 columns = {"row": range(count), "image": [str(n) for n in range(count)], "patient": range(count), "eye": "", "grade": 0}
-table = pd.DataFrame({**columns, "part": "train", "path": path})
+table = pd.DataFrame({**columns, "split": "train", "path": path})
 data = DataSet(Path(path).parent, "lab", table, (), False)
 prepare(data, Path(path).parent / f"home{count}", image_size=96, crop="none", workers=2, progress=False)
 # Not ru_maxrss, which begins with what the process that started this one has.

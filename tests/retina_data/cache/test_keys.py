@@ -15,7 +15,7 @@ from retina_data.layouts.dataset import DataSet
 FORM = ImageSpec(64, "fov", "none")
 TABLE = pd.DataFrame(
     {
-        "image": ["1_left", "2_left"], "patient": [0, 1], "grade": [0, 3], "part": ["train", "test"],
+        "image": ["1_left", "2_left"], "patient": [0, 1], "grade": [0, 3], "split": ["train", "test"],
         "path": ["a/1.png", "a/2.png"], "sha256": ["c0", "ff"],
     }
 )  # fmt: skip
@@ -24,7 +24,7 @@ TABLE = pd.DataFrame(
 def test_a_digest_is_of_content_and_not_of_places() -> None:
     expected = hashlib.sha256(b"1_left\t0\ttrain\tc0\n2_left\t3\ttest\tff\n").hexdigest()
     assert digest_of(TABLE, False) == digest_of(TABLE.assign(path="elsewhere"), False) == expected
-    changes = ({"image": ["9_left", "2_left"]}, {"grade": [1, 3]}, {"part": "train"}, {"sha256": ["c0", "fe"]})
+    changes = ({"image": ["9_left", "2_left"]}, {"grade": [1, 3]}, {"split": "train"}, {"sha256": ["c0", "fe"]})
     assert len({digest_of(TABLE.assign(**change), False) for change in changes} | {expected}) == 5
 
 

@@ -1,4 +1,4 @@
-"""retina_data.images.field_of_view: the disc is found whatever the frame cuts off, and the eye is never oval."""
+"""retina_data.images.field_of_view: it is found whatever the frame cuts off, and the eye is never oval."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ def photograph(
 @pytest.mark.parametrize(
     ("width", "height", "cx", "cy", "radius", "light"),
     [
-        (800, 600, 390.0, 310.0, 250.0, 180.0),  # the whole disc
+        (800, 600, 390.0, 310.0, 250.0, 180.0),  # the whole field of view
         (1072, 712, 495.0, 355.0, 427.0, 180.0),  # cut at top and bottom
-        (600, 600, 300.0, 300.0, 300.0, 180.0),  # cropped to the disc
+        (600, 600, 300.0, 300.0, 300.0, 180.0),  # cropped to the field of view
         (500, 600, 250.0, 290.0, 300.0, 180.0),  # cut at left and right
         (800, 600, 390.0, 310.0, 250.0, 30.0),  # dim
         (64, 64, 31.0, 33.0, 29.0, 180.0),  # small
     ],
 )
 def test_the_disc_is_found(width: int, height: int, cx: float, cy: float, radius: float, light: float) -> None:
-    disc = find_field_of_view(photograph(width, height, cx, cy, radius, light))
-    assert disc.found
+    fov = find_field_of_view(photograph(width, height, cx, cy, radius, light))
+    assert fov.found
     tolerance = 0.02 * radius + 0.5
-    assert abs(disc.cx - cx) < tolerance and abs(disc.cy - cy) < tolerance and abs(disc.radius - radius) < tolerance
+    assert abs(fov.cx - cx) < tolerance and abs(fov.cy - cy) < tolerance and abs(fov.radius - radius) < tolerance
 
 
 @pytest.mark.parametrize("fill", [0, 128])
 def test_without_an_edge_nothing_is_claimed(fill: int) -> None:
     frame = np.full((300, 400, 3), fill, np.uint8)
-    disc = find_field_of_view(frame)
-    assert not disc.found
+    fov = find_field_of_view(frame)
+    assert not fov.found
     whole = crop_to_field_of_view(Image.fromarray(frame), 64)
     assert np.array_equal(np.asarray(whole), np.asarray(pad_to_square(Image.fromarray(frame), 64)))
 
@@ -62,7 +62,7 @@ def test_a_cropped_eye_is_round_centred_and_of_common_radius(width: int, height:
     seen = min(128, round(128 * height / (2 * radius)))  # black where the frame cut the eye
     assert abs(column.sum() - seen) <= 3
     assert abs(np.flatnonzero(column).mean() - 63.5) <= 1.5
-    assert not bright[:12, :12].any()  # outside the disc
+    assert not bright[:12, :12].any()  # outside the field of view
 
 
 def test_padding_keeps_the_shape() -> None:
@@ -72,7 +72,7 @@ def test_padding_keeps_the_shape() -> None:
     assert (square[15:35, :, 0] > 200).all() and not square[:10].any() and not square[40:].any()
 
 
-def test_local_average_takes_light_and_colour_away_and_keeps_what_stands_out() -> None:
+def test_graham_takes_light_and_colour_away_and_keeps_what_stands_out() -> None:
     y, x = np.mgrid[:120, :120] + 0.5
     inside = np.hypot(x - 60, y - 60) < 58
     spots = (np.hypot(x - 40, y - 50) < 2.5) | (np.hypot(x - 85, y - 75) < 2.5)
@@ -105,7 +105,7 @@ def test_the_disc_is_found_in_all_real_photographs() -> None:
         image = Image.open(path)
         image.draft("RGB", (500, 300))  # half the size
         found.append(find_field_of_view(np.asarray(image)))
-    assert len(found) == 413 and all(disc.found for disc in found)
-    # One camera took them all: its disc is always about the same.
-    assert np.ptp([disc.radius for disc in found]) < 5
-    assert np.ptp([disc.cx for disc in found]) < 8 and np.ptp([disc.cy for disc in found]) < 6
+    assert len(found) == 413 and all(fov.found for fov in found)
+    # One camera took them all: its field of view is always about the same.
+    assert np.ptp([fov.radius for fov in found]) < 5
+    assert np.ptp([fov.cx for fov in found]) < 8 and np.ptp([fov.cy for fov in found]) < 6

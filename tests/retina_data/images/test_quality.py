@@ -28,8 +28,8 @@ def _disc(size: int, colour: tuple[int, int, int]) -> Image.Image:
         (_disc(100, (150, 80, 40)), ["too small: 100 px, less than 256"]),
         (_disc(400, (9, 6, 4)), ["too dark"]),
         (_disc(400, (252, 250, 248)), ["overexposed"]),
-        (Image.new("RGB", (400, 400), (120, 120, 120)), ["disc not found"]),
-        (Image.new("RGB", (300, 90)), ["too dark", "disc not found", "too small: 90 px, less than 256"]),
+        (Image.new("RGB", (400, 400), (120, 120, 120)), ["field of view not found"]),
+        (Image.new("RGB", (300, 90)), ["too dark", "field of view not found", "too small: 90 px, less than 256"]),
     ],
 )
 def test_what_is_wrong_is_named(image: Image.Image, expected: list[str]) -> None:

@@ -40,12 +40,12 @@ def test_lab_layout_becomes_one_table(tmp_path: Path, ending: str) -> None:
     data = read_index(write_lab(tmp_path, ending=ending))
     table = data.table
     assert (data.layout, data.labels_only, data.notes) == ("lab", False, ())
-    assert list(table.columns) == ["row", "image", "patient", "eye", "grade", "part", "path"]
+    assert list(table.columns) == ["row", "image", "patient", "eye", "grade", "split", "path"]
     assert table["row"].tolist() == table.index.tolist() == [0, 1, 2, 3]
     assert table["patient"].tolist() == [0, 0, 1, 2]
     assert table["eye"].tolist() == ["left", "right", "", "left"]
     assert table["grade"].tolist() == [0, 1, 4, 3]
-    assert table["part"].tolist() == ["train"] * 3 + ["test"]
+    assert table["split"].tolist() == ["train"] * 3 + ["test"]
     assert all(os.path.isabs(path) and os.path.isfile(path) for path in table["path"])
     assert [str(table[column].dtype) for column in ("row", "patient", "grade")] == ["int64"] * 3
 
@@ -109,7 +109,7 @@ def test_no_image_at_all_is_labels_only(tmp_path: Path) -> None:
 def test_broken_label_files_are_one_clear_line(tmp_path: Path, train: str, labels: str, expected: str) -> None:
     write_lab(tmp_path, train, labels, ending=".jpeg")
     if expected == "test_img":  # an empty train list beside a test list is read, and left to the split to refuse
-        assert read_index(tmp_path).table["part"].tolist() == ["test"]
+        assert read_index(tmp_path).table["split"].tolist() == ["test"]
         return
     with pytest.raises(DataError, match=expected) as caught:
         read_index(tmp_path)
@@ -165,5 +165,5 @@ def test_a_link_that_leads_out_is_refused(tmp_path: Path) -> None:
 def test_real_photographs_are_read_as_the_labs() -> None:
     data = read_index(SHARED / "idrid")
     assert data.layout == "lab" and not data.labels_only and len(data.notes) == 1
-    assert data.table["part"].value_counts().to_dict() == {"train": 333, "test": 80}
+    assert data.table["split"].value_counts().to_dict() == {"train": 333, "test": 80}
     assert data.table["patient"].nunique() == 413

@@ -30,7 +30,7 @@ def test_lines_are_read_as_they_stand(tmp_path: Path) -> None:
 def test_two_columns_need_their_header_and_two_fields(tmp_path: Path) -> None:
     file = tmp_path / "train.csv"
     file.write_text('"id_code","diagnosis"\n"a1","3"\nb2,0\n')
-    assert [(e.image, e.grade, e.part, e.place) for e in two_columns(file, ("id_code", "diagnosis"))] == [
+    assert [(e.image, e.grade, e.split, e.place) for e in two_columns(file, ("id_code", "diagnosis"))] == [
         ("a1", 3, "train", "train.csv, line 2"),
         ("b2", 0, "train", "train.csv, line 3"),
     ]

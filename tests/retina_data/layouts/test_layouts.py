@@ -1,4 +1,4 @@
-"""retina_data.layouts.layouts: each layout is recognised by looking, and the one that names a test part comes first."""
+"""retina_data.layouts.layouts: each layout is recognised, and the one that names a test split comes first."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_aptos_is_read(tmp_path: Path) -> None:
     data = read_index(tmp_path)
     assert (data.layout, data.labels_only, data.table["grade"].tolist()) == ("aptos", False, [2, 4])
     assert read_index(tmp_path / "train.csv").layout == "aptos"
-    assert data.table["part"].tolist() == ["train", "train"] and data.table["patient"].nunique() == 2
+    assert data.table["split"].tolist() == ["train", "train"] and data.table["patient"].nunique() == 2
 
 
 def test_any_other_train_csv_is_no_data_set(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_where_two_fit_the_one_with_a_test_part_is_taken_and_said(tmp_path: Path
         "layout kaggle is read although folders fits too (--layout chooses)",
     )
     write_medmnist(tmp_path / "set.npz")
-    assert "medmnist is read, which names a test part, although kaggle, folders fits" in read_index(tmp_path).notes[0]
+    assert "medmnist is read, which names a test split, although kaggle, folders fits" in read_index(tmp_path).notes[0]
     write_lab(tmp_path, ending=".jpeg")
     assert read_index(tmp_path).layout == "lab"
     for name in LAYOUTS:

@@ -1,4 +1,4 @@
-"""retina_data.layouts.medmnist: parts are kept, images come one after the other, and a file that is none is refused."""
+"""retina_data.layouts.medmnist: splits are kept, images come one by one, and a file that is none is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from retina_data.audit.labels import audit
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.dataset import read_index
-from retina_data.splits import assign_parts
+from retina_data.splits import assign_splits
 
 COUNTS = {"train": 30, "val": 8, "test": 10}
 
@@ -22,9 +22,9 @@ def write_medmnist(
     """A MedMNIST file of random images."""
     rng = np.random.default_rng(0)
     arrays: dict[str, object] = {}
-    for part, count in COUNTS.items():
-        arrays[f"{part}_images"] = rng.integers(0, 256, (count, side, side, *channels), dtype=np.uint8)
-        arrays[f"{part}_labels"] = (np.arange(count, dtype=np.uint8) % 5)[:, None]
+    for split, count in COUNTS.items():
+        arrays[f"{split}_images"] = rng.integers(0, 256, (count, side, side, *channels), dtype=np.uint8)
+        arrays[f"{split}_labels"] = (np.arange(count, dtype=np.uint8) % 5)[:, None]
     arrays = {name: value for name, value in (arrays | changed).items() if value is not None}
     np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
     return arrays
@@ -34,12 +34,12 @@ def test_its_own_parts_are_kept(tmp_path: Path) -> None:
     write_medmnist(tmp_path / "retinamnist.npz")
     data = read_index(tmp_path / "retinamnist.npz")
     assert data.layout == "medmnist" and data.folder == tmp_path / "retinamnist.npz" and not data.labels_only
-    assert data.table["part"].value_counts().to_dict() == COUNTS
+    assert data.table["split"].value_counts().to_dict() == COUNTS
     assert data.table["patient"].nunique() == 48 and "intervals are too narrow" in data.notes[0]
     assert data.table["grade"].tolist()[:7] == [0, 1, 2, 3, 4, 0, 1]
     assert read_index(tmp_path).table.equals(data.table)
-    parts = assign_parts(data.table)
-    assert (parts == data.table["part"]).all()
+    splits = assign_splits(data.table)
+    assert (splits == data.table["split"]).all()
     report = audit(data)
     assert report["images"] == COUNTS and report["grades"]["val"] == [2, 2, 2, 1, 1]
 
@@ -56,7 +56,7 @@ def test_images_come_in_the_order_of_the_entries(tmp_path: Path, channels: tuple
 def test_parts_may_be_missing(tmp_path: Path) -> None:
     write_medmnist(tmp_path / "a.npz", val_images=None, val_labels=None)
     table = read_index(tmp_path / "a.npz").table
-    assert set(table["part"]) == {"train", "test"} and set(assign_parts(table)) == {"train", "val", "test"}
+    assert set(table["split"]) == {"train", "test"} and set(assign_splits(table)) == {"train", "val", "test"}
 
 
 @pytest.mark.parametrize(

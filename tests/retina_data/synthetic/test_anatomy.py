@@ -63,8 +63,8 @@ def test_vessels_leave_the_nerve_and_spare_the_macula() -> None:
     mean = np.mean([layers(0, seed)[0] for seed in range(10)], axis=0)
     x, y = np.meshgrid(*[(np.arange(SIDE) - SIDE / 2) / RADIUS] * 2)
     assert mean[np.hypot(x, y) < 0.12].max() == 0
-    at_nerve = mean[np.hypot(x - OPTIC_DISC[0], y - OPTIC_DISC[1]) < OPTIC_DISC_RADIUS].mean()
-    assert at_nerve > 2 * mean[np.hypot(x, y) < 0.9].mean()
+    at_optic_disc = mean[np.hypot(x - OPTIC_DISC[0], y - OPTIC_DISC[1]) < OPTIC_DISC_RADIUS].mean()
+    assert at_optic_disc > 2 * mean[np.hypot(x, y) < 0.9].mean()
 
 
 def test_places_are_on_the_retina_and_in_their_quadrant() -> None:

@@ -30,8 +30,8 @@ def contents(folder: Path) -> dict[str, bytes]:
 def test_it_is_read_as_the_labs_layout(tmp_path: Path) -> None:
     data = read_index(small(tmp_path / "set"))
     assert data.layout == "lab" and not data.labels_only and not data.notes
-    assert data.table["part"].value_counts().to_dict() == {"train": 20, "test": 4}
-    assert data.table["patient"].nunique() == 12 and (data.table.groupby("patient")["part"].nunique() == 1).all()
+    assert data.table["split"].value_counts().to_dict() == {"train": 20, "test": 4}
+    assert data.table["patient"].nunique() == 12 and (data.table.groupby("patient")["split"].nunique() == 1).all()
     assert set(data.table["eye"]) == {"left", "right"}
     report = audit(data)
     assert report["test_fellow_in_train"] == 0 and report["grades"]["train"][0] > 10
@@ -39,7 +39,7 @@ def test_it_is_read_as_the_labs_layout(tmp_path: Path) -> None:
 
 def test_without_a_test_part_no_test_files_are_written(tmp_path: Path) -> None:
     out = small(tmp_path / "set", patients=3, test_fraction=0.0)
-    assert set(read_index(out).table["part"]) == {"train"} and not (out / "test_img.csv").exists()
+    assert set(read_index(out).table["split"]) == {"train"} and not (out / "test_img.csv").exists()
 
 
 def test_the_same_arguments_give_the_same_files(tmp_path: Path) -> None:
@@ -108,7 +108,7 @@ def test_grades_follow_the_mix_and_eyes_are_alike() -> None:
         np.testing.assert_allclose(shares, GRADE_MIX, atol=0.005)
     difference = np.abs(grades[:, 0] - grades[:, 1])
     assert difference.max() == 1 and 0.85 < (difference == 0).mean() < 1
-    in_test = np.array([person.part == "test" for person in people])
+    in_test = np.array([person.split == "test" for person in people])
     assert in_test.sum() == 4000
     for grade in range(5):
         assert abs(in_test[grades.max(axis=1) == grade].mean() - 0.2) < 0.05

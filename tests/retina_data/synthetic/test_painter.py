@@ -22,8 +22,8 @@ def test_it_is_a_disc_on_black_that_can_be_found(camera: str) -> None:
     for grade in range(5):
         picture = photograph(grade, grade, camera)
         assert picture.shape == (SIZE, SIZE, 3) and not picture[0, 0].any() and picture[32, 32].max() > 20
-        disc = find_field_of_view(picture)
-        assert disc.found and abs(disc.radius / SIZE - CAMERAS[camera].radius) < 0.04
+        fov = find_field_of_view(picture)
+        assert fov.found and abs(fov.radius / SIZE - CAMERAS[camera].radius) < 0.04
         assert picture[..., 0].mean() > picture[..., 2].mean()  # more red than blue
 
 

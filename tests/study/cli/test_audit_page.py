@@ -31,7 +31,7 @@ def test_each_finding_has_its_pictures(tmp_path: Path) -> None:
     (images / "5_left.png").write_bytes(b"<script>")
     page = page_of(folder)
     shown = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
-    assert len(shown) == 4 + 7  # two of each finding about the pair, seven discs
+    assert len(shown) == 4 + 7  # two of each finding about the pair, seven fields of view
     assert all(base64.b64decode(data)[:2] == b"\xff\xd8" for data in shown)
     assert "Training on this data would be wrong: 1 error to mend first" in page
     assert '<p class="none">no JPEG, PNG, TIFF image</p>' in page and "<details>" not in page  # each is shown
@@ -44,7 +44,7 @@ def test_names_beyond_the_pictures_are_listed(tmp_path: Path) -> None:
     for n in range(8):
         (folder / "images" / f"{n}_left.png").write_bytes(b"")
     page = page_of(folder)
-    assert page.count("<figure>") == EXAMPLES + 1  # six broken ones, a disc
+    assert page.count("<figure>") == EXAMPLES + 1  # six broken ones, a field of view
     assert "all 8 names" in page and "7_left (the file is empty)" in page
 
 

@@ -25,7 +25,7 @@ def test_counts_sizes_and_findings_are_printed(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path)
     (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
     text = printed(folder)
-    assert "disc was found in 6 of 6 images" in text and "96x96 (6)" in text
+    assert "field of view was found in 6 of 6 images" in text and "96x96 (6)" in text
     assert "majority class, grade 0" in text and "image size and file size alone: accuracy" in text
     assert "0_left = 3_left" in text and "duplicates, grades differ" in text
 
@@ -41,7 +41,7 @@ def test_ten_are_named_and_the_others_counted(tmp_path: Path) -> None:
 def test_labels_alone_say_so(tmp_path: Path) -> None:
     relabel(tmp_path, [("1_left", 0), ("1_right", 2)])
     text = printed(tmp_path, images=False)
-    assert "labels only" in text and "disc" not in text
+    assert "labels only" in text and "field of view" not in text
 
 
 def test_a_name_is_no_markup_and_no_control_code() -> None:

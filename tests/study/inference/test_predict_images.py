@@ -137,7 +137,7 @@ def test_what_cannot_be_read_is_named_and_the_others_are_done(model: Model, tmp_
 def test_warnings_stand_beside_the_grade(model: Model, tmp_path: Path) -> None:
     Image.new("RGB", (60, 20)).save(tmp_path / "black.png")
     (row,) = predict_photographs(model, [tmp_path / "black.png"], _silent).to_dict("records")
-    assert row["warning"] == "too dark; disc not found; too small: 20 px, less than 32"
+    assert row["warning"] == "too dark; field of view not found; too small: 20 px, less than 32"
     assert row["grade"] in range(5)
 
 

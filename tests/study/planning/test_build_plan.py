@@ -294,7 +294,7 @@ def test_the_same_command_goes_on_though_it_adds_an_arm(folder: Path) -> None:
 def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     """The audit counts patients by name; the parts of the split count those whose images are equal as one."""
     table = read_index(small_data(tmp_path / "data")).table
-    alike = table[table["part"] == "train"].drop_duplicates("patient").head(2)
+    alike = table[table["split"] == "train"].drop_duplicates("patient").head(2)
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
     notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)["notes"]
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)

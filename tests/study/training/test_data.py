@@ -34,11 +34,11 @@ def test_a_trial_opens_what_the_search_prepared(home: Path) -> None:
 def test_the_parts_share_no_patient_and_the_test_part_is_in_none(home: Path) -> None:
     prepared = prepare_data(read_index(home / "data"), home, image_size=32, crop="fov", **SPLIT)  # type: ignore[arg-type]
     data = prepared.train_data()
-    assert len(data.train_rows) + len(data.val_rows) + prepared.count("test") == len(prepared.parts)
+    assert len(data.train_rows) + len(data.val_rows) + prepared.count("test") == len(prepared.splits)
     assert not set(data.groups[data.train_rows]) & set(data.groups[data.val_rows])
-    test_rows = np.flatnonzero(prepared.parts == "test")
+    test_rows = np.flatnonzero(prepared.splits == "test")
     assert not set(test_rows) & {*data.train_rows, *data.val_rows}
-    assert (prepared.cache.table["part"].to_numpy()[test_rows] == "test").all()
+    assert (prepared.cache.table["split"].to_numpy()[test_rows] == "test").all()
 
 
 def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
@@ -48,7 +48,7 @@ def test_a_part_of_one_image_is_refused(tmp_path: Path) -> None:
         Image.new("RGB", (40, 40), (shade, shade, shade)).save(tmp_path / "images" / f"{name}.png")
     (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"{name},0\n" for name in "abcdef"))
     dataset = read_index(tmp_path)
-    with pytest.raises(DataError, match="at least 2 images must be in the part 'val', but it has 1 of 6"):
+    with pytest.raises(DataError, match="at least 2 images must be in the split 'val', but it has 1 of 6"):
         prepare_data(dataset, tmp_path, image_size=32, crop="none", val_fraction=0.2, seed=0, select_on="validation")
 
 
@@ -57,8 +57,8 @@ def test_the_test_table_says_who_is_not_in_training(home: Path) -> None:
     table = prepared.test_table()
     assert list(table) == ["row", "patient", "grade", "new_patients"]
     assert table["new_patients"].all()
-    moved = prepared.parts.copy()
-    fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test part
+    moved = prepared.splits.copy()
+    fellow = int(table["row"].iloc[0])  # now its other eye alone is in the test split
     moved[fellow] = "train"
     shared = SplitDataset(prepared.cache, moved).test_table()
     patient = int(table["patient"].iloc[0])

@@ -40,7 +40,7 @@ def test_the_training_part_is_told_sorted_and_with_what_came_before(folder: Path
     data = prepared(folder)
     text = provenance_text(data)
     pieces = [text[n : n + DIGITS] for n in range(0, len(text), DIGITS)]
-    assert pieces == sorted({sha[:DIGITS] for sha in data.cache.table["sha256"][(data.parts == "train").to_numpy()]})
+    assert pieces == sorted({sha[:DIGITS] for sha in data.cache.table["sha256"][(data.splits == "train").to_numpy()]})
     assert len(provenance_text(data, "0" * DIGITS)) == len(text) + DIGITS
     assert provenance_text(data, text) == text
 
@@ -49,8 +49,8 @@ def test_another_split_of_the_same_photographs_is_refused_and_the_same_one_is_no
     first, other = prepared(folder), prepared(folder, seed=1)
     check_no_leakage("resnet18", "w.safetensors", provenance_text(first), first)
     check_no_leakage("resnet18", "w.safetensors", "", other)
-    trained = set(first.cache.table["sha256"][(first.parts == "train").to_numpy()])
-    measured = other.cache.table["sha256"][other.parts.isin(["val", "test"]).to_numpy()]
+    trained = set(first.cache.table["sha256"][(first.splits == "train").to_numpy()])
+    measured = other.cache.table["sha256"][other.splits.isin(["val", "test"]).to_numpy()]
     met = int(measured.isin(trained).sum())
     assert met > 0
     with pytest.raises(ConfigError, match=rf"\(w.safetensors\) were trained on {met} of the {len(measured)} in"):
@@ -92,7 +92,9 @@ def test_a_study_refuses_weights_that_have_seen_its_photographs_and_says_where_n
         make_plan("s", folder, StudyState(), inputs)
     data = prepare_data(read_index(folder / "data"), folder, image_size=32, crop="fov", **{**SPLIT, **SAME})  # type: ignore[arg-type]
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, provenance_text(data)))
-    make_plan("s", folder, StudyState(), inputs)  # the training part of this very split, which no finalist divides anew
+    make_plan(
+        "s", folder, StudyState(), inputs
+    )  # the training split of this very split, which no finalist divides anew
     finalists = Inputs(data=folder / "data", overrides={**values, "finalists": 2, "trials": 8})
     with pytest.raises(ConfigError, match="give --finalists 0"):
         make_plan("s", folder, StudyState(), finalists)

@@ -30,7 +30,7 @@ def test_every_test_image_is_predicted_once_in_its_row(prepared: SplitDataset, m
     whole = read_test(weights, CONFIG, prepared, torch.device("cpu"))
     monkeypatch.setattr("study.training.prediction.PIECE", 5)
     pieces = read_test(weights, CONFIG, prepared, torch.device("cpu"))
-    rows = np.flatnonzero(prepared.parts == "test")
+    rows = np.flatnonzero(prepared.splits == "test")
     assert whole["row"].tolist() == pieces["row"].tolist() == rows.tolist()
     assert whole["grade"].tolist() == prepared.cache.table["grade"].iloc[rows].tolist()
     images = torch.from_numpy(prepared.cache.images[rows]).permute(0, 3, 1, 2)
@@ -45,7 +45,7 @@ def test_both_parts_are_predicted_with_all_views(prepared: SplitDataset, views: 
     config = TrialConfig(**SMALL | {"views": views, "augmentation": "dihedral"})
     calibration = read_calibration(network.state_dict(), config, prepared, device)
     assert list(calibration.columns) == ["row", "patient", "grade", *CHANCES]
-    assert calibration["row"].tolist() == np.flatnonzero(prepared.parts == "val").tolist()
+    assert calibration["row"].tolist() == np.flatnonzero(prepared.splits == "val").tolist()
     assert calibration["patient"].tolist() == prepared.cache.table["group"][calibration["row"]].tolist()
     assert calibration["grade"].tolist() == prepared.cache.table["grade"][calibration["row"]].tolist()
     for table in (calibration, read_test(network.state_dict(), config, prepared, device)):
@@ -60,9 +60,9 @@ def test_weights_that_give_no_numbers_are_a_failure(prepared: SplitDataset) -> N
         name: value * float("nan") if value.is_floating_point() else value
         for name, value in resnet18().state_dict().items()
     }
-    with pytest.raises(TrainingError, match="must be finite, but are not on the test part; lower lr"):
+    with pytest.raises(TrainingError, match="must be finite, but are not on the test split; lower lr"):
         read_test(weights, CONFIG, prepared, torch.device("cpu"))
-    with pytest.raises(TrainingError, match="must be finite, but are not on the validation part; lower lr"):
+    with pytest.raises(TrainingError, match="must be finite, but are not on the validation split; lower lr"):
         read_calibration(weights, CONFIG, prepared, torch.device("cpu"))
 
 

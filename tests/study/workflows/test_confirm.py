@@ -185,7 +185,7 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     assert state.study is not None
     record = state.confirmations["c0000"]
     assert record.test is not None
-    assert record.test["n"] == record.test["n_new_patients"] == state.study["parts"]["test"]
+    assert record.test["n"] == record.test["n_new_patients"] == state.study["splits"]["test"]
     assert record.epochs[0]["images_seen"] < state.trials["0000"].epochs[0]["images_seen"]
     again = _confirm(study, "--seeds", "1")
     assert again.end() == 2

@@ -151,7 +151,7 @@ def test_a_labelled_data_set_gives_even_draws_and_a_file_of_its_own_kind(tmp_pat
     assert (about["kind"], kind_of(file, read_weights(file, "resnet18"))) == ("file", "file")
     made_from = json.loads(about["made_from"])
     assert made_from["config"]["imbalance"] == "undersample"
-    parts = read_index(data).table["part"].value_counts()  # its test list is held out, all the rest trained on
+    parts = read_index(data).table["split"].value_counts()  # its test list is held out, all the rest trained on
     assert made_from["photographs"] == parts["train"]
     assert json.loads(about["held_out"])["n"] == parts["test"]
     assert f"on {parts['test']} photographs of the source that it was not trained on (majority class 0." in text
@@ -162,10 +162,10 @@ def test_a_data_set_without_a_test_list_holds_out_patients(tmp_path: Path) -> No
     data = tmp_path / "data"
     make_dataset(data, patients=30, image_size=32, camera="a", seed=5, test_fraction=0, progress=False)
     prepared = pretrain._prepared(Source(data=data, image_size=32), tmp_path / "out", tmp_path / "home")
-    assert set(prepared.parts) == {"train", "val"}
+    assert set(prepared.splits) == {"train", "val"}
     groups = prepared.cache.table["group"]
-    held_out = set(groups[prepared.parts == "val"])
-    assert 5 <= len(held_out) <= 7 and not held_out & set(groups[prepared.parts == "train"])
+    held_out = set(groups[prepared.splits == "val"])
+    assert 5 <= len(held_out) <= 7 and not held_out & set(groups[prepared.splits == "train"])
 
 
 def test_two_at_once_are_refused(folder: Path, tmp_path: Path) -> None:

@@ -65,7 +65,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert all(record.state == schema.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
     assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
     assert state.study is not None
-    assert state.study["parts"]["val"] == state.study["audit"]["images"]["test"]
+    assert state.study["splits"]["val"] == state.study["audit"]["images"]["test"]
     assert _retina(folder, "report", "lab")[0] == 0
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4

@@ -68,8 +68,8 @@ def test_each_image_is_tested_in_one_fold_and_no_patient_stands_on_two_sides(tmp
     assert sorted(tested["row"]) == list(range(len(dataset.table)))
     assert tested["new_patients"].all()
     for fold in folds:
-        assert set(fold.parts) == {"train", "val", "test"}
-        assert (fold.parts.groupby(fold.cache.table["group"]).nunique() == 1).all()
+        assert set(fold.splits) == {"train", "val", "test"}
+        assert (fold.splits.groupby(fold.cache.table["group"]).nunique() == 1).all()
     assert len({fold.split_digest for fold in folds}) == 3
 
 
@@ -292,7 +292,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
         name = schema.fold_name("s", fold)
         state = study_state(read_events(home / name / "ledger.jsonl")[0])
         assert sorted(state.trials) == ["0000", "0001"]
-        assert [read["n"] for read in state.test_evaluations] == [state.study["parts"]["test"]]  # type: ignore[index]
+        assert [read["n"] for read in state.test_evaluations] == [state.study["splits"]["test"]]  # type: ignore[index]
         runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
         parent = next(run for run in runs if run.data.tags["kind"] == "study")
         assert (parent.data.tags[schema.TAG_FOLD_OF], parent.data.tags[schema.TAG_FOLD]) == ("s", f"{fold}/2")
