@@ -95,7 +95,7 @@ class Study:
 
     def _row(self, record: TrialRecord, living: bool) -> dict[str, Any]:
         begun = datetime.fromtimestamp(record.started)
-        ended = datetime.fromtimestamp(record.end["time"]) if record.end else None
+        ended = datetime.fromtimestamp(record.end.time) if record.end else None
         state = schema.STATE_RUNNING if living and not record.end else record.state
         return {
             "number": int(record.trial),
@@ -138,7 +138,7 @@ def load_study(name: str, *, home: Path | str | None = None) -> Study:
     if records.study is None:
         known = [path.parent.name for path in place.glob("*/ledger.jsonl")]
         raise ConfigError(f"study {name} must exist in {place}, but there is: {_listed(known)}")
-    config = StudyConfig.model_validate(records.study["config"])
+    config = StudyConfig.model_validate(records.study.config)
     return Study(name, folder, config, str(summary(folder)["state"]), records)
 
 

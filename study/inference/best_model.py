@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -22,6 +21,7 @@ from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import read_safetensors
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
+from study.storage.events import StudyStarted
 from study.storage.home import fold_studies
 from study.storage.ledger import read_events
 from study.storage.ranking import Candidate, candidates
@@ -41,7 +41,7 @@ class BestModel:
     """
 
     study: str
-    began: dict[str, Any]
+    began: StudyStarted
     chosen: Candidate
     record: TrialRecord
     config: TrialConfig
@@ -69,12 +69,12 @@ class BestModel:
         """The epoch after which the weights were taken."""
         best = self.record.best()
         assert best is not None, "only records with a score are looked at"
-        return int(best["epoch"])
+        return best.epoch
 
     @property
     def chosen_on(self) -> str:
         """The part that epoch and trial were chosen on."""
-        return "test, chosen on test" if self.began["config"]["select_on"] == "test" else "validation"
+        return "test, chosen on test" if self.began.config["select_on"] == "test" else "validation"
 
     def validation(self) -> pd.DataFrame:
         """Predictions (row, patient, grade, p0 .. p4) of validation by the first network, of one view.
@@ -110,11 +110,11 @@ class BestModel:
 
     def told(self) -> str:
         """What it is, in one line."""
-        made = f"{schema.label(self.config.arm, self.began['weights'])}, study {self.study}, trial {self.trial}"
+        made = f"{schema.label(self.config.arm, self.began.weights)}, study {self.study}, trial {self.trial}"
         if self.others:
             return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
         if self.record.confirm:
-            repeat = self.record.confirm["seed_index"]
+            repeat = self.record.confirm.seed_index
             return f"{made}, confirmed as {self.confirm} (seed number {repeat}, epoch {self.epoch})"
         return f"{made}, epoch {self.epoch} (not confirmed)"
 
@@ -186,7 +186,7 @@ def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ense
 def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
     """Complete confirmations of a configuration, by the number of their seed."""
     ended = [record for record in state.confirmations.values() if record.state == schema.STATE_COMPLETE]
-    mine = {r.confirm["seed_index"]: r for r in ended if r.confirm and r.confirm["trial"] == best.record.trial}
+    mine = {r.confirm.seed_index: r for r in ended if r.confirm and r.confirm.trial == best.record.trial}
     return [mine[number] for number in sorted(mine)]
 
 
@@ -229,7 +229,7 @@ def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
 
 def photographs(home: Path, winner: BestModel) -> Cache | None:
     """The cache with the photographs that the winner was trained on and measured with; None where it is gone."""
-    config, digest = winner.config, winner.began["identity"]["data_digest"]
+    config, digest = winner.config, winner.began.identity["data_digest"]
     wanted = {"digest": digest, "image_size": config.image_size, "crop": config.crop, "colour": config.colour}
     for file in sorted((home / "cache").glob("*/manifest.json")):
         try:

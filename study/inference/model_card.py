@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from analysis.tables.score_models import AUC_RESAMPLES
 from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel
 from study.inference.model_dir import Settings
+from study.storage.events import StudyStarted
 
 COLUMNS = ("accuracy", "kappa", "balanced_accuracy", "macro_f1", "auc")
 
@@ -69,7 +69,7 @@ def model_card(winner: BestModel, facts: Facts) -> str:
         _use(winner.chosen_on, facts),
         PURPOSE,
         _data(winner.began),
-        _files(facts, winner.began["versions"]),
+        _files(facts, winner.began.versions),
         LICENCE,
     )
     return "\n".join(sections)
@@ -89,7 +89,7 @@ VIEWS = {
 
 def _what(winner: BestModel, settings: Settings) -> str:
     config, began = winner.config, winner.began
-    weights = began["weights"].get(config.architecture, {}) if config.pretrained else {}
+    weights = began.weights.get(config.architecture, {}) if config.pretrained else {}
     start = "random weights"
     if weights:
         kind = f"kind {weights['kind']}, " if "kind" in weights else ""
@@ -97,13 +97,13 @@ def _what(winner: BestModel, settings: Settings) -> str:
     made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
-    if winner.record.confirm and winner.record.confirm["exclude_test_patients"]:
+    if winner.record.confirm and winner.record.confirm.exclude_test_patients:
         made += ", patients of the test part taken out of training"
     networks = "one network" if settings.members == 1 else f"{settings.members} networks"
     fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
     return (
-        f"# Model card: {label(config.arm, winner.began['weights'])}, study {winner.study}\n\n"
+        f"# Model card: {label(config.arm, winner.began.weights)}, study {winner.study}\n\n"
         "A residual network that grades diabetic retinopathy from a photograph of the retina.\n\n"
         f"- made by: {made}, weights after epoch {winner.epoch}, begun from {start}\n"
         f"- probabilities: the mean over {networks} and {VIEWS[settings.views]}{fewer}\n"
@@ -155,11 +155,11 @@ def _scores(winner: BestModel, measured: list[Measured]) -> str:
     if winner.record.test and winner.others:
         lines.append(
             f"The test part was read once for each of the {len(winner.members)} networks; the scores are those of the "
-            f"mean of these stored probabilities. {winner.record.test['reads']} readings came before the first.\n"
+            f"mean of these stored probabilities. {winner.record.test.earlier} readings came before the first.\n"
         )
     elif winner.record.test:
         lines.append(
-            f"The test part was read once for this model; {winner.record.test['reads']} readings came before.\n"
+            f"The test part was read once for this model; {winner.record.test.earlier} readings came before.\n"
         )
     else:
         lines.append("**Not confirmed: no score here is of photographs that nothing was chosen on.**\n")
@@ -197,8 +197,8 @@ def _use(chosen_on: str, facts: Facts) -> str:
     )
 
 
-def _data(began: dict[str, Any]) -> str:
-    audit, identity, splits = began["audit"], began["identity"], began["splits"]
+def _data(began: StudyStarted) -> str:
+    audit, identity, splits = began.audit, began.identity, began.splits
     rows = [
         [part, f"{n:,}", *(f"{n:,}" for n in audit["grades"][part]), _number(audit["majority"][part])]
         for part, n in audit.get("images", {}).items()
@@ -220,7 +220,7 @@ def _data(began: dict[str, Any]) -> str:
             f"- Copying the grade of the patient's other eye from training scores {copy['accuracy']:.4f} on the test "
             f"list (n {copy['n']:,}) without looking at a photograph."
         )
-    told = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(note) for note in began["notes"]]
+    told = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(note) for note in began.notes]
     lines += [f"- {without_folders(text)}" for text in dict.fromkeys(told)]
     return "\n".join([*lines, ""])
 

@@ -17,7 +17,7 @@ from study.errors import ConfigError
 from study.planning.plan import Plan, parent_name, settings_of
 from study.planning.pretrained_weights import check_one_kind, kept_weights, runnable
 from study.planning.resume_checks import arms_of, as_said_now, check_same, check_settings, reasons
-from study.planning.warm_start import check_known, read_tries, warm_event
+from study.planning.warm_start import check_known, make_warm_start, read_tries
 from study.storage.ledger import read_events
 from study.storage.ranking import planned
 from study.storage.state import StudyState, study_state
@@ -77,7 +77,7 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     if not cells:
         told = reasons(not_run, config.weights, set(), begun=before.study is not None, again=inputs.again)
         raise ConfigError("no arm can run: " + "; ".join(told))
-    check_one_kind(name, weights, before.study["weights"] if before.study else {})
+    check_one_kind(name, weights, before.study.weights if before.study else {})
     _check_before_decoding(name, home, config, groups_of(config, cells), before, inputs)
     by_colour = _by_colour(dataset, home, config)
     plan = Plan(
@@ -91,13 +91,13 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
         not_run=not_run,
         weights=weights,
         notes=(),
-        warm=None,
+        warm_start=None,
     )
     finalists = planned(config, len(plan.groups)) > 0
     for architecture, value in plan.weights.items():
         check_no_leakage(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
-    warm, lines = warm_event(plan, state, inputs.source_study, inputs.enqueued)
-    plan = replace(plan, warm=warm, notes=(*_notes(plan), *lines))
+    warm_start, lines = make_warm_start(plan, state, inputs.source_study, inputs.enqueued)
+    plan = replace(plan, warm_start=warm_start, notes=(*_notes(plan), *lines))
     if before.study:
         said = as_said_now(before.study, plan.identity())
         check_same(plan, said, added, len(before.trials), another_fold=model != name)
@@ -117,7 +117,7 @@ def _check_before_decoding(
         check_known(home, inputs.source_study)
     if before.study:
         now = settings_of(config)
-        said = {**as_said_now(before.study, now)["identity"], **({"fold": config.fold} if config.fold else {})}
+        said = {**as_said_now(before.study, now).identity, **({"fold": config.fold} if config.fold else {})}
         check_settings(parent_name(name, config), said, now)
 
 
@@ -125,7 +125,7 @@ def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tupl
     """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
     if not (state.study and first.study):
         return asked
-    given = [arm for arm in first.study["arms"] if arm not in state.study["arms"]]
+    given = [arm for arm in first.study.arms if arm not in state.study.arms]
     return tuple(dict.fromkeys([*asked, *given]))
 
 
@@ -138,7 +138,7 @@ def _config_of(
     values = known["config"] if known else {}
     if known and state.study and first.study:
         weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
-        values = {**values, "trials": max(values["trials"], first.study["config"]["trials"]), "weights": weights}
+        values = {**values, "trials": max(values["trials"], first.study.config["trials"]), "weights": weights}
     return make_study_config(values, inputs.overrides)
 
 

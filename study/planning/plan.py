@@ -17,6 +17,7 @@ from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.disk_space import needed
 from study.planning.pretrained_weights import kept_file
+from study.storage.events import StudyStarted, WarmStart
 from study.training.data import SplitDataset
 from study.versions import versions
 
@@ -57,7 +58,7 @@ class Plan:
     not_run: dict[str, str]  # arm -> reason
     weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
-    warm: dict[str, Any] | None  # what samplers are told before their first suggestion
+    warm_start: WarmStart | None
 
     @property
     def folder(self) -> Path:
@@ -101,28 +102,27 @@ class Plan:
             "split_digest": self.prepared.split_digest,
         }
 
-    def event(self, threads: int, max_concurrent: int = 1) -> dict[str, Any]:
-        """The `study` event of the ledger; holds no path and no name of an image."""
-        config = self.config.model_dump(mode="json", exclude={"weights"})
-        return {
-            "id": uuid.uuid4().hex,
-            "config": config,
-            "objective": self.config.objective,
-            "identity": self.identity(),
-            "arms": self.arms,
-            "not_run": {arm: without_folders(why) for arm, why in self.not_run.items()},
-            "weights": {
+    def event(self, threads: int, max_concurrent: int = 1) -> StudyStarted:
+        """The event that starts or resumes the study; holds no path and no name of an image."""
+        return StudyStarted(
+            id=uuid.uuid4().hex,
+            config=self.config.model_dump(mode="json", exclude={"weights"}),
+            objective=self.config.objective,
+            identity=self.identity(),
+            arms=self.arms,
+            not_run={arm: without_folders(why) for arm, why in self.not_run.items()},
+            weights={
                 name: {"source": value["name"], "kind": value["kind"], "digest": value["digest"]}
                 for name, value in self.weights.items()
             },
-            "audit": self._audit(),
-            "splits": self.prepared.splits.value_counts().to_dict(),
-            "versions": versions(),
-            "threads": threads,
-            "max_concurrent": max_concurrent,
-            "notes": [without_folders(note) for note in self.notes],
-            "commands": self._commands(),
-        }
+            audit=self._audit(),
+            splits={str(name): count for name, count in self.prepared.splits.value_counts().items()},
+            versions=versions(),
+            threads=threads,
+            max_concurrent=max_concurrent,
+            notes=[without_folders(note) for note in self.notes],
+            commands=self._commands(),
+        )
 
     def _audit(self) -> dict[str, Any]:
         report = audit(self.dataset)

@@ -139,7 +139,7 @@ def kept_weights(folder: Path, state: StudyState, given: Any) -> dict[str, Path]
     """Copies that the study has, of architectures whose weights are not given anew."""
     if state.study is None:
         return {}
-    files = {name: kept_file(folder, {"name": w["source"], **w}) for name, w in state.study["weights"].items()}
+    files = {name: kept_file(folder, {"name": w["source"], **w}) for name, w in state.study.weights.items()}
     return {name: file for name, file in files.items() if file.exists() and name not in (given or {})}
 
 

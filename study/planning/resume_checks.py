@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -13,6 +14,7 @@ from study.config.arms import ArmSpec, arm_name
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.plan import Plan
+from study.storage.events import StudyStarted
 from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
 
@@ -52,8 +54,8 @@ def arms_of(
             )
     if state.study is None:
         return cells, not_run
-    wanted = {*state.study["arms"], *added}
-    for arm in state.study["arms"]:
+    wanted = {*state.study.arms, *added}
+    for arm in state.study.arms:
         if arm in not_run:  # one that the configuration has no more is the configuration's change, named elsewhere
             raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm]}")
     later = {arm: f"not of this study; {ADD_ARM} {arm} adds it" for arm in able if arm not in wanted}
@@ -105,9 +107,9 @@ def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, again: s
     return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
 
-def as_said_now(study: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
-    """A `study` event that says what `now` says of fields that only one of the two names, and sets to their default."""
-    before = dict(study["identity"])
+def as_said_now(study: StudyStarted, now: dict[str, Any]) -> StudyStarted:
+    """The event as if it said what `now` says of fields that only one of the two names, and sets to their default."""
+    before = dict(study.identity)
     for name, field_info in TrialConfig.model_fields.items():
         key = f"fixed.{name}"
         if f"space.{name}" in before or f"space.{name}" in now or (key in before) == (key in now):
@@ -116,12 +118,12 @@ def as_said_now(study: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
             del before[key]
         elif key not in before and now[key] == field_info.default:
             before[key] = now[key]
-    return {**study, "identity": before}
+    return replace(study, identity=before)
 
 
 def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
-    before = state.study["arms"] if state.study else []
+    before = state.study.arms if state.study else []
     added = [arm for cells in plan.groups.values() for arm in map(arm_name, cells) if arm not in before]
     if added and before:
         enough = plan.config.trials // len(before) * (len(before) + len(added))
@@ -131,15 +133,13 @@ def check_room_for_arms(plan: Plan, state: StudyState) -> None:
         )
 
 
-def check_same(
-    plan: Plan, study: dict[str, Any], added: tuple[str, ...], begun: int, another_fold: bool = False
-) -> None:
+def check_same(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: int, another_fold: bool = False) -> None:
     """Old and new trials must belong to one study; raises ConfigError naming what changed.
 
     begun: its trials so far; --trials may end a study with these, or make it larger.
     another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
     """
-    before, now = study["identity"], json.loads(json.dumps(plan.identity()))
+    before, now = study.identity, json.loads(json.dumps(plan.identity()))
     if another_fold:
         before = {**before, "fold": now["fold"], "split_digest": now["split_digest"]}
     if added:  # an arm may come, with its weights; what was there, perhaps added by this same command, must stay
@@ -148,7 +148,7 @@ def check_same(
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
     check_settings(plan.parent_study, before, now)
     _check_fields(plan.parent_study, before, now, CONSEQUENCES)
-    least = study["config"]["trials"] if plan.config.fold else begun
+    least = study.config["trials"] if plan.config.fold else begun
     if plan.config.trials < least:
         why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(
@@ -172,9 +172,9 @@ def _check_fields(parent_study: str, before: dict[str, Any], now: dict[str, Any]
             )
 
 
-def _check_layout(plan: Plan, study: dict[str, Any], other_data: bool) -> None:
+def _check_layout(plan: Plan, study: StudyStarted, other_data: bool) -> None:
     """Of other data say first that it is read as another layout, which tells more than two digests."""
-    was, now = study.get("audit", {}).get("layout"), plan.dataset.layout
+    was, now = study.audit.get("layout"), plan.dataset.layout
     if other_data and was and was != now:
         raise ConfigError(
             f"`layout` must stay {was}, as {plan.parent_study} began with, but is now {now}; give --layout {was}, "

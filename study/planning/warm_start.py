@@ -14,6 +14,7 @@ from study.config.search_space import CONDITIONAL_ON, contains, describe_axis, d
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
+from study.storage.events import WarmStart
 from study.storage.ledger import read_events
 from study.storage.state import StudyState, TrialRecord, study_state
 
@@ -30,18 +31,19 @@ MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest
 Groups = dict[str, list[ArmSpec]]
 
 
-def warm_event(
+def make_warm_start(
     plan: Plan, state: StudyState, source_study: str | None, enqueued: Path | None
-) -> tuple[dict[str, Any] | None, list[str]]:
-    """The `warm` event of a new study, if anything is to be told, and what to say of it."""
+) -> tuple[WarmStart | None, list[str]]:
+    """The `warm_start` event of a new study, if it has one, and what to say of it."""
     if not source_study and not enqueued:
         return None, []
-    if state.warm and source_study == state.warm.get("from"):
+    known = state.warm_start
+    if known and source_study == known.source_study:
         source_study = None  # the same command again; that study may have more trials by now
     tried = read_tries(enqueued, plan.config, plan.groups) if enqueued else []
-    if state.warm and not source_study and tried in ([], state.warm["enqueued"]):
+    if known and not source_study and tried in ([], known.enqueued):
         return None, []
-    if state.warm or state.trials:
+    if known or state.trials:
         raise ConfigError(
             f"--warm-start and --enqueue are for a study's beginning, but {plan.name} has begun; begin another"
         )
@@ -54,7 +56,7 @@ def warm_event(
             f"--warm-start {source_study} must have a trial that fits here, but has none ({why}); search the same "
             "space, or drop --warm-start and give its best configurations to --enqueue"
         )
-    return {"from": source_study, "told": told, "enqueued": tried}, lines
+    return WarmStart(source_study=source_study, trials=told, enqueued=tried), lines
 
 
 def trials_of(
@@ -69,7 +71,7 @@ def trials_of(
     """
     state = check_known(home, name)
     assert state.study is not None
-    before = state.study["identity"]
+    before = state.study.identity
     _check_alike(name, before, identity)
     other_weights = {
         architecture for architecture, digest in before.get("weights", {}).items()

@@ -6,21 +6,19 @@ projection that can be thrown away and made again from here."""
 from __future__ import annotations
 
 import errno
-import json
 import os
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
-from sys import intern
 from typing import Any
 
 from study.errors import StudyError
-
-Event = dict[str, Any]
+from study.storage.events import SCHEMA, Event, decode, encode, make_event, parse
 
 
 class LedgerError(StudyError):
-    """A ledger cannot be read; the message names file and line."""
+    """A ledger cannot be read; the message names file and line, or what does not follow."""
 
     exit_code = 2
 
@@ -28,8 +26,8 @@ class LedgerError(StudyError):
 def read_events(path: Path) -> tuple[list[Event], int]:
     """Events of a ledger and the number of bytes that hold them.
 
-    A last line that is torn (the writer died within it) never counted and is dropped. A broken line before it means
-    that the file was damaged by something else: LedgerError.
+    A truncated last line (the writer died within it) never counted and is dropped. Raises LedgerError for a broken line
+    before it, which means that the file was damaged by something else, and for a ledger of another schema.
     """
     try:
         data = path.read_bytes()
@@ -40,83 +38,85 @@ def read_events(path: Path) -> tuple[list[Event], int]:
         try:
             if not line.endswith(b"\n"):
                 raise ValueError("no line end")
-            event = _parsed(line)
-            if not isinstance(event, dict) or "event" not in event:
-                raise ValueError("no event")
+            values = parse(line)
         except ValueError:
             if end + len(line) == len(data):
                 break
-            raise LedgerError(
-                f"each line of a ledger must be one JSON event, but line {number} of {path} is not; "
-                "restore the file from a copy, or start a study with another name"
-            ) from None
-        events.append(event)
+            raise _damaged(path, number) from None
+        if number == 1:
+            _check_schema(values, path)
+        try:
+            events.append(make_event(values))
+        except ValueError:
+            raise _damaged(path, number) from None
         end += len(line)
     return events, end
 
 
-def _parsed(line: bytes) -> Event:
-    event: Event = _DECODER.decode(line.decode())
-    return event
+def _damaged(path: Path, number: int) -> LedgerError:
+    return LedgerError(
+        f"each line of a ledger must be one JSON event, but line {number} of {path} is not; restore the file from a "
+        "copy, or start a study with another name"
+    )
 
 
-def _shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Each name and word once in memory, though each trial says it: a third of what 10,000 trials take."""
-    return {intern(name): intern(value) if type(value) is str else value for name, value in pairs}
-
-
-_DECODER = json.JSONDecoder(object_pairs_hook=_shared)  # json.loads would make one for each line: a tenth of the time
+def _check_schema(first: dict[str, Any], path: Path) -> None:
+    found = first.get("schema", 1)  # the first version wrote none
+    if found != SCHEMA:
+        raise LedgerError(
+            f"a ledger must have schema {SCHEMA}, but {path} has schema {found}; search under another name, or use the "
+            "version of retina that wrote it"
+        )
 
 
 class Ledger:
-    """The writer: reads what is there, drops a torn last line, then appends.
+    """The writer: reads what is there, drops a truncated last line, then appends.
 
     Only the process that holds `locked(folder)` may make one.
     """
 
     def __init__(self, path: Path) -> None:
         self.events, end = read_events(path)
-        self.torn = path.exists() and path.stat().st_size > end
+        self.truncated = path.exists() and path.stat().st_size > end
         self._file = path.open("ab", buffering=0)  # a buffer would try a line again that was given up
-        self._end, self._uncut, self._writing = end, False, threading.Lock()
-        if self.torn:
-            self._cut()
+        self._end, self._dirty, self._writing = end, False, threading.Lock()
+        if self.truncated:
+            self._truncate_tail()
 
-    def append(self, event: str, **values: Any) -> Event:
-        """Write one event to the disk and return it; when this returns it counts.
+    def append(self, event: Event) -> Event:
+        """Write one event to the disk and return it as it is read again; when this returns it counts.
 
         Raises OSError where the disk does not take it; it does not count then, and nothing of it stays.
         """
         with self._writing:
-            return self._write(event, values)
+            return self._write(event)
 
-    def append_last(self, event: str, **values: Any) -> Event:
+    def append_last(self, event: Event) -> Event:
         """Write an event after which this process writes no other: a thread that tries waits until the process ends."""
         self._writing.acquire()
-        return self._write(event, values)
+        return self._write(event)
 
-    def _write(self, event: str, values: dict[str, Any]) -> Event:
-        entry: Event = {"event": event, "time": round(time.time(), 3), **values}
-        line = json.dumps(entry, separators=(",", ":"), allow_nan=False).encode() + b"\n"
+    def _write(self, event: Event) -> Event:
+        line = encode(replace(event, time=round(time.time(), 3)))
         try:
-            if self._uncut:
-                self._cut()
+            if self._dirty:
+                self._truncate_tail()
             if self._file.write(line) != len(line):
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._file.name)
             os.fsync(self._file.fileno())
         except OSError as error:
-            self._cut()
+            self._truncate_tail()
             raise OSError(error.errno, error.strerror, self._file.name) from None
         self._end += len(line)
-        self.events.append(_parsed(line))
+        self.events.append(decode(line))
         return self.events[-1]
 
-    def _cut(self) -> None:
-        """Take away what did not become a line; tried again before the next one, which must not be glued to it."""
-        self._uncut = True
+    def _truncate_tail(self) -> None:
+        """Remove what did not become a line; tried again before the next one, which must not be glued to it."""
+        self._dirty = True
         self._file.truncate(self._end)
         os.fsync(self._file.fileno())
-        self._uncut = False
+        self._dirty = False
 
     def close(self) -> None:
         """Close the file; appending afterwards is an error."""

@@ -20,7 +20,7 @@ def epoch_seconds(of: Iterable[TrialRecord]) -> dict[str, float]:
     """Mean seconds of an epoch so far, for each arm that has one."""
     spent: dict[str, list[float]] = {}
     for record in of:
-        spent.setdefault(record.arm, []).extend(epoch["seconds"] for epoch in record.epochs)
+        spent.setdefault(record.arm, []).extend(epoch.seconds for epoch in record.epochs)
     return {arm: sum(values) / len(values) for arm, values in spent.items() if values}
 
 
@@ -53,8 +53,7 @@ def epochs_saved(state: StudyState) -> int:
 
 def sparkline(record: TrialRecord) -> str:
     """The objective over a trial's epochs, one bar each, from 0 (or the lowest below it) to the highest."""
-    score = f"val/{record.config['objective']}"
-    values = [epoch["scores"].get(score) for epoch in record.epochs]
+    values = [epoch.scores.get(record.score_name) for epoch in record.epochs]
     known = [value for value in values if value is not None]
     if not known:
         return ""

@@ -54,7 +54,7 @@ def configurations(state: StudyState, arm: str) -> list[TrialRecord]:
 
 def repeats_of(state: StudyState, record: TrialRecord) -> list[float]:
     """Scores of a configuration's finalists that ended in order."""
-    mine = [one for one in state.finalists.values() if one.finalist and one.finalist["trial"] == record.trial]
+    mine = [one for one in state.finalists.values() if one.finalist and one.finalist.trial == record.trial]
     scores = [one.best_score() for one in mine if one.state == schema.STATE_COMPLETE]
     return [score for score in scores if score is not None]
 
@@ -64,7 +64,7 @@ def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
 
     The score of one run is not compared with a mean of repeats: the former was chosen for being high.
     """
-    arms = [arm] if arm else list(state.study["arms"] if state.study else [])
+    arms = [arm] if arm else list(state.study.arms if state.study else [])
     found = []
     for record in (record for one in arms for record in configurations(state, one)):
         repeats, own = repeats_of(state, record), record.best_score()
@@ -95,7 +95,7 @@ class Finalist:
 def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
     """All finalists of a study whose trials have ended, in the order in which they run."""
     found = []
-    for arm in state.study["arms"] if state.study else []:
+    for arm in state.study.arms if state.study else []:
         mine = sum(1 for record in state.trials.values() if record.arm == arm)
         best = configurations(state, arm)[: finalists_of(config, mine)]
         if len(best) > 1:  # one alone is the winner without a final
@@ -108,7 +108,7 @@ def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
     ended = sum(1 for record in state.trials.values() if record.end)
     if ended < max(config.trials, len(state.trials)):
         return []
-    begun = {(r.finalist["trial"], r.finalist["seed_index"]) for r in state.finalists.values() if r.finalist}
+    begun = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
     return [one for one in wanted(config, state) if (one.trial.trial, one.repeat) not in begun]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analysis import schema
-from study.storage.ledger import Event
+from study.storage.events import TestEvaluation
 from study.storage.ranking import Candidate, candidates
 from study.storage.state import StudyState, TrialRecord
 
@@ -13,8 +13,8 @@ def closing_note(state: StudyState) -> str:
     assert state.study is not None
     best = next(iter(candidates(state)), None)
     ended = sum(1 for record in state.trials.values() if record.end)
-    lines = [_result(state, best, ended), f"{ended} of {state.study['config']['trials']} trials ended."]
-    lines += [f"Not run: {schema.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study["not_run"].items()]
+    lines = [_result(state, best, ended), f"{ended} of {state.study.config['trials']} trials ended."]
+    lines += [f"Not run: {schema.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study.not_run.items()]
     return "\n\n".join(lines)
 
 
@@ -22,12 +22,12 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
     assert state.study is not None
     if best is None:
         return "**No result:** no trial has ended with a score."
-    score, name = state.study["objective"], schema.label(best.record.arm, state.study["weights"])
+    score, name = state.study.objective, schema.label(best.record.arm, state.study.weights)
     confirmed = _confirmed(state, best.record)
     if confirmed:
-        new_patients = all(f"test_new_patients/{score}" in test["scores"] for test in confirmed)
-        values = [test["scores"][f"{'test_new_patients' if new_patients else 'test'}/{score}"] for test in confirmed]
-        n = confirmed[0]["n_new_patients" if new_patients else "n"]
+        new_patients = all(f"test_new_patients/{score}" in test.scores for test in confirmed)
+        values = [test.scores[f"{'test_new_patients' if new_patients else 'test'}/{score}"] for test in confirmed]
+        n = confirmed[0].n_new_patients if new_patients else confirmed[0].n
         whose = "whose patient is not in training" if new_patients else "of the test part"
         seeds = (
             f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
@@ -37,7 +37,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
             f"validation among {ended} trials (trial {best.record.trial}), then trained again and tested once for each "
             "seed. Intervals, and how it compares with the other arms, are in the report."
         )
-    part, n = state.study["config"]["select_on"], state.study["splits"]["val"]
+    part, n = state.study.config["select_on"], state.study.splits["val"]
     if best.repeats:
         finalists = f"{best.repeats} finalist{'s' * (best.repeats > 1)}"
         return (
@@ -52,11 +52,11 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
     )
 
 
-def _confirmed(state: StudyState, best: TrialRecord) -> list[Event]:
+def _confirmed(state: StudyState, best: TrialRecord) -> list[TestEvaluation]:
     """Readings of the test part by the best trial's confirmations in which the objective is defined."""
-    mine = [one for one in state.confirmations.values() if one.confirm and one.confirm["trial"] == best.trial]
+    mine = [one for one in state.confirmations.values() if one.confirm and one.confirm.trial == best.trial]
     score = f"test/{best.config['objective']}"
-    return [one.test for one in mine if one.test and score in one.test["scores"]]
+    return [one.test for one in mine if one.test and score in one.test.scores]
 
 
 def report_note(answer: str, parent_study: str = "") -> str:

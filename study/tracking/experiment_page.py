@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Run
@@ -13,6 +12,7 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from analysis import schema
+from study.storage.events import StudyStarted
 from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
 
 NOTE = "mlflow.note.content"
@@ -29,11 +29,11 @@ LEFT_OUT = ("seed", "epochs", "objective", "image_size", "precision")
 """Parameters that are no axis of a chart: alike in a study, or the trial's own number."""
 
 
-def log_data(client: MlflowClient, run_id: str, study: dict[str, Any]) -> None:
-    """Tell a run its data set, by digests and counts: no path and no name. study: the event that began it."""
-    identity = study["identity"]
+def log_data(client: MlflowClient, run_id: str, study: StudyStarted) -> None:
+    """Tell a run its data set, by digests and counts: no path and no name."""
+    identity = study.identity
     source = {"data_digest": identity["data_digest"], "split_digest": identity["split_digest"]}
-    profile = {"num_rows": sum(study["splits"].values()), **study["splits"]}
+    profile = {"num_rows": sum(study.splits.values()), **study.splits}
     data = Dataset(
         name=DATA_NAME,
         digest=identity["data_digest"][:DIGEST_LENGTH],

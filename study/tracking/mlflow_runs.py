@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,14 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import schema
 from analysis.figures import base
-from study.storage.ledger import Event
+from study.storage.events import EpochFinished, StudyStarted
 from study.storage.state import TrialRecord
 from study.tracking.experiment_page import log_data, picture_files
 from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS
-from study.training.device import spent
 
 PARENT = "mlflow.parentRunId"
+
+MEGABYTE = 1e6
 
 
 def milliseconds(seconds: float) -> int:
@@ -32,25 +34,27 @@ def milliseconds(seconds: float) -> int:
     return int(seconds * 1000)
 
 
-def create_run(client: MlflowClient, experiment: str, parent: str, name: str, study: Event, record: TrialRecord) -> str:
+def create_run(
+    client: MlflowClient, experiment: str, parent: str, name: str, study: StudyStarted, record: TrialRecord
+) -> str:
     """A new run below the study's; returns its id."""
     config = record.config
-    weights = study["weights"].get(config["architecture"], {}) if config["pretrained"] else {}
+    weights = study.weights.get(config["architecture"], {}) if config["pretrained"] else {}
     if record.confirm:
         own = {
             schema.TAG_KIND: schema.KIND_CONFIRM,
             schema.TAG_CONFIRM: record.trial,
-            schema.TAG_CONFIRMED_TRIAL: record.confirm["trial"],
-            schema.TAG_SEED_INDEX: str(record.confirm["seed_index"]),
-            schema.TAG_BASELINE: str(record.confirm["baseline"]),
+            schema.TAG_CONFIRMED_TRIAL: record.confirm.trial,
+            schema.TAG_SEED_INDEX: str(record.confirm.seed_index),
+            schema.TAG_BASELINE: str(record.confirm.baseline),
         }
     elif record.finalist:
         own = {
             schema.TAG_KIND: schema.KIND_FINALIST,
             schema.TAG_FINALIST: record.trial,
-            schema.TAG_CONFIRMED_TRIAL: record.finalist["trial"],
-            schema.TAG_SEED_INDEX: str(record.finalist["seed_index"]),
-            schema.TAG_SPLIT_SEED: str(record.finalist["split_seed"]),
+            schema.TAG_CONFIRMED_TRIAL: record.finalist.trial,
+            schema.TAG_SEED_INDEX: str(record.finalist.seed_index),
+            schema.TAG_SPLIT_SEED: str(record.finalist.split_seed),
         }
     else:
         own = {
@@ -71,17 +75,17 @@ def create_run(client: MlflowClient, experiment: str, parent: str, name: str, st
             schema.TAG_SEED: str(config["seed"]),
             schema.TAG_PRECISION: config["precision"],
             schema.TAG_WEIGHTS: weights.get("digest", ""),
-            schema.TAG_DATA: study["identity"]["data_digest"],
-            schema.TAG_SPLIT: study["identity"]["split_digest"],
-            schema.TAG_COMMIT: study["versions"]["retina_commit"],
-            schema.TAG_VERSIONS: json.dumps(study["versions"]),
-            schema.TAG_STUDY_ID: study["id"],
+            schema.TAG_DATA: study.identity["data_digest"],
+            schema.TAG_SPLIT: study.identity["split_digest"],
+            schema.TAG_COMMIT: study.versions["retina_commit"],
+            schema.TAG_VERSIONS: json.dumps(study.versions),
+            schema.TAG_STUDY_ID: study.id,
         },
     )
     return str(run.info.run_id)
 
 
-def describe_run(client: MlflowClient, run: str, study: Event, record: TrialRecord) -> None:
+def describe_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord) -> None:
     """Its parameters, the numeric ones as metrics too, and its data."""
     config, stamp = record.config, milliseconds(record.started)
     numbers = {k: float(v) for k, v in config.items() if isinstance(v, int | float) and not isinstance(v, bool)}
@@ -94,70 +98,83 @@ def describe_run(client: MlflowClient, run: str, study: Event, record: TrialReco
     log_data(client, run, study)
 
 
-def send_epoch(client: MlflowClient, run: str, event: Event) -> None:
+def send_epoch(client: MlflowClient, run: str, event: EpochFinished) -> None:
     """The scores of one epoch, and that it was sent."""
-    tags = {schema.TAG_EPOCHS_SENT: event["epoch"]}
-    if event["epoch"] == 1:
-        tags |= {schema.TAG_DEVICE: event["device"], schema.TAG_THREADS: event["threads"]}
+    tags: dict[str, int | str] = {schema.TAG_EPOCHS_SENT: event.epoch}
+    if event.epoch == 1:
+        tags |= {schema.TAG_DEVICE: event.device, schema.TAG_THREADS: event.threads}
     client.log_batch(
         run,
-        metrics=[Metric(k, v, milliseconds(event["time"]), event["epoch"]) for k, v in event["scores"].items()],
+        metrics=[Metric(k, v, milliseconds(event.time), event.epoch) for k, v in event.scores.items()],
         tags=[RunTag(key, str(value)) for key, value in tags.items()],
     )
 
 
-def end_run(client: MlflowClient, run: str, study: Event, record: TrialRecord, folder: Path) -> None:
+def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, folder: Path) -> None:
     """Scores of the selected epoch and of the test part, artifacts (from `folder`), reason and state."""
     assert record.end is not None
-    stamp, best = milliseconds(record.end["time"]), record.best()
-    metrics, tags = [], {schema.TAG_STATE: record.end["state"]}
+    stamp, best = milliseconds(record.end.time), record.best()
+    metrics, tags = [], {schema.TAG_STATE: record.end.state}
     shown = best or (record.epochs[-1] if record.epochs else None)  # of one that was stopped, the epoch it came to
     if shown:
         values = {
-            schema.IMAGES_SEEN: float(sum(epoch["images_seen"] for epoch in record.epochs)),
-            schema.SECONDS: sum(epoch["seconds"] for epoch in record.epochs),
-            **spent(record.epochs),
+            schema.IMAGES_SEEN: float(sum(epoch.images_seen for epoch in record.epochs)),
+            schema.SECONDS: sum(epoch.seconds for epoch in record.epochs),
+            **resource_metrics(record.epochs),
         }
         if record.confirm:
-            values |= record.test["scores"] if record.test else {}
+            values |= record.test.scores if record.test else {}
         elif best:
-            val = {name: value for name, value in best["scores"].items() if name.startswith("val/")}
+            val = {name: value for name, value in best.scores.items() if name.startswith("val/")}
             values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
-            values[schema.BEST_EPOCH] = float(best["epoch"])
-        metrics = [Metric(name, value, stamp, shown["epoch"]) for name, value in values.items()]
-        tags |= {schema.TAG_BEST_WEIGHTS: (best or {}).get("weights_digest", ""), MLFLOW_LOGGED_IMAGES: "True"}
+            values[schema.BEST_EPOCH] = float(best.epoch)
+        metrics = [Metric(name, value, stamp, shown.epoch) for name, value in values.items()]
+        tags |= {schema.TAG_BEST_WEIGHTS: best.weights_digest if best else "", MLFLOW_LOGGED_IMAGES: "True"}
         _send_artifacts(client, run, study, record, shown, folder)
-    if record.end["reason"]:
-        tags[schema.TAG_REASON] = record.end["reason"]
+    if record.end.reason:
+        tags[schema.TAG_REASON] = record.end.reason
     # One call: SQLite takes its time for each.
     client.log_batch(run, metrics=metrics, tags=[RunTag(key, value) for key, value in tags.items()])
-    client.set_terminated(run, schema.MLFLOW_STATUS[record.end["state"]], end_time=stamp)
+    client.set_terminated(run, schema.MLFLOW_STATUS[record.end.state], end_time=stamp)
 
 
 def _send_artifacts(
-    client: MlflowClient, run: str, study: Event, record: TrialRecord, shown: Event, folder: Path
+    client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, shown: EpochFinished, folder: Path
 ) -> None:
-    split = "test" if study["config"]["select_on"] == "test" else "validation"
-    confusion = {"epoch": shown["epoch"], "split": split, "confusion": shown["confusion"]}
+    split = "test" if study.config["select_on"] == "test" else "validation"
+    confusion = {"epoch": shown.epoch, "split": split, "confusion": shown.confusion}
     client.log_dict(run, confusion, schema.ARTIFACT_CONFUSION)
-    title = f"{record.trial} {schema.label(record.arm, study['weights'])}, epoch {shown['epoch']}"
+    title = f"{record.trial} {schema.label(record.arm, study.weights)}, epoch {shown.epoch}"
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         (place / "confusion").mkdir()
         (place / "predictions").mkdir()
         _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
         curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
-        base.curves_png(curves, pd.DataFrame([{"epoch": e["epoch"], **e["scores"]} for e in record.epochs]))
-        base.confusion_png(matrix, pd.DataFrame(shown["confusion"]).to_numpy(), title)
-        picture_files(matrix, place, milliseconds(shown["time"]), run)
+        base.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
+        base.confusion_png(matrix, pd.DataFrame(shown.confusion).to_numpy(), title)
+        picture_files(matrix, place, milliseconds(shown.time), run)
         if record.test:
-            tested: dict[str, Any] = {"epoch": shown["epoch"], "split": "test"}
-            tested |= {name: record.test[name] for name in ("confusion", "new_patients")}
+            tested: dict[str, Any] = {"epoch": shown.epoch, "split": "test", "confusion": record.test.confusion}
+            tested["new_patients"] = record.test.new_patients
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
-            counts = pd.DataFrame(record.test["confusion"]).to_numpy()
+            counts = pd.DataFrame(record.test.confusion).to_numpy()
             base.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
         client.log_artifacts(run, temporary)
+
+
+def resource_metrics(epochs: Sequence[EpochFinished]) -> dict[str, float]:
+    """Highest memory of a trial's epochs, and shares of its time in which it computed; what is not known is missing."""
+    found: dict[str, float] = {}
+    for field, metric in (("peak_memory_bytes", schema.PEAK_MEMORY), ("peak_resident_bytes", schema.PEAK_RESIDENT)):
+        if peaks := [peak for epoch in epochs if (peak := getattr(epoch, field)) is not None]:
+            found[metric] = max(peaks) / MEGABYTE
+    for field, metric in (("utilisation", schema.UTILISATION), ("cpu_utilisation", schema.CPU_UTILISATION)):
+        known = [epoch for epoch in epochs if getattr(epoch, field) is not None]
+        if seconds := sum(epoch.seconds for epoch in known):
+            found[metric] = sum(getattr(epoch, field) * epoch.seconds for epoch in known) / seconds
+    return found
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -14,7 +14,16 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
-from study.storage.ledger import Event
+from study.storage.events import (
+    ConfirmationStarted,
+    EpochFinished,
+    Event,
+    FinalistStarted,
+    StudyClosed,
+    StudyStarted,
+    TrialFinished,
+    TrialStarted,
+)  # fmt: skip
 from study.storage.ranking import winners
 from study.storage.reading_note import reading_note
 from study.storage.state import StudyState, TrialRecord
@@ -93,7 +102,7 @@ class Tracking:
         """
         assert self._state.study is not None
         for run in self._doubled:
-            if run.data.tags.get(schema.TAG_STUDY_ID) == self._state.study["id"]:
+            if run.data.tags.get(schema.TAG_STUDY_ID) == self._state.study.id:
                 self._client.set_terminated(run.info.run_id, schema.MLFLOW_STATUS[schema.STATE_INTERRUPTED])
                 self._client.delete_run(run.info.run_id)
         self._doubled = []
@@ -104,55 +113,51 @@ class Tracking:
 
     def send(self, event: Event) -> None:
         """Send what a noted event means; it may be sent again, and what MLflow has already costs nothing."""
-        kind = event["event"]
-        if kind == "study":
-            self._begin_study()
-        elif kind == "close":
-            self._close_study(event)
-        elif kind in (*_NAMED_BY, "epoch", "end"):
-            record = self._state.record(event[kind if kind in _NAMED_BY else "trial"])
-            if record.trial in self._closed:
-                return
-            if kind in _NAMED_BY:
-                self._begin(record)
-            elif kind == "epoch":
-                self._send_epoch(record, event)
-            else:
-                self._end(record)
+        match event:
+            case StudyStarted():
+                self._start_study()
+            case StudyClosed():
+                self._close_study(event)
+            case TrialStarted() | FinalistStarted() | ConfirmationStarted() if event.name not in self._closed:
+                self._start(self._state.record(event.name))
+            case EpochFinished() if event.trial not in self._closed:
+                self._send_epoch(event)
+            case TrialFinished() if event.trial not in self._closed:
+                self._end(self._state.record(event.trial))
 
     def close_interrupted(self) -> None:
         """The ledger has no close though nobody is writing it: its writer was killed. Leave no run RUNNING."""
-        self._close_study({"state": schema.STATE_INTERRUPTED, "time": None})
+        self._close_study(StudyClosed(state=schema.STATE_INTERRUPTED))
 
-    def _begin_study(self) -> None:
+    def _start_study(self) -> None:
         study = self._state.study
         assert study is not None
         self._delete_doubled()
         if not self._parent:
             run = self._client.create_run(
                 self._experiment,
-                start_time=milliseconds(study["time"]),
+                start_time=milliseconds(study.time),
                 tags={
                     schema.TAG_KIND: schema.KIND_STUDY,
                     schema.TAG_STUDY: self._name,
-                    schema.TAG_STUDY_ID: study["id"],
+                    schema.TAG_STUDY_ID: study.id,
                 },
                 run_name=self._name,
             )
             self._parent = run.info.run_id
-        config = study["config"]
+        config = study.config
         tags = {
             schema.TAG_STATE: schema.STATE_RUNNING,
-            schema.TAG_ARMS: ",".join(study["arms"]),
-            schema.TAG_ARMS_NOT_RUN: json.dumps(study["not_run"]),
-            schema.TAG_OBJECTIVE: study["objective"],
+            schema.TAG_ARMS: ",".join(study.arms),
+            schema.TAG_ARMS_NOT_RUN: json.dumps(study.not_run),
+            schema.TAG_OBJECTIVE: study.objective,
             schema.TAG_DECISION: config["fixed"].get("decision", "most_probable"),
             schema.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             schema.TAG_SELECTION_SPLIT: config["select_on"],
-            schema.TAG_DATA: study["identity"]["data_digest"],
-            schema.TAG_SPLIT: study["identity"]["split_digest"],
-            schema.TAG_VERSIONS: json.dumps(study["versions"]),
-            schema.TAG_COMMIT: study["versions"]["retina_commit"],
+            schema.TAG_DATA: study.identity["data_digest"],
+            schema.TAG_SPLIT: study.identity["split_digest"],
+            schema.TAG_VERSIONS: json.dumps(study.versions),
+            schema.TAG_COMMIT: study.versions["retina_commit"],
         }
         if fold := config.get("fold"):
             parent_study = self._name.removesuffix(schema.fold_name("", int(fold.partition("/")[0])))
@@ -171,26 +176,26 @@ class Tracking:
             spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
             spent["trials"] += record.finalist is None
             spent["epochs"] += len(record.epochs)
-            spent["images_seen"] += sum(epoch["images_seen"] for epoch in record.epochs)
-            spent["seconds"] = round(spent["seconds"] + sum(epoch["seconds"] for epoch in record.epochs), 3)
+            spent["images_seen"] += sum(epoch.images_seen for epoch in record.epochs)
+            spent["seconds"] = round(spent["seconds"] + sum(epoch.seconds for epoch in record.epochs), 3)
         keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
-        return {**{key: study[key] for key in keys}, "budget": budget, "test": self._test()}
+        return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": self._test()}
 
     def _test(self) -> dict[str, Any]:
         """What study.json says of the test part and its readings."""
         assert self._state.study is not None
         reads = self._state.test_evaluations
-        dropped = [r.confirm["exclude_test_patients"] for r in self._state.confirmations.values() if r.confirm]
+        dropped = [r.confirm.exclude_test_patients for r in self._state.confirmations.values() if r.confirm]
         return {
-            "n": reads[0]["n"] if reads else self._state.study["splits"].get("test", 0),
-            "n_new_patients": reads[0]["n_new_patients"] if reads else None,
+            "n": reads[0].n if reads else self._state.study.splits.get("test", 0),
+            "n_new_patients": reads[0].n_new_patients if reads else None,
             "exclude_test_patients": any(dropped),
             "reads": len(reads),
-            "ensemble": bool(self._state.study.get("ensemble")),  # declared before a reading
+            "ensemble": bool(self._state.study.ensemble),  # declared before a reading
             "note": reading_note(self._state),
         }
 
-    def _begin(self, record: TrialRecord) -> None:
+    def _start(self, record: TrialRecord) -> None:
         study = self._state.study
         assert study is not None
         if record.trial not in self._runs:
@@ -202,10 +207,10 @@ class Tracking:
         # Also for a run that is there: its maker may have been killed between making it and this. Sent twice is once.
         describe_run(self._client, self._runs[record.trial], study, record)
 
-    def _send_epoch(self, record: TrialRecord, event: Event) -> None:
-        if event["epoch"] > self._sent[record.trial]:
-            send_epoch(self._client, self._runs[record.trial], event)
-            self._sent[record.trial] = event["epoch"]
+    def _send_epoch(self, event: EpochFinished) -> None:
+        if event.epoch > self._sent[event.trial]:
+            send_epoch(self._client, self._runs[event.trial], event)
+            self._sent[event.trial] = event.epoch
 
     def _end(self, record: TrialRecord) -> None:
         assert self._state.study is not None
@@ -215,8 +220,8 @@ class Tracking:
         if record.confirm:
             self._client.set_tag(self._parent, schema.TAG_TEST_EVALUATIONS, str(len(self._state.test_evaluations)))
 
-    def _close_study(self, event: Event) -> None:
-        stamp = milliseconds(event["time"]) if event["time"] else None
+    def _close_study(self, event: StudyClosed) -> None:
+        stamp = milliseconds(event.time) if event.time else None
         for trial, record in self._state.runs().items():
             if not record.end and trial in self._runs:
                 self._client.set_tag(self._runs[trial], schema.TAG_STATE, schema.STATE_INTERRUPTED)
@@ -228,8 +233,8 @@ class Tracking:
         self._client.log_dict(self._parent, self._summary(), schema.ARTIFACT_STUDY)
         write_note(self._client, self._experiment, self._parent, closing_note(self._state))
         write_view(self._client, self._client.get_experiment(self._experiment))
-        self._client.set_tag(self._parent, schema.TAG_STATE, event["state"])
-        self._client.set_terminated(self._parent, schema.MLFLOW_STATUS[event["state"]], stamp)
+        self._client.set_tag(self._parent, schema.TAG_STATE, event.state)
+        self._client.set_terminated(self._parent, schema.MLFLOW_STATUS[event.state], stamp)
 
     def _send_best_weights(self) -> None:
         """The weights of each arm's best trial go along; of the others the digest must do."""

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from study.disk_space import is_full, told
 from study.errors import StudyError
-from study.storage.ledger import Event, read_events
+from study.storage.events import Event, StudyClosed
+from study.storage.ledger import read_events
 from study.storage.lock import locked
 from study.storage.state import StudyState, study_state
 from study.tracking.mlflow_tracker import Tracking
@@ -66,7 +67,7 @@ class BackgroundSync:
             return True
         while True:
             try:
-                if event["event"] == "close" and self.problem:
+                if isinstance(event, StudyClosed) and self.problem:
                     self._tracking.refresh()  # what was slow may have come after all, and been made twice
                 self._tracking.send(event)
                 return True
@@ -119,7 +120,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
             for event in without_old_closes(events):
                 if tracking.note(event):
                     tracking.send(event)
-            if events and events[-1]["event"] != "close":
+            if events and not isinstance(events[-1], StudyClosed):
                 tracking.close_interrupted()
             mark_synced(folder, uri)
         except TrackingError:
@@ -130,7 +131,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
 
 def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None:
     """Refuse to write into another study that has the same name; raises TrackingError."""
-    mine = state.study["id"] if state.study else ""
+    mine = state.study.id if state.study else ""
     if tracking.study_id not in ("", mine):
         raise TrackingError(
             f"MLflow at {shown(uri)} has another study of the name {name}, begun elsewhere or deleted here; choose "
@@ -140,4 +141,6 @@ def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None
 
 def without_old_closes(events: list[Event]) -> list[Event]:
     """Events as they are to be sent: a search that ended and went on is not ended in between."""
-    return [event for number, event in enumerate(events, 1) if event["event"] != "close" or number == len(events)]
+    return [
+        event for number, event in enumerate(events, 1) if not isinstance(event, StudyClosed) or number == len(events)
+    ]

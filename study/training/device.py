@@ -12,11 +12,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import torch
 
-from analysis import schema
 from study.errors import StudyError
 
 IMAGES_SHARE = 0.4
@@ -33,8 +31,6 @@ WAIT_SECONDS = 60.0
 STEADY_SECONDS = 2.0
 
 EVERY_SECONDS = 0.5
-
-MEGABYTE = 1e6
 
 
 class DeviceError(StudyError):
@@ -117,7 +113,7 @@ def _number(device: torch.device) -> int:
 
 @contextmanager
 def measured(device: torch.device, threads: int) -> Iterator[dict[str, float]]:
-    """Yields a dictionary that is filled at the end with what happened within; names are those of `spent`.
+    """Yields a dictionary that is filled at the end with what happened within; names are those of the ledger's epochs.
 
     peak_resident_bytes: of this process, with the pages of the cache that it has read. cpu_utilisation: share of the
     time of `threads` in which this process computed. On a GPU also peak_memory_bytes (of torch's tensors), and
@@ -171,18 +167,3 @@ def _peak_resident() -> int:
             if line.startswith("VmHWM"):
                 return int(line.split()[1]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def spent(epochs: list[dict[str, Any]]) -> dict[str, float]:
-    """Metrics of a trial from its epochs' events: the highest peaks, and shares of its time; what is not there is left
-    out.
-    """
-    found: dict[str, float] = {}
-    for field, metric in (("peak_memory_bytes", schema.PEAK_MEMORY), ("peak_resident_bytes", schema.PEAK_RESIDENT)):
-        if peaks := [epoch[field] for epoch in epochs if field in epoch]:
-            found[metric] = max(peaks) / MEGABYTE
-    for field, metric in (("utilisation", schema.UTILISATION), ("cpu_utilisation", schema.CPU_UTILISATION)):
-        told = [epoch for epoch in epochs if field in epoch]
-        if seconds := sum(epoch["seconds"] for epoch in told):
-            found[metric] = sum(epoch[field] * epoch["seconds"] for epoch in told) / seconds
-    return found

@@ -66,7 +66,7 @@ def _predicted(
 
 
 def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
-    """What a `test-read` event says: scores and confusion of all images, and of those whose patient is not in training.
+    """Fields of a `test_evaluation` event: of all images, and of those whose patient is not in training.
 
     Scores `test_new_patients/...` are there only where that is not all of them.
     """

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import optuna
@@ -22,6 +21,7 @@ from study.config.early_stopping import COMPARED, first_rung
 from study.config.search_space import known_good, suggest
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
+from study.storage.events import TrialStarted
 from study.storage.state import StudyState, TrialRecord
 
 STARTUP_TRIALS = 5
@@ -37,24 +37,6 @@ _STATES = {
 }
 
 
-@dataclass(frozen=True)
-class TrialSuggestion:
-    """A configuration to run, with what Optuna needs to be told of it again."""
-
-    trial: str
-    group: str
-    number: int
-    config: TrialConfig
-    params: dict[str, Any]
-    distributions: dict[str, str]
-    duplicate_of: str  # the first trial with this configuration but for its seed, "" where it is the first itself
-
-    def event(self) -> dict[str, Any]:
-        """What the ledger says of it."""
-        values = {name: getattr(self, name) for name in ("trial", "group", "number", "params", "distributions")}
-        return {**values, "config": self.config.model_dump(mode="json"), "duplicate_of": self.duplicate_of}
-
-
 class Arms:
     """Asks for configurations round robin over the groups, and tells what became of them.
 
@@ -67,7 +49,8 @@ class Arms:
         self._live: dict[str, optuna.Trial] = {}
         self._known = {_but_seed(record.config): record.trial for record in reversed(list(state.trials.values()))}
         self._counts = {name: sum(1 for r in state.trials.values() if r.group == name) for name in groups}
-        self._told = {name: [t for t in (state.warm or {}).get("told", []) if t["group"] == name] for name in groups}
+        known = state.warm_start.trials if state.warm_start else []
+        self._warm_start = {name: [trial for trial in known if trial["group"] == name] for name in groups}
         self._studies = {name: self._rebuild(name) for name in groups}
 
     def _rebuild(self, group: str) -> optuna.Study:
@@ -79,17 +62,18 @@ class Arms:
             sampler=optuna.samplers.RandomSampler(0),
         )
         known = sorted((r for r in self._state.trials.values() if r.group == group), key=lambda r: r.number)
-        told = [_told(trial) for trial in self._told[group]]
-        study.add_trials([*told, *(_frozen(record) for record in known)])
-        for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(told) :], strict=True):
+        earlier = [_complete(trial) for trial in self._warm_start[group]]
+        study.add_trials([*earlier, *(_frozen(record) for record in known)])
+        for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(earlier) :], strict=True):
             if not record.end:
                 self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
         return study
 
-    def _tried(self, group: str) -> list[dict[str, Any]]:
-        """Configurations that come first: the known-good one, then those that --enqueue names."""
-        wished = [wish["params"] for wish in (self._state.warm or {}).get("tries", []) if wish["group"] == group]
-        return [known_good(self._config, self._groups[group]), *wished]
+    def _enqueued(self, group: str) -> list[dict[str, Any]]:
+        """Configurations that come first: the known-good one, then those that the user enqueued."""
+        warm_start = self._state.warm_start
+        enqueued = [one["params"] for one in warm_start.enqueued if one["group"] == group] if warm_start else []
+        return [known_good(self._config, self._groups[group]), *enqueued]
 
     @property
     def records(self) -> dict[str, TrialRecord]:
@@ -100,11 +84,11 @@ class Arms:
         """Trials that have not begun."""
         return self._config.trials - len(self.records)
 
-    def suggest(self) -> tuple[str, dict[str, Any]]:
-        """The event that begins the next trial."""
-        return "trial", self.ask(len(self.records)).event()
+    def suggest(self) -> TrialStarted:
+        """The event that starts the next trial."""
+        return self.ask(len(self.records))
 
-    def ask(self, index: int) -> TrialSuggestion:
+    def ask(self, index: int) -> TrialStarted:
         """Configuration of the study's trial number `index` (from 0); asked once for each index, in order.
 
         The group with the fewest trials is next: round robin, and an arm that was added later catches up first.
@@ -114,26 +98,27 @@ class Arms:
         self._counts[group] += 1
         # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
         study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
-        tries = self._tried(group)
-        if number < len(tries):
-            study.enqueue_trial(tries[number])
+        enqueued = self._enqueued(group)
+        if number < len(enqueued):
+            study.enqueue_trial(enqueued[number])
         trial = study.ask()
         values = suggest(trial, self._config, self._groups[group])
-        config = make_trial_config({**values, "seed": (self._config.seed + index) % 2**31})
+        seed = (self._config.seed + index) % 2**31
+        config = make_trial_config({**values, "seed": seed}).model_dump(mode="json")
         name = f"{index:04d}"
         self._live[name] = trial
-        return TrialSuggestion(
+        return TrialStarted(
             trial=name,
             group=group,
             number=number,
             config=config,
             params=dict(trial.params),
             distributions={key: distribution_to_json(value) for key, value in trial.distributions.items()},
-            duplicate_of=self._repeat_of(name, config),
+            duplicate_of=self._duplicate_of(name, config),
         )
 
-    def _repeat_of(self, name: str, config: TrialConfig) -> str:
-        first = self._known.setdefault(_but_seed(config.model_dump(mode="json")), name)
+    def _duplicate_of(self, name: str, config: dict[str, Any]) -> str:
+        first = self._known.setdefault(_but_seed(config), name)
         return "" if first == name else first
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
@@ -155,7 +140,7 @@ class Arms:
         """Tell how a trial ended: the score of the epoch that is selected."""
         assert record.end is not None
         trial, study = self._live.pop(record.trial), self._studies[record.group]
-        best, state = record.best_score(), _STATES[record.end["state"]]
+        best, state = record.best_score(), _STATES[record.end.state]
         if state == TrialState.COMPLETE and best is not None:
             study.tell(trial, best)
         else:
@@ -169,13 +154,13 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
         state = TrialState.FAIL
     reported: dict[int, float] = {}
     attributes: dict[str, float] = {}
-    score = f"val/{record.config['objective']}"
     for event in record.epochs:
+        value = event.scores.get(record.score_name)
         # The last epoch is not reported while a search runs, so it is not here either.
-        if score in event["scores"] and event["epoch"] < record.config["epochs"]:
-            before = reported.values() if record.select_epoch == "best" else ()
-            reported[event["epoch"]] = max([event["scores"][score], *before])
-        attributes |= event["pruner_state"]
+        if value is not None and event.epoch < record.config["epochs"]:
+            before = reported.values() if record.config["select_epoch"] == "best" else ()
+            reported[event.epoch] = max([value, *before])
+        attributes |= event.pruner_state
     return optuna.trial.create_trial(
         state=state,
         value=best if state == TrialState.COMPLETE else None,
@@ -186,7 +171,8 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
     )
 
 
-def _told(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
+def _complete(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
+    """A trial of another study."""
     return optuna.trial.create_trial(
         value=trial["value"],
         params=trial["params"],

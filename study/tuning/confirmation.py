@@ -9,11 +9,11 @@ trial of the arm that validation chose is confirmed beside its winner: what the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from analysis import schema
 from study.config.study import StudyConfig
 from study.errors import ConfigError
+from study.storage.events import ConfirmationStarted
 from study.storage.progress import epoch_seconds
 from study.storage.ranking import chosen_arm, fresh_seed, search_ended, winners
 from study.storage.state import StudyState, TrialRecord
@@ -47,8 +47,8 @@ class ConfirmationTrial:
     def epochs(self) -> int:
         """Epochs that it is trained: the whole schedule. A constant one has no end, so there a chosen epoch stands."""
         config, best = self.winner.config, self.winner.best()
-        whole = self.winner.select_epoch == "last" or config["schedule"] != "constant" or best is None
-        return int(config["epochs"] if whole or best is None else best["epoch"])
+        whole = config["select_epoch"] == "last" or config["schedule"] != "constant" or best is None
+        return int(config["epochs"] if whole or best is None else best.epoch)
 
 
 class Confirmations:
@@ -65,31 +65,28 @@ class Confirmations:
 
     def missing(self) -> list[ConfirmationTrial]:
         """What has not begun."""
-        begun = {(r.confirm["trial"], r.confirm["seed_index"]) for r in self.records.values() if r.confirm}
+        begun = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
         return [one for one in self._wanted if (one.winner.trial, one.repeat) not in begun]
 
     def n_remaining(self) -> int:
         """How many have not begun."""
         return len(self.missing())
 
-    def suggest(self) -> tuple[str, dict[str, Any]]:
-        """The event that begins the next one."""
+    def suggest(self) -> ConfirmationStarted:
+        """The event that starts the next one."""
         one = self.missing()[0]
-        study = self._state.study
-        assert study is not None  # it has a winner
-        return "confirm", {
-            "confirm": f"c{len(self.records):04d}",
-            "trial": one.winner.trial,
-            "seed_index": one.repeat,
-            "rank": one.rank,
-            "config": {
-                **one.winner.config,
-                "seed": fresh_seed(study["config"]["seed"], "confirm", one.winner.trial, one.repeat),
-            },
-            "epochs": one.epochs,
-            "baseline": one.baseline,
-            "exclude_test_patients": self._wish.exclude_test_patients,
-        }
+        assert self._state.study is not None  # it has a winner
+        seed = fresh_seed(self._state.study.config["seed"], "confirm", one.winner.trial, one.repeat)
+        return ConfirmationStarted(
+            confirm=f"c{len(self.records):04d}",
+            trial=one.winner.trial,
+            seed_index=one.repeat,
+            rank=one.rank,
+            config={**one.winner.config, "seed": seed},
+            epochs=one.epochs,
+            baseline=one.baseline,
+            exclude_test_patients=self._wish.exclude_test_patients,
+        )
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """No confirmation is stopped early."""
@@ -112,7 +109,7 @@ class Confirmations:
 def wanted(state: StudyState, wish: ConfirmationConfig) -> list[ConfirmationTrial]:
     """All that a wish asks for, in the order in which it is run."""
     found = []
-    for arm in state.study["arms"] if state.study else []:
+    for arm in state.study.arms if state.study else []:
         best = winners(state, arm)[: wish.top]
         found += [
             ConfirmationTrial(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)
@@ -147,7 +144,7 @@ def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, ag
             f"a study must have been searched before it is confirmed, but there is no study {name} here; "
             "`retina status` lists those that are, --home FOLDER another home's"
         )
-    config = study["config"]
+    config = study.config
     if config["select_on"] == "test":
         raise ConfigError(
             f"study {name} chose its epochs and trials on the test part (select_on=test), so no part is left to "
@@ -169,8 +166,8 @@ def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, ag
     if not wanted(state, wish):
         raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")
     for record in state.confirmations.values():
-        if record.confirm and record.confirm["exclude_test_patients"] != wish.exclude_test_patients:
-            way = "with" if record.confirm["exclude_test_patients"] else "without"
+        if record.confirm and record.confirm.exclude_test_patients != wish.exclude_test_patients:
+            way = "with" if record.confirm.exclude_test_patients else "without"
             raise ConfigError(
                 f"the confirmations of a study must all be trained alike, but those of {name} were {way} "
                 f"--exclude-test-patients ({record.trial}); {'add' if way == 'with' else 'drop'} "
@@ -180,11 +177,11 @@ def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, ag
 
 def arms_without_winner(state: StudyState) -> list[str]:
     """Arms that ran and have no trial with a score: they cannot be confirmed."""
-    return [arm for arm in (state.study["arms"] if state.study else []) if not winners(state, arm)]
+    return [arm for arm in (state.study.arms if state.study else []) if not winners(state, arm)]
 
 
 def counted(state: StudyState) -> dict[str, int]:
     """Confirmations that have ended, that there are to be, and readings of the test part."""
-    asked = (state.study or {}).get("confirmations", 0)
+    asked = (state.study and state.study.confirmations) or 0
     ended = sum(1 for record in state.confirmations.values() if record.end)
     return {"ended": ended, "of": max(asked, len(state.confirmations)), "test_evaluations": len(state.test_evaluations)}

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections import ChainMap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from study.config.study import StudyConfig
+from study.storage.events import FinalistStarted, TrialStarted
 from study.storage.ranking import fresh_seed, missing
 from study.storage.state import StudyState, TrialRecord
 
@@ -34,21 +35,21 @@ class SearchPolicy:
         """How many have not begun; finalists are known once all trials have ended."""
         return self._arms.n_remaining() if self._arms.n_remaining() > 0 else len(missing(self._config, self._state))
 
-    def suggest(self) -> tuple[str, dict[str, Any]]:
-        """The event that begins the next one."""
+    def suggest(self) -> TrialStarted | FinalistStarted:
+        """The event that starts the next one."""
         if self._arms.n_remaining() > 0:
             return self._arms.suggest()
         one = missing(self._config, self._state)[0]
         seed = fresh_seed(self._config.seed, "finalist", one.trial.trial, one.repeat)
-        return "finalist", {
-            "finalist": f"f{len(self._state.finalists):04d}",
-            "trial": one.trial.trial,
-            "seed_index": one.repeat,
-            "rank": one.rank,
-            "config": {**one.trial.config, "seed": seed},
+        return FinalistStarted(
+            finalist=f"f{len(self._state.finalists):04d}",
+            trial=one.trial.trial,
+            seed_index=one.repeat,
+            rank=one.rank,
+            config={**one.trial.config, "seed": seed},
             # One split for each repeat, the same for all finalists: they are compared on the same patients.
-            "split_seed": fresh_seed(self._config.seed, "split", one.repeat),
-        }
+            split_seed=fresh_seed(self._config.seed, "split", one.repeat),
+        )
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """A trial may be stopped early; a finalist runs its whole schedule."""

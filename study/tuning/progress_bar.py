@@ -11,7 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from analysis import schema
 from study.config.study import StudyConfig
-from study.storage.ledger import Event
+from study.storage.events import Event, TrialFinished
 from study.storage.progress import duration_text, seconds_left
 from study.storage.ranking import candidates
 from study.storage.state import StudyState, TrialRecord
@@ -54,8 +54,8 @@ class Display:
 
     def watch(self, event: Event) -> None:
         """Take in one event, after the records have."""
-        if event["event"] == "end":
-            self._progress.console.print(_line(self._of[event["trial"]]), highlight=False, markup=False)
+        if isinstance(event, TrialFinished):
+            self._progress.console.print(_line(self._of[event.trial], event), highlight=False, markup=False)
             self._progress.advance(self._task)
         begun = self._clock()
         self._left, self._asked = min(AT_ONCE, self._left + SHARE * (begun - self._asked)), begun
@@ -70,27 +70,26 @@ class Display:
         return sum(1 for record in self._of.values() if record.end)
 
 
-def _line(record: TrialRecord) -> str:
+def _line(record: TrialRecord, end: TrialFinished) -> str:
     """One trial or confirmation that has ended."""
     best = record.best()
-    assert record.end is not None
-    head = f"{record.trial} {record.arm:<19} {record.end['state']:<8}"
-    if record.end["state"] == schema.STATE_FAILED:
-        return f"{head} {record.end['reason']}"
-    seconds = sum(epoch["seconds"] for epoch in record.epochs)
-    score = record.config["objective"]
+    head = f"{record.trial} {record.arm:<19} {end.state:<8}"
+    if end.state == schema.STATE_FAILED:
+        return f"{head} {end.reason}"
+    seconds = sum(epoch.seconds for epoch in record.epochs)
     if record.confirm and record.test:
-        scores = record.test["scores"]
-        told = ", ".join(
+        scores = record.test.scores
+        values = ", ".join(
             f"{name} {scores[f'test/{name}']:.3f}" for name in ("kappa", "accuracy") if f"test/{name}" in scores
         )
-        of = f"trial {record.confirm['trial']}, seed {record.number + 1}"
-        return f"{head} test {told} (n {record.test['n']}, {of}), {seconds:.0f} s"
+        of = f"trial {record.confirm.trial}, seed {record.number + 1}"
+        return f"{head} test {values} (n {record.test.n}, {of}), {seconds:.0f} s"
     if best is None:  # stopped early: its score would be that of the schedule's end
         return f"{head} after epoch {len(record.epochs)} of {record.config['epochs']}, {seconds:.0f} s"
-    again = f" (trial {record.finalist['trial']}, repeat {record.number + 1})" if record.finalist else ""
+    repeat = f" (trial {record.finalist.trial}, repeat {record.number + 1})" if record.finalist else ""
     return (
-        f"{head} {score} {best['scores'][f'val/{score}']:.3f} at epoch {best['epoch']} of {len(record.epochs)}{again}, "
+        f"{head} {record.config['objective']} {best.scores[record.score_name]:.3f} at epoch {best.epoch} of "
+        f"{len(record.epochs)}{repeat}, "
         f"{seconds:.0f} s"
     )
 

@@ -27,7 +27,6 @@ from study.cluster.resources import placement
 from study.config.trial import TrialConfig
 from study.disk_space import told
 from study.errors import StudyError
-from study.storage.ledger import Event
 from study.training.checkpoints import (
     BEST,
     CALIBRATION,
@@ -80,7 +79,7 @@ class TrialActor(tune.Trainable):
         self._notes: list[str] = []
         self._epochs: Iterator[Epoch] | None = None  # and with it go the last trial's model and its optimizer
 
-    def _open(self) -> Event | None:
+    def _open(self) -> dict[str, Any] | None:
         """Begin, or go on from the checkpoint; returns its report, which may not have reached the driver."""
         release()
         self._config = TrialConfig(**self._job["config"])
@@ -137,7 +136,7 @@ class TrialActor(tune.Trainable):
         # As text: Ray would flatten a nested result and rename its parts.
         return {"report": json.dumps(report), "done": report["epoch"] >= self._job["last_epoch"]}
 
-    def _report(self) -> Event:
+    def _report(self) -> dict[str, Any]:
         # The driver may have died, or this process, between the checkpoint and its report: it is told again, and the
         # ledger counts an epoch once.
         if self._epochs is None and (unsent := self._open()):
@@ -152,10 +151,10 @@ class TrialActor(tune.Trainable):
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._folder / "error.txt", text.encode())
 
-    def _save(self, epoch: Epoch, used: dict[str, float]) -> Event:
+    def _save(self, epoch: Epoch, used: dict[str, float]) -> dict[str, Any]:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
         state = epoch.state()
-        report: Event = {
+        report: dict[str, Any] = {
             "epoch": epoch.number,
             "scores": {name: value for name, value in epoch.scores.items() if math.isfinite(value)},
             "confusion": epoch.confusion.tolist(),

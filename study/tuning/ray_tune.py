@@ -24,7 +24,8 @@ from analysis import schema
 from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Nodes, Resources
 from study.disk_space import told
-from study.storage.ledger import Event, Ledger
+from study.storage.events import Event
+from study.storage.ledger import Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tuning.ray_stopper import KillOnStop
 from study.tuning.ray_trainable import TrialActor
@@ -171,8 +172,10 @@ class TrialDispatcher:
         """What an actor needs; plain values, since it goes through Ray to another process."""
         files, architecture = self._files, record.config["architecture"]
         weights, digest = files.weights[architecture] if record.config["pretrained"] else (None, None)
-        own = {"exclude_test_patients": True} if record.confirm and record.confirm["exclude_test_patients"] else {}
-        own |= {"split_seed": record.finalist["split_seed"]} if record.finalist else {}
+        own: dict[str, Any] = (
+            {"exclude_test_patients": True} if record.confirm and record.confirm.exclude_test_patients else {}
+        )
+        own |= {"split_seed": record.finalist.split_seed} if record.finalist else {}
         return {
             "trial": record.trial,
             "config": record.config,

@@ -13,7 +13,15 @@ from typing import Any, Protocol
 from analysis import schema
 from analysis.redact import without_folders
 from study.config.study import StudyConfig
-from study.storage.ledger import Event, Ledger
+from study.storage.events import (
+    EpochFinished,
+    Event,
+    RunStarted,
+    StudyClosed,
+    TestEvaluation,
+    TrialFinished,
+)  # fmt: skip
+from study.storage.ledger import Ledger
 from study.storage.ranking import finalists_of
 from study.storage.state import StudyState, TrialRecord
 from study.training.checkpoints import BEST, drop_last
@@ -51,7 +59,7 @@ class Failures:
         """One more trial has ended."""
         assert record.end is not None
         self._ended += 1
-        reason = record.end["reason"] if record.end["state"] == schema.STATE_FAILED else ""
+        reason = record.end.reason if record.end.state == schema.STATE_FAILED else ""
         if not reason or (self._row and _kind(self._row[-1]) != _kind(reason)):
             self._row = []
         if reason:
@@ -77,8 +85,8 @@ class TrialPolicy(Protocol):
     def n_remaining(self) -> int:
         """How many have not begun."""
 
-    def suggest(self) -> tuple[str, dict[str, Any]]:
-        """The next one's event: its kind and its values."""
+    def suggest(self) -> RunStarted:
+        """The event that starts the next one."""
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
         """An epoch is done with this score: (whether to stop now, what has to be remembered of that)."""
@@ -104,12 +112,12 @@ class Recorder:
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
         assert state.study is not None  # the ledger begins with it
-        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study["config"]))
+        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config))
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
                 self._failures.note(record)
-        ended = [event["trial"] for event in ledger.events if event["event"] == "end"]
+        ended = [event.trial for event in ledger.events if isinstance(event, TrialFinished)]
         if ended:  # killed between a trial's end and this
             drop_last(checkpoints / ended[-1])
 
@@ -128,21 +136,22 @@ class Recorder:
 
     def begin(self) -> TrialRecord:
         """The next one is going to run."""
-        kind, values = self._policy.suggest()
-        self._write(kind, **values)
-        return self.records[values[kind]]
+        started = self._policy.suggest()
+        self._write(started)
+        return self.records[started.name]
 
-    def epoch(self, trial: str, report: Event) -> bool:
+    def epoch(self, trial: str, report: dict[str, Any]) -> bool:
         """An epoch was reported, perhaps again; returns whether the trial is to be stopped."""
         record, stop = self.records[trial], False
         if record.end:
             return True
         if report["epoch"] == len(record.epochs) + 1:
             stop, pruner_state = self._policy.on_trial_result(record, report["epoch"], report["best"])
-            event = {key: value for key, value in report.items() if key not in ("best", "test")}
-            self._write("epoch", trial=trial, **event, stop=stop, pruner_state=pruner_state)
+            values = {key: value for key, value in report.items() if key not in ("best", "test")}
+            self._write(EpochFinished(trial=trial, **values, stop=stop, pruner_state=pruner_state))
         if "test" in report and not record.test:
-            self._write("test-read", confirm=trial, **report["test"], reads=len(self.state.test_evaluations))
+            earlier = len(self.state.test_evaluations)
+            self._write(TestEvaluation(confirm=trial, **report["test"], earlier=earlier))
         return stop or record.finishing == schema.STATE_PRUNED
 
     def end(self, trial: str, state: str, reason: str = "") -> None:
@@ -153,7 +162,7 @@ class Recorder:
         if state == schema.STATE_COMPLETE and record.best() is None:
             state = schema.STATE_FAILED
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
-        self._write("end", trial=trial, state=state, reason=without_folders(reason))
+        self._write(TrialFinished(trial=trial, state=state, reason=without_folders(reason)))
         self._policy.on_trial_complete(record)
         drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
@@ -167,16 +176,16 @@ class Recorder:
 
     def close(self, state: str, reason: str = "") -> None:
         """The search ends here, whatever became of it."""
-        self._write("close", state=state, reason=without_folders(reason))
+        self._write(StudyClosed(state=state, reason=without_folders(reason)))
 
     def common_failure(self) -> str | None:
         """The reason for which the search has no point any more, if trials keep failing alike."""
         return self._failures.common()
 
-    def _write(self, event: str, **values: Any) -> None:
-        entry = self._ledger.append(event, **values)
-        self.state.apply(entry)
-        self._watch(entry)
+    def _write(self, event: Event) -> None:
+        written = self._ledger.append(event)
+        self.state.apply(written)
+        self._watch(written)
 
     def _keep_best_weights(self, record: TrialRecord) -> None:
         """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at.

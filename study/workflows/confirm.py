@@ -15,6 +15,7 @@ from analysis import schema
 from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
+from study.storage.events import StudyClosed
 from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import LockedError, check_free
@@ -104,8 +105,8 @@ def _confirm(
             markup=False,
         )
         closed = final_state(state.confirmations.values())
-        if ledger.events[-1]["event"] != "close":  # killed between its last confirmation and its close
-            ledger.append("close", state=closed, reason="" if closed == schema.STATE_COMPLETE else NO_SCORE)
+        if not isinstance(ledger.events[-1], StudyClosed):  # killed between its last confirmation and its close
+            ledger.append(StudyClosed(state=closed, reason="" if closed == schema.STATE_COMPLETE else NO_SCORE))
         return EXIT_CODES[closed]
     for other, reads in _read_elsewhere(plan):
         console.print(
@@ -129,7 +130,7 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
             other = study_state(read_events(folder / "ledger.jsonl")[0])
-            if other.study and other.study["identity"].get("data_digest") == digest and other.test_evaluations:
+            if other.study and other.study.identity.get("data_digest") == digest and other.test_evaluations:
                 found.append((folder.name, len(other.test_evaluations)))
     return found
 

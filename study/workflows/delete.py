@@ -10,13 +10,14 @@ from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from analysis import schema
 from study.config.study import make_study_config
 from study.config.trial import TrialConfig
 from study.disk_space import size
 from study.errors import ConfigError
+from study.storage.events import StudyStarted
 from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import check_free, locked
 from study.storage.state import study_state
@@ -71,12 +72,12 @@ def find(name: str, here: Home) -> Removal:
         check_free(folder)
     begun = {folder: _began(folder) for folder in folders}
     own = begun.get(here.home / name)
-    if own and own["config"].get("fold"):
-        fold = own["config"]["fold"]
+    if own and own.config.get("fold"):
+        fold = own.config["fold"]
         raise ConfigError(f"{name} is outer fold {fold} of a study, and folds go together; delete the whole")
     from study.tracking.delete_runs import find_stored
 
-    ids = {folder.name: event["id"] if event else "" for folder, event in begun.items()} or {name: ""}
+    ids = {folder.name: event.id if event else "" for folder, event in begun.items()} or {name: ""}
     stored, notes = find_stored(here, ids)
     if not folders and not stored:
         known = ", ".join(sorted(path.parent.name for path in here.home.glob(f"*/{LEDGER}"))) or "none"
@@ -104,14 +105,14 @@ def _folders(home: Path, name: str) -> list[Path]:
     folds = []
     for folder in home.glob(f"{name}-fold*"):
         event = _began(folder)
-        number = (event["config"].get("fold") or "").partition("/")[0] if event else ""
+        number = (event.config.get("fold") or "").partition("/")[0] if event else ""
         if number and folder.name == schema.fold_name(name, int(number)):
             folds.append(folder)
     is_study = (own / LEDGER).exists() or bool(folds)
     return [*([own] if own.is_dir() and is_study else []), *sorted(folds)]
 
 
-def _began(folder: Path) -> dict[str, Any] | None:
+def _began(folder: Path) -> StudyStarted | None:
     """The event that began a study; None where it never began or its ledger is damaged."""
     try:
         return study_state(read_events(folder / LEDGER)[0]).study
@@ -141,11 +142,11 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
         event = _began(folder)
         if event is None:
             continue
-        config, fields = make_study_config(event["config"], {}), TrialConfig.model_fields
+        config, fields = make_study_config(event.config, {}), TrialConfig.model_fields
         side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
         for colour in config.values("colour"):
             form = ImageSpec(int(side), str(crop), str(colour))  # type: ignore[arg-type]
-            cache = home / "cache" / folder_name(event["identity"]["data_digest"], form)
+            cache = home / "cache" / folder_name(event.identity["data_digest"], form)
             found |= {cache} if cache.is_dir() else set()
     return found
 

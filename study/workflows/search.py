@@ -14,6 +14,7 @@ from analysis import schema
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, left_out, write_study_file
+from study.storage.events import StudyClosed
 from study.storage.ledger import Ledger, read_events
 from study.storage.lock import LockedError, check_free, locked
 from study.storage.progress import times
@@ -72,8 +73,8 @@ def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledge
                 raise LockedError(
                     f"study {plan.name} was written by another process a moment ago; type the command again"
                 )
-            if ledger.torn:
-                console.print("the ledger's last line was torn, never counted, and is dropped")
+            if ledger.truncated:
+                console.print("the ledger's last line was truncated, never counted, and is dropped")
             yield ledger
         finally:
             ledger.close()
@@ -86,19 +87,18 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute, console: C
     ended = [record for record in state.trials.values() if record.end]
     if len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
-        if state.study and plan.config.trials < state.study["config"]["trials"]:  # ended with what has begun
+        if state.study and plan.config.trials < state.study.config["trials"]:  # ended with what has begun
             write_study_file(plan)
-            ledger.append("study", **plan.event(state.study["threads"], state.study.get("max_concurrent", 1)))
+            ledger.append(plan.event(state.study.threads, state.study.max_concurrent))
         closed = final_state(ended)
         reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE
         rest = f", and {reason}: {failure_hint(plan.name, here.again)}" if reason else "; a larger --trials extends it"
         console.print(f"study {plan.name} has all its {len(ended)} trials{rest}", markup=False)
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
-        said = last["event"] == "close" and (
-            state.confirmations or last["state"] == closed
-        )  # of a confirmation, or the same
+        # The last close may be a confirmation's.
+        said = isinstance(last, StudyClosed) and (state.confirmations or last.state == closed)
         if not said:
-            ledger.append("close", state=closed, reason=reason)
+            ledger.append(StudyClosed(state=closed, reason=reason))
         return EXIT_CODES[closed]
     for note in plan.notes:
         console.print(f"note: {note}", markup=False)

@@ -12,6 +12,7 @@ from rich.table import Table
 from analysis import schema
 from study.config.study import StudyConfig
 from study.errors import ConfigError
+from study.storage.events import StudyClosed
 from study.storage.home import fold_studies
 from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import is_locked
@@ -66,13 +67,7 @@ def _told(folder: Path) -> dict[str, Any]:
     try:
         return summary(folder)
     except (LedgerError, OSError) as error:
-        why = str(error)
-    except (KeyError, TypeError) as error:  # each line is an event, but not one that follows from those before
-        why = (
-            f"each event of a ledger must follow from those before it, but not so in {folder / 'ledger.jsonl'} "
-            f"({type(error).__name__}: {error}); restore the file from a copy, or start a study with another name"
-        )
-    return {"study": folder.name, "state": DAMAGED, "error": why}
+        return {"study": folder.name, "state": DAMAGED, "error": str(error)}
 
 
 def _print_studies(console: Console, studies: list[dict[str, Any]]) -> None:
@@ -122,16 +117,16 @@ def summary(folder: Path) -> dict[str, Any]:
     for record in state.trials.values():
         now = schema.STATE_RUNNING if living and not record.end else record.state
         states[now] = states.get(now, 0) + 1
-    last = events[-1] if events else {}
-    closed = last["state"] if last.get("event") == "close" else schema.STATE_INTERRUPTED
+    last = events[-1] if events and isinstance(events[-1], StudyClosed) else None
+    closed = last.state if last else schema.STATE_INTERRUPTED
     best = _best(state)
-    trials = state.study["config"]["trials"] if state.study else 0
-    config = StudyConfig.model_validate(state.study["config"]) if state.study else None
+    trials = state.study.config["trials"] if state.study else 0
+    config = StudyConfig.model_validate(state.study.config) if state.study else None
     searching = living and config is not None and not search_ended(config, state)
     return {
         "study": folder.name,
         "state": schema.STATE_RUNNING if living else closed,
-        "reason": "" if living else last.get("reason", ""),
+        "reason": last.reason if last and not living else "",
         "next": "" if living else _next(state, closed),
         "trials": trials,
         "ended": sum(1 for record in state.trials.values() if record.end),
@@ -142,11 +137,11 @@ def summary(folder: Path) -> dict[str, Any]:
         "confirmations": counted(state),
         "finalists": {"ended": sum(1 for r in state.finalists.values() if r.end), "of": _finalists(config, state)},
         "seconds_left": _seconds_left(config, state) if searching else None,
-        "arms": {arm: _arm(state, arm) for arm in (state.study["arms"] if state.study else [])},
-        "not_run": state.study["not_run"] if state.study else {},
-        "weights": state.study["weights"] if state.study else {},
+        "arms": {arm: _arm(state, arm) for arm in (state.study.arms if state.study else [])},
+        "not_run": state.study.not_run if state.study else {},
+        "weights": state.study.weights if state.study else {},
         "failures": {
-            record.trial: record.end["reason"]
+            record.trial: record.end.reason
             for record in state.runs().values()
             if record.end and record.state == schema.STATE_FAILED
         },
@@ -158,22 +153,22 @@ def _finalists(config: StudyConfig | None, state: StudyState) -> int:
     if config is None or state.study is None:
         return 0
     ended = len(state.trials) >= config.trials and all(record.end for record in state.trials.values())
-    count = len(wanted(config, state)) if ended else planned(config, len(state.study["arms"]))
+    count = len(wanted(config, state)) if ended else planned(config, len(state.study.arms))
     return max(count, len(state.finalists))
 
 
 def _seconds_left(config: StudyConfig | None, state: StudyState) -> float | None:
     if config is None or state.study is None:
         return None
-    return seconds_left(config, state, len(state.study["arms"]), state.study.get("max_concurrent", 1))
+    return seconds_left(config, state, len(state.study.arms), state.study.max_concurrent)
 
 
 def _next(state: StudyState, closed: str) -> str:
     """The command that comes next, without the flags that each command needs."""
     if not state.study:
         return ""
-    search, *later = map(str, state.study.get("commands", ()) or ("",))
-    config = StudyConfig.model_validate(state.study["config"])
+    search, *later = map(str, state.study.commands or ("",))
+    config = StudyConfig.model_validate(state.study.config)
     if not later or not search_ended(config, state) or not winners(state):
         return search
     confirmed = counted(state)
@@ -200,8 +195,7 @@ def _best_values(state: StudyState, arm: str | None = None) -> dict[str, Any]:
     best = next(iter(candidates(state, arm)), None)
     if best is None:
         return {"best_trial": None, "best_score": None, "best_repeats": None, "best_curve": None}
-    score = f"val/{best.record.config['objective']}"
-    curve = [epoch["scores"].get(score) for epoch in best.record.epochs]
+    curve = [epoch.scores.get(best.record.score_name) for epoch in best.record.epochs]
     return {
         "best_trial": best.record.trial, "best_score": best.score, "best_repeats": best.repeats, "best_curve": curve,
     }  # fmt: skip
@@ -212,8 +206,8 @@ def _best(state: StudyState, arm: str | None = None) -> str | None:
     if best is None or not state.study:
         return None
     many = "s" * (best.repeats > 1)
-    how = f"mean of {best.repeats} finalist{many}" if best.repeats else f"n {state.study['parts']['val']}"
-    return f"{state.study['objective']} {best.score:.3f} (trial {best.record.trial}, {how})"
+    how = f"mean of {best.repeats} finalist{many}" if best.repeats else f"n {state.study.splits['val']}"
+    return f"{state.study.objective} {best.score:.3f} (trial {best.record.trial}, {how})"
 
 
 def _print_arms(console: Console, study: dict[str, Any]) -> None:
@@ -230,7 +224,7 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     if confirmed["of"]:
         console.print(
             f"{confirmed['ended']} of {confirmed['of']} confirmations ended; the test part was read "
-            f"{times(confirmed['test_reads'])}"
+            f"{times(confirmed['test_evaluations'])}"
         )
     else:
         console.print("not confirmed; the test part was not read by any confirmation")

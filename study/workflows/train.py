@@ -161,7 +161,7 @@ def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
     """The study's own copy of its weights, and what they were trained on."""
     state = study_state(read_events(folder / "ledger.jsonl")[0])
     assert state.study is not None  # it has a trial
-    told = state.study["weights"][architecture]
+    told = state.study.weights[architecture]
     file = kept_file(folder, {"name": told["source"], **told})
     if not file.exists():
         raise ConfigError(
@@ -181,12 +181,12 @@ def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool
     differ = 0
     for epoch, known in zip(epochs, record.epochs, strict=False):
         mine = {name: value for name, value in epoch.scores.items() if name != TIMING}
-        theirs = {name: value for name, value in known["scores"].items() if name != TIMING}
+        theirs = {name: value for name, value in known.scores.items() if name != TIMING}
         for score in sorted(mine.keys() | theirs.keys()):
             if mine.get(score) != theirs.get(score):
                 differ += 1
                 console.print(f"epoch {epoch.number} {score}: recorded {theirs.get(score)}, now {mine.get(score)}")
-        differ += epoch.confusion.tolist() != known["confusion"]
+        differ += epoch.confusion.tolist() != known.confusion
     compared = min(len(epochs), len(record.epochs))
     verdict = "equal to the last digit" if not differ else f"{differ} numbers differ (another machine or version?)"
     console.print(f"{compared} epochs compared with trial {record.trial}: {verdict}", markup=False)
@@ -218,4 +218,4 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
     record = state.trials[trial]
     if not record.epochs:
         raise ConfigError(f"trial {trial} of study {study} has no epoch to compare with; choose another")
-    return study, record, int(record.epochs[0]["threads"])
+    return study, record, record.epochs[0].threads

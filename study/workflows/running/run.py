@@ -7,7 +7,7 @@ import time
 import traceback
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,7 +18,8 @@ from retina_data.files import write_whole
 from study.disk_space import check_room, is_full, told
 from study.planning.plan import Plan, needed_by
 from study.planning.resume_checks import write_study_file
-from study.storage.ledger import Event, Ledger
+from study.storage.events import Event, StudyClosed, TestEvaluation
+from study.storage.ledger import Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.sync_marker import mark_synced
 from study.tuning.progress_bar import Display
@@ -83,7 +84,7 @@ class RunSpec(Protocol):
         """Weights of each arm that stay on the disk."""
 
     def event(self) -> dict[str, Any]:
-        """What the study's event says beside the plan."""
+        """Fields of the study's event beside the plan's."""
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """What is run, of all that the study has."""
@@ -119,11 +120,12 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
         check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, errand.n_best_weights))
         plan.keep_weights()
         write_study_file(plan)
-        ledger.append("study", **plan.event(trial_resources.threads, trial_resources.max_concurrent), **errand.event())
-        if plan.warm:
-            ledger.append("warm", **plan.warm)
+        started = plan.event(trial_resources.threads, trial_resources.max_concurrent)
+        ledger.append(replace(started, **errand.event()))
+        if plan.warm_start:
+            ledger.append(plan.warm_start)
         if plan.config.select_on == "test":
-            ledger.append("test-read", by="search", what="each epoch of each trial is scored on the test part")
+            ledger.append(TestEvaluation())  # each epoch of each trial is scored on the test split
         on_full = stop.request_stop if here.tracking_uri.startswith("sqlite") else None
         feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full)
         state = study_state(ledger.events)
@@ -148,9 +150,11 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
                 closed = schema.STATE_FAILED
                 _note_failure(plan, stop, error, traceback.format_exc())
                 with suppress(OSError):  # a ledger without a close: the next command tells MLflow
-                    watch(ledger.append("close", state=closed, reason=stop.reason))
+                    watch(ledger.append(StudyClosed(state=closed, reason=stop.reason)))
     _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
-    _closing(plan, errand, state, closed, stop.reason or ledger.events[-1].get("reason", ""), here, console)
+    last = ledger.events[-1]
+    reason = stop.reason or (last.reason if isinstance(last, StudyClosed) else "")
+    _closing(plan, errand, state, closed, reason, here, console)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
 
 
@@ -177,7 +181,7 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, console: Consol
         # Without a problem there was more to send than could be waited for.
         why = f"MLflow did not answer ({feed.problem})" if feed.problem else "MLflow is still taking what it lacked"
         console.print(f"{why}; `retina status` sends the rest later", markup=False)
-    elif ledger.events[-1]["event"] == "close":
+    elif isinstance(ledger.events[-1], StudyClosed):
         with suppress(OSError):
             mark_synced(plan.folder, uri)
 
@@ -190,7 +194,7 @@ def _end_process(
 
     try:
         with suppress(OSError):
-            feed.put(ledger.append_last("close", state=schema.STATE_FAILED, reason=reason))
+            feed.put(ledger.append_last(StudyClosed(state=schema.STATE_FAILED, reason=reason)))
         _send_rest(plan, ledger, feed, console, here.tracking_uri, HEAD_CLOSE_SECONDS)
         console.show_cursor()
         console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
@@ -204,7 +208,7 @@ def _end_process(
 def _closing(
     plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason: str, here: Home, console: Console
 ) -> None:
-    ends = [record.end["state"] for record in errand.records(state).values() if record.end]
+    ends = [record.end.state for record in errand.records(state).values() if record.end]
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
     console.print(
         f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False

@@ -3,8 +3,10 @@ from pathlib import Path
 import pytest
 
 from study.errors import ConfigError
+from study.storage.events import encode
 from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.tracking.sync_marker import mark_synced, sync_pending
+from tests.fixtures.study import study_event
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
@@ -44,7 +46,7 @@ def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path)
 
 
 def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path) -> None:
-    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"study"}\n')):
+    for name, text in (("a", "{broken\n{}\n"), ("b", encode(study_event()).decode())):
         (tmp_path / name).mkdir()
         (tmp_path / name / "ledger.jsonl").write_text(text)
     mark_synced(tmp_path / "b", f"sqlite:///{tmp_path / 'mlflow.db'}")

@@ -4,7 +4,7 @@ from study.config.study import make_study_config
 from study.errors import ConfigError
 from study.storage.progress import duration_text, epochs_saved, parse_duration, seconds_left, sparkline
 from study.storage.state import study_state
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import end_event, epoch_event, finalist_event, study_event, trial_event
 
 
 def test_time_left_counts_every_epoch_that_may_still_come() -> None:
@@ -24,9 +24,7 @@ def test_time_left_counts_the_finalists_that_are_to_come_and_those_that_run() ->
     assert seconds_left(config, study_state(events), 2, 1) == 0.5 * (1 + 2), "one trial in an arm has no finalists"
     events += [epoch_event(0, 2, 0.6), end_event(0), trial_event(1)]
     events += [epoch_event(1, 1, 0.5), epoch_event(1, 2, 0.5), end_event(1)]
-    begun = {"event": "finalist", "time": 2.0, "finalist": "f0000", "trial": "0000", "seed_index": 0, "rank": 1}
-    events.append({**begun, "config": trial_event(0)["config"], "split_seed": 1})
-    events.append({**epoch_event(0, 1, 0.5), "trial": "f0000"})
+    events += [finalist_event(0), epoch_event("f0000", 1, 0.5)]
     assert seconds_left(config, study_state(events), 1, 1) == 0.5 * (1 + 5 * 2)
 
 

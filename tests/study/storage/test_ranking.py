@@ -1,11 +1,12 @@
 """Finalists and the order of an arm's configurations, from made-up ledgers."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from study.config.study import StudyConfig, make_study_config
-from study.storage.ledger import Event
+from study.storage.events import Event, StudyStarted, TrialStarted
 from study.storage.ranking import (
     candidates,
     chosen_arm,
@@ -19,7 +20,7 @@ from study.storage.ranking import (
     winners,
 )
 from study.storage.state import StudyState, study_state
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import end_event, epoch_event, finalist_event, study_event, trial_event
 
 ARM, OTHER = "resnet18-scratch", "resnet50-scratch"
 
@@ -37,11 +38,10 @@ def searched(scores: list[float | None], trials: int = 0, **settings: Any) -> li
 def finalist(number: int, trial: str, repeat: int, score: float | None, end: str = "complete") -> list[Event]:
     """A finalist with its only epoch and its end; without a score it has just begun."""
     name = f"f{number:04d}"
-    begun = {"event": "finalist", "time": 5.0, "finalist": name, "trial": trial, "seed_index": repeat, "rank": 1}
-    begun |= {"config": trial_event(0, epochs=1)["config"], "split_seed": repeat}
+    begun = finalist_event(number, trial, repeat, epochs=1)
     if score is None:
         return [begun]
-    return [begun, {**epoch_event(0, 1, score), "trial": name}, {**end_event(0, end), "trial": name}]
+    return [begun, epoch_event(name, 1, score), end_event(name, end)]
 
 
 def config(**settings: Any) -> StudyConfig:
@@ -103,25 +103,29 @@ def test_a_finalist_that_has_not_ended_or_failed_does_not_count() -> None:
         assert (first.record.trial, first.repeats, second.score, second.repeats) == ("0000", 1, 0.1, 1)
 
 
+def _duplicate(event: Event, *numbers: int) -> Event:
+    is_one = isinstance(event, TrialStarted) and event.number in numbers
+    return replace(event, duplicate_of="0000") if is_one else event  # type: ignore[call-arg]
+
+
 def test_configurations_that_differ_in_their_seed_alone_are_one() -> None:
     events = searched([0.5, 0.9, 0.4])
-    for number in (1, 2):
-        next(e for e in events if e["event"] == "trial" and e["number"] == number)["duplicate_of"] = "0000"
+    events = [_duplicate(event, 1, 2) for event in events]
     assert [record.trial for record in configurations(study_state(events), ARM)] == ["0001"]
     events = searched([0.5, 0.9, 0.4, 0.3])
-    next(e for e in events if e["event"] == "trial" and e["number"] == 1)["duplicate_of"] = "0000"
+    events = [_duplicate(event, 1) for event in events]
     found = wanted(config(trials=4, finalists=2, repeats=1), study_state(events))
     assert [(one.trial.trial, one.rank) for one in found] == [("0001", 1), ("0002", 2)]
 
 
 def _two_arms(scores: list[float], others: list[float]) -> list[Event]:
-    events = searched(scores + others)
-    events[0]["arms"] = [ARM, OTHER]
-    for event in events:
-        if event["event"] == "trial" and event["number"] >= len(scores):
-            event["config"] = {**event["config"], "architecture": "resnet50"}
-            event["number"] -= len(scores)
-    return events
+    began, *events = searched([*scores, *others])
+    assert isinstance(began, StudyStarted)
+    for place, event in enumerate(events):
+        if isinstance(event, TrialStarted) and event.number >= len(scores):
+            config = {**event.config, "architecture": "resnet50"}
+            events[place] = replace(event, config=config, number=event.number - len(scores))
+    return [replace(began, arms=[ARM, OTHER]), *events]
 
 
 def test_the_arm_that_validation_chose_is_that_of_the_first_configuration_of_all() -> None:

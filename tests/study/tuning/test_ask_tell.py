@@ -1,13 +1,15 @@
 import random
-from typing import Any
+from dataclasses import replace
 
 import optuna
 import pytest
 
 from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
+from study.storage.events import Event, TrialFinished, TrialStarted
 from study.storage.state import StudyState, study_state
 from study.tuning.ask_tell import Arms
+from tests.fixtures.study import end_event, epoch_event
 
 
 class Search:
@@ -16,29 +18,27 @@ class Search:
     def __init__(self, config: StudyConfig, restarts: bool) -> None:
         self.config, self.restarts = config, restarts
         self.groups = groups_of(config, config.cells())
-        self.events: list[dict[str, Any]] = []
+        self.events: list[Event] = []
         self._rebuild()
 
     def _rebuild(self) -> None:
         self.state: StudyState = study_state(self.events)
         self.arms = Arms(self.config, self.groups, self.state)
 
-    def _write(self, event: str, **values: Any) -> None:
-        self.events.append({"event": event, "time": 0.0, **values})
-        self.state.apply(self.events[-1])
+    def write(self, event: Event) -> None:
+        self.events.append(event)
+        self.state.apply(event)
 
     def _moment(self) -> None:
         if self.restarts:
             self._rebuild()
 
-    def run(self, trials: int) -> list[dict[str, Any]]:
+    def run(self, trials: int) -> list[Event]:
         for index in range(trials):
             self._moment()
-            asked = self.arms.ask(index)
-            config = asked.config.model_dump(mode="json")
-            keys = ("trial", "group", "number", "params", "distributions")
-            self._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
-            self._train(asked.trial)
+            started = self.arms.ask(index)
+            self.write(started)
+            self._train(started.trial)
         return self.events
 
     def _train(self, trial: str) -> None:
@@ -48,16 +48,19 @@ class Search:
             self._moment()
             record = self.state.trials[trial]
             kappa = level * (1 - 0.5**epoch) + 0.1 * curve.random()
-            before = [event["scores"]["val/kappa"] for event in record.epochs] if record.select_epoch == "best" else []
+            is_best = record.config["select_epoch"] == "best"
+            before = [event.scores["val/kappa"] for event in record.epochs] if is_best else []
             stop, pruner_state = self.arms.on_trial_result(record, epoch, max([kappa, *before]))
-            self._write(
-                "epoch", trial=trial, epoch=epoch, scores={"val/kappa": kappa}, stop=stop, pruner_state=pruner_state
-            )
+            self.write(replace(epoch_event(trial, epoch, kappa), stop=stop, pruner_state=pruner_state))
             if stop:
                 break
         self._moment()
-        self._write("end", trial=trial, state="pruned" if stop else "complete", reason="")
+        self.write(end_event(trial, "pruned" if stop else "complete"))
         self.arms.on_trial_complete(self.state.trials[trial])
+
+
+def _trials(events: list[Event]) -> list[TrialStarted]:
+    return [event for event in events if isinstance(event, TrialStarted)]
 
 
 @pytest.mark.parametrize("early_stopping", ["halving", "hyperband"])
@@ -72,25 +75,25 @@ def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(
     config = make_study_config({}, flags)
     unbroken, killed = Search(config, restarts=False).run(trials), Search(config, restarts=True).run(trials)
     assert unbroken == killed
-    assert any(event["event"] == "end" and event["state"] == "pruned" for event in unbroken)
-    parameters = [f"{event['group']} {event['params']}" for event in unbroken if event["event"] == "trial"]
+    assert any(isinstance(event, TrialFinished) and event.state == "pruned" for event in unbroken)
+    parameters = [f"{event.group} {event.params}" for event in _trials(unbroken)]
     if sampler != "gp":  # which comes to the edges of the space in more than one arm
         assert len(set(parameters)) == trials  # no suggestion is repeated after a restart
 
 
 def test_trials_are_dealt_evenly_over_the_arms() -> None:
     events = Search(make_study_config({}, {"epochs": 2, "early_stopping": "none"}), restarts=False).run(12)
-    arms = [event["group"] for event in events if event["event"] == "trial"]
+    arms = [event.group for event in _trials(events)]
     assert {arms.count(arm) for arm in arms} == {3}
-    seeds = [event["config"]["seed"] for event in events if event["event"] == "trial"]
+    seeds = [event.config["seed"] for event in _trials(events)]
     assert seeds == list(range(12))
 
 
 def test_joint_is_one_study_in_which_the_cell_is_an_axis() -> None:
     config = make_study_config({}, {"epochs": 2, "arms": "joint"})
     events = Search(config, restarts=False).run(12)
-    assert {event["group"] for event in events if event["event"] == "trial"} == {"joint"}
-    assert len({event["params"]["arm"] for event in events if event["event"] == "trial"}) > 1
+    assert {event.group for event in _trials(events)} == {"joint"}
+    assert len({event.params["arm"] for event in _trials(events)}) > 1
 
 
 @pytest.mark.parametrize(
@@ -102,16 +105,14 @@ def test_what_optuna_is_told_is_the_epoch_that_is_selected(
     flags = {"epochs": 4, "early_stopping": "none", "select_epoch": select_epoch}
     search = Search(make_study_config({}, flags), restarts=False)
     asked = search.arms.ask(0)
-    keys = ("trial", "group", "number", "params", "distributions")
-    config = asked.config.model_dump(mode="json")
-    search._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
+    search.write(asked)
     best = -1.0
     for epoch, kappa in enumerate([0.1, 0.6, 0.2, 0.3], 1):
         best = max(best, kappa)
         told_now = kappa if select_epoch == "last" else best
         search.arms.on_trial_result(search.state.trials["0000"], epoch, told_now)
-        search._write("epoch", trial="0000", epoch=epoch, scores={"val/kappa": kappa}, stop=False, pruner_state={})
-    search._write("end", trial="0000", state="complete", reason="")
+        search.write(epoch_event(0, epoch, kappa))
+    search.write(end_event(0))
     search.arms.on_trial_complete(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
     rebuilt = Arms(search.config, search.groups, study_state(search.events))._studies[asked.group].trials[0]
@@ -124,11 +125,9 @@ def test_what_optuna_is_told_is_the_epoch_that_is_selected(
 def test_a_failed_trial_has_no_value() -> None:
     search = Search(make_study_config({}, {"epochs": 2}), restarts=False)
     asked = search.arms.ask(0)
-    keys = ("trial", "group", "number", "params", "distributions")
-    config = asked.config.model_dump(mode="json")
-    search._write("trial", config=config, **{key: getattr(asked, key) for key in keys})
-    search._write("epoch", trial="0000", epoch=1, scores={"val/kappa": 0.9}, stop=False, pruner_state={})
-    search._write("end", trial="0000", state="failed", reason="loss is not finite")
+    search.write(asked)
+    search.write(epoch_event(0, 1, 0.9))
+    search.write(end_event(0, "failed", "loss is not finite"))
     search.arms.on_trial_complete(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
     assert (told.state, told.value) == (optuna.trial.TrialState.FAIL, None)
@@ -136,4 +135,4 @@ def test_a_failed_trial_has_no_value() -> None:
 
 def test_fewer_than_three_trials_of_an_arm_are_never_stopped() -> None:
     events = Search(make_study_config({}, {"epochs": 9, "seed": 1}), restarts=False).run(8)
-    assert all(event["state"] == "complete" for event in events if event["event"] == "end")
+    assert all(event.state == "complete" for event in events if isinstance(event, TrialFinished))

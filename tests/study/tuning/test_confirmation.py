@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -6,7 +6,8 @@ import pytest
 
 from study.config.study import StudyConfig
 from study.errors import ConfigError
-from study.storage.ledger import Event, Ledger, read_events
+from study.storage.events import ConfirmationStarted, EpochFinished, Event, TrialFinished, TrialStarted
+from study.storage.ledger import Ledger, read_events
 from study.storage.ranking import fresh_seed, missing, winners
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import BEST
@@ -18,35 +19,45 @@ from study.tuning.confirmation import (
     wanted,
 )
 from study.tuning.recorder import Recorder
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import (
+    close_event,
+    end_event,
+    epoch_event,
+    evaluation_event,
+    finalist_event,
+    report,
+    study_event,
+    trial_event,
+    write_ledger,
+)  # fmt: skip
 
 ARM = "resnet18-scratch"
 
 
 def _searched(kappas: list[list[float]], fields: dict[str, Any] | None = None, **study: Any) -> list[Event]:
     """A search whose trials had these scores, epoch by epoch; fields: of their TrialConfig."""
-    events: list[Event] = [{**study_event(trials=len(kappas)), **study}]
+    events: list[Event] = [replace(study_event(trials=len(kappas)), **study)]
     for number, scores in enumerate(kappas):
         events.append(trial_event(number, epochs=len(scores), **(fields or {})))
         events += [epoch_event(number, epoch, kappa) for epoch, kappa in enumerate(scores, 1)]
         events.append(end_event(number))
-    return [*events, {"event": "close", "time": 1011.0, "state": "complete", "reason": ""}]
+    return [*events, close_event()]
 
 
-def _begin(state: StudyState, wish: ConfirmationConfig) -> Event:
-    kind, values = Confirmations(state, wish).suggest()
-    event = {"event": kind, "time": 1100.0, **values}
+def start(state: StudyState, wish: ConfirmationConfig) -> ConfirmationStarted:
+    """The next confirmation was started."""
+    event = Confirmations(state, wish).suggest()
     assert state.apply(event)
     return event
 
 
-def _read(state: StudyState, name: str) -> None:
-    """All epochs of a confirmation, its reading and its end."""
+def finish(state: StudyState, name: str) -> None:
+    """All epochs of a confirmation, its evaluation of the test split, and its end."""
     record = state.confirmations[name]
     for epoch in range(len(record.epochs) + 1, record.last_epoch + 1):
-        state.apply({**epoch_event(0, epoch, 0.5), "trial": name})
-    state.apply({"event": "test-read", "time": 1.0, "confirm": name, "n": 4, "n_new_patients": 4, "scores": {}})
-    state.apply({**end_event(0), "trial": name})
+        state.apply(epoch_event(name, epoch, 0.5))
+    state.apply(evaluation_event(name, 4))
+    state.apply(end_event(name))
 
 
 @pytest.mark.parametrize(
@@ -58,15 +69,15 @@ def test_a_winner_is_trained_over_the_whole_schedule_unless_a_constant_one_s_epo
 ) -> None:
     fields = {"select_epoch": select_epoch, "schedule": schedule}
     state = study_state(_searched([[0.1, 0.2, 0.1], [0.3, 0.5, 0.4]], fields))
-    event = _begin(state, ConfirmationConfig())
-    assert (event["confirm"], event["trial"], event["rank"], event["seed_index"]) == ("c0000", "0001", 1, 0)
-    assert event["epochs"] == epochs
-    assert event["config"]["epochs"] == 3
-    assert event["baseline"] is False
-    assert {k: v for k, v in event["config"].items() if k != "seed"} == {
+    event = start(state, ConfirmationConfig())
+    assert (event.confirm, event.trial, event.rank, event.seed_index) == ("c0000", "0001", 1, 0)
+    assert event.epochs == epochs
+    assert event.config["epochs"] == 3
+    assert event.baseline is False
+    assert {k: v for k, v in event.config.items() if k != "seed"} == {
         k: v for k, v in state.trials["0001"].config.items() if k != "seed"
     }
-    assert event["config"]["seed"] not in [record.config["seed"] for record in state.trials.values()]
+    assert event.config["seed"] not in [record.config["seed"] for record in state.trials.values()]
 
 
 def test_seeds_are_fresh_and_hang_on_study_winner_and_repeat_alone() -> None:
@@ -78,7 +89,7 @@ def test_seeds_are_fresh_and_hang_on_study_winner_and_repeat_alone() -> None:
 
 def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
     events = _searched([[0.5], [0.4], [0.3]])
-    events[4]["duplicate_of"] = "0000"  # the second trial
+    events[4] = replace(trial_event(1, epochs=1), duplicate_of="0000")
     state = study_state(events)
     assert [record.trial for record in winners(state, ARM)] == ["0000", "0002"]
     found = wanted(state, ConfirmationConfig(top=2, seeds=2))
@@ -101,9 +112,9 @@ def test_the_first_trial_of_the_chosen_arm_is_confirmed_beside_its_winner() -> N
 
 def test_a_first_trial_that_was_stopped_is_the_baseline_and_one_that_failed_is_none() -> None:
     events = _searched([[0.3, 0.3], [0.5, 0.4]])
-    stopped = [event for event in events if event.get("epoch") != 2 or event["trial"] != "0000"]
+    stopped = [e for e in events if not (isinstance(e, EpochFinished) and (e.trial, e.epoch) == ("0000", 2))]
     for state, baselines in (("pruned", ["0000"]), ("failed", [])):
-        ended = [end_event(0, state) if e["event"] == "end" and e["trial"] == "0000" else e for e in stopped]
+        ended = [end_event(0, state) if isinstance(e, TrialFinished) and e.trial == "0000" else e for e in stopped]
         found = wanted(study_state(ended), ConfirmationConfig(seeds=1))
         assert [one.winner.trial for one in found if one.baseline] == baselines
         assert [one.winner.trial for one in found if not one.baseline] == ["0001"]
@@ -111,18 +122,18 @@ def test_a_first_trial_that_was_stopped_is_the_baseline_and_one_that_failed_is_n
 
 def test_only_the_arm_that_validation_chose_has_a_baseline() -> None:
     events = _searched([[0.3], [0.5], [0.2], [0.1]])
-    events[0]["arms"] = [ARM, "resnet50-scratch"]
+    events[0] = replace(study_event(4), arms=[ARM, "resnet50-scratch"])
     for place, event in enumerate(events):
-        if event["event"] == "trial" and event["trial"] in ("0002", "0003"):
-            config = {**event["config"], "architecture": "resnet50"}
-            events[place] = {**event, "config": config, "group": "resnet50-scratch", "number": event["number"] - 2}
+        if isinstance(event, TrialStarted) and event.number >= 2:
+            config = {**event.config, "architecture": "resnet50"}
+            events[place] = replace(event, config=config, group="resnet50-scratch", number=event.number - 2)
     found = wanted(study_state(events), ConfirmationConfig(seeds=1))
     assert [(one.winner.trial, one.baseline) for one in found] == [("0001", False), ("0002", False), ("0000", True)]
 
 
 def test_a_winner_that_repeats_the_first_trial_needs_no_baseline() -> None:
     events = _searched([[0.3], [0.5]])
-    events[4]["duplicate_of"] = "0000"  # the second trial
+    events[4] = replace(trial_event(1, epochs=1), duplicate_of="0000")
     assert [(one.winner.trial, one.baseline) for one in wanted(study_state(events), ConfirmationConfig(seeds=1))] == [
         ("0001", False)
     ]
@@ -130,11 +141,11 @@ def test_a_winner_that_repeats_the_first_trial_needs_no_baseline() -> None:
 
 def test_winners_have_the_same_seeds_in_whatever_company_they_are_confirmed() -> None:
     state = study_state(_searched([[0.3], [0.5], [0.4]]))
-    alone = [Confirmations(state, ConfirmationConfig(seeds=1)).suggest()[1]["config"]["seed"]]
+    alone = [Confirmations(state, ConfirmationConfig(seeds=1)).suggest().config["seed"]]
     names = []
     for _ in range(2):
-        names.append(_begin(state, ConfirmationConfig(top=2, seeds=1)))
-    assert names[0]["config"]["seed"] == alone[0] != names[1]["config"]["seed"]
+        names.append(start(state, ConfirmationConfig(top=2, seeds=1)))
+    assert names[0].config["seed"] == alone[0] != names[1].config["seed"]
 
 
 def _finalists(*scores: float | None) -> list[Event]:
@@ -145,16 +156,15 @@ def _finalists(*scores: float | None) -> list[Event]:
     events = list(search[:-1])
     for number, (one, kappa) in enumerate(zip(missing(_config(state), state), scores, strict=False)):
         name, trial = f"f{number:04d}", one.trial.trial
-        begun = {"event": "finalist", "time": 2.0, "finalist": name, "trial": trial, "seed_index": 0, "rank": one.rank}
-        events.append({**begun, "config": one.trial.config, "split_seed": 1})
+        events.append(replace(finalist_event(number, trial), rank=one.rank, config=one.trial.config))
         if kappa is not None:
-            events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+            events += [epoch_event(name, 1, kappa), end_event(name)]
     return events
 
 
 def _config(state: StudyState) -> StudyConfig:
     assert state.study is not None
-    return StudyConfig.model_validate(state.study["config"])
+    return StudyConfig.model_validate(state.study.config)
 
 
 def test_finalists_must_have_ended_and_choose_the_winner() -> None:
@@ -170,50 +180,49 @@ def test_finalists_must_have_ended_and_choose_the_winner() -> None:
 def test_more_seeds_add_to_those_that_are_there() -> None:
     state = study_state(_searched([[0.5]]))
     for _ in range(2):
-        _begin(state, ConfirmationConfig(seeds=2))
+        start(state, ConfirmationConfig(seeds=2))
     assert Confirmations(state, ConfirmationConfig(seeds=2)).n_remaining() == 0
     more = Confirmations(state, ConfirmationConfig(seeds=3))
     assert more.n_remaining() == 1
-    assert more.suggest()[1]["confirm"] == "c0002"
-    assert more.suggest()[1]["seed_index"] == 2
+    assert more.suggest().confirm == "c0002"
+    assert more.suggest().seed_index == 2
 
 
 def test_confirmations_are_no_trials_and_nothing_of_them_is_selected() -> None:
     state = study_state(_searched([[0.2, 0.1], [0.1, 0.3]]))
-    _begin(state, ConfirmationConfig())
-    _read(state, "c0000")
+    start(state, ConfirmationConfig())
+    finish(state, "c0000")
     assert sorted(state.trials) == ["0000", "0001"]
     record = state.confirmations["c0000"]
     best = record.best()
     assert best is not None
-    assert best["epoch"] == record.last_epoch == 2
+    assert best.epoch == record.last_epoch == 2
     assert [one.trial for one in winners(state, ARM)] == ["0001", "0000"]
 
 
 def test_a_confirmation_is_finished_once_its_test_part_was_read_and_not_before() -> None:
     state = study_state(_searched([[0.2, 0.3]]))
-    _begin(state, ConfirmationConfig())
+    start(state, ConfirmationConfig())
     for epoch in (1, 2):
-        state.apply({**epoch_event(0, epoch, 0.5), "trial": "c0000"})
+        state.apply(epoch_event("c0000", epoch, 0.5))
     assert state.confirmations["c0000"].finishing is None
-    state.apply({"event": "test-read", "time": 1.0, "confirm": "c0000", "n": 4, "n_new_patients": 4, "scores": {}})
+    state.apply(evaluation_event("c0000", 4))
     assert state.confirmations["c0000"].finishing == "complete"
 
 
 def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
     state = study_state(_searched([[0.2]]))
-    _begin(state, ConfirmationConfig())
-    _read(state, "c0000")
-    again = {"event": "test-read", "time": 2.0, "confirm": "c0000", "n": 9, "n_new_patients": 9, "scores": {}}
-    assert state.apply(again) is False
-    assert [read["n"] for read in state.test_evaluations] == [4]
+    start(state, ConfirmationConfig())
+    finish(state, "c0000")
+    assert state.apply(evaluation_event("c0000", 9)) is False
+    assert [read.n for read in state.test_evaluations] == [4]
 
 
 def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="no study s"):
         check_confirmable("s", StudyState(), ConfirmationConfig())
     lab = _searched([[0.2]])
-    lab[0]["config"] = {**lab[0]["config"], "select_on": "test"}
+    lab[0] = study_event(1, select_on="test")
     with pytest.raises(ConfigError, match=r"select_on=test.*under another name"):
         check_confirmable("s", study_state(lab), ConfirmationConfig())
     with pytest.raises(ConfigError, match="1 of the 1 trials of s have not; finish it with: retina search s"):
@@ -230,7 +239,7 @@ def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
 
 def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
     state = study_state(_searched([[0.2]]))
-    _begin(state, ConfirmationConfig(exclude_test_patients=True))
+    start(state, ConfirmationConfig(exclude_test_patients=True))
     with pytest.raises(ConfigError, match=r"were with --exclude-test-patients \(c0000\); add --exclude-test-patients"):
         check_confirmable("s", state, ConfirmationConfig())
     check_confirmable("s", state, ConfirmationConfig(exclude_test_patients=True))
@@ -239,8 +248,8 @@ def test_confirmations_with_and_without_fellows_are_not_mixed() -> None:
 def test_the_time_left_counts_the_epochs_of_all_that_are_to_come() -> None:
     state = study_state(_searched([[0.2, 0.3, 0.1]]))
     assert Confirmations(state, ConfirmationConfig(seeds=3)).seconds_left(1) == 3 * 3 * 0.5
-    _begin(state, ConfirmationConfig())
-    state.apply({**epoch_event(0, 1, 0.5), "trial": "c0000"})
+    start(state, ConfirmationConfig())
+    state.apply(epoch_event("c0000", 1, 0.5))
     assert Confirmations(state, ConfirmationConfig(seeds=3)).seconds_left(2) == (2 + 2 * 3) * 0.5 / 2
 
 
@@ -250,7 +259,7 @@ class Driver:
     def __init__(self, folder: Path) -> None:
         path = folder / "ledger.jsonl"
         if not path.exists():
-            path.write_text("".join(f"{json.dumps(event)}\n" for event in _searched([[0.2, 0.3]])))
+            write_ledger(folder, *_searched([[0.2, 0.3]]))
         self.ledger = Ledger(path)
         state = study_state(self.ledger.events)
         course = Confirmations(state, ConfirmationConfig(seeds=1))
@@ -266,7 +275,7 @@ class Driver:
         for epoch in (1, 2):
             test = {"test": {"n": 4, "n_new_patients": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
             if len(self.ledger.events) - before < kill_after:
-                recorder.epoch("c0000", {"epoch": epoch, "scores": {"val/kappa": 0.1}, "best": 0.1, **test})
+                recorder.epoch("c0000", {**report(epoch, 0.1), **test})
         if len(self.ledger.events) - before < kill_after:
             recorder.end_finished()
         self.ledger.close()
@@ -279,17 +288,17 @@ def test_a_confirmation_has_each_event_once_whenever_its_driver_was_killed(tmp_p
     Driver(tmp_path).run(kill_after)
     Driver(tmp_path).run(99)
     events, _ = read_events(tmp_path / "ledger.jsonl")
-    kinds = [event["event"] for event in events if event.get("confirm") or event.get("trial") == "c0000"]
-    assert kinds == ["confirm", "epoch", "epoch", "test-read", "end"]
+    kinds = [event.kind for event in events if "c0000" in (getattr(event, "confirm", ""), getattr(event, "trial", ""))]
+    assert kinds == ["confirmation_started", "epoch", "epoch", "test_evaluation", "trial_finished"]
     assert (tmp_path / "checkpoints" / "c0000" / BEST).exists()
-    assert study_state(events).test_evaluations[0]["reads"] == 0
+    assert study_state(events).test_evaluations[0].earlier == 0
 
 
 def test_a_driver_killed_between_epoch_and_reading_is_told_the_reading_again(tmp_path: Path) -> None:
     first = Driver(tmp_path)
     first.run(3)
     lines = (tmp_path / "ledger.jsonl").read_text().splitlines(keepends=True)
-    assert '"test-read"' in lines[-1]
+    assert '"test_evaluation"' in lines[-1]
     (tmp_path / "ledger.jsonl").write_text("".join(lines[:-1]))
     second = Driver(tmp_path)
     assert second.recorder.left()

@@ -9,7 +9,7 @@ from study.config.study import make_study_config
 from study.storage.state import StudyState
 from study.tuning import progress_bar
 from study.tuning.progress_bar import Display, search_note
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import end_event, epoch_event, finalist_event, study_event, trial_event
 
 CONFIG = make_study_config({}, {"trials": 4, "finalists": 0})
 
@@ -23,9 +23,9 @@ def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
 
 def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
     display, state, text = _shown()
-    best = {**trial_event(1), "config": {**trial_event(1)["config"], "select_epoch": "best"}}
+    best = trial_event(1, select_epoch="best")
     for begun in (trial_event(0), best):
-        number = begun["number"]
+        number = begun.number
         for event in (begun, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
             state.apply(event)
             display.watch(event)
@@ -40,7 +40,7 @@ def test_one_that_was_stopped_has_no_score_but_its_epoch() -> None:
     for event in (trial_event(0, epochs=9), epoch_event(0, 1, 0.6), end_event(0, "pruned")):
         state.apply(event)
         display.watch(event)
-    assert "stopped  after epoch 1 of 9, " in text.getvalue()
+    assert "pruned   after epoch 1 of 9, " in text.getvalue()
     assert "0.600" not in text.getvalue()
 
 
@@ -51,16 +51,14 @@ def test_a_finalist_s_line_names_trial_and_repeat_and_the_note_their_mean() -> N
     for event in (trial_event(0), epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.9), end_event(0)):
         state.apply(event)
         display.watch(event)
-    begun = {"event": "finalist", "time": 2.0, "trial": "0000", "rank": 1, "config": trial_event(0)["config"]}
     for repeat, kappa in enumerate((0.3, 0.5)):
         name = f"f{repeat:04d}"
-        state.apply({**begun, "finalist": name, "seed_index": repeat, "split_seed": repeat})
-        events = (epoch_event(0, 1, 0.1), epoch_event(0, 2, kappa), end_event(0))
-        for event in ({**event, "trial": name} for event in events):
+        state.apply(finalist_event(repeat, seed_index=repeat))
+        for event in (epoch_event(name, 1, 0.1), epoch_event(name, 2, kappa), end_event(name)):
             state.apply(event)
             display.watch(event)
     assert "kappa 0.500 at epoch 2 of 2 (trial 0000, repeat 2)" in text.getvalue().splitlines()[-1]
-    assert progress_bar._note().startswith("best 0.400 (0000 resnet18-scratch, mean of 2)")
+    assert display._note().startswith("best 0.400 (0000 resnet18-scratch, mean of 2)")
 
 
 def test_a_failure_is_a_line_with_its_reason() -> None:
@@ -74,15 +72,15 @@ def test_a_failure_is_a_line_with_its_reason() -> None:
 
 def test_the_bar_says_the_best_so_far_and_the_time_left() -> None:
     display, state, _ = _shown()
-    assert progress_bar._note() == "no score yet"
+    assert display._note() == "no score yet"
     for event in (trial_event(0), epoch_event(0, 1, 0.6)):
         state.apply(event)
         display.watch(event)
-    assert progress_bar._note() == "no score yet, about 00:00:04 left", "a score is that of the schedule's end"
+    assert display._note() == "no score yet, about 00:00:04 left", "a score is that of the schedule's end"
     for event in (epoch_event(0, 2, 0.5), end_event(0)):
         state.apply(event)
         display.watch(event)
-    assert progress_bar._note() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
+    assert display._note() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
 
 
 class Clock:

@@ -18,6 +18,7 @@ from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Resources
 from study.config.arms import groups_of
 from study.config.study import make_study_config
+from study.storage.events import StudyClosed
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
@@ -35,7 +36,7 @@ from study.tuning.ray_tune import (
 from study.tuning.recorder import Recorder
 from study.tuning.stop_signal import Stop
 from tests.faults.fixture import Study, kill_at_random, suggested
-from tests.fixtures.study import small_data, study_event
+from tests.fixtures.study import report, small_data, study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
 LIMITS = Resources(cpus=1, gpus=0, max_concurrent=1)
@@ -52,7 +53,7 @@ class Driver:
         self.folder, caches = folder, defaultdict[str, Path](lambda: folder)
         self.files = TrialFiles(folder / "checkpoints", caches, split_of(CONFIG), {})
         self.ledger = Ledger(folder / "ledger.jsonl")
-        self.ledger.append("study", **{k: v for k, v in study_event(5).items() if k not in ("event", "time")})
+        self.ledger.append(study_event(5))
         self.stop, self.head, self.said = Stop(), HeadMonitor({}, lambda reason: None), list[str]()
         state = study_state(self.ledger.events)
         self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
@@ -70,6 +71,12 @@ class Driver:
         trial: Any = SimpleNamespace(trial_id=ray_trial)
         self.teller.on_trial_error(None, trial)
         self.asker.on_trial_complete(ray_trial, error=True)
+
+    def closed(self) -> StudyClosed:
+        """The last event."""
+        last = self.ledger.events[-1]
+        assert isinstance(last, StudyClosed)
+        return last
 
     def run(self) -> str:
         """What a call does that is over before Ray has begun anything."""
@@ -94,7 +101,7 @@ def test_trials_whose_processes_all_die_end_the_search_after_three(driver: Drive
         deaths += 1
     assert deaths == 3 * (1 + PROCESS_RETRIES)
     assert driver.stop.reason == "trials failed alike, one after the other: its process died 4 times"
-    ends = [record.end["reason"] for record in driver.recorder.records.values() if record.end]
+    ends = [record.end.reason for record in driver.recorder.records.values() if record.end]
     assert ends == ["its process died 4 times"] * 3
 
 
@@ -106,24 +113,26 @@ def test_a_call_that_was_out_of_time_is_not_failed_by_failures_of_an_earlier_one
     assert driver.recorder.common_failure()
     driver.stop.deadline = time.monotonic()
     assert driver.run() == schema.STATE_INTERRUPTED
-    assert driver.ledger.events[-1]["reason"] == "the time budget is used up"
+    assert driver.closed().reason == "the time budget is used up"
     # Neither is one that Ray ended; nothing failed in it.
     driver.stop.deadline = None
     monkeypatch.setattr(ray_tune, "_fit", lambda *_: None)
     assert driver.run() == schema.STATE_FAILED
-    assert driver.ledger.events[-1]["reason"] == "Ray ended before all trials did"
+    assert driver.closed().reason == "Ray ended before all trials did"
 
 
 def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
     ray_trial = driver.ask()
-    report = {"epoch": 1, "scores": {"val/kappa": 0.1}, "best": 0.1, "images_seen": 1, "seconds": 1.0}
-    result = {"report": json.dumps(report), "notes": "trial 0000: damaged\ntrial 0000 goes on elsewhere", "done": False}
+    result = {
+        "report": json.dumps(report(1, 0.1)),
+        "notes": "trial 0000: damaged\ntrial 0000 goes on elsewhere",
+        "done": False,
+    }
     ray: Any = SimpleNamespace(trial_id=ray_trial)
     for _ in range(2):
         driver.teller.on_trial_result(None, ray, result)
     driver.asker.on_trial_complete(ray_trial, result)
     assert driver.said == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
-    assert "notes" not in driver.ledger.events[-1]
 
 
 @pytest.mark.parametrize("bridge", [LedgerSearcher, LedgerScheduler])
@@ -146,7 +155,7 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     assert "the time budget is used up" in done.stdout
     assert "go on with: retina search short" in done.stdout
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
-    assert (events[-1]["event"], events[-1]["state"]) == ("close", schema.STATE_INTERRUPTED)
+    assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
     begun = study_state(events).trials
     assert begun and not any(record.end for record in begun.values())
     for trial, record in begun.items():

@@ -6,12 +6,13 @@ import pytest
 from analysis import schema
 from study.config.arms import groups_of
 from study.config.study import make_study_config
-from study.storage.ledger import Event, Ledger, read_events
+from study.storage.events import Event
+from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.training.checkpoints import BEST, LAST, PREVIOUS
 from study.tuning.ask_tell import Arms
 from study.tuning.recorder import Recorder, final_state
-from tests.fixtures.study import study_event
+from tests.fixtures.study import end_event, report, study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 9})
 
@@ -23,7 +24,7 @@ class Driver:
         self.folder = folder
         self.ledger = Ledger(folder / "ledger.jsonl")
         if not self.ledger.events:
-            self.ledger.append("study", **{k: v for k, v in study_event(9).items() if k not in ("event", "time")})
+            self.ledger.append(study_event(9))
         state = study_state(self.ledger.events)
         self.arms = Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
         self.seen: list[Event] = []
@@ -34,7 +35,7 @@ class Driver:
 
     def kinds(self) -> list[str]:
         """Of all events after the first, which begins the study."""
-        return [event["event"] for event in read_events(self.folder / "ledger.jsonl")[0][1:]]
+        return [event.kind for event in read_events(self.folder / "ledger.jsonl")[0][1:]]
 
 
 @pytest.fixture
@@ -44,17 +45,13 @@ def driver(tmp_path: Path) -> Any:
     made.ledger.close()
 
 
-def _report(epoch: int, kappa: float) -> Event:
-    return {"epoch": epoch, "scores": {"val/kappa": kappa}, "best": kappa, "images_seen": 3, "seconds": 1.0}
-
-
 def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
     trial = driver.begin()
-    driver.recorder.epoch(trial, _report(1, 0.1))
-    driver.recorder.epoch(trial, _report(2, 0.2))
+    driver.recorder.epoch(trial, report(1, 0.1))
+    driver.recorder.epoch(trial, report(2, 0.2))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     driver.recorder.close(schema.STATE_COMPLETE)
-    assert driver.kinds() == ["trial", "epoch", "epoch", "end", "close"]
+    assert driver.kinds() == ["trial_started", "epoch", "epoch", "trial_finished", "study_closed"]
     assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0][1:]
 
 
@@ -69,9 +66,9 @@ def test_reasons_are_recorded_without_folders(driver: Driver) -> None:
 
 def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) -> None:
     trial = driver.begin()
-    driver.recorder.epoch(trial, _report(1, 0.1))
-    assert driver.recorder.epoch(trial, _report(1, 0.1)) is False
-    driver.recorder.epoch(trial, _report(2, 0.2))
+    driver.recorder.epoch(trial, report(1, 0.1))
+    assert driver.recorder.epoch(trial, report(1, 0.1)) is False
+    driver.recorder.epoch(trial, report(2, 0.2))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     driver.recorder.end(trial, schema.STATE_FAILED, "again")
     assert driver.kinds() == ["trial", "epoch", "epoch", "end"]
@@ -80,8 +77,8 @@ def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) ->
 def test_after_a_kill_before_the_end_only_the_end_is_written(tmp_path: Path) -> None:
     first = Driver(tmp_path)
     trial = first.begin()
-    first.recorder.epoch(trial, _report(1, 0.1))
-    first.recorder.epoch(trial, _report(2, 0.2))
+    first.recorder.epoch(trial, report(1, 0.1))
+    first.recorder.epoch(trial, report(2, 0.2))
     first.ledger.close()
     second = Driver(tmp_path)
     second.recorder.end_finished()
@@ -107,8 +104,8 @@ def test_three_trials_that_fail_alike_are_a_common_failure(driver: Driver) -> No
         driver.recorder.end(driver.begin(), schema.STATE_FAILED, "no data")
     assert driver.recorder.common_failure() == "no data"
     trial = driver.begin()
-    driver.recorder.epoch(trial, _report(1, 0.3))
-    driver.recorder.epoch(trial, _report(2, 0.3))
+    driver.recorder.epoch(trial, report(1, 0.3))
+    driver.recorder.epoch(trial, report(2, 0.3))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     assert driver.recorder.common_failure() is None
 
@@ -119,8 +116,8 @@ def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> No
         trial = driver.begin()
         (driver.folder / "checkpoints" / trial).mkdir(parents=True)
         (driver.folder / "checkpoints" / trial / BEST).write_bytes(b"weights")
-        driver.recorder.epoch(trial, _report(1, kappa))
-        driver.recorder.epoch(trial, _report(2, kappa))
+        driver.recorder.epoch(trial, report(1, kappa))
+        driver.recorder.epoch(trial, report(2, kappa))
         driver.recorder.end(trial, schema.STATE_COMPLETE)
     kept = sorted(path.parent.name for path in (driver.folder / "checkpoints").glob(f"*/{BEST}"))
     assert kept == ["0000", "0002", "0004"]
@@ -128,8 +125,8 @@ def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> No
 
 def test_failures_alike_in_a_row_stop_a_search_that_began_well(driver: Driver) -> None:
     trial = driver.begin()
-    driver.recorder.epoch(trial, _report(1, 0.3))
-    driver.recorder.epoch(trial, _report(2, 0.3))
+    driver.recorder.epoch(trial, report(1, 0.3))
+    driver.recorder.epoch(trial, report(2, 0.3))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     for count in range(6):
         assert driver.recorder.common_failure() is None, count
@@ -141,7 +138,7 @@ def test_a_failed_trial_takes_no_place_among_the_kept_weights(driver: Driver) ->
     trial = driver.begin()
     (driver.folder / "checkpoints" / trial).mkdir(parents=True)
     (driver.folder / "checkpoints" / trial / BEST).write_bytes(b"weights")
-    driver.recorder.epoch(trial, _report(1, 0.9))
+    driver.recorder.epoch(trial, report(1, 0.9))
     driver.recorder.end(trial, schema.STATE_FAILED, "diverged")
     assert not (driver.folder / "checkpoints" / trial / BEST).exists()
 
@@ -159,7 +156,7 @@ def test_of_equally_good_trials_the_first_keep_their_weights_whoever_ended_last(
     folders = [_with_files(driver) for _ in range(4)]
     for folder in reversed(folders):
         for epoch in (1, 2):
-            driver.recorder.epoch(folder.name, _report(epoch, 0.0))
+            driver.recorder.epoch(folder.name, report(epoch, 0.0))
         driver.recorder.end(folder.name, schema.STATE_COMPLETE)
     assert [folder.name for folder in folders if (folder / BEST).exists()] == ["0000", "0001", "0002"]
 
@@ -168,7 +165,7 @@ def test_no_trial_that_ended_keeps_a_checkpoint(driver: Driver) -> None:
     failed, killed = _with_files(driver), _with_files(driver)
     driver.recorder.end(failed.name, schema.STATE_FAILED, "diverged")
     assert not [path for path in failed.iterdir() if path.name != BEST]
-    driver.ledger.append("end", trial=killed.name, state=schema.STATE_FAILED, reason="")  # and the driver was killed
+    driver.ledger.append(end_event(killed.name, schema.STATE_FAILED))  # and the driver was killed
     driver.ledger.close()
     again = Driver(driver.folder)
     again.ledger.close()
@@ -180,6 +177,6 @@ def test_a_study_none_of_whose_trials_has_a_score_has_failed(driver: Driver) -> 
     assert final_state(driver.recorder.records.values()) == schema.STATE_FAILED
     trial = driver.begin()
     for epoch in (1, 2):
-        driver.recorder.epoch(trial, _report(epoch, 0.1))
+        driver.recorder.epoch(trial, report(epoch, 0.1))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     assert final_state(driver.recorder.records.values()) == schema.STATE_COMPLETE
