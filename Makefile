@@ -1,6 +1,7 @@
 # Each target makes .venv by itself; a machine needs python3 (3.11 or newer) and make, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
+CONSTRAINTS ?= constraints.txt
 
 .PHONY: demo test test-all test-faults test-gpu lint bench bench-quality clean
 .DELETE_ON_ERROR:
@@ -45,11 +46,11 @@ bench: .venv
 bench-quality: .venv
 	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))
 
-# The lock is made for one Python; on another the ranges of pyproject.toml hold, and this says so.
+# The versions of constraints.txt are of one Python. `make .venv CONSTRAINTS=` takes the ranges of pyproject.toml alone.
 .venv: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar on --constraint constraints.txt --editable '.[dev]'
+	$(BIN)/python -m pip install --progress-bar on $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[dev]'
 	touch .venv
 
 clean:

@@ -26,6 +26,7 @@ from study.cli.options import (
     Layout,
     WeightFiles,
     err,
+    examples,
     out,
     place,
     weight_files,
@@ -34,7 +35,7 @@ from study.config.trial import TrialConfig
 from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
-    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False, rich_markup_mode=None,
+    no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
@@ -111,7 +112,7 @@ def train(
     folder: Annotated[Path, typer.Option("--out", help="Folder for weights and epochs.")] = Path("trained"),
     layout: Layout = None,
     weights: WeightFiles = None,
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads [all cores]", show_default=False)] = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     home: HomeOption = None,
     **values: Any,
 ) -> None:
@@ -134,17 +135,42 @@ def train(
 
 
 def demo(home: HomeOption = None) -> None:
-    """Run the whole line on synthetic photographs: data, source weights, four arms, report."""
+    """Run all of it on synthetic photographs, in minutes.
+
+    Data, source weights, a search of four arms, confirmation and report.
+    """
     from study.workflows.demo import run_demo
 
     sys.exit(run_demo(place(home), out))
 
 
-for command in (
-    train, data.weights, data.pretrain, search.search, search.confirm,
-    studies.status, studies.report, studies.ui, studies.delete,
-    models.export, models.predict, demo,
-):  # fmt: skip
-    app.command()(command)
+DATA, SEARCH, RESULTS, MODELS = "Data and weights", "Search", "Studies", "Models"
 
-app.add_typer(data.data_app, name="data")
+for panel, command, *lines in (
+    (SEARCH, demo, "retina demo"),
+    (
+        SEARCH,
+        search.search,
+        "retina search four-way --data photos --trials 24",
+        "retina search four-way --data photos --config study.yaml --time-budget 2h",
+        "retina search deeper --data photos --architecture resnet50 --warm-start four-way",
+    ),
+    (SEARCH, search.confirm, "retina confirm four-way --seeds 3"),
+    (
+        SEARCH,
+        train,
+        "retina train photos --architecture resnet18 --lr 0.001 --epochs 15 --out trained",
+        "retina train --reproduce four-way/0003 --out again",
+    ),
+    (RESULTS, studies.status, "retina status", "retina status four-way --watch"),
+    (RESULTS, studies.report, "retina report four-way"),
+    (RESULTS, studies.ui, "retina ui four-way --port 5001"),
+    (RESULTS, studies.delete, "retina delete four-way"),
+    (DATA, data.weights, "retina weights resnet18"),
+    (DATA, data.pretrain, "retina pretrain", "retina pretrain other-photos --architecture resnet18 --out sources"),
+    (MODELS, models.export, "retina export four-way --out model", "retina export four-way --out model --ensemble"),
+    (MODELS, models.predict, "retina predict model photo.jpeg", "retina predict model photos --out graded --explain"),
+):
+    app.command(rich_help_panel=panel, epilog=examples(*lines))(command)
+
+app.add_typer(data.data_app, name="data", rich_help_panel=DATA)

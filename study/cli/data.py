@@ -9,16 +9,19 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, out, place
+from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, examples, out, place
 from study.errors import ConfigError
 
 
 def weights(
     architectures: Annotated[
-        list[str] | None, typer.Argument(help="resnet18, resnet50 [both]", metavar="[ARCHITECTURE...]")
+        list[str] | None, typer.Argument(help="resnet18, resnet50.", show_default="both", metavar="[ARCHITECTURE...]")
     ] = None,
 ) -> None:
-    """Fetch torchvision's ImageNet weights for arms with pretraining; a search downloads nothing."""
+    """Fetch torchvision's ImageNet weights.
+
+    For arms with pretraining; a search downloads nothing.
+    """
     from retina_models.resnet import ARCHITECTURES
     from retina_models.weights import imagenet_file, read_weights
 
@@ -29,24 +32,26 @@ def weights(
 
 def pretrain(
     data: Annotated[
-        Path | None, typer.Argument(help="Labelled photographs, in any layout [synthetic ones, painted for it]")
+        Path | None,
+        typer.Argument(help="Labelled photographs, in any layout.", show_default="synthetic ones, painted for it"),
     ] = None,
     folder: Annotated[
-        Path | None, typer.Option("--out", help="Folder for the weights [weights/ in the home]", show_default=False)
+        Path | None, typer.Option("--out", help="Folder for the weights.", show_default="weights/ in the home")
     ] = None,
     architecture: Annotated[
-        list[str] | None, typer.Option(help="resnet18, resnet50; may be repeated [both]", show_default=False)
+        list[str] | None, typer.Option(help="resnet18, resnet50; may be repeated.", show_default="both")
     ] = None,
     layout: Layout = None,
     image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 64,
     epochs: Annotated[int, typer.Option(help="Passes; each draws as many photographs of each grade.")] = 10,
-    patients: Annotated[
-        int | None, typer.Option(help="Synthetic patients, two eyes each [700]", show_default=False)
-    ] = None,
+    patients: Annotated[int | None, typer.Option(help="Synthetic patients, two eyes each.", show_default="700")] = None,
     seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
     home: HomeOption = None,
 ) -> None:
-    """Train source weights for arms with pretraining; killed, the same command goes on."""
+    """Train source weights for arms with pretraining.
+
+    The same command resumes a training that was killed.
+    """
     from retina_models.resnet import ARCHITECTURES
     from study.planning.pretrained_weights import WEIGHTS
     from study.workflows.pretrain import Source, make_source_weights
@@ -69,7 +74,7 @@ def pretrain(
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
 
 
-@data_app.command("synth")
+@data_app.command("synth", epilog=examples("retina data synth photos --patients 200 --seed 1"))
 def data_synth(
     folder: Annotated[Path, typer.Argument(help="Folder to make.", metavar="OUT")],
     patients: Annotated[int, typer.Option(help="Patients, two eyes each.")] = 200,
@@ -84,7 +89,7 @@ def data_synth(
     out.print(f"made {2 * patients} photographs of {patients} patients in {folder}", markup=False)
 
 
-@data_app.command("check")
+@data_app.command("check", epilog=examples("retina data check photos", "retina data check photos --page audit.html"))
 def data_check(
     data: Data,
     layout: Layout = None,
@@ -93,7 +98,10 @@ def data_check(
         Path | None, typer.Option(help="Write a page (HTML) with an example of each finding.", show_default=False)
     ] = None,
 ) -> None:
-    """Say what is in a data set, and what is wrong with it; 1 where training on it would be wrong."""
+    """Print what is in a data set, and what is wrong with it.
+
+    The exit code is 1 where training on it would be wrong.
+    """
     from retina_data.audit.image_scan import look_at
     from retina_data.audit.report import check
     from retina_data.layouts.dataset import read_index
@@ -113,7 +121,7 @@ def data_check(
         sys.exit(EXIT_FAILED)
 
 
-@data_app.command("prepare")
+@data_app.command("prepare", epilog=examples("retina data prepare photos --image-size 256 --colour graham"))
 def data_prepare(
     data: Data,
     image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
@@ -123,7 +131,10 @@ def data_prepare(
     layout: Layout = None,
     home: HomeOption = None,
 ) -> None:
-    """Decode a data set once, for all studies; interrupted, the same command goes on."""
+    """Decode a data set once, for all studies.
+
+    The same command resumes one that was interrupted.
+    """
     from retina_data.cache.cache import prepare
     from retina_data.layouts.dataset import read_index
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import typing
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import typer
@@ -14,16 +14,22 @@ from pydantic.fields import FieldInfo
 SIMPLE = (bool, int, float, str)
 
 
-def field_flags(model: type[BaseModel], panel: str, searched: Collection[str] = ()) -> list[inspect.Parameter]:
+def field_flags(
+    model: type[BaseModel], panel: str, searched: Collection[str] = (), panels: Mapping[str, str] | None = None
+) -> list[inspect.Parameter]:
     """One optional flag for each plain field of a model; None means that it was not given.
 
-    searched: fields whose value is searched where none is given.
+    panel: of the help; panels: of single fields that stand in another one. searched: fields whose value is searched
+    where none is given.
 
     Values are checked by the model, not here, so that a flag and a line of YAML give the same message.
     """
     return [
         inspect.Parameter(
-            name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=_annotation(name, field, panel, searched)
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=_annotation(name, field, (panels or {}).get(name, panel), searched),
         )
         for name, field in model.model_fields.items()
         if _kind(field) in SIMPLE or get_origin(field.annotation) is Literal
@@ -48,8 +54,9 @@ def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[st
     if kind is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
     default = "searched" if name in searched else field.default
-    shown = "" if default is None else f" [{default}]"
-    option = typer.Option(flag, help=f"{text}{shown}", rich_help_panel=panel, show_default=False)
+    option = typer.Option(
+        flag, help=text, rich_help_panel=panel, show_default=False if default is None else str(default)
+    )
     return Annotated[kind | None, option]
 
 

@@ -16,13 +16,16 @@ from study.storage.home import study_name
 def export(
     name: Annotated[str, typer.Argument(help="Study.")],
     folder: Annotated[Path, typer.Option("--out", help="Folder to make; it must be new or empty.", metavar="DIR")],
-    arm: Annotated[str | None, typer.Option(help="Take this arm's winner [the best arm]", show_default=False)] = None,
+    arm: Annotated[str | None, typer.Option(help="Take this arm's winner.", show_default="the best arm")] = None,
     ensemble: Annotated[
         bool, typer.Option("--ensemble", help="Take all its confirmed seeds as one model, the mean of their answers.")
     ] = False,
     home: HomeOption = None,
 ) -> None:
-    """Write a study's winner as files for other programs: weights, ONNX, preprocessing, model card."""
+    """Write a study's winner as files for other programs.
+
+    Weights, ONNX, preprocessing and a model card.
+    """
     from study.workflows.export import export as write
 
     target = folder.resolve()
@@ -39,13 +42,16 @@ def predict(
     model: Annotated[Path, typer.Argument(help="Folder that `retina export` wrote.")],
     images: Annotated[list[Path], typer.Argument(help="Photographs, or folders of them.", metavar="IMAGE...")],
     target: Annotated[
-        Path | None, typer.Option("--out", help="CSV file, or a folder for it [print it]", show_default=False)
+        Path | None, typer.Option("--out", help="CSV file, or a folder for it.", show_default="print it")
     ] = None,
     explain: Annotated[
         bool, typer.Option("--explain", help="Also write where the model looks (Grad-CAM); needs --out FOLDER.")
     ] = False,
 ) -> None:
-    """Grade photographs; 1 where some cannot be read. For research: no medical device."""
+    """Grade photographs with an exported model.
+
+    For research: no medical device. The exit code is 1 where photographs cannot be read.
+    """
     from analysis.tables.arm_comparison import csv_text, write_csv
     from study.inference import predict_images
     from study.inference.model_dir import read_model

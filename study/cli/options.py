@@ -16,6 +16,11 @@ from study.errors import ConfigError
 from study.storage.home import Home
 
 
+def examples(*commands: str) -> str:
+    """The end of a command's help; typer joins lines and makes one of an empty line."""
+    return "\n\n".join(["[bold]Examples[/bold]", *commands])
+
+
 def weight_files(pairs: list[str] | None) -> dict[str, str]:
     """Where the weights of each architecture come from: a name, which may be given for all at once, or a file.
 
@@ -58,43 +63,71 @@ out = Terminal(soft_wrap=True, highlight=False)
 
 err = Terminal(stderr=True, soft_wrap=True, highlight=False)
 
+STUDY, BUDGET, COMPUTE, FIX = "Study", "Budget", "Compute", "Fix a field (and take it out of the space)"
+"""Panels of the help."""
+
 HomeOption = Annotated[
-    Path | None, typer.Option("--home", help="Folder that holds everything [RETINA_HOME, or runs/]", show_default=False)
+    Path | None, typer.Option("--home", help="Folder that holds everything.", show_default="RETINA_HOME, or runs/")
 ]
 
 Data = Annotated[Path, typer.Argument(help="Folder with label files and photographs, or a MedMNIST file.")]
 
 Layout = Annotated[
     str | None,
-    typer.Option(help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.", show_default=False),
+    typer.Option(
+        help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.",
+        show_default=False,
+        rich_help_panel=STUDY,
+    ),
 ]
 
 WeightFiles = Annotated[
     list[str] | None,
     typer.Option(
-        "--weights", help="imagenet, synthetic, or ARCHITECTURE=imagenet, synthetic or FILE; may be repeated."
+        "--weights",
+        help="imagenet, synthetic, or ARCHITECTURE=imagenet, synthetic or FILE; may be repeated.",
+        rich_help_panel=STUDY,
     ),
 ]
 
 GpusPerTrial = Annotated[
-    float | None, typer.Option(help="Part of a GPU for each trial, 0 to 1 [1 where there are GPUs]", show_default=False)
+    float | None,
+    typer.Option(
+        help="Part of a GPU for each trial, 0 to 1.", show_default="1 where there are GPUs", rich_help_panel=COMPUTE
+    ),
 ]
 
 CpusPerTrial = Annotated[
     int | None,
-    typer.Option(min=1, help="CPUs for each trial [all of a node, divided among its GPUs]", show_default=False),
+    typer.Option(
+        min=1,
+        help="CPUs for each trial.",
+        show_default="all of a node, divided among its GPUs",
+        rich_help_panel=COMPUTE,
+    ),
 ]
 
 Address = Annotated[
-    str | None, typer.Option(help="HOST:PORT of a Ray cluster to join [RAY_ADDRESS]", show_default=False)
+    str | None,
+    typer.Option(help="HOST:PORT of a Ray cluster to join.", show_default="RAY_ADDRESS", rich_help_panel=COMPUTE),
 ]
 
 Insecure = Annotated[
-    bool, typer.Option("--insecure", help="Join a cluster beyond this machine though RAY_AUTH_MODE is not token.")
+    bool,
+    typer.Option(
+        "--insecure",
+        help="Join a cluster beyond this machine though RAY_AUTH_MODE is not token.",
+        rich_help_panel=COMPUTE,
+    ),
 ]
 
 TimeBudget = Annotated[
-    str | None, typer.Option(help="Stop this call after 90s, 30m, 2h, ...; trials go on later.", show_default=False)
+    str | None,
+    typer.Option(
+        help="Stop this call after 90s, 30m, 2h, ...; the same command resumes its trials.",
+        show_default=False,
+        rich_help_panel=BUDGET,
+    ),
 ]
 
 

@@ -14,6 +14,9 @@ import typer
 
 from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.cli.options import (
+    BUDGET,
+    FIX,
+    STUDY,
     Address,
     CpusPerTrial,
     GpusPerTrial,
@@ -40,31 +43,53 @@ if TYPE_CHECKING:
 
 LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
 
-STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, "Study") if flag.name != "fold"]
+STUDY_FLAGS = [
+    flag
+    for flag in field_flags(StudyConfig, STUDY, panels=dict.fromkeys(("trials", "finalists", "repeats"), BUDGET))
+    if flag.name != "fold"
+]
 """A fold is never alone: --folds makes a study of each."""
 
 Folds = Annotated[
-    int | None, typer.Option(help="Outer folds, each searched with a budget of its own.", show_default=False)
+    int | None,
+    typer.Option(
+        help="Outer folds, each searched with a budget of its own.", show_default=False, rich_help_panel=BUDGET
+    ),
 ]
 
-AddArm = Annotated[list[str] | None, typer.Option(help="Arm that a study shall have from now on; may be repeated.")]
-
-ToldBy = Annotated[
-    str | None, typer.Option("--warm-start", help="Tell the samplers another study's trials first.", show_default=False)
+AddArm = Annotated[
+    list[str] | None,
+    typer.Option(help="Arm to add to a study that has begun; may be repeated.", rich_help_panel=STUDY),
 ]
 
-Tries = Annotated[
-    Path | None, typer.Option("--enqueue", help="YAML list of configurations to run first.", show_default=False)
+WarmStart = Annotated[
+    str | None,
+    typer.Option(
+        "--warm-start",
+        help="Study whose trials the samplers start from.",
+        show_default=False,
+        rich_help_panel=STUDY,
+    ),
+]
+
+Enqueue = Annotated[
+    Path | None,
+    typer.Option(
+        "--enqueue", help="YAML list of configurations to run first.", show_default=False, rich_help_panel=STUDY
+    ),
 ]
 
 
-@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, "Fix a field (and take it out of the space)", DEFAULT_SPACE)])
+@with_flags([*STUDY_FLAGS, *field_flags(TrialConfig, FIX, DEFAULT_SPACE)])
 def search(
-    name: Annotated[str, typer.Argument(help="Study; it is begun, or gone on with.")],
+    name: Annotated[str, typer.Argument(help="Study to start or to resume.")],
     data: Annotated[
-        Path | None, typer.Option(help="Folder with label files and photographs.", show_default=False)
+        Path | None,
+        typer.Option(help="Folder with label files and photographs.", show_default=False, rich_help_panel=STUDY),
     ] = None,
-    config: Annotated[Path | None, typer.Option(help="YAML file with the study.", show_default=False)] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="YAML file with the study.", show_default=False, rich_help_panel=STUDY)
+    ] = None,
     layout: Layout = None,
     weights: WeightFiles = None,
     gpus_per_trial: GpusPerTrial = None,
@@ -73,14 +98,17 @@ def search(
     time_budget: TimeBudget = None,
     folds: Folds = None,
     insecure: Insecure = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would run, and what it would cost.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Print what would run and what it would cost.")] = False,
     add_arm: AddArm = None,
-    source_study: ToldBy = None,
-    enqueued: Tries = None,
+    source_study: WarmStart = None,
+    enqueued: Enqueue = None,
     home: HomeOption = None,
     **values: Any,
 ) -> None:
-    """Search for the best configuration of each arm; killed, the same command goes on."""
+    """Search for each arm's best configuration, or resume.
+
+    The same command resumes a search that was killed; a larger --trials extends it.
+    """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
     from study.workflows import search  # only now, as it is heavy
@@ -112,7 +140,10 @@ def confirm(
     time_budget: TimeBudget = None,
     home: HomeOption = None,
 ) -> None:
-    """Train each arm's winner again with fresh seeds, then read the test part; killed, the same command goes on."""
+    """Retrain each arm's winner with fresh seeds, then test it.
+
+    The test images are read once for each; the same command resumes a confirmation that was killed.
+    """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
     from study.tuning.confirmation import ConfirmationConfig

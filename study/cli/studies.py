@@ -15,13 +15,13 @@ from study.tracking.sync_marker import sync_pending
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(help="Study [all]", show_default=False)] = None,
+    name: Annotated[str | None, typer.Argument(help="Study.", show_default="all")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
     sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Say how far studies are, from their ledgers alone."""
+    """Show the progress of studies, from their ledgers alone."""
     from study.workflows.status import print_status, watch_status
 
     here = place(home)
@@ -45,7 +45,7 @@ def report(
     name: Annotated[str, typer.Argument(help="Study.")],
     home: HomeOption = None,
 ) -> None:
-    """Write tables, figures and one HTML page about a study, from MLflow."""
+    """Write a study's tables, figures and HTML page."""
     from study.tracking.server import check_answers
     from study.workflows.report import write_study_report
 
@@ -102,7 +102,10 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     home: HomeOption = None,
 ) -> None:
-    """Remove a study for good: folder, MLflow runs, and caches that no other study uses."""
+    """Remove a study for good.
+
+    Its folder, its MLflow runs, and the caches that no other study uses.
+    """
     from study.workflows.delete import find, remove
 
     here = place(home)

@@ -8,16 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from PIL import Image
 
-from retina_models.resnet import resnet18
-from study import TrialConfig, load_model
+from study import load_model
 from study.api.models import LoadedModel
 from study.errors import ConfigError
-from study.inference.model_dir import describe, write_model
 from study.inference.predict_images import COLUMNS
-from study.training.prediction import Grader
+from tests.fixtures.model import untrained_model
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint8)
 
@@ -25,14 +22,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose weights are random."""
-    folder = tmp_path_factory.mktemp("models") / "model"
-    folder.mkdir()
-    torch.manual_seed(0)
-    values = {"architecture": "resnet18", "head": "linear", "temperature": 1.0, "decision": "median"}
-    values |= {"referable_threshold": 0.3, "origin": {}, "doubts": ["few photographs"]}
-    preprocessing = describe(32, TrialConfig.model_fields["crop"].default, "none", "imagenet")
-    write_model(folder, Grader([resnet18(5)]), values, preprocessing)
-    return folder
+    return untrained_model(tmp_path_factory.mktemp("models") / "model", doubts=["few photographs"])
 
 
 @pytest.fixture

@@ -1,16 +1,21 @@
 """Wrong input: one clear line, exit code 2, nothing half-written. What runs for real is in test_contract.py."""
 
 import os
+import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from study.cli import app
+from study.cli.options import BUDGET, COMPUTE, FIX, STUDY
 from study.storage.lock import locked
 from tests.fixtures.command import copy_of, refused, retina
 from tests.fixtures.study import small_data
@@ -26,6 +31,40 @@ def test_help_is_short_too(command: list[str]) -> None:
     short = CliRunner().invoke(app.app, [*command, "-h"])
     assert short.exit_code == 0 and "Usage:" in short.output
     assert short.output == CliRunner().invoke(app.app, [*command, "--help"]).output
+
+
+def _commands(group: Any, path: str = "retina") -> Iterator[tuple[str, Any]]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+COMMANDS = dict(_commands(get_command(app.app)))
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_first_line_is_short_and_not_cut_off(path: str) -> None:
+    first = (COMMANDS[path].help or "").splitlines()[0]
+    assert 0 < len(first) <= 60
+    group = ["data"] if path.startswith("retina data ") else []
+    assert f" {first} " in CliRunner().invoke(app.app, [*group, "--help"], env={"COLUMNS": "80"}).output
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_help_ends_with_examples_that_can_be_typed(path: str) -> None:
+    _, *examples = (COMMANDS[path].epilog or "").split("\n\n")
+    assert examples
+    for example in examples:
+        assert f"{example} ".startswith(f"{path} ")
+        arguments = shlex.split(example.removeprefix(path))
+        COMMANDS[path].make_context(path, arguments)  # raises for a flag that is not there
+
+
+def test_search_help_has_its_flags_in_panels() -> None:
+    panels = {option.rich_help_panel for option in COMMANDS["retina search"].params}
+    assert {STUDY, BUDGET, COMPUTE, FIX} <= panels
 
 
 def test_the_version_is_told_alone() -> None:

@@ -43,7 +43,7 @@ def test_every_plain_field_is_a_flag_with_its_type() -> None:
 
 
 def test_help_says_what_stands_on_the_field() -> None:
-    output = CliRunner().invoke(app, ["--help"]).output
+    output = CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output
     flags = {parameter.name for parameter in [*field_flags(StudyConfig, "a"), *field_flags(TrialConfig, "b")]}
     assert set(TrialConfig.model_fields) <= flags
     for flag in flags:
@@ -51,11 +51,12 @@ def test_help_says_what_stands_on_the_field() -> None:
     assert "peak learning rate" in output
     for searched, default in (((), "0.001"), (("lr",), "searched")):
         [lr] = [flag for flag in field_flags(TrialConfig, "b", searched) if flag.name == "lr"]
-        assert lr.annotation.__metadata__[0].help == f"peak learning rate, > 0, <= 10 [{default}]"
+        option = lr.annotation.__metadata__[0]
+        assert (option.help, option.show_default) == ("peak learning rate, > 0, <= 10", default)
 
 
 def test_a_study_s_seed_stands_before_a_trial_s() -> None:
-    output = " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+    output = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
     assert "seed of split, sampler" in output
     assert output.count("--seed") == 1
 

@@ -1,4 +1,4 @@
-"""README's batch script, run as it stands there; only Slurm itself is pretended."""
+"""The batch script of docs/gpus-and-clusters.md, run as it stands there; only Slurm itself is pretended."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import pytest
 from tests.faults.fixture import PATIENCE, SMALL, Study
 from tests.fixtures.study import small_data
 
-README = Path(__file__).resolve().parents[2] / "README.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "gpus-and-clusters.md"
 
 SRUN = """#!/bin/bash
 echo "$@" >> "$(dirname "$0")/called"
@@ -26,7 +26,7 @@ exec "$@"
 
 
 def _script() -> str:
-    [script] = re.findall(r"```bash\n(#!/bin/bash\n.*?)```", README.read_text(), flags=re.DOTALL)
+    [script] = re.findall(r"```bash\n(#!/bin/bash\n.*?)```", PAGE.read_text(), flags=re.DOTALL)
     return str(script)
 
 
