@@ -19,7 +19,7 @@ ARM_LABELS = {
     "resnet50-scratch": "ResNet50, from scratch",
     "resnet50-pretrained": "ResNet50, pretrained",
 }
-"""The four cells of the comparison, in the order in which every table and figure shows them."""
+"""The four arms of the comparison, in the order in which every table and figure shows them."""
 
 SOURCES = {"imagenet": "ImageNet", "synthetic": "synthetic", "file": "own file"}
 """Kind of source weights, as a study's event and study.json have it -> how a reader knows it."""
@@ -58,7 +58,7 @@ BEST_METRICS = ("best/val_loss", *(f"best/val_{score}" for score in SCORES))
 """Logged once, all taken at the epoch that the objective selects."""
 
 TEST_METRICS = tuple(f"test/{score}" for score in SCORES)
-"""Of a confirmation, once; step = its last epoch. All photographs of the test part."""
+"""Of a confirmation, once; step = its last epoch. All photographs of the test split."""
 
 NEW_PATIENTS_METRICS = tuple(f"test_new_patients/{score}" for score in SCORES)
 """The same over the test photographs whose patient is not in training; only where that is not all of them."""
@@ -134,7 +134,7 @@ TAG_BASELINE = "baseline"
 """Of a confirmation: "True" where it is the arm's first trial again, which the search's gain is measured against."""
 
 TAG_TEST_EVALUATIONS = "test_evaluations"
-"""Of a study: how often its test part has been read, one for each confirmation."""
+"""Of a study: how often its test split has been read, one for each confirmation."""
 
 TAG_FOLD_OF = "fold_of"
 """Of a study that is one outer fold: name of the whole; its own name is fold_name(whole, fold)."""
@@ -153,7 +153,7 @@ TAG_BEST_WEIGHTS = "best_weights_digest"
 TAG_OBJECTIVE = "objective"
 
 TAG_DECISION = "decision"
-"""How grades are called, `scores.called`; most_probable where the tag is missing."""
+"""How grades are called, `metrics.called`; most_probable where the tag is missing."""
 
 TAG_SELECT_EPOCH = "select_epoch"
 """Whose score is a trial's: "last" epoch, or "best"."""

@@ -53,7 +53,7 @@ def markdown(table: pd.DataFrame, caption: str) -> str:
     header = [_in_markdown(name) for name in table.columns]
     rows = [[_in_markdown(value) for value in row] for row in table.itertuples(index=False)]
     rule = ["---:" if _is_number(table.iloc[:, place]) else "---" for place in range(len(header))]
-    lines = ["| " + " | ".join(cells) + " |" for cells in (header, rule, *rows)]
+    lines = ["| " + " | ".join(texts) + " |" for texts in (header, rule, *rows)]
     return f"{_in_markdown(caption)}\n\n" + "\n".join(lines) + "\n"
 
 

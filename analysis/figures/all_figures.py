@@ -6,19 +6,19 @@ from pathlib import Path
 
 from analysis.figures import calibration, clinical, comparison, curves, importance, search, worst_errors
 from analysis.figures.base import FigureFiles, FigureSpec, SkippedFigure, write_picture
-from analysis.results.columns import headline
+from analysis.results.columns import primary_endpoint
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import judged
+from analysis.results.predictions import primary_predictions
 from analysis.tables.all_tables import TableSet
 
 
 def pictures(study: StudyRuns, made: TableSet) -> list[FigureSpec | SkippedFigure]:
-    """Every figure, or why it has nothing to show; made: tableset.make_tables(study)."""
-    by, (_, models) = headline(made.cells), judged(study, made.board)
+    """Every figure, or why it has nothing to show; made: make_tables(study)."""
+    by, (_, models) = primary_endpoint(made.four_way), primary_predictions(study, made.board)
     return [
-        *comparison.pictures(made.cells, by, made.seeds, made.pairs, made.finalists),
+        *comparison.pictures(made.four_way, by, made.seeds, made.pairs, made.finalists),
         *clinical.pictures(by, models),
-        *curves.pictures(study, made.cells, by, models),
+        *curves.pictures(study, made.four_way, by, models),
         *calibration.pictures(by, models),
         *worst_errors.pictures(study),
         *search.pictures(study),

@@ -40,7 +40,7 @@ class Scale:
     high: float
 
     @property
-    def note(self) -> str:
+    def axis_suffix(self) -> str:
         """What the title of an axis says about the scale."""
         return "\n(log scale)" if self.log else ""
 

@@ -1,7 +1,7 @@
 """How figures look and how they are written; and the two small pictures of one trial.
 
 A figure of a study is a FigureSpec: its numbers, its drawing on given axes, its words. It is written for a page and for
-one column of it. A cell of the comparison has one colour, marker and line in all of them (colours after Okabe and Ito
+one column of it. An arm of the comparison has one colour, marker and line in all of them (colours after Okabe and Ito
 2008, dark for pretrained and light for scratch, so that they differ in grey too). No pyplot: nothing global is opened.
 """
 
@@ -32,7 +32,7 @@ from retina_data.files import write_whole
 
 
 class Style(NamedTuple):
-    """How a cell is drawn."""
+    """How an arm is drawn."""
 
     colour: str
     marker: str
@@ -101,7 +101,7 @@ class FigureSpec:
 
     name: str
     title: str
-    measured: str
+    subtitle: str
     caption: str
     alt: str
     numbers: pd.DataFrame
@@ -150,14 +150,14 @@ def write_picture(picture: FigureSpec, folder: Path) -> FigureFiles:
 
 
 def curves_png(path: Path, epochs: pd.DataFrame) -> None:
-    """Loss, accuracy and kappa of a trial over its epochs; columns epoch and what there is of records.EPOCH_METRICS."""
+    """Loss, accuracy and kappa of a trial over its epochs; columns epoch and what there is of schema.EPOCH_METRICS."""
     with mpl.rc_context(LOOK):
         figure = Figure(figsize=(9, 2.8))
         figure.subplots_adjust(left=0.06, right=0.99, bottom=0.16, top=0.96, wspace=0.33)  # see confusion_png
         for panel, name in zip(figure.subplots(1, 3), ("loss", "accuracy", "kappa"), strict=True):
-            for part, style in (("train", "o:"), ("val", "o-")):
-                if f"{part}/{name}" in epochs and epochs[f"{part}/{name}"].notna().any():
-                    panel.plot(epochs["epoch"], epochs[f"{part}/{name}"], style, ms=3, color="#0072b2", label=part)
+            for split, style in (("train", "o:"), ("val", "o-")):
+                if f"{split}/{name}" in epochs and epochs[f"{split}/{name}"].notna().any():
+                    panel.plot(epochs["epoch"], epochs[f"{split}/{name}"], style, ms=3, color="#0072b2", label=split)
             if panel.lines:
                 panel.legend()
             panel.set(xlabel="epoch", ylabel={"loss": "loss (nats)", **SCORE_LABELS}[name])
@@ -181,11 +181,11 @@ def draw_matrix(panel: Axes, counts: Ints, title: str) -> None:
     """A confusion matrix (5, 5): shade and percentage are the share of the true grade's images, counts below."""
     shares = row_shares(counts)
     panel.imshow(np.nan_to_num(shares), cmap="Blues", vmin=0, vmax=1)
-    for (truth, guess), count in np.ndenumerate(counts):
-        share = shares[truth, guess]
+    for (truth, prediction), count in np.ndenumerate(counts):
+        share = shares[truth, prediction]
         text = f"{100 * share:.0f} %\n{count:,}" if count else "0"
         colour = "white" if share > 0.55 else "black" if count else GREY
-        panel.text(guess, truth, text, ha="center", va="center", fontsize=7, color=colour)
+        panel.text(prediction, truth, text, ha="center", va="center", fontsize=7, color=colour)
     panel.set(title=title, xlabel="predicted grade", ylabel="true grade", xticks=schema.GRADES, yticks=schema.GRADES)
     panel.grid(False)
 
@@ -197,7 +197,9 @@ def draw_baseline(panel: Axes, score: str, majority: float, *, vertical: bool = 
         (panel.axvline if vertical else panel.axhline)(value, color=GREY, ls="--", lw=1, label=label)
 
 
-def say(panel: Axes, lines: Sequence[str], x: float = 0.5, y: float = 0.5, transform: Transform | None = None) -> None:
+def annotate(
+    panel: Axes, lines: Sequence[str], x: float = 0.5, y: float = 0.5, transform: Transform | None = None
+) -> None:
     """A remark in the panel's middle, or at (x, y) of another transform, about what cannot be drawn."""
     where = panel.transAxes if transform is None else transform
     panel.text(x, y, "\n".join(lines), transform=where, ha="center", va="center", color=GREY, bbox=PLATE)
@@ -214,8 +216,8 @@ def legend_below(axes: Sequence[Axes], entries: Sequence[Artist]) -> None:
     figure.legend(handles=list(entries), loc="outside lower center", ncols=min(columns, len(entries)))
 
 
-def cell_entries(labels: Mapping[str, str], *, line: bool = True, marker: bool = True) -> list[Artist]:
-    """Legend entries of cells; labels: arm -> its label (labels_of)."""
+def arm_entries(labels: Mapping[str, str], *, line: bool = True, marker: bool = True) -> list[Artist]:
+    """Legend entries of arms; labels: arm -> its label (labels_of)."""
     entries: list[Artist] = []
     for arm, label in labels.items():
         style = STYLES[arm]
@@ -226,14 +228,14 @@ def cell_entries(labels: Mapping[str, str], *, line: bool = True, marker: bool =
 
 
 def arms_of(numbers: pd.DataFrame) -> list[str]:
-    """The cells that stand in a table's column `arm`, in their order."""
+    """The arms that stand in a table's column `arm`, in their order."""
     there = set(numbers["arm"])
     return [arm for arm in schema.ARM_LABELS if arm in there]
 
 
 def labels_of(numbers: pd.DataFrame) -> dict[str, str]:
-    """Arm -> label of the cells that stand in a table's columns `arm` and `cell`, in their order."""
-    known = dict(zip(numbers["arm"], numbers["cell"], strict=True))
+    """Arm -> label of the arms that stand in a table's columns `arm` and `label`, in their order."""
+    known = dict(zip(numbers["arm"], numbers["label"], strict=True))
     return {arm: known[arm] for arm in arms_of(numbers)}
 
 
@@ -274,7 +276,7 @@ def row_shares(counts: Ints) -> Floats:
 def _drawn(picture: FigureSpec, grid: tuple[int, int], size: tuple[float, float]) -> Figure:
     figure = Figure(figsize=size, layout="constrained")
     axes = list(figure.subplots(*grid, squeeze=False).ravel())
-    figure.suptitle(picture.measured, x=0.01, ha="left", color=GREY, wrap=True)
+    figure.suptitle(picture.subtitle, x=0.01, ha="left", color=GREY, wrap=True)
     picture.draw(axes)
     return figure
 
@@ -287,18 +289,18 @@ def _rendered(figure: Figure, kind: str, dpi: int) -> bytes:
     return buffer.getvalue()
 
 
-def measured_on(headline: pd.DataFrame) -> str:
-    """Part and n of the judged numbers, as they stand in a figure; headline: columns.headline(cells)."""
-    return f"{headline['split'].iloc[0]}; {_count(headline)}"
+def measured_on(primary: pd.DataFrame) -> str:
+    """Split and n of the primary endpoint, as they stand in a figure; primary: columns.primary_endpoint(four_way)."""
+    return f"{primary['split'].iloc[0]}; {_count(primary)}"
 
 
-def about(headline: pd.DataFrame) -> str:
-    """Closing words of a caption: what was measured on which part, and which cells are not there."""
-    confirmed = str(headline["measured_on"].iloc[0]) != VALIDATION
-    whose = "The confirmed winner of each cell" if confirmed else "Best trial of each cell"
-    missing = [f"{cell['cell']}: {cell['status']}" for cell in headline.to_dict("records") if cell["status"] != RUN]
+def about(primary: pd.DataFrame) -> str:
+    """Closing words of a caption: what was measured on which split, and which arms are not there."""
+    confirmed = str(primary["measured_on"].iloc[0]) != VALIDATION
+    whose = "The confirmed winner of each arm" if confirmed else "Best trial of each arm"
+    missing = [f"{row['label']}: {row['status']}" for row in primary.to_dict("records") if row["status"] != RUN]
     tail = f" {'; '.join(missing)}." if missing else ""
-    return f"{whose}, {headline['split'].iloc[0]}; {_count(headline)}.{tail}"
+    return f"{whose}, {primary['split'].iloc[0]}; {_count(primary)}.{tail}"
 
 
 def over_seeds(models: Mapping[str, PredictionSet]) -> str:
@@ -307,10 +309,10 @@ def over_seeds(models: Mapping[str, PredictionSet]) -> str:
     return f", mean of {most} seeds" if most > 1 else ""
 
 
-def _count(headline: pd.DataFrame) -> str:
-    known = headline[headline["n"].notna()]
+def _count(primary: pd.DataFrame) -> str:
+    known = primary[primary["n"].notna()]
     if known.empty:
-        return "no cell has been measured yet"
+        return "no arm has been measured yet"
     most = known.sort_values("n").iloc[-1]
     patients = "" if pd.isna(most["patients"]) else f" of {int(most['patients']):,} patients"
     return f"n = {int(most['n']):,} images{patients}"

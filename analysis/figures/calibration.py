@@ -15,8 +15,8 @@ from analysis.figures.base import (
     FigureSpec,
     SkippedFigure,
     about,
+    arm_entries,
     arms_of,
-    cell_entries,
     labels_of,
     legend_below,
     measured_on,
@@ -31,30 +31,30 @@ QUESTIONS = {"grade": "The grade that is called", "referable": "Referable (grade
 
 
 def calibration_numbers(
-    judged: Mapping[str, PredictionSet], labels: Mapping[str, str] = schema.ARM_LABELS
+    predictions: Mapping[str, PredictionSet], labels: Mapping[str, str] = schema.ARM_LABELS
 ) -> pd.DataFrame:
     """Reliability in ten bins of equal width, an arm's models taken together (an image counts once for each).
 
-    Columns: arm, cell, question (a key of QUESTIONS), low, high (of the bin), count, probability (mean), share (of
-    hits), error (expected calibration error of all bins), n, seeds. labels: arm -> what its cell is called.
+    Columns: arm, label, question (a key of QUESTIONS), low, high (of the bin), count, probability (mean), share (of
+    hits), error (expected calibration error of all bins), n, seeds. labels: arm -> what its arm is called.
     """
     rows = []
-    for arm, models in judged.items():
-        chance = models.chance.reshape(-1, len(schema.GRADES))  # (seeds x n, 5)
-        grade, guess = np.tile(models.grade, len(models.seeds)), models.called().ravel()
+    for arm, models in predictions.items():
+        probabilities = models.probabilities.reshape(-1, len(schema.GRADES))  # (seeds x n, 5)
+        grade, predicted = np.tile(models.grade, len(models.seeds)), models.called().ravel()
         asked = {
-            "grade": (chance[np.arange(len(grade)), guess], guess == grade),
-            "referable": (np.clip(referable_score(chance), 0, 1), grade >= schema.REFERABLE_FROM),
+            "grade": (probabilities[np.arange(len(grade)), predicted], predicted == grade),
+            "referable": (np.clip(referable_score(probabilities), 0, 1), grade >= schema.REFERABLE_FROM),
         }
         for question, (probability, hit) in asked.items():
             found = roc.reliability(probability, hit, BINS)
-            base = {"arm": arm, "cell": labels[arm], "question": question}
+            base = {"arm": arm, "label": labels[arm], "question": question}
             more = {"error": found.error, "n": len(models.grade), "seeds": len(models.seeds)}
             for place in range(BINS):
                 row = {"low": place / BINS, "high": (place + 1) / BINS, "count": int(found.count[place])}
                 values = {"probability": found.probability[place], "share": found.share[place]}
                 rows.append(base | row | values | more)
-    columns = ["arm", "cell", "question", "low", "high", "count", "probability", "share", "error", "n", "seeds"]
+    columns = ["arm", "label", "question", "low", "high", "count", "probability", "share", "error", "n", "seeds"]
     return pd.DataFrame(rows, columns=columns)
 
 
@@ -78,12 +78,12 @@ def draw_calibration(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
         lower.set_yscale("symlog", linthresh=1)
         lower.set(xlim=(-0.02, 1.02), ylim=(0, None), ylabel="images (log scale)", xlabel="predicted probability")
         lower.yaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
-    legend_below(axes, cell_entries(labels_of(numbers)))
+    legend_below(axes, arm_entries(labels_of(numbers)))
 
 
-def pictures(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> list[FigureSpec | SkippedFigure]:
-    """The reliability diagrams, or why there are none; headline: columns.headline(cells)."""
-    title, numbers = "Calibration", calibration_numbers(judged, labels_of(headline))
+def pictures(primary: pd.DataFrame, predictions: Mapping[str, PredictionSet]) -> list[FigureSpec | SkippedFigure]:
+    """The reliability diagrams, or why there are none; primary: columns.primary_endpoint(four_way)."""
+    title, numbers = "Calibration", calibration_numbers(predictions, labels_of(primary))
     if numbers.empty:
         return [SkippedFigure(title, "no predictions were recorded")]
     caption = (
@@ -91,13 +91,13 @@ def pictures(headline: pd.DataFrame, judged: Mapping[str, PredictionSet]) -> lis
         "probability can be believed. Below: how many images stand in a bin (each counts once for each seed), without "
         "which a point says little. ECE, the expected calibration error, is the mean distance from the line, "
         "weighted by images. "
-        f"{about(headline)}"
+        f"{about(primary)}"
     )
     errors = numbers.drop_duplicates(["question", "arm"]).to_dict("records")
-    found = [f"{QUESTIONS[one['question']]}, {one['cell']}: ECE {one['error']:.3f}" for one in errors]
+    found = [f"{QUESTIONS[one['question']]}, {one['label']}: ECE {one['error']:.3f}" for one in errors]
     return [
         FigureSpec(
-            "calibration", title, measured_on(headline), caption, f"{title}. {'; '.join(found)}.", numbers,
+            "calibration", title, measured_on(primary), caption, f"{title}. {'; '.join(found)}.", numbers,
             lambda axes: draw_calibration(axes, numbers), (2, 2), 5.6, (4, 1, 11.0),
         )
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Which hyperparameter mattered: the shares that three evaluators give, for each cell by itself."""
+"""Which hyperparameter mattered: the shares that three evaluators give, for each arm by itself."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from analysis.figures.base import (
 )
 from analysis.results.importance import EARLY_STOPPING, WITHOUT_SCORE, importance
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.tables.arm_comparison import objective, part, unscored
+from analysis.tables.arm_comparison import objective, selection_split, unscored
 
 MARKS = {"fANOVA": ("o", "full"), "PED-ANOVA": ("s", "none"), "MDI": ("x", "full")}
 """Evaluator -> marker and how it is filled."""
 
 
 def draw_importance(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
-    """One panel for each cell: a row for each hyperparameter, a mark for each evaluator.
+    """One panel for each arm: a row for each hyperparameter, a mark for each evaluator.
 
     numbers: rows of importance.importance that have a hyperparameter. The rows have one order in all panels.
     """
@@ -40,7 +40,7 @@ def draw_importance(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
             at = rows["hyperparameter"].map(places)
             (line,) = panel.plot(rows["importance"], at, color=STYLES[arm].colour, ls="", marker=marker, ms=6)
             line.set_fillstyle(fill)  # type: ignore[arg-type]
-        panel.set_title(f"{here['cell'].iloc[0]}: {here['trials'].iloc[0]:,} trials")
+        panel.set_title(f"{here['label'].iloc[0]}: {here['trials'].iloc[0]:,} trials")
         names = [str(name).replace("_", " ") for name in order] if is_first_column(panel) else [""] * len(order)
         panel.set_yticks(range(len(order)), names)
         panel.set(xlim=(-0.03, 1.03), ylim=(len(order) - 0.5, -0.5))
@@ -57,29 +57,31 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     score = objective(study)
     title, found = "Which hyperparameter mattered", importance(study, score)
     numbers = found[found["hyperparameter"] != ""]
-    missing = [f"{row['cell']}: {row['note']}" for row in found[found["hyperparameter"] == ""].to_dict("records")]
+    missing = [f"{row['label']}: {row['note']}" for row in found[found["hyperparameter"] == ""].to_dict("records")]
     if numbers.empty:
         return [SkippedFigure(title, "; ".join(missing) or "no trial has ended with a score")]
     arms, trials = arms_of(numbers), int(numbers.groupby("arm")["trials"].first().sum())
-    stopped = int(numbers.groupby("arm")["pruned"].first().sum())
+    pruned = int(numbers.groupby("arm")["pruned"].first().sum())
     caption = (
-        f"Share of the differences in {score} on {part(study)} that each hyperparameter explains within a cell, by "
-        "three of Optuna's evaluators (fANOVA; PED-ANOVA: what the best trials have in common; MDI: mean decrease of "
+        f"Share of the differences in {score} on {selection_split(study)} that each hyperparameter explains within "
+        "an arm, "
+        "by three of Optuna's evaluators (fANOVA; PED-ANOVA: what the best trials have in common; MDI: mean "
+        "decrease of "
         "impurity in a random forest). Where they disagree, little is known; and it holds for the values that were "
-        f"searched. n = {trials:,} trials, {stopped:,} of them stopped early."
+        f"searched. n = {trials:,} trials, {pruned:,} of them stopped early."
     )
-    caption += f" {EARLY_STOPPING}" if stopped else ""
+    caption += f" {EARLY_STOPPING}" if pruned else ""
     caption += f" {WITHOUT_SCORE}" if study.selects_last and unscored(study) else ""
     caption += f" {'; '.join(missing)}." if missing else ""
     first = numbers.loc[numbers.groupby(["arm", "evaluator"], sort=False)["importance"].idxmax()]
-    words = [f"{row['cell']}, {row['evaluator']}: {row['hyperparameter']}" for row in first.to_dict("records")]
+    words = [f"{row['label']}, {row['evaluator']}: {row['hyperparameter']}" for row in first.to_dict("records")]
     names, across = numbers["hyperparameter"].nunique(), min(len(arms), 2)
     down = -(-len(arms) // across)
     high = 0.55 + 0.24 * names
     grid = (down, across) if down * across == len(arms) else (len(arms), 1)
     return [
         FigureSpec(
-            "importance", title, f"{part(study)}; n = {trials:,} trials", caption,
+            "importance", title, f"{selection_split(study)}; n = {trials:,} trials", caption,
             f"{title}, the largest share: {'; '.join(words)}.", numbers,
             lambda axes: draw_importance(axes, numbers), grid, 0.8 + grid[0] * high,
             (len(arms), 1, 1.0 + len(arms) * high),

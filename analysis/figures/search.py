@@ -31,14 +31,14 @@ from analysis.figures.base import (
 )
 from analysis.results.labels import arm_label, arm_labels
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.tables.arm_comparison import objective, part, unscored
+from analysis.tables.arm_comparison import objective, selection_split, unscored
 
 DENSE = 300
 """From so many trials on the marks are kept as pixels in the SVG."""
 
 MOST_THICK = 12
 
-AGAIN_AT = 0.8
+REPEATS_AT = 0.8
 """Where the repeats of the finalists stand, epochs to the right of the last one."""
 
 LONGEST_TITLE = 52
@@ -57,38 +57,40 @@ AXIS = {"accuracy": "accuracy\n(share of images)", "kappa": "kappa (quadratic\nw
 """Score -> its name on a narrow axis."""
 
 NOT_AXES = ("architecture", "pretrained", "seed", "objective")
-"""Of the hyperparameters: what the cell says, and what is not one."""
+"""Of the hyperparameters: what the arm says, and what is not one."""
 
 
 def trial_curve_numbers(study: StudyRuns) -> pd.DataFrame:
     """The objective's validation score of every trial over its epochs.
 
-    Columns: arm, cell, trial, state, epoch, score, last (whether it is the trial's last epoch), repeat; epochs without
-    a defined score are left out. Below them one row for each repeat of a trial on other validation patients, with its
-    number, that of its own last epoch.
+    Columns: arm, label, trial, state, epoch, score, last (whether it is the trial's last epoch), seed_index; epochs
+    without a defined score are left out. Below them one row for each repeat of a trial on other validation patients,
+    with its number, that of its own last epoch.
     """
     score = f"val/{objective(study)}"
     curves = study.epochs[["trial", "epoch", score]].rename(columns={score: "score"}).dropna(subset=["score"])
     found = study.trials[["arm", "trial", "state"]].merge(curves, on="trial")
     found["last"] = found["epoch"] == found.groupby("trial")["epoch"].transform("max")
-    again = study.finalists.rename(columns={"best_epoch": "epoch", f"best_val_{objective(study)}": "score"})
-    again = again.loc[again["score"].notna(), ["arm", "trial", "state", "epoch", "score", "seed_index"]]
+    repeats = study.finalists.rename(columns={"best_epoch": "epoch", f"best_val_{objective(study)}": "score"})
+    repeats = repeats.loc[repeats["score"].notna(), ["arm", "trial", "state", "epoch", "score", "seed_index"]]
     found = (
-        pd.concat([found, again.assign(last=False)], ignore_index=True) if len(again) else found.assign(repeat=np.nan)
+        pd.concat([found, repeats.assign(last=False)], ignore_index=True)
+        if len(repeats)
+        else found.assign(seed_index=np.nan)
     )
-    found.insert(1, "cell", [arm_label(study, arm) for arm in found["arm"]])
+    found.insert(1, "label", [arm_label(study, arm) for arm in found["arm"]])
     return found
 
 
 def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
-    """One panel for each cell: `score` of all its trials over the epochs, each with a mark where and how it ended.
+    """One panel for each arm: `score` of all its trials over the epochs, each with a mark where and how it ended.
 
     At the right, behind the last epoch, stand the repeats of its finalists.
     """
-    trials, again = numbers[numbers["seed_index"].isna()], numbers[numbers["seed_index"].notna()]
+    trials, repeats = numbers[numbers["seed_index"].isna()], numbers[numbers["seed_index"].notna()]
     last = float(trials["epoch"].max())
     for panel, (arm, label) in zip(axes, (schema.ARM_LABELS | labels_of(numbers)).items(), strict=True):
-        here, repeats = trials[trials["arm"] == arm], again[again["arm"] == arm]
+        here, own_repeats = trials[trials["arm"] == arm], repeats[repeats["arm"] == arm]
         lines = [curve[["epoch", "score"]].to_numpy() for _, curve in here.groupby("trial")]
         faint = max(0.15, min(0.8, 12 / max(len(lines), 1)))
         dense = len(lines) > DENSE / len(axes)
@@ -109,52 +111,52 @@ def draw_trial_curves(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -
                 zorder=3,
                 rasterized=dense,
             )
-        if len(repeats):
-            at, edge = np.full(len(repeats), last + AGAIN_AT), STYLES[arm].colour
-            panel.scatter(at, repeats["score"], s=26, c="none", marker="D", edgecolors=edge, lw=1.1, zorder=3)
+        if len(own_repeats):
+            at, edge = np.full(len(own_repeats), last + REPEATS_AT), STYLES[arm].colour
+            panel.scatter(at, own_repeats["score"], s=26, c="none", marker="D", edgecolors=edge, lw=1.1, zorder=3)
         states = here.loc[here["last"], "state"]
         counts = [n_trials(len(states)).removeprefix("n = ")]
-        stopped = int((states == schema.STATE_PRUNED).sum())
-        counts += [f"{stopped:,} stopped"] if stopped else []
+        pruned = int((states == schema.STATE_PRUNED).sum())
+        counts += [f"{pruned:,} stopped"] if pruned else []
         title = f"{label}: {', '.join(counts)}"
         panel.set_title(title if len(title) <= LONGEST_TITLE else title.replace(": ", ":\n"))
         ticks = MaxNLocator(integer=True, min_n_ticks=1).tick_values(1, last)
         places = {float(tick): f"{tick:g}" for tick in ticks if 1 <= tick <= last}
-        places |= {last + AGAIN_AT: "again"} if len(again) else {}
+        places |= {last + REPEATS_AT: "repeats"} if len(repeats) else {}
         panel.set_xticks(list(places), list(places.values()))
-    _same_limits(axes, numbers, last + (AGAIN_AT if len(again) else 0))
+    _same_limits(axes, numbers, last + (REPEATS_AT if len(repeats) else 0))
     label_outer(axes, "epoch", SCORE_LABELS[score])
     used = [ENDS[state] for state in dict.fromkeys(trials["state"])]
     marks = [Line2D([], [], ls="", marker=mark, color=GREY, label=text) for mark, text in dict(used).items()]
     text = "a finalist again, on other patients"
-    marks += [Line2D([], [], ls="", marker="D", mfc="none", color=GREY, label=text)] if len(again) else []
+    marks += [Line2D([], [], ls="", marker="D", mfc="none", color=GREY, label=text)] if len(repeats) else []
     legend_below(axes, marks)
 
 
 def hyperparameter_numbers(study: StudyRuns) -> pd.DataFrame:
     """Every trial that has a score against each hyperparameter that differs between them.
 
-    Columns: hyperparameter, arm, cell, trial, state, value, score (of the objective, at the epoch whose score counts).
+    Columns: hyperparameter, arm, label, trial, state, value, score (of the objective, at the epoch whose score counts).
     """
     known = study.trials.assign(score=study.trials[f"best_val_{objective(study)}"]).dropna(subset=["score"])
-    known = known.assign(cell=[arm_label(study, arm) for arm in known["arm"]])
-    columns = ["hyperparameter", "arm", "cell", "trial", "state", "value", "score"]
-    parts = [
+    known = known.assign(label=[arm_label(study, arm) for arm in known["arm"]])
+    columns = ["hyperparameter", "arm", "label", "trial", "state", "value", "score"]
+    tables = [
         known.assign(hyperparameter=name, value=known[name].astype(object))[columns] for name in varied(study, known)
     ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
+    return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
 
 
 def varied(study: StudyRuns, trials: pd.DataFrame) -> list[str]:
-    """Names of the hyperparameters that have several values among these trials, without those the cell says."""
+    """Names of the hyperparameters that have several values among these trials, without those the arm says."""
     names = [name for name in study.hyperparameters if name not in NOT_AXES]
     return [name for name in names if trials[name].nunique(dropna=False) > 1]
 
 
 def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
-    """A row for each hyperparameter, a panel for each cell: the value upwards, the score to the right.
+    """A row for each hyperparameter, a panel for each arm: the value upwards, the score to the right.
 
-    axes: hyperparameters x cells that have a trial, row by row. A hollow mark is a trial that was stopped early.
+    axes: hyperparameters x arms that have a trial, row by row. A hollow mark is a trial that was stopped early.
     """
     arms, labels = arms_of(numbers), labels_of(numbers)
     places = iter(axes)
@@ -174,7 +176,7 @@ def draw_hyperparameters(axes: Sequence[Axes], numbers: pd.DataFrame, score: str
             if number % columns_of(panel):
                 panel.tick_params(labelleft=False)
             else:
-                panel.set_ylabel(str(name).replace("_", " ") + scale.note)
+                panel.set_ylabel(str(name).replace("_", " ") + scale.axis_suffix)
     low, high = float(numbers["score"].min()), float(numbers["score"].max())
     room = 0.08 * ((high - low) or 1.0)
     for place, panel in enumerate(axes):
@@ -195,21 +197,21 @@ def thick(trials: int) -> int:
 
 
 def parallel_numbers(study: StudyRuns) -> pd.DataFrame:
-    """One row for each trial that has a score, best first: rank, trial, arm, cell, state, what varied, score."""
+    """One row for each trial that has a score, best first: rank, trial, arm, label, state, what varied, score."""
     score = objective(study)
     known = study.trials.assign(score=study.trials[f"best_val_{score}"]).dropna(subset=["score"])
     known = known.sort_values(["score", "trial"], ascending=[False, True])
-    known = known.assign(rank=np.arange(1, len(known) + 1), cell=known["arm"].map(arm_labels(study)))
-    return known[["rank", "trial", "arm", "cell", "state", *varied(study, known), "score"]]
+    known = known.assign(rank=np.arange(1, len(known) + 1), label=known["arm"].map(arm_labels(study)))
+    return known[["rank", "trial", "arm", "label", "state", *varied(study, known), "score"]]
 
 
 def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> None:
-    """One line for each trial through its cell, its hyperparameters and its score; the best are drawn thick."""
+    """One line for each trial through its arm, its hyperparameters and its score; the best are drawn thick."""
     (panel,) = axes
     names = [name for name in numbers.columns if name not in ("rank", "trial", "arm", "state")]
     labels = labels_of(numbers)
     scales = {name: scale_of(numbers[name]) for name in names}
-    scales["cell"] = scale_of(numbers["cell"], tuple(reversed(labels.values())))
+    scales["label"] = scale_of(numbers["label"], tuple(reversed(labels.values())))
     shares = np.column_stack([scales[name].shares(numbers[name]) for name in names])  # (trials, axes)
     steps = np.arange(len(names), dtype=np.float64)
     lines = np.stack([np.broadcast_to(steps, shares.shape), shares], axis=-1)  # (trials, axes, 2)
@@ -226,7 +228,8 @@ def draw_parallel(axes: Sequence[Axes], numbers: pd.DataFrame, score: str) -> No
             last = step == len(names) - 1
             place = (step + (0.03 if last else -0.03), share)
             panel.text(*place, text, zorder=4, bbox=PLATE, ha="left" if last else "right", va="center", fontsize=7)
-    titles = [name.replace("_", " ") + scales[name].note for name in names[:-1]]
+    shown_as = {"label": "arm"}
+    titles = [shown_as.get(name, name).replace("_", " ") + scales[name].axis_suffix for name in names[:-1]]
     panel.set_xticks(steps, [*titles, AXIS[score]])
     panel.tick_params(axis="x", length=0, top=False, labeltop=True, labelbottom=False)
     panel.set(yticks=[], xlim=(-0.75, len(names) - 0.7), ylim=(-0.04, 1.04))
@@ -249,21 +252,21 @@ def _trial_curves(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     counts = n_trials(int(ends.sum()))
     listed = ", ".join(f"{count:,} {state}" for state, count in ends.items())
     caption = (
-        f"The {score} of all trials on {part(study)} over the epochs; the mark says how a trial ended. Early stopping "
-        f"compares within a cell only. {counts}: {listed}."
+        f"The {score} of all trials on {selection_split(study)} over the epochs; the mark says how a trial ended. "
+        "Early stopping "
+        f"compares within an arm only. {counts}: {listed}."
     )
     if study.selects_last:
         caption += " A trial's score is that of its last epoch; one that was stopped early has none."
-    again = int(numbers["seed_index"].notna().sum())
-    if again:
-        caption += (
-            f" At the right the {again} repeats of the finalists, each with a fresh seed on other validation patients."
-        )
+    n_repeats = int(numbers["seed_index"].notna().sum())
+    if n_repeats:
+        caption += f" At the right the {n_repeats} repeats of the finalists, each with a fresh seed on other "
+        caption += "validation patients."
     highest = numbers.groupby("arm")["score"].max()
     words = ", ".join(f"{label} {highest[arm]:.3f}" for arm, label in labels_of(numbers).items())
     alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
     return FigureSpec(
-        "trials", title, f"{part(study)}; {counts}", caption, alt, numbers,
+        "trials", title, f"{selection_split(study)}; {counts}", caption, alt, numbers,
         lambda axes: draw_trial_curves(axes, numbers, score), (2, 2), 4.6, (4, 1, 8.4),
     )  # fmt: skip
 
@@ -274,17 +277,16 @@ def _hyperparameters(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure
     if not names:
         return SkippedFigure(title, "no hyperparameter has several values among the trials that have a score")
     caption = (
-        f"The {score} of each trial {_at_epoch(study)}, on {part(study)}; {n_trials(trials)}. {_stopped(study)}"
+        f"The {score} of each trial {_at_epoch(study)}, on {selection_split(study)}; {n_trials(trials)}. "
+        f"{_stopped(study)}"
         "All hyperparameters vary at once, so a panel does "
         "not show the effect of one alone."
     )
     wide = 2 if len(arms) % 2 == 0 else 1
     rows = len(names) * len(arms) // wide
-    alt = (
-        f"{title}, one panel for each cell: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
-    )
+    alt = f"{title}, one panel for each arm: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
     return FigureSpec(
-        "hyperparameters", title, f"{part(study)}; {n_trials(trials)}", caption, alt, numbers,
+        "hyperparameters", title, f"{selection_split(study)}; {n_trials(trials)}", caption, alt, numbers,
         lambda axes: draw_hyperparameters(axes, numbers, score), (len(names), len(arms)), 0.7 + 1.5 * len(names),
         (rows, wide, 0.8 + 1.6 * rows),
     )  # fmt: skip
@@ -295,14 +297,14 @@ def _parallel(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     if len(numbers) < 2:
         return SkippedFigure(title, "it takes two trials that have a score")
     caption = (
-        f"One line for each trial, from its cell over its hyperparameters to its {score} {_at_epoch(study)}, "
-        f"on {part(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
+        f"One line for each trial, from its arm over its hyperparameters to its {score} {_at_epoch(study)}, "
+        f"on {selection_split(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
     )
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
-    alt = f"{title}: the best trial is {top['cell']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
+    alt = f"{title}: the best trial is {top['label']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
     return FigureSpec(
-        "parallel", title, f"{part(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
+        "parallel", title, f"{selection_split(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
         lambda axes: draw_parallel(axes, numbers, score), (1, 1), 3.6,
     )  # fmt: skip
 
@@ -329,7 +331,7 @@ def n_trials(count: int) -> str:
 
 
 def _same_limits(axes: Sequence[Axes], numbers: pd.DataFrame, last: float) -> None:
-    """Epochs and scores have one scale in all panels: cells are compared by eye."""
+    """Epochs and scores have one scale in all panels: arms are compared by eye."""
     low, high = float(numbers["score"].min()), float(numbers["score"].max())
     room = 0.06 * ((high - low) or 1.0)
     for panel in axes:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from analysis import schema
 from analysis.figures.base import FigureSpec, SkippedFigure
-from analysis.results.columns import TEST, TESTED, VALIDATION, part_text
+from analysis.results.columns import TEST, TESTED, VALIDATION, split_text
 from analysis.results.labels import arm_labels
 from analysis.results.mlflow_reader import StudyRuns
 
@@ -30,15 +30,15 @@ WIDTH = 400
 def mistake_numbers(
     explained: Sequence[tuple[bytes, dict[str, Any]]], labels: Mapping[str, str] = schema.ARM_LABELS
 ) -> pd.DataFrame:
-    """One row for each picture: number (from 1), arm, cell, confirm, trial, grade, predicted, p0 .. p4.
+    """One row for each picture: number (from 1), arm, label, confirm, trial, grade, predicted, p0 .. p4.
 
-    labels: arm -> what its cell is called.
+    labels: arm -> what its arm is called.
     """
     rows = [
-        {"number": number, "cell": labels[entry["arm"]], "confirm": "", "trial": ""} | entry
+        {"number": number, "label": labels[entry["arm"]], "confirm": "", "trial": ""} | entry
         for number, (_, entry) in enumerate(explained, 1)
     ]
-    columns = ["number", "arm", "cell", "confirm", "trial", "grade", "predicted"]
+    columns = ["number", "arm", "label", "confirm", "trial", "grade", "predicted"]
     return pd.DataFrame(rows, columns=[*columns, *schema.PROBABILITIES])
 
 
@@ -51,10 +51,10 @@ def draw_mistakes(axes: Sequence[Axes], numbers: pd.DataFrame, pictures: Sequenc
             picture = opened.convert("RGB")
         picture.thumbnail((WIDTH, WIDTH))
         panel.imshow(np.asarray(picture), interpolation="none")
-        chance = row[f"p{row['predicted']}"]
+        probability = row[f"p{row['predicted']}"]
         panel.set_title(
             f"{row['number']}: is {row['grade']} {schema.GRADE_NAMES[row['grade']]},\n"
-            f"called {row['predicted']} {schema.GRADE_NAMES[row['predicted']]} (p = {chance:.2f})",
+            f"called {row['predicted']} {schema.GRADE_NAMES[row['predicted']]} (p = {probability:.2f})",
             fontsize=7.5,
         )
 
@@ -69,12 +69,12 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
             )
         ]
     worst = sorted(study.explained, key=lambda one: _how_wrong(one[1]))[:MOST]
-    numbers, shown = mistake_numbers(worst, arm_labels(study)), [data for data, _ in worst]
-    whose = " and ".join(dict.fromkeys(numbers["cell"]))
-    parts = dict.fromkeys(str(entry.get("split", TEST)) for _, entry in worst)
-    part = ", ".join(part_text(one) if one in (VALIDATION, *TESTED) else one for one in parts)
+    numbers, images = mistake_numbers(worst, arm_labels(study)), [data for data, _ in worst]
+    whose = " and ".join(dict.fromkeys(numbers["label"]))
+    splits = dict.fromkeys(str(entry.get("split", TEST)) for _, entry in worst)
+    split = ", ".join(split_text(one) if one in (VALIDATION, *TESTED) else one for one in splits)
     caption = (
-        f"The {len(numbers)} photographs that {whose} gets most wrong, on {part}: by distance in grades, then by the "
+        f"The {len(numbers)} photographs that {whose} gets most wrong, on {split}: by distance in grades, then by the "
         "probability of the true grade. At the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
         "et al. 2017): bright is much. The map is as coarse as the network's last stage and shows no lesions. A label "
         f"can be wrong too. In full size they stand in {schema.ARTIFACT_EXPLAINED}/ of the study's run in MLflow."
@@ -84,8 +84,8 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     down = -(-len(numbers) // ACROSS)
     return [
         FigureSpec(
-            "mistakes", title, f"{whose}; {part}; n = {len(numbers)} of its mistakes", caption, f"{title}. {alt}.",
-            numbers, lambda axes: draw_mistakes(axes, numbers, shown), (down, ACROSS), 0.4 + 1.55 * down,
+            "mistakes", title, f"{whose}; {split}; n = {len(numbers)} of its mistakes", caption, f"{title}. {alt}.",
+            numbers, lambda axes: draw_mistakes(axes, numbers, images), (down, ACROSS), 0.4 + 1.55 * down,
             (len(numbers), 1, 0.5 + 2.15 * len(numbers)),
         )
     ]  # fmt: skip

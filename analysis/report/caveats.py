@@ -1,130 +1,144 @@
-"""What a reader must know before believing the tables: what is missing, degenerate, leaked or not yet confirmed."""
+"""What a reader must know before believing the tables: what is missing, constant, leaked or not yet confirmed."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from analysis import schema
-from analysis.results.columns import NEW_PATIENTS, NO_RESULT, NOT_CONFIRMED, NOT_RUN, RUN, TEST, VALIDATION, headline
+from analysis.number_format import with_interval
+from analysis.results.columns import (
+    NEW_PATIENTS,
+    NO_RESULT,
+    NOT_CONFIRMED,
+    NOT_RUN,
+    RUN,
+    TEST,
+    VALIDATION,
+    primary_endpoint,
+)
 from analysis.results.labels import Row, listed, spoken
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import part, with_interval
+from analysis.tables.arm_comparison import selection_split
 
 OTHER_STATES = (schema.STATE_RUNNING, schema.STATE_INTERRUPTED)
 """States of a trial or confirmation that is still to go on."""
 
 
-def remarks(study: StudyRuns, made: TableSet) -> list[str]:
-    """Sentences, each of which stands alone; made: tableset.make_tables(study)."""
+def caveats(study: StudyRuns, made: TableSet) -> list[str]:
+    """Sentences, each of which stands alone; made: make_tables(study)."""
     found = []
-    if part(study).startswith("test"):
+    if selection_split(study).startswith("test"):
         found.append(
-            "Everything here was chosen on the test part, so every number is optimistic; there is no unseen part left "
+            "Everything here was chosen on the test split, so every number is optimistic; there is no unseen split "
+            "left "
             "to confirm it on."
         )
     if study.tags.get(schema.TAG_SELECT_EPOCH) == "best":
         found.append(
-            "A trial's score is that of its best epoch, the highest of all noisy peaks on the part it was chosen on: "
+            "A trial's score is that of its best epoch, the highest of all noisy peaks on the split it was chosen on: "
             "with a schedule that anneals the last epoch's score is the honest one."
         )
-    judged = headline(made.cells)
-    for cell in judged.to_dict("records"):
-        found += _of_cell(cell, study.folds)
-    found += _of_learning(study, judged)
-    return [*found, *_of_confirmation(study, made, judged), *_of_progress(study), *_of_intervals(made)]
+    primary = primary_endpoint(made.four_way)
+    for row in primary.to_dict("records"):
+        found += _of_arm(row, study.folds)
+    found += _of_learning(study, primary)
+    return [*found, *_of_confirmation(study, made, primary), *_of_progress(study), *_of_intervals(made)]
 
 
-def _of_cell(cell: Row, folds: int) -> list[str]:
-    name = spoken(cell["cell"])
-    if cell["status"] in (NOT_RUN, NO_RESULT, NOT_CONFIRMED):
+def _of_arm(row: Row, folds: int) -> list[str]:
+    name = spoken(row["label"])
+    if row["status"] in (NOT_RUN, NO_RESULT, NOT_CONFIRMED):
         verb = {NOT_RUN: "was not run", NO_RESULT: "has no result yet", NOT_CONFIRMED: "is not confirmed"}
-        return [f"{name} {verb[cell['status']]}: {cell['reason']}."]
-    if not (cell["degenerate"] is True or cell["degenerate"] == 1):
+        return [f"{name} {verb[row['status']]}: {row['reason']}."]
+    if not (row["constant_predictor"] is True or row["constant_predictor"] == 1):
         return []
-    seeds: int = 1 if pd.isna(cell["seeds"]) else int(cell["seeds"])
+    seeds: int = 1 if pd.isna(row["seeds"]) else int(row["seeds"])
     if folds:
-        return [f"{name} is degenerate: a model gives all images of its fold the same grade."]
-    if seeds > 1 and int(cell["degenerate_seeds"]) < seeds:
+        return [f"{name} is a constant predictor: a model gives all images of its fold the same grade."]
+    if seeds > 1 and int(row["constant_predictor_seeds"]) < seeds:
         return [
-            f"{int(cell['degenerate_seeds'])} of {seeds} models of {name} are degenerate: all {int(cell['n']):,} "
+            f"{int(row['constant_predictor_seeds'])} of {seeds} models of {name} are constant predictors: all "
+            f"{int(row['n']):,} "
             "images get the same grade."
         ]
     return [
-        f"The {'best model' if cell['measured_on'] == VALIDATION else 'confirmed recipe'} of {name} is degenerate: all "
-        f"{int(cell['n']):,} images get the same grade, so its accuracy of {cell['accuracy']:.4f} says only how "
+        f"The {'best model' if row['measured_on'] == VALIDATION else 'confirmed configuration'} of {name} is a "
+        "constant predictor: all "
+        f"{int(row['n']):,} images get the same grade, so its accuracy of {row['accuracy']:.4f} says only how "
         "frequent that grade is (kappa 0)."
     ]
 
 
-def _of_learning(study: StudyRuns, judged: pd.DataFrame) -> list[str]:
-    """Which cells have not learned to grade, as far as kappa tells, and what the record says of why."""
-    ran = judged[(judged["status"] == RUN) & judged["kappa"].notna()].to_dict("records")
-    failed = [cell for cell in ran if not cell["kappa_low"] > 0 and (cell["degenerate"] or cell["kappa_low"] <= 0)]
+def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
+    """Which arms have not learned to grade, as far as kappa tells, and what the record says of why."""
+    ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
+    failed = [row for row in ran if not row["kappa_low"] > 0 and (row["constant_predictor"] or row["kappa_low"] <= 0)]
     found = []
     if len(ran) > 1 and len(failed) == len(ran):
-        found.append("No cell has learned to grade, as far as these images can tell: every interval of kappa holds 0.")
-    for cell in failed:
-        trials = study.trials[study.trials["trial"].isin(str(cell["trial"]).split(", "))]
+        found.append("No arm has learned to grade, as far as these images can tell: every interval of kappa holds 0.")
+    for row in failed:
+        trials = study.trials[study.trials["trial"].isin(str(row["trial"]).split(", "))]
         images = trials["images_seen"].max()
-        start = "from random weights" if cell["arm"].endswith("-scratch") else "from pretrained weights"
+        start = "from random weights" if row["arm"].endswith("-scratch") else "from pretrained weights"
         epochs = int(trials["epochs_run"].max()) if len(trials) else 0
-        seen = f" and saw {int(images):,} images" if images > 0 else ""
-        more = ", which is little for a network that knows no photograph" if cell["arm"].endswith("-scratch") else ""
+        images_text = f" and saw {int(images):,} images" if images > 0 else ""
+        more = ", which is little for a network that knows no photograph" if row["arm"].endswith("-scratch") else ""
         found.append(
-            f"{spoken(cell['cell'])} has not learned to grade: kappa {with_interval(cell, 'kappa')} cannot be told "
-            f"from guessing. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{seen}{more}."
+            f"{spoken(row['label'])} has not learned to grade: kappa {with_interval(row, 'kappa')} cannot be told "
+            f"from guessing. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{images_text}{more}."
         )
     return found
 
 
-def _of_confirmation(study: StudyRuns, made: TableSet, judged: pd.DataFrame) -> list[str]:
-    """What the test part is worth, and what was confirmed on it."""
+def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) -> list[str]:
+    """What the test split is worth, and what was confirmed on it."""
     found = []
-    shown = judged[(judged["status"] == RUN) & (judged["measured_on"] != VALIDATION)]
-    if len(shown) and shown["measured_on"].iloc[0] == NEW_PATIENTS:
-        cell = made.cells[made.cells["arm"] == shown["arm"].iloc[0]].iloc[0]
+    tested = primary[(primary["status"] == RUN) & (primary["measured_on"] != VALIDATION)]
+    if len(tested) and tested["measured_on"].iloc[0] == NEW_PATIENTS:
+        row = made.four_way[made.four_way["arm"] == tested["arm"].iloc[0]].iloc[0]
         every = [
-            f"{spoken(one['cell'])} has accuracy {with_interval(one, f'{TEST}_accuracy')}"
-            for one in made.cells[made.cells["arm"].isin(shown["arm"])].to_dict("records")
+            f"{spoken(one['label'])} has accuracy {with_interval(one, f'{TEST}_accuracy')}"
+            for one in made.four_way[made.four_way["arm"].isin(tested["arm"])].to_dict("records")
         ]
         found.append(
-            f"Of the {int(cell[f'{TEST}_n']):,} test images {int(cell[f'{NEW_PATIENTS}_n']):,} are of patients who are "
-            f"not in training, and only they are the headline. Over all of them {listed(every)}."
+            f"Of the {int(row[f'{TEST}_n']):,} test images {int(row[f'{NEW_PATIENTS}_n']):,} are of patients who are "
+            f"not in training, and only they are the primary endpoint. Over all of them {listed(every)}."
         )
-    if len(shown) and (shown["n_new_patients"] == 0).any():
+    if len(tested) and (tested["n_new_patients"] == 0).any():
         found.append(
             "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
             "that the models do not know, and the numbers are optimistic for those."
         )
-    if len(shown) and study.study.get("test", {}).get("exclude_test_patients"):
+    if len(tested) and study.study.get("test", {}).get("exclude_test_patients"):
         found.append(
             "The models that were measured had no image of a test patient in training; the search before them had the "
             "fellow eyes, so the choice of configuration and epoch has seen those patients."
         )
-    if len(shown) and study.folds:
+    if len(tested) and study.folds:
         found.append(
             "AUC, ROC and calibration take the probabilities of all folds' networks together, though each network has "
             "a scale of its own: they are a little worse than within a fold."
         )
-    copied = made.cells["fellow_copy"].iloc[0]
+    copied = made.four_way["fellow_copy"].iloc[0]
     if not pd.isna(copied):
         found.append(
             f"Copying the fellow eye's grade from the training list, with no look at a picture, has an accuracy of "
-            f"{copied:.5f} on the {int(made.cells['fellow_copy_n'].iloc[0]):,} images of the test list: the two lists "
+            f"{copied:.5f} on the {int(made.four_way['fellow_copy_n'].iloc[0]):,} images of the test list: the two "
+            "lists "
             "share patients."
         )
-    for folds in sorted(set(shown["folds_tested"].astype(int))) if study.folds else []:
+    for folds in sorted(set(tested["folds_tested"].astype(int))) if study.folds else []:
         if folds < study.folds:
-            on = [spoken(cell) for cell in shown.loc[shown["folds_tested"] == folds, "cell"]]
+            on = [spoken(row) for row in tested.loc[tested["folds_tested"] == folds, "label"]]
             found.append(f"Of {listed(on)} {folds} of {study.folds} folds are confirmed so far.")
-    if len(shown) and int(shown["seeds"].min()) < schema.FEW_SEEDS:
+    if len(tested) and int(tested["seeds"].min()) < schema.FEW_SEEDS:
         found.append(f"Fewer than {schema.FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
-    for cell in made.cells.to_dict("records"):
-        if cell["confirmed_trial"] and cell["trial"] != cell["confirmed_trial"] and not study.folds:
+    for row in made.four_way.to_dict("records"):
+        if row["confirmed_trial"] and row["trial"] != row["confirmed_trial"] and not study.folds:
             found.append(
-                f"Of {spoken(cell['cell'])} trial {cell['confirmed_trial']} was confirmed; by now trial "
-                f"{cell['trial']} is its best on validation."
+                f"Of {spoken(row['label'])} trial {row['confirmed_trial']} was confirmed; by now trial "
+                f"{row['trial']} is its best on validation."
             )
     return found
 
@@ -153,7 +167,7 @@ def _of_progress(study: StudyRuns) -> list[str]:
 
 
 def _of_intervals(made: TableSet) -> list[str]:
-    over = [*made.board["interval_over"], *made.cells[f"{TEST}_interval_over"]]
+    over = [*made.board["interval_over"], *made.four_way[f"{TEST}_interval_over"]]
     if "images" not in over:
         return []
     return [

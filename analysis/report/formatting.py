@@ -9,15 +9,22 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.number_format import (
+    count,
+    difference,
+    number,
+    p_value,
+    plain,
+    signed_bounds,
+    time,
+    with_interval,
+)
 from analysis.redact import without_folders
-from analysis.results.columns import MEASURES, RUN, TESTED, VALIDATION, headline, part_text
+from analysis.results.columns import MEASURES, RUN, TESTED, VALIDATION, primary_endpoint, split_text
 from analysis.results.labels import RULES, arm_label
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.tables.arm_comparison import with_interval
 
 Row = Mapping[Hashable, Any]
-
-DASH = "–"
 
 ENDS = ("_low", "_high")
 
@@ -30,86 +37,92 @@ DIGEST_TAGS = {
     "chosen on": schema.TAG_SELECTION_SPLIT,
     "a trial's score is that of its epoch": schema.TAG_SELECT_EPOCH,
     "grade that is called": schema.TAG_DECISION,
-    "readings of the test part": schema.TAG_TEST_EVALUATIONS,
+    "readings of the test split": schema.TAG_TEST_EVALUATIONS,
 }
 
 
-def judged_rows(judged: pd.DataFrame, cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """The four cells by what the study is judged by; judged: columns.headline(cells)."""
+def primary_rows(primary: pd.DataFrame, four_way: pd.DataFrame) -> list[dict[str, Any]]:
+    """The four arms by the primary endpoint; primary: columns.primary_endpoint(four_way)."""
     rows = []
-    for row, cell in zip(judged.to_dict("records"), cells.to_dict("records"), strict=True):
-        shown = {key: row[key] for key in ("cell", "status", "reason")} | {"trial": row["trial"]}
-        shown["trials"] = f"{row['trials_ended']} of {row['trials']}"
-        shown["repeats"] = _validation_score(row)
+    for row, arm in zip(primary.to_dict("records"), four_way.to_dict("records"), strict=True):
+        displayed = {key: row[key] for key in ("label", "status", "reason")} | {"trial": row["trial"]}
+        displayed["trials"] = f"{row['trials_ended']} of {row['trials']}"
+        displayed["repeats"] = _validation_score(row)
         if row["status"] == RUN:
-            shown |= _measured(row) | {"seeds": count(row["seeds"]), "auc": with_interval(row, "auc")}
-            shown |= {name: number(row[name]) for name in ("balanced_accuracy", "macro_f1")}
-            shown["recalls"] = [with_interval(row, f"recall_{grade}") for grade in schema.GRADES]
-        rows.append(shown | {"fellow_copy": number(cell["fellow_copy"]), "fellow_n": count(cell["fellow_copy_n"])})
+            displayed |= _measured(row) | {"seeds": count(row["seeds"]), "auc": with_interval(row, "auc")}
+            displayed |= {name: number(row[name]) for name in ("balanced_accuracy", "macro_f1")}
+            displayed["recalls"] = [with_interval(row, f"recall_{grade}") for grade in schema.GRADES]
+        rows.append(displayed | {"fellow_copy": number(arm["fellow_copy"]), "fellow_n": count(arm["fellow_copy_n"])})
     return rows
 
 
-def beside_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """What else was measured of each cell: every part but the judged one, and validation without its optimism."""
-    judged = str(cells["headline"].iloc[0])
+def beside_rows(four_way: pd.DataFrame) -> list[dict[str, Any]]:
+    """What else was measured of each arm: every split but the primary one, and validation without its optimism."""
+    primary = str(four_way["primary_endpoint"].iloc[0])
     rows = []
-    for cell in cells.to_dict("records"):
+    for row in four_way.to_dict("records"):
         for prefix in (VALIDATION, *TESTED):
-            own: Row = cell
+            own: Row = row
             if prefix != VALIDATION:
-                own = {name: cell[f"{prefix}_{name}"] for name in MEASURES}
-            if prefix != judged and not pd.isna(own["n"]):
-                part = cell["split"] if prefix == VALIDATION else part_text(prefix)
-                rows.append({"cell": cell["cell"], "split": part} | _measured(own))
-        if not pd.isna(cell["kappa_corrected"]) and cell["chosen_among"] > 1:
-            among = f"validation, corrected for the choice among {count(cell['chosen_among'])} trials"
-            scores = {score: with_interval(cell, f"{score}_corrected") for score in ("kappa", "accuracy")}
-            whole = _measured(cell) | scores
-            rows.append({"cell": cell["cell"], "split": among} | whole)
+                own = {name: row[f"{prefix}_{name}"] for name in MEASURES}
+            if prefix != primary and not pd.isna(own["n"]):
+                split = row["split"] if prefix == VALIDATION else split_text(prefix)
+                rows.append({"label": row["label"], "split": split} | _measured(own))
+        if not pd.isna(row["kappa_corrected"]) and row["chosen_among"] > 1:
+            among = f"validation, corrected for the choice among {count(row['chosen_among'])} trials"
+            scores = {score: with_interval(row, f"{score}_corrected") for score in ("kappa", "accuracy")}
+            scored = _measured(row) | scores
+            rows.append({"label": row["label"], "split": among} | scored)
     return rows
 
 
-def other_rule_rows(cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each cell's headline had grades been called by the other rule; for the same table as beside_rows."""
+def other_rule_rows(four_way: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each arm's primary endpoint had grades been called by the other rule; for the same table as beside_rows."""
     rows = []
-    for row in headline(cells).to_dict("records"):
+    for row in primary_endpoint(four_way).to_dict("records"):
         if pd.isna(row["other_accuracy"]):
             continue
-        shown = {"cell": row["cell"], "split": f"{row['split']}, other rule ({RULES[row['other_rule']]})"} | _measured(
-            row
-        )
-        shown |= {score: number(row[f"other_{score}"]) for score in ("kappa", "accuracy")}
-        rows.append(shown | {"degenerate": False})
+        displayed = {
+            "label": row["label"],
+            "split": f"{row['split']}, other rule ({RULES[row['other_rule']]})",
+        } | _measured(row)
+        displayed |= {score: number(row[f"other_{score}"]) for score in ("kappa", "accuracy")}
+        rows.append(displayed | {"constant_predictor": False})
     return rows
 
 
-def seed_rows(judged: pd.DataFrame, seeds: pd.DataFrame) -> list[dict[str, Any]]:
-    """Each cell's scores with the standard deviation over seeds, the recipe's interval and every seed's own value."""
-    own = seeds[seeds["measured_on"] == judged["measured_on"].iloc[0]]
+def seed_rows(primary: pd.DataFrame, seeds: pd.DataFrame) -> list[dict[str, Any]]:
+    """Each arm's scores with the standard deviation over seeds, the configuration's interval and every seed's own
+    value."""
+    own = seeds[seeds["measured_on"] == primary["measured_on"].iloc[0]]
     rows = []
-    for row in judged[judged["status"] == RUN].to_dict("records"):
+    for row in primary[primary["status"] == RUN].to_dict("records"):
         models = own[own["arm"] == row["arm"]]
         if len(models) < 2:
             continue
         for score in ("kappa", "accuracy"):
-            recipe: Row = {score: row[score], **{f"{score}{end}": row[f"{score}_recipe{end}"] for end in ENDS}}
+            configuration: Row = {
+                score: row[score],
+                **{f"{score}{end}": row[f"{score}_configuration{end}"] for end in ENDS},
+            }
             each = [number(value) for value in models[score]]
-            found = {"cell": row["cell"], "score": score, "sd": number(row[f"{score}_sd"]), "each": ", ".join(each)}
-            rows.append(found | {"patients": with_interval(row, score), "recipe": with_interval(recipe, score)})
+            found = {"label": row["label"], "score": score, "sd": number(row[f"{score}_sd"]), "each": ", ".join(each)}
+            rows.append(
+                found | {"patients": with_interval(row, score), "configuration": with_interval(configuration, score)}
+            )
     return rows
 
 
 def pair_rows(pairs: pd.DataFrame) -> list[dict[str, Any]]:
-    """The six differences; pairs: comparison.pairs(study)."""
+    """The six differences; pairs: pairwise.pairs(study)."""
     rows = []
     for pair in pairs.to_dict("records"):
-        shown = {key: pair[key] for key in ("cell_a", "cell_b", "status", "reason")}
+        displayed = {key: pair[key] for key in ("label_a", "label_b", "status", "reason")}
         if pair["status"] == RUN:
-            shown |= {"n": count(pair["n"]), "p": p_value(pair["p"]), "p_holm": p_value(pair["p_holm"])}
-            shown |= {score: difference(pair, score) for score in ("kappa", "accuracy")}
-            recipe = [pair[f"accuracy_difference_recipe{end}"] for end in ("_low", "_high")]
-            shown["recipe"] = "" if pd.isna(recipe[0]) else f"{recipe[0]:+.3f} to {recipe[1]:+.3f}"
-        rows.append(shown)
+            displayed |= {"n": count(pair["n"]), "p": p_value(pair["p"]), "p_holm": p_value(pair["p_holm"])}
+            displayed |= {score: difference(pair, score) for score in ("kappa", "accuracy")}
+            displayed["configuration"] = signed_bounds(pair, "accuracy_difference_configuration")
+        rows.append(displayed)
     return rows
 
 
@@ -118,29 +131,36 @@ def trial_rows(study: StudyRuns, board: pd.DataFrame, varied: list[str]) -> list
     rows = []
     for row in board.to_dict("records"):
         tested = row.get("measured_on", VALIDATION) != VALIDATION
-        shown: dict[str, Any] = {"trial": row["trial"]} | _measured(row)
-        shown |= {"cell": arm_label(study, row["arm"]), "repeats": number(row["finalist_mean"])}
-        shown |= {"varied": [plain(row[name]) for name in varied]}
-        shown |= {"epochs": f"{count(row['best_epoch'])} of {count(row['epochs_run'])}", "time": time(row["seconds"])}
-        shown |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "split": row["split"]}
-        rows.append(shown | {"rank": count(row["rank"]), "state": "confirmed" if tested else row["state"]})
+        displayed: dict[str, Any] = {"trial": row["trial"]} | _measured(row)
+        displayed |= {"label": arm_label(study, row["arm"]), "repeats": number(row["finalist_mean"])}
+        displayed |= {"varied": [plain(row[name]) for name in varied]}
+        displayed |= {
+            "epochs": f"{count(row['best_epoch'])} of {count(row['epochs_run'])}",
+            "time": time(row["seconds"]),
+        }
+        displayed |= {"criterion": str(row.get("criterion", "")).replace("_", " "), "split": row["split"]}
+        rows.append(displayed | {"rank": count(row["rank"]), "state": "confirmed" if tested else row["state"]})
     return rows
 
 
-def budget_rows(study: StudyRuns, cells: pd.DataFrame) -> list[dict[str, Any]]:
-    """What each cell was given: trials, epochs of all its trials, images seen, time; finalists, confirmations."""
+def budget_rows(study: StudyRuns, four_way: pd.DataFrame) -> list[dict[str, Any]]:
+    """What each arm was given: trials, epochs of all its trials, images seen, time; finalists, confirmations."""
     rows = []
-    for row in cells.to_dict("records"):
+    for row in four_way.to_dict("records"):
         own = study.trials[study.trials["arm"] == row["arm"]]
-        shown = {"cell": row["cell"], "trials": count(row["trials"]), "epochs": count(own["epochs_run"].sum())}
-        shown |= {"images": count(row["images_seen"]), "time": time(row["seconds"])}
+        displayed = {"label": row["label"], "trials": count(row["trials"]), "epochs": count(own["epochs_run"].sum())}
+        displayed |= {"images": count(row["images_seen"]), "time": time(row["seconds"])}
         repeats = study.finalists[study.finalists["arm"] == row["arm"]]
-        shown |= {"finalists": count(len(repeats)), "finalist_epochs": count(repeats["epochs_run"].sum())}
-        shown |= {"finalist_images": count(row["finalist_images_seen"]), "finalist_time": time(row["finalist_seconds"])}
-        again = study.confirmations[study.confirmations["arm"] == row["arm"]]
-        shown |= {"confirmations": count(len(again)), "confirm_epochs": count(again["epochs_run"].sum())}
+        displayed |= {"finalists": count(len(repeats)), "finalist_epochs": count(repeats["epochs_run"].sum())}
+        displayed |= {
+            "finalist_images": count(row["finalist_images_seen"]),
+            "finalist_time": time(row["finalist_seconds"]),
+        }
+        confirmations = study.confirmations[study.confirmations["arm"] == row["arm"]]
+        displayed |= {"confirmations": count(len(confirmations))}
+        displayed |= {"confirm_epochs": count(confirmations["epochs_run"].sum())}
         spent = {"images": count(row["confirm_images_seen"]), "time": time(row["confirm_seconds"])}
-        rows.append(shown | {f"confirm_{name}": value for name, value in spent.items()})
+        rows.append(displayed | {f"confirm_{name}": value for name, value in spent.items()})
     return rows
 
 
@@ -160,8 +180,8 @@ def space_rows(config: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 def hyperparameters(study: StudyRuns, board: pd.DataFrame) -> tuple[list[str], dict[str, str]]:
     """Names of those that differ between trials, and the others with their one value."""
-    left_out = ("architecture", "pretrained", "seed")  # the cell says it, or it is the trial's own number
-    names = [name for name in study.hyperparameters if name not in left_out] if len(board) else []
+    excluded = ("architecture", "pretrained", "seed")  # the arm says it, or it is the trial's own number
+    names = [name for name in study.hyperparameters if name not in excluded] if len(board) else []
     varied = [name for name in names if board[name].nunique(dropna=False) > 1]
     return varied, {name: plain(board[name].iloc[0]) for name in names if name not in varied}
 
@@ -178,46 +198,6 @@ def shareable(value: Any) -> Any:
     if isinstance(value, list):
         return [shareable(one) for one in value]
     return without_folders(value) if isinstance(value, str) else value
-
-
-def difference(pair: Row, score: str) -> str:
-    """A difference in words: `+0.123 (+0.010 to +0.236)`."""
-    value, low, high = (pair[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
-    if pd.isna(value) or pd.isna(low):
-        return DASH if pd.isna(value) else f"{value:+.3f}"
-    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
-
-
-def number(value: Any) -> str:
-    """A score with three decimals."""
-    return DASH if pd.isna(value) else f"{value:.3f}"
-
-
-def count(value: Any) -> str:
-    """A whole number with commas."""
-    return DASH if pd.isna(value) else f"{int(value):,}"
-
-
-def p_value(value: Any) -> str:
-    """A p-value with three decimals, never 0."""
-    return DASH if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def plain(value: Any) -> str:
-    """A hyperparameter, numbers with three significant digits."""
-    if isinstance(value, float):
-        return DASH if pd.isna(value) else f"{value:.3g}"
-    return str(value)
-
-
-def time(seconds: float) -> str:
-    """A time as a person says it."""
-    if pd.isna(seconds):
-        return DASH
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, hours = round(seconds / 60), seconds / 3600
-    return f"{minutes} min" if minutes < 100 else f"{hours:.1f} h"
 
 
 def _range(axis: Mapping[str, Any]) -> str:
@@ -238,7 +218,7 @@ def _measured(row: Row) -> dict[str, Any]:
         "kappa": with_interval(row, "kappa"),
         "accuracy": with_interval(row, "accuracy"),
         "majority": number(row["majority"]),
-        "degenerate": not pd.isna(row["degenerate"]) and bool(row["degenerate"]),
+        "constant_predictor": not pd.isna(row["constant_predictor"]) and bool(row["constant_predictor"]),
     }
 
 

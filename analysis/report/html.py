@@ -18,10 +18,11 @@ from jinja2 import ChainableUndefined, Environment
 from analysis import schema
 from analysis.figures.all_figures import write_gallery
 from analysis.figures.base import FigureFiles, SkippedFigure
+from analysis.number_format import count, number
 from analysis.report import formatting, reproduce, summary, text_tables
-from analysis.report.caveats import remarks
+from analysis.report.caveats import caveats
 from analysis.report.paper_tables import write_tables
-from analysis.results.columns import VALIDATION, headline
+from analysis.results.columns import VALIDATION, primary_endpoint
 from analysis.results.labels import RULES
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.tables import arm_comparison, best
@@ -42,13 +43,13 @@ def write_report(study: StudyRuns, folder: Path) -> Path:
     write_tables(study, made, folder)
     if study.study.get("config"):
         write_whole(folder / reproduce.CONFIG, reproduce.config_text(study).encode())
-    figures, left_out = write_gallery(study, made, folder / "figures")
+    figures, skipped = write_gallery(study, made, folder / "figures")
     path = folder / "report.html"
-    write_whole(path, render(study, made, figures, left_out).encode())
+    write_whole(path, render(study, made, figures, skipped).encode())
     return path
 
 
-def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_out: list[SkippedFigure]) -> str:
+def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped: list[SkippedFigure]) -> str:
     """The page as text, from the tables and the figures as written."""
     # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
     environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -57,16 +58,16 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_ou
     return template.render(
         name=study.name,
         answer=summary.answer(study, made),
-        remarks=remarks(study, made),
+        caveats=caveats(study, made),
         notes=described.get("notes", []),
         grades=list(zip(schema.GRADES, schema.GRADE_NAMES, strict=True)),
         objective=arm_comparison.objective(study),
         pictures=[(one, _inline(one.svg), _inline(one.column)) for one in figures],
-        left_out=left_out,
+        skipped=skipped,
         **_comparison(made),
         **_trials(study, made),
-        budget=formatting.budget_rows(study, made.cells),
-        again=len(study.confirmations) > 0,
+        budget=formatting.budget_rows(study, made.four_way),
+        confirmed=len(study.confirmations) > 0,
         rule=RULES[study.decision],
         **_of_choice(study, made),
         space=formatting.space_rows(described.get("config", {})),
@@ -81,15 +82,15 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], left_ou
 
 
 def _comparison(made: TableSet) -> dict[str, Any]:
-    """What the page says of the cells."""
-    by = headline(made.cells)
-    copied = made.cells["fellow_copy_n"].max()
+    """What the page says of the arms."""
+    by = primary_endpoint(made.four_way)
+    copied = made.four_way["fellow_copy_n"].max()
     return {
         "measured_on": by["split"].iloc[0],
         "tested": by["measured_on"].iloc[0] != VALIDATION,
-        "fellow": "" if pd.isna(copied) else formatting.count(copied),
-        "cells": formatting.judged_rows(by, made.cells),
-        "beside": formatting.beside_rows(made.cells) + formatting.other_rule_rows(made.cells),
+        "fellow": "" if pd.isna(copied) else count(copied),
+        "arms": formatting.primary_rows(by, made.four_way),
+        "beside": formatting.beside_rows(made.four_way) + formatting.other_rule_rows(made.four_way),
         "seeds": formatting.seed_rows(by, made.seeds),
         "pairs": formatting.pair_rows(made.pairs),
     }
@@ -98,13 +99,13 @@ def _comparison(made: TableSet) -> dict[str, Any]:
 def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     """What the page says of the finalists, of the search's gain and of the seeds as one model."""
     score = arm_comparison.objective(study)
-    shown = {
+    tables = {
         "finalists": text_tables.finalist_texts(made.finalists, score),
         "drop": text_tables.drop_texts(made.drop),
         "gain": text_tables.gain_texts(made.gain),
         "ensembles": text_tables.ensemble_texts(made.ensembles),
     }
-    found: dict[str, Any] = {name: (list(table.columns), table.to_numpy().tolist()) for name, table in shown.items()}
+    found: dict[str, Any] = {name: (list(table.columns), table.to_numpy().tolist()) for name, table in tables.items()}
     sentences = {"drop_sentence": drop_sentence(made.drop), "gain_sentence": gain_sentence(made.gain, score)}
     return found | sentences | {"declared": bool((study.study.get("test") or {}).get("ensemble"))}
 
@@ -112,9 +113,9 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
 def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     """What the page says of the trials."""
     varied, fixed = formatting.hyperparameters(study, made.board)
-    parts = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
+    lists = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
     return {
-        "split": arm_comparison.part(study),
+        "split": arm_comparison.selection_split(study),
         "varied": varied,
         "fixed": fixed,
         "board": formatting.trial_rows(study, made.board.head(LEADERBOARD_ROWS), varied),
@@ -122,8 +123,8 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
         "selects_last": study.selects_last,
         "repeated": bool(made.board["finalist_mean"].notna().any()),
         "board_size": len(made.board),
-        "majority": formatting.number(made.board["majority"].max()),
-        "best": formatting.trial_rows(study, pd.concat(parts), varied),
+        "majority": number(made.board["majority"].max()),
+        "best": formatting.trial_rows(study, pd.concat(lists), varied),
         "reaching": summary.reaching(made.best, best.THRESHOLD),
         "threshold": f"{100 * best.THRESHOLD:g} %",
         "failures": made.failures.to_dict("records"),

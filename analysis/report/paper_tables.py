@@ -9,14 +9,14 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
+from analysis.number_format import count, number, p_value, plain, with_interval, yes
 from analysis.report import text_tables
-from analysis.results.columns import DIFFERENCES, NEW_PATIENTS, RUN, TEST, VALIDATION, headline
+from analysis.results.columns import DIFFERENCES, NEW_PATIENTS, RUN, TEST, VALIDATION, primary_endpoint
 from analysis.results.labels import RULES, arm_label
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.table_files import latex, markdown, write_csv
 from analysis.tables import arm_comparison, best, finalists
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import with_interval
 from retina_data.files import write_whole
 
 Row = Mapping[Hashable, Any]
@@ -45,7 +45,7 @@ def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Pa
         "leaderboard": made.board,
         "best": made.best,
         "best_by_accuracy": made.best_by_accuracy,
-        "four_way": made.cells,
+        "four_way": made.four_way,
         "pairs": made.pairs,
         "seeds": made.seeds,
         "finalists": made.finalists,
@@ -57,28 +57,29 @@ def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Pa
     paths = {name: folder / f"{name}.csv" for name in full}
     for name, table in full.items():
         write_csv(paths[name], table)
-    for name, (table, caption) in shown(study, made).items():
+    for name, (table, caption) in tables_with_captions(study, made).items():
         write_whole(folder / "tables" / f"{name}.md", markdown(table, caption).encode())
         write_whole(folder / "tables" / f"{name}.tex", latex(table, caption, f"{study.name}-{name}").encode())
     return paths
 
 
-def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
+def tables_with_captions(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
     """Name -> table of texts as a page shows it, and its caption."""
-    judged = headline(made.cells)
-    given = "Intervals are 95 %, over patients, given the trained models"
-    several = judged["seeds"].max() > 1
-    cells = f"The four cells of study {study.name}. {given}{'; scores are means over seeds' if several else ''}."
-    ranked = (
-        f"Trials of study {study.name} by {arm_comparison.objective(study)}, on {arm_comparison.part(study)}. {given}."
-    )
+    primary = primary_endpoint(made.four_way)
+    intervals = "Intervals are 95 %, over patients, given the trained models"
+    several = primary["seeds"].max() > 1
+    four_way = f"The four arms of study {study.name}. {intervals}{'; scores are means over seeds' if several else ''}."
+    ranked = f"Trials of study {study.name} by {arm_comparison.objective(study)}, on "
+    ranked += f"{arm_comparison.selection_split(study)}. {intervals}."
     reaching = f"Configurations of study {study.name} with an accuracy of {100 * best.THRESHOLD:g} % or more, by two "
-    reaching += f"criteria that are kept apart. {given}."
-    against = f"Differences between cells of study {study.name}, on {made.pairs['split'].iloc[0]}. {given}; p of the "
+    reaching += f"criteria that are kept apart. {intervals}."
+    against = (
+        f"Differences between arms of study {study.name}, on {made.pairs['split'].iloc[0]}. {intervals}; p of the "
+    )
     against += "paired permutation test of accuracy by patient, adjusted by Holm over all pairs that could be tested."
-    seeds = f"Each seed of the confirmed cells of study {study.name}."
+    seeds = f"Each seed of the confirmed arms of study {study.name}."
     return {
-        "four_way": (_four_way(made.cells, judged), cells),
+        "four_way": (_four_way(made.four_way, primary), four_way),
         "leaderboard": (_trials(study, made.board), ranked),
         "best": (_trials(study, made.best), reaching),
         "pairs": (_pairs(made.pairs), against),
@@ -91,14 +92,16 @@ def shown(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str
 def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
     """What was trained again before a winner was named, what the search gained, and the seeds as one model."""
     score = arm_comparison.objective(study)
-    again = f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
-    again += f"training list; the mean {score} of the repeats is a configuration's validation score."
+    finalists_caption = (
+        f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
+    )
+    finalists_caption += f"training list; the mean {score} of the repeats is a configuration's validation score."
     won = f"What the search of study {study.name} gained over its first trial, by patient, the same seeds of both."
     one = (
         f"The mean of the seeds' probabilities as one model, study {study.name}; not to be compared with single models."
     )
     found = {
-        "finalists": (text_tables.finalist_texts(made.finalists, score), again),
+        "finalists": (text_tables.finalist_texts(made.finalists, score), finalists_caption),
         "drop": (text_tables.drop_texts(made.drop), f"{finalists.drop_sentence(made.drop)}"),
         "gain": (text_tables.gain_texts(made.gain), won),
         "ensembles": (text_tables.ensemble_texts(made.ensembles), one),
@@ -106,52 +109,52 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame
     return {name: (table, caption) for name, (table, caption) in found.items() if len(table)}
 
 
-def _four_way(cells: pd.DataFrame, judged: pd.DataFrame) -> pd.DataFrame:
-    """Cells as columns, what was measured as rows."""
+def _four_way(four_way: pd.DataFrame, primary: pd.DataFrame) -> pd.DataFrame:
+    """Arms as columns, what was measured as rows."""
     columns = {}
-    for cell, row in zip(cells.to_dict("records"), judged.to_dict("records"), strict=True):
-        columns[str(cell["cell"])] = _cell(cell, row)
+    for row, own in zip(four_way.to_dict("records"), primary.to_dict("records"), strict=True):
+        columns[str(row["label"])] = _arm_column(row, own)
     table = pd.DataFrame(columns)
     table.insert(0, "", table.index)
     return table.reset_index(drop=True).fillna("–")
 
 
-def _cell(cell: Row, judged: Row) -> dict[str, str]:
-    """One cell's column; cell: of four_way, judged: of its headline."""
-    found = {"Measured on": str(judged["split"]), "Trial": str(judged["trial"]) or "–"}
-    found["Trials ended"] = f"{cell['trials_ended']} of {cell['trials']}"
-    if cell["trials_stopped"]:
-        found["Trials ended"] += f", {cell['trials_stopped']} early, without a score"
-    found |= {"Images seen": _count(cell["images_seen"]), "Seconds": _count(cell["seconds"])}
-    if judged["status"] != RUN:
-        return found | {"Result": f"{judged['status']}: {judged['reason']}"}
-    found["Grades called"] = RULES[str(judged["decision"])]
-    if not pd.isna(judged["finalist_mean"]):
-        repeats, spread = _count(judged["finalist_repeats"]), _number(judged["finalist_sd"])
-        found["Validation score"] = f"{_number(judged['finalist_mean'])} (mean of {repeats} repeats, sd {spread})"
-    if judged["measured_on"] != VALIDATION:
-        found["Seeds"] = f"{judged['seeds']} ({judged['seed_numbers']})"
-    found |= {"Images (patients)": f"{_count(judged['n'])} ({_count(judged['patients'])})"}
-    found["Majority class"] = _number(judged["majority"])
-    found["Accuracy beyond it"] = with_interval(judged, "gain_over_majority")
-    if not pd.isna(cell["fellow_copy"]):
-        found["Fellow-eye copy"] = f"{cell['fellow_copy']:.5f} (n = {_count(cell['fellow_copy_n'])})"
+def _arm_column(row: Row, primary: Row) -> dict[str, str]:
+    """One arm's column; row: of four_way, primary: of its primary endpoint."""
+    found = {"Measured on": str(primary["split"]), "Trial": str(primary["trial"]) or "–"}
+    found["Trials ended"] = f"{row['trials_ended']} of {row['trials']}"
+    if row["trials_pruned"]:
+        found["Trials ended"] += f", {row['trials_pruned']} early, without a score"
+    found |= {"Images seen": count(row["images_seen"]), "Seconds": count(row["seconds"])}
+    if primary["status"] != RUN:
+        return found | {"Result": f"{primary['status']}: {primary['reason']}"}
+    found["Grades called"] = RULES[str(primary["decision"])]
+    if not pd.isna(primary["finalist_mean"]):
+        repeats, spread = count(primary["finalist_repeats"]), number(primary["finalist_sd"])
+        found["Validation score"] = f"{number(primary['finalist_mean'])} (mean of {repeats} repeats, sd {spread})"
+    if primary["measured_on"] != VALIDATION:
+        found["Seeds"] = f"{primary['seeds']} ({primary['seed_numbers']})"
+    found |= {"Images (patients)": f"{count(primary['n'])} ({count(primary['patients'])})"}
+    found["Majority class"] = number(primary["majority"])
+    found["Accuracy beyond it"] = with_interval(primary, "gain_over_majority")
+    if not pd.isna(row["fellow_copy"]):
+        found["Fellow-eye copy"] = f"{row['fellow_copy']:.5f} (n = {count(row['fellow_copy_n'])})"
     for score, name in SCORE_NAMES.items():
-        found[name] = with_interval(judged, score)
-        if not pd.isna(judged[f"{score}_sd"]) and score in DIFFERENCES:
-            found[f"{name}, sd over seeds"] = _number(judged[f"{score}_sd"])
-            found[f"{name}, of the recipe"] = (
-                f"{_number(judged[f'{score}_recipe_low'])} to {_number(judged[f'{score}_recipe_high'])}"
+        found[name] = with_interval(primary, score)
+        if not pd.isna(primary[f"{score}_sd"]) and score in DIFFERENCES:
+            found[f"{name}, sd over seeds"] = number(primary[f"{score}_sd"])
+            found[f"{name}, of the configuration"] = (
+                f"{number(primary[f'{score}_configuration_low'])} to {number(primary[f'{score}_configuration_high'])}"
             )
-        if judged["measured_on"] == VALIDATION and score in DIFFERENCES and cell["chosen_among"] >= 1:
-            corrected = with_interval(cell, f"{score}_corrected")
-            found[f"{name}, corrected for the choice"] = f"{corrected}, best of {_count(cell['chosen_among'])}"
-        if judged["measured_on"] == NEW_PATIENTS and score in DIFFERENCES:
-            found[f"{name}, all test images"] = with_interval(cell, f"{TEST}_{score}")
-    if not pd.isna(judged["other_accuracy"]):
-        rule = f"Accuracy; kappa, other rule ({RULES[str(judged['other_rule'])]})"
-        found[rule] = f"{_number(judged['other_accuracy'])}; {_number(judged['other_kappa'])}"
-    found["Degenerate"] = _yes(judged["degenerate"])
+        if primary["measured_on"] == VALIDATION and score in DIFFERENCES and row["chosen_among"] >= 1:
+            corrected = with_interval(row, f"{score}_corrected")
+            found[f"{name}, corrected for the choice"] = f"{corrected}, best of {count(row['chosen_among'])}"
+        if primary["measured_on"] == NEW_PATIENTS and score in DIFFERENCES:
+            found[f"{name}, all test images"] = with_interval(row, f"{TEST}_{score}")
+    if not pd.isna(primary["other_accuracy"]):
+        rule = f"Accuracy; kappa, other rule ({RULES[str(primary['other_rule'])]})"
+        found[rule] = f"{number(primary['other_accuracy'])}; {number(primary['other_kappa'])}"
+    found["Constant predictor"] = yes(primary["constant_predictor"])
     return found
 
 
@@ -162,13 +165,13 @@ def _trials(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for row in board.head(LEADERBOARD_ROWS).to_dict("records"):
         found = {"Criterion": str(row["criterion"]).replace("_", " ")} if "criterion" in row else {}
-        found |= {"Rank": _count(row["rank"]), "Trial": row["trial"], "Arm": arm_label(study, row["arm"])}
+        found |= {"Rank": count(row["rank"]), "Trial": row["trial"], "Arm": arm_label(study, row["arm"])}
         if board["finalist_mean"].notna().any():
-            found["Mean of repeats"] = _number(row["finalist_mean"])
+            found["Mean of repeats"] = number(row["finalist_mean"])
         found |= {"Kappa": with_interval(row, "kappa"), "Accuracy": with_interval(row, "accuracy")}
-        found |= {"Majority": _number(row["majority"]), "n": _count(row["n"])}
-        found |= {name.replace("_", " "): _value(row[name]) for name in varied}
-        found |= {"Epoch": _count(row["best_epoch"]), "Degenerate": _yes(row["degenerate"])}
+        found |= {"Majority": number(row["majority"]), "n": count(row["n"])}
+        found |= {name.replace("_", " "): plain(row[name]) for name in varied}
+        found |= {"Epoch": count(row["best_epoch"]), "Constant predictor": yes(row["constant_predictor"])}
         rows.append(found | ({"Measured on": row["split"]} if "criterion" in row else {}))
     columns = [*(["Criterion"] if "criterion" in board else []), "Rank", "Trial", "Arm", "Kappa", "Accuracy"]
     return pd.DataFrame(rows) if rows else pd.DataFrame(columns=columns)
@@ -182,46 +185,24 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             {
                 "Pair": row["pair"],
                 "Accuracy": with_interval(row, "accuracy_difference") if known else row["status"],
-                "Accuracy, of the recipes": _recipe(row),
+                "Accuracy, of the configurations": _configuration(row),
                 "Kappa": with_interval(row, "kappa_difference") if known else "–",
-                "p": _p(row["p"]),
-                "p (Holm)": _p(row["p_holm"]),
-                "n (patients)": f"{_count(row['n'])} ({_count(row['patients'])})",
-                "Seeds": _count(row["seeds"]),
+                "p": p_value(row["p"]),
+                "p (Holm)": p_value(row["p_holm"]),
+                "n (patients)": f"{count(row['n'])} ({count(row['patients'])})",
+                "Seeds": count(row["seeds"]),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _recipe(pair: Row) -> str:
+def _configuration(pair: Row) -> str:
     """Bounds of a difference in accuracy with any seed."""
-    low, high = (pair[f"accuracy_difference_recipe{end}"] for end in ("_low", "_high"))
+    low, high = (pair[f"accuracy_difference_configuration{end}"] for end in ("_low", "_high"))
     return "–" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
 
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:
-    names = {"cell": "Arm", "split": "Measured on", "seed": "Seed", "n": "n"}
+    names = {"label": "Arm", "split": "Measured on", "seed": "Seed", "n": "n"}
     table = seeds[[*names, *DIFFERENCES, "balanced_accuracy", "auc"]].rename(columns=names | SCORE_NAMES)
-    return table.map(lambda value: _number(value) if isinstance(value, float) else str(value))
-
-
-def _p(value: Any) -> str:
-    """A p-value; the permutation test does not tell smaller ones apart."""
-    return "–" if pd.isna(value) else "< 0.001" if value < 0.001 else f"{value:.3f}"
-
-
-def _yes(value: Any) -> str:
-    return "–" if pd.isna(value) else "yes" if value else "no"
-
-
-def _number(value: Any) -> str:
-    return "–" if pd.isna(value) else f"{value:.3f}"
-
-
-def _count(value: Any) -> str:
-    return "–" if pd.isna(value) else f"{int(value):,}"
-
-
-def _value(value: Any) -> str:
-    """A hyperparameter, numbers with three significant digits."""
-    return "–" if pd.isna(value) else f"{value:.3g}" if isinstance(value, float) else str(value)
+    return table.map(lambda value: number(value) if isinstance(value, float) else str(value))

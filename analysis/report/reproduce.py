@@ -29,11 +29,11 @@ def commands(study: StudyRuns) -> list[str]:
     winners = study.confirmations[~study.confirmations["baseline"]]
     if len(winners):
         of_arms = winners.groupby(["fold", "arm"])["trial"].nunique()
-        again = f"retina confirm {shlex.quote(study.name)} --seeds {winners['repeat'].max() + 1}"
-        again += f" --top {of_arms.max()}" if of_arms.max() > 1 else ""
-        again += " --exclude-test-patients" if study.study.get("test", {}).get("exclude_test_patients") else ""
+        command = f"retina confirm {shlex.quote(study.name)} --seeds {winners['seed_index'].max() + 1}"
+        command += f" --top {of_arms.max()}" if of_arms.max() > 1 else ""
+        command += " --exclude-test-patients" if study.study.get("test", {}).get("exclude_test_patients") else ""
         place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
-        found.insert(place, again)
+        found.insert(place, command)
     return [without_folders(line) for line in found]
 
 
@@ -42,12 +42,12 @@ def _search(line: str, study: StudyRuns) -> str:
     flags = {"--config": CONFIG, "--data": "DATA"}
     if layout := study.study.get("audit", {}).get("layout"):  # where several fit, another one may be found first
         flags["--layout"] = shlex.quote(str(layout))
-    given = "--weights" in line
+    has_weights = "--weights" in line
     line += "".join(f" {flag} {value}" for flag, value in flags.items() if f"{flag} " not in line)
-    if not given and _synthetic(study):
+    if not has_weights and _synthetic(study):
         return f"{line} --weights synthetic"
     for architecture, weights in study.study.get("weights", {}).items():
-        if not given and "imagenet" not in (weights.get("source"), weights.get("kind")):
+        if not has_weights and "imagenet" not in (weights.get("source"), weights.get("kind")):
             line += f" --weights {shlex.quote(str(architecture))}=FILE"
     return line
 

@@ -8,9 +8,8 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
-from analysis.report.formatting import count, difference, number
+from analysis.number_format import DASH, count, difference, number, signed_bounds, with_interval
 from analysis.results.columns import DIFFERENCES, RUN
-from analysis.tables.arm_comparison import with_interval
 
 Row = Mapping[Hashable, Any]
 
@@ -21,7 +20,7 @@ def finalist_texts(finalists: pd.DataFrame, score: str) -> pd.DataFrame:
     for trial, own in finalists.groupby("trial", sort=False):
         done = own[(own["state"] == schema.STATE_COMPLETE) & own[score].notna()]
         row = {
-            "Arm": own["cell"].iloc[0],
+            "Arm": own["label"].iloc[0],
             "Trial": str(trial),
             "Its own score": number(own["objective_value"].iloc[0]),
         }
@@ -33,7 +32,7 @@ def finalist_texts(finalists: pd.DataFrame, score: str) -> pd.DataFrame:
 
 
 def drop_texts(drop: pd.DataFrame) -> pd.DataFrame:
-    """One row for each cell; drop: finalists.drop(...)."""
+    """One row for each arm; drop: finalists.drop(...)."""
     names = {
         "own": "Winner's own score",
         "mean": "Mean of its repeats",
@@ -43,7 +42,7 @@ def drop_texts(drop: pd.DataFrame) -> pd.DataFrame:
         "observed_before": "Drop from own score",
         "observed_after": "Drop from the mean",
     }
-    table = drop[["cell", *names]].rename(columns={"cell": "Arm"} | names)
+    table = drop[["label", *names]].rename(columns={"label": "Arm"} | names)
     return table.astype(object).map(lambda value: value if isinstance(value, str) else number(value))
 
 
@@ -51,22 +50,21 @@ def gain_texts(gain: pd.DataFrame) -> pd.DataFrame:
     """One row for each score; nothing where winner and first trial were not both measured. gain: gain.gain(...)."""
     row, rows = gain.to_dict("records")[0], []
     for score in reversed(DIFFERENCES) if row["status"] == RUN else ():
-        bounds = [row[f"{score}_difference_recipe{end}"] for end in ("_low", "_high")]
-        shown = {"Score": score, f"Winner ({row['trial']})": number(row[score])}
-        shown |= {f"First trial ({row['first_trial']})": number(row[f"first_{score}"])}
-        shown |= {"Gained (95 %)": difference(row, score)}
-        shown["Of the recipes"] = "–" if pd.isna(bounds[0]) else f"{bounds[0]:+.3f} to {bounds[1]:+.3f}"
+        displayed = {"Score": score, f"Winner ({row['trial']})": number(row[score])}
+        displayed |= {f"First trial ({row['first_trial']})": number(row[f"first_{score}"])}
+        displayed |= {"Gained (95 %)": difference(row, score)}
+        displayed["Of the configurations"] = signed_bounds(row, f"{score}_difference_configuration") or DASH
         rows.append(
-            shown | {"n (patients)": f"{count(row['n'])} ({count(row['patients'])})", "Seeds": count(row["seeds"])}
+            displayed | {"n (patients)": f"{count(row['n'])} ({count(row['patients'])})", "Seeds": count(row["seeds"])}
         )
     return pd.DataFrame(rows)
 
 
 def ensemble_texts(ensembles: pd.DataFrame) -> pd.DataFrame:
-    """One row for each cell; ensembles: ensembles.ensembles(...)."""
+    """One row for each arm; ensembles: ensembles.ensembles(...)."""
     rows = [
         {
-            "Arm": row["cell"],
+            "Arm": row["label"],
             "Seeds as one": count(row["seeds"]),
             "n (patients)": f"{count(row['n'])} ({count(row['patients'])})",
             "Kappa (95 %)": with_interval(row, "kappa"),
@@ -74,7 +72,7 @@ def ensemble_texts(ensembles: pd.DataFrame) -> pd.DataFrame:
             "Majority": number(row["majority"]),
             "Balanced accuracy (95 %)": with_interval(row, "balanced_accuracy"),
             "AUC (95 %)": with_interval(row, "auc"),
-            "Degenerate": "yes" if row["degenerate"] else "no",
+            "Constant predictor": "yes" if row["constant_predictor"] else "no",
         }
         for row in ensembles.to_dict("records")
     ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from analysis import schema
-from analysis.report.pairwise_text import by_kappa, of_recipes
+from analysis.report.pairwise_text import by_kappa, of_configurations
 from analysis.results.columns import VALIDATION
 from analysis.results.labels import Row, arm_label, spoken
 from analysis.results.mlflow_reader import StudyRuns
@@ -18,12 +18,12 @@ WIDE = {"accuracy": 0.1, "kappa": 0.2}
 
 def without_patient(study: StudyRuns) -> int:
     """Images of the data set whose patient neither their names nor the label file tell."""
-    findings = study.study.get("audit", {}).get("findings", [])
-    return sum(int(one["count"]) for one in findings if one["kind"] == schema.FINDING_NO_PATIENTS)
+    entries = study.study.get("audit", {}).get("findings", [])
+    return sum(int(one["count"]) for one in entries if one["kind"] == schema.FINDING_NO_PATIENTS)
 
 
-def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
-    """Sentences that stand beside the answer about the cell `top`, a row of columns.headline(made.cells)."""
+def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+    """Sentences that stand beside the answer about the arm `top`, a row of columns.primary_endpoint(four_way)."""
     found = []
     if unknown := without_patient(study):
         found.append(
@@ -38,12 +38,12 @@ def cautions(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
         )
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]
-        if high - low > wide and not top["degenerate"]:
+        if high - low > wide and not top["constant_predictor"]:
             found.append(
                 f"So few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}."
             )
-    found += [*of_recipes(made.pairs, top), *by_kappa(made.pairs, top)]
+    found += [*of_configurations(made.pairs, top), *by_kappa(made.pairs, top)]
     first = arm_label(study, made.board.to_dict("records")[0]["arm"])
-    if top["measured_on"] != VALIDATION and first != top["cell"] and not study.folds:
+    if top["measured_on"] != VALIDATION and first != top["label"] and not study.folds:
         found.append(f"On validation {spoken(first)} had stood first by {objective(study)}.")
     return found

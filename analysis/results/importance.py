@@ -1,4 +1,4 @@
-"""Which hyperparameter mattered, for each cell: Optuna's evaluators on the trials as read from MLflow.
+"""Which hyperparameter mattered, for each arm: Optuna's evaluators on the trials as read from MLflow.
 
 Table in, table out: the trials are told to a new Optuna study in memory. What it says is about the values that were
 searched: a sampler that has gone to one corner has little to tell about the others.
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 MIN_TRIALS = 10
-"""With fewer ended trials in a cell nothing is estimated."""
+"""With fewer ended trials in an arm nothing is estimated."""
 
 MIN_GOOD = 5
 """Trials that PED-ANOVA takes as the good ones: a tenth of all, but at least so many."""
@@ -34,10 +34,10 @@ whole numbers of so few values are names."""
 
 SEED = 0
 
-LEFT_OUT = ("architecture", "pretrained", "seed")
-"""The first two are the cell; the third is each trial's own."""
+EXCLUDED = ("architecture", "pretrained", "seed")
+"""The first two are the arm; the third is each trial's own."""
 
-COLUMNS = ("arm", "cell", "evaluator", "hyperparameter", "importance", "trials", "pruned", "note")
+COLUMNS = ("arm", "label", "evaluator", "hyperparameter", "importance", "trials", "pruned", "note")
 
 EARLY_STOPPING = (
     "A trial that was stopped early stands with the best score it had reached by then, not with what it would have "
@@ -55,9 +55,9 @@ WITHOUT_SCORE = (
 def importance(study: StudyRuns, score: str) -> pd.DataFrame:
     """Share of the differences in best_val_<score> that each hyperparameter explains, by three evaluators: COLUMNS.
 
-    Of each cell with at least MIN_TRIALS ended trials that have a score and a hyperparameter that differs; any other
-    cell with a trial has one row without a hyperparameter and its reason in `note`. The importances of an evaluator sum
-    to 1 in a cell, unless it finds none. In a study of folds each fold's mean score is taken away first.
+    Of each arm with at least MIN_TRIALS ended trials that have a score and a hyperparameter that differs; any other
+    arm with a trial has one row without a hyperparameter and its reason in `caveat`. The importances of an evaluator
+    sum to 1 in an arm, unless it finds none. In a study of folds each fold's mean score is taken away first.
 
     fANOVA: Hutter, Hoos and Leyton-Brown 2014, ICML; PED-ANOVA: Watanabe, Bansal and Hutter 2023, IJCAI; mean decrease
     of impurity in a random forest: Breiman 2001, Machine Learning 45:5.
@@ -65,25 +65,25 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
     space = study.study.get("config", {}).get("space") or {}
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials[f"best_val_{score}"].notna()]
     rows = []
-    for arm, cell in arm_labels(study).items():
+    for arm, label in arm_labels(study).items():
         own = ended[ended["arm"] == arm]
-        stopped = int((own["state"] == schema.STATE_PRUNED).sum())
-        about = {"arm": arm, "cell": cell, "trials": len(own), "pruned": stopped}
+        pruned = int((own["state"] == schema.STATE_PRUNED).sum())
+        about = {"arm": arm, "label": label, "trials": len(own), "pruned": pruned}
         varied = [
             name
             for name in study.hyperparameters
-            if name not in LEFT_OUT and len(own) and own[name].nunique(dropna=False) > 1
+            if name not in EXCLUDED and len(own) and own[name].nunique(dropna=False) > 1
         ]
         values = own[f"best_val_{score}"] - own.groupby("fold")[f"best_val_{score}"].transform("mean")
         if why := _too_little(len(own), varied, values):
             rows += [about | {"evaluator": "", "hyperparameter": "", "note": why}] * bool(len(own))
             continue
         gone = _without_score(study, arm)
-        note = f"{stopped} of {len(own)} trials were stopped early. {EARLY_STOPPING}" if stopped else ""
-        note = f"{gone} more were stopped early. {WITHOUT_SCORE}" if gone else note
+        caveat = f"{pruned} of {len(own)} trials were stopped early. {EARLY_STOPPING}" if pruned else ""
+        caveat = f"{gone} more were stopped early. {WITHOUT_SCORE}" if gone else caveat
         for evaluator, shares in _evaluated(own[varied], values, space).items():
             rows += [
-                about | {"evaluator": evaluator, "hyperparameter": name, "importance": share, "note": note}
+                about | {"evaluator": evaluator, "hyperparameter": name, "importance": share, "note": caveat}
                 for name, share in shares.items()
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -91,8 +91,8 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
 
 def _without_score(study: StudyRuns, arm: str) -> int:
     """Trials of an arm that were stopped early and have no score, since a trial's is that of its last epoch."""
-    stopped = (study.trials["arm"] == arm) & (study.trials["state"] == schema.STATE_PRUNED)
-    return int(stopped.sum()) if study.selects_last else 0
+    pruned = (study.trials["arm"] == arm) & (study.trials["state"] == schema.STATE_PRUNED)
+    return int(pruned.sum()) if study.selects_last else 0
 
 
 def _too_little(trials: int, varied: list[str], values: pd.Series) -> str:
@@ -150,8 +150,8 @@ def _distribution(values: pd.Series, axis: Any) -> BaseDistribution:
     """
     from optuna.distributions import CategoricalDistribution, FloatDistribution
 
-    whole = values.map(lambda value: isinstance(value, bool | str | np.bool_)).any()
-    if isinstance(axis, list | tuple) or whole or (axis is None and _named(values)):
+    categorical = values.map(lambda value: isinstance(value, bool | str | np.bool_)).any()
+    if isinstance(axis, list | tuple) or categorical or (axis is None and _named(values)):
         return CategoricalDistribution(sorted({_plain(value) for value in values}, key=str))
     low, high = float(values.min()), float(values.max())
     if isinstance(axis, Mapping):

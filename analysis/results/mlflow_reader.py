@@ -51,7 +51,7 @@ class StudyRuns:
                       differs in its seed alone, without its fold; "" for that itself), weights_digest, device, threads,
                       every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
                       images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
-    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of records.EPOCH_METRICS
+    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of schema.EPOCH_METRICS
     predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
     confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
     finalists         one row for each finalist, a trial again on another division of the training list: finalist,
@@ -62,7 +62,7 @@ class StudyRuns:
                       seed, test_<score>, test_new_patients_<score>, images_seen, seconds, epochs_run; sorted by confirm
     confirm_epochs    like epochs, with `confirm` instead of `trial`
     test_predictions  confirm -> table of TEST_COLUMNS (with `new_patients`); read from the store at each access
-    test_confusions   confirm -> (5, 5) counts over the whole test part, rows = truth
+    test_confusions   confirm -> (5, 5) counts over the whole test split, rows = truth
     study             study.json of the parent run, {} when it is not there
     tags              tags of the parent run
     folds             number of outer folds that the study shall have; 0 for an ordinary study
@@ -89,7 +89,7 @@ class StudyRuns:
 
     @property
     def decision(self) -> str:
-        """How every grade of the study is called (`scores.called`)."""
+        """How every grade of the study is called (`metrics.called`)."""
         return self.tags.get(schema.TAG_DECISION) or MOST_PROBABLE
 
     @property
@@ -130,13 +130,13 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     client = MlflowClient(tracking_uri=tracking_uri)
     runs, parents = _runs_and_parents(client, name)
     trials = run_tables.by_name(runs, schema.KIND_TRIAL, schema.TAG_TRIAL, name)
-    confirms = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
+    confirmations = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
     finalists = run_tables.by_name(runs, schema.KIND_FINALIST, schema.TAG_FINALIST, name)
-    epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirms, "confirm")
+    epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirmations, "confirm")
     table, hyperparameters = run_tables.trial_table(trials, epochs)
     chosen = {trial: one for trial, one in trials.items() if schema.BEST_EPOCH in one.metrics}
     confusions = _confusions(client, chosen, "trial", schema.ARTIFACT_CONFUSION)
-    tested = _confusions(client, confirms, "confirmation", schema.ARTIFACT_TEST_CONFUSION)
+    tested = _confusions(client, confirmations, "confirmation", schema.ARTIFACT_TEST_CONFUSION)
 
     def validation(trial: str) -> pd.DataFrame | None:
         data = _read_artifact(client, trials[trial], schema.ARTIFACT_PREDICTIONS)
@@ -144,7 +144,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         return None if data is None else run_tables.checked_predictions(data, *where)
 
     def test(confirm: str) -> pd.DataFrame | None:
-        data = _read_artifact(client, confirms[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
+        data = _read_artifact(client, confirmations[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
         where = f"confirmation {confirm}", schema.ARTIFACT_TEST_PREDICTIONS, TEST_COLUMNS
         return None if data is None else run_tables.checked_predictions(data, *where)
 
@@ -157,7 +157,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         predictions=Predictions(tuple(confusions), validation),
         confusions=confusions,
         finalists=run_tables.finalist_table(finalists, _epochs(client, finalists, "finalist")),
-        confirmations=run_tables.confirmation_table(confirms, confirm_epochs),
+        confirmations=run_tables.confirmation_table(confirmations, confirm_epochs),
         confirm_epochs=confirm_epochs,
         test_predictions=Predictions(tuple(tested), test),
         test_confusions=tested,
@@ -182,11 +182,11 @@ def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], li
     parents: list[Record] = []
     fold = folds = 1
     while fold <= folds:
-        part = schema.fold_name(name, fold)
-        experiment = _experiment(client, part)
+        fold_study = schema.fold_name(name, fold)
+        experiment = _experiment(client, fold_study)
         if experiment is not None:
             here = _search(client, experiment, fold)
-            parent = _parent(here, part)
+            parent = _parent(here, fold_study)
             if parent.tags.get(schema.TAG_FOLD_OF) == name:
                 runs, parents = runs + here, [*parents, parent]
                 folds = int(parent.tags.get(schema.TAG_FOLD, "").partition("/")[2] or 0)
@@ -297,9 +297,9 @@ def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None
         except (MlflowException, OSError) as error:
             if not _has_artifact(client, one, name):
                 return None
-            told = without_passwords(" ".join(str(error).split()))
+            reason = without_passwords(" ".join(str(error).split()))
             raise RunsError(
-                f"the artifact {name} of run {one.run_id} must be readable, but is not ({told}); try again once the "
+                f"the artifact {name} of run {one.run_id} must be readable, but is not ({reason}); try again once the "
                 "artifact store answers"
             ) from error
 

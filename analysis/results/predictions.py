@@ -1,7 +1,8 @@
-"""The models that stand for each cell and their predictions: its best trial, its confirmations on the test part."""
+"""The models that stand for each arm and their predictions: its best trial, its confirmations on the test split."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,54 +17,72 @@ from analysis.stats.bootstrap import confusion_by_group
 from analysis.stats.metrics import Floats, Ints, called
 
 
-@dataclass(frozen=True)
-class PredictionSet:
-    """Predictions of a cell's models on the same n images, one model for each of s seeds.
+@dataclass(frozen=True, kw_only=True)
+class ImagePredictions:
+    """Predictions of s models on the same n images: all that scores with intervals need.
 
-    In a study of folds each seed has one model for each fold, and the images of all folds stand one after the other.
-
-    trial     name of the configuration's trial; of folds one for each, between commas
-    seeds     number of each seed, or its name where it was not recorded; confirms: names of the runs
-    fold, row, patient, grade (n,) integers; new_patients (n,): whether the patient is not in training
-    chance    (s, n, 5) probabilities
-    decision  how a grade is called from them (`scores.called`)
+    patient, grade  (n,) integers
+    probabilities   (s, n, 5)
+    decision        how a grade is called from them (`metrics.called`)
     """
 
-    trial: str
-    seeds: tuple[str, ...]
-    confirms: tuple[str, ...]
-    fold: Ints
-    row: Ints
     patient: Ints
     grade: Ints
-    new_patients: NDArray[np.bool_]
-    chance: Floats
+    probabilities: Floats
     decision: str = MOST_PROBABLE
-
-    def only(self, chosen: NDArray[np.bool_]) -> PredictionSet:
-        """The same models on the chosen (n,) images."""
-        return replace(
-            self,
-            fold=self.fold[chosen],
-            row=self.row[chosen],
-            patient=self.patient[chosen],
-            grade=self.grade[chosen],
-            new_patients=self.new_patients[chosen],
-            chance=self.chance[:, chosen],
-        )
 
     def called(self) -> Ints:
         """The grade (s, n) that each model calls for each image."""
-        return called(self.chance, self.decision)
+        return called(self.probabilities, self.decision)
 
     def counts(self) -> Ints:
         """Confusion counts (patients, s, 5, 5)."""
-        guesses = self.called()
-        return np.stack([confusion_by_group(self.patient, self.grade, guess) for guess in guesses], axis=1)
+        return np.stack([confusion_by_group(self.patient, self.grade, one) for one in self.called()], axis=1)
 
     def correct(self) -> Floats:
         """Correctness (n,) of each image, averaged over seeds."""
         return np.asarray((self.called() == self.grade).mean(axis=0))
+
+    def n_images(self) -> int:
+        """Number of different images."""
+        return self.grade.size
+
+    def by_fold(self) -> Sequence[ImagePredictions]:
+        """The predictions of each fold's models; one set without folds."""
+        return [self]
+
+
+@dataclass(frozen=True, kw_only=True)
+class PredictionSet(ImagePredictions):
+    """Predictions of an arm's models, one for each of s seeds.
+
+    In a study of folds each seed has one model for each fold, and the images of all folds stand one after the other.
+
+    trial         name of the configuration's trial; of folds one for each, between commas
+    seeds         number of each seed, or its name where it was not recorded; runs: names of the runs
+    fold, row     (n,) integers
+    new_patients  (n,): whether the patient is not in training
+    """
+
+    trial: str
+    seeds: tuple[str, ...]
+    runs: tuple[str, ...]
+    fold: Ints
+    row: Ints
+    new_patients: NDArray[np.bool_]
+
+    def only(self, chosen: NDArray[np.bool_]) -> PredictionSet:
+        """The same models on the chosen (n,) images."""
+        per_image = {name: getattr(self, name)[chosen] for name in ("fold", "row", "patient", "grade", "new_patients")}
+        return replace(self, probabilities=self.probabilities[:, chosen], **per_image)
+
+    def n_images(self) -> int:
+        """Number of different images."""
+        return int(np.unique(self.row).size)
+
+    def by_fold(self) -> list[PredictionSet]:
+        """The predictions of each fold's models."""
+        return [self.only(self.fold == fold) for fold in np.unique(self.fold)]
 
     def folds(self) -> int:
         """On how many folds; 0 without folds."""
@@ -71,7 +90,7 @@ class PredictionSet:
 
 
 def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, PredictionSet]:
-    """Arm -> its best trial (of folds: of each fold) on validation; board: tables.leaderboard(study).
+    """Arm -> its best trial (of folds: of each fold) on validation; board: arm_comparison.leaderboard(study).
 
     An arm is left out where one of its best trials has no recorded predictions.
     """
@@ -82,18 +101,18 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, PredictionSet]
         best = own[~own.map(fold_of).duplicated()].sort_values()  # the board is sorted: first of each fold
         tables = {trial: table for trial in best if (table := study.predictions.get(trial)) is not None}
         if len(best) and len(tables) == len(best):
-            parts = [table.assign(fold=fold_of[trial], new_patients=False) for trial, table in tables.items()]
-            found[arm] = _models(study, ", ".join(tables), [""], [""], [parts])
+            own_tables = [table.assign(fold=fold_of[trial], new_patients=False) for trial, table in tables.items()]
+            found[arm] = _prediction_set(study, ", ".join(tables), [""], [""], [own_tables])
     return found
 
 
 def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str, PredictionSet]:
-    """Arm -> confirmations of its best confirmed trial (of folds: of each fold) on the whole test part.
+    """Arm -> confirmations of its best confirmed trial (of folds: of each fold) on the whole test split.
 
     Where several trials of an arm were confirmed, the one that stands first in the board counts: it was chosen on
     validation; `place` asks for the others, 1 for the second. In a study of folds only seeds that were confirmed in
     each of the folds confirmed so far are kept. A first trial that was confirmed to measure the search's gain stands
-    for no cell.
+    for no arm.
     Raises RunsError where two confirmations were measured on different images.
     """
     rank = {trial: number for number, trial in enumerate(board["trial"])}
@@ -111,7 +130,7 @@ def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str
 
 
 def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | None:
-    """The models of these rows of study.confirmations, one configuration in each fold, on the whole test part.
+    """The models of these rows of study.confirmations, one configuration in each fold, on the whole test split.
 
     Only seeds that were confirmed in each of their folds are kept; None where none is left.
     """
@@ -119,10 +138,10 @@ def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | 
     if chosen.empty:
         return None
     shared = set.intersection(*(set(one["seed_index"]) for _, one in chosen.groupby("fold")))
-    seeds = [chosen[chosen["seed_index"] == repeat] for repeat in sorted(shared)]
+    seeds = [chosen[chosen["seed_index"] == seed_index] for seed_index in sorted(shared)]
     if not seeds:
         return None
-    parts = [
+    tables = [
         [
             study.test_predictions[one["confirm"]].assign(fold=one["fold"]).sort_values("row")
             for one in seed.to_dict("records")
@@ -131,7 +150,7 @@ def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | 
     ]
     names = [", ".join(seed["confirm"]) for seed in seeds]
     numbers = [", ".join(dict.fromkeys(seed["seed"])) for seed in seeds]
-    return _models(study, ", ".join(chosen["trial"].unique()), numbers, names, parts)
+    return _prediction_set(study, ", ".join(chosen["trial"].unique()), numbers, names, tables)
 
 
 def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, PredictionSet]]:
@@ -145,10 +164,10 @@ def every_confirmed(study: StudyRuns, board: pd.DataFrame) -> list[tuple[str, Pr
     return sorted(found, key=lambda one: list(schema.ARM_LABELS).index(one[0]))
 
 
-def judged(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, PredictionSet]]:
-    """What the study is judged by, one of VALIDATION, TEST, NEW_PATIENTS, and each cell's models measured on it.
+def primary_predictions(study: StudyRuns, board: pd.DataFrame) -> tuple[str, dict[str, PredictionSet]]:
+    """The split of the primary endpoint, one of VALIDATION, TEST, NEW_PATIENTS, and each arm's predictions on it.
 
-    Once a cell is confirmed that is the test part; of it only the images whose patient is not in training, where they
+    Once an arm is confirmed that is the test split; of it only the images whose patient is not in training, where they
     are fewer than all.
     """
     found = confirmed(study, board)
@@ -165,28 +184,28 @@ def has_new_patients(models: PredictionSet) -> bool:
     return bool(models.new_patients.any() and not models.new_patients.all())
 
 
-def _models(
-    study: StudyRuns, trial: str, seeds: list[str], confirms: list[str], parts: list[list[pd.DataFrame]]
+def _prediction_set(
+    study: StudyRuns, trial: str, seeds: list[str], runs: list[str], fold_tables: list[list[pd.DataFrame]]
 ) -> PredictionSet:
-    """parts: for each seed the tables of its folds, in the same order for all seeds."""
-    tables = [pd.concat(one, ignore_index=True) for one in parts]
+    """fold_tables: for each seed the tables of its folds, in the same order for all seeds."""
+    tables = [pd.concat(one, ignore_index=True) for one in fold_tables]
     same = ["fold", "row", "patient", "grade", "new_patients"]
-    for name, table in zip(confirms[1:], tables[1:], strict=True):
+    for name, table in zip(runs[1:], tables[1:], strict=True):
         if not table[same].equals(tables[0][same]):
             raise RunsError(
                 f"the confirmations of one trial must be measured on the same images, but {name} is not on those of "
-                f"{confirms[0]}; confirm the study again"
+                f"{runs[0]}; confirm the study again"
             )
     first = tables[0]
     return PredictionSet(
         trial=trial,
         seeds=tuple(seeds),
-        confirms=tuple(confirms),
+        runs=tuple(runs),
         fold=first["fold"].to_numpy(dtype=np.int64),
         row=first["row"].to_numpy(dtype=np.int64),
         patient=first["patient"].to_numpy(dtype=np.int64),
         grade=first["grade"].to_numpy(dtype=np.int64),
         new_patients=first["new_patients"].to_numpy(dtype=np.bool_),
-        chance=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
+        probabilities=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
         decision=study.decision,
     )

@@ -76,7 +76,7 @@ def with_fold(name: str, fold: int) -> str:
 
 
 def epoch_table(key: str, values: Iterable[tuple[str, int, str, float]]) -> pd.DataFrame:
-    """One row for each run and epoch: `key` (the run's name), epoch, every name of records.EPOCH_METRICS.
+    """One row for each run and epoch: `key` (the run's name), epoch, every name of schema.EPOCH_METRICS.
 
     values: (name, epoch, metric, value); of several for one place the last one counts.
     """
@@ -113,9 +113,9 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
 
 
 def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame) -> pd.DataFrame:
-    """One row for each confirmation; a score is NaN where the test part was not read yet, or it is undefined."""
-    measured = {name.replace("/", "_"): name for name in (*schema.TEST_METRICS, *schema.NEW_PATIENTS_METRICS)}
-    measured |= {"images_seen": schema.IMAGES_SEEN, "seconds": schema.SECONDS}
+    """One row for each confirmation; a score is NaN where the test split was not read yet, or it is undefined."""
+    metrics = {name.replace("/", "_"): name for name in (*schema.TEST_METRICS, *schema.NEW_PATIENTS_METRICS)}
+    metrics |= {"images_seen": schema.IMAGES_SEEN, "seconds": schema.SECONDS}
     plain = {"state": schema.TAG_STATE, "reason": schema.TAG_REASON, "seed": schema.TAG_SEED}
     rows = [
         {"confirm": name, "run_id": one.run_id, "arm": one.tags[schema.TAG_ARM]}
@@ -123,10 +123,10 @@ def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame
         | {"seed_index": _whole_number(one, schema.TAG_SEED_INDEX)}
         | {"baseline": one.tags.get(schema.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
-        | {column: one.metrics.get(metric, float("nan")) for column, metric in measured.items()}
+        | {column: one.metrics.get(metric, float("nan")) for column, metric in metrics.items()}
         for name, one in confirmations.items()
     ]
-    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *measured]
+    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *metrics]
     table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
     return _with_epochs_run(table, "confirm", epochs)
 
@@ -171,9 +171,9 @@ def _typed(texts: pd.Series) -> pd.Series:
 
 def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
     """One study.json of all folds: what was spent and read is summed, the rest is that of the first that has it."""
-    whole: dict[str, Any] = {}
+    merged: dict[str, Any] = {}
     for one in folds:
-        whole = one | whole
+        merged = one | merged
     budget: dict[str, dict[str, float]] = {}
     for one in folds:
         for arm, spent in one.get("budget", {}).items():
@@ -181,20 +181,20 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
             for name, value in spent.items():
                 arm_budget[name] = arm_budget.get(name, 0) + value
     if budget:
-        whole["budget"] = budget
+        merged["budget"] = budget
     if tests := [one["test"] for one in folds if one.get("test")]:
-        whole["test"] = tests[0] | {
+        merged["test"] = tests[0] | {
             key: sum(one.get(key) or 0 for one in tests)
             for key in ("n", "n_new_patients", "reads")
             if tests[0].get(key) is not None  # n_new_patients is not known before the first reading
         }
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
-        whole["commands"] = commands
-    return whole
+        merged["commands"] = commands
+    return merged
 
 
 def joined_tags(folds: list[Mapping[str, str]]) -> dict[str, str]:
-    """Tags of the first fold; readings of the test parts are summed, a state that all share is the state."""
+    """Tags of the first fold; readings of the test splits are summed, a state that all share is the state."""
     states = {tags.get(schema.TAG_STATE, "") for tags in folds}
     reads = sum(int(tags.get(schema.TAG_TEST_EVALUATIONS) or 0) for tags in folds)
     shared = states.pop() if len(states) == 1 else schema.STATE_INTERRUPTED

@@ -22,19 +22,19 @@ def bootstrap_auc(
     resamples: int = 2_000,
     level: float = 0.95,
 ) -> Interval:
-    """Bounds () of scores.auc_ovr, mean over seeds, over groups (patients) drawn with replacement.
+    """Bounds () of metrics.auc_ovr, mean over seeds, over groups (patients) drawn with replacement.
 
     Resamples without a grade that is in the data are left out: the mean would be over other grades.
     groups, grades: (n,) integers; probabilities (s, n, 5), one model for each seed on the same images. The same
-    generator draws the same patients as intervals.bootstrap_by_group. Raises ValueError for other shapes.
+    generator draws the same patients as bootstrap.bootstrap_by_group. Raises ValueError for other shapes.
     """
     group, truth = np.asarray(groups, dtype=np.int64), np.asarray(grades, dtype=np.int64)
-    chance = np.asarray(probabilities, dtype=np.float64)
-    if chance.ndim != 3 or chance.shape[1:] != (truth.size, CLASSES) or group.shape != truth.shape:
-        raise ValueError(f"probabilities must be (s, {truth.size}, {CLASSES}), but got {chance.shape}")
+    probability = np.asarray(probabilities, dtype=np.float64)
+    if probability.ndim != 3 or probability.shape[1:] != (truth.size, CLASSES) or group.shape != truth.shape:
+        raise ValueError(f"probabilities must be (s, {truth.size}, {CLASSES}), but got {probability.shape}")
     numbers, place = np.unique(group, return_inverse=True)
     both = [grade for grade in GRADES if 0 < (truth == grade).sum() < truth.size]  # grades with both signs
-    ranked = [[_Ranked(truth == grade, one[:, grade], place, numbers.size) for grade in both] for one in chance]
+    ranked = [[_Ranked(truth == grade, one[:, grade], place, numbers.size) for grade in both] for one in probability]
     drawn = []
     for weights in drawn_weights(numbers.size, rng, resamples):
         columns = np.ascontiguousarray(weights.T)  # (G, r)

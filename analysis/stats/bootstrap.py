@@ -1,7 +1,8 @@
-"""Intervals of scores: percentile bootstrap over patients, Wilson's where only counts are known, and of the recipe.
+"""Intervals of scores: percentile bootstrap over patients, Wilson's where only counts are known, and of the
+configuration.
 
 Array in, array out, explicit generator. Two eyes of one patient are alike, so the patient is what is drawn again: an
-interval by image would be too narrow. But for the recipe's, all intervals are conditional on the trained models.
+interval by image would be too narrow. But for the configuration's, all intervals are conditional on the trained models.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Interval:
     low: Floats
     high: Floats
     variance: Floats
-    left_out: Ints
+    skipped: Ints
 
 
 @dataclass(frozen=True)
@@ -53,16 +54,17 @@ def confusion_by_group(groups: ArrayLike, grades: ArrayLike, predicted: ArrayLik
 
     groups, grades, predicted: (n,) integers; grades and predictions in 0..4. Raises ValueError otherwise.
     """
-    group, truth, guess = (np.asarray(part, dtype=np.int64) for part in (groups, grades, predicted))
-    if truth.ndim != 1 or not truth.shape == guess.shape == group.shape:
+    group, truth, prediction = (np.asarray(values, dtype=np.int64) for values in (groups, grades, predicted))
+    if truth.ndim != 1 or not truth.shape == prediction.shape == group.shape:
         raise ValueError(
-            f"groups, grades and predicted must have one length, but got {group.shape}, {truth.shape}, {guess.shape}"
+            f"groups, grades and predicted must have one length, but got {group.shape}, {truth.shape}, "
+            f"{prediction.shape}"
         )
-    if truth.size and (min(truth.min(), guess.min()) < 0 or max(truth.max(), guess.max()) >= CLASSES):
+    if truth.size and (min(truth.min(), prediction.min()) < 0 or max(truth.max(), prediction.max()) >= CLASSES):
         raise ValueError(f"grades and predictions must lie in 0..{CLASSES - 1}")
     numbers, place = np.unique(group, return_inverse=True)
-    cells = place * CLASSES * CLASSES + truth * CLASSES + guess
-    counts = np.bincount(cells, minlength=numbers.size * CLASSES * CLASSES)
+    positions = place * CLASSES * CLASSES + truth * CLASSES + prediction
+    counts = np.bincount(positions, minlength=numbers.size * CLASSES * CLASSES)
     return counts.reshape(numbers.size, CLASSES, CLASSES).astype(np.int64)
 
 
@@ -79,9 +81,9 @@ def bootstrap_by_group(
 
     counts (G, ..., 5, 5): confusion counts of each group; the dimensions between are models that were measured on the
     same groups, and each resample draws the same groups for all of them. With `over_seeds` the last of them is the
-    seeds of one recipe, and the score is the mean over them (that are defined). Returns name -> bounds (...), NaN where
-    a score is undefined in every resample or G = 0. Resamples without a grade that is in the data are left out for the
-    scores in OVER_GRADES. A score that hangs on a few patients (kappa with a handful of far
+    seeds of one configuration, and the score is the mean over them (that are defined). Returns name -> bounds (...),
+    NaN where a score is undefined in every resample or G = 0. Resamples without a grade that is in the data are left
+    out for the scores in OVER_GRADES. A score that hangs on a few patients (kappa with a handful of far
     misses, recall of a rare grade) gets an interval that is too narrow;
     tests/analysis/stats/test_bootstrap.py shows by how much.
     (Efron and Tibshirani 1993, An Introduction to the Bootstrap, ch. 13.)
@@ -95,7 +97,7 @@ def bootstrap_by_group(
             if name in OVER_GRADES:
                 values = np.where(lacking, np.nan, values)
             drawn.setdefault(name, []).append(mean_over_seeds(values) if over_seeds else values)
-    return {name: percentiles(np.concatenate(parts), level) for name, parts in drawn.items()}
+    return {name: percentiles(np.concatenate(chunks), level) for name, chunks in drawn.items()}
 
 
 def wilson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -> Interval:
@@ -116,12 +118,12 @@ def share_bounds(low: float, high: float, share: float, groups: int) -> tuple[fl
     bootstrap knows no doubt and Wilson's interval over groups stands for it."""
     if low != high:
         return low, high
-    doubt = wilson(share * groups, groups)
-    return float(doubt.low), float(doubt.high)
+    interval = wilson(share * groups, groups)
+    return float(interval.low), float(interval.high)
 
 
-def recipe_interval(score_per_seed: ArrayLike, patient_variance: float, *, level: float = 0.95) -> Estimate:
-    """Interval of a recipe's score on any patients: variance over patients plus variance over seeds / s.
+def configuration_interval(score_per_seed: ArrayLike, patient_variance: float, *, level: float = 0.95) -> Estimate:
+    """Interval of a configuration's score on any patients: variance over patients plus variance over seeds / s.
 
     score_per_seed (s,): the score of each seed's model on the same patients; patient_variance: bootstrap variance of
     their mean over patients. The quantile is that of t with s - 1 degrees of freedom, since the seeds' variance is
@@ -163,7 +165,7 @@ class Totals:
     def __init__(self, counts: NDArray[np.generic]) -> None:
         self._inner = counts.shape[1:]
         flat = counts.reshape(counts.shape[0], math.prod(self._inner))
-        self._used = np.flatnonzero(flat.any(axis=0))  # most of the 25 cells of a good model are empty
+        self._used = np.flatnonzero(flat.any(axis=0))  # most of the 25 counts of a good model are empty
         self._dense = flat[:, self._used].astype(np.float32)
 
     def of(self, weights: Weights) -> Floats:

@@ -39,7 +39,7 @@ class Temperature:
     value: float
     before: float
     after: float
-    note: str  # why it is 1, or at a bound; "" where it was fitted
+    caveat: str  # why it is 1, or at a bound; "" where it was fitted
 
 
 @dataclass(frozen=True)
@@ -85,8 +85,8 @@ def fit_temperature(probabilities: Floats, grades: Ints) -> Temperature:
     """
 
     def loss(temperature: float) -> float:
-        chances = with_temperature(probabilities, temperature)[np.arange(len(grades)), grades]
-        return float(-np.log(np.maximum(chances, _SMALLEST)).mean())
+        likelihoods = with_temperature(probabilities, temperature)[np.arange(len(grades)), grades]
+        return float(-np.log(np.maximum(likelihoods, _SMALLEST)).mean())
 
     before = loss(1.0)
     if (probabilities[np.arange(len(grades)), grades] == probabilities.max(axis=1)).all():
@@ -97,11 +97,11 @@ def fit_temperature(probabilities: Floats, grades: Ints) -> Temperature:
     )
     value = float(np.exp(found.x))
     at_bound = not 1.01 * TEMPERATURES[0] < value < 0.99 * TEMPERATURES[1]
-    note = "at the bound of what is tried: the predictions say nothing about the grades" if at_bound else ""
-    return Temperature(value, before, loss(value), note)
+    caveat = "at the bound of what is tried: the predictions say nothing about the grades" if at_bound else ""
+    return Temperature(value, before, loss(value), caveat)
 
 
-def chance_of_referral(probabilities: Floats) -> Floats:
+def referral_probability(probabilities: Floats) -> Floats:
     """Probability (n,) that the grade is REFERABLE_FROM or more."""
     return np.asarray(probabilities[:, REFERABLE_FROM:].sum(axis=1))
 
@@ -111,14 +111,14 @@ def choose_threshold(probabilities: Floats, grades: Ints) -> float:
     referable = grades >= REFERABLE_FROM
     if not referable.any() or referable.all():
         return 0.5
-    chances = np.sort(chance_of_referral(probabilities)[referable])[::-1]
-    least = chances[int(np.ceil(SENSITIVITY * len(chances))) - 1]
+    descending = np.sort(referral_probability(probabilities)[referable])[::-1]
+    least = descending[int(np.ceil(SENSITIVITY * len(descending))) - 1]
     return float(f"{0.999 * least:.4g}")  # a little below, so that rounding leaves no eye out
 
 
 def referral(probabilities: Floats, grades: Ints, patients: Ints, threshold: float) -> Referral:
     """What a threshold does on photographs (n,) whose grade and patient are known."""
-    referred, referable = chance_of_referral(probabilities) >= threshold, grades >= REFERABLE_FROM
+    referred, referable = referral_probability(probabilities) >= threshold, grades >= REFERABLE_FROM
     counts = confusion_by_group(patients, referable, referred)  # (patients, 5, 5), of which two "grades": no and yes
     (passed, _), (_, found) = counts.sum(axis=0)[:2, :2].tolist()
     drawn = bootstrap_by_group(counts, np.random.default_rng(SEED))

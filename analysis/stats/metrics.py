@@ -25,12 +25,12 @@ def called(probabilities: ArrayLike, decision: str) -> Ints:
     half, which the expected distance from the truth is smallest for; nothing is fitted. Raises ValueError for another
     decision.
     """
-    chance = np.asarray(probabilities, dtype=np.float64)
+    probability = np.asarray(probabilities, dtype=np.float64)
     if decision == "most_probable":
-        return np.asarray(chance.argmax(axis=-1))
+        return np.asarray(probability.argmax(axis=-1))
     if decision != "median":
         raise ValueError(f"decision must be most_probable or median, but got {decision!r}")
-    return np.asarray(np.minimum((chance.cumsum(axis=-1) < 0.5).sum(axis=-1), CLASSES - 1))
+    return np.asarray(np.minimum((probability.cumsum(axis=-1) < 0.5).sum(axis=-1), CLASSES - 1))
 
 
 def confusion_matrix(grades: ArrayLike, predicted: ArrayLike) -> Ints:
@@ -38,13 +38,15 @@ def confusion_matrix(grades: ArrayLike, predicted: ArrayLike) -> Ints:
 
     Raises ValueError for unequal lengths or a grade outside 0..4.
     """
-    truth, guess = np.asarray(grades, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
-    if truth.ndim != 1 or truth.shape != guess.shape:
-        raise ValueError(f"grades and predicted must have one length (n,), but got {truth.shape} and {guess.shape}")
-    for name, values in (("grades", truth), ("predicted", guess)):
+    truth, prediction = np.asarray(grades, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
+    if truth.ndim != 1 or truth.shape != prediction.shape:
+        raise ValueError(
+            f"grades and predicted must have one length (n,), but got {truth.shape} and {prediction.shape}"
+        )
+    for name, values in (("grades", truth), ("predicted", prediction)):
         if values.size and (values.min() < 0 or values.max() >= CLASSES):
             raise ValueError(f"0 <= {name} <= {CLASSES - 1} must hold, but got {values.min()} .. {values.max()}")
-    counts = np.bincount(truth * CLASSES + guess, minlength=CLASSES * CLASSES)
+    counts = np.bincount(truth * CLASSES + prediction, minlength=CLASSES * CLASSES)
     return counts.reshape(CLASSES, CLASSES).astype(np.int64)
 
 
@@ -61,11 +63,11 @@ def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
     """
     counts = _checked(confusion)
     truth = counts.sum(axis=-1)  # (..., 5) images of each grade
-    guess = counts.sum(axis=-2)  # (..., 5) predictions of each grade
+    prediction = counts.sum(axis=-2)  # (..., 5) predictions of each grade
     hits = np.diagonal(counts, axis1=-2, axis2=-1)  # (..., 5)
     present = truth > 0
     recall = _ratio(hits, truth)
-    f1 = _ratio(2 * hits, truth + guess)
+    f1 = _ratio(2 * hits, truth + prediction)
     scores = {
         "accuracy": _ratio(hits.sum(axis=-1), truth.sum(axis=-1)),
         "kappa": quadratic_kappa(counts),
@@ -82,7 +84,7 @@ def accuracy(confusion: ArrayLike) -> Floats:
 
 
 def accuracy_and_kappa(confusion: ArrayLike) -> dict[str, Floats]:
-    """The two scores that cells are compared by, of (..., 5, 5) counts: name -> (...)."""
+    """The two scores that arms are compared by, of (..., 5, 5) counts: name -> (...)."""
     return {"accuracy": accuracy(confusion), "kappa": quadratic_kappa(confusion)}
 
 
@@ -93,16 +95,16 @@ def quadratic_kappa(confusion: ArrayLike) -> Floats:
     One true grade only, or no image, gives NaN: agreement beyond chance is then undefined.
     """
     counts = _checked(confusion)
-    truth, guess = counts.sum(axis=-1), counts.sum(axis=-2)
+    truth, prediction = counts.sum(axis=-1), counts.sum(axis=-2)
     total = truth.sum(axis=-1)
     steps = np.arange(CLASSES, dtype=np.float64)
     weights = (steps[:, None] - steps[None, :]) ** 2  # (5, 5) squared distance of two grades
     observed = (counts * weights).sum(axis=(-2, -1)) * total
-    expected = np.einsum("...i,ij,...j->...", truth, weights, guess)
+    expected = np.einsum("...i,ij,...j->...", truth, weights, prediction)
     several_true = (truth > 0).sum(axis=-1) > 1
-    one_guess = (guess > 0).sum(axis=-1) == 1
+    one_prediction = (prediction > 0).sum(axis=-1) == 1
     kappa = 1.0 - _ratio(observed, expected)
-    return np.asarray(np.where(several_true, np.where(one_guess, 0.0, kappa), np.nan), dtype=np.float64)
+    return np.asarray(np.where(several_true, np.where(one_prediction, 0.0, kappa), np.nan), dtype=np.float64)
 
 
 def auc_ovr(grades: ArrayLike, probabilities: ArrayLike) -> float:
@@ -111,12 +113,16 @@ def auc_ovr(grades: ArrayLike, probabilities: ArrayLike) -> float:
     grades (n,) of 0..4, probabilities (n, 5) finite, of any scale (only their order within a column counts). Ties
     count half (Mann and Whitney 1947). NaN when no grade has both signs. Raises ValueError for wrong shapes or values.
     """
-    truth, chance = np.asarray(grades, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
-    if truth.ndim != 1 or chance.shape != (truth.size, CLASSES):
-        raise ValueError(f"probabilities must be ({truth.size}, {CLASSES}) beside the grades, but got {chance.shape}")
-    if not np.isfinite(chance).all():
+    truth, probability = np.asarray(grades, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
+    if truth.ndim != 1 or probability.shape != (truth.size, CLASSES):
+        raise ValueError(
+            f"probabilities must be ({truth.size}, {CLASSES}) beside the grades, but got {probability.shape}"
+        )
+    if not np.isfinite(probability).all():
         raise ValueError("probabilities must be finite, but got NaN or infinity; the model has diverged: lower lr")
-    areas = [_area(truth == grade, chance[:, grade]) for grade in GRADES if 0 < (truth == grade).sum() < truth.size]
+    areas = [
+        _area(truth == grade, probability[:, grade]) for grade in GRADES if 0 < (truth == grade).sum() < truth.size
+    ]
     return float(np.mean(areas)) if areas else float("nan")
 
 
@@ -129,8 +135,8 @@ def majority_share(confusion: ArrayLike) -> Floats:
 def is_constant_predictor(confusion: ArrayLike) -> NDArray[np.bool_]:
     """True (...) where all predictions are a single grade although truth holds several."""
     counts = _checked(confusion)
-    one_guess = (counts.sum(axis=-2) > 0).sum(axis=-1) == 1
-    return np.asarray(one_guess & ((counts.sum(axis=-1) > 0).sum(axis=-1) > 1))
+    one_prediction = (counts.sum(axis=-2) > 0).sum(axis=-1) == 1
+    return np.asarray(one_prediction & ((counts.sum(axis=-1) > 0).sum(axis=-1) > 1))
 
 
 def _area(positive: NDArray[np.bool_], score: Floats) -> float:
@@ -148,9 +154,11 @@ def _checked(confusion: ArrayLike) -> Floats:
     return counts
 
 
-def _ratio(part: Floats, whole: Floats) -> Floats:
+def _ratio(numerator: Floats, denominator: Floats) -> Floats:
     """part / whole, NaN where whole is 0."""
-    return np.asarray(np.divide(part, whole, out=np.full(np.shape(whole), np.nan), where=whole > 0))
+    return np.asarray(
+        np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=denominator > 0)
+    )
 
 
 def _mean_where(values: Floats, chosen: NDArray[np.bool_]) -> Floats:

@@ -54,9 +54,9 @@ def difference_by_group(
     for weights in drawn_weights(left.shape[0], rng, resamples):
         for name, values in differences(of_left.of(weights), of_right.of(weights)).items():
             drawn.setdefault(name, []).append(values)
-    found = {name: percentiles(np.concatenate(parts), level) for name, parts in drawn.items()}
-    whole = differences(left.sum(axis=0, dtype=np.float64), right.sum(axis=0, dtype=np.float64))
-    return {name: Estimate(whole[name], one.low, one.high, one.variance) for name, one in found.items()}
+    found = {name: percentiles(np.concatenate(chunks), level) for name, chunks in drawn.items()}
+    total = differences(left.sum(axis=0, dtype=np.float64), right.sum(axis=0, dtype=np.float64))
+    return {name: Estimate(total[name], one.low, one.high, one.variance) for name, one in found.items()}
 
 
 def paired_test(

@@ -99,12 +99,12 @@ def reliability(probability: ArrayLike, hit: ArrayLike, bins: int = 10) -> Relia
 
     (Guo et al. 2017, On calibration of modern neural networks, ICML.)
     """
-    truth, chance = _checked(hit, probability)
-    if chance.size and (chance.min() < -1e-6 or chance.max() > 1 + 1e-6):
-        raise ValueError(f"0 <= probability <= 1 must hold, but got {chance.min()} .. {chance.max()}")
-    place = np.clip((chance * bins).astype(np.int64), 0, bins - 1)
+    truth, predicted = _checked(hit, probability)
+    if predicted.size and (predicted.min() < -1e-6 or predicted.max() > 1 + 1e-6):
+        raise ValueError(f"0 <= probability <= 1 must hold, but got {predicted.min()} .. {predicted.max()}")
+    place = np.clip((predicted * bins).astype(np.int64), 0, bins - 1)
     count = np.bincount(place, minlength=bins)
-    mean = np.divide(np.bincount(place, chance, bins), count, out=np.full(bins, np.nan), where=count > 0)
+    mean = np.divide(np.bincount(place, predicted, bins), count, out=np.full(bins, np.nan), where=count > 0)
     share = np.divide(np.bincount(place, truth, bins), count, out=np.full(bins, np.nan), where=count > 0)
     return Reliability(count, mean, share)
 

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import judged
+from analysis.results.predictions import primary_predictions
 from analysis.tables import arm_comparison, best, ensembles, finalists, gain, pairwise
 
 
 @dataclass(frozen=True)
 class TableSet:
-    """board: tables.leaderboard, cells: tables.four_way, the others by their own names."""
+    """board: arm_comparison.leaderboard, four_way: arm_comparison.four_way, the others by their own names."""
 
     board: pd.DataFrame
-    cells: pd.DataFrame
+    four_way: pd.DataFrame
     best: pd.DataFrame
     best_by_accuracy: pd.DataFrame
     pairs: pd.DataFrame
@@ -31,17 +31,17 @@ class TableSet:
 def make_tables(study: StudyRuns) -> TableSet:
     """Every table of a study, of any state."""
     board = arm_comparison.leaderboard(study)
-    cells = arm_comparison.four_way(study, board=board)
+    four_way = arm_comparison.four_way(study, board=board)
     return TableSet(
         board=board,
-        cells=cells,
-        best=best.best(study, board=board, cells=cells),
+        four_way=four_way,
+        best=best.best(study, board=board, four_way=four_way),
         best_by_accuracy=best.best_by_accuracy(study, board=board),
         pairs=pairwise.pairs(study, board),
         seeds=pairwise.seed_values(study, board),
         finalists=finalists.finalists(study, board),
-        drop=finalists.drop(study, board, cells, arm_comparison.objective(study)),
+        drop=finalists.drop(study, board, four_way, arm_comparison.objective(study)),
         gain=gain.gain(study, board),
-        ensembles=ensembles.ensembles(study, *judged(study, board)),
+        ensembles=ensembles.ensembles(study, *primary_predictions(study, board)),
         failures=arm_comparison.failures(study),
     )

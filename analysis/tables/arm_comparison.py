@@ -1,12 +1,11 @@
 """One study -> leaderboard, best configurations, four-way comparison, failures.
 
-Every accuracy stands beside n, its interval, the majority class and the part it was measured on.
+Every accuracy stands beside n, its interval, the majority class and the split it was measured on.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -29,22 +28,22 @@ from analysis.results.columns import (
     RUN,
     TEST,
     VALIDATION,
-    part_text,
+    split_text,
 )
 from analysis.results.labels import arm_labels, other_rule
 from analysis.results.mlflow_reader import ENDED, StudyRuns
-from analysis.results.predictions import PredictionSet, confirmed, has_new_patients, judged, validated
+from analysis.results.predictions import PredictionSet, confirmed, has_new_patients, primary_predictions, validated
 from analysis.stats.bootstrap import mean_over_seeds
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.table_files import csv_text, write_csv
 from analysis.tables.finalists import repeated
-from analysis.tables.leaderboard import measured
-from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, counted, measure
+from analysis.tables.leaderboard import trial_scores
+from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, counted, scores_with_intervals
 
 __all__ = [
     "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED",
-    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "part", "unscored",
-    "with_interval", "write_csv",
+    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "selection_split", "unscored",
+    "write_csv",
 ]  # fmt: skip
 
 
@@ -52,7 +51,7 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     """All ended trials that have a score, each measured at the epoch whose score it is, best first: configurations that
     were trained again by the mean of their complete repeats, behind them the others by their own objective.
 
-    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each cell's best
+    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each arm's best
     trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
     epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
     """
@@ -61,36 +60,40 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     ended = ended.assign(objective_value=ended[f"best_val_{score}"])
     ended = ended.merge(repeated(study, score), on="trial", how="left")
     ended = ended.assign(
-        again=ended["finalist_mean"].notna(), by=ended["finalist_mean"].fillna(ended["objective_value"])
+        is_finalist=ended["finalist_mean"].notna(), by=ended["finalist_mean"].fillna(ended["objective_value"])
     )
-    ended = ended.sort_values(["again", "by", "trial"], ascending=[False, False, True], na_position="last")
-    board = ended.merge(measured(study, ended, score), on="trial", how="left")
+    ended = ended.sort_values(["is_finalist", "by", "trial"], ascending=[False, False, True], na_position="last")
+    board = ended.merge(trial_scores(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
-    board["split"] = part(study)
+    board["split"] = selection_split(study)
     columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
     return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "split"]]
 
 
 def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Always the four cells in the order of records.ARM_LABELS, each by its first trial in the leaderboard.
+    """Always the four arms in the order of schema.ARM_LABELS, each by its first trial in the leaderboard.
 
     Columns: columns.FOUR_WAY. In a study of folds the validation numbers are those of each fold's best trial over all
-    folds' validation parts, and the test numbers are over all folds' test parts, each image once.
+    folds' validation splits, and the test numbers are over all folds' test splits, each image once.
     """
     board = leaderboard(study) if board is None else board
-    reasons, (judged_by, headline_models) = not_run(study), judged(study, board)
+    reasons, (primary, primary_models) = not_run(study), primary_predictions(study, board)
     chosen, tested = validated(study, board), confirmed(study, board)
     copied = study.study.get("audit", {}).get("fellow_copy") or {}
     rows = []
-    for arm, cell in arm_labels(study).items():
+    for arm, label in arm_labels(study).items():
         trials, ranked = study.trials[study.trials["arm"] == arm], board[board["arm"] == arm]
-        row: dict[str, Any] = {"cell": cell, "arm": arm, "trial": "", "headline": judged_by}
-        row |= {"trials": len(trials), "trials_ended": int(trials["state"].isin(ENDED).sum()), "split": part(study)}
-        row["trials_stopped"] = unscored(study, arm)
+        row: dict[str, Any] = {"label": label, "arm": arm, "trial": "", "primary_endpoint": primary}
+        row |= {
+            "trials": len(trials),
+            "trials_ended": int(trials["state"].isin(ENDED).sum()),
+            "split": selection_split(study),
+        }
+        row["trials_pruned"] = unscored(study, arm)
         row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")}
-        again = study.finalists[study.finalists["arm"] == arm]
-        row |= {f"finalist_{name}": float(again[name].sum()) for name in ("images_seen", "seconds")}
-        row |= _by_other_rule(study, headline_models.get(arm))
+        repeats = study.finalists[study.finalists["arm"] == arm]
+        row |= {f"finalist_{name}": float(repeats[name].sum()) for name in ("images_seen", "seconds")}
+        row |= _by_other_rule(study, primary_models.get(arm))
         row |= {"fellow_copy": copied.get("accuracy", np.nan), "fellow_copy_n": copied.get("n", np.nan)}
         row |= _confirmation(study, arm, tested.get(arm))
         if len(ranked):
@@ -126,13 +129,13 @@ def objective(study: StudyRuns) -> str:
 
 def unscored(study: StudyRuns, arm: str | None = None) -> int:
     """Number of trials (of an arm) that were stopped early and so have no score, where the last epoch's counts."""
-    stopped = study.trials[(study.trials["state"] == schema.STATE_PRUNED) & study.trials["best_epoch"].isna()]
-    return int((stopped["arm"] == arm).sum()) if arm else len(stopped)
+    pruned = study.trials[(study.trials["state"] == schema.STATE_PRUNED) & study.trials["best_epoch"].isna()]
+    return int((pruned["arm"] == arm).sum()) if arm else len(pruned)
 
 
-def part(study: StudyRuns) -> str:
+def selection_split(study: StudyRuns) -> str:
     """What every score of the search was measured on, with the warning that belongs to it."""
-    return part_text(VALIDATION, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
+    return split_text(VALIDATION, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
 
 
 def not_run(study: StudyRuns) -> dict[str, str]:
@@ -143,31 +146,25 @@ def not_run(study: StudyRuns) -> dict[str, str]:
 
 def _not_begun(study: StudyRuns, arm: str) -> str:
     arms = [name for name in study.tags.get(schema.TAG_ARMS, "").split(",") if name]
-    return "the study leaves it out" if arms and arm not in arms else "no trial of this cell has been started"
-
-
-def with_interval(row: Mapping[Any, Any], score: str) -> str:
-    """A row's score in words: `0.925 (0.875 to 0.967)`, with three decimals; `undefined` for NaN."""
-    value, low, high = (float(row[f"{score}{end}"]) for end in ("", "_low", "_high"))
-    if np.isnan(value):
-        return "undefined"
-    return f"{value:.3f}" if np.isnan(low) else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return "the study leaves it out" if arms and arm not in arms else "no trial of this arm has been started"
 
 
 def _spent(study: StudyRuns, arm: str, name: str) -> float:
     """images_seen or seconds of an arm's trials; those that broke off stand only in the budget of study.json, which
     counts the finalists too."""
-    of_trials, again = (float(one.loc[one["arm"] == arm, name].sum()) for one in (study.trials, study.finalists))
-    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)) - again)
+    of_trials, repeats = (float(one.loc[one["arm"] == arm, name].sum()) for one in (study.trials, study.finalists))
+    return max(of_trials, float(study.study.get("budget", {}).get(arm, {}).get(name, 0)) - repeats)
 
 
 def _validation(ranked: pd.DataFrame, models: PredictionSet | None) -> dict[str, Any]:
-    """Validation columns of a cell; ranked: its rows of the board."""
+    """Validation columns of an arm; ranked: its rows of the board."""
     shared = ("trial", *BOARD, *CORRECTED, "best_epoch", "objective_value", *REPEATED)
     row: dict[str, Any] = dict(zip(shared, ranked[list(shared)].iloc[0], strict=True))
     if models is None:  # counts alone
-        return row | {f"above_majority{end}": row[f"accuracy{end}"] - row["majority"] for end in ("", "_low", "_high")}
-    row |= {name: value for name, value in measure(models).items() if name in MEASURES}
+        return row | {
+            f"gain_over_majority{end}": row[f"accuracy{end}"] - row["majority"] for end in ("", "_low", "_high")
+        }
+    row |= {name: value for name, value in scores_with_intervals(models).items() if name in MEASURES}
     if models.folds() > 1:  # one trial for each fold
         best_of = ranked[ranked["trial"].isin(models.trial.split(", "))]
         row |= {name: np.nan for name in (*CORRECTED, "best_epoch")} | {"trial": models.trial}
@@ -190,16 +187,16 @@ def _estimates() -> list[str]:
 
 
 def _confirmation(study: StudyRuns, arm: str, models: PredictionSet | None) -> dict[str, Any]:
-    """Columns of a cell's confirmations: columns.CONFIRMED and those with the prefixes of the test part."""
+    """Columns of an arm's confirmations: columns.CONFIRMED and those with the prefixes of the test split."""
     own = study.confirmations[study.confirmations["arm"] == arm]
     row: dict[str, Any] = {"confirmed_trial": "", "seeds": 0, "seed_numbers": "", "folds_tested": 0}
     row |= {f"confirm_{name}": float(own[name].sum()) for name in ("images_seen", "seconds")}
     if models is not None:
         row |= {"confirmed_trial": models.trial, "seeds": len(models.seeds), "seed_numbers": "; ".join(models.seeds)}
         row |= {"folds_tested": models.folds(), "n_new_patients": int(models.new_patients.sum())}
-        row |= {f"{TEST}_{name}": value for name, value in measure(models, TEST_RESAMPLES).items()}
+        row |= {f"{TEST}_{name}": value for name, value in scores_with_intervals(models, TEST_RESAMPLES).items()}
         if has_new_patients(models):
-            new_patients = measure(models.only(models.new_patients), TEST_RESAMPLES)
+            new_patients = scores_with_intervals(models.only(models.new_patients), TEST_RESAMPLES)
             row |= {f"{NEW_PATIENTS}_{name}": value for name, value in new_patients.items()}
         return row
     counts = own[own["confirm"].isin(list(study.test_confusions)) & ~own["baseline"]]

@@ -7,11 +7,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.results.columns import BOARD, CORRECTED, NEW_PATIENTS, REPEATED, RUN, VALIDATION, headline, part_text
+from analysis.results.columns import (
+    BOARD,
+    CORRECTED,
+    NEW_PATIENTS,
+    REPEATED,
+    RUN,
+    VALIDATION,
+    primary_endpoint,
+    split_text,
+)
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import every_confirmed
-from analysis.tables.arm_comparison import four_way, leaderboard
-from analysis.tables.score_models import TEST_RESAMPLES, measure
+from analysis.tables import arm_comparison
+from analysis.tables.score_models import TEST_RESAMPLES, scores_with_intervals
 
 THRESHOLD = 0.82
 """Accuracy from which a configuration is listed in best.csv."""
@@ -26,22 +35,22 @@ def best(
     threshold: float = THRESHOLD,
     *,
     board: pd.DataFrame | None = None,
-    cells: pd.DataFrame | None = None,
+    four_way: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Configurations with an accuracy of `threshold` or more, by two criteria that are kept apart.
 
     First all rows with criterion=lower_bound (the interval's lower bound reaches the threshold), then all rows with
     criterion=point_estimate (only the estimate must reach it); a row of the first list stands in the second too. Within
-    a criterion first what was confirmed on the test part, then the trials on validation: `measured_on` and `part` say
+    a criterion first what was confirmed on the test split, then the trials on validation: `measured_on` and `split` say
     which. Columns: criterion, measured_on, seeds and those of the leaderboard; rank, epoch and hyperparameters are
     those of the confirmed trial (in a study of folds, where it is another in each fold, they are missing), cost is that
     of its confirmations, and the objective's value on validation is not told beside what was measured on test.
-    board, cells: leaderboard(study) and four_way(study), where they are at hand.
+    board, four_way: leaderboard(study) and four_way(study), where they are at hand.
     """
-    board = leaderboard(study) if board is None else board
-    cells = four_way(study, board=board) if cells is None else cells
+    board = arm_comparison.leaderboard(study) if board is None else board
+    four_way = arm_comparison.four_way(study, board=board) if four_way is None else four_way
     every = pd.concat(
-        [_tested_rows(study, board, cells), board.assign(measured_on=VALIDATION, seeds=1)], ignore_index=True
+        [_tested_rows(study, board, four_way), board.assign(measured_on=VALIDATION, seeds=1)], ignore_index=True
     )
     every = every.sort_values("accuracy", ascending=False, kind="stable")
     every = every.sort_values("measured_on", key=lambda column: column == VALIDATION, kind="stable")
@@ -54,20 +63,21 @@ def best(
 
 def best_by_accuracy(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataFrame:
     """The leaderboard's trials by accuracy alone, at the same selected epoch; `rank` stays that of the objective."""
-    board = leaderboard(study) if board is None else board
+    board = arm_comparison.leaderboard(study) if board is None else board
     return board.sort_values(["accuracy", "trial"], ascending=[False, True], na_position="last", ignore_index=True)
 
 
-def _tested_rows(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> pd.DataFrame:
-    """A row like those of the board for each configuration that was confirmed, with what was measured on the test part.
+def _tested_rows(study: StudyRuns, board: pd.DataFrame, four_way: pd.DataFrame) -> pd.DataFrame:
+    """A row like those of the board for each configuration that was confirmed, with what was measured on the test
+    split.
 
     What it cost is that of its confirmations; what it scored on validation is not here.
     """
-    shown = headline(cells)
-    shown = shown[(shown["status"] == RUN) & (shown["measured_on"] != VALIDATION)]
-    found = [{name: cell[name] for name in _TESTED} for cell in shown.to_dict("records")]
+    confirmed = primary_endpoint(four_way)
+    confirmed = confirmed[(confirmed["status"] == RUN) & (confirmed["measured_on"] != VALIDATION)]
+    found = [{name: row[name] for name in _TESTED} for row in confirmed.to_dict("records")]
     if found:
-        found += _beside(study, board, set(shown["trial"]), str(found[0]["measured_on"]))
+        found += _beside(study, board, set(confirmed["trial"]), str(found[0]["measured_on"]))
     known, runs = board.set_index("trial"), study.confirmations
     rows = []
     for one in found:
@@ -79,14 +89,14 @@ def _tested_rows(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame) -> 
     return pd.DataFrame(rows, columns=[*board.columns, "measured_on", "seeds"])
 
 
-def _beside(study: StudyRuns, board: pd.DataFrame, shown: set[str], measured_on: str) -> list[dict[str, Any]]:
-    """What was measured of confirmed configurations that stand for no cell: second best of an arm and so on."""
+def _beside(study: StudyRuns, board: pd.DataFrame, confirmed: set[str], measured_on: str) -> list[dict[str, Any]]:
+    """What was measured of confirmed configurations that stand for no arm: second best of an arm and so on."""
     found = []
     for arm, models in every_confirmed(study, board):
         one = models.only(models.new_patients) if measured_on == NEW_PATIENTS else models
-        if models.trial in shown or not one.row.size:
+        if models.trial in confirmed or not one.row.size:
             continue
-        row = {"trial": models.trial, "arm": arm, "split": part_text(measured_on), "measured_on": measured_on}
-        measures = measure(one, TEST_RESAMPLES)
+        row = {"trial": models.trial, "arm": arm, "split": split_text(measured_on), "measured_on": measured_on}
+        measures = scores_with_intervals(one, TEST_RESAMPLES)
         found.append(row | {"seeds": len(models.seeds)} | {name: measures.get(name, np.nan) for name in BOARD})
     return found

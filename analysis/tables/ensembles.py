@@ -11,31 +11,33 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.results.columns import ENSEMBLES, part_text
+from analysis.results.columns import ENSEMBLES, split_text
 from analysis.results.labels import arm_labels
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import PredictionSet
-from analysis.tables.score_models import TEST_RESAMPLES, measure
+from analysis.tables.score_models import TEST_RESAMPLES, scores_with_intervals
 
 
-def ensembles(study: StudyRuns, measured_on: str, judged: Mapping[str, PredictionSet]) -> pd.DataFrame:
-    """One row for each cell with two confirmed seeds or more, columns columns.ENSEMBLES.
+def ensembles(study: StudyRuns, measured_on: str, predictions: Mapping[str, PredictionSet]) -> pd.DataFrame:
+    """One row for each arm with two confirmed seeds or more, columns columns.ENSEMBLES.
 
-    measured_on, judged: cells.judged(study, board), so the same images as the headline's.
+    measured_on, predictions: primary_predictions(study, board), so the same images as the primary endpoint's.
     """
     rows = []
-    for arm, cell in arm_labels(study).items():
-        models = judged.get(arm)
+    for arm, label in arm_labels(study).items():
+        models = predictions.get(arm)
         if models is None or len(models.seeds) < 2:
             continue
-        row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial, "seeds": len(models.seeds)}
+        row: dict[str, Any] = {"arm": arm, "label": label, "trial": models.trial, "seeds": len(models.seeds)}
         row |= {"seed_numbers": "; ".join(models.seeds), "decision": models.decision}
-        row |= {"measured_on": measured_on, "split": part_text(measured_on)}
-        rows.append(row | measure(as_one(models), TEST_RESAMPLES))
+        row |= {"measured_on": measured_on, "split": split_text(measured_on)}
+        rows.append(row | scores_with_intervals(as_one(models), TEST_RESAMPLES))
     return pd.DataFrame(rows, columns=list(ENSEMBLES))
 
 
 def as_one(models: PredictionSet) -> PredictionSet:
     """The seeds' models as one: the mean (1, n, 5) of their probabilities."""
-    names = ("; ".join(models.seeds),), ("; ".join(models.confirms),)
-    return replace(models, chance=models.chance.mean(axis=0, keepdims=True), seeds=names[0], confirms=names[1])
+    names = ("; ".join(models.seeds),), ("; ".join(models.runs),)
+    return replace(
+        models, probabilities=models.probabilities.mean(axis=0, keepdims=True), seeds=names[0], runs=names[1]
+    )

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION, headline
+from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import arm_label
 from analysis.results.mlflow_reader import StudyRuns
 from analysis.stats.metrics import Floats
@@ -29,33 +29,33 @@ def repeated(study: StudyRuns, score: str) -> pd.DataFrame:
 def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """Every repeat of every configuration that was trained again, the board's first configuration first.
 
-    board: tables.leaderboard(study). Columns: columns.FINALISTS.
+    board: arm_comparison.leaderboard(study). Columns: columns.FINALISTS.
     """
     known = board.set_index("trial")[["rank", "objective_value"]]
     table = study.finalists.join(known, on="trial").assign(
-        cell=[arm_label(study, arm) for arm in study.finalists["arm"]]
+        label=[arm_label(study, arm) for arm in study.finalists["arm"]]
     )
     table = table.rename(columns={f"best_val_{name}": name for name in schema.SCORES} | {"best_epoch": "epoch"})
     return table.sort_values(["rank", "seed_index", "finalist"], ignore_index=True).reindex(columns=list(FINALISTS))
 
 
-def drop(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame, score: str) -> pd.DataFrame:
-    """How far the score of each cell's winner falls from validation to patients that took no part in its choice.
+def drop(study: StudyRuns, board: pd.DataFrame, four_way: pd.DataFrame, score: str) -> pd.DataFrame:
+    """How far the score of each arm's winner falls from validation to patients that took no part in its choice.
 
-    board: tables.leaderboard(study), cells: tables.four_way(study). One row for each cell that has finalists, columns
-    columns.DROP; in a study of folds each value is the mean over them.
+    board: arm_comparison.leaderboard(study), four_way: arm_comparison.four_way(study). One row for each arm that has
+    finalists, columns columns.DROP; in a study of folds each value is the mean over them.
     """
-    judged, rows = headline(cells).set_index("arm"), []
+    primary, rows = primary_endpoint(four_way).set_index("arm"), []
     for arm in schema.ARM_LABELS:
         own = board[(board["arm"] == arm) & board["finalist_mean"].notna()]
         folds = [_of_fold(study, one, score) for _, one in own.groupby(own["trial"].map(_fold_of(study)))]
         if not folds:
             continue
         values = pd.DataFrame(folds)
-        row: dict[str, Any] = {"arm": arm, "cell": arm_label(study, arm), "score": score}
+        row: dict[str, Any] = {"arm": arm, "label": arm_label(study, arm), "score": score}
         row |= {name: float(values[name].mean()) for name in ("own", "mean", "before", "after")}
         row |= {"finalists": int(values["finalists"].sum()), "repeats": int(values["repeats"].min())}
-        tested = judged.loc[arm]
+        tested = primary.loc[arm]
         confirmed_now = set(str(tested["trial"]).split(", ")) == set(values["trial"])
         if tested["status"] == RUN and tested["measured_on"] != VALIDATION and confirmed_now:
             row |= {"test": tested[score], "split": tested["split"]}
@@ -67,12 +67,12 @@ def drop(study: StudyRuns, board: pd.DataFrame, cells: pd.DataFrame, score: str)
 
 
 def drop_sentence(table: pd.DataFrame) -> str:
-    """What choosing by finalists took away of the drop, means over the cells of `drop`; "" without finalists."""
+    """What choosing by finalists took away of the drop, means over the arms of `drop`; "" without finalists."""
     if table.empty:
         return ""
-    score, cells = table["score"].iloc[0], len(table)
+    score, n_arms = table["score"].iloc[0], len(table)
     mean = table[["before", "after", "observed_before", "observed_after"]].mean()
-    over = "" if cells == 1 else f", mean of {cells} cells"
+    over = "" if n_arms == 1 else f", mean of {n_arms} arms"
     text = (
         f"From validation to other patients {score} is expected to fall by {mean['before']:.3f} where a trial counts "
         f"by its own score (a finalist's own score minus the mean of its repeats{over})"
@@ -85,9 +85,9 @@ def drop_sentence(table: pd.DataFrame) -> str:
     text += "."
     if not np.isnan(mean["observed_before"]):
         known = int(table["observed_before"].notna().sum())
-        of = "" if cells == 1 else f", mean of {known} confirmed cell{'s' * (known != 1)}"
+        of = "" if n_arms == 1 else f", mean of {known} confirmed arm{'s' * (known != 1)}"
         text += (
-            f" On the test part it {_moved(mean['observed_before'])} from the winner's own score and "
+            f" On the test split it {_moved(mean['observed_before'])} from the winner's own score and "
             f"{_moved(mean['observed_after'])} from the mean of its repeats{of}."
         )
     return text
@@ -98,9 +98,9 @@ def _moved(drop: float) -> str:
 
 
 def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, Any]:
-    """Values of one cell in one fold; ranked: its rows of the board that have finalists, best first."""
-    own, again = ranked["objective_value"].to_numpy(dtype=np.float64), _matrix(study, list(ranked["trial"]), score)
-    before, after = expected_drop(own, again)
+    """Values of one arm in one fold; ranked: its rows of the board that have finalists, best first."""
+    own, repeats = ranked["objective_value"].to_numpy(dtype=np.float64), _matrix(study, list(ranked["trial"]), score)
+    before, after = expected_drop(own, repeats)
     found = {
         "trial": ranked["trial"].iloc[0],
         "own": float(own[0]),

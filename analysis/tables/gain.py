@@ -1,4 +1,4 @@
-"""What a search gained over its first trial, the known-good configuration that it began with, on the test part."""
+"""What a search gained over its first trial, the known-good configuration that it began with, on the test split."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, TEST, part_text
-from analysis.results.labels import arm_label, signed, spoken
+from analysis.number_format import signed, signed_bounds
+from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, TEST, split_text
+from analysis.results.labels import arm_label, spoken
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import PredictionSet, has_new_patients, judged, of_confirmations
+from analysis.results.predictions import PredictionSet, has_new_patients, of_confirmations, primary_predictions
 from analysis.results.run_tables import with_fold
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.tables.pairwise import difference
@@ -22,21 +23,21 @@ SAME = "the winner is the first trial"
 def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """The winner of the arm that validation chose minus that arm's first trial, paired by patient and by seed.
 
-    board: tables.leaderboard(study). One row, columns columns.GAIN; of folds each fold's pair, pooled.
+    board: arm_comparison.leaderboard(study). One row, columns columns.GAIN; of folds each fold's pair, pooled.
     """
     chosen = _pairs(study, board)
-    measured_on = judged(study, board)[0]
+    measured_on = primary_predictions(study, board)[0]
     measured_on = measured_on if measured_on in (TEST, NEW_PATIENTS) else TEST
     arms = list(dict.fromkeys(chosen["arm"]))
-    row: dict[str, Any] = {"arm": ", ".join(arms), "cell": ", ".join(arm_label(study, arm) for arm in arms)}
+    row: dict[str, Any] = {"arm": ", ".join(arms), "label": ", ".join(arm_label(study, arm) for arm in arms)}
     row |= {"trial": ", ".join(chosen["trial"]), "first_trial": ", ".join(chosen["first_trial"])}
-    row |= {"measured_on": measured_on, "split": part_text(measured_on)}
+    row |= {"measured_on": measured_on, "split": split_text(measured_on)}
     found = _models(study, chosen)
     if len(chosen) and chosen["same"].all():
         only = "its arm has no other trial" if (chosen["trials"] == 1).all() else ""
         row |= {"status": SAME, "reason": only}
     elif chosen.empty or found is None:
-        row |= {"status": NOT_CONFIRMED, "reason": "winner and first trial are not both confirmed on the test part"}
+        row |= {"status": NOT_CONFIRMED, "reason": "winner and first trial are not both confirmed on the test split"}
     else:
         winner, first = (
             one.only(one.new_patients) if measured_on == NEW_PATIENTS and has_new_patients(one) else one
@@ -52,7 +53,7 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
 def gain_sentence(table: pd.DataFrame, score: str) -> str:
     """What the search gained over its first trial, in words; "" where that was not measured. score: the objective."""
     row = table.to_dict("records")[0]
-    whose = f"the first trial of {spoken(row['cell'])}"
+    whose = f"the first trial of {spoken(row['label'])}"
     if row["status"] == SAME and row["reason"]:
         return ""
     if row["status"] == SAME:
@@ -61,19 +62,18 @@ def gain_sentence(table: pd.DataFrame, score: str) -> str:
         return ""
     other = next(one for one in DIFFERENCES if one != score)
     value, low, high = (row[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
-    shown = f"{score} {signed(row, score, 1)}, {other} {signed(row, other, 1)}"
-    how = f"paired by patient, {_seeds(int(row['seeds']))}, on the test part"
+    scores_text = f"{score} {signed(row, score, 1)}, {other} {signed(row, other, 1)}"
+    how = f"paired by patient, {_seeds(int(row['seeds']))}, on the test split"
     if low > 0:
-        text = f"Over {whose} the search gained {shown} ({how})"
+        text = f"Over {whose} the search gained {scores_text} ({how})"
     elif high < 0:
-        text = f"The winner is worse than {whose}: {shown} ({how})"
+        text = f"The winner is worse than {whose}: {scores_text} ({how})"
     elif value == low == high == 0:
         text = f"The search gained nothing over {whose}: both call every image alike ({how})"
     else:
-        text = f"The search gained nothing over {whose} that these patients could show: {shown} ({how})"
-    bounds = [row[f"{score}_difference_recipe{end}"] for end in ("_low", "_high")]
-    if not pd.isna(bounds[0]):
-        text += f"; with any seed the interval of {score} is {bounds[0]:+.3f} to {bounds[1]:+.3f}"
+        text = f"The search gained nothing over {whose} that these patients could show: {scores_text} ({how})"
+    if bounds := signed_bounds(row, f"{score}_difference_configuration"):
+        text += f"; with any seed the interval of {score} is {bounds}"
     return f"{text}."
 
 
@@ -101,8 +101,8 @@ def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         first = str(baseline["trial"].iloc[0]) if len(baseline) else str(trials["trial"].min())
         if winners:
             row = {"fold": fold, "arm": arm, "trial": winners[0], "first_trial": first, "trials": len(trials)}
-            again = trials.loc[trials["trial"] == winners[0], "duplicate_of"]
-            same = winners[0] == first or with_fold(again.iloc[0], int(trials["fold"].iloc[0])) == first
+            duplicate_of = trials.loc[trials["trial"] == winners[0], "duplicate_of"]
+            same = winners[0] == first or with_fold(duplicate_of.iloc[0], int(trials["fold"].iloc[0])) == first
             rows.append(row | {"same": same})
     return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial", "trials", "same"])
 
@@ -112,13 +112,13 @@ def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[PredictionSet, Pred
     runs = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
     both = []
     for which in ("trial", "first_trial"):
-        parts = []
+        chosen_runs = []
         for one in chosen.to_dict("records"):
             own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one[which])]
             if one["same"] or which == "trial":  # a winner is its own first trial, also under another number
                 own = runs[(runs["fold"] == one["fold"]) & (runs["trial"] == one["trial"]) & ~runs["baseline"]]
-            parts.append(own)
-        both.append(pd.concat(parts) if parts else runs.head(0))
+            chosen_runs.append(own)
+        both.append(pd.concat(chosen_runs) if chosen_runs else runs.head(0))
     keys = [pd.MultiIndex.from_frame(one[["fold", "seed_index"]]) for one in both]
     kept = [both[0][keys[0].isin(keys[1])], both[1][keys[1].isin(keys[0])]]
     models = [of_confirmations(study, one) for one in kept]

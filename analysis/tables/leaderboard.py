@@ -1,4 +1,4 @@
-"""What the leaderboard knows of each trial on validation: scores, intervals, and the optimism of the best of a cell."""
+"""What the leaderboard knows of each trial on validation: scores, intervals, and the optimism of the best of an arm."""
 
 from __future__ import annotations
 
@@ -34,10 +34,10 @@ CORRECTION_RESAMPLES = 1_000
 Row = dict[str, object]
 
 
-def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
+def trial_scores(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
     """trial, columns.BOARD and CORRECTED of each trial; NaN where neither predictions nor counts were recorded.
 
-    ended: rows of study.trials, best first, so that the first of each cell and fold is what was chosen, by `score`.
+    ended: rows of study.trials, best first, so that the first of each arm and fold is what was chosen, by `score`.
     Where it has finalist_mean it was chosen by that, on other patients: CORRECTED is NaN there.
     """
     rows: dict[str, Row] = {}
@@ -56,10 +56,10 @@ def measured(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
     for alike in _alike(list(counts), patients):
         for start in range(0, len(alike), MODELS_AT_ONCE):
             _add_intervals(rows, counts, alike[start : start + MODELS_AT_ONCE])
-    for _, cell in ended.groupby(["arm", "fold"], sort=False):
-        best = cell["trial"].iloc[0]
-        if best in counts and pd.isna(cell["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some
-            alike = next(group for group in _alike(list(cell["trial"]), patients) if best in group)
+    for _, own in ended.groupby(["arm", "fold"], sort=False):
+        best = own["trial"].iloc[0]
+        if best in counts and pd.isna(own["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some
+            alike = next(group for group in _alike(list(own["trial"]), patients) if best in group)
             rows[best] |= _correction([counts[trial] for trial in alike], score)
     table = pd.DataFrame([{"trial": trial} | row for trial, row in rows.items()])
     return table.reindex(columns=["trial", *BOARD, *CORRECTED]).astype({"trial": study.trials["trial"].dtype})
@@ -76,13 +76,19 @@ def _alike(trials: list[str], patients: dict[str, bytes]) -> list[list[str]]:
 
 def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[Ints, Row]:
     """Counts (patients, 5, 5) and every score of a trial's predictions; auc: as recorded, or NaN."""
-    chance = table[list(PROBABILITIES)].to_numpy()
-    counts = confusion_by_group(table["patient"], table["grade"], called(chance, decision))
+    probabilities = table[list(PROBABILITIES)].to_numpy()
+    counts = confusion_by_group(table["patient"], table["grade"], called(probabilities, decision))
     total = counts.sum(axis=0)
     row: Row = {name: float(value) for name, value in scores_from_confusion(total).items()}
-    row |= {"auc": auc_ovr(table["grade"], chance) if np.isnan(auc) else auc}  # ranks of all images take their time
+    row |= {
+        "auc": auc_ovr(table["grade"], probabilities) if np.isnan(auc) else auc
+    }  # ranks of all images take their time
     row |= {"n": int(total.sum()), "majority": float(majority_share(total))}
-    row |= {"degenerate": bool(is_constant_predictor(total)), "patients": counts.shape[0], "interval_over": "patients"}
+    row |= {
+        "constant_predictor": bool(is_constant_predictor(total)),
+        "patients": counts.shape[0],
+        "interval_over": "patients",
+    }
     return counts.astype(np.int16), row  # a thousand trials fit into memory
 
 
@@ -109,7 +115,7 @@ def _correction(counts: list[Ints], score: str) -> dict[str, Any]:
         return np.stack([*accuracy_and_kappa(confusion).values()], axis=-1)
 
     found = bbc_cv(
-        np.stack(counts), chosen_by, np.random.default_rng(SEED), measure=both, resamples=CORRECTION_RESAMPLES
+        np.stack(counts), chosen_by, np.random.default_rng(SEED), evaluate=both, resamples=CORRECTION_RESAMPLES
     )
     row: dict[str, Any] = {"chosen_among": len(counts)}
     for place, name in enumerate(("accuracy", "kappa")):

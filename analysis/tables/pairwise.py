@@ -1,4 +1,4 @@
-"""The cells against each other, and the seeds of each beside one another."""
+"""The arms against each other, and the seeds of each beside one another."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from analysis.results.columns import (
     SEEDS,
     TEST,
     VALIDATION,
-    part_text,
+    split_text,
 )
 from analysis.results.labels import arm_label, arm_labels
 from analysis.results.mlflow_reader import StudyRuns
-from analysis.results.predictions import PredictionSet, every_confirmed, has_new_patients, judged
-from analysis.stats.bootstrap import Estimate, recipe_interval
+from analysis.results.predictions import PredictionSet, every_confirmed, has_new_patients, primary_predictions
+from analysis.stats.bootstrap import Estimate, configuration_interval
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, scores_from_confusion
 from analysis.stats.paired_tests import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
-from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, degenerate_seeds
+from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, constant_predictor_seeds
 
 WIDEST = {"accuracy": 1.0, "kappa": 2.0}
 """No difference of two scores is larger."""
 
 
 def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """The six pairs of cells, the later of records.ARM_LABELS minus the earlier, on the part the study is judged by.
+    """The six pairs of arms, the later of schema.ARM_LABELS minus the earlier, on the split of the primary endpoint.
 
-    board: tables.leaderboard(study). Columns: columns.PAIRS. Images that only one of the two was measured on (folds
-    that one has not confirmed yet) are left out. p tests accuracy alone; of models that were chosen on the images they
-    are measured on it is only a description, and `part` says so.
+    board: arm_comparison.leaderboard(study). Columns: columns.PAIRS. Images that only one of the two was measured on
+    (folds that one has not confirmed yet) are left out. p tests accuracy alone; of models that were chosen on the
+    images they are measured on it is only a description, and `split` says so.
     """
-    measured_on, models = judged(study, board)
+    measured_on, models = primary_predictions(study, board)
     labels = arm_labels(study)
-    part = part_text(measured_on, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
+    split = split_text(measured_on, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
     rows = []
     for arm_b, arm_a in combinations(schema.ARM_LABELS, 2):
-        cell_a, cell_b = labels[arm_a], labels[arm_b]
-        row: dict[str, Any] = {"pair": f"{cell_a} − {cell_b}", "measured_on": measured_on, "split": part}
-        row |= {"arm_a": arm_a, "arm_b": arm_b, "cell_a": cell_a, "cell_b": cell_b}
+        label_a, label_b = labels[arm_a], labels[arm_b]
+        row: dict[str, Any] = {"pair": f"{label_a} − {label_b}", "measured_on": measured_on, "split": split}
+        row |= {"arm_a": arm_a, "arm_b": arm_b, "label_a": label_a, "label_b": label_b}
         missing = [labels[arm] for arm in (arm_a, arm_b) if arm not in models]
         if missing:
             begun = all((board["arm"] == arm).any() for arm in (arm_a, arm_b))
@@ -57,7 +57,7 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
             resamples = RESAMPLES if measured_on == VALIDATION else TEST_RESAMPLES
             row |= {"status": RUN, "reason": ""} | difference(models[arm_a], models[arm_b], resamples)
             if not row["patients"]:
-                row |= {"status": NO_RESULT, "reason": f"{cell_a} and {cell_b} were measured on no image both"}
+                row |= {"status": NO_RESULT, "reason": f"{label_a} and {label_b} were measured on no image both"}
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(PAIRS))
     tested = table["p"].notna()
@@ -70,20 +70,20 @@ def seed_values(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """Each seed of each confirmed configuration, an arm's best one first, on the test split, and on its images of new
     patients where they are fewer than all.
 
-    board: tables.leaderboard(study). Columns: columns.SEEDS; empty where nothing was confirmed.
+    board: arm_comparison.leaderboard(study). Columns: columns.SEEDS; empty where nothing was confirmed.
     """
     rows = []
     for arm, models in every_confirmed(study, board):
-        parts = {TEST: models}
+        splits = {TEST: models}
         if has_new_patients(models):
-            parts[NEW_PATIENTS] = models.only(models.new_patients)
-        for measured_on, one in parts.items():
+            splits[NEW_PATIENTS] = models.only(models.new_patients)
+        for measured_on, one in splits.items():
             rows += [_seed(arm_label(study, arm), arm, measured_on, one, place) for place in range(len(one.seeds))]
     return pd.DataFrame(rows, columns=list(SEEDS))
 
 
 def difference(a: PredictionSet, b: PredictionSet, resamples: int) -> dict[str, Any]:
-    """Columns of columns.PAIRS that a pair has of two cells' models, on the images that both were measured on."""
+    """Columns of columns.PAIRS that a pair has of two arms' models, on the images that both were measured on."""
     a, b = _on_shared_images(a, b)
     row: dict[str, Any] = {"n": int(np.unique(a.row).size), "seeds": min(len(a.seeds), len(b.seeds))}
     counts_a, counts_b = a.counts(), b.counts()
@@ -98,11 +98,14 @@ def difference(a: PredictionSet, b: PredictionSet, resamples: int) -> dict[str, 
         if found[name].low == found[name].high != 0:  # one patient, or each alike: the bootstrap knows no doubt
             row |= {f"{name}_difference_low": np.nan, f"{name}_difference_high": np.nan}
         if len(a.seeds) == len(b.seeds) and not np.isnan([of_a[name], of_b[name]]).any():
-            recipe, widest = recipe_interval(of_a[name] - of_b[name], float(found[name].variance)), WIDEST[name]
-            if recipe.low == recipe.high:  # as in measure: nothing was seen of how seeds may differ
+            configuration, widest = (
+                configuration_interval(of_a[name] - of_b[name], float(found[name].variance)),
+                WIDEST[name],
+            )
+            if configuration.low == configuration.high:  # as in measure: nothing was seen of how seeds may differ
                 continue
-            row |= {f"{name}_difference_recipe_low": float(np.clip(recipe.low, -widest, widest))}
-            row |= {f"{name}_difference_recipe_high": float(np.clip(recipe.high, -widest, widest))}
+            row |= {f"{name}_difference_configuration_low": float(np.clip(configuration.low, -widest, widest))}
+            row |= {f"{name}_difference_configuration_high": float(np.clip(configuration.high, -widest, widest))}
     rng = np.random.default_rng(SEED)
     row["p"] = paired_test(a.correct(), b.correct(), a.patient, rng, resamples=TEST_RESAMPLES)
     if row["seeds"] == len(a.seeds) == len(b.seeds) == 1 and not has_repeats(a.patient):
@@ -121,12 +124,16 @@ def _named(name: str, found: Estimate) -> dict[str, Any]:
     return {name: float(found.value), f"{name}_low": float(found.low), f"{name}_high": float(found.high)}
 
 
-def _seed(cell: str, arm: str, measured_on: str, models: PredictionSet, place: int) -> dict[str, Any]:
+def _seed(label: str, arm: str, measured_on: str, models: PredictionSet, place: int) -> dict[str, Any]:
     counts = models.counts()
     total = counts[:, place].sum(axis=0)
-    row: dict[str, Any] = {"arm": arm, "cell": cell, "trial": models.trial}
-    row |= {"measured_on": measured_on, "split": part_text(measured_on), "seed_index": place}
-    row |= {"seed": models.seeds[place], "confirm": models.confirms[place]}
-    row |= {"n": int(total.sum()), "patients": counts.shape[0], "degenerate": bool(degenerate_seeds(models)[place])}
+    row: dict[str, Any] = {"arm": arm, "label": label, "trial": models.trial}
+    row |= {"measured_on": measured_on, "split": split_text(measured_on), "seed_index": place}
+    row |= {"seed": models.seeds[place], "confirm": models.runs[place]}
+    row |= {
+        "n": int(total.sum()),
+        "patients": counts.shape[0],
+        "constant_predictor": bool(constant_predictor_seeds(models)[place]),
+    }
     row |= {name: float(value) for name, value in scores_from_confusion(total).items()}
-    return row | {"auc": auc_ovr(models.grade, models.chance[place])}
+    return row | {"auc": auc_ovr(models.grade, models.probabilities[place])}

@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analysis import schema
-from analysis.results.predictions import PredictionSet
+from analysis.results.predictions import ImagePredictions
 from analysis.stats.auc_bootstrap import bootstrap_auc
 from analysis.stats.bootstrap import (
     Interval,
     bootstrap_by_group,
+    configuration_interval,
     mean_over_seeds,
-    recipe_interval,
     share_bounds,
     wilson,
 )
@@ -26,7 +26,7 @@ SEED = 0
 RESAMPLES = 2_000
 
 TEST_RESAMPLES = 10_000
-"""Of what was chosen on validation, and of what the study is judged by."""
+"""Of what was chosen on validation, and of the primary endpoint."""
 
 AUC_RESAMPLES = 2_000
 
@@ -35,12 +35,12 @@ ABOVE = "gain_over_majority"
 Row = dict[str, object]
 
 
-def measure(models: PredictionSet, resamples: int = RESAMPLES) -> Row:
-    """columns.MEASURES and OVER_SEEDS of a cell's models: scores are means over seeds, intervals over patients."""
+def scores_with_intervals(models: ImagePredictions, resamples: int = RESAMPLES) -> Row:
+    """columns.MEASURES and OVER_SEEDS of an arm's models: scores are means over seeds, intervals over patients."""
     counts = models.counts()  # (patients, s, 5, 5)
     total = counts.sum(axis=0)  # (s, 5, 5)
     scores = scores_from_confusion(total)
-    scores["auc"] = np.array([auc_ovr(models.grade, chance) for chance in models.chance])
+    scores["auc"] = np.array([auc_ovr(models.grade, probability) for probability in models.probabilities])
     common = int(total[0].sum(axis=-1).argmax())  # the majority class
 
     def all_scores(confusion: Floats) -> dict[str, Floats]:
@@ -50,12 +50,12 @@ def measure(models: PredictionSet, resamples: int = RESAMPLES) -> Row:
         counts, np.random.default_rng(SEED), resamples=resamples, scores=all_scores, over_seeds=True
     )
     bounds["auc"] = bootstrap_auc(
-        models.patient, models.grade, models.chance, np.random.default_rng(SEED), resamples=AUC_RESAMPLES
+        models.patient, models.grade, models.probabilities, np.random.default_rng(SEED), resamples=AUC_RESAMPLES
     )
-    degenerate = degenerate_seeds(models)
-    row: Row = {"n": int(np.unique(models.row).size), "patients": counts.shape[0], "interval_over": "patients"}
-    row |= {"majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
-    row["degenerate_seeds"] = int(degenerate.sum())
+    constant_predictor = constant_predictor_seeds(models)
+    row: Row = {"n": models.n_images(), "patients": counts.shape[0], "interval_over": "patients"}
+    row |= {"majority": float(majority_share(total[0])), "constant_predictor": bool(constant_predictor.any())}
+    row["constant_predictor_seeds"] = int(constant_predictor.sum())
     row |= {ABOVE: float(mean_over_seeds(_above(total, common)))}
     row |= {f"{ABOVE}_low": float(bounds[ABOVE].low), f"{ABOVE}_high": float(bounds[ABOVE].high)}
     for name in schema.SCORES:
@@ -66,10 +66,14 @@ def measure(models: PredictionSet, resamples: int = RESAMPLES) -> Row:
 def counted(confusions: list[Ints]) -> Row:
     """The same from the counts (5, 5) of each seed alone: Wilson's interval of accuracy, over images, no other."""
     total = np.stack(confusions)  # (s, 5, 5)
-    degenerate = is_constant_predictor(total)
+    constant_predictor = is_constant_predictor(total)
     n = int(total[0].sum())
-    row: Row = {"n": n, "majority": float(majority_share(total[0])), "degenerate": bool(degenerate.any())}
-    row |= {"degenerate_seeds": int(degenerate.sum()), "interval_over": "images"}
+    row: Row = {
+        "n": n,
+        "majority": float(majority_share(total[0])),
+        "constant_predictor": bool(constant_predictor.any()),
+    }
+    row |= {"constant_predictor_seeds": int(constant_predictor.sum()), "interval_over": "images"}
     for name, values in scores_from_confusion(total).items():
         row[name] = float(mean_over_seeds(values))
         row[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(values) > 1 else float("nan")
@@ -112,10 +116,10 @@ def _above(confusion: Floats | Ints, common: int) -> Floats:
         return np.asarray(hits / confusion.sum(axis=(-2, -1)))
 
 
-def degenerate_seeds(models: PredictionSet) -> NDArray[np.bool_]:
+def constant_predictor_seeds(models: ImagePredictions) -> NDArray[np.bool_]:
     """Which of the seeds (s,) gives every image the same grade; in a study of folds every image of one of them."""
-    folds = [models.only(models.fold == fold) for fold in np.unique(models.fold)]
-    return np.asarray(np.stack([is_constant_predictor(fold.counts().sum(axis=0)) for fold in folds]).any(axis=0))
+    by_fold = [is_constant_predictor(one.counts().sum(axis=0)) for one in models.by_fold()]
+    return np.asarray(np.stack(by_fold).any(axis=0))
 
 
 def _score(name: str, per_seed: Floats, interval: Interval) -> Row:
@@ -125,10 +129,12 @@ def _score(name: str, per_seed: Floats, interval: Interval) -> Row:
     defined = per_seed[~np.isnan(per_seed)]
     row[f"{name}_sd"] = float(np.std(defined, ddof=1)) if defined.size > 1 else float("nan")
     if defined.size:
-        recipe = recipe_interval(defined, float(interval.variance))
+        configuration = configuration_interval(defined, float(interval.variance))
         lowest = -1.0 if name == "kappa" else 0.0  # t knows nothing of the bounds of a score
-        if recipe.low == recipe.high:  # all seeds alike on all patients: nothing was seen of how they may differ
-            recipe = replace(recipe, low=np.asarray(np.nan), high=np.asarray(np.nan))
-        row |= {f"{name}_recipe_low": float(np.clip(recipe.low, lowest, 1.0))}
-        row |= {f"{name}_recipe_high": float(np.clip(recipe.high, lowest, 1.0))}
+        if (
+            configuration.low == configuration.high
+        ):  # all seeds alike on all patients: nothing was seen of how they may differ
+            configuration = replace(configuration, low=np.asarray(np.nan), high=np.asarray(np.nan))
+        row |= {f"{name}_configuration_low": float(np.clip(configuration.low, lowest, 1.0))}
+        row |= {f"{name}_configuration_high": float(np.clip(configuration.high, lowest, 1.0))}
     return row

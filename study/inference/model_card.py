@@ -10,10 +10,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from analysis.number_format import with_bounds
 from analysis.redact import without_folders
 from analysis.schema import label
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
-from analysis.tables.model_scores import RESAMPLES, Measured, with_bounds
+from analysis.tables.model_scores import RESAMPLES, SplitScores
 from analysis.tables.score_models import AUC_RESAMPLES
 from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel
@@ -53,7 +54,7 @@ passes them on has to know those.
 class Facts:
     """Everything that a card states beside the winner itself. referrals: part -> what the threshold does there."""
 
-    measured: list[Measured]
+    measured: list[SplitScores]
     referrals: dict[str, Referral]
     temperature: Temperature
     settings: Settings
@@ -125,7 +126,7 @@ def _chosen(winner: BestModel) -> str:
     )
 
 
-def _scores(winner: BestModel, measured: list[Measured]) -> str:
+def _scores(winner: BestModel, measured: list[SplitScores]) -> str:
     lines = [
         "## Scores",
         "",
@@ -136,7 +137,7 @@ def _scores(winner: BestModel, measured: list[Measured]) -> str:
         *_table(
             ["part", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
             [
-                [m.part, f"{m.n:,}", f"{m.patients:,}", f"{m.majority:.4f}", *(m.text(s) for s in COLUMNS)]
+                [m.split, f"{m.n:,}", f"{m.patients:,}", f"{m.majority:.4f}", *(m.text(s) for s in COLUMNS)]
                 for m in measured
             ],
         ),
@@ -145,12 +146,12 @@ def _scores(winner: BestModel, measured: list[Measured]) -> str:
         "",
         *_table(
             ["part", *(f"{grade} {GRADE_NAMES[grade]}" for grade in GRADES)],
-            [[m.part, *(f"{m.text(f'recall_{g}')}, n {m.counts[g]:,}" for g in GRADES)] for m in measured],
+            [[m.split, *(f"{m.text(f'recall_{g}')}, n {m.counts[g]:,}" for g in GRADES)] for m in measured],
         ),
         "",
     ]
     for one in measured:
-        if doubt := one.doubt():
+        if doubt := one.limitation():
             lines.append(f"**{doubt}**\n")
     if winner.record.test and winner.others:
         lines.append(
@@ -178,7 +179,7 @@ def _use(chosen_on: str, facts: Facts) -> str:
         ]
         for part, r in facts.referrals.items()
     ]
-    note = f" ({heat.note})" if heat.note else ""
+    note = f" ({heat.caveat})" if heat.caveat else ""
     return "\n".join(
         [
             "## Probabilities and referral",

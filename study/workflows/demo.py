@@ -10,8 +10,8 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
-from analysis.results.columns import RUN, headline
-from analysis.tables.arm_comparison import with_interval
+from analysis.number_format import with_interval
+from analysis.results.columns import RUN, primary_endpoint
 from retina_data.synthetic.dataset import make_dataset
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import IMAGENET, imagenet_file
@@ -73,7 +73,7 @@ def run_demo(here: Home, console: Console) -> int:
     console.rule("5/5 the report")
     report = write_study_report(NAME, here, lambda text: console.print(text, markup=False))
     text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
-    _print_four_way(console, headline(pd.read_csv(report / "four_way.csv", dtype=text)))
+    _print_four_way(console, primary_endpoint(pd.read_csv(report / "four_way.csv", dtype=text)))
     console.print(f"report:  {report / 'report.html'}", markup=False)
     console.print(f"trials:  retina ui {NAME}", markup=False)
     console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
@@ -92,14 +92,14 @@ def _source_weights(folder: Path, home: Path, console: Console) -> dict[str, str
     return weights
 
 
-def _print_four_way(console: Console, cells: pd.DataFrame) -> None:
+def _print_four_way(console: Console, arms: pd.DataFrame) -> None:
     table = Table("arm", "accuracy (95 %)", "majority class", "kappa (95 %)", "n")
-    for cell in cells.to_dict("records"):
-        if cell["status"] != RUN:
-            table.add_row(str(cell["cell"]), f"{cell['status']}: {cell['reason']}")
+    for arm in arms.to_dict("records"):
+        if arm["status"] != RUN:
+            table.add_row(str(arm["label"]), f"{arm['status']}: {arm['reason']}")
             continue
-        accuracy, kappa = with_interval(cell, "accuracy"), with_interval(cell, "kappa")
-        table.add_row(str(cell["cell"]), accuracy, f"{cell['majority']:.3f}", kappa, str(int(cell["n"])))
+        accuracy, kappa = with_interval(arm, "accuracy"), with_interval(arm, "kappa")
+        table.add_row(str(arm["label"]), accuracy, f"{arm['majority']:.3f}", kappa, str(int(arm["n"])))
     console.print(table)
     console.print(
         f"each arm's best trial on validation, trained again with {SEEDS} fresh seeds: their mean on the test part, "

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from analysis.stats.calibration import choose_threshold, fit_temperature, referral, with_temperature
-from analysis.tables.model_scores import measure
+from analysis.tables.model_scores import score_split
 from retina_data.files import write_whole
 from study.errors import ConfigError
 from study.inference import onnx
@@ -73,7 +73,7 @@ def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
     threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
     preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
     parts, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
-    measured = [measure(part, table, config.decision) for part, table in (pooled | parts).items()]
+    measured = [score_split(part, table, config.decision) for part, table in (pooled | parts).items()]
     best = {*pooled, next(iter(parts))}  # the model's own too: one fold's may be worse than all together
     values = {
         "architecture": config.architecture,
@@ -81,7 +81,7 @@ def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
         "decision": config.decision,
         "temperature": temperature.value,
         "referable_threshold": threshold,
-        "doubts": [doubt for one in measured if one.part in best and (doubt := one.doubt())],
+        "doubts": [doubt for one in measured if one.split in best and (doubt := one.limitation())],
         "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
     }
     settings = write_model(folder, grader, values, preprocessing)
@@ -105,7 +105,7 @@ def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
         check=check(winner, grader, validation, cache),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
-    for doubt in filter(None, (one.doubt() for one in measured)):
+    for doubt in filter(None, (one.limitation() for one in measured)):
         say(f"note: {doubt}")
 
 

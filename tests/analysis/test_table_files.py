@@ -36,7 +36,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
 
 
 def test_markdown_shows_every_text_as_it_is() -> None:
-    table = pd.DataFrame({"cell": [HOSTILE], "p": ["< 0.001"]})
+    table = pd.DataFrame({"label": [HOSTILE], "p": ["< 0.001"]})
     lines = table_files.markdown(table, "Of a_b.").splitlines()
     assert lines[:2] == ["Of a\\_b.", ""]
     assert lines[3] == "| --- | ---: |"
@@ -51,7 +51,7 @@ def test_markdown_shows_every_text_as_it_is() -> None:
 
 
 def test_latex_shows_every_text_as_it_is() -> None:
-    text = table_files.latex(pd.DataFrame({"cell": [HOSTILE], "n": [1.5], "none": [None]}), "100 % & more", "a b/c")
+    text = table_files.latex(pd.DataFrame({"label": [HOSTILE], "n": [1.5], "none": [None]}), "100 % & more", "a b/c")
     assert r"\caption{100 \% \& more}" in text
     assert r"\label{tab:a-b-c}" in text
     row = next(line for line in text.splitlines() if "script" in line)

@@ -1,4 +1,4 @@
-"""One style for a cell; figures are written for a page and a column, the same each time; a trial's two pictures."""
+"""One style for an arm; figures are written for a page and a column, the same each time; a trial's two pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def picture(**changes: object) -> FigureSpec:
         for panel in axes:
             panel.plot([0, 1], [0, 1], label="$\\frac{1}")  # would not be read as a formula
         base.label_outer(axes, "epoch", "score")
-        base.legend_below(axes, base.cell_entries(schema.ARM_LABELS))
+        base.legend_below(axes, base.arm_entries(schema.ARM_LABELS))
 
     numbers = pd.DataFrame({"text": ["=1+1"], "value": [1.5]})
     made = FigureSpec(
@@ -129,20 +129,20 @@ def test_neither_pyplot_nor_mlflow_is_loaded() -> None:
 def test_a_confirmed_study() -> None:
     shown = fixture.confirmed()
     new_patients = "test, patients not in training (not seen by the search); n = 80 images of 40 patients"
-    assert base.measured_on(shown.headline) == new_patients
-    assert base.about(shown.headline) == f"The confirmed winner of each cell, {new_patients}."
-    assert base.over_seeds(shown.judged) == ", mean of 3 seeds"
+    assert base.measured_on(shown.primary) == new_patients
+    assert base.about(shown.primary) == f"The confirmed winner of each arm, {new_patients}."
+    assert base.over_seeds(shown.predictions) == ", mean of 3 seeds"
 
 
 def test_a_study_on_validation_with_missing_cells() -> None:
     shown = fixture.half()
-    text = base.about(shown.headline)
-    assert text.startswith("Best trial of each cell, test (chosen on test: optimistic); n = 120 images of 60 patients.")
+    text = base.about(shown.primary)
+    assert text.startswith("Best trial of each arm, test (chosen on test: optimistic); n = 120 images of 60 patients.")
     assert text.endswith(" ResNet18, pretrained: not run; ResNet50, from scratch: no result yet.")
-    assert base.over_seeds(shown.judged) == ""
+    assert base.over_seeds(shown.predictions) == ""
 
 
 def test_a_study_without_any_result() -> None:
     shown = fixture.empty()
-    assert "no cell has been measured yet" in base.about(shown.headline)
+    assert "no arm has been measured yet" in base.about(shown.primary)
     assert base.over_seeds({}) == ""

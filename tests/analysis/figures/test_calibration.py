@@ -15,14 +15,14 @@ from tests.fixtures.figures import Shown, panels, words
 
 def test_every_image_counts_once_for_each_seed() -> None:
     shown = fixture.confirmed()
-    found = calibration.calibration_numbers(shown.judged)
+    found = calibration.calibration_numbers(shown.predictions)
     assert len(found) == 4 * 2 * 10
     assert set(found.groupby(["arm", "question"])["count"].sum()) == {240}
     assert set(found["seeds"]) == {3} and set(found["n"]) == {80}
 
 
 def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
-    models = fixture.four().judged["resnet18-pretrained"]
+    models = fixture.four().predictions["resnet18-pretrained"]
     chance = np.full((1, len(models.grade), 5), 0.05)
     chance[..., 0] = 0.8
     found = calibration.calibration_numbers({"resnet18-pretrained": dataclasses.replace(models, chance=chance)})
@@ -38,7 +38,7 @@ def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
 @pytest.mark.parametrize("make", fixture.EVERY)
 def test_every_study_is_drawn_or_left_out(make: object) -> None:
     shown: Shown = make()  # type: ignore[operator]
-    (found,) = calibration.pictures(shown.headline, shown.judged)
+    (found,) = calibration.pictures(shown.primary, shown.predictions)
     if isinstance(found, SkippedFigure):
         assert shown is fixture.empty()
         return
@@ -52,7 +52,7 @@ def test_every_study_is_drawn_or_left_out(make: object) -> None:
 
 
 def test_the_probability_is_that_of_the_grade_that_is_called() -> None:
-    models = fixture.four().judged["resnet18-pretrained"]
+    models = fixture.four().predictions["resnet18-pretrained"]
     chance = np.tile([0.4, 0.3, 0.3, 0.0, 0.0], (1, len(models.grade), 1))
     by_median = dataclasses.replace(models, chance=chance, decision="median")
     found = calibration.calibration_numbers({"resnet18-pretrained": by_median})

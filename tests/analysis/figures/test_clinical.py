@@ -18,10 +18,10 @@ from tests.fixtures.figures import Shown, panels, words
 
 def test_recalls_are_those_of_the_table_with_the_images_of_each_grade() -> None:
     shown = fixture.confirmed()
-    found = clinical.recall_numbers(shown.headline, shown.judged)
+    found = clinical.recall_numbers(shown.primary, shown.predictions)
     assert len(found) == 20
     own = found[found["arm"] == "resnet50-pretrained"]
-    expected = shown.headline[shown.headline["arm"] == "resnet50-pretrained"]
+    expected = shown.primary[shown.primary["arm"] == "resnet50-pretrained"]
     np.testing.assert_allclose(own["recall"], [expected[f"recall_{grade}"].iloc[0] for grade in schema.GRADES])
     assert (own["low"].dropna() <= own["recall"].dropna()).all()
     assert own["images"].sum() == 80
@@ -33,9 +33,9 @@ def test_recalls_are_those_of_the_table_with_the_images_of_each_grade() -> None:
 
 def test_the_roc_is_that_of_p2_p3_p4_over_the_seeds() -> None:
     shown = fixture.confirmed()
-    found = clinical.roc_numbers(shown.judged)
-    models = shown.judged["resnet18-pretrained"]
-    positive, scores = models.grade >= 2, models.chance[..., 2:].sum(axis=-1)
+    found = clinical.roc_numbers(shown.predictions)
+    models = shown.predictions["resnet18-pretrained"]
+    positive, scores = models.grade >= 2, models.probabilities[..., 2:].sum(axis=-1)
     own = found[found["arm"] == "resnet18-pretrained"]
     mean = own[own["kind"] == "mean"].iloc[0]
     assert mean["auc"] == pytest.approx(np.mean([roc_auc_score(positive, score) for score in scores]))
@@ -55,7 +55,7 @@ def test_the_roc_is_that_of_p2_p3_p4_over_the_seeds() -> None:
 
 
 def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
-    models = fixture.four().judged["resnet18-pretrained"]
+    models = fixture.four().predictions["resnet18-pretrained"]
     perfect = dataclasses.replace(models, chance=np.eye(5)[models.grade][None])
     found = clinical.roc_numbers({"resnet18-pretrained": perfect})
     axes = panels(1, 2)
@@ -68,10 +68,10 @@ def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
 
 
 def test_one_sign_alone_has_no_curve() -> None:
-    models = fixture.four().judged["resnet18-pretrained"]
+    models = fixture.four().predictions["resnet18-pretrained"]
     healthy = models.only(models.grade == 0)
     assert clinical.roc_numbers({"resnet18-pretrained": healthy}).empty
-    found = clinical.pictures(fixture.four().headline, {"resnet18-pretrained": healthy})[1]
+    found = clinical.pictures(fixture.four().primary, {"resnet18-pretrained": healthy})[1]
     assert isinstance(found, SkippedFigure)
 
 
@@ -79,7 +79,7 @@ def test_one_sign_alone_has_no_curve() -> None:
 @pytest.mark.parametrize("column", [False, True])
 def test_every_study_is_drawn_or_left_out(make: object, column: bool) -> None:
     shown: Shown = make()  # type: ignore[operator]
-    found = clinical.pictures(shown.headline, shown.judged)
+    found = clinical.pictures(shown.primary, shown.predictions)
     for one in found:
         if isinstance(one, SkippedFigure):
             assert shown is fixture.empty()
@@ -88,4 +88,4 @@ def test_every_study_is_drawn_or_left_out(make: object, column: bool) -> None:
         axes = panels(*(one.column[:2] if column else one.grid), 3.6 if column else 7.2)
         one.draw(axes)
         axes[0].figure.draw_without_rendering()  # type: ignore[union-attr]
-        assert "n = " in one.caption and str(shown.headline["split"].iloc[0]) in one.caption
+        assert "n = " in one.caption and str(shown.primary["split"].iloc[0]) in one.caption

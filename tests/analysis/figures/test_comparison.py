@@ -1,4 +1,4 @@
-"""The four cells with what they are judged by, what they were chosen by, each seed; and their differences."""
+"""The four arms with what they are judged by, what they were chosen by, each seed; and their differences."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.fixtures.figures import Shown, panels, words
 
 def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     shown = fixture.confirmed()
-    found = comparison.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+    found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     assert found.groupby(["score", "kind"]).size().to_dict() == {
         (score, kind): count
         for score in ("accuracy", "kappa")
@@ -25,9 +25,11 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     mean = kappa[kappa["kind"] == "seed"].groupby(level=0)["value"].mean()
     judged = kappa[kappa["kind"] == "judged"]
     np.testing.assert_allclose(judged["value"], mean[judged.index])
-    assert (judged["recipe_low"] < judged["low"]).all()
+    assert (judged["configuration_low"] < judged["low"]).all()
     assert set(judged["split"]) == {"test, patients not in training (not seen by the search)"}
-    np.testing.assert_allclose(kappa[kappa["kind"] == "validation"]["value"], shown.made.cells["kappa"].astype(float))
+    np.testing.assert_allclose(
+        kappa[kappa["kind"] == "validation"]["value"], shown.made.four_way["kappa"].astype(float)
+    )
     axes = panels(1, 2)
     comparison.draw_intervals(axes, found)
     text = words(axes)
@@ -42,10 +44,10 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
 
 def test_on_validation_the_hollow_point_is_without_the_optimism_of_the_choice() -> None:
     shown = fixture.four()
-    found = comparison.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+    found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     assert set(found["kind"]) == {"judged", "corrected"}
     corrected = found[(found["kind"] == "corrected") & (found["score"] == "kappa")]
-    np.testing.assert_allclose(corrected["value"], shown.made.cells["kappa_corrected"].astype(float))
+    np.testing.assert_allclose(corrected["value"], shown.made.four_way["kappa_corrected"].astype(float))
     axes = panels(1, 2)
     comparison.draw_intervals(axes, found)
     assert "without the choice's optimism" in words(axes)
@@ -56,7 +58,7 @@ def test_an_arm_has_its_own_colour_and_marker() -> None:
     shown = fixture.four()
     axes = panels(1, 2)
     comparison.draw_intervals(
-        axes, comparison.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+        axes, comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     )
     drawn = [
         (line.get_color(), line.get_marker())
@@ -65,14 +67,14 @@ def test_an_arm_has_its_own_colour_and_marker() -> None:
     ]
     assert drawn == [(style.colour, style.marker) for style in base.STYLES.values()]
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
-    assert [line.get_xdata()[0] for line in dashed] == [shown.headline["majority"].iloc[0]]
+    assert [line.get_xdata()[0] for line in dashed] == [shown.primary["majority"].iloc[0]]
 
 
 def test_cells_that_did_not_run_or_are_degenerate_say_so() -> None:
     shown = fixture.half()
     axes = panels(1, 2)
     comparison.draw_intervals(
-        axes, comparison.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+        axes, comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     )
     text = words(axes)
     for word in ("not run", "no result yet", "0.000 (degenerate)"):
@@ -95,20 +97,20 @@ def test_differences_are_those_of_the_table_with_holms_p() -> None:
 def test_captions_hold_n_part_and_who_is_missing() -> None:
     shown = fixture.partly_confirmed()
     made = shown.made
-    four_way, differences = comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)
+    four_way, differences = comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists)
     assert isinstance(four_way, FigureSpec)
     assert "n = 160 images of 80 patients" in four_way.caption
-    assert "test (not seen by the search)" in four_way.measured
+    assert "test (not seen by the search)" in four_way.subtitle
     assert "ResNet18, from scratch: not confirmed" in four_way.caption
     assert "ResNet50, from scratch: not run" in four_way.alt
     assert isinstance(differences, SkippedFigure)
-    assert "no two cells" in differences.why
+    assert "no two arms" in differences.why
 
 
 def test_p_on_validation_is_called_a_description() -> None:
     shown = fixture.four()
     made = shown.made
-    found = comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists)[1]
+    found = comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists)[1]
     assert isinstance(found, FigureSpec)
     assert "it only describes, as the models were chosen on these images" in found.caption
 
@@ -118,7 +120,7 @@ def test_p_on_validation_is_called_a_description() -> None:
 def test_every_study_is_drawn_or_left_out(make: object, width: float) -> None:
     shown: Shown = make()  # type: ignore[operator]
     made = shown.made
-    for one in comparison.pictures(made.cells, shown.headline, made.seeds, made.pairs, made.finalists):
+    for one in comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists):
         if isinstance(one, FigureSpec):
             axes = panels(*(one.grid if width > 5 else (one.grid[0] * one.grid[1], 1)), width)
             one.draw(axes)
@@ -126,12 +128,12 @@ def test_every_study_is_drawn_or_left_out(make: object, width: float) -> None:
             assert len(one.numbers)
         else:
             assert one.why
-    assert len(schema.ARM_LABELS) == len(made.cells)
+    assert len(schema.ARM_LABELS) == len(made.four_way)
 
 
 def test_the_repeats_of_the_winners_alone_are_drawn() -> None:
     shown = fixture.finalists()
-    found = comparison.interval_numbers(shown.made.cells, shown.headline, shown.made.seeds, shown.made.finalists)
+    found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     again = found[(found["kind"] == "repeat") & (found["score"] == "kappa")]
     own = shown.study.finalists[shown.study.finalists["trial"].isin(["0002", "0006"])]
     assert sorted(again["value"]) == sorted(own["best_val_kappa"])

@@ -1,4 +1,4 @@
-"""The importance of hyperparameters is drawn for each cell that has enough trials."""
+"""The importance of hyperparameters is drawn for each arm that has enough trials."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.fixtures.figures import panels, words
 
 @pytest.fixture(scope="module")
 def searched() -> StudyRuns:
-    """Two cells of 20 trials in which lr alone matters, and one of three trials."""
+    """Two arms of 20 trials in which lr alone matters, and one of three trials."""
     rng = np.random.default_rng(0)
     arms = ["resnet18-scratch"] * 20 + ["resnet50-pretrained"] * 20 + ["resnet50-scratch"] * 3
     table = pd.DataFrame({"trial": [f"{number:04d}" for number in range(43)], "arm": arms, "fold": 0})

@@ -100,7 +100,7 @@ def test_hyperparameters_are_those_that_vary_and_split_by_arm(searched: StudyRun
 
 def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: StudyRuns) -> None:
     numbers = search.parallel_numbers(searched)
-    assert list(numbers.columns) == ["rank", "trial", "arm", "cell", "state", "lr", "imbalance", "score"]
+    assert list(numbers.columns) == ["rank", "trial", "arm", "label", "state", "lr", "imbalance", "score"]
     assert list(numbers["score"]) == sorted(numbers["score"], reverse=True)
     (panel,) = panels(1, 1)
     search.draw_parallel([panel], numbers, "kappa")
@@ -110,7 +110,7 @@ def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: Stud
     (best,) = thick.get_segments()
     assert best[-1, 1] == 1  # the best trial ends at the top of the last axis
     assert tuple(np.round(thick.get_colors()[0][:3], 2)) == (0.0, 0.4, 0.29)
-    assert [label.get_text() for label in panel.get_xticklabels()][0] == "cell"
+    assert [label.get_text() for label in panel.get_xticklabels()][0] == "label"
 
 
 def test_what_has_nothing_to_show_is_left_out_with_a_reason() -> None:
@@ -128,7 +128,7 @@ def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
     found = [one for one in search.pictures(searched) if isinstance(one, FigureSpec)]
     assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
     for one in found:
-        assert "n = " in one.caption and "chosen on this part: optimistic" in one.caption
+        assert "n = " in one.caption and "chosen on this split: optimistic" in one.caption
     assert "n = 6 trials: 3 complete, 1 failed, 1 running, 1 stopped" in found[0].caption
     assert "ResNet50, pretrained" in found[2].alt
 
@@ -156,7 +156,7 @@ def test_the_repeats_of_finalists_stand_behind_the_last_epoch() -> None:
     again = numbers[numbers["seed_index"].notna()]
     assert len(again) == 8
     assert sorted(again["score"]) == sorted(shown.study.finalists["best_val_kappa"])
-    assert "ResNet18, pretrained (synthetic)" in set(numbers["cell"])
+    assert "ResNet18, pretrained (synthetic)" in set(numbers["label"])
     axes = panels(2, 2)
     search.draw_trial_curves(axes, numbers, "kappa")
     text = figures_fixture.words(axes)

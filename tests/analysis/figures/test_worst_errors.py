@@ -53,7 +53,7 @@ def test_of_many_only_the_worst_are_shown_worst_first() -> None:
     assert len(found.numbers) == worst_errors.MOST
     assert list(found.numbers["grade"]) == [4] * 6 + [3] * 6
     assert list(found.numbers["p4"])[:6] == sorted(found.numbers["p4"][:6])
-    assert "patients not in training" in found.measured
+    assert "patients not in training" in found.subtitle
     axes = figures_fixture.panels(*found.grid)
     found.draw(axes)
     assert axes[0].images[0].get_array().shape == (200, 400, 3)

@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from analysis import schema
-from analysis.report.caveats import remarks
+from analysis.report.caveats import caveats
 from analysis.results.mlflow_reader import StudyRuns, read_study
 from analysis.tables import all_tables
 from tests.fixtures import mlflow as fixture
@@ -16,12 +16,12 @@ from tests.fixtures.mlflow import ConfirmSpec, FinalistSpec, TrialSpec
 
 def said(name: str, trials: list[TrialSpec], **more: object) -> list[str]:
     study = read_study(fixture.write_study(name, trials, **more), name)  # type: ignore[arg-type]
-    return remarks(study, all_tables.make_tables(study))
+    return caveats(study, all_tables.make_tables(study))
 
 
 def test_a_finished_study_of_four_cells_needs_no_remark_but_the_leak_of_its_data() -> None:
     study = read_study(fixture.four_arms(), "four")
-    (leak,) = remarks(study, all_tables.make_tables(study))
+    (leak,) = caveats(study, all_tables.make_tables(study))
     assert leak.startswith("Copying the fellow eye's grade")
     assert "0.84728 on the 5,618 images" in leak
 
@@ -30,7 +30,7 @@ def test_the_labs_published_confusion_is_called_degenerate() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", confusion=fixture.LAB_TEST, epochs=1)]
     text = " ".join(said("lab in words", trials, selection_split="test"))
     assert "all 7,025 images get the same grade, so its accuracy of 0.7335 says only how" in text
-    assert "chosen on the test part" in text
+    assert "chosen on the test split" in text
 
 
 def test_what_is_missing_is_remarked() -> None:
@@ -45,7 +45,7 @@ def test_what_is_missing_is_remarked() -> None:
     assert "ResNet50 from scratch has no result yet: no trial has ended with a score: 1 failed, 1 running." in text
     assert "1 of 3 trials is still to go on" in text
     assert "1 trial failed and is in no table" in text
-    assert "chosen on the test part" in text
+    assert "chosen on the test split" in text
     failed = all_tables.make_tables(read_study(fixture.store()[0], "missing")).failures
     assert failed["reason"].tolist() == ["", "see log"]
 
@@ -53,9 +53,9 @@ def test_what_is_missing_is_remarked() -> None:
 def test_a_confirmed_study_says_what_its_test_part_is_worth() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
     made = all_tables.make_tables(study)
-    found = remarks(study, made)
+    found = caveats(study, made)
     assert found[0].startswith("Of the 160 test images 80 are of patients who are not in training")
-    assert f"ResNet50 from scratch has accuracy {made.cells['test_accuracy'].iloc[2]:.3f} (" in found[0]
+    assert f"ResNet50 from scratch has accuracy {made.four_way['test_accuracy'].iloc[2]:.3f} (" in found[0]
     assert len(found) == 2
 
 
@@ -65,14 +65,14 @@ def test_what_is_not_confirmed_and_what_was_confirmed_instead_of_the_best() -> N
         TrialSpec(1, "resnet18-scratch", skill=0.9),
         TrialSpec(2, "resnet50-scratch"),
     ]
-    confirms = [
+    confirmations = [
         ConfirmSpec(0, trials[0], one_grade=True),
         ConfirmSpec(1, trials[0], 1),
         ConfirmSpec(2, trials[1], 0, state=schema.STATE_RUNNING, read=False),
         ConfirmSpec(3, trials[1], 1, state=schema.STATE_FAILED, read=False),
     ]
-    text = " ".join(said("outrun", trials, confirms=confirms))
-    assert "ResNet50 from scratch is not confirmed: no confirmation of this cell" in text
+    text = " ".join(said("outrun", trials, confirmations=confirmations))
+    assert "ResNet50 from scratch is not confirmed: no confirmation of this arm" in text
     assert "Of ResNet18 from scratch trial 0000 was confirmed; by now trial 0001 is its best on validation." in text
     assert "Fewer than 3 seeds were confirmed" in text
     assert "1 of 2 models of ResNet18 from scratch are degenerate: all 160 images" in text
@@ -84,7 +84,7 @@ def test_what_is_not_confirmed_and_what_was_confirmed_instead_of_the_best() -> N
 def test_folds_that_have_not_begun_are_counted(begun: tuple[int, ...], sentence: str) -> None:
     folded = read_study(fixture.folded(), "folded")
     study = StudyRuns(**{**vars(folded), "folds_begun": begun})
-    found = [one for one in remarks(study, all_tables.make_tables(study)) if "begun" in one]
+    found = [one for one in caveats(study, all_tables.make_tables(study)) if "begun" in one]
     assert found == [sentence] * bool(sentence)
 
 
@@ -92,30 +92,30 @@ def test_folds_that_are_not_confirmed_are_counted_for_each_cell() -> None:
     folded = read_study(fixture.folded(), "folded")
     left = {name: table for name, table in folded.test_predictions.items() if name not in ("3/c0000", "3/c0001")}
     study = StudyRuns(**{**vars(folded), "test_predictions": left})
-    found = [one for one in remarks(study, all_tables.make_tables(study)) if "so far" in one]
+    found = [one for one in caveats(study, all_tables.make_tables(study)) if "so far" in one]
     assert found == ["Of ResNet18 from scratch 2 of 3 folds are confirmed so far."]
 
 
 def test_intervals_over_images_are_remarked() -> None:
     four = read_study(fixture.four_arms(), "four")
     study = StudyRuns(**{**vars(four), "predictions": {}})
-    assert "Wilson's over images" in remarks(study, all_tables.make_tables(study))[-1]
+    assert "Wilson's over images" in caveats(study, all_tables.make_tables(study))[-1]
 
 
 def test_a_test_part_without_a_clean_patient_is_remarked() -> None:
     trial = TrialSpec(0, "resnet18-scratch")
     for new_patients, expected in ((0.0, True), (1.0, False)):
         name = f"new {new_patients}"
-        confirms = [ConfirmSpec(0, trial, new_patients=new_patients)]
-        study = read_study(fixture.write_study(name, [trial], confirms=confirms), name)
-        told = " ".join(remarks(study, all_tables.make_tables(study)))
+        confirmations = [ConfirmSpec(0, trial, new_patients=new_patients)]
+        study = read_study(fixture.write_study(name, [trial], confirmations=confirmations), name)
+        told = " ".join(caveats(study, all_tables.make_tables(study)))
         assert ("Every test image is of a patient who also has an image in training" in told) is expected
 
 
 def test_fellows_that_were_dropped_only_for_the_confirmation_are_remarked() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
     dropped = dataclasses.replace(study, study={**study.study, "test": {"exclude_test_patients": True}})
-    told = " ".join(remarks(dropped, all_tables.make_tables(dropped)))
+    told = " ".join(caveats(dropped, all_tables.make_tables(dropped)))
     assert "the search before them had the fellow eyes" in told
 
 
@@ -141,9 +141,9 @@ def test_cells_that_have_not_learned_are_named_with_what_is_known_of_why() -> No
         "cannot be told from guessing. Its trial began from random weights, ran 1 epoch and saw 400 images" in scratch
     )
     assert "Its trial began from pretrained weights, ran 3 epochs and saw 1,200 images." in pretrained
-    assert not any("No cell has learned" in one or "ResNet50 from scratch has not" in one for one in found)
+    assert not any("No arm has learned" in one or "ResNet50 from scratch has not" in one for one in found)
     found = said("none learned", trials[:2])
-    assert "No cell has learned to grade, as far as these images can tell: every interval of kappa holds 0." in found
+    assert "No arm has learned to grade, as far as these images can tell: every interval of kappa holds 0." in found
 
 
 def test_finalists_that_have_not_ended_are_counted() -> None:

@@ -104,7 +104,7 @@ def test_the_answer_comes_first_then_table_figures_leaderboard_and_what_was_run(
         "Recall by grade",
         "Differences",
         "Measured beside it",
-        "A cell has one colour, marker and line",
+        "An arm has one colour, marker and line",
         "Figures with nothing to show",
         "Leaderboard",
         "Configurations with 82 % accuracy or more",
@@ -137,11 +137,11 @@ def test_on_a_phone_each_trial_is_a_card_whose_values_say_what_they_are(tmp_path
 def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
     page, _ = page_of(read_study(fixture.confirmed(), "confirmed"), tmp_path)
     for word in (
-        "The winner of each cell, trained again with fresh seeds",
+        "The winner of each arm, trained again with fresh seeds",
         "measured on: test, patients not in training (not seen by the search)",
-        "Each seed is the same recipe trained anew",
-        "validation (chosen on this part: optimistic)",
-        "Test part: 160 images, of which 80 are of patients who are not in training; the test part was read 12 times",
+        "Each seed is the same configuration trained anew",
+        "validation (chosen on this split: optimistic)",
+        "Test split: 160 images, of which 80 are of patients who are not in training; the test split was read 12 times",
         "read 12 times, once for each confirmation.",
         "retina confirm confirmed --seeds 3",
         "Fellow eye: the accuracy, on the 5,618 images of the test list",
@@ -155,7 +155,7 @@ def test_a_study_of_folds_is_one_page(tmp_path: Path) -> None:
     text = " ".join(page.words.split())
     assert "3 outer folds" in text
     assert "measured on: test (not seen by the search)" in text
-    assert "160 (80)" in text  # the test parts of all folds, each image once
+    assert "160 (80)" in text  # the test splits of all folds, each image once
     assert "ResNet50, pretrained not run" in text or "not run: the study leaves it out" in text
     assert "nan" not in page.words.lower()
 
@@ -220,7 +220,7 @@ def test_degenerate_is_explained_once_where_no_sentence_does(tmp_path: Path) -> 
     uri = fixture.write_study("a weak one", [TrialSpec(0, "resnet18-scratch", 0.8), same])
     page, _ = page_of(read_study(uri, "a weak one"), tmp_path / "weak")
     assert page.rows("Degenerate: it gives every image the same grade.") == 1
-    assert page.words.index("Leaderboard") < page.words.index("Degenerate: it") < page.words.index("degenerate")
+    assert page.words.index("Leaderboard") < page.words.index("Degenerate: it") < page.words.index("constant_predictor")
     page, _ = page_of(read_study(fixture.write_study("only it", [same]), "only it"), tmp_path / "only")
     assert page.rows("gives every image the same grade") == 1  # the answer says it
 
@@ -243,7 +243,7 @@ def test_unfinished_studies_have_an_honest_page(name: str, trials: list[TrialSpe
         assert "by the estimate" in page.words
     elif name == "one arm":
         assert "ResNet50 with pretraining holds the best of 2 ended trials" in page.words
-        assert "there are no two cells that were measured on the same images" in page.words
+        assert "there are no two arms that were measured on the same images" in page.words
         assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table
     else:
         assert "so nothing can be concluded" in page.words
@@ -255,9 +255,9 @@ def test_unfinished_studies_have_an_honest_page(name: str, trials: list[TrialSpe
 def test_an_arm_that_is_not_confirmed_yet_is_not_mixed_with_one_that_is(tmp_path: Path) -> None:
     page, _ = page_of(figures_fixture.partly_confirmed().study, tmp_path)
     text = " ".join(page.words.split())
-    assert "not confirmed: no confirmation of this cell has been measured on the test part" in text
+    assert "not confirmed: no confirmation of this arm has been measured on the test split" in text
     assert "measured on: test (not seen by the search)" in text
-    assert "validation (chosen on this part: optimistic)" in text
+    assert "validation (chosen on this split: optimistic)" in text
     assert "nan" not in text.lower()
 
 
@@ -272,7 +272,7 @@ def test_finalists_gain_and_ensemble_have_sections_of_their_own(tmp_path: Path) 
         "that mean is its validation score",
         "kappa is expected to fall by",
         "The seeds as one model",
-        "is one more model, declared before the test part was read. It is several networks",
+        "is one more model, declared before the test split was read. It is several networks",
         "ranked against none of them and compared with none",
         "A grade is called by one rule everywhere: the median grade.",
         "other rule (most probable grade)",

@@ -1,4 +1,4 @@
-"""Cells against each other in words, from pairs whose numbers are given."""
+"""Arms against each other in words, from pairs whose numbers are given."""
 
 from __future__ import annotations
 
@@ -21,13 +21,16 @@ OTHERS = {
 
 
 def pair(other: str, p: float, accuracy: float, recipe: tuple[float, float], kappa: float = 0.0) -> dict[str, Any]:
-    """`other` minus the cell TOP, as the tables have it: the later cell minus the earlier."""
-    row = {"status": "run", "arm_a": other, "arm_b": TOP["arm"], "cell_a": OTHERS[other]}
-    row |= {"cell_b": "ResNet18, from scratch", "p_holm": p}
+    """`other` minus the arm TOP, as the tables have it: the later arm minus the earlier."""
+    row = {"status": "run", "arm_a": other, "arm_b": TOP["arm"], "label_a": OTHERS[other]}
+    row |= {"label_b": "ResNet18, from scratch", "p_holm": p}
     for score, value in (("kappa", kappa), ("accuracy", accuracy)):
         row |= {f"{score}_difference": value, f"{score}_difference_low": value - 0.05}
         row |= {f"{score}_difference_high": value + 0.05}
-    return row | {"accuracy_difference_recipe_low": recipe[0], "accuracy_difference_recipe_high": recipe[1]}
+    return row | {
+        "accuracy_difference_configuration_low": recipe[0],
+        "accuracy_difference_configuration_high": recipe[1],
+    }
 
 
 NAN = float("nan")
@@ -51,16 +54,18 @@ def test_what_the_test_says_is_said_of_the_trained_models() -> None:
 
 
 def test_a_difference_of_models_is_one_of_recipes_only_where_their_interval_says_so() -> None:
-    open_, holds = pairwise_text.of_recipes(PAIRS, TOP)
+    open_, holds = pairwise_text.of_configurations(PAIRS, TOP)
     assert open_ == (
         "That the models differ in accuracy from ResNet50 from scratch (-1.000 to 1.000) need not hold with other "
-        "seeds: the 95 % interval for the recipes holds 0."
+        "seeds: the 95 % interval for the configurations holds 0."
     )
     assert holds == (
-        "The difference in accuracy holds for the recipes too, with any seed: to ResNet18 with pretraining "
+        "The difference in accuracy holds for the configurations too, with any seed: to ResNet18 with pretraining "
         "(-0.200 to -0.020)."
     )
-    (unknown,) = pairwise_text.of_recipes(pd.DataFrame([pair("resnet18-pretrained", 0.01, 0.1, (NAN, NAN))]), TOP)
+    (unknown,) = pairwise_text.of_configurations(
+        pd.DataFrame([pair("resnet18-pretrained", 0.01, 0.1, (NAN, NAN))]), TOP
+    )
     assert (
         unknown
         == "Whether the difference in accuracy to ResNet18 with pretraining holds with other seeds is not known."
@@ -86,7 +91,7 @@ def test_on_validation_paired_intervals_tell_a_tie_from_a_difference() -> None:
         "By the interval of each paired difference it is better than ResNet18 from scratch (kappa +"
     )
     assert " p " not in found  # both were chosen on these images: a test would promise too much
-    assert pairwise_text.of_recipes(made.pairs, top) == pairwise_text.by_kappa(made.pairs, top) == []
+    assert pairwise_text.of_configurations(made.pairs, top) == pairwise_text.by_kappa(made.pairs, top) == []
 
 
 def test_without_another_cell_nothing_is_compared() -> None:

@@ -35,26 +35,26 @@ def test_written_tables_come_back_the_same(tmp_path: Path) -> None:
     cells = pd.read_csv(paths["four_way"])
     assert list(cells.columns) == list(columns.FOUR_WAY)
     np.testing.assert_allclose(
-        cells["test_new_patients_auc_high"], made.cells["test_new_patients_auc_high"].astype(float)
+        cells["test_new_patients_auc_high"], made.four_way["test_new_patients_auc_high"].astype(float)
     )
 
 
 @pytest.mark.parametrize("name", ["four", "confirmed", "folded"])
-def test_the_page_shows_the_judged_numbers_cell_by_cell(name: str) -> None:
+def test_the_page_shows_the_judged_numbers_label_by_cell(name: str) -> None:
     study = read_study(
         {"four": fixture.four_arms, "confirmed": fixture.confirmed, "folded": fixture.folded}[name](), name
     )
     made = all_tables.make_tables(study)
     table, caption = all_tables.shown(study, made)["four_way"]
-    judged = columns.headline(made.cells)
+    judged = columns.primary_endpoint(made.four_way)
     assert list(table.columns) == ["", *schema.ARM_LABELS.values()]
     rows = table.set_index("")
     for cell in judged[judged["status"] == "run"].to_dict("records"):
-        own = rows[cell["cell"]]
+        own = rows[cell["label"]]
         assert own["Measured on"] == cell["split"]
         assert own["Accuracy"].startswith(f"{cell['accuracy']:.3f} (")
         assert own["Majority class"] == f"{cell['majority']:.3f}"
-        assert own["Degenerate"] == "no"
+        assert own["Constant predictor"] == "no"
         assert own["Fellow-eye copy"].startswith("0.84728")
     assert ("Accuracy, corrected for the choice" in rows.index) == (name == "four")
     assert ("Accuracy, sd over seeds" in rows.index) == (name != "four")

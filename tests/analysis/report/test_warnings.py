@@ -15,8 +15,8 @@ from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
 def beside(study: StudyRuns, arm: str, **other: Any) -> list[str]:
     """Cautions about an arm's row, changed where `other` says so."""
     made = all_tables.make_tables(study)
-    top = columns.headline(made.cells).set_index("arm", drop=False).loc[arm].to_dict()
-    return warnings.cautions(study, made, top | other)
+    top = columns.primary_endpoint(made.four_way).set_index("arm", drop=False).loc[arm].to_dict()
+    return warnings.warnings(study, made, top | other)
 
 
 def test_wide_intervals_are_said_and_narrow_ones_are_not() -> None:
@@ -32,7 +32,7 @@ def test_wide_intervals_are_said_and_narrow_ones_are_not() -> None:
 
 
 def test_a_degenerate_model_s_wide_interval_is_no_news() -> None:
-    assert beside(read_study(fixture.four_arms(), "four"), "resnet50-pretrained", degenerate=True) == []
+    assert beside(read_study(fixture.four_arms(), "four"), "resnet50-pretrained", constant_predictor=True) == []
 
 
 def test_a_confirmed_winner_that_another_cell_had_beaten_on_validation() -> None:
@@ -43,8 +43,8 @@ def test_a_confirmed_winner_that_another_cell_had_beaten_on_validation() -> None
 
 def test_kappa_beside_a_tie_in_accuracy() -> None:
     trials = [TrialSpec(0, "resnet18-scratch"), TrialSpec(1, "resnet50-scratch")]
-    confirms = [ConfirmSpec(0, trials[0], one_grade=True), ConfirmSpec(1, trials[1], skill=0.4)]
-    uri = fixture.write_study("kappa beside a tie", trials, confirms=confirms)
+    confirmations = [ConfirmSpec(0, trials[0], one_grade=True), ConfirmSpec(1, trials[1], skill=0.4)]
+    uri = fixture.write_study("kappa beside a tie", trials, confirmations=confirmations)
     found = beside(read_study(uri, "kappa beside a tie"), "resnet50-scratch")
     assert found[-1].startswith(
         "In kappa, by the interval of each difference, not corrected for the number of pairs, it"

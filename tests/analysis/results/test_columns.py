@@ -1,4 +1,4 @@
-"""The headline is one part for all cells, under names without a prefix."""
+"""The headline is one split for all arms, under names without a prefix."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from analysis.results import columns
 
 def table(**values: object) -> pd.DataFrame:
     """A four-way table with these values in every row."""
-    cells = pd.DataFrame({"cell": list(schema.ARM_LABELS.values()), "arm": list(schema.ARM_LABELS)})
+    cells = pd.DataFrame({"label": list(schema.ARM_LABELS.values()), "arm": list(schema.ARM_LABELS)})
     return cells.reindex(columns=list(columns.FOUR_WAY)).assign(status=columns.RUN, reason="", **values)
 
 
 def test_no_name_stands_twice() -> None:
-    for names in (columns.FOUR_WAY, columns.HEADLINE, columns.PAIRS, columns.SEEDS):
+    for names in (columns.FOUR_WAY, columns.PRIMARY, columns.PAIRS, columns.SEEDS):
         assert len(names) == len(set(names))
 
 
 def test_without_confirmation_the_headline_is_validation() -> None:
-    found = columns.headline(table(accuracy=0.8, trial="0001", headline="validation", test_accuracy=0.1))
-    assert list(found.columns) == list(columns.HEADLINE)
+    found = columns.primary(table(accuracy=0.8, trial="0001", primary_endpoint="validation", test_accuracy=0.1))
+    assert list(found.columns) == list(columns.PRIMARY)
     assert (found["accuracy"] == 0.8).all()
     assert (found["seeds"] == 1).all()
     assert (found["status"] == columns.RUN).all()
@@ -29,11 +29,11 @@ def test_without_confirmation_the_headline_is_validation() -> None:
 
 def test_a_confirmed_study_is_judged_by_test_and_a_cell_without_is_not_filled_from_validation() -> None:
     cells = table(
-        accuracy=0.9, test_accuracy=0.8, test_new_patients_accuracy=0.7, headline="test_new_patients", seeds=3
+        accuracy=0.9, test_accuracy=0.8, test_new_patients_accuracy=0.7, primary_endpoint="test_new_patients", seeds=3
     )
     cells["confirmed_trial"] = "0007"
     cells.loc[2, ["seeds", "test_new_patients_accuracy"]] = [0, float("nan")]
-    found = columns.headline(cells)
+    found = columns.primary(cells)
     assert found["accuracy"].tolist()[:2] == [0.7, 0.7]
     assert pd.isna(found["accuracy"].iloc[2])
     assert found["status"].tolist() == ["run", "run", "not confirmed", "run"]
@@ -42,6 +42,6 @@ def test_a_confirmed_study_is_judged_by_test_and_a_cell_without_is_not_filled_fr
 
 
 def test_what_was_chosen_on_test_is_never_called_unseen() -> None:
-    assert "optimistic" in columns.part_text(columns.VALIDATION)
-    assert "optimistic" in columns.part_text(columns.VALIDATION, columns.TEST)
-    assert "not seen" in columns.part_text(columns.TEST)
+    assert "optimistic" in columns.split_text(columns.VALIDATION)
+    assert "optimistic" in columns.split_text(columns.VALIDATION, columns.TEST)
+    assert "not seen" in columns.split_text(columns.TEST)

@@ -1,4 +1,4 @@
-"""The hyperparameter that makes the difference is found, in its own cell, always the same."""
+"""The hyperparameter that makes the difference is found, in its own arm, always the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A pretrained cell's label names where its weights come from, where the study says so."""
+"""A pretrained arm's label names where its weights come from, where the study says so."""
 
 from __future__ import annotations
 

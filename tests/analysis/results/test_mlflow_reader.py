@@ -170,8 +170,8 @@ def test_confirmations_come_back_beside_the_trials() -> None:
 
 def test_a_confirmation_whose_test_part_was_not_read_has_gaps() -> None:
     trial = TrialSpec(0, "resnet18-scratch", epochs=1)
-    confirms = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=schema.STATE_RUNNING, read=False)]
-    found = read_study(fixture.write_study("half confirmed", [trial], confirms=confirms), "half confirmed")
+    confirmations = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=schema.STATE_RUNNING, read=False)]
+    found = read_study(fixture.write_study("half confirmed", [trial], confirmations=confirmations), "half confirmed")
     assert found.confirmations["test_accuracy"].isna().tolist() == [False, True]
     assert found.confirmations["test_new_patients_accuracy"].isna().all()  # all patients are new
     assert list(found.test_predictions) == ["c0000"]
@@ -203,7 +203,7 @@ def test_a_study_that_is_named_like_a_fold_is_not_one() -> None:
 
 def test_a_confirmation_without_a_number_is_refused() -> None:
     trial = TrialSpec(0, "resnet18-scratch", epochs=1)
-    uri = fixture.write_study("unnumbered", [trial], confirms=[ConfirmSpec(0, trial)])
+    uri = fixture.write_study("unnumbered", [trial], confirmations=[ConfirmSpec(0, trial)])
     run = read_study(uri, "unnumbered").confirmations["run_id"].iloc[0]
     fixture.client().set_tag(run, schema.TAG_SEED_INDEX, "first")
     with pytest.raises(RunsError, match="`seed_index` must be a whole number, but got 'first'"):

@@ -1,4 +1,4 @@
-"""Which models stand for a cell."""
+"""Which models stand for an arm."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_the_best_trial_stands_for_its_cell() -> None:
         "resnet50-pretrained": "0007",
     }
     models = found["resnet18-scratch"]
-    assert models.chance.shape == (1, 120, 5)
+    assert models.probabilities.shape == (1, 120, 5)
     assert models.counts().shape == (60, 1, 5, 5)
     assert models.counts()[:, 0].sum(axis=0).tolist() == study.confusions["0001"].tolist()
     assert models.correct().mean() == pytest.approx(np.trace(study.confusions["0001"]) / 120)
@@ -33,15 +33,15 @@ def test_the_best_trial_stands_for_its_cell() -> None:
 
 
 def test_of_several_confirmed_trials_the_one_that_validation_put_first_counts() -> None:
-    """Not the one that is best on the test part: that would be a choice on it."""
+    """Not the one that is best on the test split: that would be a choice on it."""
     trials = [TrialSpec(0, "resnet18-scratch", skill=0.9), TrialSpec(1, "resnet18-scratch", skill=0.4)]
-    confirms = [
+    confirmations = [
         ConfirmSpec(0, trials[0], 0, skill=0.2),
         ConfirmSpec(1, trials[0], 1, skill=0.2),
         ConfirmSpec(2, trials[1], 0, skill=0.99),
     ]
-    study = read_study(fixture.write_study("top two", trials, confirms=confirms), "top two")
-    measured_on, found = predictions.judged(study, arm_comparison.leaderboard(study))
+    study = read_study(fixture.write_study("top two", trials, confirmations=confirmations), "top two")
+    measured_on, found = predictions.predictions(study, arm_comparison.leaderboard(study))
     assert measured_on == "test"
     assert found["resnet18-scratch"].trial == "0000"
     assert found["resnet18-scratch"].seeds == ("100", "101")
@@ -49,24 +49,24 @@ def test_of_several_confirmed_trials_the_one_that_validation_put_first_counts() 
 
 def test_new_patients_images_are_judged_where_they_are_fewer_than_all() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
-    measured_on, found = predictions.judged(study, arm_comparison.leaderboard(study))
+    measured_on, found = predictions.predictions(study, arm_comparison.leaderboard(study))
     assert measured_on == "test_new_patients"
     models = found["resnet50-scratch"]
     assert models.new_patients.all()
-    assert models.chance.shape == (3, 80, 5)
-    assert models.confirms == ("c0006", "c0007", "c0008")
+    assert models.probabilities.shape == (3, 80, 5)
+    assert models.confirmations == ("c0006", "c0007", "c0008")
 
 
 def test_a_seed_that_lacks_a_fold_is_left_out() -> None:
     study = read_study(fixture.folded(), "folded")
     board = arm_comparison.leaderboard(study)
     whole = predictions.confirmed(study, board)["resnet18-scratch"]
-    assert whole.confirms == ("1/c0000, 2/c0000, 3/c0000", "1/c0001, 2/c0001, 3/c0001")
+    assert whole.confirmations == ("1/c0000, 2/c0000, 3/c0000", "1/c0001, 2/c0001, 3/c0001")
     assert sorted(whole.row) == list(range(160))
     assert whole.folds() == 3
     left = {name: table for name, table in study.test_predictions.items() if name != "2/c0001"}
     partly = predictions.confirmed(StudyRuns(**{**vars(study), "test_predictions": left}), board)["resnet18-scratch"]
-    assert partly.confirms == ("1/c0000, 2/c0000, 3/c0000",)
+    assert partly.confirmations == ("1/c0000, 2/c0000, 3/c0000",)
 
 
 def test_confirmations_on_different_images_are_refused() -> None:
@@ -80,8 +80,8 @@ def test_confirmations_on_different_images_are_refused() -> None:
 
 def test_a_first_trial_that_was_confirmed_for_the_gain_stands_for_no_cell() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", skill=0.4), TrialSpec(1, "resnet18-scratch", skill=0.8)]
-    confirms = [ConfirmSpec(0, trials[0], baseline=True)]
-    study = read_study(fixture.write_study("only the first", trials, confirms=confirms), "only the first")
+    confirmations = [ConfirmSpec(0, trials[0], baseline=True)]
+    study = read_study(fixture.write_study("only the first", trials, confirmations=confirmations), "only the first")
     board = arm_comparison.leaderboard(study)
     assert predictions.confirmed(study, board) == {}
     assert predictions.every_confirmed(study, board) == []

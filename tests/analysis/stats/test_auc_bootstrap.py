@@ -32,7 +32,7 @@ def test_each_resample_has_the_area_of_its_images(decimals: int) -> None:
         plain.append(np.mean([auc_ovr(grade[images], one[images]) for one in chance]))
     assert float(found.low) == pytest.approx(np.quantile(plain, 0.025), abs=1e-6)
     assert float(found.high) == pytest.approx(np.quantile(plain, 0.975), abs=1e-6)
-    assert int(found.left_out) == 200 - len(plain)
+    assert int(found.skipped) == 200 - len(plain)
     assert float(found.variance) == pytest.approx(np.var(plain), rel=1e-4)
 
 
@@ -40,6 +40,6 @@ def test_one_grade_has_no_area_and_wrong_shapes_are_refused() -> None:
     patient, grade, chance = probabilities(1, 6)
     found = bootstrap_auc(patient, np.zeros_like(grade), chance, np.random.default_rng(0), resamples=20)
     assert np.isnan(found.low)
-    assert int(found.left_out) == 20
+    assert int(found.skipped) == 20
     with pytest.raises(ValueError, match="probabilities must be"):
         bootstrap_auc(patient, grade, chance[0], np.random.default_rng(0))

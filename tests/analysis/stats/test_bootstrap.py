@@ -10,10 +10,10 @@ from scipy.stats import t as student
 
 from analysis.stats.bootstrap import (
     bootstrap_by_group,
+    configuration_interval,
     confusion_by_group,
     drawn_weights,
     mean_over_seeds,
-    recipe_interval,
     resampled,
     share_bounds,
     wilson,
@@ -72,11 +72,11 @@ def test_resamples_without_a_grade_are_counted_and_left_out() -> None:
     counts[:4, 0, 0] = 1
     counts[4, 3, 3] = 1  # a resample misses this patient with probability (4/5)^5 = 0.33
     found = bootstrap_by_group(counts, np.random.default_rng(0), resamples=2000)
-    assert found["recall_3"].left_out == pytest.approx(2000 * 0.8**5, rel=0.1)
+    assert found["recall_3"].skipped == pytest.approx(2000 * 0.8**5, rel=0.1)
     assert float(found["recall_3"].low) == 1.0
-    assert int(found["accuracy"].left_out) == 0
+    assert int(found["accuracy"].skipped) == 0
     assert np.isnan(found["recall_1"].low)
-    assert int(found["recall_1"].left_out) == 2000
+    assert int(found["recall_1"].skipped) == 2000
 
 
 def test_a_mean_over_grades_is_over_the_same_grades_in_every_resample() -> None:
@@ -85,7 +85,7 @@ def test_a_mean_over_grades_is_over_the_same_grades_in_every_resample() -> None:
     counts = confusion_by_group(np.arange(41), grade, np.where(grade == 4, 3, grade))
     found = bootstrap_by_group(counts, np.random.default_rng(0), resamples=2000)["balanced_accuracy"]
     assert float(found.high) == pytest.approx(0.8)
-    assert int(found.left_out) == pytest.approx(2000 * (40 / 41) ** 41, rel=0.1)
+    assert int(found.skipped) == pytest.approx(2000 * (40 / 41) ** 41, rel=0.1)
 
 
 def test_no_patient_gives_no_interval_and_wrong_shapes_are_refused() -> None:
@@ -121,14 +121,14 @@ def test_a_seed_whose_score_is_undefined_is_left_out_of_the_mean() -> None:
     np.testing.assert_allclose(mean_over_seeds(values), [0.6, np.nan])
 
 
-def test_the_recipe_adds_the_seeds_to_the_patients() -> None:
-    found = recipe_interval([0.78, 0.80, 0.85], 0.0004)
+def test_the_configuration_adds_the_seeds_to_the_patients() -> None:
+    found = configuration_interval([0.78, 0.80, 0.85], 0.0004)
     variance = 0.0004 + np.var([0.78, 0.80, 0.85], ddof=1) / 3
     assert float(found.value) == pytest.approx(0.81)
     assert float(found.high - found.low) == pytest.approx(2 * student.ppf(0.975, 2) * np.sqrt(variance))
-    assert np.isnan(recipe_interval([0.8], 0.0004).low)
+    assert np.isnan(configuration_interval([0.8], 0.0004).low)
     with pytest.raises(ValueError, match="s >= 1"):
-        recipe_interval([], 0.0004)
+        configuration_interval([], 0.0004)
 
 
 ROUNDS = 1000
@@ -200,7 +200,8 @@ def test_kappa_that_hangs_on_a_few_patients_is_covered_less_often(capsys: pytest
 def test_the_recipes_interval_covers_at_three_five_and_ten_seeds(
     patients: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A recipe with accuracy 0.8, sd 0.03 between seeds, two eyes alike; half of what decides is the patient's own.
+    """A configuration with accuracy 0.8, sd 0.03 between seeds, two eyes alike; half of what decides is the patient's
+    own.
 
     Of few patients the patients are most of the variance, of many the seeds.
     """
@@ -213,14 +214,14 @@ def test_the_recipes_interval_covers_at_three_five_and_ten_seeds(
         weights = np.concatenate(list(drawn_weights(patients, rng, 500))) / patients
         per_seed = right.mean(axis=0)  # (rounds, seeds)
         variance = (weights @ right.mean(axis=2)).var(axis=0)  # of the mean over seeds, over drawn patients
-        found = [recipe_interval(one, v) for one, v in zip(per_seed, variance, strict=True)]
+        found = [configuration_interval(one, v) for one, v in zip(per_seed, variance, strict=True)]
         covered = float(np.mean([one.low <= 0.8 <= one.high for one in found]))
         given = float((np.abs(per_seed.mean(axis=1) - 0.8) <= 1.96 * np.sqrt(variance)).mean())
         lines.append(f"{seeds} seeds {covered:.1%} (with the models taken as given {given:.1%})")
         assert covered >= 0.95 - 2 * np.sqrt(0.95 * 0.05 / rounds)
         assert given < 0.93
     with capsys.disabled():
-        print(f"\n95 % interval of the recipe, {patients} patients, covers at " + "; ".join(lines))
+        print(f"\n95 % interval of the configuration, {patients} patients, covers at " + "; ".join(lines))
 
 
 def test_a_share_that_each_resample_repeats_has_wilson_s_bounds_over_groups() -> None:

@@ -5,10 +5,10 @@ from scipy.special import softmax
 from analysis.stats.bootstrap import wilson
 from analysis.stats.calibration import (
     SENSITIVITY,
-    chance_of_referral,
     choose_threshold,
     fit_temperature,
     referral,
+    referral_probability,
     with_temperature,
 )
 
@@ -26,7 +26,7 @@ def test_the_temperature_undoes_too_much_certainty_and_too_little(factor: float)
     chances, truth = _overconfident(factor)
     found = fit_temperature(chances, truth)
     assert found.value == pytest.approx(factor, rel=0.06)
-    assert found.note == ""
+    assert found.caveat == ""
     assert found.after <= found.before
     after = with_temperature(chances, found.value)
     assert float(-np.log(after[np.arange(len(truth)), truth]).mean()) == pytest.approx(found.after)
@@ -44,13 +44,13 @@ def test_a_temperature_can_be_undone_and_1_changes_nothing() -> None:
 def test_without_a_wrong_prediction_there_is_nothing_to_fit() -> None:
     found = fit_temperature(np.eye(5) * 0.9 + 0.02, np.arange(5))
     assert found.value == 1.0
-    assert "nothing to fit" in found.note
+    assert "nothing to fit" in found.caveat
 
 
 def test_predictions_that_are_always_wrong_end_at_the_bound_and_say_so() -> None:
     found = fit_temperature(np.tile([0.96, 0.01, 0.01, 0.01, 0.01], (20, 1)), np.full(20, 3))
     assert found.value > 15
-    assert "bound" in found.note
+    assert "bound" in found.caveat
 
 
 def test_the_threshold_finds_the_share_that_is_asked_for() -> None:
@@ -63,7 +63,7 @@ def test_the_threshold_finds_the_share_that_is_asked_for() -> None:
     assert got.referable + got.healthy == 1000
     higher = referral(chances, truth, patients, threshold * 1.05)
     assert higher.sensitivity < got.sensitivity or higher.specificity > got.specificity
-    assert np.allclose(chance_of_referral(chances), chances[:, 2] + chances[:, 3] + chances[:, 4])
+    assert np.allclose(referral_probability(chances), chances[:, 2] + chances[:, 3] + chances[:, 4])
 
 
 def test_without_both_kinds_the_threshold_is_one_half_and_shares_are_undefined() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import ndtri
 
-from analysis.stats.bootstrap import confusion_by_group, drawn_weights, recipe_interval
+from analysis.stats.bootstrap import configuration_interval, confusion_by_group, drawn_weights
 from analysis.stats.metrics import accuracy_and_kappa, quadratic_kappa
 from analysis.stats.paired_tests import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
 from tests.analysis.stats.test_bootstrap import eyes
@@ -106,7 +106,7 @@ def test_the_paired_test_is_of_models_and_the_recipes_interval_of_recipes(capsys
     weights = np.concatenate(list(drawn_weights(patients, rng, 500))) / patients
     variance = (weights @ (a.mean(axis=2) - b.mean(axis=2))).var(axis=0)  # of the mean difference, over drawn patients
     per_seed = a.mean(axis=0) - b.mean(axis=0)  # (rounds, seeds)
-    recipes = [recipe_interval(one, v) for one, v in zip(per_seed, variance, strict=True)]
+    recipes = [configuration_interval(one, v) for one, v in zip(per_seed, variance, strict=True)]
     apart = float(np.mean([one.low > 0 or one.high < 0 for one in recipes]))
     rejected = float(
         np.mean(

@@ -41,7 +41,7 @@ def test_a_clearly_better_trial_stays_as_good_and_can_be_measured_otherwise() ->
     rng = np.random.default_rng(2)
     counts = np.concatenate([trials(5, 200, rng, 0.3), trials(1, 200, rng, 0.95)])
     both = bbc_cv(
-        counts, quadratic_kappa, rng, measure=lambda c: np.stack([accuracy(c), quadratic_kappa(c)], -1), resamples=400
+        counts, quadratic_kappa, rng, evaluate=lambda c: np.stack([accuracy(c), quadratic_kappa(c)], -1), resamples=400
     )
     assert both.value.shape == both.low.shape == (2,)
     assert float(both.value[0]) == pytest.approx(float(accuracy(counts[5].sum(axis=0))), abs=0.01)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from analysis import schema
-from analysis.results.columns import FOUR_WAY, headline
+from analysis.results.columns import FOUR_WAY, primary_endpoint
 from analysis.results.mlflow_reader import StudyRuns, read_study
 from analysis.stats.metrics import confusion_matrix, scores_from_confusion
 from analysis.tables import arm_comparison
@@ -37,7 +37,7 @@ def test_the_leaderboard_is_sorted_and_measured_at_the_selected_epoch(four: Stud
     assert set(board["patients"]) == {60}
     assert set(board["interval_over"]) == {"patients"}
     assert {"lr", "batch_size", "imbalance", "epochs_run", "images_seen", "seconds"} <= set(board.columns)
-    assert set(board["split"]) == {"validation (chosen on this part: optimistic)"}
+    assert set(board["split"]) == {"validation (chosen on this split: optimistic)"}
 
 
 def test_four_cells_even_when_two_did_not_run() -> None:
@@ -46,8 +46,8 @@ def test_four_cells_even_when_two_did_not_run() -> None:
         TrialSpec(1, "resnet18-scratch", skill=0.2, state=schema.STATE_PRUNED),
         TrialSpec(2, "resnet50-scratch", state=schema.STATE_RUNNING, best=False, epochs=1),
     ]
-    uri = fixture.write_study("two cells", trials, not_run={"resnet18-pretrained": "weights are not on this disk"})
-    found = arm_comparison.four_way(read_study(uri, "two cells"))
+    uri = fixture.write_study("two arms", trials, not_run={"resnet18-pretrained": "weights are not on this disk"})
+    found = arm_comparison.four_way(read_study(uri, "two arms"))
     assert list(found["arm"]) == list(schema.ARM_LABELS)
     assert list(found["status"]) == ["run", "not run", "no result yet", "not run"]
     assert found["reason"].iloc[1] == "weights are not on this disk"
@@ -66,7 +66,7 @@ def test_the_labs_published_confusion_is_called_degenerate() -> None:
     assert row["n"] == 7025
     assert row["accuracy"] == row["majority"] == pytest.approx(0.7335, abs=5e-5)
     assert row["kappa"] == row["kappa_low"] == row["kappa_high"] == 0.0
-    assert bool(row["degenerate"])
+    assert bool(row["constant_predictor"])
     assert row["split"] == "test (chosen on test: optimistic)"
 
 
@@ -119,7 +119,7 @@ def test_every_score_of_a_cell_has_an_interval_equal_to_the_leaderboards(four: S
     beside = board.set_index("trial").loc[cells["trial"]]
     assert cells["kappa_low"].tolist() == beside["kappa_low"].tolist()
     assert cells["accuracy_high"].tolist() == beside["accuracy_high"].tolist()
-    assert set(cells["headline"]) == {"validation"}
+    assert set(cells["primary_endpoint"]) == {"validation"}
     assert set(cells["seeds"]) == {0}
     assert set(cells["fellow_copy"]) == {0.84728}
 
@@ -133,7 +133,7 @@ def test_a_confirmed_cell_is_measured_on_the_test_part(confirmed: StudyRuns) -> 
             assert one[f"{prefix}_{score}"] == pytest.approx(own[f"{prefix}_{score}"].mean(), nan_ok=True)
         assert one[f"{prefix}_kappa_sd"] == pytest.approx(own[f"{prefix}_kappa"].std())
         assert one[f"{prefix}_kappa_low"] < one[f"{prefix}_kappa"] < one[f"{prefix}_kappa_high"]
-        recipe = one[f"{prefix}_kappa_recipe_low"], one[f"{prefix}_kappa_recipe_high"]
+        recipe = one[f"{prefix}_kappa_configuration_low"], one[f"{prefix}_kappa_configuration_high"]
         assert recipe[0] < one[f"{prefix}_kappa_low"]
         assert recipe[1] > one[f"{prefix}_kappa_high"]
         assert -1 <= recipe[0] <= recipe[1] <= 1
@@ -144,8 +144,8 @@ def test_a_confirmed_cell_is_measured_on_the_test_part(confirmed: StudyRuns) -> 
     assert one["seed_numbers"] == "103; 104; 105"
     assert one["confirmed_trial"] == "0001"
     assert one["confirm_seconds"] == 18.0
-    assert one["headline"] == "test_new_patients"
-    judged = headline(cells.reset_index())
+    assert one["primary_endpoint"] == "test_new_patients"
+    judged = primary_endpoint(cells.reset_index())
     assert judged["accuracy"].tolist() == cells["test_new_patients_accuracy"].tolist()
 
 
@@ -169,7 +169,7 @@ def test_without_test_predictions_the_counts_have_to_do(confirmed: StudyRuns) ->
     counts_only = StudyRuns(**{**vars(confirmed), "test_predictions": {}})
     cells = arm_comparison.four_way(counts_only).set_index("arm")
     full = arm_comparison.four_way(confirmed).set_index("arm")
-    assert set(cells["headline"]) == {"test"}
+    assert set(cells["primary_endpoint"]) == {"test"}
     assert cells["test_accuracy"].tolist() == pytest.approx(full["test_accuracy"].tolist())
     assert set(cells["test_interval_over"]) == {"images"}
     assert cells["test_accuracy_low"].notna().all()
@@ -179,8 +179,10 @@ def test_without_test_predictions_the_counts_have_to_do(confirmed: StudyRuns) ->
 
 def test_confirmations_that_did_not_end_are_among_the_failures() -> None:
     trial = TrialSpec(0, "resnet18-scratch", epochs=1)
-    confirms = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=schema.STATE_FAILED, read=False)]
-    study = read_study(fixture.write_study("failed confirmation", [trial], confirms=confirms), "failed confirmation")
+    confirmations = [ConfirmSpec(0, trial), ConfirmSpec(1, trial, 1, state=schema.STATE_FAILED, read=False)]
+    study = read_study(
+        fixture.write_study("failed confirmation", [trial], confirmations=confirmations), "failed confirmation"
+    )
     found = arm_comparison.failures(study)
     assert found[["trial", "kind", "state"]].to_numpy().tolist() == [["c0001", "confirmation", "failed"]]
 
@@ -189,7 +191,7 @@ def test_trials_that_were_stopped_have_no_score_and_are_counted() -> None:
     study = read_study(fixture.finalists(), "finalists")
     cells = arm_comparison.four_way(study).set_index("arm")
     row = cells.loc["resnet18-scratch"]
-    assert (row["trials"], row["trials_ended"], row["trials_stopped"]) == (4, 4, 1)
+    assert (row["trials"], row["trials_ended"], row["trials_pruned"]) == (4, 4, 1)
     assert "0003" not in set(arm_comparison.leaderboard(study)["trial"])
     assert arm_comparison.unscored(study) == 2
     assert arm_comparison.failures(study).empty

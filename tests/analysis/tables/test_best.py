@@ -28,8 +28,8 @@ def test_by_accuracy_alone_can_be_another_order(four: StudyRuns) -> None:
 
 
 def test_what_was_confirmed_stands_before_validation_within_each_criterion(confirmed: StudyRuns) -> None:
-    board, cells = arm_comparison.leaderboard(confirmed), arm_comparison.four_way(confirmed)
-    found = best.best(confirmed, 0.7, board=board, cells=cells)
+    board, four_way = arm_comparison.leaderboard(confirmed), arm_comparison.four_way(confirmed)
+    found = best.best(confirmed, 0.7, board=board, four_way=four_way)
     for criterion, column in zip(best.CRITERIA, ("accuracy_low", "accuracy"), strict=True):
         own = found[found["criterion"] == criterion]
         assert (own[column] >= 0.7).all()
@@ -41,14 +41,14 @@ def test_what_was_confirmed_stands_before_validation_within_each_criterion(confi
     assert tested["n"] == 80
     assert tested["seeds"] == 3
     assert tested["lr"] == board.set_index("trial").loc[tested["trial"], "lr"]
-    assert tested["accuracy"] == cells.set_index("arm").loc[tested["arm"], "test_new_patients_accuracy"]
+    assert tested["accuracy"] == four_way.set_index("arm").loc[tested["arm"], "test_new_patients_accuracy"]
 
 
 def test_every_confirmed_configuration_is_listed_and_no_row_mixes_parts() -> None:
     """The second best of an arm, and what it cost; what was measured on test stands beside nothing of validation."""
     trials = [TrialSpec(0, "resnet18-scratch", epochs=2), TrialSpec(1, "resnet18-scratch", skill=0.3, epochs=1)]
-    confirms = [ConfirmSpec(2 * n + repeat, trials[n], repeat, 0.95) for n in (0, 1) for repeat in (0, 1)]
-    study = read_study(fixture.write_study("both listed", trials, confirms=confirms), "both listed")
+    confirmations = [ConfirmSpec(2 * n + repeat, trials[n], repeat, 0.95) for n in (0, 1) for repeat in (0, 1)]
+    study = read_study(fixture.write_study("both listed", trials, confirmations=confirmations), "both listed")
     found = best.best(study)
     tested = found[(found["criterion"] == "point_estimate") & (found["measured_on"] == "test")].set_index("trial")
     assert set(tested.index) == {"0000", "0001"}

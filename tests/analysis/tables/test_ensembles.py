@@ -1,4 +1,4 @@
-"""The seeds as one model: the mean of their probabilities, beside the cells and not among them."""
+"""The seeds as one model: the mean of their probabilities, beside the arms and not among them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ def test_the_mean_of_the_probabilities_is_measured_as_one_model() -> None:
     table = one.made.ensembles
     assert list(table.columns) == list(ENSEMBLES)
     assert table["arm"].tolist() == ["resnet18-scratch", "resnet18-pretrained"]
-    models = one.judged["resnet18-scratch"]
-    guess = called(models.chance.mean(axis=0), "median")
+    models = one.predictions["resnet18-scratch"]
+    guess = called(models.probabilities.mean(axis=0), "median")
     row = table.iloc[0]
     assert row["kappa"] == pytest.approx(float(quadratic_kappa(confusion_matrix(models.grade, guess))))
     assert row["seeds"] == 2
     assert row["seed_numbers"] == "; ".join(models.seeds)
     assert row["kappa_low"] < row["kappa"] < row["kappa_high"]
-    assert (row["n"], row["patients"], row["majority"]) == (160, 80, one.headline["majority"].iloc[0])
-    assert row["kappa"] != one.headline["kappa"].iloc[0]  # that is the mean of the seeds' own scores
+    assert (row["n"], row["patients"], row["majority"]) == (160, 80, one.primary["majority"].iloc[0])
+    assert row["kappa"] != one.primary["kappa"].iloc[0]  # that is the mean of the seeds' own scores
 
 
 def test_the_headlines_images_are_measured() -> None:
@@ -45,8 +45,8 @@ def test_one_seed_or_no_confirmation_is_no_ensemble(name: str) -> None:
 
 
 def test_one_model_has_one_seed() -> None:
-    models = shown.confirmed().judged["resnet50-scratch"]
+    models = shown.confirmed().predictions["resnet50-scratch"]
     one = ensembles.as_one(models)
-    assert one.chance.shape == (1, *models.chance.shape[1:])
+    assert one.probabilities.shape == (1, *models.probabilities.shape[1:])
     assert one.seeds == ("106; 107; 108",)
-    np.testing.assert_allclose(one.chance[0], models.chance.mean(axis=0))
+    np.testing.assert_allclose(one.probabilities[0], models.probabilities.mean(axis=0))

@@ -54,10 +54,10 @@ def test_each_repeat_is_a_row() -> None:
     table = made.finalists
     assert list(table.columns) == list(FINALISTS)
     assert table["finalist"].tolist()[:2] == ["f0006", "f0007"]
-    assert table["cell"].iloc[0] == "ResNet18, pretrained (synthetic)"
+    assert table["label"].iloc[0] == "ResNet18, pretrained (synthetic)"
     assert table["split_seed"].tolist()[:2] == ["700", "701"]
     assert (table["images_seen"] == 900).all()
-    assert made.cells["finalist_images_seen"].tolist() == [3600, 3600, 0, 0]
+    assert made.four_way["finalist_images_seen"].tolist() == [3600, 3600, 0, 0]
 
 
 def test_the_drop_is_expected_before_and_after_and_observed() -> None:
@@ -77,7 +77,7 @@ def test_the_drop_is_expected_before_and_after_and_observed() -> None:
         f"kappa is expected to fall by {made.drop['before'].mean():.3f} where a trial counts by its own score" in text
     )
     assert f"and by {made.drop['after'].mean():.3f} where the mean of its repeats counts" in text
-    assert "On the test part it rose by" in text
+    assert "On the test split it rose by" in text
 
 
 def test_without_finalists_or_confirmation_nothing_is_claimed() -> None:
@@ -89,15 +89,15 @@ def test_without_finalists_or_confirmation_nothing_is_claimed() -> None:
     study = read_study(fixture.write_study("unconfirmed", trials, finalists=again), "unconfirmed")
     made = all_tables.make_tables(study)
     assert pd.isna(made.drop["observed_before"].iloc[0])
-    assert "test part" not in finalists.drop_sentence(made.drop)
+    assert "test split" not in finalists.drop_sentence(made.drop)
     assert made.board["kappa_corrected"].isna().all()  # the repeats say what is left without the choice
 
 
 def test_a_winner_that_was_not_the_one_confirmed_has_no_observed_drop() -> None:
     trials = [TrialSpec(number, "resnet18-scratch", 0.5 + 0.3 * number) for number in range(2)]
     again = [FinalistSpec(number, trials[number], skill=0.3 + 0.4 * number) for number in (0, 1)]
-    confirms = [ConfirmSpec(0, trials[0])]
-    uri = fixture.write_study("overtaken", trials, finalists=again, confirms=confirms)
+    confirmations = [ConfirmSpec(0, trials[0])]
+    uri = fixture.write_study("overtaken", trials, finalists=again, confirmations=confirmations)
     made = all_tables.make_tables(read_study(uri, "overtaken"))
     assert made.drop["own"].iloc[0] == made.board["objective_value"].iloc[0]
     assert np.isnan(made.drop["after"].iloc[0])  # one repeat: nothing can be left out
@@ -111,11 +111,11 @@ def test_each_fold_has_finalists_of_its_own() -> None:
         for number in (0, 1)
         for repeat in (0, 1)
     ]
-    confirms = [ConfirmSpec(repeat, trials[0], repeat, 0.6) for repeat in (0, 1)]
-    uri = fixture.write_folds("fold finalists", trials, confirms, finalists=again)
+    confirmations = [ConfirmSpec(repeat, trials[0], repeat, 0.6) for repeat in (0, 1)]
+    uri = fixture.write_folds("fold finalists", trials, confirmations, finalists=again)
     made = all_tables.make_tables(read_study(uri, "fold finalists"))
-    assert made.cells["trial"].iloc[0] == "1/0000, 2/0000, 3/0000"
+    assert made.four_way["trial"].iloc[0] == "1/0000, 2/0000, 3/0000"
     row = made.drop.iloc[0]
     assert row["finalists"] == 6
     assert row["observed_after"] == pytest.approx(row["mean"] - row["test"])
-    assert made.cells["finalist_mean"].iloc[0] == pytest.approx(row["mean"])
+    assert made.four_way["finalist_mean"].iloc[0] == pytest.approx(row["mean"])

@@ -17,9 +17,9 @@ from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
 def study_of(name: str, skills: tuple[float, float], first: float, winner: float = 0.8) -> StudyRuns:
     """Two trials of one arm, the second the winner, and the first beside it; three seeds of each."""
     trials = [TrialSpec(0, "resnet18-scratch", skills[0]), TrialSpec(1, "resnet18-scratch", skills[1])]
-    confirms = [ConfirmSpec(repeat, trials[1], repeat, winner) for repeat in range(3)]
-    confirms += [ConfirmSpec(3 + repeat, trials[0], repeat, first, baseline=True) for repeat in range(3)]
-    return read_study(fixture.write_study(name, trials, confirms=confirms), name)
+    confirmations = [ConfirmSpec(repeat, trials[1], repeat, winner) for repeat in range(3)]
+    confirmations += [ConfirmSpec(3 + repeat, trials[0], repeat, first, baseline=True) for repeat in range(3)]
+    return read_study(fixture.write_study(name, trials, confirmations=confirmations), name)
 
 
 def said(study: StudyRuns) -> tuple[dict[str, object], str]:
@@ -35,16 +35,16 @@ def test_a_gain_is_told_with_its_interval_and_the_first_trial_stands_for_no_cell
     assert row["status"] == "run"
     assert (row["trial"], row["first_trial"], row["seeds"]) == ("0001", "0000", 3)
     assert row["kappa_difference"] == pytest.approx(row["kappa"] - row["first_kappa"])
-    assert row["kappa"] == pytest.approx(made.cells["test_kappa"].iloc[0])
+    assert row["kappa"] == pytest.approx(made.four_way["test_kappa"].iloc[0])
     assert row["kappa_difference_low"] > 0
-    assert made.cells["confirmed_trial"].iloc[0] == "0001"
-    assert made.cells["seeds"].iloc[0] == 3
+    assert made.four_way["confirmed_trial"].iloc[0] == "0001"
+    assert made.four_way["seeds"].iloc[0] == 3
     assert set(made.seeds["trial"]) == {"0001"}
     assert "0000" not in set(made.best.loc[made.best["measured_on"] == "test", "trial"])
     last = summary.answer(study, made).sentences[-1]
     assert last.startswith("Over the first trial of ResNet18 from scratch the search gained kappa +")
-    assert "paired by patient, the same 3 seeds of each, on the test part" in last
-    assert f"with any seed the interval of kappa is {row['kappa_difference_recipe_low']:+.3f} to" in last
+    assert "paired by patient, the same 3 seeds of each, on the test split" in last
+    assert f"with any seed the interval of kappa is {row['kappa_difference_configuration_low']:+.3f} to" in last
 
 
 def test_nothing_gained_is_said() -> None:
@@ -63,8 +63,8 @@ def test_a_loss_is_said() -> None:
 
 def test_a_winner_that_is_the_first_trial_is_said() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.9), TrialSpec(1, "resnet18-scratch", 0.3)]
-    confirms = [ConfirmSpec(repeat, trials[0], repeat) for repeat in range(2)]
-    study = read_study(fixture.write_study("first wins", trials, confirms=confirms), "first wins")
+    confirmations = [ConfirmSpec(repeat, trials[0], repeat) for repeat in range(2)]
+    study = read_study(fixture.write_study("first wins", trials, confirmations=confirmations), "first wins")
     row, sentence = said(study)
     assert row["status"] == gain.SAME
     assert sentence.startswith("The winner is the first trial of ResNet18 from scratch: the search found nothing")
@@ -80,17 +80,17 @@ def test_where_it_was_not_measured_nothing_is_said(name: str) -> None:
 
 def test_a_first_trial_that_is_a_second_winner_counts_as_first_trial_too() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.4), TrialSpec(1, "resnet18-scratch", 0.8)]
-    confirms = [ConfirmSpec(0, trials[1], 0, 0.8), ConfirmSpec(1, trials[0], 0, 0.3)]
-    row, _ = said(read_study(fixture.write_study("top 2", trials, confirms=confirms), "top 2"))
+    confirmations = [ConfirmSpec(0, trials[1], 0, 0.8), ConfirmSpec(1, trials[0], 0, 0.3)]
+    row, _ = said(read_study(fixture.write_study("top 2", trials, confirmations=confirmations), "top 2"))
     assert (row["status"], row["trial"], row["first_trial"]) == ("run", "0001", "0000")
-    assert pd.isna(row["kappa_difference_recipe_low"])  # one seed
+    assert pd.isna(row["kappa_difference_configuration_low"])  # one seed
 
 
 def test_folds_are_pooled_and_seeds_must_be_the_same() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.4), TrialSpec(1, "resnet18-scratch", 0.8)]
-    confirms = [ConfirmSpec(repeat, trials[1], repeat, 0.8) for repeat in range(3)]
-    confirms += [ConfirmSpec(3 + repeat, trials[0], repeat, 0.4, baseline=True) for repeat in range(2)]
-    study = read_study(fixture.write_folds("folded gain", trials, confirms), "folded gain")
+    confirmations = [ConfirmSpec(repeat, trials[1], repeat, 0.8) for repeat in range(3)]
+    confirmations += [ConfirmSpec(3 + repeat, trials[0], repeat, 0.4, baseline=True) for repeat in range(2)]
+    study = read_study(fixture.write_folds("folded gain", trials, confirmations), "folded gain")
     row, sentence = said(study)
     assert row["trial"] == "1/0001, 2/0001, 3/0001"
     assert row["first_trial"] == "1/0000, 2/0000, 3/0000"
@@ -100,11 +100,13 @@ def test_folds_are_pooled_and_seeds_must_be_the_same() -> None:
 
 def test_new_patients_images_alone_are_compared_where_they_are_the_headline() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.4), TrialSpec(1, "resnet18-scratch", 0.8)]
-    confirms = [
+    confirmations = [
         ConfirmSpec(0, trials[1], 0, 0.8, new_patients=0.5),
         ConfirmSpec(1, trials[0], 0, 0.4, new_patients=0.5, baseline=True),
     ]
     row, _ = said(
-        read_study(fixture.write_study("gain on new patients", trials, confirms=confirms), "gain on new patients")
+        read_study(
+            fixture.write_study("gain on new patients", trials, confirmations=confirmations), "gain on new patients"
+        )
     )
     assert (row["measured_on"], row["n"]) == ("test_new_patients", 80)

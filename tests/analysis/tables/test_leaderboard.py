@@ -46,4 +46,4 @@ def test_scores_follow_the_study_s_rule() -> None:
         found = arm_comparison.leaderboard(StudyRuns(**{**vars(study), "tags": tags, "predictions": {"0000": soft}}))
         row = found.set_index("trial").loc["0000"]
         assert row["accuracy"] == pytest.approx((soft["grade"] == grade).mean())
-        assert row["degenerate"]
+        assert row["constant_predictor"]

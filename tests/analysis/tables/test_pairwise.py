@@ -1,4 +1,4 @@
-"""Six pairs of cells and the values of each seed."""
+"""Six pairs of arms and the values of each seed."""
 
 from __future__ import annotations
 
@@ -42,8 +42,8 @@ def test_six_pairs_on_the_clean_images_by_the_paired_test(confirmed: tuple[pd.Da
             assert pair[f"{score}_difference"] == pytest.approx(expected)
             low, high = pair[f"{score}_difference_low"], pair[f"{score}_difference_high"]
             assert low < expected < high
-            assert pair[f"{score}_difference_recipe_low"] < low
-            assert pair[f"{score}_difference_recipe_high"] > high
+            assert pair[f"{score}_difference_configuration_low"] < low
+            assert pair[f"{score}_difference_configuration_high"] > high
     assert found["pair"].iloc[0] == "ResNet18, pretrained − ResNet18, from scratch"
 
 
@@ -67,8 +67,8 @@ def test_validation_pairs_are_of_one_seed_and_a_missing_cell_says_so() -> None:
     assert known["pair"].tolist() == ["ResNet50, from scratch − ResNet18, from scratch"]
     assert known["p"].iloc[0] == known["p_holm"].iloc[0] < 0.05
     assert known["tests"].iloc[0] == 1
-    assert known["split"].iloc[0] == "validation (chosen on this part: optimistic)"
-    assert np.isnan(known["kappa_difference_recipe_low"].iloc[0])
+    assert known["split"].iloc[0] == "validation (chosen on this split: optimistic)"
+    assert np.isnan(known["kappa_difference_configuration_low"].iloc[0])
     others = found[found["status"] != "run"]
     assert set(others["status"]) == {"no result yet"}
     assert others["reason"].iloc[0] == "no predictions of ResNet18, pretrained"
@@ -97,7 +97,7 @@ def test_cells_are_compared_on_the_folds_that_both_have() -> None:
 
 def test_a_cell_that_was_not_confirmed_is_not_compared() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", epochs=1), TrialSpec(1, "resnet50-scratch", epochs=1)]
-    study = read_study(fixture.write_study("uneven", trials, confirms=[ConfirmSpec(0, trials[0])]), "uneven")
+    study = read_study(fixture.write_study("uneven", trials, confirmations=[ConfirmSpec(0, trials[0])]), "uneven")
     found, _ = tables_of(study)
     assert set(found["measured_on"]) == {"test"}
     between = found.set_index("pair").loc["ResNet50, from scratch − ResNet18, from scratch"]
@@ -105,7 +105,7 @@ def test_a_cell_that_was_not_confirmed_is_not_compared() -> None:
 
 
 def test_cells_that_share_no_image_are_not_compared() -> None:
-    """Of folds of which one cell has confirmed the first and the other the second."""
+    """Of folds of which one arm has confirmed the first and the other the second."""
     study = read_study(fixture.folded(), "folded")
     own = {
         name: table
@@ -136,7 +136,9 @@ def test_models_that_never_differ_have_no_doubt_and_one_patient_has_no_bounds() 
 
 def test_every_confirmed_configuration_has_its_seeds() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", epochs=1), TrialSpec(1, "resnet18-scratch", skill=0.3, epochs=1)]
-    confirms = [ConfirmSpec(2 * n + repeat, trials[n], repeat) for n in (0, 1) for repeat in (0, 1)]
-    _, seeds = tables_of(read_study(fixture.write_study("two of an arm", trials, confirms=confirms), "two of an arm"))
+    confirmations = [ConfirmSpec(2 * n + repeat, trials[n], repeat) for n in (0, 1) for repeat in (0, 1)]
+    _, seeds = tables_of(
+        read_study(fixture.write_study("two of an arm", trials, confirmations=confirmations), "two of an arm")
+    )
     assert seeds["confirm"].tolist() == ["c0000", "c0001", "c0002", "c0003"]
     assert seeds["trial"].tolist() == ["0000", "0000", "0001", "0001"]

@@ -7,9 +7,15 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from analysis.results.predictions import PredictionSet
+from analysis.results.predictions import ImagePredictions, PredictionSet
 from analysis.stats.metrics import auc_ovr
-from analysis.tables.score_models import counted, degenerate_seeds, measure, never_certain, patients_by_grade
+from analysis.tables.score_models import (
+    constant_predictor_seeds,
+    counted,
+    never_certain,
+    patients_by_grade,
+    scores_with_intervals,
+)
 
 
 def models(seeds: int = 3, one_grade: int = 0) -> PredictionSet:
@@ -23,39 +29,40 @@ def models(seeds: int = 3, one_grade: int = 0) -> PredictionSet:
     new_patients = np.ones(80, dtype=np.bool_)
     names = tuple(str(seed) for seed in range(seeds))
     return PredictionSet(
-        "0000", names, names, fold, np.arange(80), np.repeat(np.arange(40), 2), grade, new_patients, chance
-    )
+        trial="0000", seeds=names, runs=names, fold=fold, row=np.arange(80), patient=np.repeat(np.arange(40), 2),
+        grade=grade, new_patients=new_patients, probabilities=chance,
+    )  # fmt: skip
 
 
 def test_scores_are_means_over_seeds() -> None:
-    found, given = measure(models()), models()
-    right = (given.chance.argmax(axis=-1) == given.grade).mean(axis=1)
+    found, given = scores_with_intervals(models()), models()
+    right = (given.probabilities.argmax(axis=-1) == given.grade).mean(axis=1)
     assert found["accuracy"] == pytest.approx(right.mean())
     assert found["accuracy_sd"] == pytest.approx(right.std(ddof=1))
-    assert found["auc"] == pytest.approx(np.mean([auc_ovr(given.grade, chance) for chance in given.chance]))
-    assert found["accuracy_recipe_low"] < found["accuracy_low"] < found["accuracy"]  # type: ignore[operator]
+    assert found["auc"] == pytest.approx(np.mean([auc_ovr(given.grade, chance) for chance in given.probabilities]))
+    assert found["accuracy_configuration_low"] < found["accuracy_low"] < found["accuracy"]  # type: ignore[operator]
     assert (found["n"], found["patients"], found["interval_over"]) == (80, 40, "patients")
-    assert measure(models()) == found
+    assert scores_with_intervals(models()) == found
 
 
-def test_one_seed_has_no_spread_and_no_recipe() -> None:
-    found = measure(models(1))
+def test_one_seed_has_no_spread_and_no_configuration() -> None:
+    found = scores_with_intervals(models(1))
     assert np.isnan(found["kappa_sd"])  # type: ignore[call-overload]
-    assert np.isnan(found["kappa_recipe_low"])  # type: ignore[call-overload]
+    assert np.isnan(found["kappa_configuration_low"])  # type: ignore[call-overload]
     assert found["kappa_low"] < found["kappa_high"]  # type: ignore[operator]
 
 
 def test_one_degenerate_seed_is_not_hidden_by_the_others() -> None:
-    assert measure(models())["degenerate"] is False
-    found = measure(models(one_grade=1))
-    assert found["degenerate"] is True
-    assert found["degenerate_seeds"] == 1
+    assert scores_with_intervals(models())["constant_predictor"] is False
+    found = scores_with_intervals(models(one_grade=1))
+    assert found["constant_predictor"] is True
+    assert found["constant_predictor_seeds"] == 1
 
 
 def test_counts_give_the_same_scores_without_an_interval_over_patients() -> None:
     given = models()
-    full, found = measure(given), counted(list(given.counts().sum(axis=0)))
-    for name in ("accuracy", "kappa", "kappa_sd", "recall_3", "majority", "n", "degenerate_seeds"):
+    full, found = scores_with_intervals(given), counted(list(given.counts().sum(axis=0)))
+    for name in ("accuracy", "kappa", "kappa_sd", "recall_3", "majority", "n", "constant_predictor_seeds"):
         assert found[name] == pytest.approx(full[name])
     assert found["interval_over"] == "images"
     assert "kappa_low" not in found
@@ -90,30 +97,28 @@ def test_the_distance_from_the_majority_class_is_measured_on_the_same_patients()
     chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (200, 1))
     chance[150:158] = [0.1, 0.0, 0.9, 0.0, 0.0]
     places = np.arange(200)
-    careful = PredictionSet(
-        "0000", ("0",), ("0",), np.zeros(200, dtype=np.int64), places, places, grade, places >= 0, chance[None]
-    )
-    found = measure(careful)
+    careful = ImagePredictions(patient=places, grade=grade, probabilities=chance[None])
+    found = scores_with_intervals(careful)
     assert found["gain_over_majority"] == pytest.approx(0.04)
-    assert 0 < found["above_majority_low"] < 0.04 < found["above_majority_high"]  # type: ignore[operator]
+    assert 0 < found["gain_over_majority_low"] < 0.04 < found["gain_over_majority_high"]  # type: ignore[operator]
     assert found["accuracy_low"] < found["majority"], "which by itself would say that it cannot be told"  # type: ignore[operator]
-    assert measure(models(2, one_grade=2))["gain_over_majority"] == 0
+    assert scores_with_intervals(models(2, one_grade=2))["gain_over_majority"] == 0
 
 
 def test_one_fold_whose_model_has_learned_nothing_is_not_hidden_by_the_others() -> None:
     given = models(2)
     fold = np.repeat([1, 2], 40)
-    chance = given.chance.copy()
+    chance = given.probabilities.copy()
     chance[1, :40, 0] += 2  # the second seed, in the first fold
-    found = measure(replace(given, fold=fold, chance=chance))
-    assert (found["degenerate"], found["degenerate_seeds"]) == (True, 1)
-    assert degenerate_seeds(replace(given, fold=fold, chance=chance)).tolist() == [False, True]
-    assert measure(replace(given, fold=fold))["degenerate"] is False
+    found = scores_with_intervals(replace(given, fold=fold, probabilities=chance))
+    assert (found["constant_predictor"], found["constant_predictor_seeds"]) == (True, 1)
+    assert constant_predictor_seeds(replace(given, fold=fold, probabilities=chance)).tolist() == [False, True]
+    assert scores_with_intervals(replace(given, fold=fold))["constant_predictor"] is False
 
 
 def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
     given = models(1)
-    found = measure(replace(given, chance=np.eye(5)[given.grade][None]))
+    found = scores_with_intervals(replace(given, probabilities=np.eye(5)[given.grade][None]))
     assert found["kappa"] == found["auc"] == 1
     assert np.isnan([found[f"{name}_low"] for name in ("kappa", "auc", "macro_f1")]).all()  # type: ignore[list-item]
     assert 0.8 < found["accuracy_low"] < 1  # type: ignore[operator]
@@ -121,7 +126,7 @@ def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
 
 def test_one_patient_has_scores_and_no_bounds() -> None:
     alone = models().only(np.arange(80) < 2)
-    found = measure(alone, resamples=50)
+    found = scores_with_intervals(alone, resamples=50)
     assert found["patients"] == 1
     for name in ("kappa", "balanced_accuracy", "macro_f1", "gain_over_majority"):
         assert np.isnan(found[f"{name}_low"]), name  # type: ignore[call-overload]
@@ -133,21 +138,19 @@ def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
     grade = np.tile([0, 2], 20)
     chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (40, 1))
     chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
-    places = np.arange(40)
-    patient, new_patients = np.repeat(np.arange(20), 2), places >= 0
-    one = PredictionSet("0000", ("0",), ("0",), places * 0, places, patient, grade, new_patients, chance[None])
-    found = measure(one, resamples=50)
+    one = ImagePredictions(patient=np.repeat(np.arange(20), 2), grade=grade, probabilities=chance[None])
+    found = scores_with_intervals(one, resamples=50)
     assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
 
 
 def test_one_answer_for_all_has_kappa_0_by_definition() -> None:
-    found = measure(models(1, one_grade=1), resamples=50)
-    assert found["degenerate"] and found["kappa"] == found["kappa_low"] == found["kappa_high"] == 0.0
+    found = scores_with_intervals(models(1, one_grade=1), resamples=50)
+    assert found["constant_predictor"] and found["kappa"] == found["kappa_low"] == found["kappa_high"] == 0.0
 
 
-def test_seeds_that_are_alike_give_no_interval_of_the_recipe() -> None:
+def test_seeds_that_are_alike_give_no_interval_of_the_configuration() -> None:
     given = models(3)
     right = replace(given, chance=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
-    found = measure(right, resamples=50)
+    found = scores_with_intervals(right, resamples=50)
     assert found["accuracy"] == found["kappa"] == 1.0
-    assert np.isnan(found["accuracy_recipe_low"]) and np.isnan(found["kappa_recipe_high"])  # type: ignore[call-overload]
+    assert np.isnan(found["accuracy_configuration_low"]) and np.isnan(found["kappa_configuration_high"])  # type: ignore[call-overload]

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.stats.calibration import Referral, Temperature
-from analysis.tables.model_scores import measure
+from analysis.tables.model_scores import score_split
 from study.inference.best_model import BestModel, find_winner
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings
@@ -25,7 +25,7 @@ def winner() -> BestModel:
 
 def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)") -> Facts:
     return Facts(
-        measured=[measure(part, predictions(spec), "most_probable")],
+        measured=[score_split(part, predictions(spec), "most_probable")],
         referrals={part: Referral(0.375, 8, 10, 0, 0, (0.5, 0.95), (NAN, NAN))},
         temperature=Temperature(1.25, 0.9, 0.8, ""),
         settings=SETTINGS,

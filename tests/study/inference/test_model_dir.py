@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.schema import GRADES
-from analysis.tables.model_scores import measure
+from analysis.tables.model_scores import score_split
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
 from study.errors import ConfigError
@@ -100,7 +100,7 @@ def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder:
     same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
     for chances, word in ((same, "Degenerate on validation"), (mixed, "On validation it cannot be told from guessing")):
         table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
-        doubt = measure("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").doubt()
+        doubt = score_split("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").limitation()
         assert doubt.startswith(word)
         _changed(folder, CONFIG, doubts=[doubt])
         assert read_model(folder).settings.doubts == [doubt]

@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 import torch
 
+from analysis.number_format import with_bounds
 from analysis.stats.calibration import fit_temperature, referral, with_temperature
 from analysis.stats.metrics import called
-from analysis.tables.model_scores import measure, with_bounds
+from analysis.tables.model_scores import score_split
 from retina_data.batches import normalise
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
@@ -175,7 +176,7 @@ def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
     card = (target / CARD).read_text()
     together = tests[0].assign(**{name: (tests[0][name] + tests[1][name]) / 2 for name in COLUMNS})
     assert f"| test | {len(together)} |" in card
-    assert f" {measure('test', together, 'median').text('kappa')} |" in card
+    assert f" {score_split('test', together, 'median').text('kappa')} |" in card
     assert "2 confirmations (c0000, c0001) of trial 0001, each with its own seed" in card
     assert "the mean over 2 networks and 4 views" in card
     assert "read once for each of the 2 networks" in card
