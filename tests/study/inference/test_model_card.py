@@ -63,12 +63,12 @@ def test_every_score_has_its_interval(winner: BestModel) -> None:
     assert "(10,000 resamples, of auc 2,000; both eyes\ntogether)" in card
 
 
-def test_a_degenerate_model_is_called_so(winner: BestModel) -> None:
+def test_model_card_of_a_constant_predictor(winner: BestModel) -> None:
     card = model_card(winner, _facts(TrialSpec(0, "resnet18-scratch", confusion=LAB_TEST)))
-    assert "**Degenerate on validation" in card
+    assert "**Constant predictor on validation" in card
     assert "| 7,025 |" in card
     assert "0.7335" in card
-    assert "Degenerate" not in model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.9)))
+    assert "Constant predictor" not in model_card(winner, _facts(TrialSpec(1, "resnet18-scratch", skill=0.9)))
 
 
 def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: BestModel) -> None:

@@ -98,7 +98,10 @@ def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder:
     (folder / CONFIG).write_text(json.dumps(content))
     assert read_model(folder).settings.doubts == []
     same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
-    for chances, word in ((same, "Degenerate on validation"), (mixed, "On validation it cannot be told from guessing")):
+    for chances, word in (
+        (same, "Constant predictor on validation"),
+        (mixed, "On validation it cannot be told from guessing"),
+    ):
         table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
         doubt = score_split("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").limitation()
         assert doubt.startswith(word)
