@@ -14,7 +14,7 @@ from study.api.home import home_folder
 from study.api.studies import Study, load_study
 from study.config.study import StudyConfig
 from study.config.yaml_file import to_yaml
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 from study.storage.lock import LockedError
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -22,12 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 ERROR = "retina: "
 """What the command's own sentence about an error begins with."""
 
-EXIT_WRONG, EXIT_LOCKED = 2, 75
-
 INTERRUPTED = (130, 143)
 
 
-class SearchError(RuntimeError):
+class SearchError(StudyError):
     """A search ended without its result; the message is the command's own."""
 
 
@@ -97,7 +95,7 @@ def run_search(
     if interrupted or code in INTERRUPTED:
         raise KeyboardInterrupt
     if code:
-        kind = {EXIT_WRONG: ConfigError, EXIT_LOCKED: LockedError}.get(code, SearchError)
+        kind = {known.exit_code: known for known in (ConfigError, LockedError)}.get(code, SearchError)
         raise kind(sentence or f"the search of study {name} must exit with 0, but exited with {code}")
     return load_study(name, home=place)
 

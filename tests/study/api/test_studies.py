@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,24 +10,20 @@ import pytest
 
 from study import load_study
 from study.errors import ConfigError
+from study.storage.events import Event
 from study.storage.lock import locked
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
-
-
-def _study(home: Path, events: list[dict[str, Any]], name: str = "made") -> None:
-    (home / name).mkdir(parents=True)
-    (home / name / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+from tests.fixtures.study import end_event, epoch_event, study_event, trial_event, write_ledger
 
 
 def _four_trials(home: Path, **settings: Any) -> None:
     """0000 complete, 0001 complete and better, 0002 pruned, 0003 unfinished."""
-    events = [study_event(4, finalists=0, **settings)]
+    events: list[Event] = [study_event(4, finalists=0, **settings)]
     for number, kappa in enumerate((0.2, 0.5, 0.9, 0.1)):
         whole = number < 2
         events += [trial_event(number, lr=0.001 * (number + 1)), epoch_event(number, 1, kappa - 0.1)]
         events += [epoch_event(number, 2, kappa)] * whole
         events += [end_event(number, "complete" if whole else "pruned")] * (number < 3)
-    _study(home, events)
+    write_ledger(home / "made", *events)
 
 
 def test_trials_dataframe_has_optunas_columns_and_a_row_for_each_trial(tmp_path: Path) -> None:
@@ -65,7 +60,7 @@ def test_best_config_is_the_winner_of_all_or_of_an_arm(tmp_path: Path) -> None:
 
 
 def test_best_config_needs_a_trial_with_a_score(tmp_path: Path) -> None:
-    _study(tmp_path, [study_event(4)])
+    write_ledger(tmp_path / "made", study_event(4))
     study = load_study("made", home=tmp_path)
     assert study.trials_dataframe().empty and "params_lr" in study.trials_dataframe()
     with pytest.raises(ConfigError, match="must have a score"):
@@ -83,8 +78,8 @@ def test_load_study_names_what_there_is(tmp_path: Path) -> None:
 def test_load_study_of_folds_names_them(tmp_path: Path) -> None:
     for fold in (1, 2):
         began = study_event(4)
-        began["config"]["fold"] = f"{fold}/2"
-        _study(tmp_path, [began], f"whole-fold{fold}")
+        began.config["fold"] = f"{fold}/2"
+        write_ledger(tmp_path / f"whole-fold{fold}", began)
     with pytest.raises(ConfigError, match="2 folds; load one of them: whole-fold1, whole-fold2"):
         load_study("whole", home=tmp_path)
     assert load_study("whole-fold1", home=tmp_path).config.fold == "1/2"
