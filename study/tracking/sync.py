@@ -11,7 +11,7 @@ from pathlib import Path
 from study.disk_space import is_full, told
 from study.errors import StudyError
 from study.storage.events import Event, StudyClosed
-from study.storage.ledger import read_events
+from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import locked
 from study.storage.state import StudyState, study_state
 from study.tracking.mlflow_tracker import Tracking
@@ -123,7 +123,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
             if events and not isinstance(events[-1], StudyClosed):
                 tracking.close_interrupted()
             mark_synced(folder, uri)
-        except TrackingError:
+        except (LedgerError, TrackingError):
             raise
         except Exception as error:  # as in BackgroundSync
             raise TrackingError(one_line(error)) from error

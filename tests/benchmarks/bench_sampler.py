@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 
 from study.config.search_space import drawn, holds
 from study.config.study import Range, StudyConfig, make_study_config
-from study.storage.ledger import Event, read_events
+from study.storage.events import EpochFinished, TrialFinished
+from study.storage.ledger import read_events
 from study.storage.ranking import candidates
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tuning.recorder import Recorder
@@ -110,10 +111,10 @@ def answers(curves: Curves, seed: int) -> Any:
     """What trains, from the recorded curves."""
     duplicate_of: dict[str, int] = {}
 
-    def runs(record: TrialRecord) -> Iterator[Event]:
+    def runs(record: TrialRecord) -> Iterator[dict[str, Any]]:
         found = curves.runs[curves.nearest(record.config)]
         if record.finalist:
-            repeat = 1 - duplicate_of.setdefault(record.finalist["trial"], _repeat(seed, record.finalist["trial"]))
+            repeat = 1 - duplicate_of.setdefault(record.finalist.trial, _repeat(seed, record.finalist.trial))
         else:
             repeat = duplicate_of.setdefault(record.trial, _repeat(seed, record.trial))
         for epoch, value in enumerate(found[repeat]["val"]["kappa_median"], 1):
@@ -136,21 +137,21 @@ def replay(curves: Curves, sampler: str, stopping: str, seed: int, folder: Path)
     top: tuple[float, float] = (math.nan, math.nan)
     for event in events:
         state.apply(event)
-        epochs += event["event"] == "epoch"
-        if event["event"] == "end":
-            score = state.trials[event["trial"]].best_score()
+        epochs += isinstance(event, EpochFinished)
+        if isinstance(event, TrialFinished):
+            score = state.trials[event.trial].best_score()
             if score is not None and not score <= top[0]:
-                top = (score, curves.truth(state.trials[event["trial"]].config))
+                top = (score, curves.truth(state.trials[event.trial].config))
             spent[ended], best[ended], true[ended] = epochs, *top
             ended += 1
     claimed, chosen, final_epochs = {}, {}, {}
     for trials in BUDGETS:
-        early = [event for event in events if event.get("trial", "") < f"{trials:04d}"]
+        early = [event for event in events if getattr(event, "trial", "") < f"{trials:04d}"]
         plain = candidates(study_state(early))[0]
         config = study_of(sampler, stopping, trials, seed, finalists=None)
         ledger = begun(folder / str(trials), config)
         for event in early[1:]:
-            ledger.append(**{key: value for key, value in event.items() if key != "time"})
+            ledger.append(event)
         whole = study_state(ledger.events)
         course = course_of(config, whole)
         drive(Recorder(ledger, whole, course, folder, lambda event: None), answers(curves, seed))

@@ -14,7 +14,6 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,13 +22,14 @@ from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
 from study.config.arms import groups_of
 from study.config.study import make_study_config
-from study.storage.ledger import Event, Ledger, read_events
+from study.storage.events import Event, TrialFinished, TrialStarted
+from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.tracking.mlflow_tracker import Tracking
 from study.training.checkpoints import save_predictions
 from study.tuning.ask_tell import STARTUP_TRIALS, Arms
 from study.tuning.recorder import Recorder
-from tests.fixtures.study import epoch_event, predictions, small_data
+from tests.fixtures.study import predictions, report, small_data
 
 TRIALS, EPOCHS, WINDOW, BEGUN = 10_000, 3, 100, 4
 RAY_TRIALS = 500
@@ -102,7 +102,7 @@ class Driver:
         self.ledger = Ledger(home.ledger("big"))
         self.state = study_state(self.ledger.events)
         assert self.state.study
-        config = make_study_config(self.state.study["config"], {"trials": TRIALS})
+        config = make_study_config(self.state.study.config, {"trials": TRIALS})
         self.arms = Arms(config, groups_of(config, config.cells()), self.state)
         self.tracking = Tracking(f"sqlite:///{home.store}", "big", self.folder, None)
         self.events: list[Event] = []
@@ -117,7 +117,7 @@ class Driver:
         trial = self.recorder.begin().trial
         for epoch in range(1, EPOCHS + 1):
             kappa = (index * 37 % 101) / 101 + epoch / 100
-            self.recorder.epoch(trial, {**_report(epoch, kappa), "best": kappa})
+            self.recorder.epoch(trial, report(epoch, kappa))
         self.recorder.end(trial, schema.STATE_COMPLETE)
         recorded = time.perf_counter()
         if send:
@@ -127,11 +127,6 @@ class Driver:
             if self.tracking.note(event) and send:
                 self.tracking.send(event)
         return recorded - begun, time.perf_counter() - begun_to_send
-
-
-def _report(epoch: int, kappa: float) -> dict[str, Any]:
-    event = epoch_event(0, epoch, kappa)
-    return {key: event[key] for key in event if key not in ("event", "time", "trial", "stop", "pruner_state")}
 
 
 def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
@@ -160,7 +155,7 @@ def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
 @pytest.mark.timeout(3000)
 def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Home) -> None:
     driver = Driver(home)
-    start = BEGUN + STARTUP_TRIALS * len(driver.state.study["arms"])  # type: ignore[index]
+    start = BEGUN + STARTUP_TRIALS * len(driver.state.study.arms)  # type: ignore[union-attr]
     first, last = range(start, start + WINDOW), range(TRIALS - WINDOW, TRIALS)
     seconds = {}
     for index in range(BEGUN, TRIALS):
@@ -186,7 +181,7 @@ def test_going_on_with_ten_thousand_trials(home: Home) -> None:
     begun = time.time()
     most = home.search("big", "--trials", str(TRIALS + 1))
     events = read_events(home.ledger("big"))[0]
-    started = next(event["time"] for event in reversed(events) if event["event"] == "trial") - begun
+    started = next(event.time for event in reversed(events) if isinstance(event, TrialStarted)) - begun
     size = home.ledger("big").stat().st_size / 1e6
     print(f"\ngoing on with {TRIALS} finished trials: the next begins after {started:.1f} s ", end="")
     print(f"and all ends after {time.time() - begun:.1f} s; ledger {size:.0f} MB; {most}")
@@ -201,7 +196,7 @@ def test_the_last_hundred_of_five_hundred_through_ray_cost_at_most_twice_the_fir
     arm = ("--architecture", "resnet18", "--no-pretrained", "--early-stopping", "none")
     most = home.search("ray", "--data", str(home.data), *flags, *arm)
     events = read_events(home.ledger("ray"))[0]
-    ends = [event["time"] for event in events if event["event"] == "end"]
+    ends = [event.time for event in events if isinstance(event, TrialFinished)]
     assert len(ends) == RAY_TRIALS
     gaps = [later - earlier for earlier, later in itertools.pairwise(ends)]
     first = statistics.fmean(gaps[STARTUP_TRIALS : STARTUP_TRIALS + WINDOW])

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import pytest
 
-from study.storage.ledger import Event, read_events
+from study.storage.events import Event, TrialFinished, TrialStarted
+from study.storage.ledger import read_events
 from study.storage.state import StudyState, study_state
 from tests.fixtures.study import small_data
 
@@ -97,9 +98,9 @@ def _seconds(folder: Path, name: str, code: str, *jobs: dict[str, object]) -> fl
 
 def _told(state: StudyState, events: list[Event]) -> str:
     """Where the time of a search went, as its ledger tells."""
-    begun = {event["trial"]: event["time"] for event in events if event["event"] == "trial"}
-    ended = {event["trial"]: event["time"] for event in events if event["event"] == "end"}
-    computed = {trial: sum(epoch["seconds"] for epoch in record.epochs) for trial, record in state.trials.items()}
+    begun = {event.trial: event.time for event in events if isinstance(event, TrialStarted)}
+    ended = {event.trial: event.time for event in events if isinstance(event, TrialFinished)}
+    computed = {trial: sum(epoch.seconds for epoch in record.epochs) for trial, record in state.trials.items()}
     beside = [ended[trial] - begun[trial] - computed[trial] for trial in begun]
     start, later = statistics.median(beside[:SLOTS]), statistics.median(beside[SLOTS:])
     return (
@@ -123,7 +124,7 @@ def test_a_search_costs_little_beside_its_trials(tmp_path: Path) -> None:
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
     state = study_state(events)
     assert len(state.trials) == TRIALS
-    searched = events[-1]["time"] - next(event["time"] for event in events if event["event"] == "trial")
+    searched = events[-1].time - next(event.time for event in events if isinstance(event, TrialStarted))
     cache = next((tmp_path / "home" / "cache").glob("[!.]*/manifest.json")).parent
     job: dict[str, object] = {
         "cache": str(cache),

@@ -37,7 +37,6 @@ from retina_data.synthetic.dataset import make_dataset
 from retina_models.weights import Weights, read_weights
 from study.config.study import StudyConfig, make_study_config
 from study.config.trial import TrialConfig
-from study.storage.ledger import Event
 from study.storage.ranking import candidates, fresh_seed
 from study.storage.state import StudyState, TrialRecord, ranked
 from study.training.data import SplitDataset
@@ -184,10 +183,10 @@ class Bench:
     def runs_of(self, unit: Unit) -> Any:
         """What trains the trials and finalists of a search on a unit."""
 
-        def runs(record: TrialRecord) -> Iterator[Event]:
+        def runs(record: TrialRecord) -> Iterator[dict[str, Any]]:
             config, before = TrialConfig.model_validate(record.config), None
             begun = time.perf_counter()
-            for epoch in train(config, unit.data(record.finalist["split_seed"] if record.finalist else None), CPU):
+            for epoch in train(config, unit.data(record.finalist.split_seed if record.finalist else None), CPU):
                 report = report_of(epoch.number, epoch.scores, before, record.config)
                 report |= {"images_seen": epoch.images_seen, "seconds": round(epoch.seconds, 3)}
                 before = report["best"]

@@ -10,26 +10,27 @@ from pathlib import Path
 from typing import Any
 
 from study.config.study import StudyConfig
-from study.storage.ledger import Event, Ledger
+from study.storage.events import StudyStarted
+from study.storage.ledger import Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tuning.ask_tell import Arms
 from study.tuning.finalists import SearchPolicy
-from study.tuning.recorder import Course, Recorder
+from study.tuning.recorder import Recorder, TrialPolicy
 
 ARM = "resnet18-scratch"
 GROUPS = {ARM: [("resnet18", False)]}
-Runs = Callable[[TrialRecord], Iterator[Event]]
+Runs = Callable[[TrialRecord], Iterator[dict[str, Any]]]
 """The reports of a run's epochs, from the first one on: epoch, scores, seconds, and best (what is told of it)."""
 
 
 class WithoutKnownGood(Arms):
     """Arms as they were before each began with a known-good configuration."""
 
-    def _tried(self, group: str) -> list[dict[str, Any]]:
+    def _enqueued(self, group: str) -> list[dict[str, Any]]:
         return []
 
 
-def course_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> Course:
+def course_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> TrialPolicy:
     """All trials of the one arm, then its finalists."""
     return SearchPolicy(config, arms(config, GROUPS, state), state)
 
@@ -39,8 +40,12 @@ def begun(folder: Path, config: StudyConfig) -> Ledger:
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl")
     if not ledger.events:
-        values = config.model_dump(mode="json")
-        ledger.append("study", id="0" * 32, config=values, objective=config.objective, arms=[ARM])
+        ledger.append(
+            StudyStarted(
+                id="0" * 32, config=config.model_dump(mode="json"), objective=config.objective, arms=[ARM], identity={},
+                not_run={}, weights={}, audit={}, splits={}, versions={}, threads=1, notes=[], commands=[],
+            )
+        )  # fmt: skip
     return ledger
 
 
@@ -68,8 +73,9 @@ def drive(recorder: Recorder, runs: Runs) -> None:
         recorder.end(record.trial, record.finishing)
 
 
-def report_of(epoch: int, scores: dict[str, float], before: float | None, config: dict[str, Any]) -> Event:
+def report_of(epoch: int, scores: dict[str, float], before: float | None, config: dict[str, Any]) -> dict[str, Any]:
     """What a trial's process would report; before: the highest score so far, which counts where that is selected."""
     value = scores.get(f"val/{config['objective']}")
     known = [one for one in (value, before if config["select_epoch"] == "best" else None) if one is not None]
-    return {"epoch": epoch, "scores": scores, "seconds": 0.0, "best": max(known, default=None)}
+    run = {"confusion": [], "images_seen": 0, "seconds": 0.0, "device": "cpu", "threads": 1}
+    return {"epoch": epoch, "scores": scores, "best": max(known, default=None), **run}

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from study.config.study import StudyConfig, make_study_config
-from study.storage.ledger import Event
 from study.storage.state import StudyState, TrialRecord
 from tests.benchmarks.quality import Plan, cost, source_images, study_config
 from tests.benchmarks.serial import Runs, WithoutKnownGood, report_of, search
@@ -27,7 +27,7 @@ def runs(most: int = 10**6) -> Runs:
     """A higher learning rate scores higher; dies after so many epochs."""
     left = [most]
 
-    def made(record: TrialRecord) -> Iterator[Event]:
+    def made(record: TrialRecord) -> Iterator[dict[str, Any]]:
         for epoch in range(1, EPOCHS + 1):
             if not left[0]:
                 raise KeyboardInterrupt
@@ -39,13 +39,13 @@ def runs(most: int = 10**6) -> Runs:
 
 def told(state: StudyState) -> list[tuple[str, list[float], str]]:
     """Each run with its scores and its end."""
-    return [(r.trial, [e["scores"]["val/kappa"] for e in r.epochs], r.state) for r in state.runs().values()]
+    return [(r.trial, [e.scores["val/kappa"] for e in r.epochs], r.state) for r in state.runs().values()]
 
 
 def test_trials_then_finalists_on_splits_of_their_own(tmp_path: Path) -> None:
     state = search(tmp_path, study(), runs())
     assert [len(state.trials), len(state.finalists)] == [4, 4]
-    splits = [record.finalist["split_seed"] for record in state.finalists.values() if record.finalist]
+    splits = [record.finalist.split_seed for record in state.finalists.values() if record.finalist]
     assert splits[0] == splits[1] != splits[2] == splits[3]
 
 

@@ -21,9 +21,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from analysis import schema
+from study.storage.events import Event
 from study.tracking.mlflow_tracker import Tracking
 from study.tracking.server import problem
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import close_event, end_event, epoch_event, study_event, trial_event
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,13 +42,13 @@ def _write(home: Path) -> str:
     uri, folder = f"sqlite:///{home / 'mlflow.db'}", home / NAME
     folder.mkdir(parents=True)
     tracking = Tracking(uri, NAME, folder, (home / "mlartifacts" / NAME).as_uri())
-    events = [study_event(trials=len(KAPPAS))]
+    events: list[Event] = [study_event(trials=len(KAPPAS))]
     for number, kappa in enumerate(KAPPAS):
         begun, cell = trial_event(number, epochs=3), CELLS[number % 4]
-        begun["config"] |= {"architecture": cell[0], "pretrained": cell[1], "lr": 10 ** (-4 + number / 4)}
-        begun["config"]["imbalance"] = ("none", "focal")[number % 2]
+        begun.config.update(architecture=cell[0], pretrained=cell[1], lr=10 ** (-4 + number / 4))
+        begun.config["imbalance"] = ("none", "focal")[number % 2]
         events += [begun, *(epoch_event(number, epoch, kappa * epoch / 3) for epoch in (1, 2, 3)), end_event(number)]
-    for event in [*events, {"event": "close", "time": 1020.0, "state": "complete", "reason": ""}]:
+    for event in [*events, close_event()]:
         assert tracking.note(event)
         tracking.send(event)
     client = MlflowClient(uri)

@@ -17,6 +17,7 @@ from analysis.results.mlflow_reader import StudyRuns, read_study
 from analysis.tables.arm_comparison import leaderboard
 from retina_models.resnet import resnet18
 from retina_models.weights import save_weights
+from study.storage.events import EpochFinished, Event, StudyClosed, TrialStarted
 from study.storage.ledger import read_events
 from study.storage.ranking import winners
 from study.storage.state import StudyState, study_state
@@ -59,7 +60,7 @@ class Home:
             self.command(*arguments), capture_output=True, text=True, env=self.environment, timeout=300
         )
 
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[Event]:
         return read_events(self.home / NAME / "ledger.jsonl")[0]
 
     def mlflow_runs(self) -> list[object]:
@@ -73,7 +74,7 @@ class Home:
         with (self.home.parent / "log").open("w") as log:
             process = subprocess.Popen(search, env=self.environment, stdout=log, stderr=log)
             deadline = time.monotonic() + 240
-            while not any(e["event"] == "epoch" and e["trial"] == "0001" for e in self.events()):
+            while not any(isinstance(e, EpochFinished) and e.trial == "0001" for e in self.events()):
                 assert process.poll() is None, (self.home.parent / "log").read_text()
                 assert time.monotonic() < deadline, (self.home.parent / "log").read_text()
                 time.sleep(0.05)
@@ -94,7 +95,7 @@ def study(home: Home) -> StudyRuns:
 def test_the_kill_came_in_the_middle(home: Home) -> None:
     ended = [record for record in home.after_kill.trials.values() if record.end]
     assert len(ended) < TRIALS
-    assert home.events()[-1]["event"] == "close"
+    assert isinstance(home.events()[-1], StudyClosed)
 
 
 def test_status_after_a_kill_leaves_nothing_running(home: Home) -> None:
@@ -109,7 +110,7 @@ def test_every_trial_is_there_once_in_ledger_and_mlflow(home: Home) -> None:
     assert home.going_on.returncode == 0, home.going_on.stderr
     state = study_state(home.events())
     assert sorted(state.trials) == [f"{number:04d}" for number in range(TRIALS)]
-    assert all(record.end and record.end["state"] in ("complete", "pruned") for record in state.trials.values())
+    assert all(record.end and record.end.state in ("complete", "pruned") for record in state.trials.values())
     runs = home.mlflow_runs()
     trials = sorted(run.data.tags[schema.TAG_TRIAL] for run in runs if run.data.tags["kind"] == "trial")  # type: ignore[attr-defined]
     assert trials == sorted(state.trials)
@@ -122,7 +123,7 @@ def test_what_was_done_before_the_kill_is_as_it_was(home: Home) -> None:
     after = study_state(home.events())
     for trial, record in before.trials.items():
         assert after.trials[trial].epochs[: len(record.epochs)] == record.epochs
-    started = [event["trial"] for event in home.events() if event["event"] == "trial"]
+    started = [event.trial for event in home.events() if isinstance(event, TrialStarted)]
     assert len(started) == len(set(started))
 
 
@@ -133,12 +134,12 @@ def test_analysis_reads_what_study_wrote(home: Home, study: StudyRuns) -> None:
         best = record.best()
         assert best is not None
         row = study.trials.set_index("trial").loc[trial]
-        assert row["best_val_kappa"] == best["scores"]["val/kappa"]
-        assert row["best_epoch"] == best["epoch"]
+        assert row["best_val_kappa"] == best.scores["val/kappa"]
+        assert row["best_epoch"] == best.epoch
         epochs = study.epochs[study.epochs["trial"] == trial]
-        assert epochs["val/accuracy"].tolist() == [epoch["scores"]["val/accuracy"] for epoch in record.epochs]
-        assert study.confusions[trial].tolist() == best["confusion"]
-        assert len(study.predictions[trial]) == state.study["splits"]["val"]  # type: ignore[index]
+        assert epochs["val/accuracy"].tolist() == [epoch.scores["val/accuracy"] for epoch in record.epochs]
+        assert study.confusions[trial].tolist() == best.confusion
+        assert len(study.predictions[trial]) == state.study.splits["val"]  # type: ignore[union-attr]
 
 
 def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
@@ -173,9 +174,9 @@ def test_analysis_reads_the_finalists_and_orders_by_them(home: Home, study: Stud
         record = state.finalists[row["finalist"]]
         best = record.best()
         assert best is not None and record.finalist is not None
-        assert (row["trial"], row["seed_index"]) == (record.finalist["trial"], record.finalist["seed_index"])
-        assert row["split_seed"] == str(record.finalist["split_seed"])
-        assert row["best_val_kappa"] == best["scores"]["val/kappa"]
+        assert (row["trial"], row["seed_index"]) == (record.finalist.trial, record.finalist.seed_index)
+        assert row["split_seed"] == str(record.finalist.split_seed)
+        assert row["best_val_kappa"] == best.scores["val/kappa"]
         assert row["state"] == schema.STATE_COMPLETE
     board = leaderboard(study)
     for arm in ("resnet18-scratch", "resnet18-pretrained"):
@@ -198,9 +199,9 @@ def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study
         assert record.test is not None
         first = min(trial for trial, one in state.trials.items() if one.arm == row["arm"])
         assert row["trial"] == (first if row["baseline"] else winners(state, row["arm"])[0].trial)
-        assert row["test_kappa"] == record.test["scores"]["test/kappa"]
-        assert study.test_confusions[row["confirm"]].tolist() == record.test["confusion"]
-        assert len(study.test_predictions[row["confirm"]]) == state.study["splits"]["test"]
+        assert row["test_kappa"] == record.test.scores["test/kappa"]
+        assert study.test_confusions[row["confirm"]].tolist() == record.test.confusion
+        assert len(study.test_predictions[row["confirm"]]) == state.study.splits["test"]
     assert study.tags[schema.TAG_TEST_EVALUATIONS] == str(len(wanted))
     assert study.study["test"]["reads"] == len(wanted)
     assert study.study["test"]["ensemble"] is False  # one seed

@@ -39,7 +39,7 @@ def test_a_medmnist_file_is_searched_and_reported(tmp_path: Path) -> None:
     text = _retina(home, "search", "m", "--data", tmp_path / "retina.npz", "--config", tmp_path / "study.yaml")
     assert "30 training and 8 validation images, 10 set aside" in text and "intervals are too narrow" in text
     events = [json.loads(line) for line in (home / "m" / "ledger.jsonl").read_text().splitlines()]
-    colours = {event["config"]["colour"] for event in events if event["event"] == "trial"}
+    colours = {event["config"]["colour"] for event in events if event["event"] == "trial_started"}
     assert colours == {"none", "graham"}
     caches = sorted(path for path in (home / "cache").iterdir() if path.is_dir())
     assert [path.name.split("-", 1)[1] for path in caches] == ["28-none", "28-none-graham"]

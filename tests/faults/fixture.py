@@ -18,7 +18,8 @@ from mlflow.entities import Run
 
 from analysis import schema
 from study.config.study import StudyConfig
-from study.storage.ledger import Event, read_events
+from study.storage.events import Event, StudyClosed
+from study.storage.ledger import read_events
 from study.storage.ranking import missing
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
@@ -57,7 +58,7 @@ class Search:
     def until_closed(self, seconds: float) -> None:
         """Wait until the ledger is closed, whether the process lives or not."""
         deadline = time.monotonic() + seconds
-        while self.study.events()[-1]["event"] != "close":
+        while not isinstance(self.study.events()[-1], StudyClosed):
             assert time.monotonic() < deadline, f"not closed after {seconds:.0f} s: {self.output()}"
             time.sleep(0.02)
 
@@ -125,7 +126,12 @@ class Study:
         return read_events(self.ledger)[0]
 
     def count(self, kind: str) -> int:
-        return sum(1 for event in self.events() if event["event"] == kind)
+        return sum(1 for event in self.events() if event.kind == kind)
+
+    def state_closed(self) -> str:
+        """The state in which the ledger was closed; "" where its last event is no close."""
+        last = self.events()[-1]
+        return last.state if isinstance(last, StudyClosed) else ""
 
     def state(self) -> StudyState:
         return study_state(self.events())
@@ -148,23 +154,22 @@ class Study:
         """
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
         assert state.study
-        raw = [(e["event"], e.get("finalist", e["trial"]), e.get("epoch")) for e in self.events() if "trial" in e]
+        names = ("finalist", "trial", "epoch")
+        raw = [(e.kind, *(getattr(e, name, None) for name in names)) for e in self.events() if hasattr(e, "trial")]
         of_trials = [run for run in runs if run.data.tags[schema.TAG_KIND] in NAMED_BY]
         found = Counter(name_of(run) for run in of_trials)
         lost = trials - sum(1 for record in state.trials.values() if record.end)
-        lost += len(missing(StudyConfig.model_validate(state.study["config"]), state))
+        lost += len(missing(StudyConfig.model_validate(state.study.config), state))
         lost += sum(1 for record in state.finalists.values() if not record.end)
         lost += sum(1 for name in state.runs() if name not in found)
         doubled = len(raw) - len(set(raw)) + found.total() - len(found)
-        repeats = Counter(
-            (r.finalist["trial"], r.finalist["seed_index"]) for r in state.finalists.values() if r.finalist
-        )
+        repeats = Counter((r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist)
         doubled += repeats.total() - len(repeats)
         for run in of_trials:
             epochs = state.record(name_of(run)).epochs
-            for name in {name for epoch in epochs for name in epoch["scores"]}:
+            for name in {name for epoch in epochs for name in epoch.scores}:
                 sent = Counter((m.step, m.value) for m in client.get_metric_history(run.info.run_id, name))
-                told = Counter((e["epoch"], e["scores"][name]) for e in epochs if name in e["scores"])
+                told = Counter((e.epoch, e.scores[name]) for e in epochs if name in e.scores)
                 lost, doubled = lost + (told - sent).total(), doubled + (sent - told).total()
         kinds = Counter(run.data.tags[schema.TAG_KIND] for run in runs)
         assert set(kinds) <= {schema.KIND_STUDY, *NAMED_BY} and kinds[schema.KIND_STUDY] == 1
@@ -292,9 +297,9 @@ def suggested(state: StudyState) -> list[tuple[Any, ...]]:
             record.trial,
             record.params,
             record.config,
-            [({k: v for k, v in e["scores"].items() if k != "images_per_second"}, e["stop"], e["pruner_state"])
+            [({k: v for k, v in e.scores.items() if k != "images_per_second"}, e.stop, e.pruner_state)
              for e in record.epochs],
-            record.end["state"] if record.end else "",
+            record.end.state if record.end else "",
         )
         for record in state.runs().values()
     ]  # fmt: skip

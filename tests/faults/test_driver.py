@@ -59,7 +59,7 @@ def test_a_signal(
     assert search.end(60) == code, search.output()
     once = time.monotonic() - begun
     assert {run.info.status for run in study.runs()} == {"KILLED"}
-    assert study.events()[-1]["state"] == schema.STATE_INTERRUPTED
+    assert study.state_closed() == schema.STATE_INTERRUPTED
     before = study.state().trials["0000"].epochs
     search = study.begin()
     search.until_epochs(len(before) + 1)

@@ -72,7 +72,7 @@ def test_the_server_is_down_at_the_end(tmp_path: Path, data: Path, server: Serve
     server.start()
     study = Study(tmp_path / "study", data, uri=server.uri)
     search = study.begin(*FLAGS)
-    search.until(lambda: study.count("end") == 1, "the first trial's end")
+    search.until(lambda: study.count("trial_finished") == 1, "the first trial's end")
     server.stop()
     assert search.end() == 0, search.output()
     assert "MLflow did not answer" in search.output()

@@ -36,9 +36,9 @@ def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> Non
         os.kill(pid, signal.SIGKILL)
         killed.add(pid)
     assert search.end() == 0, search.output()
-    states = {record.end["state"] for record in study.state().trials.values() if record.end}
+    states = {record.end.state for record in study.state().trials.values() if record.end}
     assert states == {schema.STATE_COMPLETE}
-    assert all([e["epoch"] for e in r.epochs] == list(range(1, 25)) for r in study.state().trials.values())
+    assert all([e.epoch for e in r.epochs] == list(range(1, 25)) for r in study.state().trials.values())
     row.lost, row.doubled = study.missing_and_doubled(2)
     assert (row.lost, row.doubled) == (0, 0)
 
@@ -56,7 +56,7 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
         killed.add(pid)
     search.until(lambda: study.state().trials["0000"].end, "the trial's end")
     end = study.state().trials["0000"].end
-    assert end and (end["state"], end["reason"]) == (schema.STATE_FAILED, "its process died 4 times")
+    assert end and (end.state, end.reason) == (schema.STATE_FAILED, "its process died 4 times")
     search.until(lambda: study.has("0001", 1), "the next trial")
     search.process.send_signal(signal.SIGINT)
     assert search.end() == 130
@@ -80,9 +80,8 @@ def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, pro
         slowest = max(slowest, noticed)
         assert noticed <= NOTICED_WITHIN
         assert f"Ray's {name} at " in search.output() and "go on with: retina search s" in search.output()
-        last = study.events()[-1]
-        assert (last["event"], last["state"]) == ("close", schema.STATE_FAILED)
-        assert study.count("end") == 0, "what the node caused is not a trial's failure"
+        assert study.state_closed() == schema.STATE_FAILED
+        assert study.count("trial_finished") == 0, "what the node caused is not a trial's failure"
         assert {run.info.status for run in study.runs()} == {"KILLED", "FAILED"}  # the trial; the study
         _gone(below)
     row.note = f"noticed after {slowest:.1f} s"
@@ -127,7 +126,7 @@ def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
         flags = ["--trials", "2", "--epochs", "60", "--early-stopping", "none", "--cpus-per-trial", "1"]
         search = study.begin("--address", address, *flags)
         search.until(lambda: study.has("0000", 2) and study.has("0001", 2), "both trials' epochs")
-        assert study.count("end") == 0
+        assert study.count("trial_finished") == 0
         killed: set[int] = set()
         for _ in range(
             PROCESS_RETRIES

@@ -34,8 +34,8 @@ def _check_failures(study: Study, reason: str, failing: dict[str, object]) -> in
     failed, optuna = 0, _optuna_states(study)
     for record in study.state().trials.values():
         fails = all(record.config[name] == value for name, value in failing.items())
-        assert record.end and (record.end["state"] == schema.STATE_FAILED) == fails
-        assert (reason in record.end["reason"]) == fails
+        assert record.end and (record.end.state == schema.STATE_FAILED) == fails
+        assert (reason in record.end.reason) == fails
         failed += fails
     runs = {run.data.tags.get(schema.TAG_TRIAL): run for run in study.runs()}
     for trial, record in study.state().trials.items():
@@ -52,7 +52,7 @@ def _optuna_states(study: Study) -> dict[str, TrialState]:
     """What the samplers are told of each trial when the study goes on."""
     state = study.state()
     assert state.study
-    config = make_study_config(state.study["config"], {})
+    config = make_study_config(state.study.config, {})
     arms = Arms(config, groups_of(config, config.cells()), state)
     told = {group: arms._studies[group].get_trials(deepcopy=False) for group in arms._studies}
     return {trial: told[record.group][record.number].state for trial, record in state.trials.items()}
@@ -93,7 +93,7 @@ def test_every_trial_fails_the_same_way(tmp_path: Path, data: Path, row: Row) ->
     study = Study(tmp_path, data)
     output = study.finish("--trials", "9", "--label-smoothing", "0.1", code=1, environment=out_of_memory(tmp_path))
     assert "trials failed alike, one after the other: out of memory" in output
-    assert study.count("end") == 3 and study.events()[-1]["state"] == schema.STATE_FAILED
+    assert study.count("trial_finished") == 3 and study.state_closed() == schema.STATE_FAILED
     assert "RUNNING" not in {run.info.status for run in study.runs()}
 
 

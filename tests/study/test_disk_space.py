@@ -10,6 +10,7 @@ import pytest
 from study.disk_space import check_room, is_full, needed, size, told
 from study.storage.ledger import Ledger, read_events
 from study.training.checkpoints import load_last, save_last
+from tests.fixtures.study import close_event, epoch_event, study_event
 
 
 def test_a_full_disk_is_known_through_whatever_library_says_so() -> None:
@@ -71,20 +72,20 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 def test_a_full_disk_leaves_ledger_and_checkpoint_as_they_were(small_disk: Path) -> None:
     """The short form of the disks in tests/faults."""
     ledger = Ledger(small_disk / "ledger.jsonl")
-    ledger.append("study", config={})
+    ledger.append(study_event())
     save_last(small_disk, {"epoch": 1}, {"epoch": 1})
     with (small_disk / "ballast").open("wb", buffering=0) as ballast, suppress(OSError):
         while True:
             ballast.write(bytes(4096))
     with pytest.raises(OSError, match="No space left on device"):
         while True:  # what is left of the ledger's last block takes some lines
-            ledger.append("epoch", scores={})
+            ledger.append(epoch_event(0, 1, 0.5))
     held = (small_disk / "ledger.jsonl").read_bytes()
     assert len(held.splitlines()) == len(ledger.events) and held.endswith(b"\n")
     with pytest.raises(OSError, match="No space left on device"):
         save_last(small_disk, {"epoch": 2}, {"epoch": 2})
     (small_disk / "ballast").unlink()
-    ledger.append("close", state="failed")
+    ledger.append(close_event("failed"))
     ledger.close()
     assert read_events(small_disk / "ledger.jsonl")[0] == ledger.events
     loaded = load_last(small_disk)

@@ -98,6 +98,6 @@ def test_a_search_begins_from_synthetic_weights(tmp_path: Path) -> None:
     assert [list(event["weights"]) for event in studies] == [[], ["resnet18"]]
     told = studies[-1]["weights"]["resnet18"]
     assert (told["kind"], told["source"]) == ("synthetic", "synthetic-resnet18.safetensors")
-    assert {event["group"] for event in events if event["event"] == "trial"} == {
+    assert {event["group"] for event in events if event["event"] == "trial_started"} == {
         "resnet18-scratch", "resnet18-pretrained"
     }  # fmt: skip

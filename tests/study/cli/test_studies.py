@@ -82,7 +82,7 @@ def test_the_status_is_told_before_mlflow_is_asked_but_for_a_sync(
 
 
 def test_a_damaged_study_is_named_and_the_command_fails(tmp_path: Path) -> None:
-    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"epoch","trial":"0000","epoch":1}\n')):
+    for name, text in (("a", "{broken\n{}\n"), ("b", '{"event":"study"}\n')):
         (tmp_path / name).mkdir()
         (tmp_path / name / "ledger.jsonl").write_text(text)
         mark_synced(tmp_path / name, f"sqlite:///{tmp_path / 'mlflow.db'}")

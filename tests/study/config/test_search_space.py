@@ -124,7 +124,7 @@ def test_the_first_trial_of_each_arm_is_that_configuration(flags: dict[str, Any]
         good = known_good(config, cells)
         assert {name: asked.params[name] for name in good} == good == asked.params
         sgd = flags.get("optimizer") == "sgd"
-        assert asked.config.lr == (0.01 if sgd else 0.0005 if asked.config.pretrained else 0.001)
+        assert asked.config["lr"] == (0.01 if sgd else 0.0005 if asked.config["pretrained"] else 0.001)
 
 
 def _lr_by_optimizer() -> StudyConfig:

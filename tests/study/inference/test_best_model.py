@@ -1,4 +1,5 @@
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,13 @@ import torch
 
 from study.errors import ConfigError
 from study.inference.best_model import find_winner, mean_predictions, photographs
+from study.storage.events import TrialFinished
 from study.storage.ledger import read_events
+from study.storage.state import study_state
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.prediction import predict
-from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study, write_ledger
+from tests.fixtures.study import end_event, finalist_event, write_ledger
+from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study
 
 
 @pytest.fixture
@@ -96,17 +100,13 @@ def test_seeds_of_different_photographs_have_no_mean(made: Made) -> None:
 
 def test_finalists_decide_which_trial_it_is(made: Made) -> None:
     events = read_events(made.folder / "ledger.jsonl")[0]
-    config = next(event["config"] for event in events if event.get("trial") == "0000")
-    epoch = next(event for event in events if event["event"] == "epoch")
+    trial_0 = study_state(events).trials["0000"]
     for number, (trial, kappa) in enumerate((("0000", 0.4), ("0001", 0.3))):
         name = f"f{number:04}"
-        about = {"trial": trial, "seed_index": 0, "rank": 1, "config": config, "split_seed": 5}
-        events += [
-            {"event": "finalist", "time": 1020.0, "finalist": name, **about},
-            epoch | {"trial": name, "scores": epoch["scores"] | {"val/kappa": kappa}},
-            {"event": "end", "time": 1021.0, "trial": name, "state": "complete", "reason": ""},
-        ]
-    write_ledger(made, events)
+        started = replace(finalist_event(number, trial), config=trial_0.config)
+        scores = trial_0.epochs[0].scores | {"val/kappa": kappa}
+        events += [started, replace(trial_0.epochs[0], trial=name, scores=scores), end_event(name)]
+    write_ledger(made.folder, *events)
     winner = find_winner(made.home, NAME)
     assert (winner.trial, winner.record.trial) == ("0000", "0000")
     assert (winner.chosen.repeats, winner.chosen.score) == (1, 0.4)
@@ -116,10 +116,9 @@ def test_a_confirmation_of_another_trial_or_without_an_end_does_not_count(made: 
     confirm(made, "c0000", trial="0000")
     assert find_winner(made.home, NAME).confirm == ""
     confirm(made, "c0001")
-    events = [
-        e for e in read_events(made.folder / "ledger.jsonl")[0] if (e["event"], e.get("trial")) != ("end", "c0001")
-    ]
-    write_ledger(made, events)
+    events = read_events(made.folder / "ledger.jsonl")[0]
+    events = [event for event in events if not (isinstance(event, TrialFinished) and event.trial == "c0001")]
+    write_ledger(made.folder, *events)
     assert find_winner(made.home, NAME).confirm == ""
 
 

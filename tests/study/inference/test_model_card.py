@@ -9,6 +9,7 @@ from study.inference.best_model import BestModel, find_winner
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
+from tests.fixtures.study import confirmation_event, evaluation_event
 from tests.fixtures.winner import NAME, made_study
 
 NAN = float("nan")
@@ -72,13 +73,13 @@ def test_model_card_of_a_constant_predictor(winner: BestModel) -> None:
 
 
 def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: BestModel) -> None:
-    began = winner.began | {
-        "notes": ["read from /home/anna/eyes"],
-        "config": winner.began["config"] | {"select_on": "test"},
-        "weights": {"resnet18": {"source": "imagenet", "kind": "imagenet", "digest": "b" * 64}},
-        "audit": winner.began["audit"]
-        | {"fellow_copy": {"accuracy": 0.84728, "kappa": 0.7, "n": 7026, "copied": 5618}},
-    }
+    began = replace(
+        winner.began,
+        notes=["read from /home/anna/eyes"],
+        config=winner.began.config | {"select_on": "test"},
+        weights={"resnet18": {"source": "imagenet", "kind": "imagenet", "digest": "b" * 64}},
+        audit=winner.began.audit | {"fellow_copy": {"accuracy": 0.84728, "kappa": 0.7, "n": 7026, "copied": 5618}},
+    )
     config = winner.config.model_copy(update={"pretrained": True})
     card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
     assert "anna" not in card
@@ -87,7 +88,7 @@ def test_paths_are_cut_and_the_lab_s_way_of_choosing_is_said(winner: BestModel) 
     assert "begun from pretrained weights imagenet (kind imagenet, SHA-256 bbbbbbbbbbbb)" in card
     assert "scores 0.8473 on the test list (n 7,026)" in card
     made = {"source": "synthetic-resnet18.safetensors", "kind": "synthetic", "digest": "b" * 64}
-    began |= {"weights": {"resnet18": made}}
+    began = replace(began, weights={"resnet18": made})
     card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
     assert "begun from pretrained weights synthetic-resnet18.safetensors (kind synthetic, SHA-256 bbbbbbbbbbbb)" in card
 
@@ -112,8 +113,8 @@ def test_what_finalists_decided_is_said(winner: BestModel) -> None:
 
 def test_seeds_as_one_model_are_named(winner: BestModel) -> None:
     def seed(name: str) -> BestModel:
-        confirm = {"exclude_test_patients": False, "seed_index": 0, "epochs": 1}
-        record = replace(winner.record, trial=name, confirm=confirm, test={"reads": 2})
+        confirm, test = confirmation_event(0, epochs=1), evaluation_event(earlier=2)
+        record = replace(winner.record, trial=name, confirm=confirm, test=test)
         return replace(winner, record=record)
 
     together = replace(seed("c0000"), others=(seed("c0001"), seed("c0002")))

@@ -1,5 +1,4 @@
 import io
-import json
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from study.planning import build_plan as plan_module
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, write_study_file
+from study.storage.events import decode, encode
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
@@ -52,7 +52,7 @@ def _begun(plan: Plan) -> StudyState:
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_study_file(plan)
     state = StudyState()
-    state.apply(json.loads(json.dumps({"event": "study", "time": 1.0, **plan.event(2)})))
+    state.apply(decode(encode(plan.event(2))))
     return state
 
 
@@ -151,19 +151,19 @@ def test_a_study_can_end_with_the_trials_that_have_begun_but_with_no_fewer(folde
 def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
     plan = replace(_plan(folder), name="early")
     state = _begun(plan)
-    assert state.study and state.study["config"]["trials"] == 4
+    assert state.study and state.study.config["trials"] == 4
     ledger = Ledger(plan.folder / "ledger.jsonl")
-    ledger.append("study", **plan.event(2))
+    ledger.append(plan.event(2))
     for number in range(2):
         for event in (trial_event(number, epochs=1), epoch_event(number, 1, 0.3), end_event(number)):
-            ledger.append(**{key: value for key, value in event.items() if key != "time"})
+            ledger.append(event)
     fewer = replace(plan, config=plan.config.model_copy(update={"trials": 2}))
     here = Home(folder / "home", "sqlite://", None)
     code = search._search(fewer, ledger, here, Compute(), Console(file=io.StringIO()))
     ledger.close()
     after = study_state(read_events(plan.folder / "ledger.jsonl")[0])
-    assert code == 0 and after.study and after.study["config"]["trials"] == 2
-    assert [event["event"] for event in ledger.events[-2:]] == ["study", "close"]
+    assert code == 0 and after.study and after.study.config["trials"] == 2
+    assert [event.kind for event in ledger.events[-2:]] == ["study", "study_closed"]
     check_confirmable("early", after, ConfirmationConfig())
 
 
@@ -218,7 +218,7 @@ def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
 
 def test_the_kind_of_weights_is_recorded_and_no_arm_of_another_kind_is_added(folder: Path, tmp_path: Path) -> None:
     plan = replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="kinds")
-    told = plan.event(2)["weights"]
+    told = plan.event(2).weights
     assert told == {
         "resnet18": {"source": "r18.safetensors", "kind": "file", "digest": plan.weights["resnet18"]["digest"]}
     }
@@ -269,15 +269,15 @@ def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder:
     enqueued.write_text("- {optimizer: sgd, lr: 0.01}\n")
     inputs = Inputs(enqueued=enqueued)
     killed = _begun(_plan(folder))  # between its first event and what samplers are told
-    warm = make_plan("s", folder / "home", killed, inputs).warm
-    assert warm is not None and warm["enqueued"][0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
-    killed.apply({"event": "warm", "time": 1.0, **warm})
+    warm = make_plan("s", folder / "home", killed, inputs).warm_start
+    assert warm is not None and warm.enqueued[0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
+    killed.apply(warm)
     with pytest.raises(
         ConfigError, match="--warm-start and --enqueue are for a study's beginning"
     ):  # not even before a trial
         make_plan("s", folder / "home", killed, replace(inputs, source_study="s"))
     killed.apply(trial_event(0))
-    assert make_plan("s", folder / "home", killed, inputs).warm is None
+    assert make_plan("s", folder / "home", killed, inputs).warm_start is None
     enqueued.write_text("- {optimizer: sgd, lr: 0.02}\n")
     with pytest.raises(ConfigError, match="--warm-start and --enqueue are for a study's beginning"):
         make_plan("s", folder / "home", killed, inputs)
@@ -296,7 +296,7 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     table = read_index(small_data(tmp_path / "data")).table
     alike = table[table["split"] == "train"].drop_duplicates("patient").head(2)
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
-    notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)["notes"]
+    notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
 
 

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from study.planning.pretrained_weights import (
     synthetic_file,
 )
 from study.storage.state import StudyState
+from tests.fixtures.study import study_event
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +54,7 @@ def test_a_study_s_own_copy_comes_first(folder: Path, tmp_path: Path) -> None:
     digest = read_weights(folder / "r18.safetensors", "resnet18").digest
     state = StudyState()
     known = {"resnet18": {"source": "lost.safetensors", "digest": digest}}
-    state.apply({"event": "study", "id": "a", "weights": known})
+    state.apply(replace(study_event(), weights=known))
     copy = kept_file(tmp_path, {"name": "lost.safetensors", "digest": digest})
     assert kept_weights(tmp_path, state, None) == {}
     copy.parent.mkdir()

@@ -1,16 +1,19 @@
+from dataclasses import replace
+
 import pytest
 
 from study.config.arms import ArmSpec
 from study.errors import ConfigError
 from study.planning.resume_checks import arms_of, reasons
 from study.storage.state import StudyState
+from tests.fixtures.study import study_event
 
 CELLS: list[ArmSpec] = [("resnet18", False), ("resnet18", True)]
 
 
 def _begun(*arms: str) -> StudyState:
     state = StudyState()
-    state.apply({"event": "study", "arms": list(arms)})
+    state.apply(replace(study_event(), arms=list(arms)))
     return state
 
 

@@ -1,4 +1,4 @@
-import json
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -8,10 +8,12 @@ import pytest
 from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
 from study.errors import ConfigError
-from study.planning.warm_start import read_tries, trials_of, warm_event
+from study.planning.warm_start import make_warm_start, read_tries, trials_of
+from study.storage.events import TrialStarted, WarmStart
+from study.storage.ledger import read_events
 from study.storage.state import StudyState, study_state
 from study.tuning.ask_tell import Arms
-from tests.fixtures.study import study_event
+from tests.fixtures.study import study_event, write_ledger
 from tests.study.tuning.test_ask_tell import Search
 
 FIXED = {"lr": 0.01, "weight_decay": 0.001}
@@ -22,9 +24,8 @@ def _config(**flags: Any) -> StudyConfig:
 
 
 def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
-    events = [{**study_event(), "identity": identity(config)}, *Search(config, restarts=False).run(trials)]
-    (home / "other").mkdir(parents=True)
-    (home / "other" / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    events = [replace(study_event(), identity=identity(config)), *Search(config, restarts=False).run(trials)]
+    write_ledger(home / "other", *events)
 
 
 def identity(config: StudyConfig) -> dict[str, Any]:
@@ -34,12 +35,12 @@ def identity(config: StudyConfig) -> dict[str, Any]:
     return {**measured, "seed": 0, "weights": {}, **fixed}
 
 
-def _asked(config: StudyConfig, warm: dict[str, Any] | None, count: int) -> list[dict[str, Any]]:
+def _asked(config: StudyConfig, warm: WarmStart | None, count: int) -> list[TrialStarted]:
     state = StudyState()
     if warm:
-        state.apply({"event": "warm", **warm})
+        state.apply(warm)
     arms = Arms(config, groups_of(config, config.cells()), state)
-    return [vars(arms.ask(index)) for index in range(count)]
+    return [arms.ask(index) for index in range(count)]
 
 
 def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
@@ -48,11 +49,11 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
     told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
-    cold, warm = _asked(config, None, 8), _asked(config, {"told": told, "enqueued": []}, 8)
-    assert [asked["params"] for asked in cold[:4]] == [asked["params"] for asked in warm[:4]], "what is known to learn"
-    assert [asked["params"] for asked in cold[4:]] != [asked["params"] for asked in warm[4:]]
-    assert [asked["number"] for asked in warm] == [0] * 4 + [1] * 4
-    assert warm == _asked(config, {"told": told, "enqueued": []}, 8)
+    cold, warm = _asked(config, None, 8), _asked(config, WarmStart(trials=told, enqueued=[]), 8)
+    assert [asked.params for asked in cold[:4]] == [asked.params for asked in warm[:4]], "what is known to learn"
+    assert [asked.params for asked in cold[4:]] != [asked.params for asked in warm[4:]]
+    assert [asked.number for asked in warm] == [0] * 4 + [1] * 4
+    assert warm == _asked(config, WarmStart(trials=told, enqueued=[]), 8)
 
 
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
     with pytest.raises(
         ConfigError, match="--warm-start other must have a trial that fits here, but has none .*its axis lr"
     ):
-        warm_event(plan, StudyState(), "other", None)  # type: ignore[arg-type]
+        make_warm_start(plan, StudyState(), "other", None)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -135,11 +136,9 @@ def test_trials_with_another_fixed_value_or_one_that_is_searched_here_are_left_o
 def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> None:
     config = _config()
     _other(tmp_path, config)
-    ledger = tmp_path / "other" / "ledger.jsonl"
-    first, *rest = ledger.read_text().splitlines()
-    study = json.loads(first)
-    study["identity"]["weights"] = {"resnet18": "w", "resnet50": "x"}
-    ledger.write_text("\n".join([json.dumps(study), *rest]) + "\n")
+    _, *rest = read_events(tmp_path / "other" / "ledger.jsonl")[0]
+    theirs = identity(config) | {"weights": {"resnet18": "w", "resnet50": "x"}}
+    write_ledger(tmp_path / "other", replace(study_event(), identity=theirs), *rest)
     here = identity(config) | {"weights": {"resnet18": "other", "resnet50": "x"}}
     told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), here)
     assert len(told) == 6
@@ -169,14 +168,12 @@ def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
     text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
     enqueued = _tries(tmp_path, text, config)
     assert len(enqueued) == 1 + 4  # the second names no arm, so every arm tries it
-    asked = _asked(config, {"told": [], "enqueued": enqueued}, 12)
-    pretrained = [each["config"] for each in asked if each["group"] == "resnet18-pretrained"]
+    asked = _asked(config, WarmStart(trials=[], enqueued=enqueued), 12)
+    pretrained = [each.config for each in asked if each.group == "resnet18-pretrained"]
     assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
     assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
     assert (pretrained[2].optimizer, pretrained[2].lr, pretrained[2].batch_size) == ("adamw", 0.002, 64)
-    assert all(
-        each["config"].lr == 0.002 for each in asked if each["number"] == 1 and each["group"] != "resnet18-pretrained"
-    )
+    assert all(each.config["lr"] == 0.002 for each in asked if each.number == 1 and each.group != "resnet18-pretrained")
 
 
 @pytest.mark.parametrize(
@@ -215,10 +212,10 @@ def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
     asked = _asked(config, None, 6)
     first: dict[int, str] = {}
     for each in asked:
-        size = each["config"].batch_size
-        assert each["duplicate_of"] == first.get(size, "")
-        first.setdefault(size, each["trial"])
-    assert len({each["config"].seed for each in asked}) == 6
+        size = each.config["batch_size"]
+        assert each.duplicate_of == first.get(size, "")
+        first.setdefault(size, each.trial)
+    assert len({each.config["seed"] for each in asked}) == 6
 
 
 def test_an_arm_that_was_added_catches_up_first() -> None:

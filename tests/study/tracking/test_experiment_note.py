@@ -1,10 +1,17 @@
-from typing import Any
-
 import pytest
 
+from study.storage.events import Event
 from study.storage.state import study_state
 from study.tracking.experiment_note import closing_note, report_note
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import (
+    confirmation_event,
+    end_event,
+    epoch_event,
+    evaluation_event,
+    finalist_event,
+    study_event,
+    trial_event,
+)  # fmt: skip
 
 
 def test_a_note_begins_with_the_best_trial_its_n_and_a_caution() -> None:
@@ -17,19 +24,16 @@ def test_a_note_begins_with_the_best_trial_its_n_and_a_caution() -> None:
 
 
 def test_a_study_chosen_on_test_says_so() -> None:
-    begun = study_event()
-    begun["config"] |= {"select_on": "test"}
+    begun = study_event(select_on="test")
     note = closing_note(study_state([begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]))
     assert "kappa 0.500 on test (n = 5" in note
 
 
-def _confirm(number: int, trial: str, kappa: float, new_patients: float | None) -> list[dict[str, Any]]:
-    """A confirmation of a trial that has read the test part."""
-    name, config = f"c{number:04d}", trial_event(0)["config"]
-    begun = {"event": "confirm", "time": 1030.0, "confirm": name, "trial": trial, "seed_index": number, "rank": 1}
+def _confirm(number: int, trial: str, kappa: float, new_patients: float | None) -> list[Event]:
+    """A confirmation of a trial that has read the test split."""
     scores = {"test/kappa": kappa} | ({"test_new_patients/kappa": new_patients} if new_patients is not None else {})
-    read = {"event": "test-read", "confirm": name, "n": 9, "n_new_patients": 7, "scores": scores}
-    return [begun | {"config": config, "epochs": 1, "exclude_test_patients": False}, read]
+    evaluation = evaluation_event(f"c{number:04d}", n_new_patients=7, scores=scores)
+    return [confirmation_event(number, trial, number, epochs=1), evaluation]
 
 
 @pytest.mark.parametrize(
@@ -59,12 +63,11 @@ def test_a_study_with_finalists_says_the_mean_of_their_repeats() -> None:
     events = [study_event()]
     for number, kappa in enumerate((0.9, 0.8)):
         events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
-    begun = {"event": "finalist", "time": 2.0, "rank": 1, "config": trial_event(0, epochs=1)["config"], "split_seed": 1}
     scores = [("0000", 0, 0.1), ("0001", 0, 0.2), ("0000", 1, 0.3), ("0001", 1, 0.4)]
     for number, (trial, repeat, kappa) in enumerate(scores):
         name = f"f{number:04d}"
-        events.append({**begun, "finalist": name, "trial": trial, "seed_index": repeat})
-        events += [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
+        events.append(finalist_event(number, trial, repeat, epochs=1))
+        events += [epoch_event(name, 1, kappa), end_event(name)]
     note = closing_note(study_state(events))
     head = "**ResNet18, from scratch: kappa 0.300, mean of 2 finalists on validation (n = 5 each, trial 0001).**"
     assert note.startswith(head)

@@ -2,21 +2,30 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from mlflow.entities import Run
 
 from analysis import schema
-from study.storage.ledger import Event
+from study.storage.events import Event
 from study.storage.state import study_state
+from study.tracking.mlflow_runs import resource_metrics
 from study.tracking.mlflow_tracker import Tracking
 from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS, save_predictions
 from study.tuning.confirmation import ConfirmationConfig, Confirmations
 from tests.fixtures.mlflow import client, store
-from tests.fixtures.study import end_event, epoch_event, predictions, study_event, trial_event
+from tests.fixtures.study import (
+    close_event,
+    end_event,
+    epoch_event,
+    evaluation_event,
+    predictions,
+    study_event,
+    trial_event,
+)  # fmt: skip
 
 NAMES = iter(f"tracking-run-{number}" for number in range(1000))
 CONFUSION = [[2, 0, 0, 0, 0], *([[0] * 5] * 4)]
@@ -30,26 +39,22 @@ def name() -> Iterator[str]:
 def _events(folder: Path) -> list[Event]:
     """A search of one trial, and its confirmation."""
     search: list[Event] = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0)]
-    kind, values = Confirmations(study_state(search), ConfirmationConfig(seeds=1)).begin()
-    reading: dict[str, Any] = {
-        "n": 4,
-        "n_new_patients": 2,
-        "confusion": CONFUSION,
-        "new_patients": CONFUSION,
-        "reads": 0,
-    }
-    reading["scores"] = {"test/kappa": 0.3, "test_new_patients/kappa": 0.2}
+    started = Confirmations(study_state(search), ConfirmationConfig(seeds=1)).suggest()
+    scores = {"test/kappa": 0.3, "test_new_patients/kappa": 0.2}
+    evaluation = evaluation_event(
+        n=4, n_new_patients=2, confusion=CONFUSION, new_patients=CONFUSION, scores=scores, time=1022.0
+    )
     place = folder / "checkpoints" / "c0000"
     save_predictions(place, predictions(), PREDICTIONS)
     save_predictions(place, predictions().assign(new_patients=True), TEST_PREDICTIONS)
     return [
         *search,
-        {**study_event(trials=1), "confirmations": 1},
-        {"event": kind, "time": 1020.0, **values},
-        {**epoch_event(0, 1, 0.5, time=1021.0), "trial": "c0000"},
-        {"event": "test-read", "time": 1022.0, "confirm": "c0000", **reading},
-        {**end_event(0), "trial": "c0000", "time": 1023.0},
-        {"event": "close", "time": 1024.0, "state": "complete", "reason": ""},
+        replace(study_event(trials=1), confirmations=1),
+        replace(started, time=1020.0),
+        epoch_event("c0000", 1, 0.5, time=1021.0),
+        evaluation,
+        end_event("c0000"),
+        close_event(),
     ]
 
 
@@ -105,3 +110,19 @@ def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: s
         "n": 4, "n_new_patients": 2, "reads": 1, "exclude_test_patients": False
     }  # fmt: skip
     assert json.loads(study.read_text())["budget"]["resnet18-scratch"]["trials"] == 1
+
+
+def test_resource_metrics_highest_peaks_and_shares_of_all_the_time() -> None:
+    none = replace(epoch_event(0, 1, 0.5), seconds=9.0, peak_resident_bytes=None, cpu_utilisation=None)
+    epochs = [
+        replace(none, seconds=1.0, peak_memory_bytes=2 * 10**9, utilisation=0.9, cpu_utilisation=0.5),
+        replace(none, seconds=3.0, peak_memory_bytes=1 * 10**9, utilisation=0.1, cpu_utilisation=0.5),
+        none,
+    ]
+    assert resource_metrics(epochs) == {
+        schema.PEAK_MEMORY: 2000.0,
+        schema.UTILISATION: pytest.approx(0.3),
+        schema.CPU_UTILISATION: pytest.approx(0.5),
+    }
+    assert set(resource_metrics([replace(epochs[0], peak_resident_bytes=1)])) == set(schema.USE_METRICS)
+    assert resource_metrics([none]) == {}

@@ -1,15 +1,24 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from mlflow.entities import Run
 
 from analysis import schema
-from study.storage.ledger import Event
+from study.storage.events import Event
 from study.tracking.mlflow_tracker import Tracking, trial_of_run
 from study.training.checkpoints import save_predictions
 from tests.fixtures.mlflow import client, store
-from tests.fixtures.study import end_event, epoch_event, predictions, study_event, trial_event
+from tests.fixtures.study import (
+    close_event,
+    end_event,
+    epoch_event,
+    finalist_event,
+    predictions,
+    study_event,
+    trial_event,
+)
 
 NAMES = iter(f"tracking-{number}" for number in range(1000))
 
@@ -54,7 +63,7 @@ def _whole(folder: Path) -> list[Event]:
         trial_event(1),
         epoch_event(1, 1, 0.1),
         end_event(1, "failed", "loss is not finite"),
-        {"event": "close", "time": 1020.0, "state": "complete", "reason": ""},
+        close_event(),
     ]
 
 
@@ -97,7 +106,7 @@ def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_wa
     stopped = [trial_event(1, epochs=9), epoch_event(1, 1, 0.8), end_event(1, "pruned")]
     best = trial_event(0, select_epoch="best")
     events = [study_event(select_epoch="best"), best, *_whole(tmp_path)[2:5], *stopped]
-    _send(_tracking(name, tmp_path), [*events, {"event": "close", "time": 1020.0, "state": "complete", "reason": ""}])
+    _send(_tracking(name, tmp_path), [*events, close_event()])
     runs = _runs(name)
     assert runs["parent"].data.tags[schema.TAG_SELECT_EPOCH] == "best"
     metrics = runs["0000"].data.metrics
@@ -107,12 +116,10 @@ def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_wa
 
 @pytest.mark.parametrize("cut", range(2, 8))
 def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
-    begun = {"event": "finalist", "time": 1020.0, "finalist": "f0000", "trial": "0000", "seed_index": 1, "rank": 1}
-    begun |= {"config": trial_event(0, epochs=1)["config"], "split_seed": 77}
+    begun = replace(finalist_event(0, seed_index=1, epochs=1), split_seed=77)
     save_predictions(tmp_path / "checkpoints" / "f0000", predictions())
     events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0), begun]
-    events += [{**epoch_event(0, 1, 0.5), "trial": "f0000"}, {**end_event(0), "trial": "f0000"}]
-    events.append({"event": "close", "time": 1030.0, "state": "complete", "reason": ""})
+    events += [epoch_event("f0000", 1, 0.5), end_event("f0000"), close_event()]
     _send(_tracking(name, tmp_path), events[:cut])
     for _ in range(2):
         _send(_tracking(name, tmp_path), events)

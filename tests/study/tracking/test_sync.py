@@ -1,17 +1,18 @@
-import json
 import sqlite3
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from study.storage.ledger import Event, Ledger
+from study.storage.events import Event
+from study.storage.ledger import Ledger, LedgerError
 from study.tracking import sync as module
 from study.tracking.sync import BackgroundSync, TrackingError, open_tracking, sync
 from study.tracking.sync_marker import mark_synced, stale_studies
 from tests.fixtures.mlflow import client, store
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import close_event, end_event, epoch_event, study_event, trial_event, write_ledger
 
 
 class Unreliable:
@@ -39,7 +40,7 @@ class Unreliable:
 def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     tracking = Unreliable(failures=3)
-    events: list[Event] = [{"event": "epoch", "number": number} for number in range(5)]
+    events: list[Event] = [epoch_event(0, number, 0.5) for number in range(1, 6)]
     sender = BackgroundSync(tracking, events[:2])  # type: ignore[arg-type]
     for event in events[2:]:
         sender.put(event)
@@ -51,7 +52,7 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
 
 def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
-    sender = BackgroundSync(Unreliable(failures=10**9), [{"event": "study"}, {"event": "trial"}])  # type: ignore[arg-type]
+    sender = BackgroundSync(Unreliable(failures=10**9), [study_event(), trial_event(0)])  # type: ignore[arg-type]
     assert not sender.close(0.05)
     assert sender.unsent == 2
     assert "ConnectionError: no answer" in sender.problem
@@ -60,7 +61,7 @@ def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch
 def test_a_disk_without_room_is_told_once_and_not_waited_for() -> None:
     tracking, told = Unreliable(failures=10**9), []
     tracking.error = RuntimeError("(sqlite3.OperationalError) database or disk is full")
-    sender = BackgroundSync(tracking, [{"event": "study"}, {"event": "trial"}], told.append)  # type: ignore[arg-type]
+    sender = BackgroundSync(tracking, [study_event(), trial_event(0)], told.append)  # type: ignore[arg-type]
     assert not sender.close(60)
     assert told == ["disk is full; free some space first"]
     assert sender.unsent == 2
@@ -70,7 +71,7 @@ def test_a_feed_is_not_waited_for_longer_than_it_is_given() -> None:
     release = threading.Event()
     tracking = Unreliable(failures=0)
     tracking.send = lambda event: release.wait(60)  # type: ignore[assignment, method-assign]
-    sender = BackgroundSync(tracking, [{"event": "study"}])  # type: ignore[arg-type]
+    sender = BackgroundSync(tracking, [study_event()])  # type: ignore[arg-type]
     assert not sender.close(0.05, at_most=0.05)
     release.set()
     assert sender.close(60)
@@ -108,7 +109,7 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
     folder.mkdir()
     ledger = Ledger(folder / "ledger.jsonl")
     for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3)):
-        ledger.append(**{key: value for key, value in event.items() if key != "time"})
+        ledger.append(event)
     ledger.close()
     assert stale_studies(tmp_path, store()[0]) == [folder]
     sync(folder, store()[0], (store()[1] / folder.name).as_uri())
@@ -120,8 +121,7 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
 def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> None:
     folders = [tmp_path / home / "feed-named" for home in ("here", "there")]
     for folder, study_id in zip(folders, "ab", strict=True):
-        folder.mkdir(parents=True)
-        (folder / "ledger.jsonl").write_text(json.dumps(study_event() | {"id": study_id * 32}) + "\n")
+        write_ledger(folder, replace(study_event(), id=study_id * 32))
     sync(folders[0], store()[0], (store()[1] / "feed-named").as_uri())
     with pytest.raises(TrackingError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
         sync(folders[1], store()[0], None)
@@ -129,19 +129,17 @@ def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> Non
 
 def test_events_that_do_not_follow_from_each_other_are_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "feed-lost"
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_text('{"event":"epoch","trial":"0000","epoch":1}\n{"event":"close"}\n')
-    with pytest.raises(TrackingError, match="^KeyError: '0000'$"):
+    write_ledger(folder, study_event(), epoch_event(0, 1, 0.5), close_event())
+    with pytest.raises(LedgerError, match="one of 0000 does not"):
         sync(folder, store()[0], (store()[1] / folder.name).as_uri())
 
 
 def test_a_ledger_that_grew_is_stale_again(tmp_path: Path) -> None:
     folder = tmp_path / "grown"
-    folder.mkdir()
-    (folder / "ledger.jsonl").write_text('{"event":"study"}\n')
+    write_ledger(folder, study_event())
     mark_synced(folder, store()[0])
     assert stale_studies(tmp_path, store()[0]) == []
-    (folder / "ledger.jsonl").write_text('{"event":"study"}\n{"event":"close"}\n')
+    write_ledger(folder, study_event(), close_event())
     assert stale_studies(tmp_path, store()[0]) == [folder]
 
 
@@ -149,5 +147,5 @@ def test_what_a_slow_server_made_twice_is_looked_for_before_the_close(monkeypatc
     monkeypatch.setattr(module, "RETRY_SECONDS", 0.01)
     slow, quick = Unreliable(failures=1), Unreliable(failures=0)
     for tracking in (slow, quick):
-        assert BackgroundSync(tracking, [{"event": "epoch"}, {"event": "close"}]).close(60)  # type: ignore[arg-type]
+        assert BackgroundSync(tracking, [epoch_event(0, 1, 0.5), close_event()]).close(60)  # type: ignore[arg-type]
     assert (slow.refreshed, quick.refreshed) == (2, 0)

@@ -9,9 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from analysis import schema
 from study.training import device
-from study.training.device import DeviceError, await_free, claim, image_budget, measured, release, spent
+from study.training.device import DeviceError, await_free, claim, image_budget, measured, release
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 GB = 10**9
@@ -185,18 +184,3 @@ def test_an_error_within_ends_the_sampling(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(KeyError), measured(GPU, threads=1):
         raise KeyError("x")
     assert not [thread for thread in device.threading.enumerate() if thread.name == "utilisation"]
-
-
-def test_what_a_trial_took_is_the_highest_peak_and_the_share_of_all_its_time() -> None:
-    epochs = [
-        {"seconds": 1.0, "peak_memory_bytes": 2 * GB, "utilisation": 0.9, "cpu_utilisation": 0.5},
-        {"seconds": 3.0, "peak_memory_bytes": 1 * GB, "utilisation": 0.1, "cpu_utilisation": 0.5},
-        {"seconds": 9.0},  # of a ledger that is older than these fields
-    ]
-    assert spent(epochs) == {
-        schema.PEAK_MEMORY: 2000.0,
-        schema.UTILISATION: pytest.approx(0.3),
-        schema.CPU_UTILISATION: pytest.approx(0.5),
-    }
-    assert set(spent([{**epochs[0], "peak_resident_bytes": 1}])) == set(schema.USE_METRICS)
-    assert spent([{"seconds": 1.0}]) == {}

@@ -126,9 +126,7 @@ def test_each_finalist_is_told_with_all_that_it_is(unbroken: list[Event]) -> Non
 
 def test_a_repeat_has_one_split_for_all_and_each_run_its_own_seed(unbroken: list[Event]) -> None:
     found = of_kind(unbroken, FinalistStarted)
-    splits = {
-        event.seed_index: {e["split_seed"] for e in found if e["seed_index"] == event.seed_index} for event in found
-    }
+    splits = {event.seed_index: {e.split_seed for e in found if e.seed_index == event.seed_index} for event in found}
     assert all(len(seeds) == 1 for seeds in splits.values())
     assert splits[0] != splits[1]
     assert len({event.config["seed"] for event in found}) == len(found)

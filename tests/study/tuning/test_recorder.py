@@ -6,7 +6,7 @@ import pytest
 from analysis import schema
 from study.config.arms import groups_of
 from study.config.study import make_study_config
-from study.storage.events import Event
+from study.storage.events import Event, StudyClosed, TrialFinished
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.training.checkpoints import BEST, LAST, PREVIOUS
@@ -58,7 +58,7 @@ def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
 def test_reasons_are_recorded_without_folders(driver: Driver) -> None:
     driver.recorder.end(driver.begin(), schema.STATE_FAILED, "cannot read /home/Jane Doe/data/x.png")
     driver.recorder.close(schema.STATE_FAILED, "no room on /home/Jane Doe/runs: stopped")
-    assert [event["reason"] for event in driver.seen if "reason" in event] == [
+    assert [event.reason for event in driver.seen if isinstance(event, TrialFinished | StudyClosed)] == [
         "cannot read x.png",
         "no room on runs: stopped",
     ]
@@ -71,7 +71,7 @@ def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) ->
     driver.recorder.epoch(trial, report(2, 0.2))
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     driver.recorder.end(trial, schema.STATE_FAILED, "again")
-    assert driver.kinds() == ["trial", "epoch", "epoch", "end"]
+    assert driver.kinds() == ["trial_started", "epoch", "epoch", "trial_finished"]
 
 
 def test_after_a_kill_before_the_end_only_the_end_is_written(tmp_path: Path) -> None:
@@ -83,19 +83,19 @@ def test_after_a_kill_before_the_end_only_the_end_is_written(tmp_path: Path) -> 
     second = Driver(tmp_path)
     second.recorder.end_finished()
     second.ledger.close()
-    assert second.kinds() == ["trial", "epoch", "epoch", "end"]
+    assert second.kinds() == ["trial_started", "epoch", "epoch", "trial_finished"]
     assert second.recorder.state.trials[trial].state == schema.STATE_COMPLETE
 
 
 def test_a_trial_without_a_defined_objective_has_failed(driver: Driver) -> None:
     trial = driver.begin()
     for epoch in (1, 2):
-        driver.recorder.epoch(trial, {"epoch": epoch, "scores": {}, "best": None})
+        driver.recorder.epoch(trial, {**report(epoch, 0.0), "scores": {}, "best": None})
     driver.recorder.end(trial, schema.STATE_COMPLETE)
     end = driver.recorder.state.trials[trial].end
     assert end is not None
-    assert end["state"] == schema.STATE_FAILED
-    assert "validation holds a single grade" in end["reason"]
+    assert end.state == schema.STATE_FAILED
+    assert "validation holds a single grade" in end.reason
 
 
 def test_three_trials_that_fail_alike_are_a_common_failure(driver: Driver) -> None:

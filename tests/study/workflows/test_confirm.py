@@ -1,9 +1,9 @@
 """Whole calls of `retina confirm`: refused, killed, gone on with, and typed once too often."""
 
-import json
 import shutil
 import time
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -21,7 +21,16 @@ from study.tuning.confirmation import ConfirmationConfig, Confirmations
 from study.workflows.confirm import Confirm, _read_elsewhere
 from tests.faults.fixture import Search, Study
 from tests.fixtures.command import refused
-from tests.fixtures.study import end_event, epoch_event, small_data, study_event, trial_event
+from tests.fixtures.study import (
+    close_event,
+    end_event,
+    epoch_event,
+    evaluation_event,
+    small_data,
+    study_event,
+    trial_event,
+    write_ledger,
+)  # fmt: skip
 
 SEEDS = 3
 FELLOWS = 6
@@ -73,8 +82,8 @@ def _numbers(state: StudyState) -> dict[str, Any]:
     return {
         name: (
             record.config,
-            [(timeless(epoch["scores"]), epoch["confusion"]) for epoch in record.epochs],
-            timeless(record.test or {}),
+            [(timeless(epoch.scores), epoch.confusion) for epoch in record.epochs],
+            record.test and replace(record.test, time=0.0),
             record.state,
         )
         for name, record in state.confirmations.items()
@@ -98,8 +107,10 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
     state = killed.state()
     assert sorted(state.confirmations) == [f"c{number:04d}" for number in range(SEEDS)]
     assert _numbers(state) == _numbers(unbroken.state())
-    told = Counter((e["event"], e.get("confirm"), e.get("trial"), e.get("epoch")) for e in killed.events())
-    assert {n for key, n in told.items() if key[0] in ("confirm", "epoch", "test-read", "end")} == {1}
+    names = ("confirm", "trial", "epoch")
+    kinds = ("confirmation_started", "epoch", "test_evaluation", "trial_finished")
+    told = Counter((e.kind, *(getattr(e, name, None) for name in names)) for e in killed.events() if e.kind in kinds)
+    assert set(told.values()) == {1}
     for record in state.confirmations.values():
         assert (len(record.epochs), record.state) == (record.last_epoch, schema.STATE_COMPLETE)
         files = [study.home / "s" / "checkpoints" / record.trial for study in (killed, unbroken)]
@@ -107,16 +118,16 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
         mine, theirs = (read_safetensors(file / BEST) for file in files)  # the files' own order of metadata is chance
         assert all(torch.equal(mine[name], theirs[name]) for name in mine)
         assert record.test is not None
-        assert record.test["n"] - record.test["n_new_patients"] == FELLOWS
-        assert "test_new_patients/accuracy" in record.test["scores"]
+        assert record.test.n - record.test.n_new_patients == FELLOWS
+        assert "test_new_patients/accuracy" in record.test.scores
     _check_mlflow(killed, state)
     whole = killed.ledger.read_text()
-    killed.ledger.write_text(whole[: whole.rindex('{"event":"close"')])  # as if killed before its close
+    killed.ledger.write_text(whole[: whole.rindex('{"event":"study_closed"')])  # as if killed before its close
     again = _confirm(killed, "--seeds", str(SEEDS))
     assert again.end() == 0
     assert "has all confirmations that were asked for (3 complete); the test part was read 3 times" in again.output()
-    assert killed.count("test-read") == SEEDS
-    assert killed.events()[-1]["state"] == schema.STATE_COMPLETE
+    assert killed.count("test_evaluation") == SEEDS
+    assert killed.state_closed() == schema.STATE_COMPLETE
 
 
 def _check_mlflow(study: Study, state: StudyState) -> None:
@@ -132,11 +143,11 @@ def _check_mlflow(study: Study, state: StudyState) -> None:
         assert record.confirm is not None
         assert record.test is not None
         assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id
-        assert run.data.tags[schema.TAG_CONFIRMED_TRIAL] == record.confirm["trial"]
-        assert {k: v for k, v in run.data.metrics.items() if k.startswith("test")} == record.test["scores"]
+        assert run.data.tags[schema.TAG_CONFIRMED_TRIAL] == record.confirm.trial
+        assert {k: v for k, v in run.data.metrics.items() if k.startswith("test")} == record.test.scores
         history = client.get_metric_history(run.info.run_id, "val/accuracy")
         assert sorted((m.step, m.value) for m in history) == [
-            (e["epoch"], e["scores"]["val/accuracy"]) for e in record.epochs
+            (e.epoch, e.scores["val/accuracy"]) for e in record.epochs
         ]
         assert [m.step for m in client.get_metric_history(run.info.run_id, "test/accuracy")] == [record.last_epoch]
         found = {
@@ -162,7 +173,7 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
     second = _confirm(study, "--seeds", "2")
     assert second.end() == 0, second.output()
     assert "the test part of s was read once before" in second.output()
-    assert [read["reads"] for read in study.state().test_evaluations] == [0, 1]
+    assert [read.earlier for read in study.state().test_evaluations] == [0, 1]
     longer = study.finish("--trials", "3")
     assert "2 of 3 trials ended" in longer
     state = study.state()
@@ -185,8 +196,8 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     assert state.study is not None
     record = state.confirmations["c0000"]
     assert record.test is not None
-    assert record.test["n"] == record.test["n_new_patients"] == state.study["splits"]["test"]
-    assert record.epochs[0]["images_seen"] < state.trials["0000"].epochs[0]["images_seen"]
+    assert record.test.n == record.test.n_new_patients == state.study.splits["test"]
+    assert record.epochs[0].images_seen < state.trials["0000"].epochs[0].images_seen
     again = _confirm(study, "--seeds", "1")
     assert again.end() == 2
     assert "must all be trained alike" in again.output()
@@ -194,14 +205,13 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
 
 def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
     events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]
-    state = study_state([*events, {"event": "close", "time": 1.0, "state": "complete", "reason": ""}])
-    errand = Confirm(SimpleNamespace(name="s", whole="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
+    state = study_state([*events, close_event()])
+    errand = Confirm(SimpleNamespace(name="s", parent_study="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
     assert errand.failure_hint(state, "") == ""
     for name in ("c0000", "c0001"):
-        kind, values = Confirmations(state, errand.wish).begin()
-        state.apply({"event": kind, "time": 2.0, **values})
+        state.apply(Confirmations(state, errand.wish).suggest())
         assert errand.failure_hint(state, "") == ""
-        state.apply({**end_event(0, schema.STATE_FAILED), "trial": name})
+        state.apply(end_event(name, schema.STATE_FAILED))
     assert errand.failure_hint(state, " --home X") == (
         "`retina status s --home X` names the failures; mend their cause and give a larger --seeds"
     )
@@ -209,18 +219,16 @@ def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
 
 def test_another_study_that_has_read_the_same_photographs_is_said(tmp_path: Path) -> None:
     searched = [study_event(trials=1), trial_event(0, epochs=1), epoch_event(0, 1, 0.3), end_event(0)]
-    kind, values = Confirmations(study_state(searched), ConfirmationConfig()).begin()
-    confirmed = [*searched, {"event": kind, "time": 1011.0, **values}]
-    confirmed.append({"event": "test-read", "time": 1012.0, "confirm": values["confirm"], "n": 5, "scores": {}})
+    started = Confirmations(study_state(searched), ConfirmationConfig()).suggest()
+    confirmed = [*searched, started, evaluation_event(started.confirm, 5)]
     plan = SimpleNamespace(
-        home=tmp_path, whole="mine", prepared=SimpleNamespace(cache=SimpleNamespace(digest="d" * 64))
+        home=tmp_path, parent_study="mine", prepared=SimpleNamespace(cache=SimpleNamespace(digest="d" * 64))
     )
-    other = {**study_event(trials=1), "identity": {"data_digest": "o" * 64}}
+    other = replace(study_event(trials=1), identity={"data_digest": "o" * 64})
     for name, events in {
         "mine": confirmed, "earlier": confirmed, "unread": searched, "of-other-data": [other, *confirmed[1:]],
     }.items():  # fmt: skip
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "ledger.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+        write_ledger(tmp_path / name, *events)
     (tmp_path / "torn").mkdir()
     (tmp_path / "torn" / "ledger.jsonl").write_text("no ledger\n{}\n")
     assert _read_elsewhere(plan) == [("earlier", 1)]  # type: ignore[arg-type]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.sync import sync
 from study.workflows.delete import find, remove
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import close_event, end_event, epoch_event, study_event, trial_event
 
 DIGEST = "d" * 64
 
@@ -35,11 +36,10 @@ def write_home_study(
     folder = here.home / name
     folder.mkdir(parents=True)
     config = make_study_config({"fixed": {"image_size": size}}, {}).model_dump(mode="json", exclude={"weights"})
-    begun = study_event() | {"id": study_id or name.ljust(32, "0"), "config": {**config, "fold": fold}}
+    begun = replace(study_event(), id=study_id or name.ljust(32, "0"), config={**config, "fold": fold})
     ledger = Ledger(folder / "ledger.jsonl")
-    close = {"event": "close", "state": schema.STATE_COMPLETE, "reason": ""}
-    for event in (begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0), close):
-        ledger.append(event.pop("event"), **{key: value for key, value in event.items() if key != "time"})
+    for event in (begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0), close_event()):
+        ledger.append(event)
     ledger.close()
     (folder / "checkpoints").mkdir()
     (folder / "checkpoints" / "weights").write_bytes(b"x" * 3_000_000)

@@ -7,7 +7,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -19,6 +18,7 @@ from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
+from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
@@ -65,7 +65,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert all(record.state == schema.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
     assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
     assert state.study is not None
-    assert state.study["splits"]["val"] == state.study["audit"]["images"]["test"]
+    assert state.study.splits["val"] == state.study.audit["images"]["test"]
     assert _retina(folder, "report", "lab")[0] == 0
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4
@@ -79,7 +79,7 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     flags = ["--trials", "2", "--epochs", "30", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
     process = _start(folder, "search", name, "--data", str(folder / "data"), *flags)
     ledger, deadline = folder / "home" / name / "ledger.jsonl", time.monotonic() + 240
-    while not any(event["event"] == "epoch" for event in read_events(ledger)[0]):
+    while not any(event.kind == "epoch" for event in read_events(ledger)[0]):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -90,8 +90,7 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     assert time.monotonic() - begun <= 15
     assert f"go on with: retina search {name}" in output
     events = read_events(ledger)[0]
-    assert events[-1]["event"] == "close"
-    assert events[-1]["state"] == schema.STATE_INTERRUPTED
+    assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
     client = MlflowClient(f"sqlite:///{folder / 'home' / 'mlflow.db'}")
     runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
     assert {run.info.status for run in runs} == {"KILLED"}
@@ -108,11 +107,6 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
 
 
-def _write(ledger: Ledger, *events: dict[str, Any]) -> None:
-    for event in events:
-        ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
-
-
 def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
     inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
@@ -123,7 +117,8 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, mo
 
         def run(plan: Plan, errand: Search, ledger: Ledger, *_: object) -> int:
             for number, state in enumerate(states):
-                _write(ledger, trial_event(number), end_event(number, state))
+                ledger.append(trial_event(number))
+                ledger.append(end_event(number, state))
             _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here, console)
             return 1
 
@@ -131,7 +126,7 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, mo
         plan, console = make_plan(name, tmp_path, StudyState(), inputs), Console(file=io.StringIO(), width=300)
         plan.folder.mkdir()
         ledger = Ledger(plan.folder / "ledger.jsonl")
-        _write(ledger, study_event(2))
+        ledger.append(study_event(2))
         assert search._search(plan, ledger, here, Compute(), console) == 1
         ledger.close()
         return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]

@@ -1,24 +1,32 @@
 import io
 import json
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from study.errors import ConfigError
+from study.storage.events import Event, encode
 from study.storage.lock import locked
 from study.workflows import status
 from study.workflows.status import print_status, summary, watch_status
-from tests.fixtures.study import end_event, epoch_event, study_event, trial_event
+from tests.fixtures.study import (
+    close_event,
+    end_event,
+    epoch_event,
+    finalist_event,
+    study_event,
+    trial_event,
+    write_ledger,
+)  # fmt: skip
 
 
-def _study(home: Path, name: str, *events: dict[str, object], torn: bool = False) -> Path:
-    folder = home / name
-    folder.mkdir(parents=True)
-    lines = [json.dumps(event) + "\n" for event in events]
-    (folder / "ledger.jsonl").write_text("".join(lines) + ('{"event": "ep' if torn else ""))
-    return folder
+def _study(home: Path, name: str, *events: Event, truncated: bool = False) -> Path:
+    with write_ledger(home / name, *events).open("a") as ledger:
+        ledger.write('{"event": "ep' * truncated)
+    return home / name
 
 
 def _printed(home: Path, name: str | None = None, as_json: bool = False) -> str:
@@ -38,7 +46,7 @@ RUNNING = (
 
 
 def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
-    told = summary(_study(tmp_path, "killed", *RUNNING, torn=True))
+    told = summary(_study(tmp_path, "killed", *RUNNING, truncated=True))
     assert (told["state"], told["trials"], told["ended"]) == ("interrupted", 3, 1)
     assert told["states"] == {"complete": 1, "interrupted": 1}
     assert told["best"] == "kappa 0.400 (trial 0000, n 5)"
@@ -77,8 +85,8 @@ def test_an_empty_home_and_a_study_that_is_not_there(tmp_path: Path) -> None:
 
 
 DAMAGES = {
-    "torn": ('{"event":"study"}\n{"event":"tri\n{"event":"close"}\n', "torn is damaged: each line of a ledger must be"),
-    "lost": ('{"event":"epoch","trial":"0000","epoch":1}\n', "lost is damaged: each event of a ledger must follow"),
+    "torn": (encode(study_event()) + b'{"event":"tri\n' + encode(close_event()), "each line of a ledger must be"),
+    "lost": (encode(study_event()) + encode(epoch_event(0, 1, 0.5)), "each event of a ledger must follow"),
 }
 
 
@@ -86,11 +94,11 @@ DAMAGES = {
 def test_a_damaged_ledger_is_one_line_and_hides_no_other_study(tmp_path: Path, name: str) -> None:
     _study(tmp_path, "one", *RUNNING)
     _study(tmp_path, "two", *RUNNING)
-    (_study(tmp_path, name) / "ledger.jsonl").write_text(DAMAGES[name][0])
+    (_study(tmp_path, name) / "ledger.jsonl").write_bytes(DAMAGES[name][0])
     text = io.StringIO()
     console = Console(file=text, width=140, soft_wrap=True)
     assert not print_status(console, tmp_path, None, as_json=False)
-    assert [line for line in text.getvalue().splitlines() if line.startswith(DAMAGES[name][1])]
+    assert [line for line in text.getvalue().splitlines() if line.startswith(f"{name} is damaged: {DAMAGES[name][1]}")]
     assert text.getvalue().count("kappa 0.400 (trial 0000, n 5)") == 2
     text.truncate(0)
     assert not print_status(console, tmp_path, name, as_json=False)
@@ -109,9 +117,9 @@ def test_a_watch_ends_with_how_the_study_ended(tmp_path: Path, monkeypatch: pyte
 
         def end(seconds: float) -> None:
             waits.append(seconds)
-            event = end_event(1) if len(waits) == 1 else {"event": "close", "state": "failed"}
-            with (folder / "ledger.jsonl").open("a") as ledger:
-                ledger.write(json.dumps(event) + "\n")
+            event = end_event(1) if len(waits) == 1 else close_event("failed")
+            with (folder / "ledger.jsonl").open("ab") as ledger:
+                ledger.write(encode(event))
             if len(waits) == 2:
                 held.close()
 
@@ -139,14 +147,14 @@ def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
 
 def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     commands = ["retina search s", "retina confirm s", "retina report s"]
-    begun = {**study_event(trials=1), "commands": commands}
-    close = {"event": "close", "time": 1020.0, "state": "failed", "reason": "No space left on device"}
+    begun = replace(study_event(trials=1), commands=commands)
+    close = close_event("failed", "No space left on device")
     _study(tmp_path, "s", begun, trial_event(0), close)
     text = io.StringIO()
     print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, again=" --home here")
     assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
     done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
-    _study(tmp_path, "t", *done, end_event(0), {**close, "state": "complete", "reason": ""})
+    _study(tmp_path, "t", *done, end_event(0), close_event())
     assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
     folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
     (folder / "checkpoints" / "0000").mkdir(parents=True)
@@ -156,25 +164,16 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     assert summary(folder)["next"] == "retina search s", "nothing that could be confirmed"
 
 
-def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[dict[str, object]]:
+def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[Event]:
     """A finalist; without a score it has not ended."""
-    name, config = f"f{number:04d}", trial_event(trial, epochs=1)["config"]
-    begun = {
-        "event": "finalist",
-        "time": 2.0,
-        "finalist": name,
-        "trial": f"{trial:04d}",
-        "seed_index": repeat,
-        "rank": 1,
-    }
-    begun |= {"config": config, "split_seed": repeat}
-    ended = [] if kappa is None else [{**epoch_event(0, 1, kappa), "trial": name}, {**end_event(0), "trial": name}]
-    return [begun, *ended]
+    name = f"f{number:04d}"
+    begun = finalist_event(number, f"{trial:04d}", repeat, epochs=1)
+    return [begun] if kappa is None else [begun, epoch_event(name, 1, kappa), end_event(name)]
 
 
 def test_finalists_are_counted_decide_and_come_before_a_confirmation(tmp_path: Path) -> None:
     commands = ["retina search s", "retina confirm s", "retina report s"]
-    events = [{**study_event(trials=2, finalists=2, repeats=1), "commands": commands}]
+    events: list[Event] = [replace(study_event(trials=2, finalists=2, repeats=1), commands=commands)]
     assert summary(_study(tmp_path, "a", *events))["finalists"] == {"ended": 0, "of": 2}
     for number, kappa in enumerate((0.6, 0.5)):
         events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
@@ -198,9 +197,8 @@ def test_a_study_whose_trials_failed_has_no_finalists_to_come(tmp_path: Path) ->
     assert summary(_study(tmp_path, "s", *events))["finalists"] == {"ended": 0, "of": 0}
 
 
-def test_a_study_of_an_older_version_can_be_looked_at(tmp_path: Path) -> None:
-    begun, trial = study_event(trials=1), trial_event(0)
-    begun["config"] = {name: begun["config"][name] for name in ("trials", "select_on", "seed")}
-    trial["config"] = {k: v for k, v in trial["config"].items() if k not in ("decision", "select_epoch", "views")}
-    told = summary(_study(tmp_path, "s", begun, trial, epoch_event(0, 1, 0.6), epoch_event(0, 2, 0.4), end_event(0)))
-    assert (told["best_score"], told["finalists"]) == (0.6, {"ended": 0, "of": 0})
+def test_status_of_another_schema(tmp_path: Path) -> None:
+    _study(tmp_path, "one", *RUNNING)
+    (_study(tmp_path, "old") / "ledger.jsonl").write_text('{"event":"study","id":"a"}\n')
+    [line] = [line for line in _printed(tmp_path).replace("\n", " ").split("  ") if "old is damaged" in line]
+    assert "must have schema 2" in line and "has schema 1; search under another name" in line

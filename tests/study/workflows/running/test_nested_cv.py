@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ def _begin(home: Path, name: str, fold: str = "") -> None:
     event = study_event()
     (home / name).mkdir(parents=True)
     ledger = Ledger(home / name / "ledger.jsonl")
-    ledger.append("study", id="a", config={**event["config"], "fold": fold}, trials=2)
+    ledger.append(replace(event, config={**event.config, "fold": fold}))
     ledger.close()
 
 
@@ -100,7 +101,7 @@ def test_folds_run_one_after_the_other_until_one_has_not_ended(tmp_path: Path) -
         return 0
 
     def over(state: StudyState) -> bool:
-        return state.study is not None and ended[state.study["config"]["fold"]]
+        return state.study is not None and ended[state.study.config["fold"]]
 
     console = Console(file=(tmp_path / "out").open("w+"), width=120)
     code = each_fold(["a", "b", "c"], tmp_path, console, Compute(time_budget=60), call, over, ("GO ON", "NEXT"))
@@ -140,7 +141,7 @@ def _keep(plan: Plan) -> StudyState:
     plan.keep_weights()
     write_study_file(plan)
     ledger = Ledger(plan.folder / "ledger.jsonl")
-    ledger.append("study", **plan.event(1))
+    ledger.append(plan.event(1))
     ledger.close()
     return _known(plan.home, plan.name)
 
@@ -206,7 +207,7 @@ def _searched(
             ledger = Ledger(home / name / "ledger.jsonl")
             end = end_event(0, "failed" if code else "complete")
             for event in () if state.trials else (trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end):
-                ledger.append(event["event"], **{k: v for k, v in event.items() if k not in ("event", "time")})
+                ledger.append(event)
             ledger.close()
         return code
 
@@ -276,7 +277,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
     with (tmp_path / "log").open("w") as log:
         killed = subprocess.Popen(begin, env=environment, stdout=log, stderr=log)
         deadline = time.monotonic() + 180
-        while not any(e["event"] == "epoch" for e in read_events(home / "s-fold2" / "ledger.jsonl")[0]):
+        while not any(e.kind == "epoch" for e in read_events(home / "s-fold2" / "ledger.jsonl")[0]):
             assert killed.poll() is None and time.monotonic() < deadline, (tmp_path / "log").read_text()
             time.sleep(0.05)
         killed.send_signal(signal.SIGKILL)
@@ -292,7 +293,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
         name = schema.fold_name("s", fold)
         state = study_state(read_events(home / name / "ledger.jsonl")[0])
         assert sorted(state.trials) == ["0000", "0001"]
-        assert [read["n"] for read in state.test_evaluations] == [state.study["splits"]["test"]]  # type: ignore[index]
+        assert [read.n for read in state.test_evaluations] == [state.study.splits["test"]]  # type: ignore[union-attr]
         runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
         parent = next(run for run in runs if run.data.tags["kind"] == "study")
         assert (parent.data.tags[schema.TAG_FOLD_OF], parent.data.tags[schema.TAG_FOLD]) == ("s", f"{fold}/2")

@@ -13,6 +13,7 @@ from rich.console import Console
 from analysis import schema
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan, needed_by
+from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger
 from study.storage.state import StudyState, study_state
@@ -53,7 +54,7 @@ def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(pla
     fold = replace(plan, name="s-fold2", config=plan.config.model_copy(update={"fold": "2/3"}))
     assert "next" not in _said(fold, schema.STATE_COMPLETE)
     assert "go on with: retina search s\n" in _said(fold, schema.STATE_FAILED)
-    assert fold.event(1)["commands"] == ["retina search s --folds 3", "retina confirm s", "retina report s"]
+    assert fold.event(1).commands == ["retina search s --folds 3", "retina confirm s", "retina report s"]
 
 
 def test_more_weights_that_are_kept_need_more_room(plan: Plan) -> None:
@@ -73,13 +74,13 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(pl
     ledger = Ledger(tmp_path / "ledger.jsonl")
     plan = replace(plan, config=plan.config.model_copy(update={"trials": 1}))
     for event in (study_event(1), trial_event(0), end_event(0, schema.STATE_FAILED, "loss is not finite")):
-        ledger.append(event["event"], **{key: value for key, value in event.items() if key not in ("event", "time")})
+        ledger.append(event)
     said = io.StringIO()
     here = Home(tmp_path, "", None)
     for _ in range(2):  # killed before its close, and then typed once more
         assert search._search(plan, ledger, here, Compute(), Console(file=said, width=200)) == 1
-    closes = [event for event in ledger.events if event["event"] == "close"]
-    assert [(event["state"], event["reason"]) for event in closes] == [(schema.STATE_FAILED, "no trial has a score")]
+    closes = [event for event in ledger.events if isinstance(event, StudyClosed)]
+    assert [(event.state, event.reason) for event in closes] == [(schema.STATE_FAILED, "no trial has a score")]
     assert "has all its 1 trials, and no trial has a score" in said.getvalue()
     ledger.close()
 
