@@ -68,7 +68,7 @@ def without_passwords(text: str, instead: str = "***@") -> str:
 def _without_home(text: str) -> str:
     """The text with the home of who runs this as `~`, wherever it stands: only so is known where its name ends."""
     try:
-        names = [re.escape(name) for name in Path.home().parts[1:]]
+        names = [re.escape(name) for name in str(Path.home()).split("/") if name]
     except RuntimeError:  # nobody's
         return text
     if len(names) < 2:  # such as /root, which names nobody

@@ -7,8 +7,8 @@ from pathlib import Path
 from analysis.figures import calibration, clinical, comparison, curves, importance, search, worst_errors
 from analysis.figures.base import FigureFiles, FigureSpec, SkippedFigure, write_picture
 from analysis.results.columns import primary_endpoint
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import primary_predictions
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.all_tables import TableSet
 
 

@@ -31,8 +31,8 @@ from analysis.figures.base import (
 )
 from analysis.figures.comparison import in_words
 from analysis.results.columns import RUN, VALIDATION
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import PredictionSet
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import CLASSES
 
 TEST_AT = 0.8

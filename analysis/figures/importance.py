@@ -19,8 +19,8 @@ from analysis.figures.base import (
     legend_below,
 )
 from analysis.results.importance import EARLY_STOPPING, WITHOUT_SCORE, importance
-from analysis.results.mlflow_reader import StudyRuns
-from analysis.tables.arm_comparison import objective, selection_split, unscored
+from analysis.results.study_runs import StudyRuns
+from analysis.tables.arm_comparison import objective, selection_split_text, unscored
 
 MARKS = {"fANOVA": ("o", "full"), "PED-ANOVA": ("s", "none"), "MDI": ("x", "full")}
 """Evaluator -> marker and how it is filled."""
@@ -63,12 +63,10 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     arms, trials = arms_of(numbers), int(numbers.groupby("arm")["trials"].first().sum())
     pruned = int(numbers.groupby("arm")["pruned"].first().sum())
     caption = (
-        f"Share of the differences in {score} on {selection_split(study)} that each hyperparameter explains within "
-        "an arm, "
-        "by three of Optuna's evaluators (fANOVA; PED-ANOVA: what the best trials have in common; MDI: mean "
-        "decrease of "
-        "impurity in a random forest). Where they disagree, little is known; and it holds for the values that were "
-        f"searched. n = {trials:,} trials, {pruned:,} of them stopped early."
+        f"Share of the differences in {score} on {selection_split_text(study)} that each hyperparameter explains "
+        "within an arm, by three of Optuna's evaluators (fANOVA; PED-ANOVA: what the best trials have in common; MDI: "
+        "mean decrease of impurity in a random forest). Where they disagree, little is known; and it holds for the "
+        f"values that were searched. n = {trials:,} trials, {pruned:,} of them stopped early."
     )
     caption += f" {EARLY_STOPPING}" if pruned else ""
     caption += f" {WITHOUT_SCORE}" if study.selects_last and unscored(study) else ""
@@ -81,7 +79,7 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     grid = (down, across) if down * across == len(arms) else (len(arms), 1)
     return [
         FigureSpec(
-            "importance", title, f"{selection_split(study)}; n = {trials:,} trials", caption,
+            "importance", title, f"{selection_split_text(study)}; n = {trials:,} trials", caption,
             f"{title}, the largest share: {'; '.join(words)}.", numbers,
             lambda axes: draw_importance(axes, numbers), grid, 0.8 + grid[0] * high,
             (len(arms), 1, 1.0 + len(arms) * high),

@@ -30,8 +30,8 @@ from analysis.figures.base import (
     legend_below,
 )
 from analysis.results.labels import arm_label, arm_labels
-from analysis.results.mlflow_reader import StudyRuns
-from analysis.tables.arm_comparison import objective, selection_split, unscored
+from analysis.results.study_runs import StudyRuns
+from analysis.tables.arm_comparison import objective, selection_split_text, unscored
 
 DENSE = 300
 """From so many trials on the marks are kept as pixels in the SVG."""
@@ -252,7 +252,7 @@ def _trial_curves(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     counts = n_trials(int(ends.sum()))
     listed = ", ".join(f"{count:,} {state}" for state, count in ends.items())
     caption = (
-        f"The {score} of all trials on {selection_split(study)} over the epochs; the mark says how a trial ended. "
+        f"The {score} of all trials on {selection_split_text(study)} over the epochs; the mark says how a trial ended. "
         "Early stopping "
         f"compares within an arm only. {counts}: {listed}."
     )
@@ -266,7 +266,7 @@ def _trial_curves(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
     words = ", ".join(f"{label} {highest[arm]:.3f}" for arm, label in labels_of(numbers).items())
     alt = f"{title}: {score} over the epochs; {listed}; highest: {words}."
     return FigureSpec(
-        "trials", title, f"{selection_split(study)}; {counts}", caption, alt, numbers,
+        "trials", title, f"{selection_split_text(study)}; {counts}", caption, alt, numbers,
         lambda axes: draw_trial_curves(axes, numbers, score), (2, 2), 4.6, (4, 1, 8.4),
     )  # fmt: skip
 
@@ -277,7 +277,7 @@ def _hyperparameters(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure
     if not names:
         return SkippedFigure(title, "no hyperparameter has several values among the trials that have a score")
     caption = (
-        f"The {score} of each trial {_at_epoch(study)}, on {selection_split(study)}; {n_trials(trials)}. "
+        f"The {score} of each trial {_at_epoch(study)}, on {selection_split_text(study)}; {n_trials(trials)}. "
         f"{_stopped(study)}"
         "All hyperparameters vary at once, so a panel does "
         "not show the effect of one alone."
@@ -286,7 +286,7 @@ def _hyperparameters(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure
     rows = len(names) * len(arms) // wide
     alt = f"{title}, one panel for each arm: {', '.join(names)}; {n_trials(trials)}, best {numbers['score'].max():.3f}."
     return FigureSpec(
-        "hyperparameters", title, f"{selection_split(study)}; {n_trials(trials)}", caption, alt, numbers,
+        "hyperparameters", title, f"{selection_split_text(study)}; {n_trials(trials)}", caption, alt, numbers,
         lambda axes: draw_hyperparameters(axes, numbers, score), (len(names), len(arms)), 0.7 + 1.5 * len(names),
         (rows, wide, 0.8 + 1.6 * rows),
     )  # fmt: skip
@@ -298,13 +298,13 @@ def _parallel(study: StudyRuns, score: str) -> FigureSpec | SkippedFigure:
         return SkippedFigure(title, "it takes two trials that have a score")
     caption = (
         f"One line for each trial, from its arm over its hyperparameters to its {score} {_at_epoch(study)}, "
-        f"on {selection_split(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
+        f"on {selection_split_text(study)}; {n_trials(len(numbers))}. Thick: the best {thick(len(numbers))}."
     )
     top = numbers.iloc[0]
     best = ", ".join(f"{name} {top[name]}" for name in numbers.columns[5:-1])
     alt = f"{title}: the best trial is {top['label']}{', ' if best else ''}{best}, {score} {top['score']:.3f}."
     return FigureSpec(
-        "parallel", title, f"{selection_split(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
+        "parallel", title, f"{selection_split_text(study)}; {n_trials(len(numbers))}", caption, alt, numbers,
         lambda axes: draw_parallel(axes, numbers, score), (1, 1), 3.6,
     )  # fmt: skip
 

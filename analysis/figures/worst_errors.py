@@ -15,7 +15,7 @@ from analysis import schema
 from analysis.figures.base import FigureSpec, SkippedFigure
 from analysis.results.columns import TEST, TESTED, VALIDATION, split_text
 from analysis.results.labels import arm_labels
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 ACROSS = 3
 """Pictures beside each other on a page."""

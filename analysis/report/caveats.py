@@ -17,9 +17,8 @@ from analysis.results.columns import (
     primary_endpoint,
 )
 from analysis.results.labels import Row, listed, spoken
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import selection_split
 
 OTHER_STATES = (schema.STATE_RUNNING, schema.STATE_INTERRUPTED)
 """States of a trial or confirmation that is still to go on."""
@@ -28,7 +27,7 @@ OTHER_STATES = (schema.STATE_RUNNING, schema.STATE_INTERRUPTED)
 def caveats(study: StudyRuns, made: TableSet) -> list[str]:
     """Sentences, each of which stands alone; made: make_tables(study)."""
     found = []
-    if selection_split(study).startswith("test"):
+    if study.selection_split == TEST:
         found.append(
             "Everything here was chosen on the test split, so every number is optimistic; there is no unseen split "
             "left "

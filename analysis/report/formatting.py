@@ -22,7 +22,7 @@ from analysis.number_format import (
 from analysis.redact import without_folders
 from analysis.results.columns import MEASURES, RUN, TESTED, VALIDATION, primary_endpoint, split_text
 from analysis.results.labels import RULES, arm_label
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 Row = Mapping[Hashable, Any]
 

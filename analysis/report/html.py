@@ -24,7 +24,7 @@ from analysis.report.caveats import caveats
 from analysis.report.paper_tables import write_tables
 from analysis.results.columns import VALIDATION, primary_endpoint
 from analysis.results.labels import RULES
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison, best
 from analysis.tables.all_tables import TableSet, make_tables
 from analysis.tables.finalists import drop_sentence
@@ -115,7 +115,7 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     varied, fixed = formatting.hyperparameters(study, made.board)
     lists = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
     return {
-        "split": arm_comparison.selection_split(study),
+        "split": arm_comparison.selection_split_text(study),
         "varied": varied,
         "fixed": fixed,
         "board": formatting.trial_rows(study, made.board.head(LEADERBOARD_ROWS), varied),

@@ -13,7 +13,7 @@ from analysis.number_format import count, number, p_value, plain, with_interval,
 from analysis.report import text_tables
 from analysis.results.columns import DIFFERENCES, NEW_PATIENTS, RUN, TEST, VALIDATION, primary_endpoint
 from analysis.results.labels import RULES, arm_label
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.table_files import latex, markdown, write_csv
 from analysis.tables import arm_comparison, best, finalists
 from analysis.tables.all_tables import TableSet
@@ -70,7 +70,7 @@ def tables_with_captions(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd
     several = primary["seeds"].max() > 1
     four_way = f"The four arms of study {study.name}. {intervals}{'; scores are means over seeds' if several else ''}."
     ranked = f"Trials of study {study.name} by {arm_comparison.objective(study)}, on "
-    ranked += f"{arm_comparison.selection_split(study)}. {intervals}."
+    ranked += f"{arm_comparison.selection_split_text(study)}. {intervals}."
     reaching = f"Configurations of study {study.name} with an accuracy of {100 * best.THRESHOLD:g} % or more, by two "
     reaching += f"criteria that are kept apart. {intervals}."
     against = (

@@ -8,7 +8,7 @@ import yaml
 
 from analysis.redact import without_folders
 from analysis.report.formatting import shareable
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 CONFIG = "config.yaml"
 """Name of the configuration beside the report's page."""

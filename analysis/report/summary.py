@@ -15,9 +15,9 @@ from analysis.report.pairwise_text import comparison
 from analysis.report.warnings import warnings, without_patient
 from analysis.results.columns import RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import objective, selection_split, unscored
+from analysis.tables.arm_comparison import objective, unscored
 from analysis.tables.best import CRITERIA
 from analysis.tables.gain import gain_sentence
 
@@ -49,7 +49,7 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
     if not tested and pd.isna(top[score]):  # no predictions were recorded, only what the trials reported
         first = made.board.to_dict("records")[0]
         label, value = spoken(arm_label(study, first["arm"])), f"{score} {first['objective_value']:.3f}"
-        sentence = f"{label} holds {_of(study, made)}, with {value} on the {selection_split(study).split()[0]} split."
+        sentence = f"{label} holds {_of(study, made)}, with {value} on the {study.selection_split} split."
         return Answer([sentence, _chosen_here(study, made, first)], [])
     best = _best_on_test(study, primary, top, score) if tested else _best_on_validation(study, made, top)
     last = [_configuration(study, top)] if tested else [_chosen_here(study, made, top)]
@@ -67,7 +67,7 @@ def reaching(best: pd.DataFrame, threshold: float) -> str:
 
 
 def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
-    where = f"{_images(study, top)} of the {selection_split(study).split()[0]} split"
+    where = f"{_images(study, top)} of the {study.selection_split} split"
     return (
         f"{spoken(top['label'])} holds {_of(study, made)}: {_repeated(study, top)}{_scores(top)}, 95 % intervals, on "
         f"{where}, {_against_majority(top, study.folds)}."
@@ -153,7 +153,7 @@ def _against_majority(top: Row, folds: int) -> str:
 
 def _chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
     """The caution of a study without confirmation, with what is left of the score without the choice."""
-    where, score = selection_split(study).split()[0], objective(study)
+    where, score = study.selection_split, objective(study)
     row = made.four_way[made.four_way["arm"] == top["arm"]].to_dict("records")[0]
     left = ""
     if not pd.isna(row[f"{score}_corrected"]) and row["chosen_among"] > 1:

@@ -8,7 +8,7 @@ from analysis import schema
 from analysis.report.pairwise_text import by_kappa, of_configurations
 from analysis.results.columns import VALIDATION
 from analysis.results.labels import Row, arm_label, spoken
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.all_tables import TableSet
 from analysis.tables.arm_comparison import objective
 

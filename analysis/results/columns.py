@@ -8,12 +8,24 @@ number is optimistic.
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import pandas as pd
 
 from analysis import schema
 
-RUN, NOT_RUN, NO_RESULT, NOT_CONFIRMED = "run", "not run", "no result yet", "not confirmed"
-"""Status of an arm."""
+
+class Status(StrEnum):
+    """Whether an arm, a pair of arms or the search's gain has a result, as it stands in the column `status`."""
+
+    RUN = "run"
+    NOT_RUN = "not run"
+    NO_RESULT = "no result yet"
+    NOT_CONFIRMED = "not confirmed"
+    SAME = "the winner is the first trial"
+
+
+RUN, NOT_RUN, NO_RESULT, NOT_CONFIRMED, SAME = Status
 
 VALIDATION, TEST, NEW_PATIENTS = "validation", "test", "test_new_patients"
 """Values of the column `measured_on`; but for the first also the prefix of columns."""

@@ -14,7 +14,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.results.labels import arm_labels
-from analysis.results.mlflow_reader import ENDED, StudyRuns
+from analysis.results.study_runs import ENDED, StudyRuns
 
 if TYPE_CHECKING:
     from optuna.distributions import BaseDistribution

@@ -6,7 +6,7 @@ from collections.abc import Hashable, Mapping
 from typing import Any
 
 from analysis import schema
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 RULES = {"most_probable": "most probable grade", "median": "median grade"}
 """Rule by which a grade is called (`metrics.called`) -> how a reader knows it."""

@@ -7,8 +7,7 @@ store is a database, and predictions are read from their files when they are ask
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -19,102 +18,18 @@ import pandas as pd
 from analysis import schema
 from analysis.errors import RunsError
 from analysis.redact import without_passwords
-from analysis.results import run_tables
-from analysis.results.run_tables import PREDICTION_COLUMNS, TEST_COLUMNS, Record
+from analysis.results import run_artifacts, run_tables
+from analysis.results.run_artifacts import PREDICTION_COLUMNS, TEST_COLUMNS
+from analysis.results.run_tables import Record
+from analysis.results.study_runs import Predictions, StudyRuns
 from analysis.stats.metrics import Ints
 
 if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns shall not wait for it
     from mlflow import MlflowClient
 
-
-__all__ = ["ENDED", "Predictions", "RunsError", "StudyRuns", "read_study"]
-
-ENDED = (schema.STATE_COMPLETE, schema.STATE_PRUNED)
-"""States of a trial that has ended in order, so that its selected epoch is final."""
-
-MOST_PROBABLE = "most_probable"
-"""Value of the tag `decision`, also of a study without it; the other one is `median`."""
-
-LAST_EPOCH = "last"
-"""Value of the tag `select_epoch`; the other one is `best`, as in studies without the tag."""
-
 RUNS_PER_QUERY = 500
 
 PAGE = 1000
-
-
-@dataclass(frozen=True)
-class StudyRuns:
-    """All recorded runs of one study, or of all folds of one: then trial 0003 of the first fold is "1/0003".
-
-    trials            one row for each trial: trial, run_id, fold, arm, state, reason, repeat_of (the first trial that
-                      differs in its seed alone, without its fold; "" for that itself), weights_digest, device, threads,
-                      every hyperparameter (as number or bool where all values are), best_epoch, best_val_<score>,
-                      images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not recorded
-    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of schema.EPOCH_METRICS
-    predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
-    confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
-    finalists         one row for each finalist, a trial again on another division of the training list: finalist,
-                      run_id, arm, trial (whose configuration it repeats), repeat (from 0), fold, state, reason, seed,
-                      split_seed, best_epoch, best_val_<score>, images_seen, seconds, epochs_run; sorted by finalist
-    confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
-                      repeat (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
-                      seed, test_<score>, test_new_patients_<score>, images_seen, seconds, epochs_run; sorted by confirm
-    confirm_epochs    like epochs, with `confirm` instead of `trial`
-    test_predictions  confirm -> table of TEST_COLUMNS (with `new_patients`); read from the store at each access
-    test_confusions   confirm -> (5, 5) counts over the whole test split, rows = truth
-    study             study.json of the parent run, {} when it is not there
-    tags              tags of the parent run
-    folds             number of outer folds that the study shall have; 0 for an ordinary study
-    folds_begun       numbers of those that have begun
-    explained         (PNG of a photograph beside its Grad-CAM, its entry in explained.json), the worst mistake first
-    """
-
-    name: str
-    trials: pd.DataFrame
-    epochs: pd.DataFrame
-    predictions: Mapping[str, pd.DataFrame]
-    confusions: dict[str, Ints]
-    finalists: pd.DataFrame
-    confirmations: pd.DataFrame
-    confirm_epochs: pd.DataFrame
-    test_predictions: Mapping[str, pd.DataFrame]
-    test_confusions: dict[str, Ints]
-    study: dict[str, Any]
-    tags: dict[str, str]
-    hyperparameters: tuple[str, ...]
-    folds: int = 0
-    folds_begun: tuple[int, ...] = ()
-    explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
-
-    @property
-    def decision(self) -> str:
-        """How every grade of the study is called (`metrics.called`)."""
-        return self.tags.get(schema.TAG_DECISION) or MOST_PROBABLE
-
-    @property
-    def selects_last(self) -> bool:
-        """Whether a trial's score is that of its last epoch, so that one that was stopped early has none."""
-        return self.tags.get(schema.TAG_SELECT_EPOCH) == LAST_EPOCH
-
-
-class Predictions(Mapping[str, pd.DataFrame]):
-    """Name -> checked table of predictions, read at each access: a thousand of them would fill the memory."""
-
-    def __init__(self, names: tuple[str, ...], read: Callable[[str], pd.DataFrame | None]) -> None:
-        self._names, self._read = dict.fromkeys(names), read
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        table = self._read(name) if name in self._names else None
-        if table is None:
-            raise KeyError(name)
-        return table
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
 
 
 def read_study(tracking_uri: str, name: str) -> StudyRuns:
@@ -141,12 +56,12 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     def validation(trial: str) -> pd.DataFrame | None:
         data = _read_artifact(client, trials[trial], schema.ARTIFACT_PREDICTIONS)
         where = f"trial {trial}", schema.ARTIFACT_PREDICTIONS, PREDICTION_COLUMNS
-        return None if data is None else run_tables.checked_predictions(data, *where)
+        return None if data is None else run_artifacts.checked_predictions(data, *where)
 
     def test(confirm: str) -> pd.DataFrame | None:
         data = _read_artifact(client, confirmations[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
         where = f"confirmation {confirm}", schema.ARTIFACT_TEST_PREDICTIONS, TEST_COLUMNS
-        return None if data is None else run_tables.checked_predictions(data, *where)
+        return None if data is None else run_artifacts.checked_predictions(data, *where)
 
     saved = [_read_artifact(client, parent, schema.ARTIFACT_STUDY) for parent in parents]
     folds = parents[0].tags.get(schema.TAG_FOLD, "") if parents[0].fold else ""
@@ -268,14 +183,14 @@ def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, ar
     found = {}
     for name, one in named.items():
         if data := _read_artifact(client, one, artifact):
-            found[name] = run_tables.checked_confusion(data, f"{what} {name}", artifact)
+            found[name] = run_artifacts.checked_confusion(data, f"{what} {name}", artifact)
     return found
 
 
 def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, dict[str, Any]]]:
     """Pictures of a study's mistakes with what is known of each; none where they were not made."""
     listed = _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/explained.json")
-    for entry in run_tables.checked_explained(listed) if listed else []:
+    for entry in run_artifacts.checked_explained(listed) if listed else []:
         if picture := _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/{entry['picture']}"):
             yield picture, entry
 

@@ -10,8 +10,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analysis import schema
+from analysis.errors import RunsError
 from analysis.results.columns import NEW_PATIENTS, TEST, VALIDATION
-from analysis.results.mlflow_reader import MOST_PROBABLE, RunsError, StudyRuns
+from analysis.results.study_runs import MOST_PROBABLE, StudyRuns
 from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import confusion_by_group
 from analysis.stats.metrics import Floats, Ints, called

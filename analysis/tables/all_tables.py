@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import primary_predictions
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison, best, ensembles, finalists, gain, pairwise
 
 

@@ -31,8 +31,8 @@ from analysis.results.columns import (
     split_text,
 )
 from analysis.results.labels import arm_labels, other_rule
-from analysis.results.mlflow_reader import ENDED, StudyRuns
 from analysis.results.predictions import PredictionSet, confirmed, has_new_patients, primary_predictions, validated
+from analysis.results.study_runs import ENDED, StudyRuns
 from analysis.stats.bootstrap import mean_over_seeds
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.table_files import csv_text, write_csv
@@ -42,7 +42,7 @@ from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, counte
 
 __all__ = [
     "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED",
-    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "selection_split", "unscored",
+    "csv_text", "failures", "four_way", "leaderboard", "not_run", "objective", "selection_split_text", "unscored",
     "write_csv",
 ]  # fmt: skip
 
@@ -65,7 +65,7 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     ended = ended.sort_values(["is_finalist", "by", "trial"], ascending=[False, False, True], na_position="last")
     board = ended.merge(trial_scores(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
-    board["split"] = selection_split(study)
+    board["split"] = selection_split_text(study)
     columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
     return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "split"]]
 
@@ -87,7 +87,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
         row |= {
             "trials": len(trials),
             "trials_ended": int(trials["state"].isin(ENDED).sum()),
-            "split": selection_split(study),
+            "split": selection_split_text(study),
         }
         row["trials_pruned"] = unscored(study, arm)
         row |= {name: _spent(study, arm, name) for name in ("images_seen", "seconds")}
@@ -133,9 +133,9 @@ def unscored(study: StudyRuns, arm: str | None = None) -> int:
     return int((pruned["arm"] == arm).sum()) if arm else len(pruned)
 
 
-def selection_split(study: StudyRuns) -> str:
+def selection_split_text(study: StudyRuns) -> str:
     """What every score of the search was measured on, with the warning that belongs to it."""
-    return split_text(VALIDATION, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
+    return split_text(VALIDATION, study.selection_split)
 
 
 def not_run(study: StudyRuns) -> dict[str, str]:

@@ -17,8 +17,8 @@ from analysis.results.columns import (
     primary_endpoint,
     split_text,
 )
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import every_confirmed
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison
 from analysis.tables.score_models import TEST_RESAMPLES, scores_with_intervals
 

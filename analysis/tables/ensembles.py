@@ -13,8 +13,8 @@ import pandas as pd
 
 from analysis.results.columns import ENSEMBLES, split_text
 from analysis.results.labels import arm_labels
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import PredictionSet
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.score_models import TEST_RESAMPLES, scores_with_intervals
 
 

@@ -14,7 +14,7 @@ import pandas as pd
 from analysis import schema
 from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import arm_label
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import Floats
 from analysis.stats.selection_bias import expected_drop
 

@@ -7,17 +7,14 @@ from typing import Any
 import pandas as pd
 
 from analysis.number_format import signed, signed_bounds
-from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, TEST, split_text
+from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, SAME, TEST, split_text
 from analysis.results.labels import arm_label, spoken
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import PredictionSet, has_new_patients, of_confirmations, primary_predictions
 from analysis.results.run_tables import with_fold
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.tables.pairwise import difference
 from analysis.tables.score_models import TEST_RESAMPLES
-
-SAME = "the winner is the first trial"
-"""Status where there is nothing to compare."""
 
 
 def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:

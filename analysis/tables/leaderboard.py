@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from analysis.results.columns import BOARD, CORRECTED
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
 from analysis.stats.metrics import (

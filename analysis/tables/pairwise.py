@@ -22,8 +22,8 @@ from analysis.results.columns import (
     split_text,
 )
 from analysis.results.labels import arm_label, arm_labels
-from analysis.results.mlflow_reader import StudyRuns
 from analysis.results.predictions import PredictionSet, every_confirmed, has_new_patients, primary_predictions
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.bootstrap import Estimate, configuration_interval
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, scores_from_confusion
 from analysis.stats.paired_tests import difference_by_group, has_repeats, holm, mcnemar_midp, paired_test
@@ -42,7 +42,7 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     """
     measured_on, models = primary_predictions(study, board)
     labels = arm_labels(study)
-    split = split_text(measured_on, study.tags.get(schema.TAG_SELECTION_SPLIT) or VALIDATION)
+    split = split_text(measured_on, study.selection_split)
     rows = []
     for arm_b, arm_a in combinations(schema.ARM_LABELS, 2):
         label_a, label_b = labels[arm_a], labels[arm_b]

@@ -14,6 +14,8 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
+from analysis.errors import RunsError
+from analysis.results.run_artifacts import PREDICTION_COLUMNS, TEST_COLUMNS, checked_predictions
 from retina_data.cache.cache import Cache, open_cache
 from retina_data.errors import DataError
 from retina_data.grades import GRADES, PROBABILITIES
@@ -242,11 +244,8 @@ def photographs(home: Path, winner: BestModel) -> Cache | None:
 
 
 def _read_predictions(path: Path) -> pd.DataFrame:
+    columns = TEST_COLUMNS if path.name == TEST_PREDICTIONS else PREDICTION_COLUMNS
     try:
-        table = pd.read_parquet(path)
-        chances = table[[*PROBABILITIES]].to_numpy(np.float64)
-        if not (np.isfinite(chances).all() and table["grade"].isin(GRADES).all() and len(table)):
-            raise ValueError("not all are probabilities of grades")
-    except (OSError, ValueError, KeyError) as error:
+        return checked_predictions(path.read_bytes(), path.parent.name, path.name, columns)
+    except (OSError, ValueError, RunsError) as error:
         raise ConfigError(f"{path.name} of a trained model must hold its predictions, but does not: {error}") from None
-    return table

@@ -13,7 +13,8 @@ from mlflow import MlflowClient
 
 from analysis import schema
 from analysis.report.html import write_report
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.tables.arm_comparison import leaderboard
 from retina_models.resnet import resnet18
 from retina_models.weights import save_weights

@@ -15,7 +15,8 @@ from matplotlib.figure import Figure
 from analysis import schema
 from analysis.figures import base, search
 from analysis.figures.base import FigureSpec, SkippedFigure
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec

@@ -12,7 +12,8 @@ from analysis import schema
 from analysis.figures import all_figures, base
 from analysis.figures.base import FigureFiles, FigureSpec
 from analysis.report.html import write_report
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.table_files import write_whole
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture

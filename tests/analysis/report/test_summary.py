@@ -10,7 +10,8 @@ import pytest
 from analysis import schema
 from analysis.report import summary
 from analysis.results import columns
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import all_tables
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, FinalistSpec, TrialSpec

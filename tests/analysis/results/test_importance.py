@@ -9,7 +9,7 @@ import pytest
 
 from analysis import schema
 from analysis.results.importance import COLUMNS, EARLY_STOPPING, MIN_TRIALS, WITHOUT_SCORE, importance
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 SPACE = {"lr": {"low": 1e-4, "high": 1e-1, "log": True}, "batch_size": [16, 32, 64], "imbalance": ["none", "focal"]}
 

@@ -8,7 +8,7 @@ import pytest
 
 from analysis import schema
 from analysis.results import labels
-from analysis.results.mlflow_reader import StudyRuns
+from analysis.results.study_runs import StudyRuns
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,8 @@ import pytest
 
 from analysis import schema
 from analysis.results import predictions
-from analysis.results.mlflow_reader import RunsError, StudyRuns, read_study
+from analysis.results.mlflow_reader import RunsError, read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, TrialSpec

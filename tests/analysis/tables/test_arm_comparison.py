@@ -8,7 +8,8 @@ import pytest
 
 from analysis import schema
 from analysis.results.columns import FOUR_WAY, primary_endpoint
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import confusion_matrix, scores_from_confusion
 from analysis.tables import arm_comparison
 from tests.fixtures import mlflow as fixture

@@ -7,7 +7,8 @@ import pytest
 
 from analysis.report import summary
 from analysis.results.columns import GAIN
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import all_tables, arm_comparison, gain
 from tests.fixtures import figures as shown
 from tests.fixtures import mlflow as fixture

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison, leaderboard
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec

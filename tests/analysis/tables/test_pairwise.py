@@ -8,7 +8,8 @@ import pytest
 
 from analysis import schema
 from analysis.results.columns import PAIRS, SEEDS
-from analysis.results.mlflow_reader import StudyRuns, read_study
+from analysis.results.mlflow_reader import read_study
+from analysis.results.study_runs import StudyRuns
 from analysis.stats.paired_tests import holm
 from analysis.tables import arm_comparison, pairwise
 from tests.fixtures import mlflow as fixture

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.results.run_tables import checked_explained
+from analysis.results.run_artifacts import checked_explained
 from study.inference.worst_errors import EXPLAINED, explain_mistakes, worst
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study
 

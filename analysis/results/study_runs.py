@@ -1,0 +1,102 @@
+"""The recorded runs of one study as tables, and its predictions, which are read when they are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from analysis import schema
+from analysis.stats.metrics import Ints
+
+ENDED = (schema.STATE_COMPLETE, schema.STATE_PRUNED)
+"""States of a trial that has ended in order, so that its selected epoch is final."""
+
+MOST_PROBABLE = "most_probable"
+"""Value of the tag `decision`, also of a study without it; the other one is `median`."""
+
+LAST_EPOCH = "last"
+"""Value of the tag `select_epoch`; the other one is `best`, as in studies without the tag."""
+
+
+@dataclass(frozen=True)
+class StudyRuns:
+    """All recorded runs of one study, or of all folds of one: then trial 0003 of the first fold is "1/0003".
+
+    trials            one row for each trial: trial, run_id, fold, arm, state, reason, duplicate_of (the first trial
+                      that differs in its seed alone, without its fold; "" for that itself), weights_digest, device,
+                      threads, every hyperparameter (as number or bool where all values are), best_epoch,
+                      best_val_<score>, images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not
+                      recorded
+    epochs            one row for each trial and epoch: trial, epoch (from 1), every name of schema.EPOCH_METRICS
+    predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
+    confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
+    finalists         one row for each finalist, a trial again on another division of the training list: finalist,
+                      run_id, arm, trial (whose configuration it repeats), seed_index (from 0), fold, state, reason,
+                      seed, split_seed, best_epoch, best_val_<score>, images_seen, seconds, epochs_run; sorted by
+                      finalist
+    confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
+                      seed_index (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
+                      seed, test_<score>, test_new_patients_<score>, images_seen, seconds, epochs_run; sorted by confirm
+    confirm_epochs    like epochs, with `confirm` instead of `trial`
+    test_predictions  confirm -> table of TEST_COLUMNS (with `new_patients`); read from the store at each access
+    test_confusions   confirm -> (5, 5) counts over the whole test split, rows = truth
+    study             study.json of the parent run, {} when it is not there
+    tags              tags of the parent run
+    folds             number of outer folds that the study shall have; 0 for an ordinary study
+    folds_begun       numbers of those that have begun
+    explained         (PNG of a photograph beside its Grad-CAM, its entry in explained.json), the worst mistake first
+    """
+
+    name: str
+    trials: pd.DataFrame
+    epochs: pd.DataFrame
+    predictions: Mapping[str, pd.DataFrame]
+    confusions: dict[str, Ints]
+    finalists: pd.DataFrame
+    confirmations: pd.DataFrame
+    confirm_epochs: pd.DataFrame
+    test_predictions: Mapping[str, pd.DataFrame]
+    test_confusions: dict[str, Ints]
+    study: dict[str, Any]
+    tags: dict[str, str]
+    hyperparameters: tuple[str, ...]
+    folds: int = 0
+    folds_begun: tuple[int, ...] = ()
+    explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
+
+    @property
+    def decision(self) -> str:
+        """How every grade of the study is called (`metrics.called`)."""
+        return self.tags.get(schema.TAG_DECISION) or MOST_PROBABLE
+
+    @property
+    def selection_split(self) -> str:
+        """Split that epochs, trials and winners were chosen on: validation, or test."""
+        return self.tags.get(schema.TAG_SELECTION_SPLIT) or "validation"
+
+    @property
+    def selects_last(self) -> bool:
+        """Whether a trial's score is that of its last epoch, so that one that was stopped early has none."""
+        return self.tags.get(schema.TAG_SELECT_EPOCH) == LAST_EPOCH
+
+
+class Predictions(Mapping[str, pd.DataFrame]):
+    """Name -> checked table of predictions, read at each access: a thousand of them would fill the memory."""
+
+    def __init__(self, names: tuple[str, ...], read: Callable[[str], pd.DataFrame | None]) -> None:
+        self._names, self._read = dict.fromkeys(names), read
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        table = self._read(name) if name in self._names else None
+        if table is None:
+            raise KeyError(name)
+        return table
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
