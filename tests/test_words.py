@@ -28,6 +28,8 @@ RETIRED = {
     "measured", "measure", "warm", "stopped", "rungs", "repeat_of", "confirms", "selected_on", "test_reads", "say",
 }  # fmt: skip
 EXCEPTIONS = {
+    ("study/storage/events.py", "slots"),  # of a dataclass
+    ("study/storage/state.py", "slots"),
     ("retina_models/resnet.py", "Head"),  # the network's last layer
     ("retina_models/resnet.py", "shortcut"),  # of a residual block (He et al. 2016)
 }

@@ -75,9 +75,9 @@ def main() -> None:
     except Exception as error:
         if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
             raise
-        from study.tracking.server import shown
+        from study.tracking.server import redact_url
 
-        told = shown(" ".join(str(error).split()))[:300]
+        told = redact_url(" ".join(str(error).split()))[:300]
         refused = any(f" {code}" in told for code in (401, 403))
         remedy = (
             "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"

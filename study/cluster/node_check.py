@@ -35,21 +35,21 @@ def check_nodes(home: Path, caches: list[Path], stopping: Callable[[], bool] = l
     try:
         nodes = [node for node in alive() if node["Resources"].get("CPU")]
         with ThreadPoolExecutor(max(1, len(nodes))) as pool:
-            found = list(pool.map(lambda node: _problem(node, probes, caches, stopping), nodes))
+            found = list(pool.map(lambda node: _check(node, probes, caches, stopping), nodes))
     finally:
         for file in probes.iterdir():
             file.unlink()
         probes.rmdir()
-    problems = [
-        f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) {problem}"
-        for node, problem in zip(nodes, found, strict=True)
-        if problem
+    failures = [
+        f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) {failure}"
+        for node, failure in zip(nodes, found, strict=True)
+        if failure
     ]
-    if problems:
-        raise ConfigError(f"each node of a cluster must be able to run a trial, but {'; '.join(problems)}")
+    if failures:
+        raise ConfigError(f"each node of a cluster must be able to run a trial, but {'; '.join(failures)}")
 
 
-def _problem(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Callable[[], bool]) -> str:
+def _check(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Callable[[], bool]) -> str:
     """What is wrong with a node, in words that its name goes before; empty where nothing is."""
     here, there, word = probes / uuid.uuid4().hex, probes / uuid.uuid4().hex, uuid.uuid4().hex
     here.write_text(word)
@@ -68,7 +68,7 @@ def _problem(node: dict[str, Any], probes: Path, caches: list[Path], stopping: C
         if "No module named" in str(error):
             return "cannot import retina; install it there, in the same version"
         return f"cannot run a task ({' '.join(str(error).split())[-200:]})"
-    return judged(said, here, there, word)
+    return explain_answer(said, here, there, word)
 
 
 def look(here: str, there: str, caches: list[str]) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def look(here: str, there: str, caches: list[str]) -> dict[str, Any]:
     return said
 
 
-def judged(said: dict[str, Any], here: Path, there: Path, word: str) -> str:
+def explain_answer(said: dict[str, Any], here: Path, there: Path, word: str) -> str:
     """What a node's answer means. here, there: the files that it was to read and to write."""
     home = here.parent.parent
     share = f"share {home} under this path, or give --home a folder that is shared"

@@ -47,8 +47,8 @@ def seconds_left(config: StudyConfig, state: StudyState, arms: int, max_concurre
 
 def epochs_saved(state: StudyState) -> int:
     """Epochs that early stopping did not have to run."""
-    stopped = [record for record in state.trials.values() if record.state == schema.STATE_PRUNED]
-    return sum(record.config["epochs"] - len(record.epochs) for record in stopped)
+    pruned = [record for record in state.trials.values() if record.state == schema.STATE_PRUNED]
+    return sum(record.config["epochs"] - len(record.epochs) for record in pruned)
 
 
 def sparkline(record: TrialRecord) -> str:

@@ -85,11 +85,11 @@ def chosen_arm(state: StudyState) -> str | None:
 
 @dataclass(frozen=True)
 class Finalist:
-    """One run that is to be made: the trial, its rank within its arm (from 1), number of the repeat (from 0)."""
+    """One run that is to be made: the trial, its rank within its arm (from 1), number of the seed (from 0)."""
 
     trial: TrialRecord
     rank: int
-    repeat: int
+    seed_index: int
 
 
 def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
@@ -100,7 +100,7 @@ def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
         best = configurations(state, arm)[: finalists_of(config, mine)]
         if len(best) > 1:  # one alone is the winner without a final
             found += [Finalist(trial, rank, n) for rank, trial in enumerate(best, 1) for n in range(config.repeats)]
-    return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
+    return sorted(found, key=lambda one: (one.seed_index, one.rank))  # stable: else in the order of the arms
 
 
 def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
@@ -109,7 +109,7 @@ def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
     if ended < max(config.trials, len(state.trials)):
         return []
     begun = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
-    return [one for one in wanted(config, state) if (one.trial.trial, one.repeat) not in begun]
+    return [one for one in wanted(config, state) if (one.trial.trial, one.seed_index) not in begun]
 
 
 def search_ended(config: StudyConfig, state: StudyState) -> bool:
@@ -118,6 +118,6 @@ def search_ended(config: StudyConfig, state: StudyState) -> bool:
     return len(state.trials) >= config.trials and all(record.end for record in runs) and not missing(config, state)
 
 
-def fresh_seed(*parts: Any) -> int:
-    """A seed that hangs on nothing but these parts: the study's seed, a purpose, and numbers."""
-    return int.from_bytes(hashlib.sha256(json.dumps(parts).encode()).digest()[:4], "big") % 2**31
+def fresh_seed(*keys: Any) -> int:
+    """A seed that depends on these keys alone: the study's seed, a purpose, and numbers."""
+    return int.from_bytes(hashlib.sha256(json.dumps(keys).encode()).digest()[:4], "big") % 2**31

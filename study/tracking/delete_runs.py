@@ -20,7 +20,7 @@ from mlflow.exceptions import MlflowException
 from analysis import schema
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
-from study.tracking.server import shown
+from study.tracking.server import redact_url
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
 
 def _is_ours(runs: list[Run], study_id: str, here_made: bool) -> bool:
     """Whether some runs are of the study with this id; one without an id, or without runs, by where its files lie."""
-    told = {run.data.tags.get(schema.TAG_STUDY_ID, "") for run in runs} - {""}
-    return study_id in told if study_id and told else here_made
+    ids = {run.data.tags.get(schema.TAG_STUDY_ID, "") for run in runs} - {""}
+    return study_id in ids if study_id and ids else here_made
 
 
 def _parted(runs: list[Run], name: str, study_id: str) -> tuple[list[Run], int]:
@@ -89,9 +89,9 @@ def _is_of_study(run: Run, name: str, study_id: str) -> bool:
     Where run or ledger does not tell the id (older runs, a folder that is gone), by kind and name of the study.
     """
     tags = run.data.tags
-    told = tags.get(schema.TAG_STUDY_ID, "")
-    if study_id and told:
-        return told == study_id
+    run_study_id = tags.get(schema.TAG_STUDY_ID, "")
+    if study_id and run_study_id:
+        return run_study_id == study_id
     return tags.get(schema.TAG_KIND) in KINDS and tags.get(schema.TAG_STUDY) == name
 
 
@@ -114,7 +114,7 @@ def forget(here: Home, stored: Stored) -> list[str]:
             client.delete_experiment(stored.experiment)
         client._tracking_client.store._hard_delete_experiment(stored.experiment)
     except MlflowException as error:
-        raise TrackingError(f"MLflow at {shown(here.tracking_uri)}: {one_line(error)}") from error
+        raise TrackingError(f"MLflow at {redact_url(here.tracking_uri)}: {one_line(error)}") from error
     return []
 
 

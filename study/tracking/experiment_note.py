@@ -37,7 +37,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
             f"validation among {ended} trials (trial {best.record.trial}), then trained again and tested once for each "
             "seed. Intervals, and how it compares with the other arms, are in the report."
         )
-    part, n = state.study.config["select_on"], state.study.splits["val"]
+    split, n = state.study.config["select_on"], state.study.splits["val"]
     if best.repeats:
         finalists = f"{best.repeats} finalist{'s' * (best.repeats > 1)}"
         return (
@@ -46,7 +46,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
             "other validation splits; a claim needs a confirmation on patients who took no part in the choice."
         )
     return (
-        f"**{name}: {score} {best.score:.3f} on {part} (n = {n:,}, trial {best.record.trial}).** The best of {ended} "
+        f"**{name}: {score} {best.score:.3f} on {split} (n = {n:,}, trial {best.record.trial}).** The best of {ended} "
         "trials, chosen on this part itself and so optimistic; a claim needs a confirmation on patients who took no "
         "part in the choice."
     )

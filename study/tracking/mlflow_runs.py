@@ -115,8 +115,8 @@ def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRe
     assert record.end is not None
     stamp, best = milliseconds(record.end.time), record.best()
     metrics, tags = [], {schema.TAG_STATE: record.end.state}
-    shown = best or (record.epochs[-1] if record.epochs else None)  # of one that was stopped, the epoch it came to
-    if shown:
+    final = best or (record.epochs[-1] if record.epochs else None)  # of one that was stopped, the epoch it came to
+    if final:
         values = {
             schema.IMAGES_SEEN: float(sum(epoch.images_seen for epoch in record.epochs)),
             schema.SECONDS: sum(epoch.seconds for epoch in record.epochs),
@@ -128,9 +128,9 @@ def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRe
             val = {name: value for name, value in best.scores.items() if name.startswith("val/")}
             values |= {f"best/{name.replace('/', '_')}": value for name, value in val.items()}
             values[schema.BEST_EPOCH] = float(best.epoch)
-        metrics = [Metric(name, value, stamp, shown.epoch) for name, value in values.items()]
+        metrics = [Metric(name, value, stamp, final.epoch) for name, value in values.items()]
         tags |= {schema.TAG_BEST_WEIGHTS: best.weights_digest if best else "", MLFLOW_LOGGED_IMAGES: "True"}
-        _send_artifacts(client, run, study, record, shown, folder)
+        _send_artifacts(client, run, study, record, final, folder)
     if record.end.reason:
         tags[schema.TAG_REASON] = record.end.reason
     # One call: SQLite takes its time for each.
@@ -139,12 +139,12 @@ def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRe
 
 
 def _send_artifacts(
-    client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, shown: EpochFinished, folder: Path
+    client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, final: EpochFinished, folder: Path
 ) -> None:
     split = "test" if study.config["select_on"] == "test" else "validation"
-    confusion = {"epoch": shown.epoch, "split": split, "confusion": shown.confusion}
+    confusion = {"epoch": final.epoch, "split": split, "confusion": final.confusion}
     client.log_dict(run, confusion, schema.ARTIFACT_CONFUSION)
-    title = f"{record.trial} {schema.label(record.arm, study.weights)}, epoch {shown.epoch}"
+    title = f"{record.trial} {schema.label(record.arm, study.weights)}, epoch {final.epoch}"
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         (place / "confusion").mkdir()
@@ -152,10 +152,10 @@ def _send_artifacts(
         _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
         curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
         base.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
-        base.confusion_png(matrix, pd.DataFrame(shown.confusion).to_numpy(), title)
-        picture_files(matrix, place, milliseconds(shown.time), run)
+        base.confusion_png(matrix, pd.DataFrame(final.confusion).to_numpy(), title)
+        picture_files(matrix, place, milliseconds(final.time), run)
         if record.test:
-            tested: dict[str, Any] = {"epoch": shown.epoch, "split": "test", "confusion": record.test.confusion}
+            tested: dict[str, Any] = {"epoch": final.epoch, "split": "test", "confusion": record.test.confusion}
             tested["new_patients"] = record.test.new_patients
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)

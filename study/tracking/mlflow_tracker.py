@@ -107,12 +107,12 @@ class Tracking:
                 self._client.delete_run(run.info.run_id)
         self._doubled = []
 
-    def note(self, event: Event) -> bool:
-        """Take in an event; False when it repeats what is known, and there is nothing to send."""
+    def apply(self, event: Event) -> bool:
+        """Apply an event to the state; False when it repeats what is known, and there is nothing to send."""
         return self._state.apply(event)
 
     def send(self, event: Event) -> None:
-        """Send what a noted event means; it may be sent again, and what MLflow has already costs nothing."""
+        """Send what an applied event means; it may be sent again, and what MLflow has already costs nothing."""
         match event:
             case StudyStarted():
                 self._start_study()

@@ -100,9 +100,9 @@ def _chart(kind: str, **fields: Any) -> dict[str, Any]:
     return {**common, "runsCountToCompare": 10, "deleted": False, "isGenerated": False, **fields}
 
 
-def _section(uuid: str, name: str, shown: bool) -> dict[str, Any]:
+def _section(uuid: str, name: str, is_open: bool) -> dict[str, Any]:
     """One of ours, or one that the page would add by itself: known to it, it stays closed."""
-    return {"uuid": uuid, "name": name, "display": shown, "isReordered": True, "deleted": False, "isGenerated": False}
+    return {"uuid": uuid, "name": name, "display": is_open, "isReordered": True, "deleted": False, "isGenerated": False}
 
 
 def _column(kind: str, name: str) -> str:

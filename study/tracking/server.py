@@ -25,7 +25,7 @@ STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://")
 """How MLflow's address begins; it takes no folders any more, and with Databricks artifacts would stay here."""
 
 
-def problem(uri: str) -> str:
+def server_error(uri: str) -> str:
     """Why the server at an http(s) address cannot be used now; empty where it answers, and for any other store.
 
     Any answer will do: a server may refuse this page and still take runs.
@@ -44,7 +44,7 @@ def problem(uri: str) -> str:
     return ""
 
 
-def shown(uri: str) -> str:
+def redact_url(uri: str) -> str:
     """An address as it may stand in a message or a log: without user and password."""
     return without_passwords(uri)
 
@@ -56,9 +56,9 @@ def check_answers(uri: str) -> None:
             "MLFLOW_TRACKING_URI must begin with http://, https://, sqlite:///, postgresql://, mysql:// or mssql://, "
             f"but is '{_odd(uri)}' (a folder is no store any more); correct it, or unset it to use the home's own store"
         )
-    if text := problem(uri):
+    if text := server_error(uri):
         raise ConfigError(
-            f"MLflow's server must answer at {shown(uri)}, but does not ({text}); start it, correct "
+            f"MLflow's server must answer at {redact_url(uri)}, but does not ({text}); start it, correct "
             "MLFLOW_TRACKING_URI, or unset that to use the home's own store"
         )
 
@@ -78,7 +78,7 @@ def tell_once_up(server: str, tell: Callable[[bool], None], seconds: float = BEG
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C is the server's business
         deadline = time.monotonic() + seconds
-        while (missing := problem(server)) and time.monotonic() < deadline and os.getppid() == beginner:
+        while (missing := server_error(server)) and time.monotonic() < deadline and os.getppid() == beginner:
             time.sleep(ASK_SECONDS)
         if os.getppid() == beginner:
             tell(not missing)

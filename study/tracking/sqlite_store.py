@@ -129,9 +129,9 @@ def _remove(file: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _unusable(file: Path, told: str) -> StoreError:
+def _unusable(file: Path, detail: str) -> StoreError:
     return StoreError(
         f"MLflow's store must be whole and of this MLflow's release, but {file} is not "
-        f"({' '.join(told.split())[:200]}); move it away, and the next `retina status` makes a new one and sends it "
+        f"({' '.join(detail.split())[:200]}); move it away, and the next `retina status` makes a new one and sends it "
         "every study from its ledger"
     )

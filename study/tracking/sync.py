@@ -15,7 +15,7 @@ from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import locked
 from study.storage.state import StudyState, study_state
 from study.tracking.mlflow_tracker import Tracking
-from study.tracking.server import shown
+from study.tracking.server import redact_url
 from study.tracking.sqlite_store import StoreError
 from study.tracking.sync_marker import mark_synced
 
@@ -36,7 +36,7 @@ class BackgroundSync:
         self._tracking, self._full = tracking, full
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._deadline: float | None = None
-        self.problem = ""
+        self.last_error = ""
         self.unsent = 0
         for event in backlog:
             self._queue.put(event)
@@ -63,16 +63,16 @@ class BackgroundSync:
                 self.unsent += 1
 
     def _delivered(self, event: Event) -> bool:
-        if not self._tracking.note(event):
+        if not self._tracking.apply(event):
             return True
         while True:
             try:
-                if isinstance(event, StudyClosed) and self.problem:
+                if isinstance(event, StudyClosed) and self.last_error:
                     self._tracking.refresh()  # what was slow may have come after all, and been made twice
                 self._tracking.send(event)
                 return True
             except Exception as error:  # MLflow has no class for "not reachable"; what is ours is a bug either way
-                self.problem = one_line(error)
+                self.last_error = one_line(error)
                 if self._full and is_full(error):
                     self._full(told(error))
                     return False
@@ -82,7 +82,7 @@ class BackgroundSync:
             try:
                 self._tracking.refresh()  # a run may have been made though its answer was lost
             except Exception as error:
-                self.problem = one_line(error)
+                self.last_error = one_line(error)
 
 
 def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float = LOCKED_SECONDS) -> Tracking:
@@ -97,13 +97,13 @@ def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
                 parent_study = told(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
-                raise TrackingError(parent_study or f"MLflow at {shown(uri)}: {one_line(error)}") from error
+                raise TrackingError(parent_study or f"MLflow at {redact_url(uri)}: {one_line(error)}") from error
         time.sleep(RETRY_SECONDS)
 
 
 def one_line(error: Exception) -> str:
     """What MLflow said, short enough for a terminal."""
-    return f"{type(error).__name__}: {shown(' '.join(str(error).split()))[:200]}"
+    return f"{type(error).__name__}: {redact_url(' '.join(str(error).split()))[:200]}"
 
 
 def sync(folder: Path, uri: str, artifacts: str | None) -> None:
@@ -118,7 +118,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
         try:
             check_id(tracking, study_state(events), folder.name, uri)
             for event in without_old_closes(events):
-                if tracking.note(event):
+                if tracking.apply(event):
                     tracking.send(event)
             if events and not isinstance(events[-1], StudyClosed):
                 tracking.close_interrupted()
@@ -134,8 +134,8 @@ def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None
     mine = state.study.id if state.study else ""
     if tracking.study_id not in ("", mine):
         raise TrackingError(
-            f"MLflow at {shown(uri)} has another study of the name {name}, begun elsewhere or deleted here; choose "
-            "another name, or delete that experiment for good"
+            f"MLflow at {redact_url(uri)} has another study of the name {name}, begun elsewhere or deleted here; "
+            "choose another name, or delete that experiment for good"
         )
 
 

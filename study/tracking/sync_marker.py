@@ -55,12 +55,15 @@ def sync_pending(here: Home, say: Callable[..., None], again: str | None = None)
     """
     from study.storage.ledger import LedgerError
     from study.storage.lock import LockedError
-    from study.tracking.server import problem, shown
+    from study.tracking.server import redact_url, server_error
     from study.tracking.sync_marker import stale_studies
 
     stale = stale_studies(here.home, here.tracking_uri, again)
-    if stale and (text := problem(here.tracking_uri)):
-        say(f"MLflow does not answer at {shown(here.tracking_uri)} ({text}); what it lacks is sent later", markup=False)
+    if stale and (text := server_error(here.tracking_uri)):
+        say(
+            f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later",
+            markup=False,
+        )
         return False
     sent = True
     for folder in stale:

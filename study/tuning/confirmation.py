@@ -33,30 +33,30 @@ class ConfirmationConfig:
 
 @dataclass(frozen=True)
 class ConfirmationTrial:
-    """One confirmation that a wish asks for: winner, its rank within its arm (from 1), number of its seed (from 0).
+    """One confirmation that is asked for: winner, its rank within its arm (from 1), number of its seed (from 0).
 
     baseline: it is no winner, but the first trial of its arm.
     """
 
     winner: TrialRecord
     rank: int
-    repeat: int
+    seed_index: int
     baseline: bool = False
 
     @property
     def epochs(self) -> int:
         """Epochs that it is trained: the whole schedule. A constant one has no end, so there a chosen epoch stands."""
         config, best = self.winner.config, self.winner.best()
-        whole = config["select_epoch"] == "last" or config["schedule"] != "constant" or best is None
-        return int(config["epochs"] if whole or best is None else best.epoch)
+        full_schedule = config["select_epoch"] == "last" or config["schedule"] != "constant" or best is None
+        return int(config["epochs"] if full_schedule or best is None else best.epoch)
 
 
 class Confirmations:
     """The course of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
 
-    def __init__(self, state: StudyState, wish: ConfirmationConfig) -> None:
-        self._state, self._wish = state, wish
-        self._wanted = wanted(state, wish)
+    def __init__(self, state: StudyState, request: ConfirmationConfig) -> None:
+        self._state, self._request = state, request
+        self._wanted = wanted(state, request)
 
     @property
     def records(self) -> dict[str, TrialRecord]:
@@ -66,7 +66,7 @@ class Confirmations:
     def missing(self) -> list[ConfirmationTrial]:
         """What has not begun."""
         begun = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
-        return [one for one in self._wanted if (one.winner.trial, one.repeat) not in begun]
+        return [one for one in self._wanted if (one.winner.trial, one.seed_index) not in begun]
 
     def n_remaining(self) -> int:
         """How many have not begun."""
@@ -76,16 +76,16 @@ class Confirmations:
         """The event that starts the next one."""
         one = self.missing()[0]
         assert self._state.study is not None  # it has a winner
-        seed = fresh_seed(self._state.study.config["seed"], "confirm", one.winner.trial, one.repeat)
+        seed = fresh_seed(self._state.study.config["seed"], "confirm", one.winner.trial, one.seed_index)
         return ConfirmationStarted(
             confirm=f"c{len(self.records):04d}",
             trial=one.winner.trial,
-            seed_index=one.repeat,
+            seed_index=one.seed_index,
             rank=one.rank,
             config={**one.winner.config, "seed": seed},
             epochs=one.epochs,
             baseline=one.baseline,
-            exclude_test_patients=self._wish.exclude_test_patients,
+            exclude_test_patients=self._request.exclude_test_patients,
         )
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:
@@ -106,18 +106,18 @@ class Confirmations:
         return sum(known.get(arm, usual) * epochs for arm, epochs in left) / max_concurrent
 
 
-def wanted(state: StudyState, wish: ConfirmationConfig) -> list[ConfirmationTrial]:
-    """All that a wish asks for, in the order in which it is run."""
+def wanted(state: StudyState, request: ConfirmationConfig) -> list[ConfirmationTrial]:
+    """All that is asked for, in the order in which it is run."""
     found = []
     for arm in state.study.arms if state.study else []:
-        best = winners(state, arm)[: wish.top]
+        best = winners(state, arm)[: request.top]
         found += [
-            ConfirmationTrial(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(wish.seeds)
+            ConfirmationTrial(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(request.seeds)
         ]
         first = baseline(state, arm)
         if first and first.trial not in [trial.trial for trial in best]:
-            found += [ConfirmationTrial(first, len(best) + 1, seed, baseline=True) for seed in range(wish.seeds)]
-    return sorted(found, key=lambda one: (one.repeat, one.rank))  # stable: else in the order of the arms
+            found += [ConfirmationTrial(first, len(best) + 1, seed, baseline=True) for seed in range(request.seeds)]
+    return sorted(found, key=lambda one: (one.seed_index, one.rank))  # stable: else in the order of the arms
 
 
 def baseline(state: StudyState, arm: str) -> TrialRecord | None:
@@ -133,10 +133,10 @@ def baseline(state: StudyState, arm: str) -> TrialRecord | None:
     return None if winners(state, arm)[0].duplicate_of == first.trial else first
 
 
-def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, again: str = "") -> None:
-    """Raise ConfigError unless the study's choices are made, on validation, and the wish fits its earlier readings.
+def check_confirmable(name: str, state: StudyState, request: ConfirmationConfig, rerun_flags: str = "") -> None:
+    """Raise ConfigError unless the study's choices are made, on validation, and the request fits its earlier readings.
 
-    again: Home.again.
+    rerun_flags: Home.rerun_flags.
     """
     study = state.study
     if study is None:
@@ -154,19 +154,19 @@ def check_confirmable(name: str, state: StudyState, wish: ConfirmationConfig, ag
     if waiting <= 0 and not search_ended(StudyConfig.model_validate(config), state):
         raise ConfigError(
             f"a study's finalists must have ended before its winners meet the test part, but those of {name} have not; "
-            f"finish it with: retina search {name}{again}"
+            f"finish it with: retina search {name}{rerun_flags}"
         )
     if waiting > 0:
         begun = len(state.trials)
         sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""
         raise ConfigError(
             f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
-            f"trials of {name} have not; finish it with: retina search {name}{again}{sooner}"
+            f"trials of {name} have not; finish it with: retina search {name}{rerun_flags}{sooner}"
         )
-    if not wanted(state, wish):
+    if not wanted(state, request):
         raise ConfigError(f"study {name} must have a trial with a score, but has none; search again under another name")
     for record in state.confirmations.values():
-        if record.confirm and record.confirm.exclude_test_patients != wish.exclude_test_patients:
+        if record.confirm and record.confirm.exclude_test_patients != request.exclude_test_patients:
             way = "with" if record.confirm.exclude_test_patients else "without"
             raise ConfigError(
                 f"the confirmations of a study must all be trained alike, but those of {name} were {way} "

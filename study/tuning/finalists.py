@@ -40,15 +40,15 @@ class SearchPolicy:
         if self._arms.n_remaining() > 0:
             return self._arms.suggest()
         one = missing(self._config, self._state)[0]
-        seed = fresh_seed(self._config.seed, "finalist", one.trial.trial, one.repeat)
+        seed = fresh_seed(self._config.seed, "finalist", one.trial.trial, one.seed_index)
         return FinalistStarted(
             finalist=f"f{len(self._state.finalists):04d}",
             trial=one.trial.trial,
-            seed_index=one.repeat,
+            seed_index=one.seed_index,
             rank=one.rank,
             config={**one.trial.config, "seed": seed},
             # One split for each repeat, the same for all finalists: they are compared on the same patients.
-            split_seed=fresh_seed(self._config.seed, "split", one.repeat),
+            split_seed=fresh_seed(self._config.seed, "split", one.seed_index),
         )
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:

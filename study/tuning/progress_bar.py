@@ -17,7 +17,7 @@ from study.storage.ranking import candidates
 from study.storage.state import StudyState, TrialRecord
 
 SHARE = 0.02
-"""Of the time, what looking through all records for the note may take: it costs more the more there are."""
+"""Of the time, what looking through all records for the status may take: it costs more the more there are."""
 
 AT_ONCE = 0.1  # seconds that it may take ahead, so that a small search always shows what is
 
@@ -31,20 +31,20 @@ class Display:
         what: str,
         of: Mapping[str, TrialRecord],
         total: int,
-        note: Callable[[], str],
+        status: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`of`: the records that are counted, `total` of them in the end; `note` is written beside the bar."""
-        self._of, self._note, self._clock = of, note, clock
+        """`of`: the records that are counted, `total` of them in the end; `status` is written beside the bar."""
+        self._of, self._status, self._clock = of, status, clock
         self._left, self._asked = AT_ONCE, clock()
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"),
+            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
             console=console,
         )  # fmt: skip
-        self._task: TaskID = self._progress.add_task(what, total=total, completed=self._ended(), note=note())
+        self._task: TaskID = self._progress.add_task(what, total=total, completed=self._ended(), status=status())
 
     @contextmanager
-    def shown(self) -> Iterator[None]:
+    def drawn(self) -> Iterator[None]:
         """Draw while it runs, and at the end what is then."""
         with self._progress:
             try:
@@ -64,7 +64,7 @@ class Display:
             self._left -= self._clock() - begun
 
     def _draw(self) -> None:
-        self._progress.update(self._task, completed=self._ended(), note=self._note())
+        self._progress.update(self._task, completed=self._ended(), status=self._status())
 
     def _ended(self) -> int:
         return sum(1 for record in self._of.values() if record.end)
@@ -86,10 +86,10 @@ def _line(record: TrialRecord, end: TrialFinished) -> str:
         return f"{head} test {values} (n {record.test.n}, {of}), {seconds:.0f} s"
     if best is None:  # stopped early: its score would be that of the schedule's end
         return f"{head} after epoch {len(record.epochs)} of {record.config['epochs']}, {seconds:.0f} s"
-    repeat = f" (trial {record.finalist.trial}, repeat {record.number + 1})" if record.finalist else ""
+    seed = f" (trial {record.finalist.trial}, repeat {record.number + 1})" if record.finalist else ""
     return (
         f"{head} {record.config['objective']} {best.scores[record.score_name]:.3f} at epoch {best.epoch} of "
-        f"{len(record.epochs)}{repeat}, "
+        f"{len(record.epochs)}{seed}, "
         f"{seconds:.0f} s"
     )
 

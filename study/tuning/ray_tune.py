@@ -146,7 +146,7 @@ class TrialDispatcher:
         if len(self._running) >= self._limits.max_concurrent or not (self._waiting or self._recorder.n_remaining()):
             return None  # one that runs may have to go on in another process
         with self._on_disk():
-            record = self._waiting.pop(0) if self._waiting else self._recorder.begin()
+            record = self._waiting.pop(0) if self._waiting else self._recorder.start_next()
             self._running[ray_trial] = record.trial
             return self._job(record)
         return str(Searcher.FINISHED)

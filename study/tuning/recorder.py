@@ -55,7 +55,7 @@ class Failures:
         self._ended = 0
         self._row: list[str] = []  # reasons of the last trials, all of one kind
 
-    def note(self, record: TrialRecord) -> None:
+    def add(self, record: TrialRecord) -> None:
         """One more trial has ended."""
         assert record.end is not None
         self._ended += 1
@@ -116,7 +116,7 @@ class Recorder:
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
-                self._failures.note(record)
+                self._failures.add(record)
         ended = [event.trial for event in ledger.events if isinstance(event, TrialFinished)]
         if ended:  # killed between a trial's end and this
             drop_last(checkpoints / ended[-1])
@@ -134,8 +134,8 @@ class Recorder:
         """Whether one is still to be begun or ended."""
         return self.n_remaining() > 0 or any(not record.end for record in self.records.values())
 
-    def begin(self) -> TrialRecord:
-        """The next one is going to run."""
+    def start_next(self) -> TrialRecord:
+        """Start the next one."""
         started = self._policy.suggest()
         self._write(started)
         return self.records[started.name]
@@ -166,7 +166,7 @@ class Recorder:
         self._policy.on_trial_complete(record)
         drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
-        self._failures.note(record)
+        self._failures.add(record)
 
     def end_finished(self) -> None:
         """End the trials whose last epoch is in the ledger, but whose end is not."""

@@ -44,14 +44,14 @@ def signals() -> Iterator[Stop]:
     """
     stop = Stop()
 
-    def note(number: int, frame: Any) -> None:
+    def handle(number: int, frame: Any) -> None:
         if stop.signal:
             os._exit(128 + number)
         stop.signal, stop.reason = number, f"stopped by {signal.Signals(number).name}"
         with suppress(OSError):  # nobody may read; Python's own streams may not be used in a handler
             os.write(2, b"\n" * os.isatty(2) + ACKNOWLEDGED)  # a terminal's ^C stands before it
 
-    before = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         yield stop
     finally:

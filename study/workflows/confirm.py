@@ -205,7 +205,7 @@ class Confirm:
         best = [
             f"{one.winner.trial} {one.winner.arm}{', its first trial' * one.baseline}"
             for one in wanted(state, self.wish)
-            if one.repeat == 0
+            if one.seed_index == 0
         ]
         seconds = course.seconds_left(trial_resources.max_concurrent)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""

@@ -108,13 +108,13 @@ class Driver:
         self.events: list[Event] = []
         self.recorder = Recorder(self.ledger, self.state, self.arms, self.folder / "checkpoints", self.events.append)
         for event in self.ledger.events:
-            self.tracking.note(event)
+            self.tracking.apply(event)
 
     def trial(self, index: int, send: bool) -> tuple[float, float]:
         """Run one trial with a made-up curve; returns seconds of sampler and ledger, and of MLflow."""
         self.events.clear()
         begun = time.perf_counter()
-        trial = self.recorder.begin().trial
+        trial = self.recorder.start_next().trial
         for epoch in range(1, EPOCHS + 1):
             kappa = (index * 37 % 101) / 101 + epoch / 100
             self.recorder.epoch(trial, report(epoch, kappa))
@@ -124,7 +124,7 @@ class Driver:
             save_predictions(self.folder / "checkpoints" / trial, predictions())
         begun_to_send = time.perf_counter()
         for event in self.events:
-            if self.tracking.note(event) and send:
+            if self.tracking.apply(event) and send:
                 self.tracking.send(event)
         return recorded - begun, time.perf_counter() - begun_to_send
 

@@ -65,7 +65,7 @@ def drive(recorder: Recorder, runs: Runs) -> None:
     recorder.end_finished()
     waiting = [record for record in recorder.records.values() if not record.end]
     while recorder.left():
-        record = waiting.pop(0) if waiting else recorder.begin()
+        record = waiting.pop(0) if waiting else recorder.start_next()
         for report in runs(record):
             if recorder.epoch(record.trial, report):
                 break

@@ -23,7 +23,7 @@ from mlflow.entities import Metric
 from analysis import schema
 from study.storage.events import Event
 from study.tracking.mlflow_tracker import Tracking
-from study.tracking.server import problem
+from study.tracking.server import server_error
 from tests.fixtures.study import close_event, end_event, epoch_event, study_event, trial_event
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def _write(home: Path) -> str:
         begun.config["imbalance"] = ("none", "focal")[number % 2]
         events += [begun, *(epoch_event(number, epoch, kappa * epoch / 3) for epoch in (1, 2, 3)), end_event(number)]
     for event in [*events, close_event()]:
-        assert tracking.note(event)
+        assert tracking.apply(event)
         tracking.send(event)
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name(NAME).experiment_id
@@ -96,7 +96,7 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shown]:
         while not (found := re.search(r"^open (\S+)$", log.read_text(), re.MULTILINE)):
             assert process.poll() is None and time.monotonic() < deadline, log.read_text()
             time.sleep(0.2)
-        assert not problem(f"http://127.0.0.1:{port}"), "the link was told before MLflow answered"
+        assert not server_error(f"http://127.0.0.1:{port}"), "the link was told before MLflow answered"
         yield Shown(home, port, found[1])
     finally:
         process.terminate()

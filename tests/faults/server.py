@@ -10,7 +10,7 @@ import sys
 import time
 from pathlib import Path
 
-from study.tracking.server import problem
+from study.tracking.server import server_error
 from tests.faults.fixture import PATIENCE
 
 
@@ -35,7 +35,7 @@ class Server:
                 env=os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"},
             )  # fmt: skip
         deadline = time.monotonic() + PATIENCE
-        while problem(self.uri):
+        while server_error(self.uri):
             assert self.process.poll() is None and time.monotonic() < deadline, (self.folder / "log").read_text()
             time.sleep(0.2)
 

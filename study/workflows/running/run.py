@@ -139,7 +139,7 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
 
         say = partial(console.print, markup=False, highlight=False)
         head = HeadMonitor(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
-        with display.shown(), head.watched():
+        with display.drawn(), head.watched():
             try:
                 closed = run_search(
                     _files(plan), ledger, errand.course, trial_resources, plan.folder / "ray", stop, watch, head, say
@@ -179,7 +179,9 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, console: Consol
     sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
     if not sent:
         # Without a problem there was more to send than could be waited for.
-        why = f"MLflow did not answer ({feed.problem})" if feed.problem else "MLflow is still taking what it lacked"
+        why = (
+            f"MLflow did not answer ({feed.last_error})" if feed.last_error else "MLflow is still taking what it lacked"
+        )
         console.print(f"{why}; `retina status` sends the rest later", markup=False)
     elif isinstance(ledger.events[-1], StudyClosed):
         with suppress(OSError):

@@ -12,7 +12,7 @@ import pytest
 from study.cli import studies
 from study.storage.home import Home
 from study.storage.lock import locked
-from study.tracking.server import problem
+from study.tracking.server import server_error
 from study.tracking.sync_marker import mark_synced
 from tests.fixtures.command import refused, retina
 from tests.study.workflows.test_delete import write_home_study
@@ -57,7 +57,7 @@ def test_the_link_is_printed_once_the_server_answers(tmp_path: Path) -> None:
         try:
             assert process.stdout
             lines = [process.stdout.readline().strip() for _ in range(3)]
-            answers = not problem(f"http://127.0.0.1:{port}")
+            answers = not server_error(f"http://127.0.0.1:{port}")
         finally:
             late.cancel()
             process.kill()

@@ -9,7 +9,7 @@ from subprocess import DEVNULL
 import pytest
 from ray.cluster_utils import Cluster
 
-from study.cluster.node_check import check_nodes, judged, look
+from study.cluster.node_check import check_nodes, explain_answer, look
 from study.cluster.ray_cluster import alive, cluster
 from study.errors import ConfigError
 from study.versions import libraries
@@ -32,17 +32,17 @@ def _answer(probes: Path) -> tuple[dict[str, object], Path, Path]:
 
 def test_a_node_that_sees_all_is_right(probes: Path) -> None:
     said, here, there = _answer(probes)
-    assert judged(said, here, there, "word") == ""
+    assert explain_answer(said, here, there, "word") == ""
 
 
 def test_a_node_that_does_not_share_the_home_is_told(probes: Path) -> None:
     said, here, there = _answer(probes)
-    assert "does not see the home" in judged(said | {"read": ""}, here, there, "word")
-    assert f"share {probes.parent} under this path" in judged(said | {"read": "older"}, here, there, "word")
+    assert "does not see the home" in explain_answer(said | {"read": ""}, here, there, "word")
+    assert f"share {probes.parent} under this path" in explain_answer(said | {"read": "older"}, here, there, "word")
     there.unlink()  # written, but to another disk
-    assert "cannot write to the home" in judged(said, here, there, "word")
+    assert "cannot write to the home" in explain_answer(said, here, there, "word")
     said = look(str(probes / "not" / "here"), str(there), [])
-    assert "does not see the home" in judged(said, here, there, "word")
+    assert "does not see the home" in explain_answer(said, here, there, "word")
 
 
 def test_a_node_that_may_only_read_is_told_with_its_reason(probes: Path) -> None:
@@ -50,23 +50,23 @@ def test_a_node_that_may_only_read_is_told_with_its_reason(probes: Path) -> None
     here.write_text("word")
     (probes / "folder").mkdir()
     said = look(str(here), str(probes / "folder"), [])
-    assert "cannot write to the home" in judged(said, here, probes / "folder", "word")
-    assert "(Is a directory)" in judged(said, here, probes / "folder", "word")
+    assert "cannot write to the home" in explain_answer(said, here, probes / "folder", "word")
+    assert "(Is a directory)" in explain_answer(said, here, probes / "folder", "word")
 
 
 def test_a_node_without_the_data_is_told(probes: Path) -> None:
     shutil.rmtree(probes.parents[1] / "cache")
     said, here, there = _answer(probes)
-    assert f"does not see the data in {probes.parents[1] / 'cache'}" in judged(said, here, there, "word")
+    assert f"does not see the data in {probes.parents[1] / 'cache'}" in explain_answer(said, here, there, "word")
 
 
 def test_a_node_with_other_software_is_told_what_differs(probes: Path) -> None:
     said, here, there = _answer(probes)
     other = said | {"versions": libraries() | {"torch": "1.0"}}
-    assert f"has torch 1.0, but this machine has {libraries()['torch']}" in judged(other, here, there, "word")
+    assert f"has torch 1.0, but this machine has {libraries()['torch']}" in explain_answer(other, here, there, "word")
     built = said | {"versions": libraries() | {"torch": libraries()["torch"].partition("+")[0] + "+cu999"}}
-    assert judged(built, here, there, "word") == ""
-    assert "runs another retina" in judged(said | {"code": "0" * 64}, here, there, "word")
+    assert explain_answer(built, here, there, "word") == ""
+    assert "runs another retina" in explain_answer(said | {"code": "0" * 64}, here, there, "word")
 
 
 @pytest.mark.slow

@@ -140,7 +140,7 @@ def test_the_arm_that_validation_chose_is_that_of_the_first_configuration_of_all
 def test_each_arm_s_best_are_wanted_first_repeats_before_second_ones() -> None:
     state = study_state(_two_arms([0.4, 0.5, 0.1], [0.9, 0.2, 0.3]))
     found = wanted(config(trials=6, finalists=2, repeats=2), state)
-    assert [(one.trial.trial, one.rank, one.repeat) for one in found] == [
+    assert [(one.trial.trial, one.rank, one.seed_index) for one in found] == [
         ("0001", 1, 0), ("0003", 1, 0), ("0000", 2, 0), ("0005", 2, 0),
         ("0001", 1, 1), ("0003", 1, 1), ("0000", 2, 1), ("0005", 2, 1),
     ]  # fmt: skip

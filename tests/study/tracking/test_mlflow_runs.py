@@ -61,7 +61,7 @@ def _events(folder: Path) -> list[Event]:
 def _send(name: str, folder: Path, events: list[Event]) -> Tracking:
     tracking = Tracking(store()[0], name, folder, (store()[1] / name).as_uri())
     for event in events:
-        if tracking.note(event):
+        if tracking.apply(event):
             tracking.send(event)
     return tracking
 

@@ -34,7 +34,7 @@ def _tracking(name: str, folder: Path) -> Tracking:
 
 def _send(tracking: Tracking, events: list[Event]) -> None:
     for event in events:
-        if tracking.note(event):
+        if tracking.apply(event):
             tracking.send(event)
 
 

@@ -36,12 +36,12 @@ def server() -> Iterator[str]:
 
 
 def test_any_answer_will_do(server: str) -> None:
-    assert module.problem(server) == ""
+    assert module.server_error(server) == ""
     module.check_answers(server)
 
 
 def test_a_store_that_is_no_server_is_not_asked() -> None:
-    assert module.problem("sqlite:////nowhere/mlflow.db") == ""
+    assert module.server_error("sqlite:////nowhere/mlflow.db") == ""
 
 
 def test_a_server_that_is_down_is_said_at_once_with_a_remedy(refuses: int) -> None:
@@ -69,7 +69,7 @@ def test_an_address_that_mlflow_does_not_take_is_refused_with_what_it_takes(addr
     assert text.startswith("MLFLOW_TRACKING_URI must begin with http://, https://, sqlite:///, postgresql://, ")
     assert f"but is '{told}' (a folder" in text and "unset it to use the home's own store" in text
     assert "cret" not in text
-    assert module.problem(address)
+    assert module.server_error(address)
 
 
 @pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2", "mysql", "mssql"])
@@ -105,7 +105,7 @@ def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
     begun = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert "timed out" in module.problem(f"http://127.0.0.1:{silent.getsockname()[1]}")
+        assert "timed out" in module.server_error(f"http://127.0.0.1:{silent.getsockname()[1]}")
     assert time.monotonic() - begun < 5
 
 
@@ -131,13 +131,13 @@ def test_something_else_that_listens_is_a_problem() -> None:
                 connection.sendall(b"SSH-2.0-OpenSSH_9.6\r\n")
 
         threading.Thread(target=greet, daemon=True).start()
-        assert module.problem(f"http://127.0.0.1:{server.getsockname()[1]}")
+        assert module.server_error(f"http://127.0.0.1:{server.getsockname()[1]}")
 
 
 def test_a_password_is_not_taken_for_a_host_and_stands_in_no_message(server: str, refuses: int) -> None:
-    assert module.problem(server.replace("//", "//anna:secret@")) == ""
+    assert module.server_error(server.replace("//", "//anna:secret@")) == ""
     with pytest.raises(ConfigError, match="must answer at http://[*]{3}@127.0.0.1") as caught:
         module.check_answers(f"http://anna:secret@127.0.0.1:{refuses}")
     assert "secret" not in str(caught.value)
-    assert module.shown("postgresql://anna:secret@db/x") == "postgresql://***@db/x"
-    assert module.shown("sqlite:////home/x/mlflow.db") == "sqlite:////home/x/mlflow.db"
+    assert module.redact_url("postgresql://anna:secret@db/x") == "postgresql://***@db/x"
+    assert module.redact_url("sqlite:////home/x/mlflow.db") == "sqlite:////home/x/mlflow.db"

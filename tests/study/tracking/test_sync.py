@@ -20,11 +20,11 @@ class Unreliable:
 
     def __init__(self, failures: int) -> None:
         self.failures, self.sent, self.refreshed = failures, [], 0
-        self.noted: list[Event] = []
+        self.applied: list[Event] = []
         self.error: Exception = ConnectionError("no answer")
 
-    def note(self, event: Event) -> bool:
-        self.noted.append(event)
+    def apply(self, event: Event) -> bool:
+        self.applied.append(event)
         return True
 
     def send(self, event: Event) -> None:
@@ -46,7 +46,7 @@ def test_events_arrive_in_order_once_each_though_mlflow_was_away(monkeypatch: py
         sender.put(event)
     assert sender.close(60)
     assert tracking.sent == events
-    assert tracking.noted == events
+    assert tracking.applied == events
     assert tracking.refreshed == 3
 
 
@@ -55,7 +55,7 @@ def test_what_cannot_be_sent_is_counted_and_does_not_hold_the_search(monkeypatch
     sender = BackgroundSync(Unreliable(failures=10**9), [study_event(), trial_event(0)])  # type: ignore[arg-type]
     assert not sender.close(0.05)
     assert sender.unsent == 2
-    assert "ConnectionError: no answer" in sender.problem
+    assert "ConnectionError: no answer" in sender.last_error
 
 
 def test_a_disk_without_room_is_told_once_and_not_waited_for() -> None:
@@ -91,7 +91,7 @@ def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> 
     for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3), epoch_event(0, 2, 0.4), end_event(0)):
         sender.put(event)
     deadline = time.monotonic() + 60
-    while "locked" not in sender.problem:
+    while "locked" not in sender.last_error:
         assert time.monotonic() < deadline
         time.sleep(0.1)
     held.execute("ROLLBACK")

@@ -93,7 +93,7 @@ def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
     state = study_state(events)
     assert [record.trial for record in winners(state, ARM)] == ["0000", "0002"]
     found = wanted(state, ConfirmationConfig(top=2, seeds=2))
-    assert [(one.winner.trial, one.rank, one.repeat) for one in found] == [
+    assert [(one.winner.trial, one.rank, one.seed_index) for one in found] == [
         ("0000", 1, 0), ("0002", 2, 0), ("0000", 1, 1), ("0002", 2, 1)
     ]  # fmt: skip
 
@@ -101,7 +101,7 @@ def test_a_trial_that_only_repeats_a_better_one_is_no_second_winner() -> None:
 def test_the_first_trial_of_the_chosen_arm_is_confirmed_beside_its_winner() -> None:
     state = study_state(_searched([[0.3], [0.5], [0.4]]))
     found = wanted(state, ConfirmationConfig(seeds=2))
-    assert [(one.winner.trial, one.rank, one.repeat, one.baseline) for one in found] == [
+    assert [(one.winner.trial, one.rank, one.seed_index, one.baseline) for one in found] == [
         ("0001", 1, 0, False), ("0000", 2, 0, True), ("0001", 1, 1, False), ("0000", 2, 1, True)
     ]  # fmt: skip
     assert [one.winner.trial for one in wanted(state, ConfirmationConfig(top=3, seeds=1))] == ["0001", "0002", "0000"]
@@ -271,7 +271,7 @@ class Driver:
         recorder = self.recorder
         recorder.end_finished()
         if recorder.n_remaining():
-            recorder.begin()
+            recorder.start_next()
         for epoch in (1, 2):
             test = {"test": {"n": 4, "n_new_patients": 4, "scores": {"test/kappa": 0.1}}} if epoch == 2 else {}
             if len(self.ledger.events) - before < kill_after:

@@ -64,7 +64,7 @@ class Driver:
             for record in [record for record in self.recorder.records.values() if not record.end]:
                 self._train(record.trial)
             while self.recorder.n_remaining():
-                self._train(self.recorder.begin().trial)
+                self._train(self.recorder.start_next().trial)
         except Killed:
             pass
         self.ledger.close()
@@ -187,7 +187,7 @@ def test_a_study_that_grows_keeps_the_finalists_that_are_there(unbroken: list[Ev
 
 def test_nothing_more_is_to_begin_while_the_last_trial_runs(tmp_path: Path) -> None:
     driver = Driver(tmp_path, config(trials=4))
-    names = [driver.recorder.begin().trial for _ in range(4)]
+    names = [driver.recorder.start_next().trial for _ in range(4)]
     assert driver.recorder.n_remaining() == 0
     for name in names[:-1]:
         driver._train(name)

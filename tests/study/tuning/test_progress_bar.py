@@ -58,7 +58,7 @@ def test_a_finalist_s_line_names_trial_and_repeat_and_the_note_their_mean() -> N
             state.apply(event)
             display.watch(event)
     assert "kappa 0.500 at epoch 2 of 2 (trial 0000, repeat 2)" in text.getvalue().splitlines()[-1]
-    assert display._note().startswith("best 0.400 (0000 resnet18-scratch, mean of 2)")
+    assert display._status().startswith("best 0.400 (0000 resnet18-scratch, mean of 2)")
 
 
 def test_a_failure_is_a_line_with_its_reason() -> None:
@@ -72,15 +72,15 @@ def test_a_failure_is_a_line_with_its_reason() -> None:
 
 def test_the_bar_says_the_best_so_far_and_the_time_left() -> None:
     display, state, _ = _shown()
-    assert display._note() == "no score yet"
+    assert display._status() == "no score yet"
     for event in (trial_event(0), epoch_event(0, 1, 0.6)):
         state.apply(event)
         display.watch(event)
-    assert display._note() == "no score yet, about 00:00:04 left", "a score is that of the schedule's end"
+    assert display._status() == "no score yet, about 00:00:04 left", "a score is that of the schedule's end"
     for event in (epoch_event(0, 2, 0.5), end_event(0)):
         state.apply(event)
         display.watch(event)
-    assert display._note() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
+    assert display._status() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
 
 
 class Clock:
@@ -133,7 +133,7 @@ def test_after_a_while_an_event_is_drawn_at_once() -> None:
 def test_what_is_drawn_last_is_how_it_ended(broken: bool) -> None:
     shown, state, text, clock = _timed(3)
     try:
-        with shown.shown():
+        with shown.drawn():
             for number in range(3):
                 state.apply(end_event(number))
                 shown.watch(end_event(number))

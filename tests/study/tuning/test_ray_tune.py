@@ -109,7 +109,7 @@ def test_a_call_that_was_out_of_time_is_not_failed_by_failures_of_an_earlier_one
     driver: Driver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for _ in range(3):
-        driver.recorder.end(driver.recorder.begin().trial, schema.STATE_FAILED, "no data")
+        driver.recorder.end(driver.recorder.start_next().trial, schema.STATE_FAILED, "no data")
     assert driver.recorder.common_failure()
     driver.stop.deadline = time.monotonic()
     assert driver.run() == schema.STATE_INTERRUPTED

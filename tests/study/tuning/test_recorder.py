@@ -31,7 +31,7 @@ class Driver:
         self.recorder = Recorder(self.ledger, state, self.arms, folder / "checkpoints", self.seen.append)
 
     def begin(self) -> str:
-        return self.recorder.begin().trial
+        return self.recorder.start_next().trial
 
     def kinds(self) -> list[str]:
         """Of all events after the first, which begins the study."""

@@ -124,16 +124,16 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
 
 
 @pytest.mark.parametrize(
-    ("problem", "said"),
+    ("last_error", "said"),
     [
         ("", "MLflow is still taking what it lacked; `retina status` sends the rest later\n"),
         ("Timeout: x", "MLflow did not answer (Timeout: x); `retina status` sends the rest later\n"),
     ],
 )
 def test_what_mlflow_does_not_have_yet_is_told_with_what_is_true(
-    plan: Plan, tmp_path: Path, problem: str, said: str
+    plan: Plan, tmp_path: Path, last_error: str, said: str
 ) -> None:
-    feed: Any = SimpleNamespace(problem=problem, close=lambda seconds, at_most: False)
+    feed: Any = SimpleNamespace(last_error=last_error, close=lambda seconds, at_most: False)
     ledger, console = Ledger(tmp_path / "ledger.jsonl"), Console(file=io.StringIO(), width=200)
     _send_rest(plan, ledger, feed, console, "sqlite://", SIGNAL_CLOSE_SECONDS)
     ledger.close()
