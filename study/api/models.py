@@ -61,7 +61,7 @@ class LoadedModel:
             return self._graded(files).assign(image=[file.stem for file in files])
 
     def _graded(self, places: list[Path]) -> pd.DataFrame:
-        return predict_photographs(self._model, find_photographs(places), log.warning)
+        return predict_photographs(self._model, find_photographs(places))
 
 
 def load_model(folder: Path | str) -> LoadedModel:

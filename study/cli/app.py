@@ -25,13 +25,12 @@ from study.cli.options import (
     HomeOption,
     Layout,
     WeightFiles,
-    err,
     examples,
-    out,
     place,
     weight_files,
 )
 from study.config.trial import TrialConfig
+from study.console import err, out, print_logs
 from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
@@ -54,6 +53,7 @@ def main() -> None:
     # Read by OpenMP when torch is loaded, here and in trials. Threads that spin while they wait starve each other on a
     # busy machine: on 2 cores at a load of 8 training did 6 images/s with spinning, 22 to 43 without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    print_logs()
     try:
         app()
     except StudyError as error:
@@ -123,15 +123,13 @@ def train(
     if reproduce:
         if drop_unset(values) or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
-        if not train.repeat(reproduce, here.home, here.tracking_uri, target, out):
+        if not train.repeat(reproduce, here.home, here.tracking_uri, target):
             sys.exit(EXIT_FAILED)
     elif data is None:
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")
     else:
         files = weight_files(weights)
-        train.train_new(
-            data.resolve(), layout, here.home, drop_unset(values), files, threads, target, out, again=here.again
-        )
+        train.train_new(data.resolve(), layout, here.home, drop_unset(values), files, threads, target, again=here.again)
 
 
 def demo(home: HomeOption = None) -> None:
@@ -141,7 +139,7 @@ def demo(home: HomeOption = None) -> None:
     """
     from study.workflows.demo import run_demo
 
-    sys.exit(run_demo(place(home), out))
+    sys.exit(run_demo(place(home)))
 
 
 DATA, SEARCH, RESULTS, MODELS = "Data and weights", "Search", "Studies", "Models"

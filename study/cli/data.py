@@ -9,7 +9,8 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, examples, out, place
+from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, examples, place
+from study.console import out
 from study.errors import ConfigError
 
 
@@ -63,7 +64,7 @@ def pretrain(
     if patients is None:
         patients = Source.patients
     source = Source(data.resolve() if data else None, layout, patients, image_size, epochs, seed)
-    files = {name: make_source_weights(name, source, target, here.home, out) for name in architecture or ARCHITECTURES}
+    files = {name: make_source_weights(name, source, target, here.home) for name in architecture or ARCHITECTURES}
     if data is None and target == here.home / WEIGHTS:
         flags = "--weights synthetic"
     else:

@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, HomeOption, err, out, place
+from study.cli.options import EXIT_FAILED, HomeOption, place
+from study.console import err, out
 from study.errors import ConfigError
 from study.storage.home import study_name
 
@@ -31,10 +32,7 @@ def export(
     target = folder.resolve()
     here = place(home)
 
-    def say(text: str) -> None:
-        out.print(text, markup=False)
-
-    write(here.home, study_name(name), arm, target, say, here.again, ensemble=ensemble)
+    write(here.home, study_name(name), arm, target, here.again, ensemble=ensemble)
     out.print(f"model: {folder}; grade photographs with: retina predict {folder} IMAGE...", markup=False)
 
 
@@ -70,9 +68,7 @@ def predict(
         overlays.mkdir(parents=True, exist_ok=True)
     for doubt in loaded.settings.doubts:
         err.print(f"note: {doubt}", markup=False)
-    table = predict_images.predict_photographs(
-        loaded, photographs, lambda text: err.print(text, markup=False), overlays=overlays
-    )
+    table = predict_images.predict_photographs(loaded, photographs, overlays=overlays)
     if csv is None:
         sys.stdout.write(csv_text(table))
     else:

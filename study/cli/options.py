@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, get_args
 
 import typer
-from rich.console import Console
 
 from study.config.study import NAMED_WEIGHTS
 from study.config.trial import Architecture
@@ -42,26 +41,6 @@ def weight_files(pairs: list[str] | None) -> dict[str, str]:
 
 
 EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
-
-
-class Terminal(Console):
-    """A console whose reader may go away (`retina search NAME | head`)."""
-
-    outlives = False
-    """Whether the command goes on in silence then, as a search does; else it ends."""
-
-    def on_broken_pipe(self) -> None:
-        """Write to nowhere from now on, or end; rich's own way would end only the thread that happened to write."""
-        if not self.outlives:
-            super().on_broken_pipe()
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, self.file.fileno())
-        os.close(nowhere)
-
-
-out = Terminal(soft_wrap=True, highlight=False)
-
-err = Terminal(stderr=True, soft_wrap=True, highlight=False)
 
 STUDY, BUDGET, COMPUTE, FIX = "Study", "Budget", "Compute", "Fix a field (and take it out of the space)"
 """Panels of the help."""

@@ -25,13 +25,12 @@ from study.cli.options import (
     Layout,
     TimeBudget,
     WeightFiles,
-    err,
-    out,
     place,
     weight_files,
 )
 from study.config.study import DEFAULT_SPACE, StudyConfig
 from study.config.trial import TrialConfig
+from study.console import err, out
 from study.storage.home import Home, study_name
 from study.tracking.sync_marker import sync_pending
 
@@ -117,11 +116,11 @@ def search(
     inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.again)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
-        code = search_folds(name, count, here, out, inputs, compute, search.search, dry=dry_run)
+        code = search_folds(name, count, here, inputs, compute, search.search, dry=dry_run)
     else:
-        code = search.search(name, here, out, inputs, compute, dry=dry_run)
+        code = search.search(name, here, inputs, compute, dry=dry_run)
     if not code and not dry_run:
-        sync_pending(here, err.print)  # a study that has all its trials may have been killed before MLflow had them
+        sync_pending(here)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 
@@ -151,9 +150,9 @@ def confirm(
 
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     wish = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
-    code = confirm.confirm(name, here, out, wish, compute, data.resolve() if data else None)
+    code = confirm.confirm(name, here, wish, compute, data.resolve() if data else None)
     if not code:
-        sync_pending(here, err.print)
+        sync_pending(here)
     sys.exit(code)
 
 

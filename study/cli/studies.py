@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from study.cli.options import EXIT_FAILED, HomeOption, err, out, place
+from study.cli.options import EXIT_FAILED, HomeOption, place
+from study.console import out
 from study.errors import ConfigError
 from study.storage.home import study_name
 from study.tracking.sync_marker import sync_pending
@@ -30,13 +31,13 @@ def status(
         raise ConfigError("--sync needs the study's NAME")
     if watch and as_json:
         raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
-    sent = not sync or sync_pending(here, err.print, chosen)
+    sent = not sync or sync_pending(here, chosen)
     if watch:
         parent_study = watch_status(out, here.home, chosen, here.again)
     else:
         parent_study = print_status(out, here.home, chosen, as_json, here.again)
     if not sync:
-        sync_pending(here, err.print)  # only now: MLflow may take its time, and the ledgers know without it
+        sync_pending(here)  # only now: MLflow may take its time, and the ledgers know without it
     if not (sent and parent_study):
         sys.exit(EXIT_FAILED)
 
@@ -51,8 +52,8 @@ def report(
 
     here = place(home)
     check_answers(here.tracking_uri)
-    sync_pending(here, err.print)
-    folder = write_study_report(study_name(name), here, lambda text: out.print(text, markup=False))
+    sync_pending(here)
+    folder = write_study_report(study_name(name), here)
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
 
@@ -65,7 +66,7 @@ def ui(
     from study.tracking.server import check_answers, is_free, tell_once_up
 
     here = place(home)
-    sync_pending(here, err.print)
+    sync_pending(here)
     if here.artifacts and here.store_missing():
         raise ConfigError(
             f"there must be a study to browse, but {here.home} has none; run `retina search{here.again}` first"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
 
 import numpy as np
 import pandas as pd
@@ -17,13 +17,16 @@ from study.inference.best_model import BestModel
 from study.training.checkpoints import CALIBRATION
 from study.training.prediction import Grader, predict_rows
 
+log = logging.getLogger(__name__)
+
+
 AGREE = 1e-4
 """How far a probability may be from the stored one, and from that of another format."""
 
 CHECKED = 32  # validation photographs whose stored predictions are computed again
 
 
-def calibration(winner: BestModel, cache: Cache | None, say: Callable[[str], None]) -> tuple[pd.DataFrame, int]:
+def calibration(winner: BestModel, cache: Cache | None) -> tuple[pd.DataFrame, int]:
     """Predictions (row, patient, grade, p0 .. p4) that temperature and threshold are fitted on, and the model's views.
 
     They are of all views and members. A trial that was not confirmed stored one view: validation is predicted again
@@ -39,7 +42,7 @@ def calibration(winner: BestModel, cache: Cache | None, say: Callable[[str], Non
         return winner.validation(), 1
     if cache is not None:
         table = winner.validation()
-        say(f"predicting {len(table)} validation photographs again with {views} views")
+        log.info(f"predicting {len(table)} validation photographs again with {views} views")
         return _predicted(winner, winner.grader(views), cache, table), views
     if winner.confirm:
         raise ConfigError(
@@ -47,7 +50,7 @@ def calibration(winner: BestModel, cache: Cache | None, say: Callable[[str], Non
             "prepared photographs that validation could be predicted again from; make them again with `retina data "
             "prepare`"
         )
-    say(
+    log.info(
         f"note: the prepared photographs have gone, so this model has one view, as its stored predictions, and not "
         f"{views}; for these make the photographs again with `retina data prepare`, then export again"
     )

@@ -6,9 +6,10 @@ row, and the others are done. Nothing here needs Ray, Optuna or MLflow.
 
 from __future__ import annotations
 
+import logging
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, NamedTuple
@@ -29,6 +30,9 @@ from study.errors import ConfigError
 from study.inference.gradcam import explain, png
 from study.inference.model_dir import Model
 from study.training.prediction import at_once, logits
+
+log = logging.getLogger(__name__)
+
 
 MOST_AT_ONCE = 64
 
@@ -104,12 +108,10 @@ def check_writable(folder: Path) -> None:
         pass
 
 
-def predict_photographs(
-    model: Model, photographs: list[Path], complain: Callable[[str], None], *, overlays: Path | None = None
-) -> pd.DataFrame:
+def predict_photographs(model: Model, photographs: list[Path], *, overlays: Path | None = None) -> pd.DataFrame:
     """One row of COLUMNS for each photograph, in their order; numbers are missing where it cannot be read.
 
-    complain: is told each file that cannot be read. overlays: folder for Grad-CAM pictures of the predicted grade,
+    Warns of each file that cannot be read. overlays: folder for Grad-CAM pictures of the predicted grade,
     which then stand in the column `overlay`.
     """
     model.grader.to(torch.device("cuda" if torch.cuda.is_available() else "cpu"))
@@ -117,7 +119,7 @@ def predict_photographs(
     for batch in _batches(model, photographs):
         for path, one in batch:
             if one.error:
-                complain(f"cannot be read: {shown(path)}: {one.error}")
+                log.warning(f"cannot be read: {shown(path)}: {one.error}")
         rows += _rows(model, batch, len(rows) + 1, overlays)
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(["overlay"] if overlays is not None else [])])
     return table.astype({"grade": "Int64", "referable": "Int64"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +20,18 @@ from study.errors import ConfigError
 from study.inference.best_model import find_winner, photographs
 from study.inference.gradcam import explain, png
 
+log = logging.getLogger(__name__)
+
+
 MOST = 12
 
 EXPLAINED = "explained.json"
 
 
-def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], None], most: int = MOST) -> bool:
+def explain_mistakes(home: Path, name: str, folder: Path, most: int = MOST) -> bool:
     """Write the `most` worst mistakes of a study's winner into a folder; whether it was done.
 
-    The test part's where the winner was confirmed, else those of the part that it was chosen on. Says what it does, or
+    The test part's where the winner was confirmed, else those of the part that it was chosen on. Logs what it does, or
     in one line why it cannot: no trial with a score, or weights, predictions or photographs that have gone.
     """
     try:
@@ -36,15 +39,15 @@ def explain_mistakes(home: Path, name: str, folder: Path, say: Callable[[str], N
         tested = winner.test()
         predictions, network = winner.validation() if tested is None else tested, winner.network()
     except (ConfigError, WeightsError) as error:
-        say(f"no pictures of mistakes: {error}")
+        log.info(f"no pictures of mistakes: {error}")
         return False
     cache = photographs(home, winner)
     if cache is None:
-        say("no pictures of mistakes: the prepared photographs have gone; `retina data prepare` makes them again")
+        log.info("no pictures of mistakes: the prepared photographs have gone; `retina data prepare` makes them again")
         return False
     split = "test" if tested is not None else winner.chosen_on
     about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "split": split}
-    say(f"looking where {winner.told()} goes wrong on {split}")
+    log.info(f"looking where {winner.told()} goes wrong on {split}")
     found = worst(predictions, winner.config.decision, most)
     write_explained(folder, network, cache.images, found, winner.config.normalisation, about)
     return True

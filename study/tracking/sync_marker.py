@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import logging
 from pathlib import Path
 
 from retina_data.files import write_whole
 from study.storage.home import Home
 from study.storage.lock import is_locked
+
+log = logging.getLogger(__name__)
+
 
 SYNCED = "synced"  # holds the size of the ledger that MLflow has whole, and a digest of MLflow's address
 
@@ -48,8 +51,8 @@ def _marked(folder: Path) -> bytes:
         return b""
 
 
-def sync_pending(here: Home, say: Callable[..., None], again: str | None = None) -> bool:
-    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; says what it does not take.
+def sync_pending(here: Home, again: str | None = None) -> bool:
+    """Send MLflow what a killed search left unsent, so that no run stays RUNNING; warns of what it does not take.
 
     again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
     """
@@ -60,10 +63,7 @@ def sync_pending(here: Home, say: Callable[..., None], again: str | None = None)
 
     stale = stale_studies(here.home, here.tracking_uri, again)
     if stale and (text := server_error(here.tracking_uri)):
-        say(
-            f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later",
-            markup=False,
-        )
+        log.warning(f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later")
         return False
     sent = True
     for folder in stale:
@@ -74,9 +74,9 @@ def sync_pending(here: Home, say: Callable[..., None], again: str | None = None)
         except LockedError:
             continue  # somebody has begun to write it, and sends it
         except (LedgerError, OSError) as error:  # one study's damage is not another's
-            say(f"{folder.name} cannot be sent to MLflow: {error}", markup=False)
+            log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except TrackingError as error:
-            say(f"{folder.name} is sent to MLflow later: {error}", markup=False)
+            log.warning(f"{folder.name} is sent to MLflow later: {error}")
             sent = False
     return sent

@@ -47,11 +47,14 @@ def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> No
     (folder / NEXT).replace(folder / LAST)
 
 
-def load_last(folder: Path, say: Callable[[str], None] | None = None) -> tuple[dict[str, Any], dict[str, Any]] | None:
+def load_last(
+    folder: Path, report_damage: Callable[[str], None] | None = None
+) -> tuple[dict[str, Any], dict[str, Any]] | None:
     """(state, report) of the newest checkpoint whose SHA-256 is right; None where there is none.
 
     Tensors are on the CPU: generator states must be, and `load_state_dict` copies the others to where they belong.
-    say: is told in a line of damaged ones, which are then removed: `save_last` would keep one in a good one's place.
+    report_damage: called with a line about damaged ones, which are then removed: `save_last` would keep one in a
+    good one's place.
     """
     damaged: list[str] = []
     for name in (LAST, PREVIOUS):
@@ -62,17 +65,17 @@ def load_last(folder: Path, say: Callable[[str], None] | None = None) -> tuple[d
         if hashlib.sha256(data[DIGEST_BYTES:]).digest() == data[:DIGEST_BYTES]:
             loaded = torch.load(io.BytesIO(data[DIGEST_BYTES:]), map_location="cpu", weights_only=True)
             report: dict[str, Any] = json.loads(loaded["report"])
-            _drop(folder, damaged, f"the one before is used, of epoch {report['epoch']}", say)
+            _drop(folder, damaged, f"the one before is used, of epoch {report['epoch']}", report_damage)
             return loaded["state"], report
         damaged.append(name)
-    _drop(folder, damaged, "there is no other, so the trial begins again", say)
+    _drop(folder, damaged, "there is no other, so the trial begins again", report_damage)
     return None
 
 
-def _drop(folder: Path, damaged: list[str], then: str, say: Callable[[str], None] | None) -> None:
-    if damaged and say:
+def _drop(folder: Path, damaged: list[str], then: str, report_damage: Callable[[str], None] | None) -> None:
+    if damaged and report_damage:
         which = f"{' and '.join(damaged)} {'are' if len(damaged) > 1 else 'is'}"
-        say(f"trial {folder.name}: {which} damaged (the SHA-256 is another) and dropped; {then}")
+        report_damage(f"trial {folder.name}: {which} damaged (the SHA-256 is another) and dropped; {then}")
         for name in damaged:
             (folder / name).unlink()
 

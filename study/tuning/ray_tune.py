@@ -7,6 +7,7 @@ scheduler here only pass questions and results to the recorder, and its own stat
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from collections import Counter
@@ -31,6 +32,9 @@ from study.tuning.ray_stopper import KillOnStop
 from study.tuning.ray_trainable import TrialActor
 from study.tuning.recorder import NO_SCORE, Recorder, TrialPolicy, final_state
 from study.tuning.stop_signal import Stop
+
+log = logging.getLogger(__name__)
+
 
 PROCESS_RETRIES = 3
 """Times that a trial goes on from its checkpoint after its process died; its own errors are never retried."""
@@ -59,17 +63,16 @@ def run_search(
     stop: Stop,
     watch: Callable[[Event], None],
     head: HeadMonitor,
-    say: Callable[[str], None] = lambda _: None,
 ) -> str:
     """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
 
     Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
-    say: is told, in a line, what a trial met that no event tells.
+    What a trial met that no event tells is logged.
     """
     state = study_state(ledger.events)
     recorder = Recorder(ledger, state, course_of(state), files.checkpoints, watch)
     recorder.end_finished()
-    trials = TrialDispatcher(files, recorder, trial_resources, stop, head, say)
+    trials = TrialDispatcher(files, recorder, trial_resources, stop, head)
     if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
         try:
             _fit(trials, trial_resources, storage, stop)
@@ -130,9 +133,8 @@ class TrialDispatcher:
         trial_resources: Resources,
         stop: Stop,
         head: HeadMonitor,
-        say: Callable[[str], None],
     ) -> None:
-        self._files, self._recorder, self._limits, self._say = files, recorder, trial_resources, say
+        self._files, self._recorder, self._limits = files, recorder, trial_resources
         self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
@@ -245,7 +247,7 @@ class TrialDispatcher:
         for note in result.get("notes", "").splitlines():
             if note not in self._said:
                 self._said.add(note)
-                self._say(note)
+                log.info(note)
 
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)

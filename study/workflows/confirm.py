@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
@@ -9,16 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from analysis import schema
+from study.console import out
 from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.storage.events import StudyClosed
 from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, LedgerError, read_events
-from study.storage.lock import LockedError, check_free
+from study.storage.lock import check_free
 from study.storage.progress import duration_text, times
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.training.data import open_data, split_of
@@ -34,28 +34,28 @@ from study.tuning.progress_bar import Display, left_text
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
 from study.workflows.running.nested_cv import each_fold
 from study.workflows.running.run import EXIT_CODES, Compute, run
-from study.workflows.search import EXIT_LOCKED, writing
+from study.workflows.search import writing
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
     from study.storage.home import Home
 
+log = logging.getLogger(__name__)
 
-def confirm(
-    name: str, here: Home, console: Console, wish: ConfirmationConfig, compute: Compute, data: Path | None = None
-) -> int:
+
+def confirm(name: str, here: Home, wish: ConfirmationConfig, compute: Compute, data: Path | None = None) -> int:
     """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
 
     A study of folds is confirmed fold by fold. Raises ConfigError where one cannot be, before anything is written.
     """
     if not folds_of(here.home, name):
-        return _one(name, here, console, wish, compute, data)
+        return _one(name, here, wish, compute, data)
     parts = fold_studies(here.home, name)
     for part in parts:
         check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish, here.again)
 
     def one(part: str, rest: Compute) -> int:
-        return _one(part, here, console, wish, rest, data)
+        return _one(part, here, wish, rest, data)
 
     def ended(state: StudyState) -> bool:
         return not Confirmations(state, wish).n_remaining() and all(
@@ -63,62 +63,50 @@ def confirm(
         )
 
     commands = (f"{_command(name, wish)}{here.resume_flags}", f"retina report {name}{here.again}")
-    return each_fold(parts, here.home, console, compute, one, ended, commands)
+    return each_fold(parts, here.home, compute, one, ended, commands)
 
 
-def _one(name: str, here: Home, console: Console, wish: ConfirmationConfig, compute: Compute, data: Path | None) -> int:
+def _one(name: str, here: Home, wish: ConfirmationConfig, compute: Compute, data: Path | None) -> int:
     folder = here.home / name
-    try:
-        check_free(folder)
-        events, _ = read_events(folder / "ledger.jsonl")
-        check_confirmable(name, study_state(events), wish, here.again)
-        plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
-        if not plan.prepared.count("test"):
-            raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
-        with writing(plan, len(events), console) as ledger:
-            return _confirm(plan, wish, ledger, here, compute, console)
-    except LockedError as error:
-        console.print(f"retina: {error}", markup=False)
-        return EXIT_LOCKED
+    check_free(folder)
+    events, _ = read_events(folder / "ledger.jsonl")
+    check_confirmable(name, study_state(events), wish, here.again)
+    plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
+    if not plan.prepared.count("test"):
+        raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
+    with writing(plan, len(events)) as ledger:
+        return _confirm(plan, wish, ledger, here, compute)
 
 
-def _confirm(
-    plan: Plan, wish: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute, console: Console
-) -> int:
+def _confirm(plan: Plan, wish: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute) -> int:
     state = study_state(ledger.events)
     # Asked before anything begins: what is left of the training part may be too small.
     split = {**split_of(plan.config), "exclude_test_patients": wish.exclude_test_patients}
     images = open_data(plan.prepared.cache.folder, **split).count("train")
     if wish.seeds < schema.FEW_SEEDS:
-        console.print(
-            f"note: fewer than {schema.FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3"
-        )
+        log.info(f"note: fewer than {schema.FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
     for arm in arms_without_winner(state):
-        console.print(f"left out: {arm}: none of its trials has a score", markup=False)
+        log.info(f"left out: {arm}: none of its trials has a score")
     course = Confirmations(state, wish)
     if not course.n_remaining() and all(record.end for record in state.confirmations.values()):
         ends = Counter(record.state for record in state.confirmations.values())
-        console.print(
+        log.info(
             f"study {plan.name} has all confirmations that were asked for "
             f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test part was read "
-            f"{times(len(state.test_evaluations))}; more --seeds or --top add some",
-            markup=False,
+            f"{times(len(state.test_evaluations))}; more --seeds or --top add some"
         )
         closed = final_state(state.confirmations.values())
         if not isinstance(ledger.events[-1], StudyClosed):  # killed between its last confirmation and its close
             ledger.append(StudyClosed(state=closed, reason="" if closed == schema.STATE_COMPLETE else NO_SCORE))
         return EXIT_CODES[closed]
     for other, reads in _read_elsewhere(plan):
-        console.print(
+        log.info(
             f"note: study {other} has read a test part of these photographs {times(reads)}; whoever saw its result and "
-            "chose anything here by it makes this test part an optimistic one",
-            markup=False,
+            "chose anything here by it makes this test part an optimistic one"
         )
     if state.test_evaluations:
-        console.print(
-            f"note: the test part of {plan.name} was read {times(len(state.test_evaluations))} before", markup=False
-        )
-    return run(plan, Confirm(plan, wish, state, images), ledger, here, compute, console)
+        log.info(f"note: the test part of {plan.name} was read {times(len(state.test_evaluations))} before")
+    return run(plan, Confirm(plan, wish, state, images), ledger, here, compute)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
@@ -189,7 +177,7 @@ class Confirm:
         """What has not begun."""
         return Confirmations(state, self.wish)
 
-    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
+    def display(self, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of confirmations."""
         course = self.course(state)
 
@@ -197,7 +185,7 @@ class Confirm:
             left = left_text(course.seconds_left(trial_resources.max_concurrent))
             return f"test part read {times(len(state.test_evaluations))}{left}"
 
-        return Display(console, "confirmations", state.confirmations, counted(state)["of"], note)
+        return Display(out, "confirmations", state.confirmations, counted(state)["of"], note)
 
     def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """Winners, seeds, parts, and the time that it will take."""

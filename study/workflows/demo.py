@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from rich.console import Console
 from rich.table import Table
 
 from analysis.number_format import with_interval
@@ -15,6 +15,7 @@ from analysis.results.columns import RUN, primary_endpoint
 from retina_data.synthetic.dataset import make_dataset
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import IMAGENET, imagenet_file
+from study.console import out
 from study.disk_space import check_room, needed
 from study.planning.build_plan import Inputs
 from study.tuning.confirmation import ConfirmationConfig
@@ -26,6 +27,8 @@ from study.workflows.running.run import Compute
 
 if TYPE_CHECKING:
     from study.storage.home import Home
+
+log = logging.getLogger(__name__)
 
 
 NAME = "demo"
@@ -50,49 +53,49 @@ SEARCH: dict[str, Any] = {
 }  # fmt: skip
 
 
-def run_demo(here: Home, console: Console) -> int:
+def run_demo(here: Home) -> int:
     """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
     begun = time.monotonic()
     # Asked by search and confirmation too, but then the source networks have been trained for minutes.
     kept = N_BEST_WEIGHTS + SEEDS
     check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
     folder = here.home / "demo-data"
-    console.rule("1/5 the study's photographs")
+    out.rule("1/5 the study's photographs")
     make_dataset(folder / "study", patients=PATIENTS, image_size=SIZE, camera="a", seed=1)
-    console.rule("2/5 source weights, from another camera's photographs: what `with pretraining` means here")
-    weights = _source_weights(folder, here.home, console)
-    console.rule("3/5 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
+    out.rule("2/5 source weights, from another camera's photographs: what `with pretraining` means here")
+    weights = _source_weights(folder, here.home)
+    out.rule("3/5 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
     inputs = Inputs(data=folder / "study", overrides={**SEARCH, "weights": weights})
-    code = search.search(NAME, here, console, inputs, Compute())
+    code = search.search(NAME, here, inputs, Compute())
     if code:
         return code
-    console.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test part, read once for each")
-    code = confirm.confirm(NAME, here, console, ConfirmationConfig(seeds=SEEDS), Compute())
+    out.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test part, read once for each")
+    code = confirm.confirm(NAME, here, ConfirmationConfig(seeds=SEEDS), Compute())
     if code:
         return code
-    console.rule("5/5 the report")
-    report = write_study_report(NAME, here, lambda text: console.print(text, markup=False))
+    out.rule("5/5 the report")
+    report = write_study_report(NAME, here)
     text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
-    _print_four_way(console, primary_endpoint(pd.read_csv(report / "four_way.csv", dtype=text)))
-    console.print(f"report:  {report / 'report.html'}", markup=False)
-    console.print(f"trials:  retina ui {NAME}", markup=False)
-    console.print(f"took {time.monotonic() - begun:.0f} s", markup=False)
+    _print_four_way(primary_endpoint(pd.read_csv(report / "four_way.csv", dtype=text)))
+    log.info(f"report:  {report / 'report.html'}")
+    log.info(f"trials:  retina ui {NAME}")
+    log.info(f"took {time.monotonic() - begun:.0f} s")
     return 0
 
 
-def _source_weights(folder: Path, home: Path, console: Console) -> dict[str, str]:
+def _source_weights(folder: Path, home: Path) -> dict[str, str]:
     """ImageNet weights where those of both networks are on the disk, else files trained on the other camera."""
     if all(imagenet_file(name).exists() for name in ARCHITECTURES):
-        console.print("ImageNet weights from the disk")
+        log.info("ImageNet weights from the disk")
         return dict.fromkeys(ARCHITECTURES, IMAGENET)
     weights = {}
     for name in ARCHITECTURES:
         source = Source(patients=SOURCE_PATIENTS, image_size=SIZE, epochs=SOURCE_EPOCHS[name], seed=2)
-        weights[name] = str(make_source_weights(name, source, folder, home, console))
+        weights[name] = str(make_source_weights(name, source, folder, home))
     return weights
 
 
-def _print_four_way(console: Console, arms: pd.DataFrame) -> None:
+def _print_four_way(arms: pd.DataFrame) -> None:
     table = Table("arm", "accuracy (95 %)", "majority class", "kappa (95 %)", "n")
     for arm in arms.to_dict("records"):
         if arm["status"] != RUN:
@@ -100,8 +103,8 @@ def _print_four_way(console: Console, arms: pd.DataFrame) -> None:
             continue
         accuracy, kappa = with_interval(arm, "accuracy"), with_interval(arm, "kappa")
         table.add_row(str(arm["label"]), accuracy, f"{arm['majority']:.3f}", kappa, str(int(arm["n"])))
-    console.print(table)
-    console.print(
+    out.print(table)
+    log.info(
         f"each arm's best trial on validation, trained again with {SEEDS} fresh seeds: their mean on the test part, "
         "which the search never saw; intervals over patients, conditional on the trained models"
     )

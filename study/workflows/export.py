@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,15 +32,16 @@ from study.inference.model_dir import (
 )
 from study.training.prediction import Grader
 
-CARD = "MODEL_CARD.md"
+log = logging.getLogger(__name__)
 
-Say = Callable[[str], None]
+
+CARD = "MODEL_CARD.md"
 
 
 def export(
-    home: Path, name: str, arm: str | None, target: Path, say: Say, again: str = "", *, ensemble: bool = False
+    home: Path, name: str, arm: str | None, target: Path, again: str = "", *, ensemble: bool = False
 ) -> BestModel:
-    """Write the winner of a study into the new folder `target`, and tell which one it is and what was left out.
+    """Write the winner of a study into the new folder `target`, and log which one it is and what was left out.
 
     again: Home.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
     not enough seeds, or `target` holds something.
@@ -52,21 +53,21 @@ def export(
         raise ConfigError(
             f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"
         )
-    say(winner.told())
+    log.info(winner.told())
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.mkdir()
     try:
-        _write(partial, home, winner, say)
+        _write(partial, home, winner)
         partial.rename(target)  # an empty folder gives way
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return winner
 
 
-def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
+def _write(folder: Path, home: Path, winner: BestModel) -> None:
     config, cache = winner.config, photographs(home, winner)
-    validation, views = calibration(winner, cache, say)
+    validation, views = calibration(winner, cache)
     grader = winner.grader(views)
     chances, grades = arrays(validation)
     temperature = fit_temperature(chances, grades)
@@ -89,7 +90,7 @@ def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
         WEIGHTS: "weights" if settings.members == 1 else f"weights of {settings.members} networks",
         CONFIG: "network, views, how a grade is called, temperature, threshold",
         PREPROCESSING: "from a photograph to the network's input",
-        **_write_graphs(folder, grader, preprocessing, say),
+        **_write_graphs(folder, grader, preprocessing),
     }
     referrals = {}
     for part, table in parts.items():
@@ -105,8 +106,8 @@ def _write(folder: Path, home: Path, winner: BestModel, say: Say) -> None:
         check=check(winner, grader, validation, cache),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
-    for doubt in filter(None, (one.limitation() for one in measured)):
-        say(f"note: {doubt}")
+    for limitation in filter(None, (one.limitation() for one in measured)):
+        log.info(f"note: {limitation}")
 
 
 def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
@@ -128,10 +129,10 @@ def _pooled(winner: BestModel) -> dict[str, pd.DataFrame]:
     return {f"test, all {len(tables)} folds (each by its own model, trained alike)": pd.concat(tables)}
 
 
-def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, say: Say) -> dict[str, str]:
+def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing) -> dict[str, str]:
     """The networks for other programs, each compared with ours on random input; name -> what it is."""
     size = preprocessing.image_size
-    say(f"writing {onnx.PROGRAM}, {onnx.ONNX}")
+    log.info(f"writing {onnx.PROGRAM}, {onnx.ONNX}")
     program = onnx.exported_program(grader, size)
     sample = torch.randn(3, 3, size, size, generator=torch.Generator().manual_seed(0))
     _assert_equal(grader, program.module(), sample)
@@ -139,7 +140,7 @@ def _write_graphs(folder: Path, grader: Grader, preprocessing: Preprocessing, sa
     files = {onnx.PROGRAM: "PyTorch's exported program (torch.export); load it only from whom you trust"}
     missing = onnx.missing_for_onnx()
     if missing:
-        say(f"{onnx.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install onnx onnxscript")
+        log.info(f"{onnx.ONNX} is left out: {' and '.join(missing)} missing; install with: pip install onnx onnxscript")
         return files
     onnx.write_onnx(folder / onnx.ONNX, program)
     when = datetime.now(UTC).strftime("%Y-%m-%d %H:%M:%S")

@@ -7,6 +7,7 @@ on which photographs, so that a study that would measure on one of them refuses 
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,7 +17,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
@@ -25,6 +25,7 @@ from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.synthetic.dataset import EVEN_MIX, make_dataset
 from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_weights, zero_init_residual
 from study.config.trial import TrialConfig, make_trial_config
+from study.console import out
 from study.disk_space import check_room, needed
 from study.errors import ConfigError
 from study.storage.lock import locked
@@ -32,6 +33,9 @@ from study.training.checkpoints import load_last, save_last, weights_metadata
 from study.training.data import SplitDataset, prepare_data
 from study.training.leakage import provenance_text
 from study.training.train import too_large, train
+
+log = logging.getLogger(__name__)
+
 
 CAMERA = "b"
 """Of the synthetic photographs. `retina data synth` and the demo's study use another one."""
@@ -67,7 +71,7 @@ class Source:
         return FILE if self.data else SYNTHETIC
 
 
-def make_source_weights(architecture: str, source: Source, out: Path, home: Path, console: Console) -> Path:
+def make_source_weights(architecture: str, source: Source, out: Path, home: Path) -> Path:
     """Train a network on the source and write its weights into `out`; returns the file.
 
     A file that the same source has made is used again. Interrupted, the same call goes on from the last epoch, and
@@ -81,18 +85,17 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
     made_from = _made_from(config, source, prepared)
     if file.exists():
         _check_made_from(file, made_from)
-        console.print(f"{architecture}: {file} is there already", markup=False)
+        log.info(f"{architecture}: {file} is there already")
         return file
     with locked(work, f"the file {file.name}"):
-        state, scores = _trained(config, prepared, made_from, work, console)
+        state, scores = _trained(config, prepared, made_from, work)
         about = {KIND: source.kind, MADE_FROM: json.dumps(made_from), HELD_OUT_SCORES: json.dumps(scores)}
         save_weights(file, state, weights_metadata(config, config.epochs, provenance_text(prepared)) | about)
         shutil.rmtree(work)
     kappa = f"kappa {scores['kappa']:.3f}" if "kappa" in scores else "kappa undefined"
-    console.print(
+    log.info(
         f"{architecture}: {kappa} on {scores['n']} photographs of the source that it was not trained on (majority "
-        f"class {scores['majority']:.3f}); {file}",
-        markup=False,
+        f"class {scores['majority']:.3f}); {file}"
     )
     return file
 
@@ -160,20 +163,17 @@ def _check_made_from(file: Path, made_from: dict[str, Any]) -> None:
 
 
 def _trained(
-    config: TrialConfig, prepared: SplitDataset, made_from: dict[str, Any], work: Path, console: Console
+    config: TrialConfig, prepared: SplitDataset, made_from: dict[str, Any], work: Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """(state dict, scores on what is held out) after the last epoch; each epoch leaves a checkpoint in `work`."""
 
-    def say(text: str) -> None:
-        console.print(text, markup=False)
-
-    state, report = load_last(work, say) or (None, {"epoch": 0})
+    state, report = load_last(work, log.info) or (None, {"epoch": 0})
     if state and report["made_from"] != made_from:
-        say(f"{config.architecture}: the checkpoint that is there is of another source; it begins again")
+        log.info(f"{config.architecture}: the checkpoint that is there is of another source; it begins again")
         state, report = None, {"epoch": 0}
     weights = None if state else zero_init_residual(config.architecture, config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    with _bar(config, report["epoch"], console) as advance:
+    with _bar(config, report["epoch"]) as advance:
         for epoch in train(config, prepared.train_data(), device, weights=weights, resume=state):
             counts = epoch.confusion.sum(axis=1)
             scores = {"n": int(counts.sum()), "majority": float(counts.max() / counts.sum())}
@@ -187,18 +187,18 @@ def _trained(
 
 
 @contextmanager
-def _bar(config: TrialConfig, done: int, console: Console) -> Iterator[Callable[[dict[str, Any]], None]]:
+def _bar(config: TrialConfig, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A bar of epochs on the console, `done` of them before; yields what takes in the report of each further one."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=console) as progress:
+    with Progress(*columns, TextColumn("{task.fields[note]}"), console=out) as progress:
         task = progress.add_task(f"{config.architecture}, epochs", total=config.epochs, completed=done, note="")
 
         def advance(report: dict[str, Any]) -> None:
             kappa = report["scores"].get("kappa")
             note = "" if kappa is None else f"kappa {kappa:.3f}"
             progress.update(task, advance=1, note=note)
-            if not console.is_terminal:  # a file shows a bar at its end alone
-                console.print(f"{config.architecture}: epoch {report['epoch']}/{config.epochs}  {note}", markup=False)
+            if not out.is_terminal:  # a file shows a bar at its end alone
+                log.info(f"{config.architecture}: epoch {report['epoch']}/{config.epochs}  {note}")
 
         try:
             yield advance

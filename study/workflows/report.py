@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -13,17 +12,14 @@ if TYPE_CHECKING:
     from study.storage.home import Home
 
 
-def write_study_report(name: str, here: Home, say: Callable[[str], None]) -> Path:
-    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
-
-    say: is told what becomes of the pictures of mistakes, which are made first and shown on the page.
-    """
+def write_study_report(name: str, here: Home) -> Path:
+    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder."""
     from analysis.report.html import ANSWER, write_report
     from analysis.results.mlflow_reader import read_study
     from study.tracking.mlflow_tracker import Tracking
 
     folder = here.home / name / "report"
-    _send_mistakes(name, here, say)
+    _send_mistakes(name, here)
     write_report(read_study(here.tracking_uri, name), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
     for part in fold_studies(here.home, name):
@@ -37,7 +33,7 @@ def write_study_report(name: str, here: Home, say: Callable[[str], None]) -> Pat
     return folder
 
 
-def _send_mistakes(name: str, here: Home, say: Callable[[str], None]) -> None:
+def _send_mistakes(name: str, here: Home) -> None:
     """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
     from study.inference.worst_errors import MOST, explain_mistakes
     from study.tracking.mlflow_tracker import Tracking
@@ -47,6 +43,6 @@ def _send_mistakes(name: str, here: Home, say: Callable[[str], None]) -> None:
         if not (here.home / part / "ledger.jsonl").exists():
             continue  # what MLflow alone has, or nobody, is told of by the report itself
         with TemporaryDirectory() as temporary:
-            if explain_mistakes(here.home, part, Path(temporary), say, max(1, MOST // len(parts))):
+            if explain_mistakes(here.home, part, Path(temporary), max(1, MOST // len(parts))):
                 tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
                 tracking.send_explained(Path(temporary))

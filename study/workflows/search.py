@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from analysis import schema
+from study.console import out
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, left_out, write_study_file
@@ -30,41 +30,36 @@ if TYPE_CHECKING:
     from study.cluster.resources import Resources
     from study.storage.home import Home
 
+log = logging.getLogger(__name__)
 
-EXIT_LOCKED = 75
 
-
-def search(name: str, here: Home, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
     """Begin a study or go on with it, or (`dry`) only say what would run; returns the exit code.
 
     Wrong input raises before anything but the cache is written.
     """
     folder = here.home / name
-    try:
-        check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
-        if compute.address is None:
-            _limits_here(compute)  # wrong numbers are refused before photographs are decoded
-        events, _ = read_events(folder / "ledger.jsonl")
-        plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
-        if dry:
-            _dry_run(plan, study_state(events), compute, console, here.again)
-            return 0
-        del events  # of a long study they are many; the writer reads its own
-        with writing(plan, planned, console) as ledger:
-            return _search(plan, ledger, here, compute, console)
-    except LockedError as error:
-        console.print(f"retina: {error}", markup=False)
-        return EXIT_LOCKED
+    check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
+    if compute.address is None:
+        _limits_here(compute)  # wrong numbers are refused before photographs are decoded
+    events, _ = read_events(folder / "ledger.jsonl")
+    plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
+    if dry:
+        _dry_run(plan, study_state(events), compute, here.again)
+        return 0
+    del events  # of a long study they are many; the writer reads its own
+    with writing(plan, planned) as ledger:
+        return _search(plan, ledger, here, compute)
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, console: Console, again: str) -> None:
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, again: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
-    dry_run(plan, state, limits_of(plan, compute), console, again)
+    dry_run(plan, state, limits_of(plan, compute), out, again)
 
 
 @contextmanager
-def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledger]:
+def writing(plan: Plan, events_planned: int) -> Iterator[Ledger]:
     """The study's ledger, its lock held. Raises LockedError where somebody else writes, or wrote since it was read."""
     with locked(plan.folder):
         ledger = Ledger(plan.folder / "ledger.jsonl")
@@ -74,7 +69,7 @@ def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledge
                     f"study {plan.name} was written by another process a moment ago; type the command again"
                 )
             if ledger.truncated:
-                console.print("the ledger's last line was truncated, never counted, and is dropped")
+                log.info("the ledger's last line was truncated, never counted, and is dropped")
             yield ledger
         finally:
             ledger.close()
@@ -82,7 +77,7 @@ def writing(plan: Plan, events_planned: int, console: Console) -> Iterator[Ledge
                 (plan.folder / "ledger.jsonl").unlink()
 
 
-def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute, console: Console) -> int:
+def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
     state = study_state(ledger.events)
     ended = [record for record in state.trials.values() if record.end]
     if len(ended) == plan.config.trials and search_ended(plan.config, state):
@@ -93,7 +88,7 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute, console: C
         closed = final_state(ended)
         reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE
         rest = f", and {reason}: {failure_hint(plan.name, here.again)}" if reason else "; a larger --trials extends it"
-        console.print(f"study {plan.name} has all its {len(ended)} trials{rest}", markup=False)
+        log.info(f"study {plan.name} has all its {len(ended)} trials{rest}")
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
         # The last close may be a confirmation's.
         said = isinstance(last, StudyClosed) and (state.confirmations or last.state == closed)
@@ -101,10 +96,10 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute, console: C
             ledger.append(StudyClosed(state=closed, reason=reason))
         return EXIT_CODES[closed]
     for note in plan.notes:
-        console.print(f"note: {note}", markup=False)
+        log.info(f"note: {note}")
     for line in left_out(plan, begun=True, again=here.again):
-        console.print(line, markup=False)
-    return run(plan, Search(plan), ledger, here, compute, console)
+        log.info(line)
+    return run(plan, Search(plan), ledger, here, compute)
 
 
 def _all_failed(state: StudyState, trials: int) -> bool:
@@ -152,13 +147,13 @@ class Search:
         """Each arm's sampler and pruner, then the finalists."""
         return SearchPolicy(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
 
-    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
+    def display(self, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of trials and finalists, and the best so far."""
         config, of = self.plan.config, self.records(state)
         total = config.trials + planned(config, len(self.plan.arms))
         what = "trials" if total == config.trials else "runs"
         return Display(
-            console,
+            out,
             what,
             of,
             total,

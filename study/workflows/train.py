@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,6 @@ from typing import Any
 
 import torch
 import yaml
-from rich.console import Console
 
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import read_index
@@ -27,6 +27,9 @@ from study.training.checkpoints import BEST, save_predictions, weights_metadata
 from study.training.data import SplitDataset, prepare_data, split_of
 from study.training.leakage import check_no_leakage, provenance_text, read_provenance
 from study.training.train import Epoch, TrainingError, too_large, train
+
+log = logging.getLogger(__name__)
+
 
 TIMING = "images_per_second"  # the one score that is not computed from the data
 
@@ -51,7 +54,6 @@ def train_new(
     files: dict[str, str],
     threads: int | None,
     folder: Path,
-    console: Console,
     again: str = "",
 ) -> None:
     """Train a configuration on a data set and leave weights, predictions and epochs in `folder`.
@@ -64,7 +66,7 @@ def train_new(
         source = files.get(config.architecture, "imagenet")
         weights, file = read_source(source, config.architecture, home, download=True, again=again)
         seen = read_provenance(file)
-        console.print(f"weights {weights.source}: {check_fit(weights, config.head)}", markup=False)
+        log.info(f"weights {weights.source}: {check_fit(weights, config.head)}")
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
     defaults = StudyConfig.model_fields
@@ -81,10 +83,10 @@ def train_new(
     )
     if weights:
         check_no_leakage(config.architecture, weights.source, seen, prepared)
-    run(Job(config, prepared, weights, threads, config.epochs, seen), folder, console)
+    run(Job(config, prepared, weights, threads, config.epochs, seen), folder)
 
 
-def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
+def run(job: Job, folder: Path) -> list[Epoch]:
     """Train, print a line for each epoch, and write weights and predictions of the one that is selected.
 
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
@@ -95,7 +97,7 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
     best, epochs, seen = None, [], provenance_text(job.prepared, job.seen)
     objective = f"val/{job.config.objective}"
-    console.print(_opening(job), markup=False)
+    log.info(_opening(job))
     for epoch in _epochs(job):
         epochs.append(epoch)
         value = epoch.scores.get(objective)
@@ -106,8 +108,8 @@ def run(job: Job, folder: Path, console: Console) -> list[Epoch]:
             save_predictions(folder, epoch.predictions)
         lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
         write_whole(folder / "epochs.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
-        console.print(_line(epoch, job.config.epochs), markup=False)
-    console.print(f"weights, predictions and epochs are in {folder}", markup=False)
+        log.info(_line(epoch, job.config.epochs))
+    log.info(f"weights, predictions and epochs are in {folder}")
     return epochs
 
 
@@ -138,7 +140,7 @@ def _line(epoch: Epoch, of: int) -> str:
     return f"epoch {epoch.number}/{of}  {scores}  (n {counts.sum()}, majority class {counts.max() / counts.sum():.4g})"
 
 
-def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Console) -> bool:
+def repeat(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
     study, record, threads = _find(name, home, tracking_uri)
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
@@ -153,8 +155,8 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path, console: Cons
         colour=trial.colour,
         **split_of(config),
     )
-    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), seen), folder, console)
-    return _compare(epochs, record, console)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), seen), folder)
+    return _compare(epochs, record)
 
 
 def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
@@ -177,7 +179,7 @@ def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
     return weights, read_provenance(file)
 
 
-def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool:
+def _compare(epochs: list[Epoch], record: TrialRecord) -> bool:
     differ = 0
     for epoch, known in zip(epochs, record.epochs, strict=False):
         mine = {name: value for name, value in epoch.scores.items() if name != TIMING}
@@ -185,11 +187,11 @@ def _compare(epochs: list[Epoch], record: TrialRecord, console: Console) -> bool
         for score in sorted(mine.keys() | theirs.keys()):
             if mine.get(score) != theirs.get(score):
                 differ += 1
-                console.print(f"epoch {epoch.number} {score}: recorded {theirs.get(score)}, now {mine.get(score)}")
+                log.info(f"epoch {epoch.number} {score}: recorded {theirs.get(score)}, now {mine.get(score)}")
         differ += epoch.confusion.tolist() != known.confusion
     compared = min(len(epochs), len(record.epochs))
     verdict = "equal to the last digit" if not differ else f"{differ} numbers differ (another machine or version?)"
-    console.print(f"{compared} epochs compared with trial {record.trial}: {verdict}", markup=False)
+    log.info(f"{compared} epochs compared with trial {record.trial}: {verdict}")
     return differ == 0
 
 

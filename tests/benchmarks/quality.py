@@ -28,7 +28,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from rich.console import Console
 
 from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
@@ -200,9 +199,7 @@ class Bench:
         if seed not in self._sources:
             plan = self.plan
             source = Source(patients=plan.source_patients, image_size=SIZE, epochs=plan.source_epochs, seed=seed)
-            file = make_source_weights(
-                "resnet18", source, self.out / f"source-{seed}", self.out, Console(stderr=True, force_terminal=False)
-            )
+            file = make_source_weights("resnet18", source, self.out / f"source-{seed}", self.out)
             self._sources[seed] = read_weights(file, "resnet18", download=False)
         return self._sources[seed]
 

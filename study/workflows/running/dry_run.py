@@ -22,6 +22,7 @@ from study.cluster.resources import Resources
 from study.config.search_space import describe
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, Value, make_trial_config
+from study.console import out
 from study.disk_space import check_room
 from study.errors import ConfigError
 from study.planning.plan import Plan, needed_by
@@ -116,7 +117,7 @@ def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
         return measure(job, say)
 
 
-def measured_now(plan: Plan, trial_resources: Resources, console: Console) -> tuple[float, str]:
+def measured_now(plan: Plan, trial_resources: Resources) -> tuple[float, str]:
     """(mean seconds of an epoch over the arms, how they were measured), for a search that is about to start.
 
     Measured in a process of its own: this one must hold neither GPU nor memory once trials run, and a search is begun
@@ -126,7 +127,7 @@ def measured_now(plan: Plan, trial_resources: Resources, console: Console) -> tu
         architecture: _job(plan, architecture, trial_resources, FEW_IMAGES) for architecture in _architectures(plan)
     }
     try:
-        with console.status("measuring an epoch of each architecture"):
+        with out.status("measuring an epoch of each architecture"):
             done = subprocess.run(  # noqa: S603
                 [sys.executable, "-c", CHILD], input=json.dumps([*jobs.values()]),
                 capture_output=True, text=True, check=False, timeout=MEASURE_SECONDS,

@@ -7,14 +7,14 @@ others: they are searched as it was, on the same data.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from rich.console import Console
-
 from analysis.schema import fold_name
+from study.console import out
 from study.errors import ConfigError
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
@@ -24,6 +24,9 @@ from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, ranked, study_state
 from study.workflows.running.run import Compute, failure_hint
+
+log = logging.getLogger(__name__)
+
 
 MOST_FOLDS = 100
 
@@ -49,7 +52,6 @@ def search_folds(
     name: str,
     folds: int,
     here: Home,
-    console: Console,
     inputs: Inputs,
     compute: Compute,
     search: Callable[..., int],
@@ -76,16 +78,16 @@ def search_folds(
     if first.study or dry:
         time_text = _time_known(name, folds, here.home, plan)
     else:
-        time_text = _time_measured(folds, plan, compute, console)
+        time_text = _time_measured(folds, plan, compute)
     final = planned(plan.config, len(plan.arms))
     runs = f"({plan.config.trials} trials + {final} finalists)" if final else f"{plan.config.trials} trials"
     epochs = f"{folds} folds x {runs} x at most {plan.epochs} epochs"
-    console.print(f"{name}: {epochs} = {folds * _runs(plan) * plan.epochs} epochs{time_text}", markup=False)
+    log.info(f"{name}: {epochs} = {folds * _runs(plan) * plan.epochs} epochs{time_text}")
     if dry:
-        return search(parts[0], here, console, of(parts[0]), compute, dry=True)
+        return search(parts[0], here, of(parts[0]), compute, dry=True)
 
     def search_one(part: str, rest: Compute) -> int:
-        return search(part, here, console, of(part), rest)
+        return search(part, here, of(part), rest)
 
     def ended(state: StudyState) -> bool:
         return search_ended(plan.config, state)
@@ -94,13 +96,12 @@ def search_folds(
         return failure_hint(part, here.again)
 
     commands = (f"retina search {name}{here.resume_flags}", f"retina confirm {name}{here.again}")
-    return each_fold(parts, here.home, console, compute, search_one, ended, commands, help_of)
+    return each_fold(parts, here.home, compute, search_one, ended, commands, help_of)
 
 
 def each_fold(
     parts: list[str],
     home: Path,
-    console: Console,
     compute: Compute,
     call: Callable[[str, Compute], int],
     ended: Callable[[StudyState], bool],
@@ -116,19 +117,19 @@ def each_fold(
     failed, scoreless = 0, ""
     for done, part in enumerate(parts):
         left = compute.deadline - time.monotonic() if compute.deadline is not None else None
-        console.rule(f"fold {done + 1} of {len(parts)}")
+        out.rule(f"fold {done + 1} of {len(parts)}")
         code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
         state = _state(home / part)
         if code >= EXIT_SIGNALLED or not ended(state):
-            console.print(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}", markup=False)
+            log.info(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}")
             return code
         failed = failed or code
         scoreless = scoreless or ("" if ranked(state.trials.values()) else part)
     if scoreless and help_of:
         lack = f"all {len(parts)} folds have ended, but {scoreless} without a score"
-        console.print(f"{lack}: {help_of(scoreless)}", markup=False)
+        log.info(f"{lack}: {help_of(scoreless)}")
     else:
-        console.print(f"all {len(parts)} folds are done; next: {commands[1]}", markup=False)
+        log.info(f"all {len(parts)} folds are done; next: {commands[1]}")
     return failed
 
 
@@ -150,12 +151,12 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
     return f" x {seconds:.2g} s; about {duration_text(left * seconds)} left with one trial at a time"
 
 
-def _time_measured(folds: int, plan: Plan, compute: Compute, console: Console) -> str:
+def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
     from study.workflows.running.run import limits_of
 
-    seconds, how = measured_now(plan, limits_of(plan, compute), console)
+    seconds, how = measured_now(plan, limits_of(plan, compute))
     if not seconds:
         return f"; how long one takes is not known ({how})"
     parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)

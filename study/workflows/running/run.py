@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 import traceback
@@ -11,10 +12,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
-from rich.console import Console
-
 from analysis import schema
 from retina_data.files import write_whole
+from study.console import out
 from study.disk_space import check_room, is_full, told
 from study.planning.plan import Plan, needed_by
 from study.planning.resume_checks import write_study_file
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from study.tracking.sync import BackgroundSync
     from study.tuning.ray_tune import TrialFiles
     from study.tuning.stop_signal import Stop
+
+log = logging.getLogger(__name__)
 
 
 EXIT_CODES = {schema.STATE_COMPLETE: 0, schema.STATE_INTERRUPTED: 0, schema.STATE_FAILED: 1}
@@ -95,11 +97,11 @@ class RunSpec(Protocol):
     def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """What is going to happen, in a line."""
 
-    def display(self, console: Console, state: StudyState, trial_resources: Resources) -> Display:
+    def display(self, state: StudyState, trial_resources: Resources) -> Display:
         """What a person sees of it."""
 
 
-def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Compute, console: Console) -> int:
+def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Compute) -> int:
     """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
     from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
@@ -129,20 +131,19 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
         on_full = stop.request_stop if here.tracking_uri.startswith("sqlite") else None
         feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full)
         state = study_state(ledger.events)
-        display = errand.display(console, state, trial_resources)
-        console.print(errand.opening(state, trial_resources), markup=False)
+        display = errand.display(state, trial_resources)
+        log.info(errand.opening(state, trial_resources))
 
         def watch(event: Event) -> None:
             feed.put(event)
             state.apply(event)
             display.watch(event)
 
-        say = partial(console.print, markup=False, highlight=False)
-        head = HeadMonitor(head_places(), partial(_end_process, plan, errand, ledger, feed, console, here))
+        head = HeadMonitor(head_places(), partial(_end_process, plan, errand, ledger, feed, here))
         with display.drawn(), head.watched():
             try:
                 closed = run_search(
-                    _files(plan), ledger, errand.course, trial_resources, plan.folder / "ray", stop, watch, head, say
+                    _files(plan), ledger, errand.course, trial_resources, plan.folder / "ray", stop, watch, head
                 )
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
                 if head.gone():
@@ -151,10 +152,10 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
                 _note_failure(plan, stop, error, traceback.format_exc())
                 with suppress(OSError):  # a ledger without a close: the next command tells MLflow
                     watch(ledger.append(StudyClosed(state=closed, reason=stop.reason)))
-    _send_rest(plan, ledger, feed, console, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
+    _send_rest(plan, ledger, feed, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
     last = ledger.events[-1]
     reason = stop.reason or (last.reason if isinstance(last, StudyClosed) else "")
-    _closing(plan, errand, state, closed, reason, here, console)
+    _closing(plan, errand, state, closed, reason, here)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
 
 
@@ -175,52 +176,44 @@ def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
         stop.request_stop(f"{type(error).__name__}; error.txt in the study's folder tells more")
 
 
-def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, console: Console, uri: str, seconds: float) -> None:
+def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, uri: str, seconds: float) -> None:
     sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
     if not sent:
         # Without a problem there was more to send than could be waited for.
         why = (
             f"MLflow did not answer ({feed.last_error})" if feed.last_error else "MLflow is still taking what it lacked"
         )
-        console.print(f"{why}; `retina status` sends the rest later", markup=False)
+        log.info(f"{why}; `retina status` sends the rest later")
     elif isinstance(ledger.events[-1], StudyClosed):
         with suppress(OSError):
             mark_synced(plan.folder, uri)
 
 
-def _end_process(
-    plan: Plan, errand: RunSpec, ledger: Ledger, feed: BackgroundSync, console: Console, here: Home, reason: str
-) -> None:
+def _end_process(plan: Plan, errand: RunSpec, ledger: Ledger, feed: BackgroundSync, here: Home, reason: str) -> None:
     """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
     from study.cluster.ray_cluster import kill_below
 
     try:
         with suppress(OSError):
             feed.put(ledger.append_last(StudyClosed(state=schema.STATE_FAILED, reason=reason)))
-        _send_rest(plan, ledger, feed, console, here.tracking_uri, HEAD_CLOSE_SECONDS)
-        console.show_cursor()
-        console.print(f"study {plan.name}: {reason}; its trials are at their last checkpoint", markup=False)
-        console.print(f"go on with: {errand.command}{here.resume_flags}", markup=False)
-        console.file.flush()
+        _send_rest(plan, ledger, feed, here.tracking_uri, HEAD_CLOSE_SECONDS)
+        out.show_cursor()
+        log.info(f"study {plan.name}: {reason}; its trials are at their last checkpoint")
+        log.info(f"go on with: {errand.command}{here.resume_flags}")
+        out.file.flush()
     finally:  # also where nobody reads the output any more
         kill_below(os.getpid())
         os._exit(EXIT_CODES[schema.STATE_FAILED])  # Ray's own way out waits for what is gone
 
 
-def _closing(
-    plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason: str, here: Home, console: Console
-) -> None:
+def _closing(plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason: str, here: Home) -> None:
     ends = [record.end.state for record in errand.records(state).values() if record.end]
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
-    console.print(
-        f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}", markup=False
-    )
+    log.info(f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}")
     if closed == schema.STATE_COMPLETE and errand.next_command:
-        console.print(f"next: {errand.next_command}{here.again}", markup=False)
+        log.info(f"next: {errand.next_command}{here.again}")
     elif closed != schema.STATE_COMPLETE:
-        console.print(
-            errand.failure_hint(state, here.again) or f"go on with: {errand.command}{here.resume_flags}", markup=False
-        )
+        log.info(errand.failure_hint(state, here.again) or f"go on with: {errand.command}{here.resume_flags}")
 
 
 def failure_hint(name: str, again: str) -> str:

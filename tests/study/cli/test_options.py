@@ -1,9 +1,6 @@
 """Where everything is."""
 
-import subprocess
-import sys
 from pathlib import Path
-from subprocess import PIPE
 
 import pytest
 
@@ -37,26 +34,6 @@ def test_a_command_that_goes_on_gives_each_trial_what_it_had() -> None:
     third = place(None, "head:6379", gpus_per_trial=1 / 3)
     assert third.resume_flags == " --address head:6379 --gpus-per-trial 0.333333333333"
     assert third.again == ""  # status and report have no such flags
-
-
-@pytest.mark.parametrize("outlives", [True, False])
-def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> None:
-    """As in `retina search NAME | head`: the search goes on in silence."""
-    code = (
-        "import sys; from study.cli.options import out\n"
-        f"out.outlives = {outlives}\n"
-        "sys.stdin.readline()\n"
-        "for _ in range(3): out.print('line'); out.file.flush()\n"
-        "sys.stderr.write('still here')"
-    )
-    child = subprocess.Popen([sys.executable, "-c", code], stdin=PIPE, stdout=PIPE, stderr=PIPE, text=True)
-    assert child.stdin and child.stdout and child.stderr
-    child.stdout.close()
-    child.stdin.write("go on\n")
-    child.stdin.close()
-    assert child.stderr.read() == ("still here" if outlives else "")
-    assert child.wait(60) == (0 if outlives else 1)
-    child.stderr.close()
 
 
 def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,7 @@ def test_what_a_trial_gets_is_part_of_the_command_that_goes_on(
 ) -> None:
     called: list[tuple[Home, Compute]] = []
 
-    def one(name: str, here: Home, console: object, what: object, compute: Compute, *_: object, **__: object) -> int:
+    def one(name: str, here: Home, what: object, compute: Compute, *_: object, **__: object) -> int:
         called.append((here, compute))
         return 3
 
@@ -36,7 +36,7 @@ def test_what_a_trial_gets_is_part_of_the_command_that_goes_on(
 def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     told: list[Inputs] = []
     monkeypatch.setattr(
-        "study.workflows.search.search", lambda name, here, out, inputs, compute, dry: told.append(inputs) or 3
+        "study.workflows.search.search", lambda name, here, inputs, compute, dry: told.append(inputs) or 3
     )
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.delenv("RAY_ADDRESS", raising=False)

@@ -24,20 +24,16 @@ def made(tmp_path: Path) -> Made:
     return copy_of(made_study(), tmp_path)
 
 
-def _silent(text: str) -> None:
-    raise AssertionError(text)
-
-
 def _one_view(winner: BestModel) -> BestModel:
     return replace(winner, config=winner.config.model_copy(update={"views": 1}))
 
 
-def test_a_trial_s_validation_is_predicted_again_with_its_views() -> None:
-    made, said = made_study(), list[str]()
+def test_a_trial_s_validation_is_predicted_again_with_its_views(caplog: pytest.LogCaptureFixture) -> None:
+    made = made_study()
     winner = find_winner(made.home, NAME)
-    table, views = calibration(winner, photographs(made.home, winner), said.append)
-    assert (views, len(said)) == (4, 1)
-    assert "validation photographs again with 4 views" in said[0]
+    table, views = calibration(winner, photographs(made.home, winner))
+    assert (views, len(caplog.messages)) == (4, 1)
+    assert "validation photographs again with 4 views" in caplog.messages[0]
     assert table[["row", "patient", "grade"]].equals(made.predictions[["row", "patient", "grade"]])
     images = torch.from_numpy(made.prepared.cache.images[table["row"].to_numpy()]).permute(0, 3, 1, 2)
     each = [
@@ -50,24 +46,27 @@ def test_a_trial_s_validation_is_predicted_again_with_its_views() -> None:
 def test_one_view_is_what_was_stored() -> None:
     made = made_study()
     winner = _one_view(find_winner(made.home, NAME))
-    table, views = calibration(winner, None, _silent)
+    table, views = calibration(winner, None)
     assert views == 1
     pd.testing.assert_frame_equal(table, made.predictions)
 
 
-def test_a_trial_without_photographs_becomes_a_model_of_one_view_and_says_so() -> None:
-    made, said = made_study(), list[str]()
-    table, views = calibration(find_winner(made.home, NAME), None, said.append)
+def test_a_trial_without_photographs_becomes_a_model_of_one_view_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    made = made_study()
+    table, views = calibration(find_winner(made.home, NAME), None)
     assert views == 1
     pd.testing.assert_frame_equal(table, made.predictions)
-    assert len(said) == 1
-    assert "this model has one view, as its stored predictions, and not 4; for these make the photographs" in said[0]
+    assert len(caplog.messages) == 1
+    assert (
+        "this model has one view, as its stored predictions, and not 4; for these make the photographs"
+        in caplog.messages[0]
+    )
 
 
 def test_a_confirmation_is_calibrated_on_what_it_stored(made: Made) -> None:
     confirm(made)
     winner = find_winner(made.home, NAME)
-    table, views = calibration(winner, None, _silent)
+    table, views = calibration(winner, None)
     assert views == 4
     pd.testing.assert_frame_equal(table, pd.read_parquet(made.folder / "checkpoints" / "c0000" / CALIBRATION))
 
@@ -78,11 +77,11 @@ def test_a_confirmation_that_lost_it_is_predicted_again_but_never_with_other_vie
     before = pd.read_parquet(stored)
     stored.unlink()
     winner = find_winner(made.home, NAME)
-    table, views = calibration(winner, photographs(made.home, winner), lambda text: None)
+    table, views = calibration(winner, photographs(made.home, winner))
     assert views == 4
     assert np.allclose(table[COLUMNS], before[COLUMNS], atol=1e-5)
     with pytest.raises(ConfigError, match=r"calibration.parquet of c0000 of study made must be there"):
-        calibration(winner, None, _silent)
+        calibration(winner, None)
 
 
 @pytest.mark.parametrize("changed", [PREDICTIONS, CALIBRATION, BEST])
@@ -91,18 +90,18 @@ def test_weights_of_any_seed_that_are_not_those_of_its_predictions_are_refused(m
     confirm(made, "c0001", repeat=1)
     winner = find_winner(made.home, NAME, ensemble=True)
     cache = photographs(made.home, winner)
-    table, views = calibration(winner, cache, _silent)
+    table, views = calibration(winner, cache)
     assert f"probabilities of {len(table)} validation" in check(winner, winner.grader(views), table, cache)
     other = made.folder / "checkpoints" / "0001" / (PREDICTIONS if changed == CALIBRATION else changed)
     file = made.folder / "checkpoints" / "c0001" / changed
     file.unlink()
     shutil.copy(other, file)
-    table, views = calibration(winner, cache, _silent)
+    table, views = calibration(winner, cache)
     with pytest.raises(ConfigError, match=r"weights and predictions of made/c0000, c0001 must belong together"):
         check(winner, winner.grader(views), table, cache)
 
 
-def test_without_photographs_nothing_is_compared_and_the_card_says_so() -> None:
+def test_without_photographs_nothing_is_compared_and_the_card_says_so(caplog: pytest.LogCaptureFixture) -> None:
     winner = find_winner(made_study().home, NAME)
     text = check(winner, winner.grader(1), winner.validation(), None)
     assert text == "The weights were not compared with the stored predictions: the prepared photographs have gone."

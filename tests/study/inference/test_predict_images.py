@@ -50,15 +50,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Model:
     return read_model(write(tmp_path_factory.mktemp("clinic") / "model"))
 
 
-def _silent(text: str) -> None:
-    raise AssertionError(text)
-
-
 @pytest.mark.parametrize("temperature", [1.0, 2.5])
 def test_it_gives_the_study_s_validation_predictions_from_the_photographs(tmp_path: Path, temperature: float) -> None:
     made = made_study()
     model = read_model(write(tmp_path / "model", temperature))
-    table = predict_photographs(model, made.files(made.predictions["row"]), _silent)
+    table = predict_photographs(model, made.files(made.predictions["row"]))
     got = table[list(PROBABILITIES)].to_numpy(np.float64) ** temperature  # the temperature undone, but for the sum
     got /= got.sum(axis=1, keepdims=True)
     stored = made.predictions[CHANCES].to_numpy()
@@ -75,7 +71,7 @@ def test_the_grade_is_called_from_the_probabilities_before_the_temperature(tmp_p
         flat.fc.bias *= 0.2
     before = with_temperature(made.predictions[CHANCES].to_numpy(np.float64), 5)
     folder = write(tmp_path / "model", temperature=0.2, decision=decision, grader=Grader([flat]))
-    table = predict_photographs(read_model(folder), made.files(made.predictions["row"]), _silent)
+    table = predict_photographs(read_model(folder), made.files(made.predictions["row"]))
     assert np.abs(table[list(PROBABILITIES)].to_numpy() - made.predictions[CHANCES].to_numpy()).max() < 1e-4
     assert table["grade"].tolist() == called(before, decision).tolist()
     assert called(before, "median").tolist() != called(before, "most_probable").tolist()
@@ -88,7 +84,7 @@ def test_views_and_members_are_averaged(tmp_path: Path, members: int, views: int
     trained = find_winner(made.home, NAME).network()
     grader = Grader([trained, resnet18(seed=3)][:members], views)
     rows = made.predictions["row"][:6]
-    table = predict_photographs(read_model(write(tmp_path / "model", grader=grader)), made.files(rows), _silent)
+    table = predict_photographs(read_model(write(tmp_path / "model", grader=grader)), made.files(rows))
     pixels = made.prepared.cache.images[rows.to_numpy()]  # (6, 32, 32, 3)
     turned = [pixels, pixels.transpose(0, 2, 1, 3)][: 2 if views == 8 else 1]
     seen = [np.ascontiguousarray(one[:, ::y, ::x]) for one in turned for y in (1, -1) for x in (1, -1)]
@@ -105,7 +101,7 @@ def test_columns_referral_and_sums(tmp_path: Path) -> None:
     made = made_study()
     threshold = round(float(made.predictions[["p2", "p3", "p4"]].sum(axis=1).median()), 6)  # some above, some below
     model = read_model(write(tmp_path / "model", threshold=threshold))
-    table = predict_photographs(model, made.files(made.predictions["row"]), _silent)
+    table = predict_photographs(model, made.files(made.predictions["row"]))
     assert tuple(table.columns) == COLUMNS
     assert np.allclose(table[list(PROBABILITIES)].sum(axis=1), 1, atol=1e-5)
     assert np.allclose(table["p2"] + table["p3"] + table["p4"], table["p_referable"], atol=2e-6)
@@ -114,7 +110,9 @@ def test_columns_referral_and_sums(tmp_path: Path) -> None:
     assert (table["error"] == "").all()
 
 
-def test_what_cannot_be_read_is_named_and_the_others_are_done(model: Model, tmp_path: Path) -> None:
+def test_what_cannot_be_read_is_named_and_the_others_are_done(
+    model: Model, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     good = made_study().files(made_study().predictions["row"][:3])
     whole = good[0].read_bytes()
     bad = {"empty.jpeg": b"", "half.jpeg": whole[: len(whole) // 2], "page.png": b"<html></html>"}
@@ -122,21 +120,20 @@ def test_what_cannot_be_read_is_named_and_the_others_are_done(model: Model, tmp_
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe.png")
     broken = [*(tmp_path / name for name in bad), tmp_path / "pipe.png", tmp_path / "gone.png"]
-    told: list[str] = []
-    table = predict_photographs(model, [good[0], *broken, good[1], good[2]], told.append)
+    table = predict_photographs(model, [good[0], *broken, good[1], good[2]])
     assert [bool(error) for error in table["error"]] == [False, *[True] * 5, False, False]
     assert table["grade"].isna().tolist() == [False, *[True] * 5, False, False]
-    assert all(path.name in text for path, text in zip(broken, told, strict=True))
+    assert all(path.name in text for path, text in zip(broken, caplog.messages, strict=True))
     assert table["error"].tolist()[4:6] == ["no file", "No such file or directory"]
-    alone = predict_photographs(model, good, _silent)
+    alone = predict_photographs(model, good)
     assert np.allclose(table.loc[[0, 6, 7], list(PROBABILITIES)], alone[list(PROBABILITIES)], atol=1e-5)
-    nothing = predict_photographs(model, broken, told.append)
+    nothing = predict_photographs(model, broken)
     assert nothing["grade"].isna().all()
 
 
 def test_warnings_stand_beside_the_grade(model: Model, tmp_path: Path) -> None:
     Image.new("RGB", (60, 20)).save(tmp_path / "black.png")
-    (row,) = predict_photographs(model, [tmp_path / "black.png"], _silent).to_dict("records")
+    (row,) = predict_photographs(model, [tmp_path / "black.png"]).to_dict("records")
     assert row["warning"] == "too dark; field of view not found; too small: 20 px, less than 32"
     assert row["grade"] in range(5)
 
@@ -149,7 +146,7 @@ def test_overlays_are_numbered_and_named_in_the_table(model: Model, tmp_path: Pa
     odd.write_bytes(source.read_bytes())
     overlays = tmp_path / OVERLAYS
     overlays.mkdir()
-    table = predict_photographs(model, [source, odd], _silent, overlays=overlays)
+    table = predict_photographs(model, [source, odd], overlays=overlays)
     assert table["overlay"].tolist() == [f"{OVERLAYS}/00001-{source.stem}.png", f"{OVERLAYS}/00002-.._rm__.png"]
     for name in table["overlay"]:
         with Image.open(io.BytesIO((tmp_path / name).read_bytes())) as picture:

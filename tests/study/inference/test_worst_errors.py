@@ -44,11 +44,10 @@ def made(tmp_path: Path) -> Made:
     return copy_of(made_study(), tmp_path)
 
 
-def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path) -> None:
-    told: list[str] = []
+def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "explained"
     folder.mkdir()
-    assert explain_mistakes(made.home, NAME, folder, told.append, most=3)
+    assert explain_mistakes(made.home, NAME, folder, most=3)
     entries = checked_explained((folder / EXPLAINED).read_bytes())
     wrong = worst(made.predictions, "median", 3)
     assert [(entry["grade"], entry["predicted"]) for entry in entries] == list(
@@ -64,12 +63,12 @@ def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path) -> 
         left = np.asarray(picture.crop((0, 0, 256, 256)).resize((32, 32), Image.Resampling.BOX))
         assert picture.info == {}
     assert np.abs(left.astype(int) - cached).mean() < 12
-    assert len(told) == 1
+    assert len(caplog.messages) == 1
 
 
 def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path) -> None:
     test = confirm(made)
-    assert explain_mistakes(made.home, NAME, tmp_path, lambda text: None)
+    assert explain_mistakes(made.home, NAME, tmp_path)
     entries = json.loads((tmp_path / EXPLAINED).read_text())
     assert len(entries) == len(worst(test, "median"))
     assert {entry["split"] for entry in entries} == {"test"}
@@ -85,13 +84,13 @@ def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path
     ],
 )
 def test_what_has_gone_is_said_in_one_line_and_nothing_written(
-    made: Made, tmp_path: Path, gone: str, word: str
+    made: Made, tmp_path: Path, gone: str, word: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     shutil.rmtree(made.home / gone)
-    folder, told = tmp_path / "explained", list[str]()
+    folder = tmp_path / "explained"
     folder.mkdir()
-    assert not explain_mistakes(made.home, NAME, folder, told.append)
-    assert len(told) == 1
-    assert word in told[0]
-    assert "\n" not in told[0]
+    assert not explain_mistakes(made.home, NAME, folder)
+    assert len(caplog.messages) == 1
+    assert word in caplog.messages[0]
+    assert "\n" not in caplog.messages[0]
     assert not list(folder.iterdir())

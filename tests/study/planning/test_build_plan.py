@@ -1,4 +1,3 @@
-import io
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -7,7 +6,6 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from rich.console import Console
 
 from retina_data.layouts.dataset import read_index
 from retina_models.errors import WeightsError
@@ -159,7 +157,7 @@ def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
             ledger.append(event)
     fewer = replace(plan, config=plan.config.model_copy(update={"trials": 2}))
     here = Home(folder / "home", "sqlite://", None)
-    code = search._search(fewer, ledger, here, Compute(), Console(file=io.StringIO()))
+    code = search._search(fewer, ledger, here, Compute())
     ledger.close()
     after = study_state(read_events(plan.folder / "ledger.jsonl")[0])
     assert code == 0 and after.study and after.study.config["trials"] == 2

@@ -16,22 +16,22 @@ def test_a_study_s_name_is_one_plain_folder(name: str) -> None:
     assert study_name("lab-2.b") == "lab-2.b"
 
 
-def test_a_home_without_studies_owes_nothing(tmp_path: Path) -> None:
-    said: list[str] = []
+def test_a_home_without_studies_owes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     here = Home(tmp_path / "none", f"sqlite:///{tmp_path / 'none.db'}", None)
-    assert sync_pending(here, said.append)
-    assert said == []
+    assert sync_pending(here)
+    assert caplog.messages == []
     assert not (tmp_path / "none.db").exists()
 
 
-def test_a_server_that_does_not_answer_is_one_line_and_no_error(tmp_path: Path) -> None:
+def test_a_server_that_does_not_answer_is_one_line_and_no_error(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "s").mkdir()
     (tmp_path / "s" / "ledger.jsonl").write_text('{"event":"study"}\n')
-    said: list[str] = []
     here = Home(tmp_path, "http://127.0.0.1:9", None)
-    assert not sync_pending(here, lambda text, **_: said.append(text))
-    assert len(said) == 1
-    assert "sent later" in said[0]
+    assert not sync_pending(here)
+    assert len(caplog.messages) == 1
+    assert "sent later" in caplog.messages[0]
 
 
 def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path) -> None:
@@ -45,14 +45,15 @@ def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path)
     assert fold_studies(tmp_path, "torn") == ["torn"]
 
 
-def test_a_damaged_study_does_not_keep_the_others_from_being_sent(tmp_path: Path) -> None:
+def test_a_damaged_study_does_not_keep_the_others_from_being_sent(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     for name, text in (("a", "{broken\n{}\n"), ("b", encode(study_event()).decode())):
         (tmp_path / name).mkdir()
         (tmp_path / name / "ledger.jsonl").write_text(text)
     mark_synced(tmp_path / "b", f"sqlite:///{tmp_path / 'mlflow.db'}")
     (tmp_path / "mlflow.db").touch()
-    said: list[str] = []
     here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None)
-    assert not sync_pending(here, lambda text, **_: said.append(text))
-    assert len(said) == 1
-    assert said[0].startswith("a cannot be sent to MLflow: ")
+    assert not sync_pending(here)
+    assert len(caplog.messages) == 1
+    assert caplog.messages[0].startswith("a cannot be sent to MLflow: ")

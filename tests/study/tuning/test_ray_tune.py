@@ -54,10 +54,10 @@ class Driver:
         self.files = TrialFiles(folder / "checkpoints", caches, split_of(CONFIG), {})
         self.ledger = Ledger(folder / "ledger.jsonl")
         self.ledger.append(study_event(5))
-        self.stop, self.head, self.said = Stop(), HeadMonitor({}, lambda reason: None), list[str]()
+        self.stop, self.head = Stop(), HeadMonitor({}, lambda reason: None)
         state = study_state(self.ledger.events)
         self.recorder = Recorder(self.ledger, state, _course(state), folder / "checkpoints", lambda event: None)
-        self.trials = TrialDispatcher(self.files, self.recorder, LIMITS, self.stop, self.head, self.said.append)
+        self.trials = TrialDispatcher(self.files, self.recorder, LIMITS, self.stop, self.head)
         self.asker, self.teller = LedgerSearcher(self.trials), LedgerScheduler(self.trials)
         self.asked = 0
 
@@ -121,7 +121,7 @@ def test_a_call_that_was_out_of_time_is_not_failed_by_failures_of_an_earlier_one
     assert driver.closed().reason == "Ray ended before all trials did"
 
 
-def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
+def test_what_a_trial_met_is_said_once(driver: Driver, caplog: pytest.LogCaptureFixture) -> None:
     ray_trial = driver.ask()
     result = {
         "report": json.dumps(report(1, 0.1)),
@@ -132,7 +132,7 @@ def test_what_a_trial_met_is_said_once(driver: Driver) -> None:
     for _ in range(2):
         driver.teller.on_trial_result(None, ray, result)
     driver.asker.on_trial_complete(ray_trial, result)
-    assert driver.said == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
+    assert caplog.messages == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
 
 
 @pytest.mark.parametrize("bridge", [LedgerSearcher, LedgerScheduler])

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from rich.console import Console
 
 from study.errors import ConfigError
 from study.storage.home import Home
@@ -61,10 +60,10 @@ def test_imagenet_weights_are_used_where_both_are_there_and_never_mixed_with_oth
     monkeypatch.setattr(demo, "make_source_weights", lambda name, *_: tmp_path / f"made-{name}")
     (tmp_path / "resnet18").touch()
     made = {name: str(tmp_path / f"made-{name}") for name in ("resnet18", "resnet50")}
-    assert demo._source_weights(tmp_path, tmp_path, Console(quiet=True)) == made
+    assert demo._source_weights(tmp_path, tmp_path) == made
     (tmp_path / "resnet50").touch()
     both = {"resnet18": "imagenet", "resnet50": "imagenet"}
-    assert demo._source_weights(tmp_path, tmp_path, Console(quiet=True)) == both
+    assert demo._source_weights(tmp_path, tmp_path) == both
 
 
 def test_a_disk_that_is_too_small_is_said_before_anything_is_painted(
@@ -72,5 +71,5 @@ def test_a_disk_that_is_too_small_is_said_before_anything_is_painted(
 ) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=10**6))
     with pytest.raises(ConfigError, match="must be free for checkpoints .* but only 1 MB are"):
-        demo.run_demo(Home(tmp_path / "home", "sqlite://", None), Console())
+        demo.run_demo(Home(tmp_path / "home", "sqlite://", None))
     assert not (tmp_path / "home").exists()

@@ -33,7 +33,7 @@ ALL = sorted([CARD, onnx.MLMODEL, CONFIG, onnx.ONNX, onnx.PROGRAM, WEIGHTS, PREP
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made, target = made_study(), tmp_path_factory.mktemp("export") / "model"
-    export(made.home, NAME, None, target, lambda text: None)
+    export(made.home, NAME, None, target)
     return target
 
 
@@ -69,7 +69,7 @@ def test_all_formats_give_validation_with_four_views(folder: Path) -> None:
     assert np.abs(ours - from_onnx).max() < 1e-4
     assert np.abs(np.exp(from_onnx) - _validation()[COLUMNS].to_numpy()).max() < 1e-4
     assert np.abs(np.exp(from_onnx) - made.predictions[COLUMNS].to_numpy()).max() > 1e-3
-    table = predict_photographs(model, made.files(made.predictions["row"]), lambda text: None)
+    table = predict_photographs(model, made.files(made.predictions["row"]))
     calibrated = with_temperature(np.exp(from_onnx.astype(np.float64)), model.settings.temperature)
     assert np.abs(table[COLUMNS].to_numpy() - calibrated).max() < 1e-4
     assert table["grade"].tolist() == called(np.exp(from_onnx), "median").tolist()
@@ -130,15 +130,14 @@ def test_nothing_in_the_folder_names_a_photograph_a_path_or_a_user(folder: Path)
 
 
 @pytest.mark.slow
-def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path) -> None:
+def test_a_confirmed_winner_brings_its_test_scores(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     made = copy_of(made_study(), tmp_path)
     test = confirm(made)
     test.loc[: len(test) // 2, "new_patients"] = False
     test.to_parquet(tmp_path / "new.parquet", index=False)
     (tmp_path / "new.parquet").replace(made.folder / "checkpoints" / "c0000" / "test.parquet")
-    told: list[str] = []
-    export(made.home, NAME, None, tmp_path / "model", told.append)
-    assert "confirmed as c0000" in told[0]
+    export(made.home, NAME, None, tmp_path / "model")
+    assert "confirmed as c0000" in caplog.messages[0]
     card = (tmp_path / "model" / CARD).read_text()
     assert card.index("test, patients not in training") < card.index("test, all") < card.index("validation (chosen")
     assert f"| test, all | {len(test)} |" in card
@@ -152,7 +151,7 @@ def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
     made = copy_of(made_study(), tmp_path)
     tests = [confirm(made, "c0000"), confirm(made, "c0001", repeat=1, weights_of="0001")]
     target = tmp_path / "model"
-    export(made.home, NAME, None, target, lambda text: None, ensemble=True)
+    export(made.home, NAME, None, target, ensemble=True)
     assert sorted(path.name for path in target.iterdir()) == ALL
     model, winner = read_model(target), find_winner(made.home, NAME, ensemble=True)
     assert (model.settings.members, model.settings.views) == (2, 4)
@@ -171,7 +170,7 @@ def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
     program = torch.export.load(target / onnx.PROGRAM).module()
     assert np.abs(program(x).detach().numpy() - ours).max() < 1e-4
 
-    table = predict_photographs(model, made.files(made.predictions["row"]), lambda text: None)
+    table = predict_photographs(model, made.files(made.predictions["row"]))
     assert table["grade"].tolist() == called(mean[COLUMNS], "median").tolist()
     card = (target / CARD).read_text()
     together = tests[0].assign(**{name: (tests[0][name] + tests[1][name]) / 2 for name in COLUMNS})
@@ -184,7 +183,7 @@ def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
 
 def test_an_ensemble_of_one_seed_is_refused_before_anything_is_written(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="--ensemble needs at least two confirmed seeds"):
-        export(made_study().home, NAME, None, tmp_path / "model", lambda text: None, ensemble=True)
+        export(made_study().home, NAME, None, tmp_path / "model", ensemble=True)
     assert not list(tmp_path.iterdir())
 
 
@@ -193,7 +192,7 @@ def test_folds_are_pooled_on_the_card(tmp_path: Path) -> None:
     made = copy_of(made_study(), tmp_path)
     test = confirm(made)
     folds(made, "many", 2)
-    export(made.home, "many", None, tmp_path / "model", lambda text: None)
+    export(made.home, "many", None, tmp_path / "model")
     card = (tmp_path / "model" / CARD).read_text()
     assert f"| test, all 2 folds (each by its own model, trained alike) | {2 * len(test)} |" in card
     rows = [line for line in card.splitlines() if line.startswith("| test, all 2 folds")]
@@ -205,7 +204,7 @@ def test_a_folder_that_holds_something_is_refused_before_anything_is_done(tmp_pa
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     for target in (tmp_path / "mine", tmp_path / "mine" / "notes.txt"):
         with pytest.raises(ConfigError, match="--out must be a new or empty folder"):
-            export(made_study().home, NAME, None, target, lambda text: None)
+            export(made_study().home, NAME, None, target)
     assert [path.name for path in tmp_path.rglob("*")] == ["mine", "notes.txt"]
 
 
@@ -216,15 +215,16 @@ def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(module.formats, "write_program", full)
     (tmp_path / "model").mkdir()
     with pytest.raises(OSError, match="No space"):
-        export(made_study().home, NAME, None, tmp_path / "model", lambda text: None)
+        export(made_study().home, NAME, None, tmp_path / "model")
     assert list(tmp_path.rglob("*")) == [tmp_path / "model"]
 
 
-def test_without_onnx_the_rest_is_exported_and_the_remedy_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_onnx_the_rest_is_exported_and_the_remedy_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     monkeypatch.setattr(onnx, "NEEDED_FOR_ONNX", ("no_such_package",))
-    told: list[str] = []
-    export(made_study().home, NAME, None, tmp_path / "model", told.append)
-    assert any("no_such_package missing; install with: pip install onnx onnxscript" in text for text in told)
+    export(made_study().home, NAME, None, tmp_path / "model")
+    assert any("no_such_package missing; install with: pip install onnx onnxscript" in text for text in caplog.messages)
     assert sorted(path.name for path in (tmp_path / "model").iterdir()) == [
         name for name in ALL if name not in (onnx.ONNX, onnx.MLMODEL)
     ]
@@ -238,7 +238,7 @@ def test_weights_that_are_not_those_of_the_predictions_are_refused(tmp_path: Pat
     (made.folder / "checkpoints" / "0001" / BEST).unlink()
     (made.folder / "checkpoints" / "0001" / BEST).write_bytes(other)
     with pytest.raises(ConfigError, match=r"weights and predictions of made/0001 must belong together"):
-        export(made.home, NAME, None, tmp_path / "model", lambda text: None)
+        export(made.home, NAME, None, tmp_path / "model")
     assert not (tmp_path / "model").exists()
 
 

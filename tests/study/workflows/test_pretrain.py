@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from typing import Any
 
 import pytest
 import torch
-from rich.console import Console
 
 from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.dataset import make_dataset
@@ -36,10 +34,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def _make(home: Path, out: Path, source: Source) -> tuple[Path, str]:
-    text = io.StringIO()
-    file = make_source_weights("resnet18", source, out, home, Console(file=text, width=250))
-    return file, text.getvalue()
+def _make(home: Path, out: Path, source: Source) -> Path:
+    return make_source_weights("resnet18", source, out, home)
 
 
 def _copy(folder: Path, to: Path) -> Path:
@@ -71,9 +67,9 @@ def test_each_grade_is_about_as_frequent_in_the_synthetic_source(folder: Path) -
     assert max(made_from["grades"]) - min(made_from["grades"]) <= 6
 
 
-def test_what_is_there_is_used_again_and_never_written_over(folder: Path) -> None:
-    file, text = _make(folder, folder / "weights", TINY)
-    assert "is there already" in text
+def test_what_is_there_is_used_again_and_never_written_over(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    file = _make(folder, folder / "weights", TINY)
+    assert "is there already" in caplog.text
     with pytest.raises(ConfigError, match=r"was made from something else: epochs=2 \(now 3\); move it away, or give"):
         _make(folder, folder / "weights", replace(TINY, epochs=3))
     assert read_metadata(file)["epoch"] == "2"
@@ -104,7 +100,7 @@ def test_interrupted_it_goes_on_to_the_same_file_to_the_bit(
             yield epoch
 
     monkeypatch.setattr(pretrain, "train", counted)
-    file, _ = _make(folder, out, TINY)
+    file = _make(folder, out, TINY)
     assert (begun, epochs) == ([1, 2], [2])
     assert file.read_bytes() == (folder / "weights" / file.name).read_bytes()
     assert not list(out.glob("*.checkpoints"))
@@ -119,12 +115,12 @@ def test_killed_between_the_last_epoch_and_the_file_nothing_is_trained_again(
         _make(folder, out, TINY)
     monkeypatch.undo()
     monkeypatch.setattr(pretrain, "train", lambda *_, **__: iter(()))
-    file, _ = _make(folder, out, TINY)
+    file = _make(folder, out, TINY)
     assert file.read_bytes() == (folder / "weights" / file.name).read_bytes()
 
 
 def test_a_checkpoint_of_another_source_is_said_and_not_gone_on_with(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     out = _copy(folder, tmp_path / "out")
 
@@ -136,17 +132,19 @@ def test_a_checkpoint_of_another_source_is_said_and_not_gone_on_with(
     with pytest.raises(KeyboardInterrupt):
         _make(folder, out, replace(TINY, epochs=3))
     monkeypatch.undo()
-    file, text = _make(folder, out, TINY)
-    assert "is of another source; it begins again" in text
+    file = _make(folder, out, TINY)
+    assert "is of another source; it begins again" in caplog.text
     assert file.read_bytes() == (folder / "weights" / file.name).read_bytes()
 
 
-def test_a_labelled_data_set_gives_even_draws_and_a_file_of_its_own_kind(tmp_path: Path) -> None:
+def test_a_labelled_data_set_gives_even_draws_and_a_file_of_its_own_kind(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     data = tmp_path / "erika-mustermann"
     make_dataset(data, patients=30, image_size=32, camera="a", seed=5, progress=False)
-    file, text = _make(tmp_path / "home", tmp_path / "out", Source(data=data, image_size=32, epochs=1))
+    file = _make(tmp_path / "home", tmp_path / "out", Source(data=data, image_size=32, epochs=1))
     assert file.name == "source-resnet18.safetensors"
-    assert "resnet18: epoch 1/1  kappa " in text
+    assert "resnet18: epoch 1/1  kappa " in caplog.text
     about = read_metadata(file)
     assert (about["kind"], kind_of(file, read_weights(file, "resnet18"))) == ("file", "file")
     made_from = json.loads(about["made_from"])
@@ -154,7 +152,7 @@ def test_a_labelled_data_set_gives_even_draws_and_a_file_of_its_own_kind(tmp_pat
     parts = read_index(data).table["split"].value_counts()  # its test list is held out, all the rest trained on
     assert made_from["photographs"] == parts["train"]
     assert json.loads(about["held_out"])["n"] == parts["test"]
-    assert f"on {parts['test']} photographs of the source that it was not trained on (majority class 0." in text
+    assert f"on {parts['test']} photographs of the source that it was not trained on (majority class 0." in caplog.text
     assert "erika" not in json.dumps(about)
 
 
@@ -190,7 +188,7 @@ def test_wrong_values_are_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="`epochs >= 1` must hold, but got epochs=0"):
         _make(tmp_path, tmp_path / "out", replace(TINY, epochs=0))
     with pytest.raises(ConfigError, match="architecture must be one of"):
-        make_source_weights("vgg", TINY, tmp_path / "out", tmp_path, Console(quiet=True))
+        make_source_weights("vgg", TINY, tmp_path / "out", tmp_path)
 
 
 def test_memory_that_is_too_small_is_one_sentence(

@@ -1,6 +1,5 @@
 """Whole calls of `retina search` beside the one of test_contract.py: the lab's configuration, and a signal."""
 
-import io
 import os
 import signal
 import subprocess
@@ -11,7 +10,6 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from rich.console import Console
 
 from analysis import schema
 from retina_models.resnet import resnet18, resnet50
@@ -107,7 +105,9 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
     assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
 
 
-def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
     inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
     here = Home(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
@@ -119,17 +119,18 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(tmp_path: Path, mo
             for number, state in enumerate(states):
                 ledger.append(trial_event(number))
                 ledger.append(end_event(number, state))
-            _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here, console)
+            _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here)
             return 1
 
         monkeypatch.setattr(search, "run", run)
-        plan, console = make_plan(name, tmp_path, StudyState(), inputs), Console(file=io.StringIO(), width=300)
+        plan = make_plan(name, tmp_path, StudyState(), inputs)
+        caplog.clear()
         plan.folder.mkdir()
         ledger = Ledger(plan.folder / "ledger.jsonl")
         ledger.append(study_event(2))
-        assert search._search(plan, ledger, here, Compute(), console) == 1
+        assert search._search(plan, ledger, here, Compute()) == 1
         ledger.close()
-        return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+        return "\n".join(caplog.messages)
 
     failed = schema.STATE_FAILED
     text = said("all", failed, failed)

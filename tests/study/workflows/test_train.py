@@ -1,11 +1,9 @@
-import io
 import json
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from rich.console import Console
 
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
@@ -26,20 +24,17 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def _train(folder: Path, name: str, files: dict[str, str] | None = None, **values: object) -> str:
-    text = io.StringIO()
-    console = Console(file=text, width=200)
+def _train(folder: Path, name: str, files: dict[str, str] | None = None, **values: object) -> None:
     flags = {**SMALL, "epochs": 2, **values}
-    train_new(folder / "data", None, folder / "home", flags, files or {}, None, folder / name, console)
-    return text.getvalue()
+    train_new(folder / "data", None, folder / "home", flags, files or {}, None, folder / name)
 
 
-def test_weights_predictions_epochs_and_configuration_are_left(folder: Path) -> None:
-    text = _train(folder, "out")
+def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    _train(folder, "out")
     epochs = [json.loads(line) for line in (folder / "out" / "epochs.jsonl").read_text().splitlines()]
     assert [epoch["epoch"] for epoch in epochs] == [1, 2]
-    assert "epoch 2/2" in text
-    assert "majority class" in text
+    assert "epoch 2/2" in caplog.text
+    assert "majority class" in caplog.text
     config = TrialConfig(**yaml.safe_load((folder / "out" / "config.yaml").read_text()))
     assert config.epochs == 2
     assert len(pd.read_parquet(folder / "out" / PREDICTIONS)) == sum(map(sum, epochs[0]["confusion"]))
@@ -58,13 +53,13 @@ def test_the_same_configuration_gives_the_same_numbers(folder: Path) -> None:
     assert first == second
 
 
-def test_what_train_wrote_can_be_begun_from(folder: Path) -> None:
+def test_what_train_wrote_can_be_begun_from(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     save_weights(folder / "start.safetensors", resnet18(seed=4).state_dict(), {"architecture": "resnet18"})
-    text = _train(folder, "tuned", {"resnet18": str(folder / "start.safetensors")}, pretrained=True, epochs=1)
-    assert "weights start.safetensors: loaded" in text
+    _train(folder, "tuned", {"resnet18": str(folder / "start.safetensors")}, pretrained=True, epochs=1)
+    assert "weights start.safetensors: loaded" in caplog.text
 
 
-def test_synthetic_weights_are_those_of_the_home(folder: Path) -> None:
+def test_synthetic_weights_are_those_of_the_home(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     both = dict.fromkeys(("resnet18", "resnet50"), "synthetic")
     file = synthetic_file(folder / "home", "resnet18")
     file.unlink(missing_ok=True)
@@ -75,9 +70,8 @@ def test_synthetic_weights_are_those_of_the_home(folder: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     seen = "0" * 12
     save_weights(file, resnet18(seed=4).state_dict(), {"kind": "synthetic", "trained_on": seen})
-    assert "weights synthetic-resnet18.safetensors: loaded" in _train(
-        folder, "synthetic", both, pretrained=True, epochs=1
-    )
+    _train(folder, "synthetic", both, pretrained=True, epochs=1)
+    assert "weights synthetic-resnet18.safetensors: loaded" in caplog.text
     assert seen in read_provenance(folder / "synthetic" / BEST)
 
 
@@ -92,7 +86,7 @@ def test_weights_without_pretrained_are_refused(folder: Path) -> None:
 )
 def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        repeat(name, folder / "home", "sqlite:///unused.db", folder / "x", Console(file=io.StringIO()))
+        repeat(name, folder / "home", "sqlite:///unused.db", folder / "x")
 
 
 def test_a_folder_that_holds_something_is_never_written_over(folder: Path) -> None:

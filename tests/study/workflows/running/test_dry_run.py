@@ -139,15 +139,15 @@ def test_of_a_range_that_hangs_on_the_optimizer_that_of_the_first_is_taken(optim
 
 @pytest.mark.slow
 def test_an_epoch_is_measured_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    plan, trial_resources, silent = _plan(tmp_path), Resources(1, 0.0, 1), Console(file=io.StringIO())
-    seconds, how = measured_now(plan, trial_resources, silent)
+    plan, trial_resources = _plan(tmp_path), Resources(1, 0.0, 1)
+    seconds, how = measured_now(plan, trial_resources)
     assert 0 < seconds < 60
     assert how == "measured now on at most 128 images on this machine's CPU"
     monkeypatch.setattr(module, "CHILD", "raise MemoryError('all is full')")
-    assert measured_now(plan, trial_resources, silent) == (0.0, "measuring it failed: MemoryError: all is full")
+    assert measured_now(plan, trial_resources) == (0.0, "measuring it failed: MemoryError: all is full")
     monkeypatch.setattr(module, "MEASURE_SECONDS", 0.0)
     monkeypatch.setattr(module, "CHILD", "import time; time.sleep(100)")
-    assert measured_now(plan, trial_resources, silent) == (0.0, "not measured within 0 s")
+    assert measured_now(plan, trial_resources) == (0.0, "not measured within 0 s")
 
 
 def test_this_machine_has_a_processor() -> None:

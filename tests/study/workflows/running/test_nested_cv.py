@@ -1,4 +1,3 @@
-import io
 import os
 import shutil
 import signal
@@ -12,7 +11,6 @@ from typing import Any
 import pandas as pd
 import pytest
 from mlflow import MlflowClient
-from rich.console import Console
 
 from analysis import schema
 from analysis.results.mlflow_reader import read_study
@@ -90,7 +88,9 @@ def test_the_number_of_folds_stays_what_it_was(tmp_path: Path) -> None:
         settled_folds(tmp_path, "x" * 60, 2)
 
 
-def test_folds_run_one_after_the_other_until_one_has_not_ended(tmp_path: Path) -> None:
+def test_folds_run_one_after_the_other_until_one_has_not_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     called: list[tuple[str, bool]] = []
     ended = {"a": True, "b": False, "c": True}
 
@@ -103,12 +103,9 @@ def test_folds_run_one_after_the_other_until_one_has_not_ended(tmp_path: Path) -
     def over(state: StudyState) -> bool:
         return state.study is not None and ended[state.study.config["fold"]]
 
-    console = Console(file=(tmp_path / "out").open("w+"), width=120)
-    code = each_fold(["a", "b", "c"], tmp_path, console, Compute(time_budget=60), call, over, ("GO ON", "NEXT"))
-    console.file.seek(0)
+    code = each_fold(["a", "b", "c"], tmp_path, Compute(time_budget=60), call, over, ("GO ON", "NEXT"))
     assert (code, called) == (0, [("a", True), ("b", True)])
-    assert "1 of 3 folds are done; go on with: GO ON" in console.file.read()
-    console.file.close()
+    assert "1 of 3 folds are done; go on with: GO ON" in caplog.messages
 
 
 def test_a_fold_that_has_ended_without_a_score_does_not_keep_the_others_from_running(tmp_path: Path) -> None:
@@ -118,8 +115,7 @@ def test_a_fold_that_has_ended_without_a_score_does_not_keep_the_others_from_run
         _begin(tmp_path, part, part)
         return codes[part]
 
-    with (tmp_path / "out").open("w") as out:
-        assert each_fold([*codes], tmp_path, Console(file=out), Compute(), call, lambda s: bool(s.study), ("", "")) == 1
+    assert each_fold([*codes], tmp_path, Compute(), call, lambda s: bool(s.study), ("", "")) == 1
     assert (tmp_path / "c").exists()
 
 
@@ -129,9 +125,7 @@ def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> N
         _begin(tmp_path, part, part)
         return 0
 
-    with (tmp_path / "out").open("w") as out:
-        compute = Compute(time_budget=0.01)
-        assert each_fold(["a", "b"], tmp_path, Console(file=out), compute, call, lambda s: bool(s.study), ("", "")) == 0
+    assert each_fold(["a", "b"], tmp_path, Compute(time_budget=0.01), call, lambda s: bool(s.study), ("", "")) == 0
     assert not (tmp_path / "b").exists()
 
 
@@ -197,11 +191,17 @@ def test_a_later_fold_that_has_begun_grows_as_the_first_did(whole: Path, tmp_pat
 
 
 def _searched(
-    whole: Path, home: Path, monkeypatch: pytest.MonkeyPatch, code: int = 0, dry: bool = False, measured: Any = None
+    whole: Path,
+    home: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    code: int = 0,
+    dry: bool = False,
+    measured: Any = None,
 ) -> str:
     """What search_folds says of two folds of one trial, where each search ends at once with `code`."""
 
-    def one(name: str, here: Home, console: Console, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
+    def one(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
         if not dry:
             state = _keep(make_plan(name, home, _known(home, name), inputs))
             ledger = Ledger(home / name / "ledger.jsonl")
@@ -217,40 +217,40 @@ def _searched(
         data=whole / "data",
         overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 1, "epochs": 2},
     )
-    said = io.StringIO()
-    assert search_folds("s", 2, here, Console(file=said, width=300), inputs, Compute(), one, dry=dry) == code
-    return said.getvalue()
+    caplog.clear()
+    assert search_folds("s", 2, here, inputs, Compute(), one, dry=dry) == code
+    return "".join(f"{line}\n" for line in caplog.messages)
 
 
 def test_seconds_are_said_before_a_search_over_folds_starts(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     head = "s: 2 folds x 1 trials x at most 2 epochs = 4 epochs"
     measured: list[str] = []
 
-    def now(plan: Plan, trial_resources: object, console: Console) -> tuple[float, str]:
+    def now(plan: Plan, trial_resources: object) -> tuple[float, str]:
         measured.append(plan.name)
         return 30.0, "HOW"
 
-    said = _searched(whole, tmp_path / "dry", monkeypatch, dry=True, measured=now)
+    said = _searched(whole, tmp_path / "dry", caplog, monkeypatch, dry=True, measured=now)
     assert f"{head}; how long one takes is measured by --dry-run" in said and not measured
-    said = _searched(whole, tmp_path, monkeypatch, measured=now)
+    said = _searched(whole, tmp_path, caplog, monkeypatch, measured=now)
     assert f"{head} x 30 s (HOW); about 00:02:00 with one trial at a time\n" in said
     assert measured == ["s-fold1"]
-    said = _searched(whole, tmp_path, monkeypatch, measured=now)  # it knows its epochs by now
+    said = _searched(whole, tmp_path, caplog, monkeypatch, measured=now)  # it knows its epochs by now
     assert f"{head} x 0.5 s; about" in said and len(measured) == 1
-    said = _searched(whole, tmp_path / "not", monkeypatch, measured=lambda *_: (0.0, "WHY"))
+    said = _searched(whole, tmp_path / "not", caplog, monkeypatch, measured=lambda *_: (0.0, "WHY"))
     assert f"{head}; how long one takes is not known (WHY)" in said
 
 
 def test_folds_without_a_score_are_not_followed_by_a_confirmation(
-    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     measured = lambda *_: (1.0, "")  # noqa: E731
-    said = _searched(whole, tmp_path, monkeypatch, code=1, measured=measured)
+    said = _searched(whole, tmp_path, caplog, monkeypatch, code=1, measured=measured)
     assert "all 2 folds have ended, but s-fold1 without a score: `retina status s-fold1 --home X` names the" in said
     assert "retina confirm" not in said and "go on with" not in said
-    said = _searched(whole, tmp_path / "good", monkeypatch, measured=measured)
+    said = _searched(whole, tmp_path / "good", caplog, monkeypatch, measured=measured)
     assert "all 2 folds are done; next: retina confirm s --home X" in said
 
 

@@ -1,4 +1,3 @@
-import io
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from rich.console import Console
 
 from analysis import schema
 from study.planning.build_plan import Inputs, make_plan
@@ -31,16 +29,16 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return make_plan("s", folder, StudyState(), Inputs(data=small_data(folder / "data"), overrides=values))
 
 
-def _said(plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
-    console = Console(file=io.StringIO(), width=200)
+def _said(caplog: pytest.LogCaptureFixture, plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
+    caplog.clear()
     state = study_state([study_event(), trial_event(0), epoch_event(0, 1, 0.5), end_event(0)])
-    _closing(plan, Search(plan), state, closed, reason, Home(Path("runs"), "", None, flags, flags), console)
-    return console.file.getvalue()  # type: ignore[attr-defined,no-any-return]
+    _closing(plan, Search(plan), state, closed, reason, Home(Path("runs"), "", None, flags, flags))
+    return "".join(f"{line}\n" for line in caplog.messages)
 
 
-def test_the_end_of_a_search_says_what_comes_next(plan: Plan) -> None:
-    assert _said(plan, schema.STATE_COMPLETE) == "study s: complete, 1 complete\nnext: retina confirm s\n"
-    assert _said(plan, schema.STATE_INTERRUPTED, "stopped by SIGINT").endswith(
+def test_the_end_of_a_search_says_what_comes_next(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
+    assert _said(caplog, plan, schema.STATE_COMPLETE) == "study s: complete, 1 complete\nnext: retina confirm s\n"
+    assert _said(caplog, plan, schema.STATE_INTERRUPTED, "stopped by SIGINT").endswith(
         "(stopped by SIGINT)\ngo on with: retina search s\n"
     )
 
@@ -61,27 +59,28 @@ def test_more_weights_that_are_kept_need_more_room(plan: Plan) -> None:
     assert needed_by(plan, 1, 9) > needed_by(plan, 1, Search(plan).n_best_weights)
 
 
-def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan) -> None:
+def test_the_command_that_goes_on_has_the_home_that_was_given(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
     assert "go on with: retina search s --home /data/runs\n" in _said(
-        plan, schema.STATE_FAILED, flags=" --home /data/runs"
+        caplog, plan, schema.STATE_FAILED, flags=" --home /data/runs"
     )
     assert "next: retina confirm s --home /data/runs\n" in _said(
-        plan, schema.STATE_COMPLETE, flags=" --home /data/runs"
+        caplog, plan, schema.STATE_COMPLETE, flags=" --home /data/runs"
     )
 
 
-def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(plan: Plan, tmp_path: Path) -> None:
+def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(
+    plan: Plan, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     ledger = Ledger(tmp_path / "ledger.jsonl")
     plan = replace(plan, config=plan.config.model_copy(update={"trials": 1}))
     for event in (study_event(1), trial_event(0), end_event(0, schema.STATE_FAILED, "loss is not finite")):
         ledger.append(event)
-    said = io.StringIO()
     here = Home(tmp_path, "", None)
     for _ in range(2):  # killed before its close, and then typed once more
-        assert search._search(plan, ledger, here, Compute(), Console(file=said, width=200)) == 1
+        assert search._search(plan, ledger, here, Compute()) == 1
     closes = [event for event in ledger.events if isinstance(event, StudyClosed)]
     assert [(event.state, event.reason) for event in closes] == [(schema.STATE_FAILED, "no trial has a score")]
-    assert "has all its 1 trials, and no trial has a score" in said.getvalue()
+    assert "has all its 1 trials, and no trial has a score" in caplog.text
     ledger.close()
 
 
@@ -116,8 +115,8 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
     plan = replace(plan, home=tmp_path)
     plan.folder.mkdir(parents=True)
     ledger, compute = Ledger(plan.folder / "ledger.jsonl"), Compute(time_budget=0.2)
-    here, console = Home(tmp_path, "sqlite://", None), Console(file=io.StringIO())
-    assert run(plan, Search(plan), ledger, here, compute, console) == 0
+    here = Home(tmp_path, "sqlite://", None)
+    assert run(plan, Search(plan), ledger, here, compute) == 0
     ledger.close()
     [stop] = stops
     assert stop.deadline == compute.deadline and stop.out_of_time()
@@ -131,10 +130,10 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
     ],
 )
 def test_what_mlflow_does_not_have_yet_is_told_with_what_is_true(
-    plan: Plan, tmp_path: Path, last_error: str, said: str
+    plan: Plan, tmp_path: Path, last_error: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     feed: Any = SimpleNamespace(last_error=last_error, close=lambda seconds, at_most: False)
-    ledger, console = Ledger(tmp_path / "ledger.jsonl"), Console(file=io.StringIO(), width=200)
-    _send_rest(plan, ledger, feed, console, "sqlite://", SIGNAL_CLOSE_SECONDS)
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    _send_rest(plan, ledger, feed, "sqlite://", SIGNAL_CLOSE_SECONDS)
     ledger.close()
-    assert console.file.getvalue() == said  # type: ignore[attr-defined]
+    assert caplog.messages == [said.rstrip()]
