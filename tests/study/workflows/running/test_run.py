@@ -43,9 +43,9 @@ def test_the_end_of_a_search_says_what_comes_next(plan: Plan, caplog: pytest.Log
     )
 
 
-def test_a_study_chosen_on_the_test_part_has_no_confirmation_next(plan: Plan) -> None:
+def test_a_study_chosen_on_the_test_part_has_no_confirmation_next(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
     lab = replace(plan, config=plan.config.model_copy(update={"select_on": "test"}))
-    assert "next: retina report s" in _said(lab, schema.STATE_COMPLETE)
+    assert "next: retina report s" in _said(caplog, lab, schema.STATE_COMPLETE)
 
 
 def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(plan: Plan) -> None:
