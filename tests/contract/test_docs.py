@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import fnmatch
 import re
 import shlex
 from pathlib import Path
@@ -11,6 +13,8 @@ import pytest
 import typer
 
 import study
+from analysis.results import columns
+from analysis.tables.all_tables import TableSet
 from study.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -125,3 +129,28 @@ def test_names_imported_in_pages_are_the_apis() -> None:
         for block in _blocks(page.read_text(), "python"):
             for names in re.findall(r"from study import ([\w, ]+)", block):
                 assert {name.strip() for name in names.split(",")} <= set(study.__all__)
+
+
+def _first_column(page: str) -> set[str]:
+    """The code words in the first column of a page's tables."""
+    rows = re.findall(r"^\|([^|]*`[^|]*)\|", (ROOT / "docs" / page).read_text(), flags=re.MULTILINE)
+    return {name for row in rows for name in re.findall(r"`([^`]+)`", row)}
+
+
+def test_statistics_page_describes_every_table() -> None:
+    tables = {field.name for field in dataclasses.fields(TableSet)} - {"board"} | {"leaderboard"}
+    assert _first_column("confirm-and-statistics.md") == tables
+
+
+def test_statistics_page_names_columns_that_tables_have() -> None:
+    text = (ROOT / "docs" / "confirm-and-statistics.md").read_text()
+    named = set(re.findall(r"`([\w*]+)`", re.split("^## Columns", text, flags=re.MULTILINE)[1]))
+    known = {name for value in vars(columns).values() if isinstance(value, tuple) for name in value}
+    settings = {"drop", "select_epoch", "after"}
+    assert [name for name in named - settings if not fnmatch.filter(map(str, known), name)] == []
+
+
+def test_figures_page_describes_every_figure() -> None:
+    source = "".join(file.read_text() for file in sorted((ROOT / "analysis" / "figures").glob("*.py")))
+    drawn = set(re.findall(r'FigureSpec\(\s*f?"(\w+(?:\{\w+\})?)"', source))
+    assert {re.sub(r"^curves_\w+", "curves_{score}", name) for name in _first_column("figures.md")} == drawn
