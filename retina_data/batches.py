@@ -70,15 +70,15 @@ def balanced_draws(labels: Tensor, n: int, generator: torch.Generator) -> Tensor
     grades = torch.bincount(labels).nonzero().squeeze(1)
     shares = torch.full((len(grades),), n // len(grades))
     shares[torch.randperm(len(grades), generator=generator)[: n % len(grades)]] += 1
-    draws: list[Tensor] = []
+    drawn_positions: list[Tensor] = []
     for grade, share in zip(grades.tolist(), shares.tolist(), strict=True):
         positions = (labels == grade).nonzero().squeeze(1)
         passes = [
             positions[torch.randperm(len(positions), generator=generator)]
             for _ in range(math.ceil(share / len(positions)))
         ]
-        draws.extend(one[: share - i * len(positions)] for i, one in enumerate(passes))
-    drawn = torch.cat(draws)
+        drawn_positions.extend(one[: share - i * len(positions)] for i, one in enumerate(passes))
+    drawn = torch.cat(drawn_positions)
     return drawn[torch.randperm(n, generator=generator)]
 
 

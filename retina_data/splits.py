@@ -129,8 +129,8 @@ def _also_in(table: pd.DataFrame, split: npt.NDArray[np.bool_]) -> npt.NDArray[n
     """Rows outside of `split` that are byte-equal to one in it."""
     if "sha256" not in table.columns:
         return np.zeros(len(table), dtype=bool)
-    seen = table["sha256"].isin(table.loc[split, "sha256"])
-    return ~split & seen.to_numpy(dtype=bool)
+    repeated = table["sha256"].isin(table.loc[split, "sha256"])
+    return ~split & repeated.to_numpy(dtype=bool)
 
 
 def _drawn(

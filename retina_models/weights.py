@@ -53,15 +53,15 @@ class LoadReport:
 
     loaded: tuple[str, ...]
     new: tuple[str, ...]  # in the model only: keeps its initialisation
-    left_out: tuple[str, ...]  # in the file only
+    unused: tuple[str, ...]  # in the file only
     wrong_shape: tuple[tuple[str, tuple[int, ...], tuple[int, ...]], ...]  # key, file's shape, model's shape: as new
 
     def __str__(self) -> str:
         lines = [f"loaded {len(self.loaded)} of {len(self.loaded) + len(self.new) + len(self.wrong_shape)} tensors"]
         if self.new:
             lines.append(f"new, not in the file: {listed(self.new)}")
-        if self.left_out:
-            lines.append(f"left out, not in the model: {listed(self.left_out)}")
+        if self.unused:
+            lines.append(f"unused, not in the model: {listed(self.unused)}")
         if self.wrong_shape:
             shapes = [f"{key} (file {list(file)}, model {list(model)})" for key, file, model in self.wrong_shape]
             lines.append(f"wrong shape, kept new: {listed(shapes)}")
@@ -197,7 +197,7 @@ def load_weights(model: nn.Module, weights: Weights) -> LoadReport:
     report = LoadReport(
         loaded=loaded,
         new=tuple(key for key in mine if key not in theirs),
-        left_out=tuple(key for key in theirs if key not in mine),
+        unused=tuple(key for key in theirs if key not in mine),
         wrong_shape=tuple(
             (key, tuple(theirs[key].shape), tuple(mine[key].shape))
             for key in mine

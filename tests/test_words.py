@@ -31,6 +31,8 @@ EXCEPTIONS = {
     ("study/storage/events.py", "slots"),  # of a dataclass
     ("study/storage/state.py", "slots"),
     ("retina_models/resnet.py", "Head"),  # the network's last layer
+    ("retina_data/layouts/medmnist.py", "repeat"),  # of NumPy
+    ("retina_data/synthetic/dataset.py", "repeat"),
     ("retina_models/resnet.py", "shortcut"),  # of a residual block (He et al. 2016)
 }
 MODULES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))

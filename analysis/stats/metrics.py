@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from analysis.schema import GRADES
-
-CLASSES = len(GRADES)
-
-Floats = NDArray[np.float64]
-
-Ints = NDArray[np.int64]
+from retina_data.agreement import CLASSES as CLASSES
+from retina_data.agreement import Floats as Floats
+from retina_data.agreement import Ints as Ints
+from retina_data.agreement import checked_confusion, ratio
+from retina_data.agreement import confusion_matrix as confusion_matrix
+from retina_data.agreement import quadratic_kappa as quadratic_kappa
 
 
 def called(probabilities: ArrayLike, decision: str) -> Ints:
@@ -33,23 +33,6 @@ def called(probabilities: ArrayLike, decision: str) -> Ints:
     return np.asarray(np.minimum((probability.cumsum(axis=-1) < 0.5).sum(axis=-1), CLASSES - 1))
 
 
-def confusion_matrix(grades: ArrayLike, predicted: ArrayLike) -> Ints:
-    """Counts (5, 5), rows = truth, columns = prediction, of two vectors (n,) of grades 0..4; n may be 0.
-
-    Raises ValueError for unequal lengths or a grade outside 0..4.
-    """
-    truth, prediction = np.asarray(grades, dtype=np.int64), np.asarray(predicted, dtype=np.int64)
-    if truth.ndim != 1 or truth.shape != prediction.shape:
-        raise ValueError(
-            f"grades and predicted must have one length (n,), but got {truth.shape} and {prediction.shape}"
-        )
-    for name, values in (("grades", truth), ("predicted", prediction)):
-        if values.size and (values.min() < 0 or values.max() >= CLASSES):
-            raise ValueError(f"0 <= {name} <= {CLASSES - 1} must hold, but got {values.min()} .. {values.max()}")
-    counts = np.bincount(truth * CLASSES + prediction, minlength=CLASSES * CLASSES)
-    return counts.reshape(CLASSES, CLASSES).astype(np.int64)
-
-
 def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
     """Every score that needs only counts: (..., 5, 5) counts or weights, rows = truth -> name -> array (...).
 
@@ -61,15 +44,15 @@ def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
 
     All are in [0, 1] except kappa in [-1, 1].
     """
-    counts = _checked(confusion)
+    counts = checked_confusion(confusion)
     truth = counts.sum(axis=-1)  # (..., 5) images of each grade
     prediction = counts.sum(axis=-2)  # (..., 5) predictions of each grade
     hits = np.diagonal(counts, axis1=-2, axis2=-1)  # (..., 5)
     present = truth > 0
-    recall = _ratio(hits, truth)
-    f1 = _ratio(2 * hits, truth + prediction)
+    recall = ratio(hits, truth)
+    f1 = ratio(2 * hits, truth + prediction)
     scores = {
-        "accuracy": _ratio(hits.sum(axis=-1), truth.sum(axis=-1)),
+        "accuracy": ratio(hits.sum(axis=-1), truth.sum(axis=-1)),
         "kappa": quadratic_kappa(counts),
         "balanced_accuracy": _mean_where(recall, present),
         "macro_f1": _mean_where(f1, present),
@@ -79,32 +62,13 @@ def scores_from_confusion(confusion: ArrayLike) -> dict[str, Floats]:
 
 def accuracy(confusion: ArrayLike) -> Floats:
     """Share (...) on the diagonal of (..., 5, 5) counts; NaN without any image."""
-    counts = _checked(confusion)
-    return _ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
+    counts = checked_confusion(confusion)
+    return ratio(np.trace(counts, axis1=-2, axis2=-1), counts.sum(axis=(-2, -1)))
 
 
 def accuracy_and_kappa(confusion: ArrayLike) -> dict[str, Floats]:
     """The two scores that arms are compared by, of (..., 5, 5) counts: name -> (...)."""
     return {"accuracy": accuracy(confusion), "kappa": quadratic_kappa(confusion)}
-
-
-def quadratic_kappa(confusion: ArrayLike) -> Floats:
-    """Cohen's kappa (...) with quadratic weights of (..., 5, 5) counts (Cohen 1968, Psychological Bulletin 70:213).
-
-    One predicted grade with several true ones gives exactly 0: it is chance agreement, which rounding must not lift.
-    One true grade only, or no image, gives NaN: agreement beyond chance is then undefined.
-    """
-    counts = _checked(confusion)
-    truth, prediction = counts.sum(axis=-1), counts.sum(axis=-2)
-    total = truth.sum(axis=-1)
-    steps = np.arange(CLASSES, dtype=np.float64)
-    weights = (steps[:, None] - steps[None, :]) ** 2  # (5, 5) squared distance of two grades
-    observed = (counts * weights).sum(axis=(-2, -1)) * total
-    expected = np.einsum("...i,ij,...j->...", truth, weights, prediction)
-    several_true = (truth > 0).sum(axis=-1) > 1
-    one_prediction = (prediction > 0).sum(axis=-1) == 1
-    kappa = 1.0 - _ratio(observed, expected)
-    return np.asarray(np.where(several_true, np.where(one_prediction, 0.0, kappa), np.nan), dtype=np.float64)
 
 
 def auc_ovr(grades: ArrayLike, probabilities: ArrayLike) -> float:
@@ -128,13 +92,13 @@ def auc_ovr(grades: ArrayLike, probabilities: ArrayLike) -> float:
 
 def majority_share(confusion: ArrayLike) -> Floats:
     """Share (...) of the most frequent true grade: the accuracy of having learned nothing; NaN without images."""
-    truth = _checked(confusion).sum(axis=-1)
-    return _ratio(truth.max(axis=-1), truth.sum(axis=-1))
+    truth = checked_confusion(confusion).sum(axis=-1)
+    return ratio(truth.max(axis=-1), truth.sum(axis=-1))
 
 
 def is_constant_predictor(confusion: ArrayLike) -> NDArray[np.bool_]:
     """True (...) where all predictions are a single grade although truth holds several."""
-    counts = _checked(confusion)
+    counts = checked_confusion(confusion)
     one_prediction = (counts.sum(axis=-2) > 0).sum(axis=-1) == 1
     return np.asarray(one_prediction & ((counts.sum(axis=-1) > 0).sum(axis=-1) > 1))
 
@@ -147,20 +111,6 @@ def _area(positive: NDArray[np.bool_], score: Floats) -> float:
     return float((ranks[positive].sum() - ones * (ones + 1) / 2) / (ones * zeros))
 
 
-def _checked(confusion: ArrayLike) -> Floats:
-    counts = np.asarray(confusion, dtype=np.float64)
-    if counts.shape[-2:] != (CLASSES, CLASSES):
-        raise ValueError(f"a confusion matrix must be (..., {CLASSES}, {CLASSES}), but got {counts.shape}")
-    return counts
-
-
-def _ratio(numerator: Floats, denominator: Floats) -> Floats:
-    """part / whole, NaN where whole is 0."""
-    return np.asarray(
-        np.divide(numerator, denominator, out=np.full(np.shape(denominator), np.nan), where=denominator > 0)
-    )
-
-
 def _mean_where(values: Floats, chosen: NDArray[np.bool_]) -> Floats:
     """Mean over the last axis of the chosen values, NaN where none is chosen."""
-    return _ratio(np.where(chosen, values, 0.0).sum(axis=-1), chosen.sum(axis=-1).astype(np.float64))
+    return ratio(np.where(chosen, values, 0.0).sum(axis=-1), chosen.sum(axis=-1).astype(np.float64))

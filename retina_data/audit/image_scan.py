@@ -65,7 +65,7 @@ def look_at(dataset: DataSet, *, workers: int | None = None, progress: bool = Tr
 def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Image.Image | None]:
     """Whole frames of some rows, at most `side` pixels, with the field of view drawn in; None where unreadable."""
     wanted = set(rows)
-    shown: dict[int, Image.Image | None] = {}
+    drawn: dict[int, Image.Image | None] = {}
     jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row in wanted)
 
     def show(row: int, source: Source) -> Image.Image | None:
@@ -81,8 +81,8 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
         return small
 
     for row, picture in decode.in_threads(show, jobs, len(wanted), 2, ""):
-        shown[row] = picture
-    return shown
+        drawn[row] = picture
+    return drawn
 
 
 def _look(row: int, source: Source) -> _Look:

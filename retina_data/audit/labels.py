@@ -9,9 +9,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet
 
@@ -75,19 +75,6 @@ def unused(table: pd.DataFrame, splits: pd.Series[str]) -> list[dict[str, Any]]:
     return found
 
 
-def quadratic_kappa(truth: npt.ArrayLike, answer: npt.ArrayLike) -> float:
-    """Cohen's kappa with quadratic weights of two grade lists (n,); nan where one grade is all there is.
-
-    Cohen, Weighted kappa, Psychological Bulletin 70 (1968).
-    """
-    seen = np.zeros((len(GRADES), len(GRADES)))
-    np.add.at(seen, (np.asarray(truth), np.asarray(answer)), 1.0)
-    weights = np.subtract.outer(GRADES, GRADES) ** 2.0
-    expected = np.outer(seen.sum(1), seen.sum(0)) / max(seen.sum(), 1.0)
-    by_chance = float((weights * expected).sum())
-    return float(1.0 - (weights * seen).sum() / by_chance) if by_chance > 0 else float("nan")
-
-
 def _fellow_grades(train: pd.DataFrame, test: pd.DataFrame) -> pd.Series[float]:
     """For each test row the grade of the patient's other eye in train, nan where it is not there."""
     other = test["eye"].map({"left": "right", "right": "left"})
@@ -101,7 +88,7 @@ def _fellow_copy(fellow: pd.Series[float], test: pd.DataFrame) -> dict[str, Any]
     if not copied:
         return None
     answer = fellow.fillna(0).astype("int64")
-    kappa = quadratic_kappa(test["grade"], answer)
+    kappa = float(quadratic_kappa(confusion_matrix(test["grade"], answer)))
     return {
         "accuracy": float((answer == test["grade"]).mean()),
         "kappa": None if np.isnan(kappa) else kappa,

@@ -136,9 +136,9 @@ def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:
         text = f"groups of byte-equal images across splits: {len(across):,}; training leaves them out"
         found.append(Finding("duplicates across splits", "warning", text, tuple(across)))
     found += _contradictions("duplicates, grades differ", "byte-equal images", equal, readable)
-    patterned = content.bits[readable.index].sum(axis=1) >= FLAT  # plain pictures are all alike
-    shown = readable[patterned].drop_duplicates("sha256")
-    near = _groups(shown, pd.Series(near_groups(content.bits[shown.index], NEAR), index=shown.index))
+    patterned = readable[content.bits[readable.index].sum(axis=1) >= FLAT]  # plain pictures are all alike
+    patterned = patterned.drop_duplicates("sha256")
+    near = _groups(patterned, pd.Series(near_groups(content.bits[patterned.index], NEAR), index=patterned.index))
     if near:
         crossing = sum(len({readable["split"][row] for row in group}) > 1 for group in near)
         text = f"groups of nearly the same picture: {len(near):,}, across splits: {crossing:,}; look at them"
@@ -169,11 +169,11 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
     ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
     chosen = splits.isin(ours) & (table["split"] == "train")
     sides = splits[chosen].groupby(grouped["group"][chosen]).nunique()
-    torn = sides.index[sides > 1]
-    if not len(torn):
+    divided = sides.index[sides > 1]
+    if not len(divided):
         return []
-    rows = tuple(tuple(int(row) for row in grouped.index[(grouped["group"] == g) & chosen]) for g in torn)
-    return [Finding("overlap", "error", f"patients on both sides of the split: {len(torn):,}", rows)]
+    rows = tuple(tuple(int(row) for row in grouped.index[(grouped["group"] == g) & chosen]) for g in divided)
+    return [Finding("overlap", "error", f"patients on both sides of the split: {len(divided):,}", rows)]
 
 
 def _content(readable: pd.DataFrame) -> dict[str, Any]:
@@ -199,12 +199,12 @@ def _sizes(content: dict[str, Any]) -> list[Finding]:
     model = content["size_only_baseline"]
     if not model or model["kappa"] is None:
         return []
-    chance = 2 / np.sqrt(model["n"])  # about two standard deviations of kappa where nothing is known
-    leaks = model["kappa"] > max(0.05, chance)
+    noise = 2 / np.sqrt(model["n"])  # about two standard deviations of kappa where nothing is known
+    leaks = model["kappa"] > max(0.05, noise)
     text = (
         f"a model on image size and file size alone has kappa {model['kappa']:.3f} and accuracy "
         f"{model['accuracy']:.3f} on {model['asked']} (n {model['n']:,})"
     )
-    more = ", more than chance has: they tell something of the grade, and a network may learn the camera, not the eye"
+    more = ", more than noise has: they say something of the grade, and a network may learn the camera, not the eye"
     text += more if leaks else ""
     return [Finding("sizes tell", "warning" if leaks else "note", text)]

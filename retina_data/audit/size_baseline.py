@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retina_data.audit.labels import quadratic_kappa
+from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
 
 Floats = npt.NDArray[np.float64]
@@ -44,7 +44,7 @@ def size_only_baseline(table: pd.DataFrame) -> dict[str, Any] | None:
             if (fold == n).any() and (fold != n).any():
                 answers[fold == n] = _answers(design[fold != n], grades[fold != n], design[fold == n])
         truth, asked = grades, f"{_FOLDS} folds of the training list"
-    kappa = quadratic_kappa(truth, answers)
+    kappa = float(quadratic_kappa(confusion_matrix(truth, answers)))
     return {
         "accuracy": float((answers == truth).mean()),
         "kappa": None if np.isnan(kappa) else kappa,

@@ -45,18 +45,18 @@ class Unfinished:
         self.folder, self._row_bytes = folder, size * size * 3
         header = _header(count, size)
         self._start = len(header)
-        whole = self._start + count * self._row_bytes
+        file_size = self._start + count * self._row_bytes
         pixels, journal = folder / PIXELS, folder / _JOURNAL
         self.done: dict[int, Done] = {}
-        if pixels.exists() and pixels.stat().st_size == whole:
+        if pixels.exists() and pixels.stat().st_size == file_size:
             self.done = {row: one for row, one in _read(journal).items() if row < count and one.stat == stats[row]}
         else:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
             pixels.write_bytes(header)
-            os.truncate(pixels, whole)
+            os.truncate(pixels, file_size)
         self._pixels = os.open(pixels, os.O_WRONLY)
-        fresh = journal.with_suffix(".new")  # without torn lines and rows whose file has changed
+        fresh = journal.with_suffix(".new")  # without truncated lines and rows whose file has changed
         fresh.write_text("".join(_line(row, one) for row, one in self.done.items()), "utf-8")
         os.replace(fresh, journal)
         self._journal = open(journal, "a", encoding="utf-8")  # noqa: SIM115 - closed in close()
@@ -131,7 +131,7 @@ def _header(count: int, size: int) -> bytes:
 
 
 def _read(journal: Path) -> dict[int, Done]:
-    """Rows of the journal; a torn line, and what follows it, does not count."""
+    """Rows of the journal; a truncated line, and what follows it, does not count."""
     found: dict[int, Done] = {}
     try:
         lines = journal.read_text("utf-8", errors="replace").split("\n")

@@ -130,18 +130,18 @@ def in_threads(
     with (
         warnings.catch_warnings(),
         ThreadPoolExecutor(workers) as pool,
-        Progress(*columns, console=Console(stderr=True), disable=not bar) as shown,
+        Progress(*columns, console=Console(stderr=True), disable=not bar) as progress,
     ):
         # Pillow warns of a directory that is cut off, and goes on; of odd EXIF data too, which do no harm.
         warnings.simplefilter("ignore", UserWarning)
         warnings.filterwarnings("error", "Truncated File Read")
         warnings.simplefilter("error", Image.DecompressionBombWarning)
-        task = shown.add_task("", total=count)
+        task = progress.add_task("", total=count)
 
         def first() -> tuple[int, Result]:
             row, future = waiting.popleft()
             result = future.result()
-            shown.advance(task)
+            progress.advance(task)
             return row, result
 
         try:

@@ -27,9 +27,10 @@ _EDGE_ERROR = 0.015  # of the radius: how far an edge point may lie from the cir
 
 @dataclass(frozen=True)
 class FieldOfView:
-    """Centre and radius in pixels of the picture, whose first pixel spans 0..1; `found` is False for a mere guess.
+    """Centre and radius in pixels of the picture, whose first pixel spans 0..1.
 
-    `support` is the share of the edge points that lie on the circle: low where the edge is unclear, 0 for a guess.
+    found: False where none was found: then it is the circle around the frame. support: share of the edge points that
+    lie on the circle; low where the edge is unclear, 0 where none was found.
     """
 
     cx: float
@@ -49,14 +50,14 @@ def field_of_view_in(image: Image.Image) -> FieldOfView:
     width, height = image.size
     step = max(1, round(max(width, height) / _THUMBNAIL))
     small = np.asarray(image.reduce(step)).max(axis=2)
-    guess = FieldOfView(width / 2, height / 2, max(width, height) / 2, found=False)
+    whole_frame = FieldOfView(width / 2, height / 2, max(width, height) / 2, found=False)
     circle = _fit_circle(*_edge_points(_bright(small)))
     if circle is None:
-        return guess
+        return whole_frame
     cx, cy, radius = (value * step for value in circle[:3])
     inside = 0 <= cx <= width and 0 <= cy <= height
     if not inside or not 0.2 * min(height, width) <= radius <= 0.75 * float(np.hypot(height, width)):
-        return guess
+        return whole_frame
     return FieldOfView(cx, cy, radius, found=True, support=circle[3])
 
 
@@ -87,12 +88,12 @@ def graham(square: Image.Image) -> Image.Image:
     Detection, 2015). What is black is no part of the average, and becomes grey (128) like it.
     """
     pixels = np.asarray(square)  # (S, S, 3)
-    seen = pixels.max(axis=2) > _BLACK
+    bright = pixels.max(axis=2) > _BLACK
     blur = ImageFilter.GaussianBlur(max(square.size) / 60)  # a thirtieth of the field of view's radius
-    share = np.asarray(Image.fromarray((seen * 255).astype(np.uint8)).filter(blur), np.float32) / 255
-    sums = np.asarray(Image.fromarray(pixels * seen[..., None]).filter(blur), np.float32)
+    share = np.asarray(Image.fromarray((bright * 255).astype(np.uint8)).filter(blur), np.float32) / 255
+    sums = np.asarray(Image.fromarray(pixels * bright[..., None]).filter(blur), np.float32)
     average = sums / np.maximum(share, 1 / 255)[..., None]
-    normalised = np.where(seen[..., None], 4 * (pixels - average) + 128, 128)
+    normalised = np.where(bright[..., None], 4 * (pixels - average) + 128, 128)
     return Image.fromarray(normalised.clip(0, 255).astype(np.uint8))
 
 
@@ -119,8 +120,8 @@ def _edge_points(bright: npt.NDArray[np.bool_]) -> tuple[Floats, Floats]:
     y = np.concatenate([rows + 0.5, rows + 0.5, first_y, last_y]).astype(np.float64)
     # Only the coordinate that was searched tells of a cut: the first row's left edge may well be the field of view's.
     searched = np.concatenate([np.ones(2 * len(rows), bool), np.zeros(2 * len(columns), bool)])
-    seen = np.where(searched, (x > 1) & (x < width - 1), (y > 1) & (y < height - 1))
-    return x[seen], y[seen]
+    inside = np.where(searched, (x > 1) & (x < width - 1), (y > 1) & (y < height - 1))
+    return x[inside], y[inside]
 
 
 def _fit_circle(x: Floats, y: Floats) -> tuple[float, float, float, float] | None:

@@ -63,8 +63,8 @@ def read_index(data: Path, layout: str | None = None, *, missing: Literal["fail"
             f"every listed image must be in {place} ({names(folders)}), but {len(absent):,} of {len(entries):,} are "
             f"not there: {some(absent)}; add them, or delete their lines"
         )
-    given = any(entry.patient for entry in entries)
-    return DataSet(place, layout, _table(entries, paths), tuple(notes), labels_only, given)
+    patients_given = any(entry.patient for entry in entries)
+    return DataSet(place, layout, _table(entries, paths), tuple(notes), labels_only, patients_given)
 
 
 def names(folders: tuple[str, ...]) -> str:

@@ -176,9 +176,9 @@ class Anatomy:
 
     def _fill(self, layer: Image.Image, share: float, draw: Callable[[], None]) -> None:
         """Draw until a layer covers this share of the field of view, as far as that can be reached."""
-        whole = 255 * math.pi * self.radius**2
+        full = 255 * math.pi * self.radius**2
         for _ in range(80):
-            if ImageStat.Stat(layer).sum[0] >= share * whole:
+            if ImageStat.Stat(layer).sum[0] >= share * full:
                 return
             draw()
 

@@ -105,9 +105,9 @@ def _check(patients: int, image_size: int, camera: str, test_fraction: float, gr
 def _remove_orphans(out: Path) -> None:
     """Remove what killed processes of this machine have left of the same data set; of another machine's nothing is
     known."""
-    begin = f".{out.name}.partial.{socket.gethostname()}."
+    prefix = f".{out.name}.partial.{socket.gethostname()}."
     for folder in out.parent.iterdir():
-        owner = folder.name.removeprefix(begin)
+        owner = folder.name.removeprefix(prefix)
         if owner != folder.name and owner.isdecimal() and not _alive(int(owner)):
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -124,13 +124,13 @@ def _photographed(
     spot = rng.normal(0, 0.25, 2)
     light = 1.06 - camera.fall_off * rng.uniform(0.5, 1.4) * ((x - spot[0]) ** 2 + (y - spot[1]) ** 2)
     gains = np.array(camera.gains, np.float32) * rng.normal(1, 0.04, 3).astype(np.float32)
-    shown = (picture * np.maximum(light, 0.2)[..., None] + camera.haze) * gains
+    exposed = (picture * np.maximum(light, 0.2)[..., None] + camera.haze) * gains
     if rng.random() < 0.2:  # the iris' rim shines at one side
         turn = rng.uniform(0, 2 * np.pi)
         rim = 0.7 / (1 + np.exp((1.12 - np.hypot(x + 0.3 * np.cos(turn), y + 0.3 * np.sin(turn))) * 16))
-        shown += rim[..., None] * (_RIM_COLOUR * picture.mean() * 2 - shown)
-    shown *= ((squared < 1) & (np.abs(y) < camera.cut))[..., None]
-    image = Image.fromarray((np.clip(shown, 0, 1) * 255).astype(np.uint8))
+        exposed += rim[..., None] * (_RIM_COLOUR * picture.mean() * 2 - exposed)
+    exposed *= ((squared < 1) & (np.abs(y) < camera.cut))[..., None]
+    image = Image.fromarray((np.clip(exposed, 0, 1) * 255).astype(np.uint8))
     image = image.filter(ImageFilter.GaussianBlur(camera.blur * rng.uniform(0.4, 1.6) * camera.radius * len(x)))
     small = np.asarray(image.resize((size, size), Image.Resampling.BOX), np.float32)
     noise = rng.normal(0, 255 * camera.noise, small.shape).astype(np.float32)
@@ -140,8 +140,8 @@ def _photographed(
 def _texture(side: int, grain: float, rng: np.random.Generator) -> Floats:
     """Uneven brightness around 1 (side, side): coarse and fine patches of the choroid."""
     total = np.ones((side, side), np.float32)
-    for cells, share in ((4, 1.6), (9, 1.0), (60, 0.35)):
-        patch = Image.fromarray(rng.normal(0, grain * share, (cells, cells)).astype(np.float32))
+    for squares, share in ((4, 1.6), (9, 1.0), (60, 0.35)):
+        patch = Image.fromarray(rng.normal(0, grain * share, (squares, squares)).astype(np.float32))
         total += np.asarray(patch.resize((side, side), Image.Resampling.BICUBIC))
     return total
 

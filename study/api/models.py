@@ -28,7 +28,7 @@ class LoadedModel:
     @property
     def limitations(self) -> tuple[str, ...]:
         """Reasons not to rely on the model; empty where none is known."""
-        return tuple(self._model.settings.doubts)
+        return tuple(self._model.settings.limitations)
 
     def predict(self, images: Path | str | Sequence[Path | str] | NDArray[np.uint8]) -> pd.DataFrame:
         """Grade photographs, prepared as those of the training were.

@@ -66,7 +66,7 @@ def predict(
     overlays = target / predict_images.OVERLAYS if explain and target is not None else None
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)
-    for doubt in loaded.settings.doubts:
+    for doubt in loaded.settings.limitations:
         err.print(f"note: {doubt}", markup=False)
     table = predict_images.predict_photographs(loaded, photographs, overlays=overlays)
     if csv is None:

@@ -1,7 +1,7 @@
-"""The model that a study found: which one, and where its weights, predictions and photographs are.
+"""The best model of a study: which one, and where its weights, predictions and photographs are.
 
 The one place that looks it up, for what shows and exports it. It is chosen on validation alone: a confirmation is
-measured on the test part, never chosen by it.
+measured on the test split, never chosen by it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class BestModel:
 
     @property
     def chosen_on(self) -> str:
-        """The part that epoch and trial were chosen on."""
+        """The split that epoch and trial were chosen on."""
         return "test, chosen on test" if self.began.config["select_on"] == "test" else "validation"
 
     def validation(self) -> pd.DataFrame:
@@ -90,7 +90,7 @@ class BestModel:
         return self._mean_of(CALIBRATION)
 
     def test(self) -> pd.DataFrame | None:
-        """The same of the test part, with the column `new_patients`; None where it was not read, or they are gone."""
+        """The same of the test split, with the column `new_patients`; None where it was not read, or they are gone."""
         return self._mean_of(TEST_PREDICTIONS)
 
     def _mean_of(self, name: str) -> pd.DataFrame | None:
@@ -110,78 +110,83 @@ class BestModel:
         """All networks with so many views as one, on the CPU, in evaluation mode."""
         return Grader([one.network() for one in self.members], views).eval()
 
-    def told(self) -> str:
-        """What it is, in one line."""
+    def description(self) -> str:
+        """Arm, study, trial and confirmation, in one line."""
         made = f"{schema.label(self.config.arm, self.began.weights)}, study {self.study}, trial {self.trial}"
         if self.others:
             return f"{made}, its {len(self.members)} confirmed seeds as one model ({self.confirm})"
         if self.record.confirm:
-            repeat = self.record.confirm.seed_index
-            return f"{made}, confirmed as {self.confirm} (seed number {repeat}, epoch {self.epoch})"
+            index = self.record.confirm.seed_index
+            return f"{made}, confirmed as {self.confirm} (seed number {index}, epoch {self.epoch})"
         return f"{made}, epoch {self.epoch} (not confirmed)"
 
 
 def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     """The mean of the probabilities of tables that are of the same photographs, by name; raises ConfigError if not."""
     (first, table), *rest = tables.items()
-    chances = [*PROBABILITIES]
+    columns = [*PROBABILITIES]
     for name, other in rest:
-        if not other.drop(columns=chances).equals(table.drop(columns=chances)):
+        if not other.drop(columns=columns).equals(table.drop(columns=columns)):
             raise ConfigError(
                 f"seeds that are one model must be measured on the same photographs, but {name} is not of those of "
                 f"{first}; confirm the study again under another name"
             )
     if not rest:
         return table
-    mean = np.mean([one[chances].to_numpy(np.float64) for one in tables.values()], axis=0)  # (n, 5)
-    return table.assign(**{name: mean[:, grade] for grade, name in enumerate(chances)})
+    mean = np.mean([one[columns].to_numpy(np.float64) for one in tables.values()], axis=0)  # (n, 5)
+    return table.assign(**{name: mean[:, grade] for grade, name in enumerate(columns)})
 
 
-def find_winner(home: Path, name: str, arm: str | None = None, again: str = "", *, ensemble: bool = False) -> BestModel:
+def find_winner(
+    home: Path, name: str, arm: str | None = None, rerun_flags: str = "", *, ensemble: bool = False
+) -> BestModel:
     """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
 
     Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    again: Home.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model, `others`.
-    Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few seeds.
+    rerun_flags: Home.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model,
+    `others`. Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few
+    seeds.
     """
     if arm is not None and arm not in schema.ARM_LABELS:
         raise ConfigError(f"--arm must be one of {', '.join(schema.ARM_LABELS)}, but got {arm!r}")
-    parts = fold_studies(home, name)
-    if len(parts) > 1:
-        if missing := [part for part in parts if not (home / part / "ledger.jsonl").exists()]:
+    fold_names = fold_studies(home, name)
+    if len(fold_names) > 1:
+        if missing := [fold for fold in fold_names if not (home / fold / "ledger.jsonl").exists()]:
             raise ConfigError(
                 f"all folds of study {name} must have been searched, but {', '.join(missing)} did not begin; go on "
-                f"with `retina search {name}{again}`"
+                f"with `retina search {name}{rerun_flags}`"
             )
-        arm = arm or _best_arm(home, name, parts, again)
+        arm = arm or _best_arm(home, name, fold_names, rerun_flags)
     first, *rest = (
-        _winner(home, part, arm, again, needs, ensemble)
-        for part, needs in zip(parts, [BEST, *[PREDICTIONS] * (len(parts) - 1)], strict=True)
+        _winner(home, fold, arm, rerun_flags, needs, ensemble)
+        for fold, needs in zip(fold_names, [BEST, *[PREDICTIONS] * (len(fold_names) - 1)], strict=True)
     )
     return replace(first, siblings=tuple(rest))
 
 
-def _winner(home: Path, name: str, arm: str | None, again: str, needs: str, ensemble: bool) -> BestModel:
+def _winner(home: Path, name: str, arm: str | None, rerun_flags: str, needs: str, ensemble: bool) -> BestModel:
     """needs: the file without which a model is not taken."""
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
-        raise ConfigError(f"study {name} must exist, but there is none of that name; `retina status{again}` lists them")
+        raise ConfigError(
+            f"study {name} must exist, but there is none of that name; `retina status{rerun_flags}` lists them"
+        )
     best = next(iter(candidates(state, arm)), None)
     if best is None:
         of_arm = f" of the arm {arm}" if arm else ""
         able = [one for one in schema.ARM_LABELS if candidates(state, one)]
-        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{again}`"
+        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{rerun_flags}`"
         raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
     seeds = [_made(home, name, state, best, record) for record in _confirmed(state, best)]
     if ensemble:
-        return _as_one(seeds, name, best, again, needs)
+        return _as_one(seeds, name, best, rerun_flags, needs)
     for one in (*seeds, _made(home, name, state, best, best.record)):
         if (one.folder / needs).exists():
             return one
     trial = best.record.trial
     raise ConfigError(
         f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --reproduce "
-        f"{name}/{trial} --out FOLDER{again}` makes it again, put it into checkpoints/{trial}"
+        f"{name}/{trial} --out FOLDER{rerun_flags}` makes it again, put it into checkpoints/{trial}"
     )
 
 
@@ -198,12 +203,13 @@ def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: T
     return BestModel(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
 
 
-def _as_one(seeds: list[BestModel], name: str, best: Candidate, again: str, needs: str) -> BestModel:
+def _as_one(seeds: list[BestModel], name: str, best: Candidate, rerun_flags: str, needs: str) -> BestModel:
     """All confirmed seeds as one model: that is what was measured, so none may be missing."""
     if len(seeds) < 2:
         raise ConfigError(
             f"--ensemble needs at least two confirmed seeds of the winner, but trial {best.record.trial} of study "
-            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{again}`, or drop --ensemble"
+            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{rerun_flags}`, or drop "
+            "--ensemble"
         )
     if gone := [one.record.trial for one in seeds if not (one.folder / needs).exists()]:
         raise ConfigError(
@@ -213,7 +219,7 @@ def _as_one(seeds: list[BestModel], name: str, best: Candidate, again: str, need
     return replace(seeds[0], others=tuple(seeds[1:]))
 
 
-def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
+def _best_arm(home: Path, name: str, folds: list[str], rerun_flags: str) -> str:
     """The arm whose winners have the highest mean on validation over all folds."""
     states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
     means = {}
@@ -224,7 +230,7 @@ def _best_arm(home: Path, name: str, folds: list[str], again: str) -> str:
     if not means:
         raise ConfigError(
             f"an arm of study {name} must have a trial with a score in each fold, but none has; "
-            f"`retina status {name}{again}` says what failed"
+            f"`retina status {name}{rerun_flags}` says what failed"
         )
     return max(means, key=lambda arm: means[arm])
 

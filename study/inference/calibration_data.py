@@ -83,14 +83,14 @@ def check(winner: BestModel, grader: Grader, validation: pd.DataFrame, cache: Ca
 
 def arrays(predictions: pd.DataFrame) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Probabilities (n, 5) and grades (n,)."""
-    chances = predictions[[*PROBABILITIES]].to_numpy(np.float64)
-    return chances, predictions["grade"].to_numpy(np.int64)
+    probabilities = predictions[[*PROBABILITIES]].to_numpy(np.float64)
+    return probabilities, predictions["grade"].to_numpy(np.int64)
 
 
 def _predicted(winner: BestModel, model: nn.Module, cache: Cache, table: pd.DataFrame) -> pd.DataFrame:
     """The table with the probabilities that the model gives its rows, in fp32."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    chances = predict_rows(
+    probabilities = predict_rows(
         model.to(device),
         cache.images,
         table["row"].to_numpy(np.int64),
@@ -98,7 +98,7 @@ def _predicted(winner: BestModel, model: nn.Module, cache: Cache, table: pd.Data
         precision="fp32",
     )
     model.to("cpu")
-    return table.assign(**dict(zip(PROBABILITIES, chances.T, strict=True)))
+    return table.assign(**dict(zip(PROBABILITIES, probabilities.T, strict=True)))
 
 
 def _apart(winner: BestModel, model: nn.Module, stored: pd.DataFrame, cache: Cache) -> float:

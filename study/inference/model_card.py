@@ -52,9 +52,9 @@ passes them on has to know those.
 
 @dataclass(frozen=True)
 class Facts:
-    """Everything that a card states beside the winner itself. referrals: part -> what the threshold does there."""
+    """Everything that a card states beside the winner itself. referrals: split -> what the threshold does there."""
 
-    measured: list[SplitScores]
+    scores: list[SplitScores]
     referrals: dict[str, Referral]
     temperature: Temperature
     settings: Settings
@@ -66,7 +66,7 @@ def model_card(winner: BestModel, facts: Facts) -> str:
     """The whole card, in Markdown."""
     sections = (
         _what(winner, facts.settings),
-        _scores(winner, facts.measured),
+        _scores(winner, facts.scores),
         _use(winner.chosen_on, facts),
         PURPOSE,
         _data(winner.began),
@@ -99,7 +99,7 @@ def _what(winner: BestModel, settings: Settings) -> str:
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
     if winner.record.confirm and winner.record.confirm.exclude_test_patients:
-        made += ", patients of the test part taken out of training"
+        made += ", patients of the test split taken out of training"
     networks = "one network" if settings.members == 1 else f"{settings.members} networks"
     fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
@@ -119,48 +119,48 @@ def _chosen(winner: BestModel) -> str:
     repeats = winner.chosen.repeats
     if not repeats:
         return f"the highest {score} among the study's trials"
-    again = "once" if repeats == 1 else f"{repeats} times"
+    times = "once" if repeats == 1 else f"{repeats} times"
     return (
-        f"the highest mean {score} among the best trials, which were trained again {again} with fresh seeds on other "
+        f"the highest mean {score} among the best trials, which were trained again {times} with fresh seeds on other "
         f"validation splits: {winner.chosen.score:.4f}"
     )
 
 
-def _scores(winner: BestModel, measured: list[SplitScores]) -> str:
+def _scores(winner: BestModel, scores: list[SplitScores]) -> str:
     lines = [
         "## Scores",
         "",
         f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, of auc {AUC_RESAMPLES:,}; both eyes",
-        "together), of this model. Resamples that are all alike know no doubt: accuracy and recall then have Wilson's",
+        "together), of this model. Resamples that are all alike have no spread: accuracy and recall then have Wilson's",
         "interval over patients, other scores none, but for the kappa of 0 that a single answer has on any patients.",
         "",
         *_table(
-            ["part", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
+            ["split", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
             [
                 [m.split, f"{m.n:,}", f"{m.patients:,}", f"{m.majority:.4f}", *(m.text(s) for s in COLUMNS)]
-                for m in measured
+                for m in scores
             ],
         ),
         "",
         "Majority class: the accuracy of always answering the most frequent grade. Recall, with a grade's photographs:",
         "",
         *_table(
-            ["part", *(f"{grade} {GRADE_NAMES[grade]}" for grade in GRADES)],
-            [[m.split, *(f"{m.text(f'recall_{g}')}, n {m.counts[g]:,}" for g in GRADES)] for m in measured],
+            ["split", *(f"{grade} {GRADE_NAMES[grade]}" for grade in GRADES)],
+            [[m.split, *(f"{m.text(f'recall_{g}')}, n {m.counts[g]:,}" for g in GRADES)] for m in scores],
         ),
         "",
     ]
-    for one in measured:
-        if doubt := one.limitation():
-            lines.append(f"**{doubt}**\n")
+    for one in scores:
+        if limitation := one.limitation():
+            lines.append(f"**{limitation}**\n")
     if winner.record.test and winner.others:
         lines.append(
-            f"The test part was read once for each of the {len(winner.members)} networks; the scores are those of the "
+            f"The test split was read once for each of the {len(winner.members)} networks; the scores are those of the "
             f"mean of these stored probabilities. {winner.record.test.earlier} readings came before the first.\n"
         )
     elif winner.record.test:
         lines.append(
-            f"The test part was read once for this model; {winner.record.test.earlier} readings came before.\n"
+            f"The test split was read once for this model; {winner.record.test.earlier} readings came before.\n"
         )
     else:
         lines.append("**Not confirmed: no score here is of photographs that nothing was chosen on.**\n")
@@ -171,28 +171,28 @@ def _use(chosen_on: str, facts: Facts) -> str:
     heat, settings = facts.temperature, facts.settings
     rows = [
         [
-            part,
+            split,
             f"{r.referable:,}",
             with_bounds(r.sensitivity, r.sensitivity_bounds),
             f"{r.healthy:,}",
             with_bounds(r.specificity, r.specificity_bounds),
         ]
-        for part, r in facts.referrals.items()
+        for split, r in facts.referrals.items()
     ]
-    note = f" ({heat.caveat})" if heat.caveat else ""
+    caveat = f" ({heat.caveat})" if heat.caveat else ""
     return "\n".join(
         [
             "## Probabilities and referral",
             "",
-            f"The logarithm of the mean probabilities is divided by a temperature of {heat.value:.4g}{note}, fitted on "
-            f"{chosen_on}: mean negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. The "
+            f"The logarithm of the mean probabilities is divided by a temperature of {heat.value:.4g}{caveat}, fitted "
+            f"on {chosen_on}: mean negative log-likelihood {heat.before:.4f} without it, {heat.after:.4f} with it. The "
             f"softmax of that is what `retina predict` shows as p0 to p4; the grade is called before it, as it was "
             f"measured, so it need not be the one that p0 to p4 would call. Eyes of grade "
             f"{settings.referable_from} and worse are referable; one is referred where p2 + p3 + p4 then reaches "
             f"{settings.referable_threshold:.4g}, chosen to find {SENSITIVITY:.0%} of the referable eyes of "
             f"{chosen_on}. What that does (95 % intervals over patients, as those of recall):",
             "",
-            *_table(["part", "referable", "sensitivity", "not referable", "specificity"], rows),
+            *_table(["split", "referable", "sensitivity", "not referable", "specificity"], rows),
             "",
         ]
     )
@@ -201,9 +201,9 @@ def _use(chosen_on: str, facts: Facts) -> str:
 def _data(began: StudyStarted) -> str:
     audit, identity, splits = began.audit, began.identity, began.splits
     rows = [
-        [part, f"{n:,}", *(f"{n:,}" for n in audit["grades"][part]), _number(audit["majority"][part])]
-        for part, n in audit.get("images", {}).items()
-        if n and part in audit.get("grades", {})
+        [split, f"{n:,}", *(f"{n:,}" for n in audit["grades"][split]), _number(audit["majority"][split])]
+        for split, n in audit.get("images", {}).items()
+        if n and split in audit.get("grades", {})
     ]
     lines = [
         "## Data",
@@ -212,7 +212,7 @@ def _data(began: StudyStarted) -> str:
         f"of the split: `{identity['split_digest']}`.",
         f"Photographs as they were used: {', '.join(f'{p} {n:,}' for p, n in splits.items())}. As the files list them:",
         "",
-        *_table(["part", "photographs", *(f"grade {grade}" for grade in GRADES), "majority class"], rows),
+        *_table(["split", "photographs", *(f"grade {grade}" for grade in GRADES), "majority class"], rows),
         "",
     ]
     copy = audit.get("fellow_copy")
@@ -221,8 +221,8 @@ def _data(began: StudyStarted) -> str:
             f"- Copying the grade of the patient's other eye from training scores {copy['accuracy']:.4f} on the test "
             f"list (n {copy['n']:,}) without looking at a photograph."
         )
-    told = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(note) for note in began.notes]
-    lines += [f"- {without_folders(text)}" for text in dict.fromkeys(told)]
+    texts = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(line) for line in began.notes]
+    lines += [f"- {without_folders(text)}" for text in dict.fromkeys(texts)]
     return "\n".join([*lines, ""])
 
 
@@ -237,4 +237,4 @@ def _files(facts: Facts, made_with: dict[str, str]) -> str:
 
 
 def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
-    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]

@@ -31,7 +31,7 @@ MAX_JSON = 100_000  # bytes
 
 MOST_MEMBERS = 32
 
-DOUBT = r"^[ -~]{1,500}$"
+LIMITATION = r"^[ -~]{1,500}$"
 """A sentence that `predict` prints: nothing in it can move a terminal's cursor."""
 
 Three = tuple[float, float, float]
@@ -70,7 +70,7 @@ class Settings(BaseModel):
     referable_from: Literal[2] = Field(2, description="grade from which an eye is referable")
     referable_threshold: float = Field(ge=0, le=1, description="of p2 + p3 + p4, from which an eye is referred")
     weights_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
-    doubts: list[Annotated[str, Field(pattern=DOUBT)]] = Field(
+    limitations: list[Annotated[str, Field(pattern=LIMITATION)]] = Field(
         default=[], max_length=10, description="why nobody should rely on it; none in folders of before there were any"
     )
     origin: dict[str, str | int] = Field(description="study, trial, confirmation, epoch: for people, never read")
@@ -225,5 +225,5 @@ def _read(path: Path, schema: type[Schema]) -> Schema:
 def _first(error: ValidationError) -> str:
     """What is wrong first, with the value, short and printable whatever it is."""
     first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"]) or "the whole"
+    name = ".".join(str(key) for key in first["loc"]) or "the whole"
     return f"{ascii(name)[1:-1][:60]}: {first['msg'][:120]} (got {ascii(first['input'])[:60]})"

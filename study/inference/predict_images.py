@@ -79,15 +79,15 @@ def find_photographs(places: list[Path]) -> list[Path]:
 def _files(place: Path) -> list[Path]:
     """All files of a folder and of those below it, also linked ones, by name; each folder once."""
     found: list[Path] = []
-    waiting, seen = [str(place)], set()
+    waiting, visited = [str(place)], set()
     while waiting:
         # Links wait until the folders are through: a folder is called as it is, and a link to one above it never ends.
         for folder, below, files in os.walk(waiting.pop(0), onerror=_refuse):
             real = os.path.realpath(folder)
-            if real in seen:
+            if real in visited:
                 below.clear()
                 continue
-            seen.add(real)
+            visited.add(real)
             found += (Path(folder, name) for name in files)
             waiting += (path for name in sorted(below) if os.path.islink(path := os.path.join(folder, name)))
     return sorted(found)
@@ -96,7 +96,7 @@ def _files(place: Path) -> list[Path]:
 def _refuse(error: OSError) -> None:
     """A folder that os.walk cannot list: whoever named it wants what is in it."""
     raise ConfigError(
-        f"every folder below a named one must be readable, but {shown(Path(error.filename))} is not "
+        f"every folder below a named one must be readable, but {printable(Path(error.filename))} is not "
         f"({decode.reason(error)}); make it readable, or name the other folders and photographs one by one"
     ) from error
 
@@ -119,13 +119,13 @@ def predict_photographs(model: Model, photographs: list[Path], *, overlays: Path
     for batch in _batches(model, photographs):
         for path, one in batch:
             if one.error:
-                log.warning(f"cannot be read: {shown(path)}: {one.error}")
+                log.warning(f"cannot be read: {printable(path)}: {one.error}")
         rows += _rows(model, batch, len(rows) + 1, overlays)
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(["overlay"] if overlays is not None else [])])
     return table.astype({"grade": "Int64", "referable": "Int64"})
 
 
-def shown(path: Path) -> str:
+def printable(path: Path) -> str:
     """A path as text that a terminal and a table can take: bytes that are no UTF-8, and control characters, escaped."""
     text = os.fsencode(path).decode("utf-8", "replace")
     return text if text.isprintable() else ascii(text)[1:-1]
@@ -134,15 +134,15 @@ def shown(path: Path) -> str:
 def _rows(model: Model, batch: Batch, number: int, overlays: Path | None) -> list[dict[str, Any]]:
     """Rows of a batch, whose first photograph is the `number`th of all."""
     rows: list[dict[str, Any]] = [
-        {"image": shown(path), "warning": one.warning, "error": one.error} for path, one in batch
+        {"image": printable(path), "warning": one.warning, "error": one.error} for path, one in batch
     ]
     able = [(place, one.pixels) for place, (_, one) in enumerate(batch) if one.pixels is not None]
     if not able:
         return rows
     pixels = np.stack([image for _, image in able])  # (B, S, S, 3)
-    grades, chances = _graded(model, pixels)
-    for (place, _), grade, chance in zip(able, grades, chances, strict=True):
-        rows[place] |= _told(model, int(grade), chance)
+    grades, probabilities = _graded(model, pixels)
+    for (place, _), grade, row in zip(able, grades, probabilities, strict=True):
+        rows[place] |= _told(model, int(grade), row)
     if overlays is not None:
         pictures = explain(model.grader.first, pixels, grades, model.preprocessing.normalisation)
         for (place, _), picture in zip(able, pictures, strict=True):
@@ -164,13 +164,13 @@ def _graded(model: Model, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int64],
     return grades, (means / model.settings.temperature).softmax(dim=1).cpu().numpy()
 
 
-def _told(model: Model, grade: int, chance: NDArray[np.float64]) -> dict[str, Any]:
+def _told(model: Model, grade: int, row: NDArray[np.float64]) -> dict[str, Any]:
     """Columns of one photograph, from its grade and probabilities (5,)."""
     settings = model.settings
-    referable = float(chance[settings.referable_from :].sum())
+    referable = float(row[settings.referable_from :].sum())
     return {
         "grade": grade,
-        **{name: round(float(value), 6) for name, value in zip(PROBABILITIES, chance, strict=True)},
+        **{name: round(float(value), 6) for name, value in zip(PROBABILITIES, row, strict=True)},
         "p_referable": round(referable, 6),
         "referable": int(referable >= settings.referable_threshold),
     }

@@ -31,7 +31,7 @@ EXPLAINED = "explained.json"
 def explain_mistakes(home: Path, name: str, folder: Path, most: int = MOST) -> bool:
     """Write the `most` worst mistakes of a study's winner into a folder; whether it was done.
 
-    The test part's where the winner was confirmed, else those of the part that it was chosen on. Logs what it does, or
+    The test split's where the winner was confirmed, else those of the split it was chosen on. Logs what it does, or
     in one line why it cannot: no trial with a score, or weights, predictions or photographs that have gone.
     """
     try:
@@ -47,7 +47,7 @@ def explain_mistakes(home: Path, name: str, folder: Path, most: int = MOST) -> b
         return False
     split = "test" if tested is not None else winner.chosen_on
     about = {"arm": winner.config.arm, "trial": winner.trial, "confirm": winner.confirm, "split": split}
-    log.info(f"looking where {winner.told()} goes wrong on {split}")
+    log.info(f"looking where {winner.description()} goes wrong on {split}")
     found = worst(predictions, winner.config.decision, most)
     write_explained(folder, network, cache.images, found, winner.config.normalisation, about)
     return True
@@ -58,9 +58,11 @@ def worst(predictions: pd.DataFrame, decision: str, most: int = MOST) -> pd.Data
 
     The largest error in grades first; among equals the lowest probability of the truth, then the row.
     """
-    chances = predictions[[*PROBABILITIES]].to_numpy()
+    probabilities = predictions[[*PROBABILITIES]].to_numpy()
     truth = predictions["grade"].to_numpy()
-    table = predictions.assign(predicted=called(chances, decision), of_truth=chances[np.arange(len(truth)), truth])
+    table = predictions.assign(
+        predicted=called(probabilities, decision), of_truth=probabilities[np.arange(len(truth)), truth]
+    )
     table["error"] = (table["predicted"] - table["grade"]).abs()
     table = table[table["error"] > 0].sort_values(["error", "of_truth", "row"], ascending=[False, True, True])
     return table.head(most).drop(columns=["of_truth", "error"]).reset_index(drop=True)
@@ -84,6 +86,8 @@ def write_explained(
     for number, (picture, row) in enumerate(zip(pictures, chosen.to_dict("records"), strict=True), 1):
         name = f"{number:02}.png"
         write_whole(folder / name, png(picture))
-        chances = {key: round(float(row[key]), 4) for key in PROBABILITIES}
-        entries.append({"picture": name, **about, "grade": row["grade"], "predicted": row["predicted"], **chances})
+        probabilities = {key: round(float(row[key]), 4) for key in PROBABILITIES}
+        entries.append(
+            {"picture": name, **about, "grade": row["grade"], "predicted": row["predicted"], **probabilities}
+        )
     write_whole(folder / EXPLAINED, json.dumps(entries, indent=1).encode())

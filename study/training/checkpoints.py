@@ -94,8 +94,8 @@ def weights_metadata(config: TrialConfig, epoch: int, trained_on: str) -> dict[s
 
 def drop_parts(folder: Path) -> None:
     """Remove what a process that was killed while it wrote has left."""
-    for part in folder.glob(".*"):
-        part.unlink(missing_ok=True)
+    for file in folder.glob(".*"):
+        file.unlink(missing_ok=True)
 
 
 def drop_last(folder: Path) -> None:

@@ -112,7 +112,7 @@ def _number(device: torch.device) -> int:
 
 
 @contextmanager
-def measured(device: torch.device, threads: int) -> Iterator[dict[str, float]]:
+def record_usage(device: torch.device, threads: int) -> Iterator[dict[str, float]]:
     """Yields a dictionary that is filled at the end with what happened within; names are those of the ledger's epochs.
 
     peak_resident_bytes: of this process, with the pages of the cache that it has read. cpu_utilisation: share of the

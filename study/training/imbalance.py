@@ -21,12 +21,12 @@ from study.config.trial import TrialConfig
 
 @dataclass(frozen=True)
 class Strategy:
-    """draws: generator on the CPU -> positions (N,). loss: logits (B, K), grades (B,) -> mean over the batch, ().
+    """sampling: generator on the CPU -> positions (N,). loss: logits (B, K), grades (B,) -> mean over the batch, ().
 
     flip_only: bool (N,), the images that may be flipped, None: all. augmentation: as in TrialConfig.
     """
 
-    draws: Callable[[torch.Generator], Tensor]
+    sampling: Callable[[torch.Generator], Tensor]
     loss: Callable[[Tensor, Tensor], Tensor]
     flip_only: Tensor | None
     augmentation: str
@@ -38,7 +38,7 @@ def strategy(config: TrialConfig, grades: Tensor, device: torch.device) -> Strat
     counts = torch.bincount(grades, minlength=len(GRADES))  # (K,)
     smoothing = config.label_smoothing
 
-    def draws(generator: torch.Generator) -> Tensor:
+    def sampling(generator: torch.Generator) -> Tensor:
         match config.imbalance:
             case "undersample":
                 # Each grade as often as every other; the frequent grade is cut to the rare ones' number. Japkowicz and
@@ -64,8 +64,8 @@ def strategy(config: TrialConfig, grades: Tensor, device: torch.device) -> Strat
             loss = partial(F.cross_entropy, label_smoothing=smoothing)
 
     if config.imbalance == "flip_minority":  # the lab's own: only images of grades 1 to 4 are varied
-        return Strategy(draws, loss, (grades != 0).to(device), "flips")
-    return Strategy(draws, loss, None, config.augmentation)
+        return Strategy(sampling, loss, (grades != 0).to(device), "flips")
+    return Strategy(sampling, loss, None, config.augmentation)
 
 
 def class_weights(counts: Tensor, power: float) -> Tensor:

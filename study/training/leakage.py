@@ -37,18 +37,18 @@ def read_provenance(file: Path) -> str:
 
 
 def check_no_leakage(
-    architecture: str, name: str, seen: str, prepared: SplitDataset, *, finalists: bool = False
+    architecture: str, name: str, provenance: str, prepared: SplitDataset, *, finalists: bool = False
 ) -> None:
     """Raise ConfigError where weights were trained on photographs of the validation or test split.
 
     finalists: whether configurations are trained again on other validation splits: each training photograph may then
     be one that is measured.
     """
-    known, digests = set(_pieces(seen)), prepared.cache.table["sha256"].str[:DIGITS]
+    known, digests = set(_pieces(provenance)), prepared.cache.table["sha256"].str[:DIGITS]
 
     def met_in(*splits: str) -> tuple[int, int]:
-        measured = digests[prepared.splits.isin(splits).to_numpy()]
-        return int(measured.isin(known).sum()), len(measured)
+        evaluated = digests[prepared.splits.isin(splits).to_numpy()]
+        return int(evaluated.isin(known).sum()), len(evaluated)
 
     met, of = met_in("val", "test")
     if met:

@@ -44,9 +44,9 @@ class Grader(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         count = len(self.members) * self.views
-        seen = torch.cat(views_of(x, self.views))  # (V B, 3, S, S)
+        viewed = torch.cat(views_of(x, self.views))  # (V B, 3, S, S)
         # In float32 also under autocast: a mean of few probabilities must not lose what a softmax has.
-        each = torch.cat([member(seen).float().log_softmax(dim=1) for member in self.members])  # (M V B, K)
+        each = torch.cat([member(viewed).float().log_softmax(dim=1) for member in self.members])  # (M V B, K)
         return each.view(count, -1, each.shape[1]).logsumexp(dim=0) - math.log(count)
 
 

@@ -53,16 +53,16 @@ def _predicted(
     network = ARCHITECTURES[config.architecture](len(GRADES), config.head)
     network.load_state_dict(weights)
     grader = Grader([network], config.views).to(device).to(memory_format=layout)
-    chances = predict_rows(
+    probabilities = predict_rows(
         grader,
         prepared.cache.images,
         table["row"].to_numpy(),
         normalisation=config.normalisation,
         precision=config.precision,
     )
-    if not np.isfinite(chances).all():
+    if not np.isfinite(probabilities).all():
         raise TrainingError(f"predictions must be finite, but are not on the {split} split; {remedy(config)}")
-    return table.assign(**dict(zip(PROBABILITIES, chances.T, strict=True)))
+    return table.assign(**dict(zip(PROBABILITIES, probabilities.T, strict=True)))
 
 
 def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
@@ -87,8 +87,8 @@ def reading(table: pd.DataFrame, decision: str) -> dict[str, Any]:
 
 def _measured(table: pd.DataFrame, decision: str) -> tuple[dict[str, float], np.ndarray[Any, np.dtype[np.int64]]]:
     """Defined scores and confusion (5, 5) of a table of predictions."""
-    grades, chances = table["grade"].to_numpy(), table[[*PROBABILITIES]].to_numpy()
-    confusion = confusion_matrix(grades, called(chances, decision))
+    grades, probabilities = table["grade"].to_numpy(), table[[*PROBABILITIES]].to_numpy()
+    confusion = confusion_matrix(grades, called(probabilities, decision))
     scores = {name: float(value) for name, value in scores_from_confusion(confusion).items()}
-    scores["auc"] = auc_ovr(grades, chances)
+    scores["auc"] = auc_ovr(grades, probabilities)
     return {name: value for name, value in scores.items() if np.isfinite(value)}, confusion

@@ -40,7 +40,7 @@ from study.training.device import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
 from study.training.prediction import channels_last, logits
-from study.training.train_state import TrainState, begin
+from study.training.train_state import TrainState, create_train_state
 
 Ints = NDArray[np.int64]
 
@@ -101,7 +101,7 @@ def train(
     Raises ConfigError or DataError for input that does not fit together, TrainingError for a loss that is not finite.
     """
     check(config, data, weights, resume)
-    learner = begin(config, device, weights)
+    learner = create_train_state(config, device, weights)
     if resume is not None:
         learner.restore(resume)
     budget = image_budget(device)
@@ -155,7 +155,7 @@ def train_epoch(learner: TrainState, images: Tensor, grades: Tensor, plan: Strat
     learner.epoch += 1
     model.train()
     model.freeze_backbone(learner.epoch <= config.freeze_epochs)
-    order = plan.draws(learner.draws)  # (N,)
+    order = plan.sampling(learner.sampling)  # (N,)
     steps = len(batch_bounds(len(order), config.batch_size))
     first_step, total_steps = (learner.epoch - 1) * steps, config.epochs * steps
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=device)  # sum of losses, confusion
@@ -190,17 +190,17 @@ def backward(learner: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tensor, 
     BatchNorm makes of a part's own mean. Parts are even, and none is one image: that has no variance.
     """
     config = learner.config
-    parts = min(math.ceil(len(y) / config.micro_batch), len(y) // 2) if config.micro_batch else 1
+    pieces = min(math.ceil(len(y) / config.micro_batch), len(y) // 2) if config.micro_batch else 1
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=y.device)
-    for images, grades in zip(x.tensor_split(parts), y.tensor_split(parts), strict=True):
+    for images, grades in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
             outputs = learner.model(images)  # (B, 5)
         outputs = outputs.float()
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]
         totals[0] += value.detach() * len(grades)
-        cells = 1 + grades * len(GRADES) + called_on_device(outputs.detach(), config.decision)
-        totals.index_add_(0, cells, torch.ones_like(cells, dtype=totals.dtype))  # bincount would make the host wait
+        entries = 1 + grades * len(GRADES) + called_on_device(outputs.detach(), config.decision)
+        totals.index_add_(0, entries, torch.ones_like(entries, dtype=totals.dtype))  # bincount would make the host wait
     return totals
 
 
@@ -231,9 +231,9 @@ def validate(learner: TrainState, images: Tensor, data: TrainData) -> tuple[dict
 
 def too_large(error: BaseException, config: TrialConfig, give: str) -> ConfigError:
     """What a user is told of a batch that does not fit into memory; give: what helps."""
-    told = " ".join(str(error).split())[:200]
+    reason = " ".join(str(error).split())[:200]
     return ConfigError(
-        f"a batch must fit into memory, but {config.batch_size} images of {config.image_size} px do not ({told}); "
+        f"a batch must fit into memory, but {config.batch_size} images of {config.image_size} px do not ({reason}); "
         f"give {give}"
     )
 

@@ -24,7 +24,7 @@ class TrainState:
     config: TrialConfig
     model: ResNet
     optimizer: torch.optim.Optimizer
-    draws: torch.Generator  # on the CPU: which images an epoch draws
+    sampling: torch.Generator  # on the CPU: which images an epoch draws
     augmentation: torch.Generator  # on the device: how they are varied
     epoch: int = 0  # the last one that is done
 
@@ -33,7 +33,7 @@ class TrainState:
         if epoch != self.epoch:
             raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
         optimizer = self.optimizer.state_dict()
-        max_concurrent = {
+        tensors = {
             index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
             for index, slot in optimizer["state"].items()
         }
@@ -41,8 +41,8 @@ class TrainState:
             "epoch": self.epoch,
             "config": self.config.model_dump(),
             "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
-            "optimizer": {"state": max_concurrent, "param_groups": optimizer["param_groups"]},
-            "draws": self.draws.get_state(),
+            "optimizer": {"state": tensors, "param_groups": optimizer["param_groups"]},
+            "sampling": self.sampling.get_state(),
             "augmentation": self.augmentation.get_state(),
         }
 
@@ -64,7 +64,7 @@ class TrainState:
             for key, value in slot.items():
                 if isinstance(value, Tensor) and value.shape == parameter.shape:
                     slot[key] = torch.empty_like(parameter).copy_(value)
-        self.draws.set_state(state["draws"])
+        self.sampling.set_state(state["sampling"])
         self.epoch = state["epoch"]
         if of_this_kind(state, self.augmentation):
             self.augmentation.set_state(state["augmentation"])
@@ -81,9 +81,9 @@ def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:
     return len(state["augmentation"]) == len(generator.get_state())
 
 
-def begin(config: TrialConfig, device: torch.device, weights: Weights | None) -> TrainState:
+def create_train_state(config: TrialConfig, device: torch.device, weights: Weights | None) -> TrainState:
     """A network, its optimizer and the generators before the first epoch; three independent seeds come from one."""
-    initial, draws, augmentation = (int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3))
+    initial, sampling, augmentation = (int(seed) for seed in np.random.SeedSequence(config.seed).generate_state(3))
     model = ARCHITECTURES[config.architecture](len(GRADES), config.head, seed=initial)
     if weights is not None:
         load_weights(model, weights)
@@ -93,7 +93,7 @@ def begin(config: TrialConfig, device: torch.device, weights: Weights | None) ->
         config,
         model,
         make_optimizer(config, model),
-        torch.Generator().manual_seed(draws),
+        torch.Generator().manual_seed(sampling),
         torch.Generator(device).manual_seed(augmentation),
     )
 

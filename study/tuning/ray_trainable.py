@@ -38,7 +38,7 @@ from study.training.checkpoints import (
     weights_metadata,
 )
 from study.training.data import open_data
-from study.training.device import DeviceError, claim, measured, release
+from study.training.device import DeviceError, claim, record_usage, release
 from study.training.leakage import provenance_text, read_provenance
 from study.training.test_evaluation import read_calibration, read_test, reading
 from study.training.train import Epoch, TrainingError, train
@@ -142,7 +142,7 @@ class TrialActor(tune.Trainable):
         if self._epochs is None and (unsent := self._open()):
             return unsent
         assert self._epochs is not None
-        with measured(self._device, self._job["threads"]) as used:
+        with record_usage(self._device, self._job["threads"]) as used:
             epoch = next(self._epochs)
         return self._save(epoch, used)
 

@@ -53,7 +53,7 @@ def export(
         raise ConfigError(
             f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"
         )
-    log.info(winner.told())
+    log.info(winner.description())
     target.parent.mkdir(parents=True, exist_ok=True)
     partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     partial.mkdir()
@@ -82,7 +82,7 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
         "decision": config.decision,
         "temperature": temperature.value,
         "referable_threshold": threshold,
-        "doubts": [doubt for one in measured if one.split in best and (doubt := one.limitation())],
+        "limitations": [doubt for one in measured if one.split in best and (doubt := one.limitation())],
         "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
     }
     settings = write_model(folder, grader, values, preprocessing)
@@ -98,7 +98,7 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
         calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
         referrals[part] = referral(calibrated, grades, patients, threshold)
     facts = Facts(
-        measured=measured,
+        scores=measured,
         referrals=referrals,
         temperature=temperature,
         settings=settings,

@@ -65,7 +65,7 @@ def test_a_torchvision_file_loads_but_for_its_classifier(tmp_path: Path, theirs:
     fresh = model.fc.weight.detach().clone()
     report = load_weights(model, weights)
     assert report.wrong_shape == (("fc.weight", (1000, 512), (5, 512)), ("fc.bias", (1000,), (5,)))
-    assert len(report.loaded) == len(theirs) - 2 and not report.new and not report.left_out
+    assert len(report.loaded) == len(theirs) - 2 and not report.new and not report.unused
     assert all(torch.equal(model.state_dict()[key], theirs[key]) for key in report.loaded)
     assert torch.equal(model.fc.weight, fresh)
     assert weights.source == "theirs.pth"
@@ -85,9 +85,9 @@ def test_every_key_is_in_exactly_one_list(tmp_path: Path, theirs: dict[str, torc
     model = resnet18(5)
     report = load_weights(model, read_weights(saved(tmp_path / "odd.pth", odd), "resnet18"))
     wrong = [key for key, _, _ in report.wrong_shape]
-    listed = [*report.loaded, *report.new, *report.left_out, *wrong]
+    listed = [*report.loaded, *report.new, *report.unused, *wrong]
     assert sorted(listed) == sorted({*odd, *model.state_dict()})
-    assert report.left_out == ("extra",) and all(key.startswith("layer1") for key in report.new)
+    assert report.unused == ("extra",) and all(key.startswith("layer1") for key in report.new)
     assert "and 18 more" in str(report)  # 24 keys are new, 6 of them are named
 
 

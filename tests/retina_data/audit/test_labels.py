@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from sklearn.metrics import cohen_kappa_score
 
 from analysis import schema
-from retina_data.audit.labels import NO_PATIENTS, audit, quadratic_kappa, unused
+from retina_data.audit.labels import NO_PATIENTS, audit, unused
 from retina_data.layouts.dataset import read_index
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data, write_lab
 
@@ -50,16 +47,6 @@ def test_majority_is_the_training_lists_most_frequent_grade(tmp_path: Path) -> N
     report = audit(read_index(write_lab(tmp_path, "a\nb\nc\n", "1\n1\n0\n")))
     assert report["majority_grade"] == 1 and report["majority"]["test"] == 0.0
     assert report["fellow_copy"] is None
-
-
-def test_kappa_agrees_with_scikit_learn() -> None:
-    rng = np.random.default_rng(0)
-    for _ in range(20):
-        truth, answer = rng.integers(0, 5, (2, 50))
-        expected = cohen_kappa_score(truth, answer, weights="quadratic", labels=range(5))
-        assert quadratic_kappa(truth, answer) == pytest.approx(expected, abs=1e-12)
-    assert quadratic_kappa([0, 1, 2], [0, 0, 0]) == 0.0
-    assert math.isnan(quadratic_kappa([0, 0], [0, 0]))
 
 
 def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:

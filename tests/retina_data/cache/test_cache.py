@@ -164,10 +164,11 @@ def test_an_interrupted_prepare_goes_on_where_it_stopped(
 _KILLED = """
 import os, sys, time
 from pathlib import Path
-from retina_data import decode, unfinished
+from retina_data.cache import partial
+from retina_data.images import decode
 from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
-unfinished._EVERY = 0.0
+partial._EVERY = 0.0
 read, seen = decode.read_photograph, []
 def slow(source, form):
     seen.append(source)

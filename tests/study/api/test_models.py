@@ -22,7 +22,7 @@ PIXELS = np.random.default_rng(0).integers(0, 256, (2, 40, 48, 3), dtype=np.uint
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A model whose weights are random."""
-    return untrained_model(tmp_path_factory.mktemp("models") / "model", doubts=["few photographs"])
+    return untrained_model(tmp_path_factory.mktemp("models") / "model", limitations=["few photographs"])
 
 
 @pytest.fixture

@@ -37,7 +37,7 @@ def test_doubts_of_the_model_are_said_once_before_anything_is_graded(model: Path
     doubtful, doubt = tmp_path / "doubtful", "On validation [it] cannot be told from guessing."
     shutil.copytree(model, doubtful)
     content = json.loads((doubtful / CONFIG).read_text())
-    (doubtful / CONFIG).write_text(json.dumps(content | {"doubts": [doubt]}))
+    (doubtful / CONFIG).write_text(json.dumps(content | {"limitations": [doubt]}))
     done = retina(tmp_path, "predict", str(doubtful), *_photographs(2))
     assert done.returncode == 0
     assert done.stderr.splitlines()[0] == f"note: {doubt}"
@@ -76,7 +76,7 @@ def test_from_a_study_to_a_graded_photograph(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert "trial 0001" in done.stdout
     told = [line.removeprefix("note: ") for line in done.stdout.splitlines() if line.startswith("note: ")]
-    assert json.loads((tmp_path / "model" / CONFIG).read_text())["doubts"] == told
+    assert json.loads((tmp_path / "model" / CONFIG).read_text())["limitations"] == told
     graded = retina(tmp_path, "predict", str(tmp_path / "model"), *_photographs(3))
     assert graded.returncode == 0
     assert len(graded.stdout.splitlines()) == 4

@@ -27,7 +27,7 @@ def test_without_confirmation_it_is_the_best_trial(made: Made) -> None:
     winner = find_winner(made.home, NAME)
     assert (winner.trial, winner.confirm, winner.epoch) == ("0001", "", 1)
     assert winner.test() is None
-    assert "not confirmed" in winner.told()
+    assert "not confirmed" in winner.description()
     pd.testing.assert_frame_equal(winner.validation(), made.predictions)
     cache = photographs(made.home, winner)
     assert cache is not None
@@ -45,7 +45,7 @@ def test_a_confirmed_winner_is_its_first_repeat_whatever_the_test_part_says(made
     assert found is not None
     assert found["row"].tolist() == test["row"].tolist()
     assert winner.config.seed == 77
-    assert "confirmed as c0000" in winner.told()
+    assert "confirmed as c0000" in winner.description()
     shutil.rmtree(made.folder / "checkpoints" / "c0000")
     assert find_winner(made.home, NAME).confirm == "c0001"
 
@@ -59,7 +59,7 @@ def test_all_confirmed_seeds_are_one_model(made: Made) -> None:
     winner = find_winner(made.home, NAME, ensemble=True)
     assert [one.record.trial for one in winner.members] == ["c0001", "c0000"]  # by the number of the seed
     assert winner.confirm == "c0001, c0000"
-    assert "its 2 confirmed seeds as one model (c0001, c0000)" in winner.told()
+    assert "its 2 confirmed seeds as one model (c0001, c0000)" in winner.description()
     found, calibration = winner.test(), winner.calibration()
     assert found is not None
     assert calibration is not None
@@ -81,7 +81,7 @@ def test_too_few_seeds_or_one_whose_weights_have_gone_are_no_ensemble(made: Made
         find_winner(made.home, NAME, ensemble=True)
     confirm(made, "c0000")
     with pytest.raises(ConfigError, match=r"has 1; confirm it with `retina confirm made --seeds 3 --home there`"):
-        find_winner(made.home, NAME, again=" --home there", ensemble=True)
+        find_winner(made.home, NAME, rerun_flags=" --home there", ensemble=True)
     confirm(made, "c0001", repeat=1)
     (made.folder / "checkpoints" / "c0001" / BEST).unlink()
     with pytest.raises(ConfigError, match="that of c0001 has gone"):
@@ -134,7 +134,7 @@ def test_what_is_not_there_is_said_with_a_remedy(made: Made) -> None:
     with pytest.raises(ConfigError, match="study other must exist"):
         find_winner(made.home, "other")
     with pytest.raises(ConfigError, match="`retina status --home there` lists them"):
-        find_winner(made.home, "other", again=" --home there")
+        find_winner(made.home, "other", rerun_flags=" --home there")
     winner = find_winner(made.home, NAME)
     (made.folder / "checkpoints" / "0001" / PREDICTIONS).unlink()
     with pytest.raises(ConfigError, match="predictions.parquet of a trained model must hold"):

@@ -24,10 +24,10 @@ def winner() -> BestModel:
     return find_winner(made_study().home, NAME)
 
 
-def _facts(spec: TrialSpec, part: str = "validation (chosen there: optimistic)") -> Facts:
+def _facts(spec: TrialSpec, split: str = "validation (chosen there: optimistic)") -> Facts:
     return Facts(
-        measured=[score_split(part, predictions(spec), "most_probable")],
-        referrals={part: Referral(0.375, 8, 10, 0, 0, (0.5, 0.95), (NAN, NAN))},
+        scores=[score_split(split, predictions(spec), "most_probable")],
+        referrals={split: Referral(0.375, 8, 10, 0, 0, (0.5, 0.95), (NAN, NAN))},
         temperature=Temperature(1.25, 0.9, 0.8, ""),
         settings=SETTINGS,
         files={"model.safetensors": "weights"},

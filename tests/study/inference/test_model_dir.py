@@ -94,9 +94,9 @@ def test_members_beyond_those_of_the_settings_are_refused(tmp_path: Path) -> Non
 
 def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder: Path) -> None:
     content = json.loads((folder / CONFIG).read_text())
-    assert content.pop("doubts") == []
+    assert content.pop("limitations") == []
     (folder / CONFIG).write_text(json.dumps(content))
-    assert read_model(folder).settings.doubts == []
+    assert read_model(folder).settings.limitations == []
     same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
     for chances, word in (
         (same, "Constant predictor on validation"),
@@ -105,8 +105,8 @@ def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder:
         table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
         doubt = score_split("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").limitation()
         assert doubt.startswith(word)
-        _changed(folder, CONFIG, doubts=[doubt])
-        assert read_model(folder).settings.doubts == [doubt]
+        _changed(folder, CONFIG, limitations=[doubt])
+        assert read_model(folder).settings.limitations == [doubt]
 
 
 def _changed(folder: Path, name: str, **values: Any) -> None:
@@ -138,13 +138,13 @@ def _changed(folder: Path, name: str, **values: Any) -> None:
         (CONFIG, {"decision": None}, "decision"),
         (CONFIG, {"weights_sha256": "../x"}, "weights_sha256"),
         (CONFIG, {"classes": ["a"]}, "classes"),
-        (CONFIG, {"doubts": "guessing"}, "doubts"),
-        (CONFIG, {"doubts": [1]}, "doubts"),
-        (CONFIG, {"doubts": [""]}, "doubts"),
-        (CONFIG, {"doubts": ["a\x1b[2Jb"]}, "doubts"),
-        (CONFIG, {"doubts": ["a\n"]}, "doubts"),
-        (CONFIG, {"doubts": ["a" * 501]}, "doubts"),
-        (CONFIG, {"doubts": ["a"] * 11}, "doubts"),
+        (CONFIG, {"limitations": "guessing"}, "limitations"),
+        (CONFIG, {"limitations": [1]}, "limitations"),
+        (CONFIG, {"limitations": [""]}, "limitations"),
+        (CONFIG, {"limitations": ["a\x1b[2Jb"]}, "limitations"),
+        (CONFIG, {"limitations": ["a\n"]}, "limitations"),
+        (CONFIG, {"limitations": ["a" * 501]}, "limitations"),
+        (CONFIG, {"limitations": ["a"] * 11}, "limitations"),
         (CONFIG, {"\x1b[2Jkey": 1}, "x1b"),
         (PREPROCESSING, {"image_size": 10**9}, "image_size"),
         (PREPROCESSING, {"image_size": 64.0}, "image_size"),

@@ -22,7 +22,7 @@ from study.inference.predict_images import (
     PROBABILITIES,
     find_photographs,
     predict_photographs,
-    shown,
+    printable,
 )
 from study.training.prediction import Grader, predict
 from tests.fixtures.winner import COLUMNS as CHANCES
@@ -217,9 +217,9 @@ def test_a_folder_without_permissions_is_named(tmp_path: Path) -> None:
 
 
 def test_names_that_a_terminal_would_obey_are_escaped() -> None:
-    assert shown(Path("eye é.png")) == "eye é.png"
-    assert shown(Path("a\x1b[2J\n.png")) == "a\\x1b[2J\\n.png"
-    assert shown(Path(os.fsdecode(b"\xff.png"))) == "\ufffd.png"
+    assert printable(Path("eye é.png")) == "eye é.png"
+    assert printable(Path("a\x1b[2J\n.png")) == "a\\x1b[2J\\n.png"
+    assert printable(Path(os.fsdecode(b"\xff.png"))) == "\ufffd.png"
 
 
 CODE = """

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from study.training import device
-from study.training.device import DeviceError, await_free, claim, image_budget, measured, release
+from study.training.device import DeviceError, await_free, claim, image_budget, record_usage, release
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 GB = 10**9
@@ -132,9 +132,9 @@ def test_a_processor_is_neither_claimed_nor_given_a_budget() -> None:
 
 
 def test_memory_and_computing_of_this_process_are_measured() -> None:
-    with measured(CPU, threads=1) as calm:
+    with record_usage(CPU, threads=1) as calm:
         time.sleep(0.2)
-    with measured(CPU, threads=1) as used:
+    with record_usage(CPU, threads=1) as used:
         block = torch.ones(50_000_000)  # 200 MB
         begun, end = time.perf_counter(), time.process_time() + 0.3
         while time.process_time() < end:
@@ -145,14 +145,14 @@ def test_memory_and_computing_of_this_process_are_measured() -> None:
     assert calm["cpu_utilisation"] < 0.1
     assert min(computed, 1) * 0.6 < used["cpu_utilisation"] <= 1
     del block
-    with measured(CPU, threads=1) as after:
+    with record_usage(CPU, threads=1) as after:
         pass
     assert after["peak_resident_bytes"] < used["peak_resident_bytes"] - 150e6, "the peak is of what was measured alone"
 
 
 def test_a_gpu_tells_more(monkeypatch: pytest.MonkeyPatch) -> None:
     PretendedGpu(monkeypatch, free=6 * GB)
-    with measured(GPU, threads=1) as used:
+    with record_usage(GPU, threads=1) as used:
         pass
     assert (used["peak_memory_bytes"], used["utilisation"]) == (3 * GB, 0.8)
 
@@ -163,7 +163,7 @@ def test_a_gpu_without_nvml_has_no_utilisation(monkeypatch: pytest.MonkeyPatch) 
 
     PretendedGpu(monkeypatch, free=6 * GB)
     monkeypatch.setattr(torch.cuda, "utilization", unknown)
-    with measured(GPU, threads=1) as used:
+    with record_usage(GPU, threads=1) as used:
         pass
     assert "utilisation" not in used
     assert "peak_memory_bytes" in used
@@ -174,13 +174,13 @@ def test_utilisation_is_sampled_while_it_lasts(monkeypatch: pytest.MonkeyPatch) 
     PretendedGpu(monkeypatch, free=6 * GB)
     monkeypatch.setattr(torch.cuda, "utilization", lambda _: next(said))
     monkeypatch.setattr(device, "EVERY_SECONDS", 0.05)
-    with measured(GPU, threads=1) as used:
+    with record_usage(GPU, threads=1) as used:
         time.sleep(0.5)
     assert 0.4 < used["utilisation"] < 0.9
 
 
 def test_an_error_within_ends_the_sampling(monkeypatch: pytest.MonkeyPatch) -> None:
     PretendedGpu(monkeypatch, free=6 * GB)
-    with pytest.raises(KeyError), measured(GPU, threads=1):
+    with pytest.raises(KeyError), record_usage(GPU, threads=1):
         raise KeyError("x")
     assert not [thread for thread in device.threading.enumerate() if thread.name == "utilisation"]

@@ -28,14 +28,14 @@ def batch(n: int = 64) -> tuple[torch.Tensor, torch.Tensor]:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_epoch_draws_as_many_images_as_there_are_and_a_seed_fixes_which(name: str) -> None:
     plan = made(name)
-    first, again, other = (plan.draws(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
+    first, again, other = (plan.sampling(torch.Generator().manual_seed(seed)) for seed in (1, 1, 2))
     assert len(first) == len(GRADES) and first.min() >= 0 and first.max() < len(GRADES)
     assert torch.equal(first, again) and not torch.equal(first, other)
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_draws_have_the_mix_of_the_strategy(name: str) -> None:
-    mix = torch.bincount(GRADES[made(name).draws(torch.Generator().manual_seed(0))], minlength=5)
+    mix = torch.bincount(GRADES[made(name).sampling(torch.Generator().manual_seed(0))], minlength=5)
     if name == "undersample":
         assert mix.tolist() == [200] * 5
     elif name == "oversample":
@@ -114,7 +114,7 @@ def test_grades_that_do_not_occur_break_nothing(name: str) -> None:
     config = TrialConfig.model_validate({"imbalance": name, "label_smoothing": 0.1})
     grades = torch.tensor([0, 0, 0, 2, 2, 4])
     plan = strategy(config, grades, torch.device("cpu"))
-    assert len(plan.draws(torch.Generator().manual_seed(0))) == 6
+    assert len(plan.sampling(torch.Generator().manual_seed(0))) == 6
     logits = torch.randn(6, 5, generator=torch.Generator().manual_seed(0), requires_grad=True)
     plan.loss(logits, grades).backward()
     assert logits.grad is not None and torch.isfinite(logits.grad).all()

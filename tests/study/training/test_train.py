@@ -23,7 +23,7 @@ from study.errors import ConfigError
 from study.training.imbalance import strategy
 from study.training.lr_schedule import learning_rate
 from study.training.train import Epoch, TrainData, TrainingError, backward, called_on_device, too_large, train
-from study.training.train_state import begin
+from study.training.train_state import create_train_state
 
 CPU = torch.device("cpu")
 SIDE = 32
@@ -207,7 +207,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
     gradients, seen = [], []
     for micro_batch in (0, 9 if images > 9 else 8):
         chosen = config(imbalance=imbalance, micro_batch=micro_batch, batch_size=64)
-        learner = begin(chosen, CPU, None)
+        learner = create_train_state(chosen, CPU, None)
         learner.model.eval()
         learner.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
         totals = backward(learner, x, y, strategy(chosen, y, CPU).loss)
@@ -221,7 +221,7 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
 def test_what_was_answered_while_training_is_counted(decision: str) -> None:
     x, y = torch.randn(33, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.arange(33) % 5
     chosen = config(micro_batch=9, batch_size=64, decision=decision)
-    learner = begin(chosen, CPU, None)
+    learner = create_train_state(chosen, CPU, None)
     learner.model.eval()
     loss_sum, *counts = backward(learner, x, y, strategy(chosen, y, CPU).loss).tolist()
     answers = called_on_device(learner.model(x), chosen.decision)
@@ -276,7 +276,7 @@ def test_resnet50_takes_the_same_path_as_by_hand() -> None:
     start = resnet50(seed=4).state_dict()
     (epoch,) = train(chosen, data, CPU, weights=Weights("resnet50", start, "", "start"))
     model = resnet50(seed=4).train()
-    rows = data.train_rows[torch.randperm(8, generator=begin(chosen, CPU, None).draws).numpy()]
+    rows = data.train_rows[torch.randperm(8, generator=create_train_state(chosen, CPU, None).sampling).numpy()]
     x = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2).contiguous().float() / 255
     loss = torch.nn.functional.cross_entropy(model(x), torch.from_numpy(data.grades[rows]))
     loss.backward()

@@ -10,7 +10,7 @@ import torch
 
 from study.errors import ConfigError
 from study.training.train import Epoch, train
-from study.training.train_state import begin, of_this_kind
+from study.training.train_state import create_train_state, of_this_kind
 from tests.study.training.test_train import CPU, assert_same, config, made, one_thread, source
 
 __all__ = ["one_thread"]  # a fixture that pytest uses here too
@@ -42,7 +42,7 @@ def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop:
     assert_same(unbroken, begun + rest)
     again = rest[-1].state()
     assert all(torch.equal(tensor, again["model"][key]) for key, tensor in end["model"].items())
-    assert torch.equal(end["draws"], again["draws"]) and torch.equal(end["augmentation"], again["augmentation"])
+    assert torch.equal(end["sampling"], again["sampling"]) and torch.equal(end["augmentation"], again["augmentation"])
 
 
 def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> None:
@@ -55,13 +55,13 @@ def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> N
     once, again = (list(train(chosen, data, CPU, resume=through_a_file(moved))) for _ in range(2))
     assert_same(once, again)
     assert once[0].scores["train/loss"] != list(train(chosen, data, CPU, resume=first))[0].scores["train/loss"]
-    assert torch.equal(once[-1].state()["draws"], third["draws"]), "what an epoch draws is drawn on the CPU"
+    assert torch.equal(once[-1].state()["sampling"], third["sampling"]), "what an epoch draws is drawn on the CPU"
     # Another epoch and another seed vary the images otherwise.
-    anew = [begin(each, CPU, None) for each in (chosen, chosen, config(epochs=3, lr=0.003, seed=1))]
+    anew = [create_train_state(each, CPU, None) for each in (chosen, chosen, config(epochs=3, lr=0.003, seed=1))]
     anew[0].restore(moved)
     anew[1].restore(second | {"augmentation": moved["augmentation"]})
     anew[2].restore(moved | {"config": anew[2].config.model_dump()})
-    assert len({one.augmentation.initial_seed() for one in [*anew, begin(chosen, CPU, None)]}) == 4
+    assert len({one.augmentation.initial_seed() for one in [*anew, create_train_state(chosen, CPU, None)]}) == 4
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
