@@ -35,7 +35,7 @@ def is_full(error: BaseException) -> bool:
     return any(text in str(error) for text in FULL_TEXTS)
 
 
-def told(error: BaseException) -> str:
+def disk_error_text(error: BaseException) -> str:
     """One line about an error of a disk: what, and the file's name where that is known; its folder is not recorded."""
     if isinstance(error, OSError) and error.strerror:
         text = without_folders(f"{error.strerror}{f': {Path(error.filename).name}' if error.filename else ''}")

@@ -77,12 +77,12 @@ def main() -> None:
             raise
         from study.tracking.server import redact_url
 
-        told = redact_url(" ".join(str(error).split()))[:300]
-        refused = any(f" {code}" in told for code in (401, 403))
+        text = redact_url(" ".join(str(error).split()))[:300]
+        refused = any(f" {code}" in text for code in (401, 403))
         remedy = (
             "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
         )
-        err.print(f"retina: MLflow: {told}; {remedy}", markup=False)
+        err.print(f"retina: MLflow: {text}; {remedy}", markup=False)
         sys.exit(EXIT_WRONG)
 
 
@@ -123,13 +123,15 @@ def train(
     if reproduce:
         if drop_unset(values) or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
-        if not train.repeat(reproduce, here.home, here.tracking_uri, target):
+        if not train.reproduce(reproduce, here.home, here.tracking_uri, target):
             sys.exit(EXIT_FAILED)
     elif data is None:
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")
     else:
         files = weight_files(weights)
-        train.train_new(data.resolve(), layout, here.home, drop_unset(values), files, threads, target, again=here.again)
+        train.train_new(
+            data.resolve(), layout, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
+        )
 
 
 def demo(home: HomeOption = None) -> None:

@@ -24,19 +24,19 @@ EXAMPLES = 6  # pictures of a finding
 PICTURES = 3  # of a group
 
 
-def write_page(path: Path, dataset: DataSet, report: dict[str, Any], findings: list[Finding]) -> None:
+def write_page(path: Path, dataset: DataSet, report: dict[str, Any], issues: list[Finding]) -> None:
     """Write the page whole or not at all; its folder is made. Pictures are in it, nothing is loaded from elsewhere."""
-    chosen = [_examples(finding) for finding in findings]
+    chosen = [_examples(finding) for finding in issues]
     fields = report.get("content", {}).get("lowest_fov_support", [])
     rows = {row for groups in chosen for group in groups for row in group} | {one["row"] for one in fields}
-    shown = pictures(dataset, rows, SIDE) if rows else {}
-    reasons = {group[0]: why for one in findings for group, why in zip(one.rows, one.reasons, strict=False)}
+    drawn = pictures(dataset, rows, SIDE) if rows else {}
+    reasons = {group[0]: why for one in issues for group, why in zip(one.rows, one.reasons, strict=False)}
     table = dataset.table
 
     def figure(row: int, beside: str = "") -> dict[str, str]:
         about = f"{table['split'][row]}, grade {table['grade'][row]}" + (f", {beside}" if beside else "")
         lost = reasons.get(row, MISSING)
-        return {"name": str(table["image"][row]), "about": about, "picture": _data(shown.get(row)), "lost": lost}
+        return {"name": str(table["image"][row]), "about": about, "picture": _data(drawn.get(row)), "lost": lost}
 
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("study.cli", "."), autoescape=True, undefined=jinja2.StrictUndefined
@@ -47,14 +47,14 @@ def write_page(path: Path, dataset: DataSet, report: dict[str, Any], findings: l
         verdict=_verdict(report),
         lines=[*images(report), *baselines(report)],
         grade_names=GRADE_NAMES,
-        findings=[
+        issues=[
             {
-                **told,
-                "listed": named(told),
+                **issue,
+                "listed": named(issue),
                 "examples": [[figure(row) for row in group] for group in groups],
                 "shown": sum(map(len, groups)),
             }
-            for told, groups in zip(report["findings"], chosen, strict=True)
+            for issue, groups in zip(report["findings"], chosen, strict=True)
         ],
         fields=[figure(one["row"], f"{one['support']:.1%} of the edge") for one in fields],
     )
@@ -76,14 +76,14 @@ def _examples(finding: Finding) -> list[list[int]]:
 def _verdict(report: dict[str, Any]) -> dict[str, str]:
     """What the findings come to, in a sentence."""
     counts = {kind: sum(one["severity"] == kind for one in report["findings"]) for kind in ("error", "warning")}
-    seen = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
+    counted = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
     if counts["error"]:
-        text = f"Training on this data would be wrong: {seen['error']} to mend first, and {seen['warning']}."
+        text = f"Training on this data would be wrong: {counted['error']} to mend first, and {counted['warning']}."
         return {"severity": "error", "text": text}
     if report["labels_only"]:
         return {"severity": "note", "text": "Only the labels are here: nothing is known of the photographs."}
     if counts["warning"]:
-        text = f"Nothing here makes training wrong; {seen['warning']} to know before a score is believed."
+        text = f"Nothing here makes training wrong; {counted['warning']} to know before a score is believed."
         return {"severity": "warning", "text": text}
     return {"severity": "note", "text": "Nothing was found that makes training or a score wrong."}
 

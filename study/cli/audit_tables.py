@@ -14,8 +14,8 @@ NAMED = 10  # images or groups of a finding; the page and --json name them all
 
 def print_audit(console: Console, report: dict[str, Any]) -> None:
     """Counts by part and grade, what needs no image, what the images are, then the findings, the worst first."""
-    for note in report["notes"]:
-        console.print(note, markup=False)
+    for line in report["notes"]:
+        console.print(line, markup=False)
     console.print(_grades(report))
     console.print("majority: share of the majority class, grade " + str(report["majority_grade"]))
     console.print(", ".join(f"{grade}: {name}" for grade, name in enumerate(GRADE_NAMES)), markup=False)
@@ -75,10 +75,10 @@ def named(finding: dict[str, Any]) -> list[str]:
 
 def _grades(report: dict[str, Any]) -> Table:
     table = Table("part", "images", *[f"grade {grade}" for grade in range(len(GRADE_NAMES))], "majority")
-    for part, count in report["images"].items():
+    for split, count in report["images"].items():
         if count:
-            grades = [str(number) for number in report["grades"][part]]
-            table.add_row(part, f"{count:,}", *grades, f"{report['majority'][part]:.5f}")
+            grades = [str(number) for number in report["grades"][split]]
+            table.add_row(split, f"{count:,}", *grades, f"{report['majority'][split]:.5f}")
     return table
 
 
@@ -88,8 +88,8 @@ def _findings(report: dict[str, Any]) -> Table:
         listed = named(finding)
         rest = len(listed) - NAMED
         names = ", ".join(listed[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
-        cells = (finding["severity"], finding["kind"], finding["text"] + (f"\n{names}" if names else ""))
-        table.add_row(*(escaped(cell) for cell in cells))
+        texts = (finding["severity"], finding["kind"], finding["text"] + (f"\n{names}" if names else ""))
+        table.add_row(*(escaped(text) for text in texts))
     return table
 
 

@@ -69,7 +69,7 @@ def pretrain(
         flags = "--weights synthetic"
     else:
         flags = " ".join(f"--weights {name}={shlex.quote(str(file))}" for name, file in files.items())
-    out.print(f"next: retina search NAME --data DATA {flags}{here.again}", markup=False)
+    out.print(f"next: retina search NAME --data DATA {flags}{here.rerun_flags}", markup=False)
 
 
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
@@ -110,15 +110,15 @@ def data_check(
     from study.cli.audit_tables import print_audit
 
     dataset = read_index(data.resolve(), layout, missing="keep")
-    report, findings = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
+    report, issues = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
     if page:
-        write_page(page.resolve(), dataset, report, findings)
+        write_page(page.resolve(), dataset, report, issues)
     if as_json:
         out.print_json(data=report)
     else:
         print_audit(out, report)
         out.print(f"page: {page}" if page else "pictures of each finding: add --page FILE.html", markup=False)
-    if any(finding.severity == "error" for finding in findings):
+    if any(finding.severity == "error" for finding in issues):
         sys.exit(EXIT_FAILED)
 
 

@@ -32,7 +32,7 @@ def export(
     target = folder.resolve()
     here = place(home)
 
-    write(here.home, study_name(name), arm, target, here.again, ensemble=ensemble)
+    write(here.home, study_name(name), arm, target, here.rerun_flags, ensemble=ensemble)
     out.print(f"model: {folder}; grade photographs with: retina predict {folder} IMAGE...", markup=False)
 
 
@@ -66,8 +66,8 @@ def predict(
     overlays = target / predict_images.OVERLAYS if explain and target is not None else None
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)
-    for doubt in loaded.settings.limitations:
-        err.print(f"note: {doubt}", markup=False)
+    for limitation in loaded.settings.limitations:
+        err.print(f"note: {limitation}", markup=False)
     table = predict_images.predict_photographs(loaded, photographs, overlays=overlays)
     if csv is None:
         sys.stdout.write(csv_text(table))

@@ -124,10 +124,10 @@ def place(
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
     artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
-    again = f" --home {shlex.quote(str(home))}" if home else ""
+    rerun_flags = f" --home {shlex.quote(str(home))}" if home else ""
     resume_flags = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
     resume_flags += (
         f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""
     )  # 0 keeps off the GPU
     resume_flags += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
-    return Home(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, again, again + resume_flags)
+    return Home(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, rerun_flags, rerun_flags + resume_flags)

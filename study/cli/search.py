@@ -113,7 +113,7 @@ def search(
     from study.workflows import search  # only now, as it is heavy
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
-    inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.again)
+    inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.rerun_flags)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
         code = search_folds(name, count, here, inputs, compute, search.search, dry=dry_run)
@@ -149,8 +149,8 @@ def confirm(
     from study.workflows import confirm
 
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
-    wish = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
-    code = confirm.confirm(name, here, wish, compute, data.resolve() if data else None)
+    config = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
+    code = confirm.confirm(name, here, config, compute, data.resolve() if data else None)
     if not code:
         sync_pending(here)
     sys.exit(code)
@@ -176,7 +176,7 @@ def _inputs(
     source_study: str | None,
     enqueued: Path | None,
     values: dict[str, Any],
-    again: str,
+    rerun_flags: str,
 ) -> Inputs:
     """What the flags of a search say of its study."""
     from study.planning.build_plan import Inputs
@@ -189,7 +189,7 @@ def _inputs(
         add_arms=tuple(add_arm or ()),
         source_study=study_name(source_study) if source_study else None,
         enqueued=enqueued.resolve() if enqueued else None,
-        again=again,
+        rerun_flags=rerun_flags,
     )
 
 

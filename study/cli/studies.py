@@ -33,9 +33,9 @@ def status(
         raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
     sent = not sync or sync_pending(here, chosen)
     if watch:
-        parent_study = watch_status(out, here.home, chosen, here.again)
+        parent_study = watch_status(out, here.home, chosen, here.rerun_flags)
     else:
-        parent_study = print_status(out, here.home, chosen, as_json, here.again)
+        parent_study = print_status(out, here.home, chosen, as_json, here.rerun_flags)
     if not sync:
         sync_pending(here)  # only now: MLflow may take its time, and the ledgers know without it
     if not (sent and parent_study):
@@ -69,7 +69,7 @@ def ui(
     sync_pending(here)
     if here.artifacts and here.store_missing():
         raise ConfigError(
-            f"there must be a study to browse, but {here.home} has none; run `retina search{here.again}` first"
+            f"there must be a study to browse, but {here.home} has none; run `retina search{here.rerun_flags}` first"
         )
     check_answers(here.tracking_uri)
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
@@ -77,9 +77,11 @@ def ui(
 
     found = links(here.tracking_uri, study_name(name), server) if name else [server]
     if not found:
-        raise ConfigError(f"study {name} must be in MLflow, but is not; `retina status{here.again}` lists the studies")
-    begin = here.artifacts is not None and is_free(port)
-    if here.artifacts and not begin and not serves(server, here.tracking_uri):
+        raise ConfigError(
+            f"study {name} must be in MLflow, but is not; `retina status{here.rerun_flags}` lists the studies"
+        )
+    start_server = here.artifacts is not None and is_free(port)
+    if here.artifacts and not start_server and not serves(server, here.tracking_uri):
         raise ConfigError(f"port {port} must be free, but something else listens there; give another --port")
 
     def tell(answers: bool) -> None:
@@ -88,7 +90,7 @@ def ui(
         for link in found:
             out.print(f"open {link}", markup=False)
 
-    if not begin:
+    if not start_server:
         return tell(True)  # a server that runs already
     out.print("starting MLflow ... (stop with Ctrl-C)")
     tell_once_up(server, tell)

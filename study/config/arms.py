@@ -5,15 +5,17 @@ from __future__ import annotations
 from study.config.study import StudyConfig
 
 
-def groups_of(config: StudyConfig, cells: list[ArmSpec]) -> dict[str, list[ArmSpec]]:
+def groups_of(config: StudyConfig, arm_specs: list[ArmSpec]) -> dict[str, list[ArmSpec]]:
     """Groups of cells that share a search: each cell alone, or all in one."""
-    return {"joint": cells} if config.arms == "joint" else {arm_name(cell): [cell] for cell in cells}
+    return (
+        {"joint": arm_specs} if config.arms == "joint" else {arm_name(arm_spec): [arm_spec] for arm_spec in arm_specs}
+    )
 
 
 ArmSpec = tuple[str, bool]
 
 
-def arm_name(cell: ArmSpec) -> str:
+def arm_name(arm_spec: ArmSpec) -> str:
     """Name of an (architecture, pretrained) cell, equal to TrialConfig.arm."""
-    architecture, pretrained = cell
+    architecture, pretrained = arm_spec
     return f"{architecture}-{'pretrained' if pretrained else 'scratch'}"

@@ -55,40 +55,40 @@ def drawn(config: StudyConfig) -> dict[str, Drawn]:
     return dict(sorted(found.items(), key=lambda item: item[1].condition is not None))
 
 
-def holds(condition: tuple[str, Value] | None, values: Mapping[str, Value]) -> bool:
+def condition_holds(condition: tuple[str, Value] | None, values: Mapping[str, Value]) -> bool:
     """Whether a parameter's condition holds among the values of a configuration."""
     return condition is None or values.get(condition[0], TrialConfig.model_fields[condition[0]].default) == condition[1]
 
 
-def suggest(trial: optuna.Trial, config: StudyConfig, cells: Sequence[ArmSpec]) -> dict[str, Value]:
+def suggest(trial: optuna.Trial, config: StudyConfig, arm_specs: Sequence[ArmSpec]) -> dict[str, Value]:
     """Values of a TrialConfig, without its seed: fixed fields, a cell, and one draw for each axis of the space.
 
     With one cell nothing is drawn for it; with several (arms=joint) the cell is one categorical axis, so that a cell
     whose weights are missing can be left out.
     """
-    names = [arm_name(cell) for cell in cells]
+    names = [arm_name(arm_spec) for arm_spec in arm_specs]
     name = trial.suggest_categorical("arm", names) if len(names) > 1 else names[0]
-    architecture, pretrained = cells[names.index(name)]
+    architecture, pretrained = arm_specs[names.index(name)]
     values: dict[str, Value] = {**config.fixed, "architecture": architecture, "pretrained": pretrained}
     if not pretrained:  # a study may freeze its pretrained arms; the others have nothing to freeze
         values.pop("freeze_epochs", None)
     for name, one in drawn(config).items():
-        if holds(one.condition, values):
+        if condition_holds(one.condition, values):
             values[one.field] = _draw(trial, name, one)
     return values
 
 
-def known_good(config: StudyConfig, cells: Sequence[ArmSpec]) -> dict[str, Value]:
+def known_good(config: StudyConfig, arm_specs: Sequence[ArmSpec]) -> dict[str, Value]:
     """Optuna's parameters of the configuration that an arm begins with: TrialConfig's defaults, moved into the space.
 
     A number outside its range becomes the nearest end, one that is not listed the nearest listed one, and a word that
     is not listed the first that is. With several cells (arms=joint) the first one is taken.
     """
-    architecture, pretrained = cells[0]
-    params: dict[str, Value] = {"arm": arm_name(cells[0])} if len(cells) > 1 else {}
+    architecture, pretrained = arm_specs[0]
+    params: dict[str, Value] = {"arm": arm_name(arm_specs[0])} if len(arm_specs) > 1 else {}
     values: dict[str, Value] = {**config.fixed, "architecture": architecture, "pretrained": pretrained}
     for name, one in drawn(config).items():
-        if not holds(one.condition, values):
+        if not condition_holds(one.condition, values):
             continue
         wished = TrialConfig.model_fields[one.field].default
         if one.field == "lr" and values.get("optimizer", "adamw") == "adamw":
@@ -109,10 +109,10 @@ def _nearest(axis: Range | tuple[Value, ...], wished: Value) -> Value:
     return min(axis, key=lambda value: abs(float(value) - float(wished)))
 
 
-def distribution_of(config: StudyConfig, name: str, cells: Sequence[ArmSpec]) -> Distribution | None:
+def distribution_of(config: StudyConfig, name: str, arm_specs: Sequence[ArmSpec]) -> Distribution | None:
     """What Optuna knows a parameter as; None for one that is not searched."""
     if name == "arm":
-        return CategoricalDistribution([arm_name(cell) for cell in cells]) if len(cells) > 1 else None
+        return CategoricalDistribution([arm_name(arm_spec) for arm_spec in arm_specs]) if len(arm_specs) > 1 else None
     one = drawn(config).get(name)
     if one is None:
         return None
@@ -123,15 +123,15 @@ def distribution_of(config: StudyConfig, name: str, cells: Sequence[ArmSpec]) ->
     return FloatDistribution(one.axis.low, one.axis.high, log=one.axis.log)
 
 
-def distribution_json(config: StudyConfig, name: str, cells: Sequence[ArmSpec]) -> str | None:
+def distribution_json(config: StudyConfig, name: str, arm_specs: Sequence[ArmSpec]) -> str | None:
     """An axis as the ledger writes it; equal texts are equal axes. None for a parameter that is not searched."""
-    distribution = distribution_of(config, name, cells)
+    distribution = distribution_of(config, name, arm_specs)
     return None if distribution is None else distribution_to_json(distribution)
 
 
-def contains(config: StudyConfig, name: str, cells: Sequence[ArmSpec], value: Value) -> bool:
+def contains(config: StudyConfig, name: str, arm_specs: Sequence[ArmSpec], value: Value) -> bool:
     """Whether an axis of the space could draw the value."""
-    distribution: Any = distribution_of(config, name, cells)  # each kind takes values of its own type
+    distribution: Any = distribution_of(config, name, arm_specs)  # each kind takes values of its own type
     assert distribution is not None, f"{name} is not searched"
     try:
         return bool(distribution._contains(distribution.to_internal_repr(value)))

@@ -219,7 +219,7 @@ class StudyConfig(BaseModel):
         """Validation score that selects epochs and trials."""
         return str(self.fixed.get("objective", TrialConfig.model_fields["objective"].default))
 
-    def cells(self) -> list[tuple[str, bool]]:
+    def arm_specs(self) -> list[tuple[str, bool]]:
         """(architecture, pretrained) of each arm that the study asks for, in the order of the comparison's tables."""
 
         return sorted((str(a), bool(p)) for a in self.values("architecture") for p in self.values("pretrained"))

@@ -53,18 +53,18 @@ def _beside(path: Path, source: Any) -> Any:
 def _given_twice(node: Any) -> tuple[str, int, int] | None:
     """The first key that a mapping of a composed YAML document holds twice, and its lines; YAML takes the last."""
     found: list[tuple[str, int, int]] = []
-    left, seen = [node], set()
+    left, visited = [node], set()
     while left:
-        part = left.pop()
-        if id(part) in seen:  # an alias may hold what holds it
+        child = left.pop()
+        if id(child) in visited:  # an alias may hold what holds it
             continue
-        seen.add(id(part))
-        if isinstance(part, yaml.SequenceNode):
-            left += part.value
-        if not isinstance(part, yaml.MappingNode):
+        visited.add(id(child))
+        if isinstance(child, yaml.SequenceNode):
+            left += child.value
+        if not isinstance(child, yaml.MappingNode):
             continue
         lines: dict[str, int] = {}
-        for key_node, value_node in part.value:
+        for key_node, value_node in child.value:
             left.append(value_node)
             line = key_node.start_mark.line + 1
             if not isinstance(key_node, yaml.ScalarNode) or key_node.tag == "tag:yaml.org,2002:merge":

@@ -143,7 +143,7 @@ def find_winner(
     """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
 
     Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    rerun_flags: Home.again, for the commands in what is raised. ensemble: all its confirmed seeds as one model,
+    rerun_flags: of Home, for the commands in what is raised. ensemble: all its confirmed seeds as one model,
     `others`. Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few
     seeds.
     """

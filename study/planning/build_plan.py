@@ -36,7 +36,7 @@ class Inputs:
     like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
     one that has begun takes over its trials, where those are more, and the arms that were added to it.
     add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
-    beginning. again: flags that each further command needs too, for a message.
+    beginning. rerun_flags: flags that each further command needs too, for a message.
     """
 
     data: Path | None = None
@@ -47,7 +47,7 @@ class Inputs:
     source_study: str | None = None
     enqueued: Path | None = None
     like: str = ""
-    again: str = ""
+    rerun_flags: str = ""
 
     @property
     def says_all(self) -> bool:
@@ -68,17 +68,20 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     config = _config_of(home, known, state, first, inputs)
     dataset = _data_of(name, home, known, config, inputs)
     _check_each_cell(config)
-    given = inputs.overrides.get("weights")
-    kept = {**kept_weights(home / inputs.like, first, given), **kept_weights(home / model, before, given)}
-    cells, not_run, weights = runnable(config, kept, home)
-    cells, not_run = arms_of(name, before, cells, not_run, added, config.arms == "joint")
-    used = {architecture for architecture, pretrained in cells if pretrained}
+    weight_overrides = inputs.overrides.get("weights")
+    kept = {
+        **kept_weights(home / inputs.like, first, weight_overrides),
+        **kept_weights(home / model, before, weight_overrides),
+    }
+    arm_specs, not_run, weights = runnable(config, kept, home)
+    arm_specs, not_run = arms_of(name, before, arm_specs, not_run, added, config.arms == "joint")
+    used = {architecture for architecture, pretrained in arm_specs if pretrained}
     weights = {architecture: value for architecture, value in weights.items() if architecture in used}
-    if not cells:
-        told = reasons(not_run, config.weights, set(), begun=before.study is not None, again=inputs.again)
-        raise ConfigError("no arm can run: " + "; ".join(told))
+    if not arm_specs:
+        lines = reasons(not_run, config.weights, set(), begun=before.study is not None, rerun_flags=inputs.rerun_flags)
+        raise ConfigError("no arm can run: " + "; ".join(lines))
     check_one_kind(name, weights, before.study.weights if before.study else {})
-    _check_before_decoding(name, home, config, groups_of(config, cells), before, inputs)
+    _check_before_decoding(name, home, config, groups_of(config, arm_specs), before, inputs)
     by_colour = _by_colour(dataset, home, config)
     plan = Plan(
         name,
@@ -87,7 +90,7 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
         dataset,
         prepared=next(iter(by_colour.values())),
         caches={colour: prepared.cache.folder for colour, prepared in by_colour.items()},
-        groups=groups_of(config, cells),
+        groups=groups_of(config, arm_specs),
         not_run=not_run,
         weights=weights,
         notes=(),
@@ -125,8 +128,8 @@ def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tupl
     """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
     if not (state.study and first.study):
         return asked
-    given = [arm for arm in first.study.arms if arm not in state.study.arms]
-    return tuple(dict.fromkeys([*asked, *given]))
+    inherited = [arm for arm in first.study.arms if arm not in state.study.arms]
+    return tuple(dict.fromkeys([*asked, *inherited]))
 
 
 def _config_of(
@@ -177,8 +180,8 @@ def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, S
 
 def _check_each_cell(config: StudyConfig) -> None:
     """Rules that join fields (frozen epochs, say) are broken here, not in the middle of a search."""
-    any_pretrained = any(pretrained for _, pretrained in config.cells())
-    for architecture, pretrained in config.cells():
+    any_pretrained = any(pretrained for _, pretrained in config.arm_specs())
+    for architecture, pretrained in config.arm_specs():
         # Frozen epochs are for pretrained arms; where there is none they are a mistake, and said to be one.
         values = {k: v for k, v in config.fixed.items() if k != "freeze_epochs" or pretrained or not any_pretrained}
         make_trial_config({**values, "architecture": architecture, "pretrained": pretrained})
@@ -203,9 +206,9 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     skipped = plan.prepared.cache.skipped
     if skipped:
         notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
-    left_out = plan.prepared.count("excluded") - skipped
-    if left_out:
-        notes.append(f"{left_out} training images stand byte for byte in the test list too, and are left out")
+    excluded = plan.prepared.count("excluded") - skipped
+    if excluded:
+        notes.append(f"{excluded} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":
         notes.append("epochs and trials are chosen on the test part: scores are optimistic")
     if config.fixed.get("select_epoch") == "best":

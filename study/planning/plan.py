@@ -31,16 +31,16 @@ def parent_name(name: str, config: StudyConfig) -> str:
 def settings_of(config: StudyConfig) -> dict[str, Any]:
     """The part of a study's identity that its configuration says."""
     values = config.model_dump(mode="json")
-    left_out = {"trials", "weights", "fixed", "space", *([] if config.fold else ["fold"])}
+    excluded = {"trials", "weights", "fixed", "space", *([] if config.fold else ["fold"])}
     fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
     space = {f"space.{name}": axis for name, axis in values["space"].items()}
-    return {**{name: value for name, value in values.items() if name not in left_out}, **fixed, **space}
+    return {**{name: value for name, value in values.items() if name not in excluded}, **fixed, **space}
 
 
 def needed_by(plan: Plan, max_concurrent: int, kept: int) -> int:
     """Bytes that a study will take at most; kept: best weights of each arm that stay."""
     named = {name: {str(value) for value in plan.config.values(name)} for name in ("architecture", "optimizer")}
-    arms = sum(len(cells) for cells in plan.groups.values())
+    arms = sum(len(arm_specs) for arm_specs in plan.groups.values())
     return needed(named["architecture"], named["optimizer"], arms, max_concurrent, kept)
 
 
@@ -73,7 +73,7 @@ class Plan:
     @property
     def arms(self) -> list[str]:
         """Arms that run."""
-        return [arm_name(cell) for cells in self.groups.values() for cell in cells]
+        return [arm_name(arm_spec) for arm_specs in self.groups.values() for arm_spec in arm_specs]
 
     @property
     def epochs(self) -> int:
@@ -120,14 +120,14 @@ class Plan:
             versions=versions(),
             threads=threads,
             max_concurrent=max_concurrent,
-            notes=[without_folders(note) for note in self.notes],
+            notes=[without_folders(line) for line in self.notes],
             commands=self._commands(),
         )
 
     def _audit(self) -> dict[str, Any]:
         report = audit(self.dataset)
-        left_out = unused(self.prepared.cache.table, self.prepared.splits)
-        return {**report, "findings": [*report["findings"], *left_out]}
+        unused_rows = unused(self.prepared.cache.table, self.prepared.splits)
+        return {**report, "findings": [*report["findings"], *unused_rows]}
 
     def _commands(self) -> list[str]:
         folds = self.config.fold.partition("/")[2]

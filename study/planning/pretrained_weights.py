@@ -43,15 +43,17 @@ def source_file(source: str, architecture: str, home: Path) -> Path:
 
 
 def read_source(
-    source: str, architecture: str, home: Path, *, download: bool = False, again: str = ""
+    source: str, architecture: str, home: Path, *, download: bool = False, rerun_flags: str = ""
 ) -> tuple[Weights, Path]:
     """Weights of an architecture from a source, and their file. Raises WeightsError, which names the remedy.
 
-    again: flags that each further command needs too.
+    rerun_flags: flags that each further command needs too.
     """
     file = source_file(source, architecture, home)
     if source == SYNTHETIC and not file.exists():
-        raise WeightsError(f"{missing(source, file)}; make them (retina pretrain --architecture {architecture}{again})")
+        raise WeightsError(
+            f"{missing(source, file)}; make them (retina pretrain --architecture {architecture}{rerun_flags})"
+        )
     weights = read_weights(IMAGENET if source == IMAGENET else file, architecture, download=download)
     if source == SYNTHETIC and kind_of(file, weights) != SYNTHETIC:
         raise WeightsError(
@@ -81,16 +83,16 @@ def runnable(
     kept: files that the study has copied, which come before where the configuration says that weights come from.
     home: where synthetic weights lie.
     """
-    cells: list[ArmSpec] = []
+    arm_specs: list[ArmSpec] = []
     not_run: dict[str, str] = {}
     weights: dict[str, dict[str, str]] = {}
-    for cell in config.cells():
-        architecture, pretrained = cell
+    for arm_spec in config.arm_specs():
+        architecture, pretrained = arm_spec
         if pretrained and architecture not in weights:
             source = config.weights.get(architecture, IMAGENET)  # type: ignore[call-overload]
             named = source_file(source, architecture, home)
             if architecture not in kept and source in NAMED_WEIGHTS and not named.exists():
-                not_run[arm_name(cell)] = missing(source, named)
+                not_run[arm_name(arm_spec)] = missing(source, named)
                 continue
             try:
                 if architecture in kept:
@@ -101,14 +103,14 @@ def runnable(
             except WeightsError as error:
                 if source != IMAGENET:
                     raise
-                not_run[arm_name(cell)] = without_folders(str(error))
+                not_run[arm_name(arm_spec)] = without_folders(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = IMAGENET if source == IMAGENET else named.name
             found = {"file": str(file), "name": name, "digest": read.digest, "kind": kind_of(file, read)}
             weights[architecture] = found | {"fit": str(fit), "seen": read_provenance(file)}
-        cells.append(cell)
-    return cells, not_run, weights
+        arm_specs.append(arm_spec)
+    return arm_specs, not_run, weights
 
 
 def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[str, dict[str, str]]) -> None:
@@ -135,12 +137,12 @@ def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[s
             )
 
 
-def kept_weights(folder: Path, state: StudyState, given: Any) -> dict[str, Path]:
+def kept_weights(folder: Path, state: StudyState, overrides: Any) -> dict[str, Path]:
     """Copies that the study has, of architectures whose weights are not given anew."""
     if state.study is None:
         return {}
     files = {name: kept_file(folder, {"name": w["source"], **w}) for name, w in state.study.weights.items()}
-    return {name: file for name, file in files.items() if file.exists() and name not in (given or {})}
+    return {name: file for name, file in files.items() if file.exists() and name not in (overrides or {})}
 
 
 def check_fit(weights: Weights, head: str) -> LoadReport:

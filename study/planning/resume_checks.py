@@ -35,10 +35,10 @@ def write_study_file(plan: Plan) -> None:
 
 
 def arms_of(
-    name: str, state: StudyState, cells: list[ArmSpec], not_run: dict[str, str], added: tuple[str, ...], joint: bool
+    name: str, state: StudyState, arm_specs: list[ArmSpec], not_run: dict[str, str], added: tuple[str, ...], joint: bool
 ) -> tuple[list[ArmSpec], dict[str, str]]:
     """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
-    able = [arm_name(cell) for cell in cells]
+    able = [arm_name(arm_spec) for arm_spec in arm_specs]
     for arm in added:
         if state.study is None:
             raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
@@ -53,27 +53,27 @@ def arms_of(
                 f"{arm} cannot be added where arms=joint: its sampler knows its cells; begin another study"
             )
     if state.study is None:
-        return cells, not_run
+        return arm_specs, not_run
     wanted = {*state.study.arms, *added}
     for arm in state.study.arms:
         if arm in not_run:  # one that the configuration has no more is the configuration's change, named elsewhere
             raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm]}")
     later = {arm: f"not of this study; {ADD_ARM} {arm} adds it" for arm in able if arm not in wanted}
-    return [cell for cell in cells if arm_name(cell) in wanted], not_run | later
+    return [arm_spec for arm_spec in arm_specs if arm_name(arm_spec) in wanted], not_run | later
 
 
-def left_out(plan: Plan, begun: bool, again: str) -> list[str]:
+def not_run_lines(plan: Plan, begun: bool, rerun_flags: str) -> list[str]:
     """A line for each arm that does not run, with what brings it in; begun: the study is there without it.
 
-    again: flags that each further command needs too.
+    rerun_flags: flags that each further command needs too.
     """
     kinds = {value["kind"] for value in plan.weights.values()}
-    told = reasons(plan.not_run, plan.config.weights, kinds, begun=begun, again=again)
-    return [f"left out: {line}" for line in told]
+    lines = reasons(plan.not_run, plan.config.weights, kinds, begun=begun, rerun_flags=rerun_flags)
+    return [f"left out: {line}" for line in lines]
 
 
 def reasons(
-    not_run: dict[str, str], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, again: str
+    not_run: dict[str, str], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, rerun_flags: str
 ) -> list[str]:
     """Of each arm that does not run, why, and what brings it in.
 
@@ -85,17 +85,17 @@ def reasons(
         remedy = ""
         if ADD_ARM not in reason:  # then its weights are missing
             architecture = arm.split("-")[0]
-            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, again)}"
+            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, rerun_flags)}"
         lines.append(f"{arm}: {reason}{remedy}")
     return lines
 
 
-def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, again: str) -> str:
+def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, rerun_flags: str) -> str:
     architecture = arm.split("-")[0]
     add = f" {ADD_ARM} {arm}" if begun else ""
     go_on = f", and go on with{add}" if begun else ""
     if source == "synthetic":
-        return f"make them (retina pretrain --architecture {architecture}{again}){go_on}"
+        return f"make them (retina pretrain --architecture {architecture}{rerun_flags}){go_on}"
     ways = []
     if not kinds or "imagenet" in kinds:
         ways.append(f"fetch them (retina weights {architecture}) or give --weights {architecture}=FILE{go_on}")
@@ -103,7 +103,7 @@ def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, again: s
         # Where the other network's are synthetic, these alone are missing, and the other's may lie elsewhere.
         only, which = (f" --architecture {architecture}", f"{architecture}=synthetic") if kinds else ("", "synthetic")
         then = f"go on with --weights {which}{add}" if begun else f"give --weights {which}"
-        ways.append(f"make synthetic ones (retina pretrain{only}{again}) and {then}")
+        ways.append(f"make synthetic ones (retina pretrain{only}{rerun_flags}) and {then}")
     return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
 
@@ -124,7 +124,7 @@ def as_said_now(study: StudyStarted, now: dict[str, Any]) -> StudyStarted:
 def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
     before = state.study.arms if state.study else []
-    added = [arm for cells in plan.groups.values() for arm in map(arm_name, cells) if arm not in before]
+    added = [arm for arm_specs in plan.groups.values() for arm in map(arm_name, arm_specs) if arm not in before]
     if added and before:
         enough = plan.config.trials // len(before) * (len(before) + len(added))
         raise ConfigError(

@@ -10,7 +10,7 @@ import yaml
 
 from analysis import schema
 from study.config.arms import ArmSpec, arm_name
-from study.config.search_space import CONDITIONAL_ON, contains, describe_axis, distribution_json, drawn, holds
+from study.config.search_space import CONDITIONAL_ON, condition_holds, contains, describe_axis, distribution_json, drawn
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
@@ -47,16 +47,16 @@ def make_warm_start(
         raise ConfigError(
             f"--warm-start and --enqueue are for a study's beginning, but {plan.name} has begun; begin another"
         )
-    told, lines = (
+    trials, lines = (
         trials_of(plan.home, source_study, plan.config, plan.groups, plan.identity()) if source_study else ([], [])
     )
-    if source_study and not told:
+    if source_study and not trials:
         why = "; ".join(lines[1:]) or "it is empty"
         raise ConfigError(
             f"--warm-start {source_study} must have a trial that fits here, but has none ({why}); search the same "
             "space, or drop --warm-start and give its best configurations to --enqueue"
         )
-    return WarmStart(source_study=source_study, trials=told, enqueued=tried), lines
+    return WarmStart(source_study=source_study, trials=trials, enqueued=tried), lines
 
 
 def trials_of(
@@ -77,7 +77,7 @@ def trials_of(
         architecture for architecture, digest in before.get("weights", {}).items()
         if identity.get("weights", {}).get(architecture, digest) != digest
     }  # fmt: skip
-    told: list[dict[str, Any]] = []
+    trials: list[dict[str, Any]] = []
     reasons: Counter[str] = Counter()
     for record in state.trials.values():
         group = "joint" if "joint" in groups else record.arm
@@ -86,10 +86,10 @@ def trials_of(
         if reason or value is None:
             reasons[reason or "it has no score"] += 1
             continue
-        told.append({"group": group, "params": record.params, "distributions": record.distributions, "value": value})
-    lines = [f"{len(told)} trials of study {name} are told to the samplers"]
+        trials.append({"group": group, "params": record.params, "distributions": record.distributions, "value": value})
+    lines = [f"{len(trials)} trials of study {name} are told to the samplers"]
     lines += [f"{count} trials of study {name} are left out: {reason}" for reason, count in reasons.items()]
-    return told, lines
+    return trials, lines
 
 
 def check_known(home: Path, name: str) -> StudyState:
@@ -123,28 +123,28 @@ def _value(identity: dict[str, Any], key: str) -> Any:
     return identity.get(f"fixed.{key}", TrialConfig.model_fields[key].default)
 
 
-def _unfit(record: TrialRecord, config: StudyConfig, cells: list[ArmSpec], other_weights: set[str]) -> str:
+def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], other_weights: set[str]) -> str:
     """Why a trial cannot be told to the sampler that searches these cells; "" if it can."""
     if record.state != schema.STATE_COMPLETE:
         return f"it is {record.state}"
-    if record.arm not in [arm_name(cell) for cell in cells]:
+    if record.arm not in [arm_name(arm_spec) for arm_spec in arm_specs]:
         return f"its arm {record.arm} is not searched"
     if record.config["pretrained"] and record.config["architecture"] in other_weights:
         return f"its arm {record.arm} began from other weights"
     for name, text in record.distributions.items():
-        here = distribution_json(config, name, cells)
+        here = distribution_json(config, name, arm_specs)
         if here != text:
             return f"its axis {name} is {'not searched' if here is None else 'another one'} here"
     for name, one in drawn(config).items():
-        if name not in record.distributions and holds(one.condition, record.config):
+        if name not in record.distributions and condition_holds(one.condition, record.config):
             return f"its {name} was not searched, and is here"
-    if "arm" not in record.distributions and distribution_json(config, "arm", cells) is not None:
+    if "arm" not in record.distributions and distribution_json(config, "arm", arm_specs) is not None:
         return "its arm was not searched, and is here"
     searched = {one.field for one in drawn(config).values()}
     for field in TrialConfig.model_fields:
         if field in searched or field in ("architecture", "pretrained", "seed"):
             continue
-        if not holds(CONDITIONAL_ON.get(field), record.config):
+        if not condition_holds(CONDITIONAL_ON.get(field), record.config):
             continue  # nothing reads it
         if (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
             return f"its {field} is {there}, here it is {here}"
@@ -173,7 +173,12 @@ def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str
     for number, entry in enumerate(entries, 1):
         place = f"{path.name}, entry {number}"
         make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
-        fitting = [(group, cell) for group, cells in groups.items() for cell in cells if _is_cell(entry, cell)]
+        fitting = [
+            (group, arm_spec)
+            for group, arm_specs in groups.items()
+            for arm_spec in arm_specs
+            if _is_cell(entry, arm_spec)
+        ]
         if not fitting:
             raise ConfigError(
                 f"each configuration must belong to an arm that is searched, but {entry} does not ({place})"
@@ -181,19 +186,20 @@ def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str
         if "joint" in groups:
             fitting = fitting[:1]  # one search: the arm is one of its axes
         enqueued += [
-            {"group": group, "params": _params(entry, config, groups[group], cell, place)} for group, cell in fitting
+            {"group": group, "params": _params(entry, config, groups[group], arm_spec, place)}
+            for group, arm_spec in fitting
         ]
     return enqueued
 
 
-def _is_cell(entry: dict[str, Any], cell: ArmSpec) -> bool:
-    return (entry.get("architecture", cell[0]), entry.get("pretrained", cell[1])) == cell
+def _is_cell(entry: dict[str, Any], arm_spec: ArmSpec) -> bool:
+    return (entry.get("architecture", arm_spec[0]), entry.get("pretrained", arm_spec[1])) == arm_spec
 
 
 def _params(
-    entry: dict[str, Any], config: StudyConfig, cells: list[ArmSpec], cell: ArmSpec, place: str
+    entry: dict[str, Any], config: StudyConfig, arm_specs: list[ArmSpec], arm_spec: ArmSpec, place: str
 ) -> dict[str, Any]:
-    params: dict[str, Any] = {"arm": arm_name(cell)} if len(cells) > 1 else {}
+    params: dict[str, Any] = {"arm": arm_name(arm_spec)} if len(arm_specs) > 1 else {}
     for field, value in entry.items():
         if field in ("architecture", "pretrained"):
             continue
@@ -203,7 +209,7 @@ def _params(
             if value == fixed:
                 continue
             raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
-        if not contains(config, name, cells, value):
+        if not contains(config, name, arm_specs, value):
             axis = describe_axis(drawn(config)[name].axis)
             raise ConfigError(f"{name} must lie in {axis}, but got {value!r} ({place})")
         params[name] = value

@@ -17,14 +17,14 @@ RESERVED = ("cache", "mlartifacts", "mlflow.db", "weights")
 class Home:
     """Where things are: the home, MLflow's address, and the folder of artifacts where the store is our own.
 
-    again: flags that each further command needs too; joined: those that one needs which goes on, on Ray, with
+    rerun_flags: flags that each further command needs too; joined: those that one needs which goes on, on Ray, with
     what each trial had there.
     """
 
     home: Path
     tracking_uri: str
     artifacts: str | None
-    again: str = ""
+    rerun_flags: str = ""
     resume_flags: str = ""
 
     def artifacts_of(self, name: str) -> str | None:

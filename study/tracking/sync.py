@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from study.disk_space import is_full, told
+from study.disk_space import disk_error_text, is_full
 from study.errors import StudyError
 from study.storage.events import Event, StudyClosed
 from study.storage.ledger import LedgerError, read_events
@@ -74,7 +74,7 @@ class BackgroundSync:
             except Exception as error:  # MLflow has no class for "not reachable"; what is ours is a bug either way
                 self.last_error = one_line(error)
                 if self._full and is_full(error):
-                    self._full(told(error))
+                    self._full(disk_error_text(error))
                     return False
             if self._deadline is not None and time.monotonic() > self._deadline:
                 return False
@@ -96,7 +96,9 @@ def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float
             return Tracking(uri, folder.name, folder, artifacts)
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
-                parent_study = told(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
+                parent_study = (
+                    disk_error_text(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
+                )
                 raise TrackingError(parent_study or f"MLflow at {redact_url(uri)}: {one_line(error)}") from error
         time.sleep(RETRY_SECONDS)
 

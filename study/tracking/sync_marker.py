@@ -21,8 +21,8 @@ def mark_synced(folder: Path, uri: str) -> None:
     write_whole(folder / SYNCED, _mark(folder, uri))
 
 
-def stale_studies(home: Path, uri: str, again: str | None = None) -> list[Path]:
-    """Folders of studies that nobody is writing and that MLflow does not have whole; `again` counts as one.
+def stale_studies(home: Path, uri: str, resend: str | None = None) -> list[Path]:
+    """Folders of studies that nobody is writing and that MLflow does not have whole; `resend` counts as one.
 
     A store that was deleted, or another address, has nothing: the ledger has everything, and is sent.
     """
@@ -31,7 +31,7 @@ def stale_studies(home: Path, uri: str, again: str | None = None) -> list[Path]:
         ledger.parent
         for ledger in sorted(home.glob("*/ledger.jsonl"))
         if (
-            ledger.parent.name == again
+            ledger.parent.name == resend
             or _marked(ledger.parent) != _mark(ledger.parent, uri)
             or (store is not None and not store.exists())
         )
@@ -51,17 +51,17 @@ def _marked(folder: Path) -> bytes:
         return b""
 
 
-def sync_pending(here: Home, again: str | None = None) -> bool:
+def sync_pending(here: Home, resend: str | None = None) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; warns of what it does not take.
 
-    again: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    resend: a study to send even if MLflow is believed to have it. Returns whether all was sent.
     """
     from study.storage.ledger import LedgerError
     from study.storage.lock import LockedError
     from study.tracking.server import redact_url, server_error
     from study.tracking.sync_marker import stale_studies
 
-    stale = stale_studies(here.home, here.tracking_uri, again)
+    stale = stale_studies(here.home, here.tracking_uri, resend)
     if stale and (text := server_error(here.tracking_uri)):
         log.warning(f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later")
         return False

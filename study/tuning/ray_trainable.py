@@ -25,7 +25,7 @@ from retina_models.errors import WeightsError
 from retina_models.weights import read_weights, save_weights
 from study.cluster.resources import placement
 from study.config.trial import TrialConfig
-from study.disk_space import told
+from study.disk_space import disk_error_text
 from study.errors import StudyError
 from study.training.checkpoints import (
     BEST,
@@ -129,7 +129,7 @@ class TrialActor(tune.Trainable):
             os._exit(1)
         except (OSError, DeviceError, UnusableError) as error:
             where = f" (on Ray's node {placement()['node']})" if self._job["nodes"] > 1 else ""
-            return {"halt": told(error) + where, "done": True}
+            return {"halt": disk_error_text(error) + where, "done": True}
         except Exception as error:  # whatever it is, the next try would meet it again
             self._keep(traceback.format_exc())
             return {"failure": _reason(error, self._home), "done": True}

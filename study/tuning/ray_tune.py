@@ -24,7 +24,7 @@ from ray.tune.search import Searcher
 from analysis import schema
 from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Nodes, Resources
-from study.disk_space import told
+from study.disk_space import disk_error_text
 from study.storage.events import Event
 from study.storage.ledger import Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
@@ -93,7 +93,7 @@ def run_search(
     try:
         recorder.close(closed, reason)
     except OSError as error:  # a ledger without a close: the next command tells MLflow
-        closed, stop.reason = schema.STATE_FAILED, stop.reason or told(error)
+        closed, stop.reason = schema.STATE_FAILED, stop.reason or disk_error_text(error)
     return closed
 
 
@@ -168,7 +168,7 @@ class TrialDispatcher:
         try:
             yield
         except OSError as error:
-            self._stop.request_stop(told(error))
+            self._stop.request_stop(disk_error_text(error))
 
     def _job(self, record: TrialRecord) -> dict[str, Any]:
         """What an actor needs; plain values, since it goes through Ray to another process."""
@@ -244,10 +244,10 @@ class TrialDispatcher:
                 self._waiting.insert(0, record)
 
     def _tell(self, result: dict[str, Any]) -> None:
-        for note in result.get("notes", "").splitlines():
-            if note not in self._said:
-                self._said.add(note)
-                log.info(note)
+        for line in result.get("notes", "").splitlines():
+            if line not in self._said:
+                self._said.add(line)
+                log.info(line)
 
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)

@@ -43,51 +43,53 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
-def confirm(name: str, here: Home, wish: ConfirmationConfig, compute: Compute, data: Path | None = None) -> int:
+def confirm(name: str, here: Home, config: ConfirmationConfig, compute: Compute, data: Path | None = None) -> int:
     """Confirm a study's winners or go on with that; returns the exit code. `data`: where the photographs are now.
 
     A study of folds is confirmed fold by fold. Raises ConfigError where one cannot be, before anything is written.
     """
     if not folds_of(here.home, name):
-        return _one(name, here, wish, compute, data)
-    parts = fold_studies(here.home, name)
-    for part in parts:
-        check_confirmable(part, study_state(read_events(here.home / part / "ledger.jsonl")[0]), wish, here.again)
+        return _one(name, here, config, compute, data)
+    folds = fold_studies(here.home, name)
+    for fold in folds:
+        check_confirmable(
+            fold, study_state(read_events(here.home / fold / "ledger.jsonl")[0]), config, here.rerun_flags
+        )
 
-    def one(part: str, rest: Compute) -> int:
-        return _one(part, here, wish, rest, data)
+    def one(fold: str, rest: Compute) -> int:
+        return _one(fold, here, config, rest, data)
 
     def ended(state: StudyState) -> bool:
-        return not Confirmations(state, wish).n_remaining() and all(
+        return not Confirmations(state, config).n_remaining() and all(
             record.end for record in state.confirmations.values()
         )
 
-    commands = (f"{_command(name, wish)}{here.resume_flags}", f"retina report {name}{here.again}")
-    return each_fold(parts, here.home, compute, one, ended, commands)
+    commands = (f"{_command(name, config)}{here.resume_flags}", f"retina report {name}{here.rerun_flags}")
+    return each_fold(folds, here.home, compute, one, ended, commands)
 
 
-def _one(name: str, here: Home, wish: ConfirmationConfig, compute: Compute, data: Path | None) -> int:
+def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, data: Path | None) -> int:
     folder = here.home / name
     check_free(folder)
     events, _ = read_events(folder / "ledger.jsonl")
-    check_confirmable(name, study_state(events), wish, here.again)
+    check_confirmable(name, study_state(events), config, here.rerun_flags)
     plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
     if not plan.prepared.count("test"):
         raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:
-        return _confirm(plan, wish, ledger, here, compute)
+        return _confirm(plan, config, ledger, here, compute)
 
 
-def _confirm(plan: Plan, wish: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute) -> int:
+def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute) -> int:
     state = study_state(ledger.events)
     # Asked before anything begins: what is left of the training part may be too small.
-    split = {**split_of(plan.config), "exclude_test_patients": wish.exclude_test_patients}
+    split = {**split_of(plan.config), "exclude_test_patients": config.exclude_test_patients}
     images = open_data(plan.prepared.cache.folder, **split).count("train")
-    if wish.seeds < schema.FEW_SEEDS:
+    if config.seeds < schema.FEW_SEEDS:
         log.info(f"note: fewer than {schema.FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
     for arm in arms_without_winner(state):
         log.info(f"left out: {arm}: none of its trials has a score")
-    course = Confirmations(state, wish)
+    course = Confirmations(state, config)
     if not course.n_remaining() and all(record.end for record in state.confirmations.values()):
         ends = Counter(record.state for record in state.confirmations.values())
         log.info(
@@ -106,7 +108,7 @@ def _confirm(plan: Plan, wish: ConfirmationConfig, ledger: Ledger, here: Home, c
         )
     if state.test_evaluations:
         log.info(f"note: the test part of {plan.name} was read {times(len(state.test_evaluations))} before")
-    return run(plan, Confirm(plan, wish, state, images), ledger, here, compute)
+    return run(plan, Confirm(plan, config, state, images), ledger, here, compute)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
@@ -123,10 +125,10 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
     return found
 
 
-def _command(name: str, wish: ConfirmationConfig) -> str:
-    flags = f"{' --exclude-test-patients' if wish.exclude_test_patients else ''}"
-    flags += f" --top {wish.top}" if wish.top > 1 else ""
-    flags += f" --seeds {wish.seeds}" if wish.seeds != schema.FEW_SEEDS else ""
+def _command(name: str, config: ConfirmationConfig) -> str:
+    flags = f"{' --exclude-test-patients' if config.exclude_test_patients else ''}"
+    flags += f" --top {config.top}" if config.top > 1 else ""
+    flags += f" --seeds {config.seeds}" if config.seeds != schema.FEW_SEEDS else ""
     return f"retina confirm {name}{flags}"
 
 
@@ -138,36 +140,41 @@ class Confirm:
     """
 
     plan: Plan
-    wish: ConfirmationConfig
+    config: ConfirmationConfig
     state: StudyState
     images: int
 
     @property
     def command(self) -> str:
         """Type this to go on."""
-        return _command(self.plan.parent_study, self.wish)
+        return _command(self.plan.parent_study, self.config)
 
     @property
     def next_command(self) -> str:
         """Type this when all is done; after a single fold nothing is."""
         return "" if self.plan.config.fold else f"retina report {self.plan.name}"
 
-    def failure_hint(self, state: StudyState, again: str) -> str:
+    def failure_hint(self, state: StudyState, rerun_flags: str) -> str:
         """More seeds, where all confirmations have failed."""
         made = self.records(state).values()
-        if Confirmations(state, self.wish).n_remaining() or any(one.state != schema.STATE_FAILED for one in made):
+        if Confirmations(state, self.config).n_remaining() or any(one.state != schema.STATE_FAILED for one in made):
             return ""
-        return f"`retina status {self.plan.name}{again}` names the failures; mend their cause and give a larger --seeds"
+        return (
+            f"`retina status {self.plan.name}{rerun_flags}` names the failures; mend their cause and give a larger "
+            "--seeds"
+        )
 
     @property
     def n_best_weights(self) -> int:
         """All of them, beside those that the search keeps."""
-        return n_best_weights(self.plan.config) + (self.wish.top + 1) * self.wish.seeds  # the first trial's are beside
+        return (
+            n_best_weights(self.plan.config) + (self.config.top + 1) * self.config.seeds
+        )  # the first trial's are beside
 
     def event(self) -> dict[str, Any]:
         """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
-        course = Confirmations(self.state, self.wish)
-        return {"confirmations": len(course.records) + course.n_remaining(), "ensemble": self.wish.seeds > 1}
+        course = Confirmations(self.state, self.config)
+        return {"confirmations": len(course.records) + course.n_remaining(), "ensemble": self.config.seeds > 1}
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """The confirmations."""
@@ -175,32 +182,32 @@ class Confirm:
 
     def course(self, state: StudyState) -> Confirmations:
         """What has not begun."""
-        return Confirmations(state, self.wish)
+        return Confirmations(state, self.config)
 
     def display(self, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of confirmations."""
         course = self.course(state)
 
-        def note() -> str:
+        def status_text() -> str:
             left = left_text(course.seconds_left(trial_resources.max_concurrent))
             return f"test part read {times(len(state.test_evaluations))}{left}"
 
-        return Display(out, "confirmations", state.confirmations, counted(state)["of"], note)
+        return Display(out, "confirmations", state.confirmations, counted(state)["of"], status_text)
 
     def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """Winners, seeds, parts, and the time that it will take."""
         plan, counts, course = self.plan, counted(state), self.course(state)
         best = [
             f"{one.winner.trial} {one.winner.arm}{', its first trial' * one.baseline}"
-            for one in wanted(state, self.wish)
+            for one in wanted(state, self.config)
             if one.seed_index == 0
         ]
         seconds = course.seconds_left(trial_resources.max_concurrent)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
         begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirmations else str(counts["of"])
-        fellows = ", without the patients of the test part" if self.wish.exclude_test_patients else ""
+        fellows = ", without the patients of the test part" if self.config.exclude_test_patients else ""
         return (
-            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.wish.seeds}), trained on "
+            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.config.seeds}), trained on "
             f"{self.images} images{fellows}; then {plan.prepared.count('test')} test images are read "
             f"once for each; {trial_resources}{time}"
         )

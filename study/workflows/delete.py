@@ -57,7 +57,7 @@ class Removal:
         return [
             *lines,
             f"together {size(sum(count for _, count in found))}",
-            *(f"stays: {note}" for note in self.notes),
+            *(f"stays: {line}" for line in self.notes),
         ]
 
 

@@ -39,16 +39,16 @@ CARD = "MODEL_CARD.md"
 
 
 def export(
-    home: Path, name: str, arm: str | None, target: Path, again: str = "", *, ensemble: bool = False
+    home: Path, name: str, arm: str | None, target: Path, rerun_flags: str = "", *, ensemble: bool = False
 ) -> BestModel:
     """Write the winner of a study into the new folder `target`, and log which one it is and what was left out.
 
-    again: Home.again. ensemble: all its confirmed seeds as one model. Raises ConfigError where there is no winner, or
+    rerun_flags: of Home. ensemble: all confirmed seeds as one model. Raises ConfigError where there is no winner, or
     not enough seeds, or `target` holds something.
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
-    winner = find_winner(home, name, arm, again, ensemble=ensemble)
+    winner = find_winner(home, name, arm, rerun_flags, ensemble=ensemble)
     if len(winner.members) > MOST_MEMBERS:
         raise ConfigError(
             f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"
@@ -69,20 +69,20 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
     config, cache = winner.config, photographs(home, winner)
     validation, views = calibration(winner, cache)
     grader = winner.grader(views)
-    chances, grades = arrays(validation)
-    temperature = fit_temperature(chances, grades)
-    threshold = choose_threshold(with_temperature(chances, temperature.value), grades)
+    probabilities, grades = arrays(validation)
+    temperature = fit_temperature(probabilities, grades)
+    threshold = choose_threshold(with_temperature(probabilities, temperature.value), grades)
     preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
-    parts, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
-    measured = [score_split(part, table, config.decision) for part, table in (pooled | parts).items()]
-    best = {*pooled, next(iter(parts))}  # the model's own too: one fold's may be worse than all together
+    splits, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
+    split_scores = [score_split(split, table, config.decision) for split, table in (pooled | splits).items()]
+    best = {*pooled, next(iter(splits))}  # the model's own too: one fold's may be worse than all together
     values = {
         "architecture": config.architecture,
         "head": config.head,
         "decision": config.decision,
         "temperature": temperature.value,
         "referable_threshold": threshold,
-        "limitations": [doubt for one in measured if one.split in best and (doubt := one.limitation())],
+        "limitations": [text for one in split_scores if one.split in best and (text := one.limitation())],
         "origin": {"study": winner.study, "trial": winner.trial, "confirm": winner.confirm, "epoch": winner.epoch},
     }
     settings = write_model(folder, grader, values, preprocessing)
@@ -93,12 +93,12 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
         **_write_graphs(folder, grader, preprocessing),
     }
     referrals = {}
-    for part, table in parts.items():
-        chances, grades = arrays(table)
-        calibrated, patients = with_temperature(chances, temperature.value), table["patient"].to_numpy(np.int64)
-        referrals[part] = referral(calibrated, grades, patients, threshold)
+    for split, table in splits.items():
+        probabilities, grades = arrays(table)
+        calibrated, patients = with_temperature(probabilities, temperature.value), table["patient"].to_numpy(np.int64)
+        referrals[split] = referral(calibrated, grades, patients, threshold)
     facts = Facts(
-        scores=measured,
+        scores=split_scores,
         referrals=referrals,
         temperature=temperature,
         settings=settings,
@@ -106,19 +106,19 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
         check=check(winner, grader, validation, cache),
     )
     write_whole(folder / CARD, model_card(winner, facts).encode())
-    for limitation in filter(None, (one.limitation() for one in measured)):
+    for limitation in filter(None, (one.limitation() for one in split_scores)):
         log.info(f"note: {limitation}")
 
 
 def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | None) -> dict[str, pd.DataFrame]:
     """The model's own predictions by what they are of, in the order of their worth."""
-    parts: dict[str, pd.DataFrame] = {}
+    splits: dict[str, pd.DataFrame] = {}
     if test is not None:
         new_patients = test[test["new_patients"].astype(bool)]
         if 0 < len(new_patients) < len(test):
-            parts["test, patients not in training"] = new_patients
-        parts["test" if len(new_patients) == len(test) else "test, all"] = test
-    return parts | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
+            splits["test, patients not in training"] = new_patients
+        splits["test" if len(new_patients) == len(test) else "test, all"] = test
+    return splits | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
 
 
 def _pooled(winner: BestModel) -> dict[str, pd.DataFrame]:

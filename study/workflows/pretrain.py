@@ -191,14 +191,14 @@ def _bar(config: TrialConfig, done: int) -> Iterator[Callable[[dict[str, Any]], 
     """A bar of epochs on the console, `done` of them before; yields what takes in the report of each further one."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
     with Progress(*columns, TextColumn("{task.fields[note]}"), console=out) as progress:
-        task = progress.add_task(f"{config.architecture}, epochs", total=config.epochs, completed=done, note="")
+        task = progress.add_task(f"{config.architecture}, epochs", total=config.epochs, completed=done, score_text="")
 
         def advance(report: dict[str, Any]) -> None:
             kappa = report["scores"].get("kappa")
-            note = "" if kappa is None else f"kappa {kappa:.3f}"
-            progress.update(task, advance=1, note=note)
+            score_text = "" if kappa is None else f"kappa {kappa:.3f}"
+            progress.update(task, advance=1, score_text=score_text)
             if not out.is_terminal:  # a file shows a bar at its end alone
-                log.info(f"{config.architecture}: epoch {report['epoch']}/{config.epochs}  {note}")
+                log.info(f"{config.architecture}: epoch {report['epoch']}/{config.epochs}  {score_text}")
 
         try:
             yield advance

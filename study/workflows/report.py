@@ -22,10 +22,10 @@ def write_study_report(name: str, here: Home) -> Path:
     _send_mistakes(name, here)
     write_report(read_study(here.tracking_uri, name), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for part in fold_studies(here.home, name):
-        if folds and not (here.home / part / "ledger.jsonl").exists():
+    for fold in fold_studies(here.home, name):
+        if folds and not (here.home / fold / "ledger.jsonl").exists():
             continue  # not begun: it gets no experiment from a report
-        tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+        tracking = Tracking(here.tracking_uri, fold, here.home / fold, here.artifacts_of(fold))
         if folds:  # the whole has no run of its own
             tracking.send_answer(answer, name)
         else:
@@ -38,11 +38,11 @@ def _send_mistakes(name: str, here: Home) -> None:
     from study.inference.worst_errors import MOST, explain_mistakes
     from study.tracking.mlflow_tracker import Tracking
 
-    parts = fold_studies(here.home, name)
-    for part in parts:
-        if not (here.home / part / "ledger.jsonl").exists():
+    folds = fold_studies(here.home, name)
+    for fold in folds:
+        if not (here.home / fold / "ledger.jsonl").exists():
             continue  # what MLflow alone has, or nobody, is told of by the report itself
         with TemporaryDirectory() as temporary:
-            if explain_mistakes(here.home, part, Path(temporary), max(1, MOST // len(parts))):
-                tracking = Tracking(here.tracking_uri, part, here.home / part, here.artifacts_of(part))
+            if explain_mistakes(here.home, fold, Path(temporary), max(1, MOST // len(folds))):
+                tracking = Tracking(here.tracking_uri, fold, here.home / fold, here.artifacts_of(fold))
                 tracking.send_explained(Path(temporary))

@@ -13,7 +13,7 @@ from analysis import schema
 from study.console import out
 from study.planning.build_plan import Inputs, make_plan
 from study.planning.plan import Plan
-from study.planning.resume_checks import check_room_for_arms, left_out, write_study_file
+from study.planning.resume_checks import check_room_for_arms, not_run_lines, write_study_file
 from study.storage.events import StudyClosed
 from study.storage.ledger import Ledger, read_events
 from study.storage.lock import LockedError, check_free, locked
@@ -45,17 +45,17 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
     events, _ = read_events(folder / "ledger.jsonl")
     plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
     if dry:
-        _dry_run(plan, study_state(events), compute, here.again)
+        _dry_run(plan, study_state(events), compute, here.rerun_flags)
         return 0
     del events  # of a long study they are many; the writer reads its own
     with writing(plan, planned) as ledger:
         return _search(plan, ledger, here, compute)
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, again: str) -> None:
+def _dry_run(plan: Plan, state: StudyState, compute: Compute, rerun_flags: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
-    dry_run(plan, state, limits_of(plan, compute), out, again)
+    dry_run(plan, state, limits_of(plan, compute), out, rerun_flags)
 
 
 @contextmanager
@@ -87,7 +87,11 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
             ledger.append(plan.event(state.study.threads, state.study.max_concurrent))
         closed = final_state(ended)
         reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE
-        rest = f", and {reason}: {failure_hint(plan.name, here.again)}" if reason else "; a larger --trials extends it"
+        rest = (
+            f", and {reason}: {failure_hint(plan.name, here.rerun_flags)}"
+            if reason
+            else "; a larger --trials extends it"
+        )
         log.info(f"study {plan.name} has all its {len(ended)} trials{rest}")
         last = ledger.events[-1]  # no close, where it was killed between its last trial and that
         # The last close may be a confirmation's.
@@ -95,9 +99,9 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
         if not said:
             ledger.append(StudyClosed(state=closed, reason=reason))
         return EXIT_CODES[closed]
-    for note in plan.notes:
-        log.info(f"note: {note}")
-    for line in left_out(plan, begun=True, again=here.again):
+    for line in plan.notes:
+        log.info(f"note: {line}")
+    for line in not_run_lines(plan, begun=True, rerun_flags=here.rerun_flags):
         log.info(line)
     return run(plan, Search(plan), ledger, here, compute)
 
@@ -131,9 +135,9 @@ class Search:
         confirmed = self.plan.config.select_on == "validation"
         return f"retina {'confirm' if confirmed else 'report'} {self.plan.name}"
 
-    def failure_hint(self, state: StudyState, again: str) -> str:
+    def failure_hint(self, state: StudyState, rerun_flags: str) -> str:
         """More trials, or another study."""
-        return failure_hint(self.plan.name, again) if _all_failed(state, self.plan.config.trials) else ""
+        return failure_hint(self.plan.name, rerun_flags) if _all_failed(state, self.plan.config.trials) else ""
 
     def event(self) -> dict[str, Any]:
         """The plan says all."""
@@ -164,12 +168,12 @@ class Search:
         """Trials, arms, parts, and what each trial gets."""
         plan, trials = self.plan, self.plan.config.trials
         done = sum(1 for record in state.trials.values() if record.end)
-        parts = {part: plan.prepared.count(part) for part in ("train", "val", "test")}
+        splits = {split: plan.prepared.count(split) for split in ("train", "val", "test")}
         begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
         arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
         return (
-            f"study {plan.name}: {begun} over {arms}; {parts['train']} training and {parts['val']} "
-            f"validation images, {parts['test']} set aside for the test; {trial_resources}"
+            f"study {plan.name}: {begun} over {arms}; {splits['train']} training and {splits['val']} "
+            f"validation images, {splits['test']} set aside for the test; {trial_resources}"
         )
 
 

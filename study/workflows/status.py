@@ -34,32 +34,32 @@ STATES = (
 )
 
 
-def print_status(console: Console, home: Path, name: str | None, as_json: bool, again: str = "") -> bool:
+def print_status(console: Console, home: Path, name: str | None, as_json: bool, rerun_flags: str = "") -> bool:
     """All studies of a home, or one with its arms and failures; returns whether each ledger could be read.
 
-    One that cannot is a line, and hides no other. A home without studies is not an error. again: Home.again.
+    One that cannot is a line, and hides no other. A home without studies is not an error. rerun_flags: of Home.
     """
     folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
     named = _named(home, name, folders)
     if name and not named:
         known = ", ".join(folder.name for folder in folders) or "none"
         raise ConfigError(f"study {name} must exist in {home}, but there is: {known}")
-    told = [_told(folder) for folder in named]
-    studies = [study for study in told if study["state"] != DAMAGED]
+    summaries = [_told(folder) for folder in named]
+    studies = [study for study in summaries if study["state"] != DAMAGED]
     if as_json:
-        console.print_json(data=told)
-    elif not told:
+        console.print_json(data=summaries)
+    elif not summaries:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
     else:
         if studies:
             _print_studies(console, studies)
-        if name and len(told) == len(studies) == 1:
+        if name and len(summaries) == len(studies) == 1:
             _print_arms(console, studies[0])
-            _print_rest(console, home / studies[0]["study"], studies[0], again)
-        for study in told:
+            _print_rest(console, home / studies[0]["study"], studies[0], rerun_flags)
+        for study in summaries:
             if study["state"] == DAMAGED:
                 console.print(f"{study['study']} is {DAMAGED}: {study['error']}", markup=False)
-    return len(told) == len(studies)
+    return len(summaries) == len(studies)
 
 
 def _told(folder: Path) -> dict[str, Any]:
@@ -90,18 +90,18 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
     """Folders of the study `name` (of its folds, where it has some), or of all."""
     if not name:
         return folders
-    parts = [home / part for part in fold_studies(home, name)]
-    return [folder for folder in parts if folder in folders]
+    folds = [home / fold for fold in fold_studies(home, name)]
+    return [folder for folder in folds if folder in folders]
 
 
-def watch_status(console: Console, home: Path, name: str | None, again: str = "") -> bool:
+def watch_status(console: Console, home: Path, name: str | None, rerun_flags: str = "") -> bool:
     """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C; returns as it does."""
     while True:
         folders = [path.parent for path in home.glob("*/ledger.jsonl")]
         # Asked before the ledgers are read: what is printed last must be how it ended.
         written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
-            parent_study = print_status(console, home, name, as_json=False, again=again)
+            parent_study = print_status(console, home, name, as_json=False, rerun_flags=rerun_flags)
         console.clear()
         console.print(capture.get(), markup=False, end="")
         if not written:
@@ -234,7 +234,7 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
         console.print(f"about {duration_text(study['seconds_left'])} left")
 
 
-def _print_rest(console: Console, folder: Path, study: dict[str, Any], again: str) -> None:
+def _print_rest(console: Console, folder: Path, study: dict[str, Any], rerun_flags: str) -> None:
     """What failed, why it ended, and the command that comes next."""
     for trial, reason in study["failures"].items():
         file = folder / "checkpoints" / trial / "error.txt"
@@ -243,4 +243,4 @@ def _print_rest(console: Console, folder: Path, study: dict[str, Any], again: st
     if study["reason"]:
         console.print(f"{study['state']}: {study['reason']}", markup=False)
     if study["next"]:
-        console.print(f"next: {study['next']}{again}", markup=False)
+        console.print(f"next: {study['next']}{rerun_flags}", markup=False)

@@ -43,7 +43,7 @@ class Job:
     weights: Weights | None
     threads: int | None
     epochs: int
-    seen: str = ""  # what the weights were trained on
+    provenance: str = ""  # what the weights were trained on
 
 
 def train_new(
@@ -54,18 +54,18 @@ def train_new(
     files: dict[str, str],
     threads: int | None,
     folder: Path,
-    again: str = "",
+    rerun_flags: str = "",
 ) -> None:
     """Train a configuration on a data set and leave weights, predictions and epochs in `folder`.
 
-    again: flags that each further command needs too, for a message.
+    rerun_flags: flags that each further command needs too, for a message.
     """
     config = make_trial_config(values)
-    weights, seen = None, ""
+    weights, provenance = None, ""
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
-        weights, file = read_source(source, config.architecture, home, download=True, again=again)
-        seen = read_provenance(file)
+        weights, file = read_source(source, config.architecture, home, download=True, rerun_flags=rerun_flags)
+        provenance = read_provenance(file)
         log.info(f"weights {weights.source}: {check_fit(weights, config.head)}")
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
@@ -82,8 +82,8 @@ def train_new(
         select_on=defaults["select_on"].default,
     )
     if weights:
-        check_no_leakage(config.architecture, weights.source, seen, prepared)
-    run(Job(config, prepared, weights, threads, config.epochs, seen), folder)
+        check_no_leakage(config.architecture, weights.source, provenance, prepared)
+    run(Job(config, prepared, weights, threads, config.epochs, provenance), folder)
 
 
 def run(job: Job, folder: Path) -> list[Epoch]:
@@ -95,7 +95,7 @@ def run(job: Job, folder: Path) -> list[Epoch]:
         raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
     folder.mkdir(parents=True, exist_ok=True)
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
-    best, epochs, seen = None, [], provenance_text(job.prepared, job.seen)
+    best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
     log.info(_opening(job))
     for epoch in _epochs(job):
@@ -104,7 +104,7 @@ def run(job: Job, folder: Path) -> list[Epoch]:
         better = value is not None and (best is None or value > best)
         best = value if better else best
         if epoch.number == job.epochs if job.config.select_epoch == "last" else better:
-            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number, seen))
+            save_weights(folder / BEST, epoch.state()["model"], weights_metadata(job.config, epoch.number, provenance))
             save_predictions(folder, epoch.predictions)
         lines = [{"epoch": e.number, **e.scores, "confusion": e.confusion.tolist()} for e in epochs]
         write_whole(folder / "epochs.jsonl", "".join(json.dumps(line) + "\n" for line in lines).encode())
@@ -128,7 +128,7 @@ def _epochs(job: Job) -> Iterator[Epoch]:
 
 
 def _opening(job: Job) -> str:
-    counts = ", ".join(f"{job.prepared.count(part)} {part}" for part in ("train", "val", "test"))
+    counts = ", ".join(f"{job.prepared.count(split)} {split}" for split in ("train", "val", "test"))
     start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
     return f"{job.config.architecture}, {start}; images: {counts} (the test part is not looked at)"
 
@@ -140,13 +140,13 @@ def _line(epoch: Epoch, of: int) -> str:
     return f"epoch {epoch.number}/{of}  {scores}  (n {counts.sum()}, majority class {counts.max() / counts.sum():.4g})"
 
 
-def repeat(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
+def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
     study, record, threads = _find(name, home, tracking_uri)
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
-    weights, seen = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
+    weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
     prepared = prepare_data(
         read_index(Path(settings["data"]), settings["layout"]),
         home,
@@ -155,7 +155,7 @@ def repeat(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
         colour=trial.colour,
         **split_of(config),
     )
-    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), seen), folder)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance), folder)
     return _compare(epochs, record)
 
 
@@ -163,17 +163,17 @@ def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
     """The study's own copy of its weights, and what they were trained on."""
     state = study_state(read_events(folder / "ledger.jsonl")[0])
     assert state.study is not None  # it has a trial
-    told = state.study.weights[architecture]
-    file = kept_file(folder, {"name": told["source"], **told})
+    recorded = state.study.weights[architecture]
+    file = kept_file(folder, {"name": recorded["source"], **recorded})
     if not file.exists():
         raise ConfigError(
             f"the study's copy of its {architecture} weights must be there, but {file.name} has gone; put "
-            f"{told['source']} there under that name: its digest is {told['digest'][:12]}"
+            f"{recorded['source']} there under that name: its digest is {recorded['digest'][:12]}"
         )
     weights = read_weights(file, architecture)
-    if weights.digest != told["digest"]:
+    if weights.digest != recorded["digest"]:
         raise ConfigError(
-            f"weights of study {folder.name} must have the digest {told['digest'][:12]}, but {file.name} has "
+            f"weights of study {folder.name} must have the digest {recorded['digest'][:12]}, but {file.name} has "
             f"{weights.digest[:12]}; it was changed since: put the first file back"
         )
     return weights, read_provenance(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from study.disk_space import check_room, is_full, needed, size, told
+from study.disk_space import check_room, disk_error_text, is_full, needed, size
 from study.storage.ledger import Ledger, read_events
 from study.training.checkpoints import load_last, save_last
 from tests.fixtures.study import close_event, epoch_event, study_event
@@ -16,23 +16,23 @@ from tests.fixtures.study import close_event, epoch_event, study_event
 def test_a_full_disk_is_known_through_whatever_library_says_so() -> None:
     full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/home/somebody/last.pt")
     assert is_full(full)
-    assert told(full) == "No space left on device: last.pt; free some space first"
+    assert disk_error_text(full) == "No space left on device: last.pt; free some space first"
     through = RuntimeError("(sqlite3.OperationalError) database or disk is full\n[SQL: INSERT ...]")
     assert is_full(through)
-    assert told(through) == "disk is full; free some space first"
+    assert disk_error_text(through) == "disk is full; free some space first"
     other = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/x/best.safetensors")
     assert not is_full(other)
-    assert told(other) == "Permission denied: best.safetensors"
+    assert disk_error_text(other) == "Permission denied: best.safetensors"
 
 
 def test_what_is_told_of_an_error_names_no_folder() -> None:
     """Libraries raise OSErrors of one text, which holds the path; it is cut before the text is."""
     bare = OSError("Unable to open file '/home/Jane Doe/cache/images.npy'")
-    assert told(bare) == "Unable to open file 'images.npy'"
+    assert disk_error_text(bare) == "Unable to open file 'images.npy'"
     in_words = OSError(errno.EIO, "cannot read /home/Jane Doe/cache/images.npy")
-    assert told(in_words) == "cannot read images.npy"
+    assert disk_error_text(in_words) == "cannot read images.npy"
     long = RuntimeError(f"{'x' * 180} '/home/Jane Doe/{'y' * 50}/z'")
-    assert told(long) == f"{'x' * 180} 'z'"
+    assert disk_error_text(long) == f"{'x' * 180} 'z'"
 
 
 def test_what_is_needed_grows_with_slots_arms_and_the_network() -> None:

@@ -26,7 +26,7 @@ from study.console import out
 from study.disk_space import check_room
 from study.errors import ConfigError
 from study.planning.plan import Plan, needed_by
-from study.planning.resume_checks import left_out
+from study.planning.resume_checks import not_run_lines
 from study.storage.progress import duration_text
 from study.storage.ranking import planned
 from study.storage.state import StudyState
@@ -54,12 +54,12 @@ DECIDE_TIME = (
 )  # fmt: skip
 
 CHILD = (
-    "import json, sys; from study.workflows.running.dry_run import measure; "
-    "print(json.dumps([*map(measure, json.load(sys.stdin))]))"
+    "import json, sys; from study.workflows.running.dry_run import measure_epoch; "
+    "print(json.dumps([*map(measure_epoch, json.load(sys.stdin))]))"
 )
 
 
-def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: Console, again: str = "") -> None:
+def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: Console, rerun_flags: str = "") -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
     left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
     final = planned(plan.config, len(plan.arms)) - sum(1 for record in state.finalists.values() if record.end)
@@ -74,7 +74,7 @@ def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: 
     for field, values in describe(plan.config):
         space.add_row(field, values)
     console.print(space)
-    for line in [*plan.notes, *left_out(plan, begun=state.study is not None, again=again)]:
+    for line in [*plan.notes, *not_run_lines(plan, begun=state.study is not None, rerun_flags=rerun_flags)]:
         console.print(f"- {line}", markup=False)
     _print_costs(plan, left + max(0, final), trial_resources, console)
 
@@ -105,16 +105,16 @@ def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Con
 
 
 def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
-    """`measure`, and on the console what it is at: in a line that changes, or in one for each step where none can."""
+    """`measure_epoch` with its progress: one line that changes, or one for each step without a terminal."""
     with console.status("") as status:
 
-        def say(images: int) -> None:
+        def on_step(images: int) -> None:
             line = f"measuring {job['config']['architecture']}: an epoch of {images} images to warm up, then another"
             status.update(line)
             if not console.is_terminal:
                 console.print(line)
 
-        return measure(job, say)
+        return measure_epoch(job, on_step)
 
 
 def measured_now(plan: Plan, trial_resources: Resources) -> tuple[float, str]:
@@ -182,10 +182,10 @@ def usual(config: StudyConfig, name: str) -> Value:
     return round(middle) if TrialConfig.model_fields[name].annotation is int else middle
 
 
-def measure(job: dict[str, Any], say: Callable[[int], None] = lambda images: None) -> dict[str, Any]:
+def measure_epoch(job: dict[str, Any], on_step: Callable[[int], None] = lambda images: None) -> dict[str, Any]:
     """Images trained on, seconds of a whole epoch, bytes of a checkpoint and the device, from one short epoch here.
 
-    say: told of each number of images before it is tried.
+    on_step: called with each number of images before it is tried.
     """
     torch.set_num_threads(min(job["threads"], os.cpu_count() or 1))
     config = make_trial_config(job["config"])
@@ -195,7 +195,7 @@ def measure(job: dict[str, Any], say: Callable[[int], None] = lambda images: Non
     most = min(job["images"], len(data.train_rows))
     images = min(FIRST_IMAGES, most)
     while True:
-        say(images)
+        on_step(images)
         some = _part_of(data, images)
         # The first epoch warms the machine up; the second is measured.
         steps = train(config, some, device, weights=weights)

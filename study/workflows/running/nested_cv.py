@@ -62,19 +62,19 @@ def search_folds(
 
     A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
     """
-    parts = [fold_name(name, fold) for fold in range(1, folds + 1)]
+    names = [fold_name(name, fold) for fold in range(1, folds + 1)]
 
-    def of(part: str) -> Inputs:
-        begun = _state(here.home / part).study is not None
+    def of(fold: str) -> Inputs:
+        begun = _state(here.home / fold).study is not None
         return replace(
             inputs,
-            overrides={**inputs.overrides, "fold": f"{parts.index(part) + 1}/{folds}"},
+            overrides={**inputs.overrides, "fold": f"{names.index(fold) + 1}/{folds}"},
             add_arms=inputs.add_arms if begun else (),  # one that has not begun takes all that can run
-            like="" if part == parts[0] else parts[0],
+            like="" if fold == names[0] else names[0],
         )
 
-    first = _state(here.home / parts[0])
-    plan = make_plan(parts[0], here.home, first, of(parts[0]))
+    first = _state(here.home / names[0])
+    plan = make_plan(names[0], here.home, first, of(names[0]))
     if first.study or dry:
         time_text = _time_known(name, folds, here.home, plan)
     else:
@@ -84,23 +84,23 @@ def search_folds(
     epochs = f"{folds} folds x {runs} x at most {plan.epochs} epochs"
     log.info(f"{name}: {epochs} = {folds * _runs(plan) * plan.epochs} epochs{time_text}")
     if dry:
-        return search(parts[0], here, of(parts[0]), compute, dry=True)
+        return search(names[0], here, of(names[0]), compute, dry=True)
 
-    def search_one(part: str, rest: Compute) -> int:
-        return search(part, here, of(part), rest)
+    def search_one(fold: str, rest: Compute) -> int:
+        return search(fold, here, of(fold), rest)
 
     def ended(state: StudyState) -> bool:
         return search_ended(plan.config, state)
 
-    def help_of(part: str) -> str:
-        return failure_hint(part, here.again)
+    def help_of(fold: str) -> str:
+        return failure_hint(fold, here.rerun_flags)
 
-    commands = (f"retina search {name}{here.resume_flags}", f"retina confirm {name}{here.again}")
-    return each_fold(parts, here.home, compute, search_one, ended, commands, help_of)
+    commands = (f"retina search {name}{here.resume_flags}", f"retina confirm {name}{here.rerun_flags}")
+    return each_fold(names, here.home, compute, search_one, ended, commands, help_of)
 
 
 def each_fold(
-    parts: list[str],
+    folds: list[str],
     home: Path,
     compute: Compute,
     call: Callable[[str, Compute], int],
@@ -115,21 +115,21 @@ def each_fold(
     nothing comes next.
     """
     failed, scoreless = 0, ""
-    for done, part in enumerate(parts):
+    for done, fold in enumerate(folds):
         left = compute.deadline - time.monotonic() if compute.deadline is not None else None
-        out.rule(f"fold {done + 1} of {len(parts)}")
-        code = call(part, replace(compute, time_budget=left)) if left is None or left > 0 else 0
-        state = _state(home / part)
+        out.rule(f"fold {done + 1} of {len(folds)}")
+        code = call(fold, replace(compute, time_budget=left)) if left is None or left > 0 else 0
+        state = _state(home / fold)
         if code >= EXIT_SIGNALLED or not ended(state):
-            log.info(f"{done} of {len(parts)} folds are done; go on with: {commands[0]}")
+            log.info(f"{done} of {len(folds)} folds are done; go on with: {commands[0]}")
             return code
         failed = failed or code
-        scoreless = scoreless or ("" if ranked(state.trials.values()) else part)
+        scoreless = scoreless or ("" if ranked(state.trials.values()) else fold)
     if scoreless and help_of:
-        lack = f"all {len(parts)} folds have ended, but {scoreless} without a score"
+        lack = f"all {len(folds)} folds have ended, but {scoreless} without a score"
         log.info(f"{lack}: {help_of(scoreless)}")
     else:
-        log.info(f"all {len(parts)} folds are done; next: {commands[1]}")
+        log.info(f"all {len(folds)} folds are done; next: {commands[1]}")
     return failed
 
 
@@ -140,7 +140,7 @@ def _runs(plan: Plan) -> int:
 
 def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
     """What an epoch took so far in any fold, and what is left by that."""
-    states = [_state(home / part) for part in fold_studies(home, name)]
+    states = [_state(home / fold) for fold in fold_studies(home, name)]
     known = [record for state in states for record in (*state.trials.values(), *state.finalists.values())]
     usual = epoch_seconds(known)
     if not usual:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from analysis import schema
 from retina_data.files import write_whole
 from study.console import out
-from study.disk_space import check_room, is_full, told
+from study.disk_space import check_room, disk_error_text, is_full
 from study.planning.plan import Plan, needed_by
 from study.planning.resume_checks import write_study_file
 from study.storage.events import Event, StudyClosed, TestEvaluation
@@ -78,8 +78,8 @@ class RunSpec(Protocol):
     def next_command(self) -> str:
         """Type this when all is done; nothing where more is to come by itself."""
 
-    def failure_hint(self, state: StudyState, again: str) -> str:
-        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. again: Home.again."""
+    def failure_hint(self, state: StudyState, rerun_flags: str) -> str:
+        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. rerun_flags: of Home."""
 
     @property
     def n_best_weights(self) -> int:
@@ -170,7 +170,7 @@ def _files(plan: Plan) -> TrialFiles:
 
 def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
     if is_full(error):
-        stop.request_stop(told(error))
+        stop.request_stop(disk_error_text(error))
     else:
         write_whole(plan.folder / "error.txt", text.encode())
         stop.request_stop(f"{type(error).__name__}; error.txt in the study's folder tells more")
@@ -211,15 +211,15 @@ def _closing(plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
     log.info(f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}")
     if closed == schema.STATE_COMPLETE and errand.next_command:
-        log.info(f"next: {errand.next_command}{here.again}")
+        log.info(f"next: {errand.next_command}{here.rerun_flags}")
     elif closed != schema.STATE_COMPLETE:
-        log.info(errand.failure_hint(state, here.again) or f"go on with: {errand.command}{here.resume_flags}")
+        log.info(errand.failure_hint(state, here.rerun_flags) or f"go on with: {errand.command}{here.resume_flags}")
 
 
-def failure_hint(name: str, again: str) -> str:
+def failure_hint(name: str, rerun_flags: str) -> str:
     """What to do about a study whose trials have all ended and failed: going on does nothing."""
     return (
-        f"`retina status {name}{again}` names the failures; mend their cause and search under another name, or "
+        f"`retina status {name}{rerun_flags}` names the failures; mend their cause and search under another name, or "
         "give a larger --trials"
     )
 

@@ -21,10 +21,10 @@ def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
 
 
 def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:
-    assert (place(None).again, place(None).resume_flags) == ("", "")
+    assert (place(None).rerun_flags, place(None).resume_flags) == ("", "")
     here = place(tmp_path / "a home", "head:6379")
-    assert here.again == f" --home '{tmp_path}/a home'"
-    assert here.resume_flags == f"{here.again} --address head:6379"
+    assert here.rerun_flags == f" --home '{tmp_path}/a home'"
+    assert here.resume_flags == f"{here.rerun_flags} --address head:6379"
     assert place(None, None, True).resume_flags == " --insecure"
 
 
@@ -33,7 +33,7 @@ def test_a_command_that_goes_on_gives_each_trial_what_it_had() -> None:
     assert place(None, gpus_per_trial=0.5).resume_flags == " --gpus-per-trial 0.5"
     third = place(None, "head:6379", gpus_per_trial=1 / 3)
     assert third.resume_flags == " --address head:6379 --gpus-per-trial 0.333333333333"
-    assert third.again == ""  # status and report have no such flags
+    assert third.rerun_flags == ""  # status and report have no such flags
 
 
 def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -46,7 +46,9 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     assert CliRunner().invoke(app.app, ["search", "x", *flags]).exit_code == 3
     overrides = {"lr": 0.5, "trials": 3, "weights": {"resnet18": str(tmp_path / "w")}}
     again = f" --home {tmp_path}"
-    wanted = Inputs(tmp_path / "d", "lab", tmp_path / "c", overrides, ("a",), "other", tmp_path / "t", again=again)
+    wanted = Inputs(
+        tmp_path / "d", "lab", tmp_path / "c", overrides, ("a",), "other", tmp_path / "t", rerun_flags=again
+    )
     assert told == [wanted]
 
 

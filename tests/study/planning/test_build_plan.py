@@ -240,7 +240,7 @@ def _synthetic(folder: Path) -> Path:
 
 
 def test_where_no_arm_can_run_what_helps_is_named(folder: Path) -> None:
-    inputs = Inputs(folder / "data", overrides={**FLAGS, "pretrained": True}, again=" --home h")
+    inputs = Inputs(folder / "data", overrides={**FLAGS, "pretrained": True}, rerun_flags=" --home h")
     with pytest.raises(ConfigError, match=r"no arm can run: .* make synthetic ones \(retina pretrain --home h\)"):
         make_plan("none", folder / "home", StudyState(), inputs)
 

@@ -106,7 +106,7 @@ def test_a_file_is_of_the_kind_that_it_says_wherever_it_lies(folder: Path, tmp_p
 
 def test_a_source_that_is_not_there_names_the_command_that_makes_it(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"make them \(retina pretrain --architecture resnet18 --home h\)"):
-        read_source("synthetic", "resnet18", tmp_path, again=" --home h")
+        read_source("synthetic", "resnet18", tmp_path, rerun_flags=" --home h")
     file = _synthetic(tmp_path, "resnet18")
     assert read_source("synthetic", "resnet18", tmp_path)[1] == file
 

@@ -40,7 +40,7 @@ def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:
     make = "make synthetic ones (retina pretrain --home h)"
 
     def told(*kinds: str, begun: bool, source: str = "imagenet") -> str:
-        [line] = reasons(missing, {"resnet50": source}, kinds, begun=begun, again=" --home h")
+        [line] = reasons(missing, {"resnet50": source}, kinds, begun=begun, rerun_flags=" --home h")
         return line.removeprefix(begin)
 
     add = "--add-arm resnet50-pretrained"
@@ -57,7 +57,7 @@ def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:
 
 def test_an_arm_that_can_be_added_needs_no_weights() -> None:
     _, later = arms_of("s", _begun("resnet18-scratch"), CELLS, {}, (), joint=False)
-    [line] = reasons(later, {}, (), begun=True, again="")
+    [line] = reasons(later, {}, (), begun=True, rerun_flags="")
     assert line.endswith("not of this study; --add-arm resnet18-pretrained adds it")
 
 

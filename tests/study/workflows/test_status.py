@@ -151,7 +151,7 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     close = close_event("failed", "No space left on device")
     _study(tmp_path, "s", begun, trial_event(0), close)
     text = io.StringIO()
-    print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, again=" --home here")
+    print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, rerun_flags=" --home here")
     assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
     done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
     _study(tmp_path, "t", *done, end_event(0), close_event())

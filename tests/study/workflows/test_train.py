@@ -13,7 +13,7 @@ from study.errors import ConfigError
 from study.planning.pretrained_weights import synthetic_file
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.leakage import read_provenance
-from study.workflows.train import repeat, train_new
+from study.workflows.train import reproduce, train_new
 from tests.fixtures.study import SMALL, small_data
 
 
@@ -86,7 +86,7 @@ def test_weights_without_pretrained_are_refused(folder: Path) -> None:
 )
 def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
-        repeat(name, folder / "home", "sqlite:///unused.db", folder / "x")
+        reproduce(name, folder / "home", "sqlite:///unused.db", folder / "x")
 
 
 def test_a_folder_that_holds_something_is_never_written_over(folder: Path) -> None:

@@ -54,8 +54,8 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return _plan(tmp_path_factory.mktemp("dryrun"), architecture="resnet18")
 
 
-def _measured_at_once(job: dict[str, Any], say: Callable[[int], None]) -> dict[str, Any]:
-    say(10)
+def _measured_at_once(job: dict[str, Any], on_step: Callable[[int], None]) -> dict[str, Any]:
+    on_step(10)
     return {"images": 10, "seconds": 1.0, "checkpoint": 10**6, "device": "cpu"}
 
 
@@ -71,7 +71,7 @@ def test_it_says_what_would_run_and_what_it_would_cost(tmp_path: Path) -> None:
 
 
 def test_finalists_are_said_and_counted_in_the_time(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "measure", _measured_at_once)
+    monkeypatch.setattr(module, "measure_epoch", _measured_at_once)
     seconds = []
     for finalists in (0, 2):
         said = _dry(replace(one, config=one.config.model_copy(update={"finalists": finalists, "repeats": 3})))
@@ -84,7 +84,7 @@ def test_finalists_are_said_and_counted_in_the_time(one: Plan, monkeypatch: pyte
 
 def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
     """By the same number: one byte less is a problem, and the figure is what is asked for."""
-    monkeypatch.setattr(module, "measure", _measured_at_once)
+    monkeypatch.setattr(module, "measure_epoch", _measured_at_once)
     plan = replace(one, config=make_study_config({}, {"space": {"optimizer": ["sgd", "adamw"]}}))
     need = needed_by(plan, 2, Search(plan).n_best_weights)
     for lacks, free in ((False, need), (True, need - 1)):
@@ -98,7 +98,7 @@ def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monk
 def test_what_a_study_has_on_the_disk_is_not_needed_again(
     one: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(module, "measure", _measured_at_once)
+    monkeypatch.setattr(module, "measure_epoch", _measured_at_once)
     plan = replace(one, home=tmp_path)
     checkpoints = plan.folder / "checkpoints" / "0000"
     checkpoints.mkdir(parents=True)
@@ -179,14 +179,14 @@ def test_a_slow_machine_measures_few_images_and_a_fast_one_more(
 
     monkeypatch.setattr(module, "train", trained)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
-    found = module.measure(_job(one, "resnet18", Resources(1, 0.0, 1), 512), said.append)
+    found = module.measure_epoch(_job(one, "resnet18", Resources(1, 0.0, 1), 512), said.append)
     assert said == [min(n, images) for n in tried]
     assert found["images"] == said[-1]
     assert found["seconds"] == pytest.approx(each * (images + len(whole.val_rows)), rel=0.05)
 
 
 def test_measuring_is_not_silent_and_says_what_its_figure_is_of(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "measure", _measured_at_once)
+    monkeypatch.setattr(module, "measure_epoch", _measured_at_once)
     said = _dry(one)
     assert "measuring resnet18: an epoch of 10 images" in said
     assert "on this machine as busy as it is now" in said
