@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -254,3 +255,26 @@ def test_the_environment_is_read_in_the_command_and_the_api_alone(path: Path) ->
         text = path.read_text()
         assert "environ.get" not in text
         assert "getenv" not in text
+
+
+ADAPTERS = {
+    "study/config/optuna_adapter.py",
+    "study/tracking/sqlite_store.py",  # of MLflow
+    "analysis/results/mlflow_reader.py",
+}
+"""Modules that touch private attributes of Optuna and MLflow; each has a test that fails first when these change."""
+
+
+def _private(path: Path) -> set[str]:
+    """Private attributes of other objects than the class's own, and of the module `os`, that a module touches."""
+    tree = ast.parse((ROOT / path).read_text())
+    touched = [node for node in ast.walk(tree) if isinstance(node, ast.Attribute) and re.match("_[a-z]", node.attr)]
+    return {
+        ast.unparse(node)
+        for node in touched
+        if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls", "os"))
+    } - {"_Look._fields"}  # of a named tuple, documented
+
+
+def test_private_attributes_are_touched_by_adapters_alone() -> None:
+    assert {_place(path) for path in MODULES if _private(path)} == ADAPTERS

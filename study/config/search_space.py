@@ -10,6 +10,7 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
 from study.config.arms import ArmSpec, arm_name
+from study.config.optuna_adapter import can_draw
 from study.config.study import Axis, Range, StudyConfig
 from study.config.trial import TrialConfig, Value
 
@@ -133,10 +134,7 @@ def contains(config: StudyConfig, name: str, arm_specs: Sequence[ArmSpec], value
     """Whether an axis of the space could draw the value."""
     distribution: Any = distribution_of(config, name, arm_specs)  # each kind takes values of its own type
     assert distribution is not None, f"{name} is not searched"
-    try:
-        return bool(distribution._contains(distribution.to_internal_repr(value)))
-    except ValueError:
-        return False
+    return can_draw(distribution, value)
 
 
 def _draw(trial: optuna.Trial, name: str, one: Drawn) -> Value:

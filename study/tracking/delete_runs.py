@@ -21,6 +21,7 @@ from analysis import schema
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
+from study.tracking.sqlite_store import purge_experiment, purge_run
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def forget(here: Home, stored: Stored) -> list[str]:
         _erase(here, client, experiment, own)
         if experiment.lifecycle_stage == "active":
             client.delete_experiment(stored.experiment)
-        client._tracking_client.store._hard_delete_experiment(stored.experiment)
+        purge_experiment(client, stored.experiment)
     except MlflowException as error:
         raise TrackingError(f"MLflow at {redact_url(here.tracking_uri)}: {one_line(error)}") from error
     return []
@@ -127,7 +128,7 @@ def _erase(here: Home, client: MlflowClient, experiment: Experiment, runs: list[
         for folder in _artifacts(here, experiment, [run]):
             if folder.is_dir():
                 shutil.rmtree(folder)
-        client._tracking_client.store._hard_delete_run(run.info.run_id)
+        purge_run(client, run.info.run_id)
     if _is_here_made(here, experiment) and all(path.is_dir() for path in _folder(experiment).rglob("*")):
         shutil.rmtree(_folder(experiment), ignore_errors=True)  # it is empty, or was never there
 

@@ -2,6 +2,8 @@
 
 MLflow makes it in some fifty migrations, each statement on the disk at once. A process that is killed within one leaves
 a file that MLflow can neither use nor go on with, so it is made beside its place, by one process at a time.
+
+The one place that touches MLflow's private attributes: to make a store, and to purge what `mlflow gc` would.
 """
 
 from __future__ import annotations
@@ -57,6 +59,16 @@ def open_client(uri: str) -> MlflowClient:
         if _found(file) == "whole":
             raise  # what fails is not the file's shape
         raise _unusable(file, str(error)) from error
+
+
+def purge_run(client: MlflowClient, run_id: str) -> None:
+    """Delete a run from the database for good; a client has no method for it."""
+    client._tracking_client.store._hard_delete_run(run_id)
+
+
+def purge_experiment(client: MlflowClient, experiment_id: str) -> None:
+    """Delete a deleted experiment from the database for good."""
+    client._tracking_client.store._hard_delete_experiment(experiment_id)
 
 
 def _file(uri: str) -> Path | None:

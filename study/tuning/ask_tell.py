@@ -18,6 +18,7 @@ from optuna.trial import TrialState
 from analysis import schema
 from study.config.arms import ArmSpec
 from study.config.early_stopping import COMPARED, first_rung
+from study.config.optuna_adapter import pruner_state, resume_trial
 from study.config.search_space import known_good, suggest
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
@@ -66,7 +67,7 @@ class Arms:
         study.add_trials([*earlier, *(_frozen(record) for record in known)])
         for record, frozen in zip(known, study.get_trials(deepcopy=False)[len(earlier) :], strict=True):
             if not record.end:
-                self._live[record.trial] = optuna.Trial(study, frozen._trial_id)
+                self._live[record.trial] = resume_trial(study, frozen)
         return study
 
     def _enqueued(self, group: str) -> list[dict[str, Any]]:
@@ -134,7 +135,7 @@ class Arms:
         trial.report(value, epoch)
         weak = trial.should_prune()
         enough = self._counts[record.group] >= COMPARED
-        return weak and enough, _rungs(trial.storage.get_trial(trial._trial_id))
+        return weak and enough, pruner_state(trial)
 
     def on_trial_complete(self, record: TrialRecord) -> None:
         """Tell how a trial ended: the score of the epoch that is selected."""
@@ -182,10 +183,6 @@ def _complete(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
 
 def _but_seed(config: dict[str, Any]) -> str:
     return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
-
-
-def _rungs(trial: optuna.trial.FrozenTrial) -> dict[str, float]:
-    return {key: value for key, value in trial.system_attrs.items() if key.startswith("completed_rung_")}
 
 
 def _seed(seed: int, group: str, number: int) -> int:

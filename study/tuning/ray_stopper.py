@@ -13,6 +13,11 @@ import ray
 from ray import tune
 
 
+def process_of(trial: Any) -> Any:
+    """The process of one of Ray's trials, None where it has none; Ray has no public call for it."""
+    return trial.temporary_state.ray_actor
+
+
 class KillOnStop(tune.Stopper, tune.Callback):
     """Ray's stopper, told by `stopping()`; it kills each trial's process before Ray lets go of it."""
 
@@ -33,7 +38,7 @@ class KillOnStop(tune.Stopper, tune.Callback):
         if not self._stopping():
             return False
         for trial in self._trials.values():
-            if actor := trial.temporary_state.ray_actor:
+            if actor := process_of(trial):
                 ray.kill(actor)
         self._trials.clear()
         return True

@@ -35,8 +35,8 @@ def test_a_data_set_is_told_by_digests_and_sent_twice_is_one() -> None:
         log_data(client(), run, study)
     (told,) = client().get_run(run).inputs.dataset_inputs
     assert told.dataset.name == "retina-data"
-    assert study["identity"]["data_digest"].startswith(told.dataset.digest) and len(told.dataset.digest) == 36
-    assert json.loads(told.dataset.source) == study["identity"]
+    assert study.identity["data_digest"].startswith(told.dataset.digest) and len(told.dataset.digest) == 36
+    assert json.loads(told.dataset.source) == study.identity
     assert json.loads(told.dataset.profile) == {"num_rows": 13, "train": 8, "val": 5}
     found = client().search_runs([_experiment("showing-data")], "dataset.name = 'retina-data'")
     assert [one.info.run_id for one in found] == [run]

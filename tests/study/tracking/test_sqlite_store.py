@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.entities import ViewType
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from study.tracking import sqlite_store
-from study.tracking.sqlite_store import StoreError, open_client
+from study.tracking.sqlite_store import StoreError, open_client, purge_experiment, purge_run
 from study.tracking.sync import TrackingError, open_tracking
 
 COLUMN = "ALTER TABLE experiments ADD COLUMN creation_time"  # of a migration that adds two
@@ -129,3 +130,15 @@ def test_what_is_no_file_is_left_to_mlflow() -> None:
     for uri in ("http://127.0.0.1:9", "sqlite://", "sqlite:///:memory:", "sqlite:///x.db?timeout=3"):
         assert sqlite_store._file(uri) is None
     assert sqlite_store._file("sqlite:////home/x/mlflow.db") == Path("/home/x/mlflow.db")
+
+
+def test_purge_run_and_experiment(tmp_path: Path) -> None:
+    """Fails first when MLflow changes what its own `mlflow gc` calls, or how it makes a store."""
+    client = open_client(f"sqlite:///{tmp_path / 'mlflow.db'}")
+    key = client.create_experiment("gone", artifact_location=tmp_path.as_uri())
+    run = client.create_run(key).info.run_id
+    purge_run(client, run)
+    assert client.search_runs([key], run_view_type=ViewType.ALL) == []
+    client.delete_experiment(key)
+    purge_experiment(client, key)
+    assert [one.name for one in client.search_experiments(view_type=ViewType.ALL)] == ["Default"]

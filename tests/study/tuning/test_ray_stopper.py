@@ -1,9 +1,11 @@
 from types import SimpleNamespace
+from unittest.mock import MagicMock
 
 import pytest
 import ray
+from ray.tune.experiment import Trial
 
-from study.tuning.ray_stopper import KillOnStop
+from study.tuning.ray_stopper import KillOnStop, process_of
 
 
 def _trial(name: str) -> SimpleNamespace:
@@ -31,3 +33,12 @@ def test_nothing_of_ours_goes_into_ray_s_pickles_and_no_trial_is_stopped_alone()
     reaper = KillOnStop(lambda: True)
     assert reaper.__getstate__() == {}
     assert reaper("trial", {}) is False
+
+
+def test_process_of_a_trial_of_this_ray() -> None:
+    """Fails first when Ray changes where it keeps a trial's process."""
+    trial = Trial("x", stub=True, storage=None)
+    assert process_of(trial) is None
+    process = MagicMock()
+    trial.set_ray_actor(process)
+    assert process_of(trial) is process
