@@ -100,7 +100,12 @@ ONLY_IN = {
         "study/cluster/resources.py",
         "study/cluster/node_check.py",
     },
-    "optuna": {"study/config/search_space.py", "study/tuning/ask_tell.py", "analysis/results/importance.py"},
+    "optuna": {
+        "study/config/optuna_adapter.py",
+        "study/config/search_space.py",
+        "study/tuning/ask_tell.py",
+        "analysis/results/importance.py",
+    },
     "torchvision": {"retina_models/weights.py"},
 }
 NO_TORCH = {"analysis", "retina_data"}
