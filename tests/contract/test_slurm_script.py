@@ -57,7 +57,7 @@ def test_the_batch_script_starts_a_cluster_and_searches_on_it(tmp_path: Path) ->
     try:
         assert job.wait(PATIENCE) == 0, log.read_text()
         assert "2 at once, 1 CPU thread each, no GPU" in log.read_text()
-        assert len({epoch["node"] for record in study.state().trials.values() for epoch in record.epochs}) == 2
+        assert len({epoch.node for record in study.state().trials.values() for epoch in record.epochs}) == 2
         calls = (stub.parent / "called").read_text().splitlines()
         assert [call.split(" --")[0].split("/")[0] for call in calls] == [
             "-N 1 -n 1 -w 127.0.0.1 ",
