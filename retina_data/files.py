@@ -1,9 +1,15 @@
-"""Write a file atomically."""
+"""Files: atomic writing, an exclusive lock, free space."""
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
+import shutil
+import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
@@ -19,3 +25,29 @@ def write_whole(path: Path, data: bytes | memoryview) -> None:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def file_lock(file: Path, seconds: float | None = None) -> Iterator[IO[str] | None]:
+    """Hold the exclusive lock `file`, open for reading and appending; None where another process holds it.
+
+    seconds: how long to wait for another one; None waits until it ends. The kernel drops the lock when its holder dies.
+    Raises OSError where the file system has no locks.
+    """
+    with file.open("a+") as handle:
+        deadline = time.monotonic() + (seconds or 0.0)
+        while True:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | (0 if seconds is None else fcntl.LOCK_NB))
+                break
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    yield None
+                    return
+                time.sleep(0.05)
+        yield handle
+
+
+def free_bytes(folder: Path) -> int:
+    """Free bytes on the disk of a folder, which need not exist yet."""
+    return shutil.disk_usage(next(path for path in (folder, *folder.parents) if path.exists())).free

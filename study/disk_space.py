@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from analysis.redact import without_folders
+from retina_data.files import free_bytes
 from retina_models.resnet import shaped
 from study.errors import ConfigError
 
@@ -56,7 +56,7 @@ def check_room(folder: Path, need: int) -> None:
     """Raise ConfigError unless `need` bytes are free for `folder`, what lies in it already counted in."""
     place = next(path for path in (folder, *folder.parents) if path.exists()).resolve()
     there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    free = shutil.disk_usage(place).free
+    free = free_bytes(place)
     if free + there < need:
         raise ConfigError(
             f"{size(need - there)} must be free for checkpoints and weights on the disk of {place}, but only "

@@ -25,9 +25,10 @@ import pandas as pd
 import PIL
 
 from retina_data.cache.keys import VERSION, digest_of, file_stats, fingerprint_of, folder_name, request_of
-from retina_data.cache.partial import PIXELS, Done, Unfinished, locked, remove_abandoned
+from retina_data.cache.partial import PIXELS, Done, Unfinished, remove_abandoned
 from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
+from retina_data.files import file_lock, free_bytes
 from retina_data.images import decode
 from retina_data.images.decode import Colour, Crop, ImageSpec, Source
 from retina_data.layouts.dataset import DataSet, some
@@ -88,7 +89,7 @@ def prepare(
     folder = _known(caches, fingerprint)
     if folder is None:
         request = request_of(dataset.table, form)
-        with locked(caches / f".{request}.lock"):
+        with file_lock(caches / f".{request}.lock"):
             folder = _known(caches, fingerprint)  # another process may have been at it
             if folder is None:
                 remove_abandoned(caches)
@@ -126,7 +127,7 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
 def check_room(caches: Path, begun: Path, need: int) -> None:
     """Raise DataError unless `need` bytes are free for a cache, what was written of it (`begun`) already counted in."""
     written = begun.stat().st_blocks * 512 if begun.exists() else 0  # the file has its whole length from the start
-    free = shutil.disk_usage(caches).free
+    free = free_bytes(caches)
     if need - written > free:
         beside = f" beside {written / 1e9:.2f} GB of them that are there" if written else ""
         raise DataError(
@@ -237,7 +238,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
 
 def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:
     """Rename the folder; where the same data is there already, only remember that it has another source."""
-    with locked(folder.parent / f".{folder.name}.lock"):
+    with file_lock(folder.parent / f".{folder.name}.lock"):
         if _current(folder):
             (folder / "sources" / fingerprint).touch()
             shutil.rmtree(unfinished.folder)

@@ -7,19 +7,18 @@ nobody has gone on with for a week, say because its data has moved, is removed.
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import io
 import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from retina_data.files import file_lock
 
 PIXELS, _JOURNAL = "images.npy", "journal.jsonl"
 
@@ -92,25 +91,10 @@ class Unfinished:
         self._waiting, self._noted = [], time.monotonic()
 
 
-@contextlib.contextmanager
-def locked(file: Path, *, wait: bool = True) -> Iterator[bool]:
-    """Hold the exclusive lock `file`, which the system frees when its holder dies.
-
-    While another holds it, wait, or give False at once.
-    """
-    with open(file, "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
-        except BlockingIOError:
-            yield False
-            return
-        yield True
-
-
 def remove_abandoned(caches: Path) -> None:
     """Remove every unfinished cache that no living process holds and that was not written to for a week."""
     for folder in caches.glob(".*.partial"):
-        with locked(folder.with_suffix(".lock"), wait=False) as ours:
+        with file_lock(folder.with_suffix(".lock"), seconds=0) as ours:
             try:
                 written = max((path.stat().st_mtime for path in folder.iterdir()), default=folder.stat().st_mtime)
             except OSError:  # it was finished just now

@@ -5,11 +5,11 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from retina_data.files import file_lock
 from study.errors import ConfigError, StudyError
 
 LOCK = "lock"
@@ -31,23 +31,16 @@ def locked(folder: Path, what: str = "") -> Iterator[None]:
     moment: that is waited for. what: is named where it is no study.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / LOCK).open("a+") as handle:
-        deadline = time.monotonic() + PROBE_SECONDS
-        while True:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if time.monotonic() < deadline:
-                    time.sleep(0.05)
-                    continue
-            except OSError as error:
-                raise ConfigError(
-                    f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "
-                    "mount it so that it does, or give another --home"
-                ) from None
-            handle.seek(0)
-            owner = handle.read().strip() or "unknown"
+    with ExitStack() as stack:
+        try:
+            handle = stack.enter_context(file_lock(folder / LOCK, PROBE_SECONDS))
+        except OSError as error:
+            raise ConfigError(
+                f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "
+                "mount it so that it does, or give another --home"
+            ) from None
+        if handle is None:
+            owner = (folder / LOCK).read_text().strip() or "unknown"
             raise LockedError(
                 f"{what or f'study {folder.name}'} is being written by process {owner}; wait for it, stop it, or "
                 "choose another name"

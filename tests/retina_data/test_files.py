@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from retina_data.files import write_whole
+from retina_data.files import file_lock, free_bytes, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -18,3 +18,14 @@ def test_a_write_that_fails_leaves_the_old_content(tmp_path: Path) -> None:
     with pytest.raises(TypeError):
         write_whole(path, "text")  # type: ignore[arg-type]
     assert path.read_bytes() == b"old"
+
+
+def test_file_lock_of_another_holder_is_none(tmp_path: Path) -> None:
+    with file_lock(tmp_path / "x.lock") as first, file_lock(tmp_path / "x.lock", seconds=0) as second:
+        assert first is not None and second is None
+    with file_lock(tmp_path / "x.lock", seconds=0) as free:
+        assert free is not None
+
+
+def test_free_bytes_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    assert free_bytes(tmp_path / "not" / "there") > 0

@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from retina_data.cache.partial import Done, Unfinished, locked, remove_abandoned
+from retina_data.cache.partial import Done, Unfinished, remove_abandoned
+from retina_data.files import file_lock
 
 STATS = ["1-1", "2-2", "3-3"]
 
@@ -74,15 +75,8 @@ def test_only_what_is_old_and_nobodys_is_removed(tmp_path: Path) -> None:
     gone_on = old(tmp_path / ".d.partial")
     Unfinished(gone_on, 3, 16, STATS).close()
     finished = old(tmp_path / "finished")
-    with locked(held.with_suffix(".lock")):
+    with file_lock(held.with_suffix(".lock")):
         remove_abandoned(tmp_path)
     left = sorted(path.name for path in tmp_path.iterdir() if path.is_dir())
     assert left == [".b.partial", ".c.partial", ".d.partial", "finished"] and finished.exists()
     assert not abandoned.exists()
-
-
-def test_a_lock_that_another_holds_is_told_at_once(tmp_path: Path) -> None:
-    with locked(tmp_path / "x.lock") as first, locked(tmp_path / "x.lock", wait=False) as second:
-        assert first and not second
-    with locked(tmp_path / "x.lock", wait=False) as free:
-        assert free
