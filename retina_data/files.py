@@ -13,7 +13,7 @@ from typing import IO
 
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
-    """Write a file so that a reader, or a crash, meets the old content or the new, never a mixture."""
+    """Write a file atomically: after a crash it has the old content or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:

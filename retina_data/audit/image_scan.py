@@ -1,4 +1,4 @@
-"""One look at each image of a data set: what its file is, and what its pixels show at a glance."""
+"""Scan of each image of a data set: size, digest, brightness, field of view, perceptual hash."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Content:
     """What the images of a data set are.
 
     `table` has the data set's index and the columns bytes, width, height (of the file), sha256, error (why it cannot be
-    read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), disc_found and disc_support (share
+    read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found and fov_support (share
     of the field of view's edge that lies on the circle). `bits` (N, 512) is a perceptual hash: it hardly changes when a
     photograph is saved again, resized or made brighter.
     """

@@ -1,4 +1,4 @@
-"""What is wrong with a data set, and how good an answer is that looks at no image.
+"""Audit of labels: counts, findings, and baselines that look at no image.
 
 A score means nothing alone: beside it stand the majority class and, where both eyes of a patient stand on different
 sides of the split, the fellow-eye copy.

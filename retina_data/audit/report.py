@@ -1,4 +1,4 @@
-"""What is wrong with a data set, image by image: for the one who holds it. It names images, so nothing records it."""
+"""Report on a data set, image by image. It names images, so it is never recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well grades are told by the size of image and file alone.
+"""Size-only baseline: how well the size of image and file alone predicts the grade.
 
 In EyePACS the cameras differ in both, and the clinics behind them in their patients: a network may learn the camera.
 """

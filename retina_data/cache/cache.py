@@ -41,7 +41,7 @@ class Cache:
     """A prepared data set.
 
     `images` (N, S, S, 3) uint8 is a read-only memory map; row n belongs to row n of `table`, which is the data set's
-    table with the columns sha256 (of the file), disc_found (False where the crop is none), error (why the image was
+    table with the columns sha256 (of the file), fov_found (False where the crop is none), error (why the image was
     skipped and is black, else "") and group (patient, merged over byte-equal images). `digest` (hex) names the data,
     wherever its files lie.
     """
@@ -165,7 +165,7 @@ def _decode(
         unfinished.write(row, pixels)
         return Done(stats[row], sha256, found, "")
 
-    if on_error == "fail":  # an earlier process was told to skip them
+    if on_error == "fail":  # an earlier process skipped them
         unfinished.done = {row: one for row, one in unfinished.done.items() if not one.error}
     jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row not in unfinished.done)
     left = len(stats) - len(unfinished.done)

@@ -1,4 +1,4 @@
-"""What a cache is known by: its files as they were seen, what was asked for, and the content that it came from."""
+"""Digests that name a cache: of its files, of the request, and of their content."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ VERSION = 4  # of pixels and table: raised when either changes; an older cache i
 
 
 def folder_name(digest: str, form: ImageSpec) -> str:
-    """What the cache of a data set is called below HOME/cache."""
+    """Name of a data set's cache below HOME/cache."""
     return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
 
 
@@ -36,7 +36,7 @@ def file_stats(table: pd.DataFrame) -> list[str]:
 
 
 def request_of(table: pd.DataFrame, form: ImageSpec) -> str:
-    """Of what is asked for, whatever the state of the files: which unfinished cache is gone on with."""
+    """Digest of the request, whatever the state of the files: names the unfinished cache that is resumed."""
     return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
 
 

@@ -1,0 +1,1 @@
+"""One photograph: decoding, field of view, quality."""

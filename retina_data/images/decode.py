@@ -1,4 +1,4 @@
-"""Photographs as they come from elsewhere -> upright RGB pixels of one form, by all cores.
+"""Decode photographs to upright RGB pixels of one size, in threads.
 
 Each file is refused with its reason when it is no JPEG, PNG or TIFF, ends early or is too large.
 """

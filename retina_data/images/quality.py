@@ -1,4 +1,4 @@
-"""Whether a photograph is fit to be graded: what a reader must be warned of beside its grade."""
+"""Quality of a photograph: warnings beside its grade."""
 
 from __future__ import annotations
 

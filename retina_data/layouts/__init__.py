@@ -1,0 +1,1 @@
+"""Label files in the layouts that are known -> one table of images."""

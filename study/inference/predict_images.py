@@ -94,7 +94,7 @@ def _files(place: Path) -> list[Path]:
 
 
 def _refuse(error: OSError) -> None:
-    """A folder that os.walk cannot list: whoever named it wants what is in it."""
+    """Refuse a folder that os.walk cannot list."""
     raise ConfigError(
         f"every folder below a named one must be readable, but {printable(Path(error.filename))} is not "
         f"({decode.reason(error)}); make it readable, or name the other folders and photographs one by one"
@@ -142,7 +142,7 @@ def _rows(model: Model, batch: Batch, number: int, overlays: Path | None) -> lis
     pixels = np.stack([image for _, image in able])  # (B, S, S, 3)
     grades, probabilities = _graded(model, pixels)
     for (place, _), grade, row in zip(able, grades, probabilities, strict=True):
-        rows[place] |= _told(model, int(grade), row)
+        rows[place] |= _prediction_columns(model, int(grade), row)
     if overlays is not None:
         pictures = explain(model.grader.first, pixels, grades, model.preprocessing.normalisation)
         for (place, _), picture in zip(able, pictures, strict=True):
@@ -164,7 +164,7 @@ def _graded(model: Model, pixels: NDArray[np.uint8]) -> tuple[NDArray[np.int64],
     return grades, (means / model.settings.temperature).softmax(dim=1).cpu().numpy()
 
 
-def _told(model: Model, grade: int, row: NDArray[np.float64]) -> dict[str, Any]:
+def _prediction_columns(model: Model, grade: int, row: NDArray[np.float64]) -> dict[str, Any]:
     """Columns of one photograph, from its grade and probabilities (5,)."""
     settings = model.settings
     referable = float(row[settings.referable_from :].sum())

@@ -1,4 +1,4 @@
-"""The pictures that a study's winner gets most wrong, each beside where it looked; for the report, which shows them."""
+"""The worst errors of a study's best model, each photograph beside its Grad-CAM, for the report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trial's files: the last checkpoint, and weights and predictions of its best epoch; whole or not there.
+"""Files of a trial, written atomically: last checkpoint, weights and predictions of the best epoch.
 
 `TRIAL/last.checkpoint` (its SHA-256, then what torch.save wrote), `best.safetensors` and `predictions.parquet`.
 The checkpoint before the last one is kept as `previous.checkpoint` for the case that the last was damaged.

@@ -230,7 +230,7 @@ def validate(learner: TrainState, images: Tensor, data: TrainData) -> tuple[dict
 
 
 def too_large(error: BaseException, config: TrialConfig, give: str) -> ConfigError:
-    """What a user is told of a batch that does not fit into memory; give: what helps."""
+    """The error of a batch that does not fit into memory; give: the remedy."""
     reason = " ".join(str(error).split())[:200]
     return ConfigError(
         f"a batch must fit into memory, but {config.batch_size} images of {config.image_size} px do not ({reason}); "

@@ -1,4 +1,4 @@
-"""Everything that changes while learning: begun from a configuration and a seed, kept, and gone back to."""
+"""State of a training run: created from a configuration and a seed, saved and restored."""
 
 from __future__ import annotations
 
