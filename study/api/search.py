@@ -90,8 +90,8 @@ def run_search(
             flags["--config"] = file
         elif config is not None:
             flags["--config"] = Path(config).expanduser().resolve()
-        given = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
-        code, sentence, interrupted = _run(["search", name, *given], on_line)
+        arguments = [text for flag, value in flags.items() if value is not None for text in (flag, str(value))]
+        code, sentence, interrupted = _run(["search", name, *arguments], on_line)
     if interrupted or code in INTERRUPTED:
         raise KeyboardInterrupt
     if code:

@@ -16,7 +16,7 @@ from study.config.arms import ArmSpec, arm_name
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.disk_space import needed
-from study.planning.pretrained_weights import kept_file
+from study.planning.pretrained_weights import NotRun, kept_file
 from study.storage.events import StudyStarted, WarmStart
 from study.training.data import SplitDataset
 from study.versions import versions
@@ -55,7 +55,7 @@ class Plan:
     prepared: SplitDataset  # split and digests, which are the same whatever the colours
     caches: dict[str, Path]  # colour normalisation -> cache
     groups: dict[str, list[ArmSpec]]
-    not_run: dict[str, str]  # arm -> reason
+    not_run: dict[str, NotRun]
     weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
     warm_start: WarmStart | None
@@ -110,7 +110,7 @@ class Plan:
             objective=self.config.objective,
             identity=self.identity(),
             arms=self.arms,
-            not_run={arm: without_folders(why) for arm, why in self.not_run.items()},
+            not_run={arm: without_folders(why.reason) for arm, why in self.not_run.items()},
             weights={
                 name: {"source": value["name"], "kind": value["kind"], "digest": value["digest"]}
                 for name, value in self.weights.items()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +27,22 @@ from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.state import StudyState
 from study.training.leakage import read_provenance
+
+
+class Cause(Enum):
+    """What keeps an arm from running; the remedy follows from it."""
+
+    WEIGHTS_MISSING = auto()
+    NOT_IN_STUDY = auto()
+
+
+@dataclass(frozen=True)
+class NotRun:
+    """Why an arm does not run, as people read it; its cause."""
+
+    reason: str
+    cause: Cause = Cause.WEIGHTS_MISSING
+
 
 WEIGHTS = "weights"
 """Folder below a home that holds synthetic weights, and below a study that holds its copies."""
@@ -77,14 +95,14 @@ def kept_file(folder: Path, weights: dict[str, str]) -> Path:
 
 def runnable(
     config: StudyConfig, kept: dict[str, Path], home: Path
-) -> tuple[list[ArmSpec], dict[str, str], dict[str, dict[str, str]]]:
+) -> tuple[list[ArmSpec], dict[str, NotRun], dict[str, dict[str, str]]]:
     """Cells whose weights are here, the others with the reason, and the weights. Downloads and trains nothing.
 
     kept: files that the study has copied, which come before where the configuration says that weights come from.
     home: where synthetic weights lie.
     """
     arm_specs: list[ArmSpec] = []
-    not_run: dict[str, str] = {}
+    not_run: dict[str, NotRun] = {}
     weights: dict[str, dict[str, str]] = {}
     for arm_spec in config.arm_specs():
         architecture, pretrained = arm_spec
@@ -92,7 +110,7 @@ def runnable(
             source = config.weights.get(architecture, IMAGENET)  # type: ignore[call-overload]
             named = source_file(source, architecture, home)
             if architecture not in kept and source in NAMED_WEIGHTS and not named.exists():
-                not_run[arm_name(arm_spec)] = missing(source, named)
+                not_run[arm_name(arm_spec)] = NotRun(missing(source, named))
                 continue
             try:
                 if architecture in kept:
@@ -103,7 +121,7 @@ def runnable(
             except WeightsError as error:
                 if source != IMAGENET:
                     raise
-                not_run[arm_name(arm_spec)] = without_folders(str(error))
+                not_run[arm_name(arm_spec)] = NotRun(without_folders(str(error)))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = IMAGENET if source == IMAGENET else named.name

@@ -14,6 +14,7 @@ from study.config.arms import ArmSpec, arm_name
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.plan import Plan
+from study.planning.pretrained_weights import Cause, NotRun
 from study.storage.events import StudyStarted
 from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
@@ -35,8 +36,13 @@ def write_study_file(plan: Plan) -> None:
 
 
 def arms_of(
-    name: str, state: StudyState, arm_specs: list[ArmSpec], not_run: dict[str, str], added: tuple[str, ...], joint: bool
-) -> tuple[list[ArmSpec], dict[str, str]]:
+    name: str,
+    state: StudyState,
+    arm_specs: list[ArmSpec],
+    not_run: dict[str, NotRun],
+    added: tuple[str, ...],
+    joint: bool,
+) -> tuple[list[ArmSpec], dict[str, NotRun]]:
     """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
     able = [arm_name(arm_spec) for arm_spec in arm_specs]
     for arm in added:
@@ -45,7 +51,7 @@ def arms_of(
         if arm not in able:
             raise ConfigError(
                 f"--add-arm must name an arm that can run ({', '.join(able)}), but got {arm}"
-                + (f": {not_run[arm]}" if arm in not_run else "")
+                + (f": {not_run[arm].reason}" if arm in not_run else "")
                 + "; one whose network or pretraining the study left out when it began needs another study"
             )
         if joint:
@@ -57,8 +63,12 @@ def arms_of(
     wanted = {*state.study.arms, *added}
     for arm in state.study.arms:
         if arm in not_run:  # one that the configuration has no more is the configuration's change, named elsewhere
-            raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm]}")
-    later = {arm: f"not of this study; {ADD_ARM} {arm} adds it" for arm in able if arm not in wanted}
+            raise ConfigError(f"arm {arm} of study {name} must be able to go on, but {not_run[arm].reason}")
+    later = {
+        arm: NotRun(f"not of this study; {ADD_ARM} {arm} adds it", Cause.NOT_IN_STUDY)
+        for arm in able
+        if arm not in wanted
+    }
     return [arm_spec for arm_spec in arm_specs if arm_name(arm_spec) in wanted], not_run | later
 
 
@@ -73,7 +83,7 @@ def not_run_lines(plan: Plan, begun: bool, rerun_flags: str) -> list[str]:
 
 
 def reasons(
-    not_run: dict[str, str], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, rerun_flags: str
+    not_run: dict[str, NotRun], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, rerun_flags: str
 ) -> list[str]:
     """Of each arm that does not run, why, and what brings it in.
 
@@ -81,12 +91,12 @@ def reasons(
     the same.
     """
     lines = []
-    for arm, reason in not_run.items():
+    for arm, why in not_run.items():
         remedy = ""
-        if ADD_ARM not in reason:  # then its weights are missing
+        if why.cause is Cause.WEIGHTS_MISSING:
             architecture = arm.split("-")[0]
             remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, rerun_flags)}"
-        lines.append(f"{arm}: {reason}{remedy}")
+        lines.append(f"{arm}: {why.reason}{remedy}")
     return lines
 
 

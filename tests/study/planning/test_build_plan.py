@@ -58,7 +58,7 @@ def test_arms_without_weights_are_left_out_with_the_reason(folder: Path) -> None
     plan = _plan(folder, weights={"resnet18": str(folder / "r18.safetensors")})
     assert list(plan.groups) == ["resnet18-scratch", "resnet18-pretrained", "resnet50-scratch"]
     assert list(plan.not_run) == ["resnet50-pretrained"]
-    assert plan.not_run["resnet50-pretrained"].startswith("ImageNet weights resnet50-")
+    assert plan.not_run["resnet50-pretrained"].reason.startswith("ImageNet weights resnet50-")
     assert any("weights of resnet18: r18.safetensors, loaded" in note for note in plan.notes)
 
 
@@ -204,7 +204,7 @@ def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
     weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
     later = _plan(folder, state, **weights)
     assert list(later.groups) == ["resnet18-scratch", "resnet50-scratch"]
-    assert later.not_run["resnet18-pretrained"] == "not of this study; --add-arm resnet18-pretrained adds it"
+    assert later.not_run["resnet18-pretrained"].reason == "not of this study; --add-arm resnet18-pretrained adds it"
     inputs = Inputs(overrides=weights, add_arms=("resnet18-pretrained",))
     grown = make_plan("s", folder / "home", state, inputs)
     assert list(grown.groups) == ["resnet18-scratch", "resnet18-pretrained", "resnet50-scratch"]

@@ -8,6 +8,7 @@ import yaml
 from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import Inputs, make_plan
+from study.planning.pretrained_weights import NotRun
 from study.storage.events import encode
 from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
@@ -35,7 +36,7 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
     assert str(Path.home()) not in text
     assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
     place = "/home/Jane Doe/data must be readable"
-    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": place}).event(2)
+    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": NotRun(place)}).event(2)
     assert told.notes == ["data must be readable"]
     assert told.not_run == {"resnet50-pretrained": "data must be readable"}
 

@@ -40,7 +40,7 @@ def test_what_is_not_here_is_left_out_with_its_name_alone(folder: Path) -> None:
     cells, not_run, weights = runnable(_config(folder, resnet18="r18.safetensors"), {}, folder)
     assert cells == [("resnet18", False), ("resnet18", True), ("resnet50", False)]
     assert list(not_run) == ["resnet50-pretrained"]
-    assert str(folder) not in not_run["resnet50-pretrained"]
+    assert str(folder) not in not_run["resnet50-pretrained"].reason
     assert (weights["resnet18"]["name"], weights["resnet18"]["kind"]) == ("r18.safetensors", "file")
     assert weights["resnet18"]["digest"] == read_weights(folder / "r18.safetensors", "resnet18").digest
 
@@ -86,7 +86,9 @@ def test_synthetic_weights_are_the_home_s_and_left_out_where_it_has_none(folder:
     file = _synthetic(tmp_path, "resnet18")
     cells, not_run, weights = runnable(config, {}, tmp_path)
     assert cells == [("resnet18", False), ("resnet18", True), ("resnet50", False)]
-    assert not_run == {"resnet50-pretrained": "synthetic weights synthetic-resnet50.safetensors are not in this home"}
+    assert {arm: why.reason for arm, why in not_run.items()} == {
+        "resnet50-pretrained": "synthetic weights synthetic-resnet50.safetensors are not in this home"
+    }
     found = weights["resnet18"]
     assert (found["file"], found["kind"], found["name"]) == (str(file), "synthetic", "synthetic-resnet18.safetensors")
     assert kept_file(tmp_path, found).suffix == ".safetensors"

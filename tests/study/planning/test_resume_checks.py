@@ -4,6 +4,7 @@ import pytest
 
 from study.config.arms import ArmSpec
 from study.errors import ConfigError
+from study.planning.pretrained_weights import NotRun
 from study.planning.resume_checks import arms_of, reasons
 from study.storage.state import StudyState
 from tests.fixtures.study import study_event
@@ -34,7 +35,7 @@ def test_a_joint_search_cannot_get_another_arm() -> None:
 
 
 def test_an_arm_that_is_left_out_says_what_brings_it_in() -> None:
-    missing = {"resnet50-pretrained": "ImageNet weights r50.pth are not on this machine"}
+    missing = {"resnet50-pretrained": NotRun("ImageNet weights r50.pth are not on this machine")}
     begin = "resnet50-pretrained: ImageNet weights r50.pth are not on this machine; "
     fetch = "fetch them (retina weights resnet50) or give --weights resnet50=FILE"
     make = "make synthetic ones (retina pretrain --home h)"
