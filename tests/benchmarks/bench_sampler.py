@@ -25,7 +25,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from study.config.search_space import drawn, holds
+from study.config.search_space import condition_holds, drawn
 from study.config.study import Range, StudyConfig, make_study_config
 from study.storage.events import EpochFinished, TrialFinished
 from study.storage.ledger import read_events
@@ -62,7 +62,7 @@ class Curves:
         """Coordinates of a configuration: a number is its position in its range, a word is itself."""
         found: dict[str, Any] = {}
         for name, one in self._axes.items():
-            if not holds(one.condition, config):
+            if not condition_holds(one.condition, config):
                 continue
             value = config[one.field]
             if isinstance(one.axis, Range):

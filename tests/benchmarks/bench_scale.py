@@ -103,7 +103,7 @@ class Driver:
         self.state = study_state(self.ledger.events)
         assert self.state.study
         config = make_study_config(self.state.study.config, {"trials": TRIALS})
-        self.arms = Arms(config, groups_of(config, config.cells()), self.state)
+        self.arms = Arms(config, groups_of(config, config.arm_specs()), self.state)
         self.tracking = Tracking(f"sqlite:///{home.store}", "big", self.folder, None)
         self.events: list[Event] = []
         self.recorder = Recorder(self.ledger, self.state, self.arms, self.folder / "checkpoints", self.events.append)

@@ -53,7 +53,7 @@ def _optuna_states(study: Study) -> dict[str, TrialState]:
     state = study.state()
     assert state.study
     config = make_study_config(state.study.config, {})
-    arms = Arms(config, groups_of(config, config.cells()), state)
+    arms = Arms(config, groups_of(config, config.arm_specs()), state)
     told = {group: arms._studies[group].get_trials(deepcopy=False) for group in arms._studies}
     return {trial: told[record.group][record.number].state for trial, record in state.trials.items()}
 

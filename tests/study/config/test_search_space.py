@@ -23,7 +23,7 @@ def _draw(values: dict[str, object], seed: int, **flags: object) -> tuple[dict[s
     config = make_study_config(values, flags)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed))
     trial = study.ask()
-    return suggest(trial, config, config.cells()), trial  # type: ignore[return-value]
+    return suggest(trial, config, config.arm_specs()), trial  # type: ignore[return-value]
 
 
 def test_what_is_drawn_is_a_configuration() -> None:
@@ -74,7 +74,7 @@ BY_OPTIMIZER = {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high
 
 def _good(values: dict[str, Any], **flags: Any) -> dict[str, Any]:
     config = make_study_config(values, flags)
-    return known_good(config, config.cells())
+    return known_good(config, config.arm_specs())
 
 
 def test_an_arm_begins_with_what_is_known_to_learn() -> None:
@@ -117,7 +117,7 @@ def test_what_is_known_to_learn_is_moved_into_the_space(
 @pytest.mark.parametrize("flags", [{}, {"arms": "joint"}, {"optimizer": "sgd"}, {"pretrained": True}])
 def test_the_first_trial_of_each_arm_is_that_configuration(flags: dict[str, Any]) -> None:
     config = make_study_config({}, flags)
-    groups = groups_of(config, config.cells())
+    groups = groups_of(config, config.arm_specs())
     arms = Arms(config, groups, StudyState())
     for index, cells in enumerate(groups.values()):
         asked = arms.ask(index)
@@ -134,7 +134,9 @@ def _lr_by_optimizer() -> StudyConfig:
 def test_a_range_for_each_optimizer_is_a_parameter_for_each() -> None:
     config = _lr_by_optimizer()
     assert list(drawn(config)) == ["optimizer", "lr_sgd", "lr_adamw"]  # what decides comes first
-    assert distribution_of(config, "lr", config.cells()) is None
-    assert distribution_json(config, "lr_sgd", config.cells()) != distribution_json(config, "lr_adamw", config.cells())
+    assert distribution_of(config, "lr", config.arm_specs()) is None
+    assert distribution_json(config, "lr_sgd", config.arm_specs()) != distribution_json(
+        config, "lr_adamw", config.arm_specs()
+    )
     for name, value, inside in (("lr_sgd", 0.05, True), ("lr_sgd", 0.005, False), ("lr_adamw", 0.005, True)):
-        assert contains(config, name, config.cells(), value) is inside
+        assert contains(config, name, config.arm_specs(), value) is inside

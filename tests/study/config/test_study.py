@@ -43,7 +43,7 @@ def test_a_flag_fixes_a_field_and_takes_it_out_of_the_space() -> None:
     assert config.fixed == {"lr": 0.1, "architecture": "resnet50", "decision": "median"}
     assert "lr" not in config.space
     assert config.trials == 3
-    assert config.cells() == [("resnet50", False), ("resnet50", True)]
+    assert config.arm_specs() == [("resnet50", False), ("resnet50", True)]
 
 
 def test_the_default_space_holds_the_axes_that_matter() -> None:
@@ -54,7 +54,7 @@ def test_the_default_space_holds_the_axes_that_matter() -> None:
     assert config.space["lr"] == {
         "sgd": Range(low=1e-3, high=1e-1, log=True), "adamw": Range(low=1e-4, high=5e-3, log=True)
     }  # fmt: skip
-    assert len(config.cells()) == 4
+    assert len(config.arm_specs()) == 4
 
 
 def test_values_are_kept_as_the_field_reads_them() -> None:
@@ -64,7 +64,7 @@ def test_values_are_kept_as_the_field_reads_them() -> None:
     )
     assert config.fixed == {"lr": 0.001, "pretrained": False, "decision": "median"}
     assert config.space["batch_size"] == (16, 32)
-    assert config.cells() == [("resnet18", False)]
+    assert config.arm_specs() == [("resnet18", False)]
     with pytest.raises(ConfigError, match="space.lr must name each value once"):
         make_study_config({"space": {"lr": [0.1, 0.1]}}, {})
 

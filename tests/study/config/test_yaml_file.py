@@ -69,7 +69,7 @@ def test_a_study_reads_back_equal(tmp_path: Path) -> None:
 
 def test_the_lab_is_four_cells_of_its_own_settings() -> None:
     config = read_study_config(ROOT / "configs" / "lab.yaml")
-    assert (config.select_on, config.trials, len(config.cells())) == ("test", 4, 4)
+    assert (config.select_on, config.trials, len(config.arm_specs())) == ("test", 4, 4)
     assert config.fixed["imbalance"] == "flip_minority"
     assert config.fixed["head"] == "lab"
     assert (config.fixed["epochs"], config.fixed["batch_size"], config.fixed["lr"]) == (15, 8, 0.001)
@@ -78,7 +78,7 @@ def test_the_lab_is_four_cells_of_its_own_settings() -> None:
 
 def test_small_photographs_are_searched_with_what_the_evidence_says() -> None:
     config = read_study_config(ROOT / "configs" / "small.yaml")
-    assert config.cells() == [("resnet18", False), ("resnet18", True)]
+    assert config.arm_specs() == [("resnet18", False), ("resnet18", True)]
     assert config.weights["resnet18"] == "synthetic"
     assert (config.trials, config.finalists, config.repeats) == (40, 3, 2)
     assert {config.fixed[name] for name in ("image_size", "views", "augmentation", "decision")} == {

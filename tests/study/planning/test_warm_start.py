@@ -39,14 +39,14 @@ def _asked(config: StudyConfig, warm: WarmStart | None, count: int) -> list[Tria
     state = StudyState()
     if warm:
         state.apply(warm)
-    arms = Arms(config, groups_of(config, config.cells()), state)
+    arms = Arms(config, groups_of(config, config.arm_specs()), state)
     return [arms.ask(index) for index in range(count)]
 
 
 def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
     config = _config(sampler="tpe")
     _other(tmp_path, config, trials=40)
-    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config))
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), identity(config))
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
     cold, warm = _asked(config, None, 8), _asked(config, WarmStart(trials=told, enqueued=[]), 8)
@@ -96,7 +96,7 @@ def test_scores_that_were_measured_otherwise_are_never_told(
     _other(tmp_path, _config())
     config = _config(**here)
     with pytest.raises(ConfigError, match=f"its {named}; its scores were not measured"):
-        trials_of(tmp_path, "other", config, groups_of(config, config.cells()), identity(config) | changed)
+        trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), identity(config) | changed)
 
 
 def _told(tmp_path: Path, there: StudyConfig, here: StudyConfig, **changed: Any) -> tuple[int, list[str]]:
@@ -140,7 +140,7 @@ def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> No
     theirs = identity(config) | {"weights": {"resnet18": "w", "resnet50": "x"}}
     write_ledger(tmp_path / "other", replace(study_event(), identity=theirs), *rest)
     here = identity(config) | {"weights": {"resnet18": "other", "resnet50": "x"}}
-    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.cells()), here)
+    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), here)
     assert len(told) == 6
     assert lines[1:] == ["2 trials of study other are left out: its arm resnet18-pretrained began from other weights"]
 
@@ -159,7 +159,7 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
 
 def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
     (tmp_path / "try.yaml").write_text(text)
-    return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.cells()))
+    return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.arm_specs()))
 
 
 def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
@@ -224,6 +224,6 @@ def test_an_arm_that_was_added_catches_up_first() -> None:
     search.groups = {name: cells for name, cells in search.groups.items() if name != "resnet50-pretrained"}
     search._rebuild()
     events = search.run(6)
-    arms = Arms(config, groups_of(config, config.cells()), study_state(events))
+    arms = Arms(config, groups_of(config, config.arm_specs()), study_state(events))
     assert [arms.ask(index).group for index in (6, 7)] == ["resnet50-pretrained"] * 2
     assert arms.ask(8).group == "resnet18-scratch"

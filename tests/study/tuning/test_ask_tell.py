@@ -17,7 +17,7 @@ class Search:
 
     def __init__(self, config: StudyConfig, restarts: bool) -> None:
         self.config, self.restarts = config, restarts
-        self.groups = groups_of(config, config.cells())
+        self.groups = groups_of(config, config.arm_specs())
         self.events: list[Event] = []
         self._rebuild()
 

@@ -44,7 +44,7 @@ class Driver:
         self.config, self.left, self.folder = config, events, folder
         folder.mkdir(exist_ok=True)
         self.ledger = Ledger(folder / "ledger.jsonl")
-        groups = groups_of(config, config.cells())
+        groups = groups_of(config, config.arm_specs())
         if not self.ledger.events or _trials(self.ledger.events[0]) != config.trials:
             study = replace(study_event(), config=config.model_dump(mode="json"), arms=list(groups))
             self.ledger.append(study)
