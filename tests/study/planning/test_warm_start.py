@@ -59,18 +59,18 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
     _other(tmp_path, _config())
     here = _config(space={"lr": {"low": 1e-3, "high": 1e-1, "log": True}, "architecture": ["resnet18", "resnet50"]})
-    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here))
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.arm_specs()), identity(here))
     assert told == []
     assert any("its axis" in line or "is not searched" in line for line in lines[1:])
     with pytest.raises(ConfigError, match="--warm-start must name a study"):
-        trials_of(tmp_path, "none", here, groups_of(here, here.cells()), identity(here))
+        trials_of(tmp_path, "none", here, groups_of(here, here.arm_specs()), identity(here))
 
 
 def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path: Path) -> None:
     _other(tmp_path, _config())
     here = _config(lr=0.1)
     plan = SimpleNamespace(
-        home=tmp_path, config=here, groups=groups_of(here, here.cells()), identity=lambda: identity(here), name="s"
+        home=tmp_path, config=here, groups=groups_of(here, here.arm_specs()), identity=lambda: identity(here), name="s"
     )
     with pytest.raises(
         ConfigError, match="--warm-start other must have a trial that fits here, but has none .*its axis lr"
@@ -101,7 +101,7 @@ def test_scores_that_were_measured_otherwise_are_never_told(
 
 def _told(tmp_path: Path, there: StudyConfig, here: StudyConfig, **changed: Any) -> tuple[int, list[str]]:
     _other(tmp_path, there)
-    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.cells()), identity(here) | changed)
+    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.arm_specs()), identity(here) | changed)
     return len(told), [line.partition("left out: ")[2] for line in lines[1:]]
 
 

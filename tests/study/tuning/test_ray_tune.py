@@ -43,7 +43,7 @@ LIMITS = Resources(cpus=1, gpus=0, max_concurrent=1)
 
 
 def _course(state: StudyState) -> Arms:
-    return Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
+    return Arms(CONFIG, groups_of(CONFIG, CONFIG.arm_specs()), state)
 
 
 class Driver:

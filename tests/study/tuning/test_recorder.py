@@ -26,7 +26,7 @@ class Driver:
         if not self.ledger.events:
             self.ledger.append(study_event(9))
         state = study_state(self.ledger.events)
-        self.arms = Arms(CONFIG, groups_of(CONFIG, CONFIG.cells()), state)
+        self.arms = Arms(CONFIG, groups_of(CONFIG, CONFIG.arm_specs()), state)
         self.seen: list[Event] = []
         self.recorder = Recorder(self.ledger, state, self.arms, folder / "checkpoints", self.seen.append)
 
