@@ -1,4 +1,4 @@
-"""Where a home is, what its studies are called, and what MLflow is still owed of them."""
+"""The folder that holds studies, their names, and where MLflow keeps them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The one source of truth of a study: an append-only file of events.
+"""The source of truth of a study: an append-only file of events.
 
 An event counts once its line is on the disk. Everything else (Optuna's studies, MLflow's runs, Ray's own state) is a
 projection that can be thrown away and made again from here."""

@@ -1,0 +1,1 @@
+"""The search itself: Optuna asked and told, the recorder of events, confirmations, and trials run on Ray Tune."""

@@ -64,7 +64,7 @@ def run_search(
     watch: Callable[[Event], None],
     head: HeadMonitor,
 ) -> str:
-    """Run what is left of a course and return the state in which it closed, one of records.STATE_*.
+    """Run what is left and return the state in which it closed, one of schema.STATE_*.
 
     Every event goes to the ledger and then to `watch`. `stop` ends it with the trials at their last checkpoint.
     What a trial met that no event tells is logged.
@@ -134,7 +134,7 @@ class TrialDispatcher:
         stop: Stop,
         head: HeadMonitor,
     ) -> None:
-        self._files, self._recorder, self._limits = files, recorder, trial_resources
+        self._files, self._recorder, self._resources = files, recorder, trial_resources
         self._stop, self._head, self._nodes = stop, head, Nodes()
         self._waiting = [record for record in recorder.records.values() if not record.end]
         self._running: dict[str, str] = {}  # Ray's trial -> ours
@@ -145,7 +145,7 @@ class TrialDispatcher:
         """Job of the next trial, None while one cannot begin yet, FINISHED when there is none any more."""
         if self._stop.stop_all() or not (self._waiting or self._recorder.n_remaining() or self._running):
             return str(Searcher.FINISHED)
-        if len(self._running) >= self._limits.max_concurrent or not (self._waiting or self._recorder.n_remaining()):
+        if len(self._running) >= self._resources.max_concurrent or not (self._waiting or self._recorder.n_remaining()):
             return None  # one that runs may have to go on in another process
         with self._on_disk():
             record = self._waiting.pop(0) if self._waiting else self._recorder.start_next()
@@ -155,9 +155,9 @@ class TrialDispatcher:
 
     def stopping(self) -> bool:
         """Whether to stop now; asked in each step of Ray's loop, which would wait for ever for a node that died."""
-        if self._nodes.without_room(self._limits):
+        if self._nodes.without_room(self._resources):
             self._stop.request_stop(
-                f"no node that is left can hold a trial ({self._limits.gpus:g} GPU, {self._limits.cpus} CPUs); start "
+                f"no node that is left can hold a trial ({self._resources.gpus:g} GPU, {self._resources.cpus} CPUs); start "
                 "its node again"
             )
         return self._stop.stop_all()
@@ -188,9 +188,9 @@ class TrialDispatcher:
             "split": {**files.split, **own},
             "weights": str(weights) if weights else None,
             "weights_digest": digest,
-            "device": "cuda" if self._limits.gpus else "cpu",
-            "gpus": self._limits.gpus,
-            "threads": self._limits.threads,
+            "device": "cuda" if self._resources.gpus else "cpu",
+            "gpus": self._resources.gpus,
+            "threads": self._resources.threads,
             "nodes": self._nodes.count(),
         }
 

@@ -1,4 +1,4 @@
-"""What happens in a search, in order: ledger first, then Optuna, then whoever watches.
+"""Records what happens in a search: in the ledger first, then in Optuna, then on the progress bar and in MLflow.
 
 One object in the driver; Ray's controller calls it from one thread, so there is one writer.
 """
@@ -102,13 +102,13 @@ def final_state(ended: Iterable[TrialRecord]) -> str:
 
 
 class Recorder:
-    """Writes each event to the ledger, tells the course, and hands it on to `watch`."""
+    """Writes each event to the ledger, passes it to the policy, and hands it on to `watch`."""
 
     def __init__(
-        self, ledger: Ledger, state: StudyState, course: TrialPolicy, checkpoints: Path, watch: Callable[[Event], None]
+        self, ledger: Ledger, state: StudyState, policy: TrialPolicy, checkpoints: Path, watch: Callable[[Event], None]
     ) -> None:
         self.state = state
-        self._ledger, self._policy, self._checkpoints, self._watch = ledger, course, checkpoints, watch
+        self._ledger, self._policy, self._checkpoints, self._watch = ledger, policy, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
         assert state.study is not None  # the ledger begins with it
