@@ -157,8 +157,8 @@ class TrialDispatcher:
         """Whether to stop now; asked in each step of Ray's loop, which would wait for ever for a node that died."""
         if self._nodes.without_room(self._resources):
             self._stop.request_stop(
-                f"no node that is left can hold a trial ({self._resources.gpus:g} GPU, {self._resources.cpus} CPUs); start "
-                "its node again"
+                f"no node that is left can hold a trial ({self._resources.gpus:g} GPU, {self._resources.cpus} CPUs); "
+                "start its node again"
             )
         return self._stop.stop_all()
 
