@@ -29,7 +29,7 @@ def server() -> Iterator[str]:
         def log_message(self, format: str, *values: object) -> None:
             pass
 
-    with http.module.HTTPServer(("127.0.0.1", 0), NotFound) as made:
+    with http.server.HTTPServer(("127.0.0.1", 0), NotFound) as made:
         threading.Thread(target=made.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{made.server_port}/"
         made.shutdown()
@@ -85,7 +85,7 @@ tell_once_up(f"http://127.0.0.1:{port}", lambda up: print("up" if up else "late"
 print("begun", flush=True)
 if answers:
     time.sleep(0.3)
-    server = http.module.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
+    server = http.server.HTTPServer(("127.0.0.1", port), http.server.SimpleHTTPRequestHandler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
 time.sleep(lasts)
 """
