@@ -12,7 +12,7 @@ from analysis.figures.axis_scales import LONGEST, SPREAD, scale_of
 def test_a_wide_range_is_logarithmic_and_a_narrow_one_is_not() -> None:
     lr = scale_of(pd.Series(np.logspace(-4, -1, 9)))
     assert lr.log
-    assert lr.note == "\n(log scale)"
+    assert lr.axis_suffix == "\n(log scale)"
     np.testing.assert_allclose(lr.shares(pd.Series([1e-4, 10**-2.5, 1e-1])), [0, 0.5, 1])
     assert not scale_of(pd.Series(np.linspace(0.1, 0.9, 9))).log
     assert not scale_of(pd.Series(np.linspace(0, 100, 9))).log  # 0 has no logarithm

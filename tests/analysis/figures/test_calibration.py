@@ -25,7 +25,7 @@ def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
     models = fixture.four().predictions["resnet18-pretrained"]
     chance = np.full((1, len(models.grade), 5), 0.05)
     chance[..., 0] = 0.8
-    found = calibration.calibration_numbers({"resnet18-pretrained": dataclasses.replace(models, chance=chance)})
+    found = calibration.calibration_numbers({"resnet18-pretrained": dataclasses.replace(models, probabilities=chance)})
     errors = found.groupby("question")["error"].first()
     assert errors["grade"] == pytest.approx(abs(0.8 - (models.grade == 0).mean()))
     assert errors["referable"] == pytest.approx(abs(0.15 - (models.grade >= 2).mean()))
@@ -54,7 +54,7 @@ def test_every_study_is_drawn_or_left_out(make: object) -> None:
 def test_the_probability_is_that_of_the_grade_that_is_called() -> None:
     models = fixture.four().predictions["resnet18-pretrained"]
     chance = np.tile([0.4, 0.3, 0.3, 0.0, 0.0], (1, len(models.grade), 1))
-    by_median = dataclasses.replace(models, chance=chance, decision="median")
+    by_median = dataclasses.replace(models, probabilities=chance, decision="median")
     found = calibration.calibration_numbers({"resnet18-pretrained": by_median})
     some = found[(found["question"] == "grade") & (found["count"] > 0)]
     assert some["probability"].tolist() == pytest.approx([0.3])

@@ -56,7 +56,7 @@ def test_the_roc_is_that_of_p2_p3_p4_over_the_seeds() -> None:
 
 def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
     models = fixture.four().predictions["resnet18-pretrained"]
-    perfect = dataclasses.replace(models, chance=np.eye(5)[models.grade][None])
+    perfect = dataclasses.replace(models, probabilities=np.eye(5)[models.grade][None])
     found = clinical.roc_numbers({"resnet18-pretrained": perfect})
     axes = panels(1, 2)
     clinical.draw_roc(axes, found)

@@ -76,7 +76,7 @@ def test_what_is_not_confirmed_and_what_was_confirmed_instead_of_the_best() -> N
     assert "ResNet50 from scratch is not confirmed: no confirmation of this arm" in text
     assert "Of ResNet18 from scratch trial 0000 was confirmed; by now trial 0001 is its best on validation." in text
     assert "Fewer than 3 seeds were confirmed" in text
-    assert "1 of 2 models of ResNet18 from scratch are degenerate: all 160 images" in text
+    assert "1 of 2 models of ResNet18 from scratch are constant predictors: all 160 images" in text
     assert "1 of 4 confirmations is still to go on" in text
     assert "1 confirmation failed and is in no table" in text
 

@@ -210,7 +210,7 @@ def test_the_labs_model_without_pretraining_is_called_degenerate(tmp_path: Path)
     uri = fixture.write_study("lab report", trials, selection_split="test")
     page, text = page_of(read_study(uri, "lab report"), tmp_path)
     assert "its accuracy of 0.7335 says only how frequent that grade is (kappa 0)" in page.words
-    assert '<span class="flag">degenerate</span>' in text
+    assert '<span class="flag">constant predictor</span>' in text
     assert "0.000 (0.000 to 0.000)" in page.words
     assert "test (chosen on test: optimistic)" in page.words
     assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table

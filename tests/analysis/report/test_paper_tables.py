@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from analysis import schema
+from analysis.report import paper_tables
 from analysis.results import columns
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
@@ -23,13 +24,13 @@ NAMES = [
 
 
 def written(study: StudyRuns, folder: Path) -> dict[str, Path]:
-    return all_tables.write_tables(study, all_tables.make_tables(study), folder)
+    return paper_tables.write_tables(study, all_tables.make_tables(study), folder)
 
 
 def test_written_tables_come_back_the_same(tmp_path: Path) -> None:
     study = read_study(fixture.confirmed(), "confirmed")
     made = all_tables.make_tables(study)
-    paths = all_tables.write_tables(study, made, tmp_path)
+    paths = paper_tables.write_tables(study, made, tmp_path)
     found = pd.read_csv(paths["leaderboard"], dtype={"trial": str})
     assert list(found["trial"]) == list(made.board["trial"])
     np.testing.assert_allclose(found["kappa_low"], made.board["kappa_low"])
@@ -46,7 +47,7 @@ def test_the_page_shows_the_judged_numbers_label_by_cell(name: str) -> None:
         {"four": fixture.four_arms, "confirmed": fixture.confirmed, "folded": fixture.folded}[name](), name
     )
     made = all_tables.make_tables(study)
-    table, caption = all_tables.shown(study, made)["four_way"]
+    table, caption = paper_tables.tables_with_captions(study, made)["four_way"]
     judged = columns.primary_endpoint(made.four_way)
     assert list(table.columns) == ["", *schema.ARM_LABELS.values()]
     rows = table.set_index("")

@@ -88,7 +88,7 @@ def test_a_degenerate_winner_has_learned_nothing() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", confusion=fixture.LAB_TEST, epochs=1)]
     answer = said(study_of("worthless", trials))
     assert "the only ended trial" in answer[0]
-    assert "degenerate: it gives every image the same grade and has learned nothing" in answer[0]
+    assert "constant predictor: it gives every image the same grade and has learned nothing" in answer[0]
 
 
 def test_degenerate_seeds_are_counted() -> None:

@@ -20,7 +20,9 @@ def test_no_name_stands_twice() -> None:
 
 
 def test_without_confirmation_the_headline_is_validation() -> None:
-    found = columns.primary(table(accuracy=0.8, trial="0001", primary_endpoint="validation", test_accuracy=0.1))
+    found = columns.primary_endpoint(
+        table(accuracy=0.8, trial="0001", primary_endpoint="validation", test_accuracy=0.1)
+    )
     assert list(found.columns) == list(columns.PRIMARY)
     assert (found["accuracy"] == 0.8).all()
     assert (found["seeds"] == 1).all()
@@ -33,7 +35,7 @@ def test_a_confirmed_study_is_judged_by_test_and_a_cell_without_is_not_filled_fr
     )
     cells["confirmed_trial"] = "0007"
     cells.loc[2, ["seeds", "test_new_patients_accuracy"]] = [0, float("nan")]
-    found = columns.primary(cells)
+    found = columns.primary_endpoint(cells)
     assert found["accuracy"].tolist()[:2] == [0.7, 0.7]
     assert pd.isna(found["accuracy"].iloc[2])
     assert found["status"].tolist() == ["run", "run", "not confirmed", "run"]

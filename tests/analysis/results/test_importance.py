@@ -63,7 +63,7 @@ def test_each_cell_has_its_own_winner_by_every_evaluator(space: dict[str, object
         assert one["importance"].sum() == pytest.approx(1)
         assert one["importance"].is_monotonic_decreasing
         assert set(one["hyperparameter"]) == {"lr", "batch_size", "imbalance", "freeze"}
-    assert (found["note"] == "").all()
+    assert (found["caveat"] == "").all()
 
 
 def test_the_same_trials_give_the_same_table_and_leave_optuna_as_it_was() -> None:
@@ -77,9 +77,9 @@ def test_cells_with_too_little_say_why() -> None:
     alike = trials_of("resnet18-pretrained", 12, "lr").assign(lr=0.1, batch_size=8, imbalance="none", freeze=True)
     flat = trials_of("resnet50-scratch", 12, "lr").assign(best_val_kappa=0.0)
     found = importance(study_of(pd.concat([few, alike, flat])), "kappa").set_index("arm")
-    assert found.loc["resnet18-scratch", "note"] == "9 ended trials are too few, 10 are needed"
-    assert found.loc["resnet18-pretrained", "note"] == "no hyperparameter differs between the trials"
-    assert found.loc["resnet50-scratch", "note"] == "all trials have the same score"
+    assert found.loc["resnet18-scratch", "caveat"] == "9 ended trials are too few, 10 are needed"
+    assert found.loc["resnet18-pretrained", "caveat"] == "no hyperparameter differs between the trials"
+    assert found.loc["resnet50-scratch", "caveat"] == "all trials have the same score"
     assert "resnet50-pretrained" not in found.index
     assert importance(study_of(few.iloc[:0]), "kappa").empty
 
@@ -91,7 +91,7 @@ def test_stopped_trials_count_with_a_word_on_what_that_does_and_failed_ones_do_n
     found = importance(study_of(trials, SPACE), "kappa")
     assert set(found["trials"]) == {19}
     assert set(found["pruned"]) == {5}
-    assert (found["note"] == f"5 of 19 trials were stopped early. {EARLY_STOPPING}").all()
+    assert (found["caveat"] == f"5 of 19 trials were stopped early. {EARLY_STOPPING}").all()
 
 
 def test_values_outside_of_the_space_and_the_level_of_a_fold_do_not_disturb() -> None:
@@ -120,4 +120,4 @@ def test_trials_without_a_score_are_not_counted_and_that_is_said() -> None:
     study.tags[schema.TAG_SELECT_EPOCH] = "last"
     found = importance(study, "kappa")
     assert set(found["trials"]) == {15}
-    assert found["note"].iloc[0] == f"5 more were stopped early. {WITHOUT_SCORE}"
+    assert found["caveat"].iloc[0] == f"5 more were stopped early. {WITHOUT_SCORE}"

@@ -12,8 +12,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from analysis import schema
+from analysis.errors import RunsError
 from analysis.results import mlflow_reader, run_tables
-from analysis.results.mlflow_reader import RunsError, read_study
+from analysis.results.mlflow_reader import read_study
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
 

@@ -42,7 +42,7 @@ def test_of_several_confirmed_trials_the_one_that_validation_put_first_counts() 
         ConfirmSpec(2, trials[1], 0, skill=0.99),
     ]
     study = read_study(fixture.write_study("top two", trials, confirmations=confirmations), "top two")
-    measured_on, found = predictions.predictions(study, arm_comparison.leaderboard(study))
+    measured_on, found = predictions.primary_predictions(study, arm_comparison.leaderboard(study))
     assert measured_on == "test"
     assert found["resnet18-scratch"].trial == "0000"
     assert found["resnet18-scratch"].seeds == ("100", "101")
@@ -50,24 +50,24 @@ def test_of_several_confirmed_trials_the_one_that_validation_put_first_counts() 
 
 def test_new_patients_images_are_judged_where_they_are_fewer_than_all() -> None:
     study = read_study(fixture.confirmed(), "confirmed")
-    measured_on, found = predictions.predictions(study, arm_comparison.leaderboard(study))
+    measured_on, found = predictions.primary_predictions(study, arm_comparison.leaderboard(study))
     assert measured_on == "test_new_patients"
     models = found["resnet50-scratch"]
     assert models.new_patients.all()
     assert models.probabilities.shape == (3, 80, 5)
-    assert models.confirmations == ("c0006", "c0007", "c0008")
+    assert models.runs == ("c0006", "c0007", "c0008")
 
 
 def test_a_seed_that_lacks_a_fold_is_left_out() -> None:
     study = read_study(fixture.folded(), "folded")
     board = arm_comparison.leaderboard(study)
     whole = predictions.confirmed(study, board)["resnet18-scratch"]
-    assert whole.confirmations == ("1/c0000, 2/c0000, 3/c0000", "1/c0001, 2/c0001, 3/c0001")
+    assert whole.runs == ("1/c0000, 2/c0000, 3/c0000", "1/c0001, 2/c0001, 3/c0001")
     assert sorted(whole.row) == list(range(160))
     assert whole.folds() == 3
     left = {name: table for name, table in study.test_predictions.items() if name != "2/c0001"}
     partly = predictions.confirmed(StudyRuns(**{**vars(study), "test_predictions": left}), board)["resnet18-scratch"]
-    assert partly.confirmations == ("1/c0000, 2/c0000, 3/c0000",)
+    assert partly.runs == ("1/c0000, 2/c0000, 3/c0000",)
 
 
 def test_confirmations_on_different_images_are_refused() -> None:
@@ -94,7 +94,7 @@ def test_grades_are_called_by_the_study_s_rule() -> None:
     board = arm_comparison.leaderboard(study)
     models = predictions.validated(by_median, board)["resnet18-scratch"]
     chance = np.tile([0.4, 0.3, 0.3, 0.0, 0.0], (1, 120, 1))
-    called = dataclasses.replace(models, chance=chance)
+    called = dataclasses.replace(models, probabilities=chance)
     assert set(called.called().ravel()) == {1}
     assert set(dataclasses.replace(called, decision="most_probable").called().ravel()) == {0}
     assert called.correct().mean() == pytest.approx((models.grade == 1).mean())

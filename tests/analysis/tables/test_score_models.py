@@ -150,7 +150,7 @@ def test_one_answer_for_all_has_kappa_0_by_definition() -> None:
 
 def test_seeds_that_are_alike_give_no_interval_of_the_configuration() -> None:
     given = models(3)
-    right = replace(given, chance=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
+    right = replace(given, probabilities=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
     found = scores_with_intervals(right, resamples=50)
     assert found["accuracy"] == found["kappa"] == 1.0
     assert np.isnan(found["accuracy_configuration_low"]) and np.isnan(found["kappa_configuration_high"])  # type: ignore[call-overload]
