@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from analysis.figures import calibration, clinical, comparison, curves, importance, search, worst_errors
-from analysis.figures.base import FigureFiles, FigureSpec, SkippedFigure, write_picture
+from analysis.figures import (
+    calibration,
+    clinical,
+    comparison,
+    curves,
+    hyperparameters,
+    importance,
+    search,
+    worst_errors,
+)
+from analysis.figures.drawing.figure_files import FigureFiles, FigureSpec, SkippedFigure, write_picture
 from analysis.results.columns import primary_endpoint
 from analysis.results.predictions import primary_predictions
 from analysis.results.study_runs import StudyRuns
@@ -22,6 +31,7 @@ def pictures(study: StudyRuns, made: TableSet) -> list[FigureSpec | SkippedFigur
         *calibration.pictures(by, models),
         *worst_errors.pictures(study),
         *search.pictures(study),
+        *hyperparameters.pictures(study),
         *importance.pictures(study),
     ]
 

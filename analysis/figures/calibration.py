@@ -9,19 +9,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 
 from analysis import schema
-from analysis.figures.base import (
-    GREY,
-    STYLES,
-    FigureSpec,
-    SkippedFigure,
-    about,
-    arm_entries,
-    arms_of,
-    labels_of,
-    legend_below,
-    measured_on,
-)
 from analysis.figures.clinical import referable_score
+from analysis.figures.drawing.captions import about, measured_on
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.figures.drawing.panels import arm_entries, arms_of, labels_of, legend_below
+from analysis.figures.drawing.style import GREY, STYLES
 from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
 

@@ -13,20 +13,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from analysis import schema
-from analysis.figures.base import (
-    GREY,
-    STYLES,
-    FigureSpec,
-    SkippedFigure,
-    about,
-    arm_entries,
-    arms_of,
-    is_narrow,
-    labels_of,
-    legend_below,
-    measured_on,
-    over_seeds,
-)
+from analysis.figures.drawing.captions import about, measured_on, over_seeds
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.figures.drawing.panels import arm_entries, arms_of, is_narrow, labels_of, legend_below
+from analysis.figures.drawing.style import GREY, STYLES
 from analysis.number_format import with_interval
 from analysis.results.predictions import PredictionSet
 from analysis.stats import roc

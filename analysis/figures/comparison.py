@@ -12,21 +12,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
 from analysis import schema
-from analysis.figures.base import (
-    GREY,
-    PLATE,
-    SCORE_LABELS,
-    STYLES,
-    FigureSpec,
-    SkippedFigure,
-    about,
-    annotate,
-    draw_baseline,
-    is_first_column,
-    is_narrow,
-    legend_below,
-    measured_on,
-)
+from analysis.figures.drawing.captions import about, measured_on
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.figures.drawing.panels import annotate, draw_baseline, is_first_column, is_narrow, legend_below
+from analysis.figures.drawing.style import GREY, PLATE, SCORE_LABELS, STYLES
 from analysis.number_format import equals_p, with_interval
 from analysis.results.columns import DIFFERENCES, RUN, VALIDATION
 

@@ -11,14 +11,10 @@ from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.ticker import MaxNLocator
 
-from analysis.figures.base import (
-    GREY,
-    PANELS,
-    SCORE_LABELS,
-    STYLES,
-    FigureSpec,
-    SkippedFigure,
-    about,
+from analysis.figures.comparison import in_words
+from analysis.figures.drawing.captions import about, measured_on
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.figures.drawing.panels import (
     annotate,
     arm_entries,
     draw_baseline,
@@ -26,10 +22,9 @@ from analysis.figures.base import (
     label_outer,
     labels_of,
     legend_below,
-    measured_on,
     row_shares,
 )
-from analysis.figures.comparison import in_words
+from analysis.figures.drawing.style import GREY, PANELS, SCORE_LABELS, STYLES
 from analysis.results.columns import RUN, VALIDATION
 from analysis.results.predictions import PredictionSet
 from analysis.results.study_runs import StudyRuns

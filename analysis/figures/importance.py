@@ -8,16 +8,9 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 
-from analysis.figures.base import (
-    GREY,
-    STYLES,
-    FigureSpec,
-    SkippedFigure,
-    arms_of,
-    is_first_column,
-    label_outer,
-    legend_below,
-)
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.figures.drawing.panels import arms_of, is_first_column, label_outer, legend_below
+from analysis.figures.drawing.style import GREY, STYLES
 from analysis.results.importance import EARLY_STOPPING, WITHOUT_SCORE, importance
 from analysis.results.study_runs import StudyRuns
 from analysis.tables.arm_comparison import objective, selection_split_text, unscored
@@ -57,7 +50,7 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
     score = objective(study)
     title, found = "Which hyperparameter mattered", importance(study, score)
     numbers = found[found["hyperparameter"] != ""]
-    missing = [f"{row['label']}: {row['note']}" for row in found[found["hyperparameter"] == ""].to_dict("records")]
+    missing = [f"{row['label']}: {row['caveat']}" for row in found[found["hyperparameter"] == ""].to_dict("records")]
     if numbers.empty:
         return [SkippedFigure(title, "; ".join(missing) or "no trial has ended with a score")]
     arms, trials = arms_of(numbers), int(numbers.groupby("arm")["trials"].first().sum())

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from PIL import Image
 
 from analysis import schema
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.results.columns import TEST, TESTED, VALIDATION, split_text
 from analysis.results.labels import arm_labels
 from analysis.results.study_runs import StudyRuns

@@ -17,7 +17,7 @@ from jinja2 import ChainableUndefined, Environment
 
 from analysis import schema
 from analysis.figures.all_figures import write_gallery
-from analysis.figures.base import FigureFiles, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureFiles, SkippedFigure
 from analysis.number_format import count, number
 from analysis.report import formatting, reproduce, summary, text_tables
 from analysis.report.caveats import caveats

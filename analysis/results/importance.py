@@ -37,7 +37,7 @@ SEED = 0
 EXCLUDED = ("architecture", "pretrained", "seed")
 """The first two are the arm; the third is each trial's own."""
 
-COLUMNS = ("arm", "label", "evaluator", "hyperparameter", "importance", "trials", "pruned", "note")
+COLUMNS = ("arm", "label", "evaluator", "hyperparameter", "importance", "trials", "pruned", "caveat")
 
 EARLY_STOPPING = (
     "A trial that was stopped early stands with the best score it had reached by then, not with what it would have "
@@ -76,14 +76,14 @@ def importance(study: StudyRuns, score: str) -> pd.DataFrame:
         ]
         values = own[f"best_val_{score}"] - own.groupby("fold")[f"best_val_{score}"].transform("mean")
         if why := _too_little(len(own), varied, values):
-            rows += [about | {"evaluator": "", "hyperparameter": "", "note": why}] * bool(len(own))
+            rows += [about | {"evaluator": "", "hyperparameter": "", "caveat": why}] * bool(len(own))
             continue
         gone = _without_score(study, arm)
         caveat = f"{pruned} of {len(own)} trials were stopped early. {EARLY_STOPPING}" if pruned else ""
         caveat = f"{gone} more were stopped early. {WITHOUT_SCORE}" if gone else caveat
         for evaluator, shares in _evaluated(own[varied], values, space).items():
             rows += [
-                about | {"evaluator": evaluator, "hyperparameter": name, "importance": share, "note": caveat}
+                about | {"evaluator": evaluator, "hyperparameter": name, "importance": share, "caveat": caveat}
                 for name, share in shares.items()
             ]
     return pd.DataFrame(rows, columns=list(COLUMNS))

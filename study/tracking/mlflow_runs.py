@@ -18,7 +18,7 @@ from mlflow.entities import Metric, Param, RunTag
 from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import schema
-from analysis.figures import base
+from analysis.figures import trial_pictures
 from study.storage.events import EpochFinished, StudyStarted
 from study.storage.state import TrialRecord
 from study.tracking.experiment_page import log_data, picture_files
@@ -151,8 +151,8 @@ def _send_artifacts(
         (place / "predictions").mkdir()
         _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
         curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
-        base.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
-        base.confusion_png(matrix, pd.DataFrame(final.confusion).to_numpy(), title)
+        trial_pictures.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
+        trial_pictures.confusion_png(matrix, pd.DataFrame(final.confusion).to_numpy(), title)
         picture_files(matrix, place, milliseconds(final.time), run)
         if record.test:
             tested: dict[str, Any] = {"epoch": final.epoch, "split": "test", "confusion": record.test.confusion}
@@ -160,7 +160,7 @@ def _send_artifacts(
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
             counts = pd.DataFrame(record.test.confusion).to_numpy()
-            base.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
+            trial_pictures.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
         client.log_artifacts(run, temporary)
 
 

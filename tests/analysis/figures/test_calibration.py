@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analysis.figures import calibration
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 

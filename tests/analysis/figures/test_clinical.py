@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 
 from analysis import schema
 from analysis.figures import clinical
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.stats import roc
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words

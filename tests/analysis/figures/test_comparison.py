@@ -7,8 +7,9 @@ import pytest
 from matplotlib.lines import Line2D
 
 from analysis import schema
-from analysis.figures import base, comparison
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures import comparison
+from analysis.figures.drawing import style
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -65,7 +66,7 @@ def test_an_arm_has_its_own_colour_and_marker() -> None:
         for line in axes[0].lines
         if isinstance(line, Line2D) and line.get_ms() == 7.5
     ]
-    assert drawn == [(style.colour, style.marker) for style in base.STYLES.values()]
+    assert drawn == [(style.colour, style.marker) for style in style.STYLES.values()]
     dashed = [line for line in axes[0].lines if line.get_linestyle() == "--"]
     assert [line.get_xdata()[0] for line in dashed] == [shown.primary["majority"].iloc[0]]
 

@@ -7,8 +7,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from analysis.figures import base, curves
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures import curves
+from analysis.figures.drawing import style
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -22,8 +23,8 @@ def test_curves_are_those_of_the_best_trials() -> None:
     np.testing.assert_allclose(last["val/kappa"], shown.made.four_way.set_index("arm")["kappa"].astype(float))
     axes = panels(1, 2)
     curves.draw_curves(axes, found, "accuracy")
-    style = base.STYLES["resnet50-pretrained"]
-    own = [line for line in axes[1].lines if line.get_color() == style.colour]
+    arm_style = style.STYLES["resnet50-pretrained"]
+    own = [line for line in axes[1].lines if line.get_color() == arm_style.colour]
     expected = found[found["arm"] == "resnet50-pretrained"]
     np.testing.assert_allclose(own[0].get_ydata(), expected["val/accuracy"])
     np.testing.assert_allclose(own[1].get_ydata(), expected["train/accuracy"])
@@ -35,7 +36,7 @@ def test_curves_are_those_of_the_best_trials() -> None:
     assert "epoch that is scored" in words(axes)
     axes = panels(1, 2)
     curves.draw_curves(axes, found, "kappa")
-    own = [line for line in axes[1].lines if line.get_color() == style.colour]
+    own = [line for line in axes[1].lines if line.get_color() == arm_style.colour]
     np.testing.assert_allclose(own[1].get_ydata(), expected["train/kappa"])
     assert "training" in words(axes)
 
@@ -56,8 +57,8 @@ def test_confirmed_winners_show_each_seed_their_mean_and_the_test_part() -> None
     assert set(found["run"]) == set(shown.study.confirmations["confirm"])
     axes = panels(1, 2)
     curves.draw_curves(axes, found, "kappa")
-    style = base.STYLES["resnet18-pretrained"]
-    own = [line for line in axes[0].lines if line.get_color() == style.colour]
+    arm_style = style.STYLES["resnet18-pretrained"]
+    own = [line for line in axes[0].lines if line.get_color() == arm_style.colour]
     mean = found[found["arm"] == "resnet18-pretrained"].groupby("epoch")["val/kappa"].mean()
     np.testing.assert_allclose(own[3].get_ydata(), mean)  # after three thin ones
     tested = shown.primary.set_index("arm").loc["resnet18-pretrained", "kappa"]
@@ -74,7 +75,7 @@ def test_the_mean_stops_where_not_all_seeds_have_the_epoch() -> None:
     short = found[~((found["run"] == "c0003") & (found["epoch"] == 3))]
     axes = panels(1, 2)
     curves.draw_curves(axes, short, "kappa")
-    own = [line for line in axes[0].lines if line.get_color() == base.STYLES["resnet18-pretrained"].colour]
+    own = [line for line in axes[0].lines if line.get_color() == style.STYLES["resnet18-pretrained"].colour]
     assert list(own[3].get_xdata()) == [1, 2]
 
 

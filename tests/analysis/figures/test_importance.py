@@ -10,7 +10,7 @@ import pytest
 
 from analysis import schema
 from analysis.figures import importance
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.results.study_runs import StudyRuns
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import panels, words

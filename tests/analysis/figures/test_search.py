@@ -13,8 +13,9 @@ from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.figure import Figure
 
 from analysis import schema
-from analysis.figures import base, search
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures import hyperparameters, search
+from analysis.figures.drawing import figure_files
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
 from tests.fixtures import figures as figures_fixture
@@ -83,50 +84,25 @@ def test_every_trial_is_a_curve_that_ends_in_its_mark(searched: StudyRuns) -> No
     assert words == ["ran all its epochs", "stopped early", "failed", "still to go on"]
 
 
-def test_hyperparameters_are_those_that_vary_and_split_by_arm(searched: StudyRuns) -> None:
-    numbers = search.hyperparameter_numbers(searched)
-    assert list(numbers["hyperparameter"].unique()) == ["lr", "imbalance"]
-    assert set(numbers["trial"]) == {"0000", "0001", "0002", "0004"}  # those that have a score
-    axes = panels(2, 2)
-    search.draw_hyperparameters(axes, numbers, "kappa")
-    shown = [[one.get_offsets() for one in panel.collections] for panel in axes]
-    assert [[len(one) for one in panel] for panel in shown] == [[2, 1], [1, 0], [2, 1], [1, 0]]  # complete, stopped
-    lr = searched.trials.set_index("trial").loc[["0000", "0002"], ["best_val_kappa", "lr"]]
-    np.testing.assert_allclose(shown[0][0], lr)
-    assert [label.get_text() for label in axes[2].get_yticklabels()] == ["none", "focal"]
-    assert axes[0].get_ylabel() == "lr"
-    assert axes[2].get_xlabel() == "kappa (quadratic\nweights)"
-    assert len({panel.get_xlim() for panel in axes}) == 1
-
-
-def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: StudyRuns) -> None:
-    numbers = search.parallel_numbers(searched)
-    assert list(numbers.columns) == ["rank", "trial", "arm", "label", "state", "lr", "imbalance", "score"]
-    assert list(numbers["score"]) == sorted(numbers["score"], reverse=True)
-    (panel,) = panels(1, 1)
-    search.draw_parallel([panel], numbers, "kappa")
-    thin, thick = (one for one in panel.collections if isinstance(one, LineCollection))
-    assert [search.thick(number) for number in (1, 9, 30, 1000)] == [1, 1, 3, 12]
-    assert len(thin.get_segments()) == 3
-    (best,) = thick.get_segments()
-    assert best[-1, 1] == 1  # the best trial ends at the top of the last axis
-    assert tuple(np.round(thick.get_colors()[0][:3], 2)) == (0.0, 0.4, 0.29)
-    assert [label.get_text() for label in panel.get_xticklabels()][0] == "label"
-
-
 def test_what_has_nothing_to_show_is_left_out_with_a_reason() -> None:
     empty = read_study(fixture.write_study("nothing searched", []), "nothing searched")
-    found = search.pictures(empty)
+    found = [*search.pictures(empty), *hyperparameters.pictures(empty)]
     assert [type(one) for one in found] == [SkippedFigure] * 3
     assert all(one.why for one in found if isinstance(one, SkippedFigure))
     one = read_study(
         fixture.write_study("one trial searched", [TrialSpec(0, "resnet18-scratch")]), "one trial searched"
     )
-    assert [type(picture) for picture in search.pictures(one)] == [FigureSpec, SkippedFigure, SkippedFigure]
+    assert [type(picture) for picture in (*search.pictures(one), *hyperparameters.pictures(one))] == [
+        FigureSpec,
+        SkippedFigure,
+        SkippedFigure,
+    ]
 
 
 def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
-    found = [one for one in search.pictures(searched) if isinstance(one, FigureSpec)]
+    found = [
+        one for one in (*search.pictures(searched), *hyperparameters.pictures(searched)) if isinstance(one, FigureSpec)
+    ]
     assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
     for one in found:
         assert "n = " in one.caption and "chosen on this split: optimistic" in one.caption
@@ -139,14 +115,14 @@ def test_a_thousand_trials_are_few_artists_and_a_small_file(
     searched: StudyRuns, tmp_path: object, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     study = many(searched, 1000, 15)
-    monkeypatch.setattr(base, "DPI", 100)
+    monkeypatch.setattr(figure_files, "DPI", 100)
     begun = time.process_time()
-    for one in search.pictures(study):
+    for one in (*search.pictures(study), *hyperparameters.pictures(study)):
         assert isinstance(one, FigureSpec)
         axes = panels(*one.grid)
         one.draw(axes)
         assert sum(len(panel.collections) + len(panel.lines) for panel in axes) < 60
-        written = base.write_picture(one, tmp_path)  # type: ignore[arg-type]
+        written = figure_files.write_picture(one, tmp_path)  # type: ignore[arg-type]
         assert written.svg.stat().st_size < 1_500_000
     assert time.process_time() - begun < 60
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from analysis.figures import worst_errors
-from analysis.figures.base import FigureSpec, SkippedFigure
+from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.results.mlflow_reader import read_study
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture

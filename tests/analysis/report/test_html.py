@@ -10,7 +10,8 @@ import pytest
 
 from analysis import schema
 from analysis.figures import all_figures, base
-from analysis.figures.base import FigureFiles, FigureSpec
+from analysis.figures.drawing import figure_files
+from analysis.figures.drawing.figure_files import FigureFiles, FigureSpec
 from analysis.report.html import write_report
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
@@ -49,7 +50,7 @@ class Page(HTMLParser):
         return self.words.count(word)
 
 
-DRAWN = base.write_picture
+DRAWN = figure_files.write_picture
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures import base
+from analysis.figures.drawing import figure_files
 from analysis.results.mlflow_reader import read_study
 from study.inference.worst_errors import worst
 from study.storage.home import Home
@@ -24,7 +24,7 @@ def made(tmp_path: Path) -> Made:
 def test_write_study_report_shows_the_worst_mistakes(
     made: Made, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(base, "DPI", 30)  # nobody looks at these pictures
+    monkeypatch.setattr(figure_files, "DPI", 30)  # nobody looks at these pictures
     renamed = made.home / "mistakes"
     made.folder.rename(renamed)
     uri, artifacts = store()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from analysis.figures.axis_scales import LONGEST, SPREAD, scale_of
+from analysis.figures.drawing.axis_scales import LONGEST, SPREAD, scale_of
 
 
 def test_a_wide_range_is_logarithmic_and_a_narrow_one_is_not() -> None:
