@@ -221,8 +221,12 @@ def test_degenerate_is_explained_once_where_no_sentence_does(tmp_path: Path) -> 
     same = TrialSpec(1, "resnet18-scratch", confusion=fixture.LAB_TEST)
     uri = fixture.write_study("a weak one", [TrialSpec(0, "resnet18-scratch", 0.8), same])
     page, _ = page_of(read_study(uri, "a weak one"), tmp_path / "weak")
-    assert page.rows("Degenerate: it gives every image the same grade.") == 1
-    assert page.words.index("Leaderboard") < page.words.index("Degenerate: it") < page.words.index("constant_predictor")
+    assert page.rows("Constant predictor: it gives every image the same grade.") == 1
+    assert (
+        page.words.index("Leaderboard")
+        < page.words.index("Constant predictor: it")
+        < page.words.index("constant predictor")
+    )
     page, _ = page_of(read_study(fixture.write_study("only it", [same]), "only it"), tmp_path / "only")
     assert page.rows("gives every image the same grade") == 1  # the answer says it
 
