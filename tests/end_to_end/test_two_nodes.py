@@ -83,8 +83,8 @@ def _each_has(study: Study, trials: int, epochs: int) -> bool:
     records = [record for record in study.state().trials.values() if record.epochs]
     if len(records) < trials:
         return False
-    last = max(record.epochs[0]["time"] for record in records)
-    return all(sum(1 for epoch in record.epochs if epoch["time"] > last) >= epochs for record in records)
+    last = max(record.epochs[0].time for record in records)
+    return all(sum(1 for epoch in record.epochs if epoch.time > last) >= epochs for record in records)
 
 
 @pytest.mark.parametrize("share", ["1", "0.5"])

@@ -76,7 +76,7 @@ def test_a_signal(
     search = study.begin()
     search.until_epochs(study.count("epoch") + 1)
     search.kill()
-    row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0]['seconds']:.1f} s"
+    row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0].seconds:.1f} s"
     assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
 
 

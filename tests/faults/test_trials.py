@@ -167,7 +167,7 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
 
 def _scores(study: Study) -> list[dict[str, float]]:
     epochs = study.state().trials["0000"].epochs
-    return [{k: v for k, v in epoch["scores"].items() if k != "images_per_second"} for epoch in epochs]
+    return [{k: v for k, v in epoch.scores.items() if k != "images_per_second"} for epoch in epochs]
 
 
 # libfaketime 0.9.10 breaks the call that Python's sleep makes for a monotonic clock that is left as it is.

@@ -42,6 +42,6 @@ def test_each_gpu_has_one_trial_and_says_what_it_took(tmp_path: Path) -> None:
 def test_two_trials_share_a_gpu(tmp_path: Path) -> None:
     study = _searched(tmp_path, "--gpus-per-trial", "0.5", "--early-stopping", "none")
     state = study.state()
-    assert all(record.end and record.end["state"] == schema.STATE_COMPLETE for record in state.trials.values())
+    assert all(record.end and record.end.state == schema.STATE_COMPLETE for record in state.trials.values())
     assert shared_gpus(state), "two were on one GPU at the same time"
     assert at_once(state) <= 2 * torch.cuda.device_count()
