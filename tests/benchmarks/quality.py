@@ -241,7 +241,7 @@ def present_method(bench: Bench, unit: Unit) -> BestModel:
     for repeat in range(bench.plan.seeds):
         seed = fresh_seed(0, "confirm", winner.trial, repeat)
         again = TrialConfig.model_validate({**winner.config, "seed": seed})
-        keys.append(bench.fit(unit, f"present method, seed {repeat}", again, last_epoch=best["epoch"]))
+        keys.append(bench.fit(unit, f"present method, seed {repeat}", again, last_epoch=best.epoch))
     return BestModel(keys, score, state)
 
 
