@@ -7,6 +7,7 @@ import pytest
 
 from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
+from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.warm_start import make_warm_start, read_tries, trials_of
 from study.storage.events import TrialStarted, WarmStart
@@ -169,7 +170,7 @@ def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
     enqueued = _tries(tmp_path, text, config)
     assert len(enqueued) == 1 + 4  # the second names no arm, so every arm tries it
     asked = _asked(config, WarmStart(trials=[], enqueued=enqueued), 12)
-    pretrained = [each.config for each in asked if each.group == "resnet18-pretrained"]
+    pretrained = [TrialConfig(**each.config) for each in asked if each.group == "resnet18-pretrained"]
     assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
     assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
     assert (pretrained[2].optimizer, pretrained[2].lr, pretrained[2].batch_size) == ("adamw", 0.002, 64)
