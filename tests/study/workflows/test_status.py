@@ -200,5 +200,7 @@ def test_a_study_whose_trials_failed_has_no_finalists_to_come(tmp_path: Path) ->
 def test_status_of_another_schema(tmp_path: Path) -> None:
     _study(tmp_path, "one", *RUNNING)
     (_study(tmp_path, "old") / "ledger.jsonl").write_text('{"event":"study","id":"a"}\n')
-    [line] = [line for line in _printed(tmp_path).replace("\n", " ").split("  ") if "old is damaged" in line]
-    assert "must have schema 2" in line and "has schema 1; search under another name" in line
+    told = {study["study"]: study for study in json.loads(_printed(tmp_path, as_json=True))}
+    assert (told["old"]["state"], told["one"]["ended"]) == ("damaged", 1)
+    assert "must have schema 2" in told["old"]["error"]
+    assert "has schema 1; search under another name" in told["old"]["error"]
