@@ -166,7 +166,7 @@ def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
 
 
 def test_an_arm_that_is_added_to_a_full_study_must_bring_its_trials(folder: Path) -> None:
-    state, plan = _begun(_plan(folder, architecture="resnet18")), _plan(folder)
+    state, plan = _begun(replace(_plan(folder, architecture="resnet18"), name="full")), _plan(folder)
     with pytest.raises(ConfigError, match="has all its 4; for resnet50-scratch give .*: --trials 8"):
         check_room_for_arms(plan, state)
 
