@@ -48,7 +48,7 @@ def test_seeds_have_their_own_values_deviation_and_configuration() -> None:
     own = shown.made.seeds.query("arm == 'resnet18-scratch' and measured_on == 'test_new_patients'")
     assert rows[0]["each"] == ", ".join(f"{value:.3f}" for value in own["kappa"])
     assert rows[0]["sd"] == f"{own['kappa'].std():.3f}"
-    assert rows[0]["recipe"].startswith(f"{own['kappa'].mean():.3f} (")
+    assert rows[0]["configuration"].startswith(f"{own['kappa'].mean():.3f} (")
     assert formatting.seed_rows(fixture.partly_confirmed().primary, fixture.partly_confirmed().made.seeds) == []
 
 
