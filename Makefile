@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONSTRAINTS ?= constraints.txt
 
-.PHONY: demo test test-all test-faults test-gpu lint bench bench-quality clean
+.PHONY: demo test test-all test-faults test-gpu dist lint bench bench-quality clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -33,6 +33,10 @@ test-gpu: .venv
 	@if $(BIN)/python -c 'import sys, torch; sys.exit(not torch.cuda.is_available())'; \
 	then $(BIN)/python -m pytest -q -m gpu tests/gpu; \
 	else echo "test-gpu: torch finds no GPU on this machine, so nothing was tested"; fi
+
+# sdist and wheel, with the environment's own setuptools: without the network.
+dist: .venv
+	$(BIN)/python -m tests.fixtures.distribution dist
 
 lint: .venv
 	$(BIN)/ruff check .

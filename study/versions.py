@@ -8,6 +8,9 @@ import platform
 import subprocess
 from pathlib import Path
 
+DISTRIBUTION = "retina-study"
+"""What pip calls this project; `retina` on the public index is another one."""
+
 RECORDED = ("torch", "torchvision", "ray", "optuna", "mlflow-skinny", "numpy", "pandas", "pillow")
 
 PACKAGES = ("analysis", "retina_data", "retina_models", "study")
@@ -36,7 +39,7 @@ def code_digest() -> str:
 
 def _commit() -> str:
     """This code's commit, `-dirty` where files changed since; its version where it is not in its own repository."""
-    version = importlib.metadata.version("retina")
+    version = importlib.metadata.version(DISTRIBUTION)
     try:
         if _git("rev-parse", "--show-toplevel") != str(PLACE):
             return version

@@ -90,7 +90,9 @@ def _print_version(wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
-        out.print(version("retina"))
+        from study.versions import DISTRIBUTION
+
+        out.print(version(DISTRIBUTION))
         raise typer.Exit
 
 

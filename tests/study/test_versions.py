@@ -29,4 +29,4 @@ def test_code_that_is_in_no_repository_of_its_own_has_its_version(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "PLACE", tmp_path)
-    assert versions()["retina_commit"] == module.importlib.metadata.version("retina")
+    assert versions()["retina_commit"] == module.importlib.metadata.version(module.DISTRIBUTION)

@@ -17,6 +17,7 @@ from typer.testing import CliRunner
 from study.cli import app
 from study.cli.options import BUDGET, COMPUTE, FIX, STUDY
 from study.storage.lock import locked
+from study.versions import DISTRIBUTION
 from tests.fixtures.command import copy_of, refused, retina
 from tests.fixtures.study import small_data
 
@@ -69,7 +70,7 @@ def test_search_help_has_its_flags_in_panels() -> None:
 
 def test_the_version_is_told_alone() -> None:
     told = CliRunner().invoke(app.app, ["--version"])
-    assert (told.exit_code, told.output) == (0, f"{version('retina')}\n")
+    assert (told.exit_code, told.output) == (0, f"{version(DISTRIBUTION)}\n")
 
 
 def test_threads_do_not_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
