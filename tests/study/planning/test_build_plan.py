@@ -200,7 +200,7 @@ def test_rules_that_join_fields_are_broken_before_the_search(folder: Path) -> No
 
 
 def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
-    state = _begun(replace(_plan(folder), name="adds"))
+    state = _begun(_plan(folder))
     weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
     later = _plan(folder, state, **weights)
     assert list(later.groups) == ["resnet18-scratch", "resnet50-scratch"]
