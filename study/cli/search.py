@@ -36,7 +36,7 @@ from study.tracking.sync_marker import sync_pending
 
 if TYPE_CHECKING:
     from study.cluster.address import Guard
-    from study.planning.build_plan import Inputs
+    from study.planning.inputs import Inputs
     from study.workflows.running.run import Compute
 
 
@@ -179,7 +179,7 @@ def _inputs(
     rerun_flags: str,
 ) -> Inputs:
     """What the flags of a search say of its study."""
-    from study.planning.build_plan import Inputs
+    from study.planning.inputs import Inputs
 
     return Inputs(
         data=data.resolve() if data else None,

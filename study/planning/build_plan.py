@@ -2,164 +2,71 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from retina_data.duplicates import equal_note
-from retina_data.layouts.dataset import DataSet, read_index
-from study.config.arms import ArmSpec, groups_of
+from retina_data.layouts.dataset import DataSet
 from study.config.early_stopping import COMPARED, first_rung
-from study.config.study import StudyConfig, bounds, make_study_config
-from study.config.trial import TrialConfig, make_trial_config
-from study.config.yaml_file import read_study_config
-from study.errors import ConfigError
+from study.config.study import StudyConfig
+from study.config.trial import TrialConfig
+from study.planning.inputs import Inputs, Resolved, resolve
 from study.planning.plan import Plan, parent_name, settings_of
-from study.planning.pretrained_weights import check_one_kind, kept_weights, runnable
-from study.planning.resume_checks import arms_of, as_said_now, check_same, check_settings, reasons
-from study.planning.warm_start import check_known, make_warm_start, read_tries
-from study.storage.ledger import read_events
+from study.planning.resume_checks import as_said_now, check_data, check_settings
+from study.planning.warm_start import make_warm_start, read_warm_start
 from study.storage.ranking import planned
-from study.storage.state import StudyState, study_state
-from study.storage.study_file import STUDY_FILE, read_study_file
+from study.storage.state import StudyState
 from study.training.data import SplitDataset, prepare_data, split_of
 from study.training.leakage import check_no_leakage
 
-if TYPE_CHECKING:
-    from study.planning.plan import Plan
-
-
-@dataclass(frozen=True)
-class Inputs:
-    """What a call of the command says; all of it may be left out where a study goes on.
-
-    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
-    one that has begun takes over its trials, where those are more, and the arms that were added to it.
-    add_arms: arms that a study shall have from now on. told_by (another study) and tries (a YAML file): for the
-    beginning. rerun_flags: flags that each further command needs too, for a message.
-    """
-
-    data: Path | None = None
-    layout: str | None = None
-    config_file: Path | None = None
-    overrides: dict[str, Any] = field(default_factory=dict)
-    add_arms: tuple[str, ...] = ()
-    source_study: str | None = None
-    enqueued: Path | None = None
-    like: str = ""
-    rerun_flags: str = ""
-
-    @property
-    def says_all(self) -> bool:
-        """Whether nothing has to be known from before."""
-        return bool(self.data and self.config_file)
-
 
 def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
-    """Settle everything: configuration, data, split, weights, arms.
+    """Resolve the inputs, check what needs no photograph, load the data, and compare it with what the study began with.
 
-    A study that exists goes on with its own configuration, data and arms where none are given. Raises ConfigError,
-    DataError or WeightsError; nothing but the shared cache has been written then.
+    Raises ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
     """
-    first = study_state(read_events(home / inputs.like / "ledger.jsonl")[0]) if inputs.like else StudyState()
-    model, before = (name, state) if state.study or not inputs.like else (inputs.like, first)
-    added = _added(state, first, inputs.add_arms)
-    known = read_study_file(home / model / STUDY_FILE) if before.study and not inputs.says_all else None
-    config = _config_of(home, known, state, first, inputs)
-    dataset = _data_of(name, home, known, config, inputs)
-    _check_each_cell(config)
-    weight_overrides = inputs.overrides.get("weights")
-    kept = {
-        **kept_weights(home / inputs.like, first, weight_overrides),
-        **kept_weights(home / model, before, weight_overrides),
-    }
-    arm_specs, not_run, weights = runnable(config, kept, home)
-    arm_specs, not_run = arms_of(name, before, arm_specs, not_run, added, config.arms == "joint")
-    used = {architecture for architecture, pretrained in arm_specs if pretrained}
-    weights = {architecture: value for architecture, value in weights.items() if architecture in used}
-    if not arm_specs:
-        lines = reasons(not_run, config.weights, set(), begun=before.study is not None, rerun_flags=inputs.rerun_flags)
-        raise ConfigError("no arm can run: " + "; ".join(lines))
-    check_one_kind(name, weights, before.study.weights if before.study else {})
-    _check_before_decoding(name, home, config, groups_of(config, arm_specs), before, inputs)
-    by_colour = _by_colour(dataset, home, config)
-    plan = Plan(
-        name,
-        home,
-        config,
-        dataset,
-        prepared=next(iter(by_colour.values())),
-        caches={colour: prepared.cache.folder for colour, prepared in by_colour.items()},
-        groups=groups_of(config, arm_specs),
-        not_run=not_run,
-        weights=weights,
-        notes=(),
-        warm_start=None,
-    )
-    finalists = planned(config, len(plan.groups)) > 0
-    for architecture, value in plan.weights.items():
-        check_no_leakage(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
-    warm_start, lines = make_warm_start(plan, state, inputs.source_study, inputs.enqueued)
+    resolved = resolve(name, home, state, inputs)
+    _check_settings(resolved)
+    requested = read_warm_start(resolved, state, inputs.source_study, inputs.enqueued)
+    plan = _plan(resolved, _by_colour(resolved.dataset, home, resolved.config))
+    _check_weights(plan)
+    warm_start, lines = make_warm_start(requested, plan)
     plan = replace(plan, warm_start=warm_start, notes=(*_notes(plan), *lines))
-    if before.study:
-        said = as_said_now(before.study, plan.identity())
-        check_same(plan, said, added, len(before.trials), another_fold=model != name)
+    if resolved.before.study:
+        begun = as_said_now(resolved.before.study, plan.identity())
+        check_data(plan, begun, resolved.added, len(resolved.before.trials), another_fold=resolved.another_fold)
     return plan
 
 
-def _check_before_decoding(
-    name: str, home: Path, config: StudyConfig, groups: dict[str, list[ArmSpec]], before: StudyState, inputs: Inputs
-) -> None:
-    """What is wrong without a look at a photograph is said before the hour that decoding them may take.
-
-    All of it is asked again, with the digests of the data, once these are known.
-    """
-    if inputs.enqueued and not before.study:
-        read_tries(inputs.enqueued, config, groups)
-    if inputs.source_study and not before.study:
-        check_known(home, inputs.source_study)
-    if before.study:
-        now = settings_of(config)
-        said = {**as_said_now(before.study, now).identity, **({"fold": config.fold} if config.fold else {})}
-        check_settings(parent_name(name, config), said, now)
+def _check_settings(resolved: Resolved) -> None:
+    """What changed since the study began is named before the hour that decoding photographs may take."""
+    if resolved.before.study:
+        now, fold = settings_of(resolved.config), resolved.config.fold
+        begun = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
+        check_settings(parent_name(resolved.name, resolved.config), begun, now)
 
 
-def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
-    if not (state.study and first.study):
-        return asked
-    inherited = [arm for arm in first.study.arms if arm not in state.study.arms]
-    return tuple(dict.fromkeys([*asked, *inherited]))
+def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:
+    return Plan(
+        resolved.name,
+        resolved.home,
+        resolved.config,
+        resolved.dataset,
+        prepared=next(iter(by_colour.values())),
+        caches={colour: prepared.cache.folder for colour, prepared in by_colour.items()},
+        groups=resolved.groups,
+        not_run=resolved.not_run,
+        weights=resolved.weights,
+        notes=(),
+        warm_start=None,
+    )
 
 
-def _config_of(
-    home: Path, known: dict[str, Any] | None, state: StudyState, first: StudyState, inputs: Inputs
-) -> StudyConfig:
-    """The configuration that is given, or the known one; a fold that has begun grows as the first one did."""
-    if inputs.config_file:
-        return read_study_config(inputs.config_file, inputs.overrides)
-    values = known["config"] if known else {}
-    if known and state.study and first.study:
-        weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
-        values = {**values, "trials": max(values["trials"], first.study.config["trials"]), "weights": weights}
-    return make_study_config(values, inputs.overrides)
-
-
-def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyConfig, inputs: Inputs) -> DataSet:
-    """The data that is given, or the known one."""
-    source = inputs.data or (Path(known["data"]) if known else None)
-    if source is None:
-        raise ConfigError(
-            f"a new study needs data, but there is no study {name} in {home} yet; add --data FOLDER, or --home FOLDER "
-            "where it was begun in another home"
-        )
-    dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
-    if config.fold and (dataset.table["split"] == "test").any():
-        raise ConfigError(
-            f"--folds makes each image a test image once, but the layout {dataset.layout} names a test part; search "
-            "without --folds, or read the data in another --layout that names none"
-        )
-    return dataset
+def _check_weights(plan: Plan) -> None:
+    """No photograph that pretrained weights were trained on may be measured here."""
+    finalists = planned(plan.config, len(plan.groups)) > 0
+    for architecture, value in plan.weights.items():
+        check_no_leakage(architecture, value["name"], value["seen"], plan.prepared, finalists=finalists)
 
 
 def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, SplitDataset]:
@@ -176,18 +83,6 @@ def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, S
         )
         for colour in config.values("colour")
     }
-
-
-def _check_each_cell(config: StudyConfig) -> None:
-    """Rules that join fields (frozen epochs, say) are broken here, not in the middle of a search."""
-    any_pretrained = any(pretrained for _, pretrained in config.arm_specs())
-    for architecture, pretrained in config.arm_specs():
-        # Frozen epochs are for pretrained arms; where there is none they are a mistake, and said to be one.
-        values = {k: v for k, v in config.fixed.items() if k != "freeze_epochs" or pretrained or not any_pretrained}
-        make_trial_config({**values, "architecture": architecture, "pretrained": pretrained})
-        axis = config.space.get("freeze_epochs")
-        if axis and pretrained:
-            make_trial_config({**values, "pretrained": True, "freeze_epochs": int(max(bounds(axis)))})
 
 
 def _notes(plan: Plan) -> tuple[str, ...]:

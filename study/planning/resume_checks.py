@@ -143,9 +143,10 @@ def check_room_for_arms(plan: Plan, state: StudyState) -> None:
         )
 
 
-def check_same(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: int, another_fold: bool = False) -> None:
-    """Old and new trials must belong to one study; raises ConfigError naming what changed.
+def check_data(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: int, another_fold: bool = False) -> None:
+    """Data, split, weights and arms must be those that the study began with; raises ConfigError naming what changed.
 
+    Its settings are compared by `check_settings`, before any photograph is read.
     begun: its trials so far; --trials may end a study with these, or make it larger.
     another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
     """
@@ -156,7 +157,6 @@ def check_same(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: i
         now["arms"] = [arm for arm in now["arms"] if arm not in added or arm in before["arms"]]
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
-    check_settings(plan.parent_study, before, now)
     _check_fields(plan.parent_study, before, now, CONSEQUENCES)
     least = study.config["trials"] if plan.config.fold else begun
     if plan.config.trials < least:

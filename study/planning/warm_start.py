@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from study.storage.ledger import read_events
 from study.storage.state import StudyState, TrialRecord, study_state
 
 if TYPE_CHECKING:
+    from study.planning.inputs import Resolved
     from study.planning.plan import Plan
 
 
@@ -31,45 +33,64 @@ MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest
 Groups = dict[str, list[ArmSpec]]
 
 
-def make_warm_start(
-    plan: Plan, state: StudyState, source_study: str | None, enqueued: Path | None
-) -> tuple[WarmStart | None, list[str]]:
-    """The `warm_start` event of a new study, if it has one, and what to say of it."""
-    if not source_study and not enqueued:
-        return None, []
+@dataclass(frozen=True)
+class RequestedWarmStart:
+    """What samplers shall be told: trials of another study, and configurations that come first.
+
+    source_study: its name, "" for none; source: its state.
+    """
+
+    source_study: str
+    source: StudyState
+    enqueued: list[dict[str, Any]]
+
+
+def read_warm_start(
+    resolved: Resolved, state: StudyState, source_study: str | None, enqueued: Path | None
+) -> RequestedWarmStart | None:
+    """Read what --warm-start and --enqueue name; None where there is nothing to tell, or the study knows it already.
+
+    Raises ConfigError where a file or study cannot be used, or the study has begun without them.
+    """
     known = state.warm_start
     if known and source_study == known.source_study:
         source_study = None  # the same command again; that study may have more trials by now
-    tried = read_tries(enqueued, plan.config, plan.groups) if enqueued else []
-    if known and not source_study and tried in ([], known.enqueued):
-        return None, []
+    first = read_enqueued(enqueued, resolved.config, resolved.groups) if enqueued else []
+    if not source_study and (not first or (known and first == known.enqueued)):
+        return None
     if known or state.trials:
         raise ConfigError(
-            f"--warm-start and --enqueue are for a study's beginning, but {plan.name} has begun; begin another"
+            f"--warm-start and --enqueue are for a study's beginning, but {resolved.name} has begun; begin another"
         )
-    trials, lines = (
-        trials_of(plan.home, source_study, plan.config, plan.groups, plan.identity()) if source_study else ([], [])
-    )
-    if source_study and not trials:
+    source = read_source(resolved.home, source_study) if source_study else StudyState()
+    return RequestedWarmStart(source_study or "", source, first)
+
+
+def make_warm_start(requested: RequestedWarmStart | None, plan: Plan) -> tuple[WarmStart | None, list[str]]:
+    """The `warm_start` event of a new study, if it has one, and what to say of it."""
+    if requested is None:
+        return None, []
+    name, trials, lines = requested.source_study, list[dict[str, Any]](), list[str]()
+    if name:
+        trials, lines = trials_of(name, requested.source, plan.config, plan.groups, plan.identity())
+    if name and not trials:
         why = "; ".join(lines[1:]) or "it is empty"
         raise ConfigError(
-            f"--warm-start {source_study} must have a trial that fits here, but has none ({why}); search the same "
+            f"--warm-start {name} must have a trial that fits here, but has none ({why}); search the same "
             "space, or drop --warm-start and give its best configurations to --enqueue"
         )
-    return WarmStart(source_study=source_study, trials=trials, enqueued=tried), lines
+    return WarmStart(source_study=name or None, trials=trials, enqueued=requested.enqueued), lines
 
 
 def trials_of(
-    home: Path, name: str, config: StudyConfig, groups: Groups, identity: dict[str, Any]
+    name: str, state: StudyState, config: StudyConfig, groups: Groups, identity: dict[str, Any]
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Complete trials of another study that lie in this one's space, and lines that say what was left out and why.
 
     Scores can be told only where they were measured alike: on the same data, split and part, by the same objective over
     as many epochs; otherwise ConfigError names what differs. A trial fits when its arm is searched here from the same
-    weights, each of its axes is one of the same range here, and what is fixed here has the same value in it. Raises
-    ConfigError where there is no such study.
+    weights, each of its axes is one of the same range here, and what is fixed here has the same value in it.
     """
-    state = check_known(home, name)
     assert state.study is not None
     before = state.study.identity
     _check_alike(name, before, identity)
@@ -92,7 +113,7 @@ def trials_of(
     return trials, lines
 
 
-def check_known(home: Path, name: str) -> StudyState:
+def read_source(home: Path, name: str) -> StudyState:
     """The state of the study that --warm-start names; raises ConfigError where there is none."""
     state = study_state(read_events(home / name / "ledger.jsonl")[0])
     if state.study is None:
@@ -155,7 +176,7 @@ def _setting(values: dict[str, Any], field: str) -> Any:
     return values.get(field, TrialConfig.model_fields[field].default)
 
 
-def read_tries(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
+def read_enqueued(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
     """Configurations of a YAML file (a list of field: value mappings) as {"group", "params"}.
 
     One that names no architecture or pretraining is for every arm; a field that is left out is drawn. Raises

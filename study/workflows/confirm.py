@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from analysis import schema
 from study.console import out
 from study.errors import ConfigError
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.events import StudyClosed
 from study.storage.home import fold_studies, folds_of

@@ -17,7 +17,7 @@ from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import IMAGENET, imagenet_file
 from study.console import out
 from study.disk_space import check_room, needed
-from study.planning.build_plan import Inputs
+from study.planning.inputs import Inputs
 from study.tuning.confirmation import ConfirmationConfig
 from study.tuning.recorder import N_BEST_WEIGHTS
 from study.workflows import confirm, search

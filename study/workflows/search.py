@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import schema
 from study.console import out
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, not_run_lines, write_study_file
 from study.storage.events import StudyClosed

@@ -16,7 +16,8 @@ from pathlib import Path
 from analysis.schema import fold_name
 from study.console import out
 from study.errors import ConfigError
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.storage.ledger import read_events

@@ -6,7 +6,7 @@ import pytest
 from typer.testing import CliRunner
 
 from study.cli import app, search
-from study.planning.build_plan import Inputs
+from study.planning.inputs import Inputs
 from study.storage.home import Home
 from study.workflows.running.run import Compute
 

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 import yaml
 
 from retina_data.layouts.dataset import read_index
@@ -13,7 +12,8 @@ from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
 from study.errors import ConfigError
 from study.planning import build_plan as plan_module
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, write_study_file
 from study.storage.events import decode, encode
@@ -28,16 +28,6 @@ from tests.fixtures.study import end_event, epoch_event, small_data, trial_event
 
 BOTH = ["sgd", "adamw"]
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = tmp_path_factory.mktemp("plan")
-    small_data(made / "data")
-    save_weights(made / "r18.safetensors", resnet18(seed=1).state_dict(), {})
-    save_weights(made / "r50.safetensors", resnet50(seed=1).state_dict(), {})
-    torch.hub.set_dir(str(made / "hub"))  # no ImageNet file of this machine is found
-    return made
 
 
 def _plan(folder: Path, state: StudyState | None = None, **flags: Any) -> Plan:

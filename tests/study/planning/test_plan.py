@@ -7,7 +7,8 @@ import yaml
 
 from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.pretrained_weights import NotRun
 from study.storage.events import encode
 from study.storage.state import StudyState

@@ -63,6 +63,6 @@ def test_an_arm_that_can_be_added_needs_no_weights() -> None:
 
 
 def test_an_arm_that_cannot_be_added_says_why() -> None:
-    missing = {"resnet50-pretrained": "synthetic weights w are not in this home"}
+    missing = {"resnet50-pretrained": NotRun("synthetic weights w are not in this home")}
     with pytest.raises(ConfigError, match="but got resnet50-pretrained: synthetic weights w are not in this home"):
         arms_of("s", _begun("resnet18-scratch"), CELLS, missing, ("resnet50-pretrained",), joint=False)

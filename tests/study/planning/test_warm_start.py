@@ -9,7 +9,7 @@ from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.warm_start import make_warm_start, read_tries, trials_of
+from study.planning.warm_start import RequestedWarmStart, make_warm_start, read_enqueued, read_source, trials_of
 from study.storage.events import TrialStarted, WarmStart
 from study.storage.ledger import read_events
 from study.storage.state import StudyState, study_state
@@ -47,7 +47,9 @@ def _asked(config: StudyConfig, warm: WarmStart | None, count: int) -> list[Tria
 def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path: Path) -> None:
     config = _config(sampler="tpe")
     _other(tmp_path, config, trials=40)
-    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), identity(config))
+    told, lines = trials_of(
+        "other", read_source(tmp_path, "other"), config, groups_of(config, config.arm_specs()), identity(config)
+    )
     assert len(told) == 40
     assert lines == ["40 trials of study other are told to the samplers"]
     cold, warm = _asked(config, None, 8), _asked(config, WarmStart(trials=told, enqueued=[]), 8)
@@ -60,11 +62,13 @@ def test_trials_of_the_same_space_are_told_and_change_what_is_suggested(tmp_path
 def test_trials_of_another_space_are_left_out_with_the_reason(tmp_path: Path) -> None:
     _other(tmp_path, _config())
     here = _config(space={"lr": {"low": 1e-3, "high": 1e-1, "log": True}, "architecture": ["resnet18", "resnet50"]})
-    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.arm_specs()), identity(here))
+    told, lines = trials_of(
+        "other", read_source(tmp_path, "other"), here, groups_of(here, here.arm_specs()), identity(here)
+    )
     assert told == []
     assert any("its axis" in line or "is not searched" in line for line in lines[1:])
     with pytest.raises(ConfigError, match="--warm-start must name a study"):
-        trials_of(tmp_path, "none", here, groups_of(here, here.arm_specs()), identity(here))
+        trials_of("none", read_source(tmp_path, "none"), here, groups_of(here, here.arm_specs()), identity(here))
 
 
 def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path: Path) -> None:
@@ -76,7 +80,7 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
     with pytest.raises(
         ConfigError, match="--warm-start other must have a trial that fits here, but has none .*its axis lr"
     ):
-        make_warm_start(plan, StudyState(), "other", None)  # type: ignore[arg-type]
+        make_warm_start(RequestedWarmStart("other", read_source(tmp_path, "other"), []), plan)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -97,12 +101,20 @@ def test_scores_that_were_measured_otherwise_are_never_told(
     _other(tmp_path, _config())
     config = _config(**here)
     with pytest.raises(ConfigError, match=f"its {named}; its scores were not measured"):
-        trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), identity(config) | changed)
+        trials_of(
+            "other",
+            read_source(tmp_path, "other"),
+            config,
+            groups_of(config, config.arm_specs()),
+            identity(config) | changed,
+        )
 
 
 def _told(tmp_path: Path, there: StudyConfig, here: StudyConfig, **changed: Any) -> tuple[int, list[str]]:
     _other(tmp_path, there)
-    told, lines = trials_of(tmp_path, "other", here, groups_of(here, here.arm_specs()), identity(here) | changed)
+    told, lines = trials_of(
+        "other", read_source(tmp_path, "other"), here, groups_of(here, here.arm_specs()), identity(here) | changed
+    )
     return len(told), [line.partition("left out: ")[2] for line in lines[1:]]
 
 
@@ -141,7 +153,9 @@ def test_trials_that_began_from_other_weights_are_left_out(tmp_path: Path) -> No
     theirs = identity(config) | {"weights": {"resnet18": "w", "resnet50": "x"}}
     write_ledger(tmp_path / "other", replace(study_event(), identity=theirs), *rest)
     here = identity(config) | {"weights": {"resnet18": "other", "resnet50": "x"}}
-    told, lines = trials_of(tmp_path, "other", config, groups_of(config, config.arm_specs()), here)
+    told, lines = trials_of(
+        "other", read_source(tmp_path, "other"), config, groups_of(config, config.arm_specs()), here
+    )
     assert len(told) == 6
     assert lines[1:] == ["2 trials of study other are left out: its arm resnet18-pretrained began from other weights"]
 
@@ -160,7 +174,7 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
 
 def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
     (tmp_path / "try.yaml").write_text(text)
-    return read_tries(tmp_path / "try.yaml", config, groups_of(config, config.arm_specs()))
+    return read_enqueued(tmp_path / "try.yaml", config, groups_of(config, config.arm_specs()))
 
 
 def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:

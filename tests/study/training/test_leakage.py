@@ -13,7 +13,8 @@ from retina_models.resnet import resnet18
 from retina_models.weights import save_weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.storage.state import StudyState
 from study.training.checkpoints import weights_metadata
 from study.training.data import SplitDataset, prepare_data

@@ -14,7 +14,8 @@ from mlflow import MlflowClient
 from analysis import schema
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.events import StudyClosed
 from study.storage.home import Home

@@ -13,7 +13,8 @@ from study.cluster.resources import Resources
 from study.config.study import make_study_config
 from study.config.trial import Value
 from study.disk_space import size
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan, needed_by
 from study.storage.state import StudyState
 from study.training.train import TrainData

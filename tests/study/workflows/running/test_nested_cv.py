@@ -18,7 +18,8 @@ from retina_data.layouts.dataset import read_index
 from retina_models.resnet import resnet18
 from retina_models.weights import save_weights
 from study.errors import ConfigError
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.planning.resume_checks import write_study_file
 from study.storage.home import Home

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from analysis import schema
-from study.planning.build_plan import Inputs, make_plan
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.plan import Plan, needed_by
 from study.storage.events import StudyClosed
 from study.storage.home import Home
