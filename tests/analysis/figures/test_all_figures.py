@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from analysis.figures import all_figures, base
+from analysis.figures import all_figures
 from tests.fixtures import figures as fixture
 
 ORDER = [

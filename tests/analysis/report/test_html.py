@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from analysis import schema
-from analysis.figures import all_figures, base
+from analysis.figures import all_figures
 from analysis.figures.drawing import figure_files
 from analysis.figures.drawing.figure_files import FigureFiles, FigureSpec
 from analysis.report.html import write_report
