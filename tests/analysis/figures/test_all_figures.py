@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from analysis.figures import all_figures
+from analysis.figures.drawing import figure_files
 from tests.fixtures import figures as fixture
 
 ORDER = [
@@ -16,7 +17,7 @@ ORDER = [
 
 
 def test_all_figures_are_written_or_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(base, "DPI", 40)
+    monkeypatch.setattr(figure_files, "DPI", 40)
     shown = fixture.confirmed()
     written, left_out = all_figures.write_gallery(shown.study, shown.made, tmp_path)
     assert [one.name for one in written] == [name for name in ORDER if name not in ("mistakes", "importance")]

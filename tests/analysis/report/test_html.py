@@ -74,7 +74,7 @@ def page_of(study: StudyRuns, folder: Path) -> tuple[Page, str]:
 
 def test_the_page_holds_everything_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(all_figures, "write_picture", DRAWN)
-    monkeypatch.setattr(base, "DPI", 30)  # nobody looks at these pictures
+    monkeypatch.setattr(figure_files, "DPI", 30)  # nobody looks at these pictures
     page, text = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"report.html", "answer.md", "figures", "tables", "four_way.csv", "pairs.csv", "seeds.csv"} <= names
