@@ -1,0 +1,1 @@
+"""Statistics: array in, array out."""

@@ -1,0 +1,1 @@
+"""The `retina` command: flags, help, exit codes."""

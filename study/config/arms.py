@@ -6,7 +6,7 @@ from study.config.study import StudyConfig
 
 
 def groups_of(config: StudyConfig, arm_specs: list[ArmSpec]) -> dict[str, list[ArmSpec]]:
-    """Groups of cells that share a search: each cell alone, or all in one."""
+    """Sampler groups: each arm alone, or all in one."""
     return (
         {"joint": arm_specs} if config.arms == "joint" else {arm_name(arm_spec): [arm_spec] for arm_spec in arm_specs}
     )

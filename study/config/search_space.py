@@ -83,7 +83,7 @@ def known_good(config: StudyConfig, arm_specs: Sequence[ArmSpec]) -> dict[str, V
     """Optuna's parameters of the configuration that an arm begins with: TrialConfig's defaults, moved into the space.
 
     A number outside its range becomes the nearest end, one that is not listed the nearest listed one, and a word that
-    is not listed the first that is. With several cells (arms=joint) the first one is taken.
+    is not listed the first that is. With several arms in the group (arms=joint) the first is taken.
     """
     architecture, pretrained = arm_specs[0]
     params: dict[str, Value] = {"arm": arm_name(arm_specs[0])} if len(arm_specs) > 1 else {}

@@ -108,8 +108,8 @@ class StudyConfig(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     trials: int = Field(24, ge=1, le=1_000_000, description="trials in all, dealt evenly over the arms")
-    arms: Literal["cells", "joint"] = Field(
-        "cells", description="one search for each cell of architecture x pretrained, or one over all of them"
+    arms: Literal["separate", "joint"] = Field(
+        "separate", description="one search for each arm (architecture x pretrained), or one over all of them"
     )
     sampler: Literal["tpe", "random", "gp"] = Field("tpe", description="how configurations are suggested")
     early_stopping: Literal["halving", "hyperband", "none"] = Field(

@@ -145,7 +145,7 @@ def _value(identity: dict[str, Any], key: str) -> Any:
 
 
 def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], other_weights: set[str]) -> str:
-    """Why a trial cannot be told to the sampler that searches these cells; "" if it can."""
+    """Why a trial cannot be told to the sampler that searches these arms; "" if it can."""
     if record.state != schema.STATE_COMPLETE:
         return f"it is {record.state}"
     if record.arm not in [arm_name(arm_spec) for arm_spec in arm_specs]:

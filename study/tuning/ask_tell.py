@@ -41,7 +41,7 @@ _STATES = {
 class Arms:
     """Asks for configurations round robin over the groups, and tells what became of them.
 
-    `groups` maps a group's name to its cells: one cell each, or one group with all cells (arms=joint).
+    `groups` maps a group's name to its arms: one each, or one group with all (arms=joint).
     """
 
     def __init__(self, config: StudyConfig, groups: dict[str, list[ArmSpec]], state: StudyState) -> None:

@@ -1,0 +1,1 @@
+"""What search and confirm share: the run itself, outer folds, dry run."""

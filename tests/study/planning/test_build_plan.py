@@ -170,7 +170,7 @@ def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:
 
 
 def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
-    notes = " / ".join(_plan(folder, trials=5, arms="cells").notes)
+    notes = " / ".join(_plan(folder, trials=5, arms="separate").notes)
     assert "early stopping is idle: 2 trials in an arm, fewer than 3" in notes
     assert "5 trials over 2 arms are not the same number each; use a multiple of 2" in notes
     assert "a trial's score is its highest epoch" not in notes
