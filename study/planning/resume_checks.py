@@ -56,7 +56,7 @@ def arms_of(
             )
         if joint:
             raise ConfigError(
-                f"{arm} cannot be added where arms=joint: its sampler was made for the arms that it has; begin another study"
+                f"{arm} cannot be added where arms=joint: its sampler knows its arms; begin another study"
             )
     if state.study is None:
         return arm_specs, not_run
