@@ -95,7 +95,7 @@ ONLY_IN = {
     "ray": {
         "study/tuning/ray_trainable.py",
         "study/tuning/ray_tune.py",
-        "study/tuning/ray_stopper.py",
+        "study/tuning/trial_processes.py",
         "study/cluster/ray_cluster.py",
         "study/cluster/resources.py",
         "study/cluster/node_check.py",
@@ -104,6 +104,7 @@ ONLY_IN = {
         "study/config/optuna_adapter.py",
         "study/config/search_space.py",
         "study/tuning/ask_tell.py",
+        "study/tuning/sampler_and_pruner.py",
         "analysis/results/importance.py",
     },
     "torchvision": {"retina_models/weights.py"},

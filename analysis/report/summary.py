@@ -11,8 +11,8 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
+from analysis.report.answer_warnings import warnings, without_patient
 from analysis.report.pairwise_text import comparison
-from analysis.report.warnings import warnings, without_patient
 from analysis.results.columns import RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
 from analysis.results.study_runs import StudyRuns

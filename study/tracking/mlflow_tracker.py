@@ -25,7 +25,7 @@ from study.storage.events import (
     TrialStarted,
 )  # fmt: skip
 from study.storage.ranking import winners
-from study.storage.reading_note import reading_note
+from study.storage.readings import reading_note
 from study.storage.state import StudyState, TrialRecord
 from study.tracking.experiment_note import closing_note, report_note
 from study.tracking.experiment_page import log_data, write_note, write_view

@@ -36,7 +36,7 @@ from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.weights import Weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError, StudyError
-from study.training.device import image_budget
+from study.training.device_memory import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
 from study.training.prediction import channels_last, logits

@@ -6,9 +6,7 @@ a search that was killed goes on with the suggestions and decisions of one that 
 
 from __future__ import annotations
 
-import hashlib
 import json
-import warnings
 from typing import Any
 
 import optuna
@@ -17,18 +15,14 @@ from optuna.trial import TrialState
 
 from analysis import schema
 from study.config.arms import ArmSpec
-from study.config.early_stopping import COMPARED, first_rung
+from study.config.early_stopping import COMPARED
 from study.config.optuna_adapter import pruner_state, resume_trial
 from study.config.search_space import known_good, suggest
 from study.config.study import StudyConfig
-from study.config.trial import TrialConfig, make_trial_config
+from study.config.trial import make_trial_config
 from study.storage.events import TrialStarted
 from study.storage.state import StudyState, TrialRecord
-
-STARTUP_TRIALS = 5
-"""Random trials of an arm before TPE models them; Optuna's default of 10 would leave small arms all random."""
-
-HALVING_FACTOR = 3
+from study.tuning.sampler_and_pruner import pruner_of, sampler_of, seed_of
 
 _STATES = {
     schema.STATE_COMPLETE: TrialState.COMPLETE,
@@ -59,7 +53,7 @@ class Arms:
         study = optuna.create_study(
             study_name=group,
             direction="maximize",
-            pruner=_pruner(self._config),
+            pruner=pruner_of(self._config),
             sampler=optuna.samplers.RandomSampler(0),
         )
         known = sorted((r for r in self._state.trials.values() if r.group == group), key=lambda r: r.number)
@@ -98,7 +92,7 @@ class Arms:
         study, number = self._studies[group], self._counts[group]
         self._counts[group] += 1
         # A sampler with one fixed seed would repeat its first suggestions after a restart: each ask has its own.
-        study.sampler = _sampler(self._config, _seed(self._config.seed, group, number))
+        study.sampler = sampler_of(self._config, seed_of(self._config.seed, group, number))
         enqueued = self._enqueued(group)
         if number < len(enqueued):
             study.enqueue_trial(enqueued[number])
@@ -183,37 +177,3 @@ def _complete(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
 
 def _but_seed(config: dict[str, Any]) -> str:
     return json.dumps({key: value for key, value in config.items() if key != "seed"}, sort_keys=True)
-
-
-def _seed(seed: int, group: str, number: int) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed}/{group}/{number}".encode()).digest()[:4], "big")
-
-
-def _sampler(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
-    with warnings.catch_warnings():
-        # constant_liar keeps trials that run at once apart; Optuna marks it and grouping as experimental.
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        if config.sampler == "tpe":
-            return optuna.samplers.TPESampler(
-                seed=seed, n_startup_trials=STARTUP_TRIALS, multivariate=True, group=True, constant_liar=True
-            )
-        if config.sampler == "gp":
-            # It models what all trials have in common; an axis that some have not is drawn at random, without a word.
-            return optuna.samplers.GPSampler(
-                seed=seed,
-                n_startup_trials=STARTUP_TRIALS,
-                deterministic_objective=False,
-                warn_independent_sampling=False,
-            )
-    return optuna.samplers.RandomSampler(seed=seed)
-
-
-def _pruner(config: StudyConfig) -> optuna.pruners.BasePruner:
-    epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
-    rung = first_rung(config)
-    if config.early_stopping == "none" or rung >= epochs:
-        return optuna.pruners.NopPruner()
-    # Resources are numbers, never "auto": those would be guessed again from other trials after a restart.
-    if config.early_stopping == "hyperband":
-        return optuna.pruners.HyperbandPruner(min_resource=rung, max_resource=epochs, reduction_factor=HALVING_FACTOR)
-    return optuna.pruners.SuccessiveHalvingPruner(min_resource=rung, reduction_factor=HALVING_FACTOR)

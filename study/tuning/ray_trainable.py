@@ -38,7 +38,7 @@ from study.training.checkpoints import (
     weights_metadata,
 )
 from study.training.data import open_data
-from study.training.device import DeviceError, claim, record_usage, release
+from study.training.device_memory import DeviceError, claim, record_usage, release
 from study.training.leakage import provenance_text, read_provenance
 from study.training.test_evaluation import read_calibration, read_test, reading
 from study.training.train import Epoch, TrainingError, train

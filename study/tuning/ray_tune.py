@@ -28,10 +28,10 @@ from study.disk_space import disk_error_text
 from study.storage.events import Event
 from study.storage.ledger import Ledger
 from study.storage.state import StudyState, TrialRecord, study_state
-from study.tuning.ray_stopper import KillOnStop
+from study.tuning.interruption import Stop
 from study.tuning.ray_trainable import TrialActor
 from study.tuning.recorder import NO_SCORE, Recorder, TrialPolicy, final_state
-from study.tuning.stop_signal import Stop
+from study.tuning.trial_processes import KillOnStop
 
 log = logging.getLogger(__name__)
 

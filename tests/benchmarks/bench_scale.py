@@ -27,8 +27,9 @@ from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.tracking.mlflow_tracker import Tracking
 from study.training.checkpoints import save_predictions
-from study.tuning.ask_tell import STARTUP_TRIALS, Arms
+from study.tuning.ask_tell import Arms
 from study.tuning.recorder import Recorder
+from study.tuning.sampler_and_pruner import STARTUP_TRIALS
 from tests.fixtures.study import predictions, report, small_data
 
 TRIALS, EPOCHS, WINDOW, BEGUN = 10_000, 3, 100, 4

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from study.training.device import DRIVER_BYTES, TENSORS_SHARE, claim, release
+from study.training.device_memory import DRIVER_BYTES, TENSORS_SHARE, claim, release
 from study.tuning.ray_trainable import TrialActor
 from tests.study.tuning.test_ray_trainable import _job, _steps, cache
 

@@ -9,7 +9,7 @@ from study.storage.ledger import LedgerError
 from study.storage.lock import LockedError
 from study.tracking.sqlite_store import StoreError
 from study.tracking.sync import TrackingError
-from study.training.device import DeviceError
+from study.training.device_memory import DeviceError
 from study.training.train import TrainingError
 from study.tuning.ray_trainable import UnusableError
 

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from study.cluster.resources import Resources
     from study.storage.home import Home
     from study.tracking.sync import BackgroundSync
+    from study.tuning.interruption import Stop
     from study.tuning.ray_tune import TrialFiles
-    from study.tuning.stop_signal import Stop
 
 log = logging.getLogger(__name__)
 
@@ -108,8 +108,8 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
     from study.cluster.ray_cluster import cluster, head_places
     from study.cluster.resources import resources
     from study.tracking.sync import BackgroundSync, check_id, open_tracking, without_old_closes
+    from study.tuning.interruption import signals
     from study.tuning.ray_tune import run_search
-    from study.tuning.stop_signal import signals
 
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))

@@ -25,6 +25,7 @@ from study.training.checkpoints import load_last
 from study.training.data import split_of
 from study.tuning import ray_tune
 from study.tuning.ask_tell import Arms
+from study.tuning.interruption import Stop
 from study.tuning.ray_tune import (
     PROCESS_RETRIES,
     LedgerScheduler,
@@ -34,7 +35,6 @@ from study.tuning.ray_tune import (
     run_search,
 )
 from study.tuning.recorder import Recorder
-from study.tuning.stop_signal import Stop
 from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.fixtures.study import report, small_data, study_event
 

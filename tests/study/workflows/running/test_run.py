@@ -16,7 +16,7 @@ from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger
 from study.storage.state import StudyState, study_state
-from study.tuning.stop_signal import Stop
+from study.tuning.interruption import Stop
 from study.workflows import search
 from study.workflows.running.run import SIGNAL_CLOSE_SECONDS, Compute, _closing, _send_rest, run
 from study.workflows.search import Search

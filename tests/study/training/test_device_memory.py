@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from study.training import device
-from study.training.device import DeviceError, await_free, claim, image_budget, record_usage, release
+from study.training import device_memory as device
+from study.training.device_memory import DeviceError, await_free, claim, image_budget, record_usage, release
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 GB = 10**9

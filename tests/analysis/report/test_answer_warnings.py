@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from analysis.report import warnings
+from analysis.report import answer_warnings as warnings
 from analysis.results import columns
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns

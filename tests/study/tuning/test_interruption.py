@@ -5,7 +5,7 @@ import subprocess
 import sys
 import time
 
-from study.tuning.stop_signal import Stop, signals
+from study.tuning.interruption import Stop, signals
 
 
 def test_a_search_stops_for_a_signal_a_reason_or_its_time() -> None:
@@ -36,7 +36,7 @@ def test_the_handlers_are_put_back_where_no_signal_came() -> None:
 
 TWICE = """
 import os, signal, time
-from study.tuning.stop_signal import signals
+from study.tuning.interruption import signals
 with signals() as stop:
     os.kill(os.getpid(), signal.SIGTERM)
     assert stop.stop_all() and stop.signal == signal.SIGTERM and "SIGTERM" in stop.reason

@@ -1,6 +1,6 @@
 """How often the test split was read, in a sentence."""
 
-from study.storage.reading_note import reading_note
+from study.storage.readings import reading_note
 from study.storage.state import study_state
 from study.tuning.confirmation import (
     ConfirmationConfig,
