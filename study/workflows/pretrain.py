@@ -190,7 +190,7 @@ def _trained(
 def _bar(config: TrialConfig, done: int) -> Iterator[Callable[[dict[str, Any]], None]]:
     """A bar of epochs on the console, `done` of them before; yields what takes in the report of each further one."""
     columns = TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()
-    with Progress(*columns, TextColumn("{task.fields[note]}"), console=out) as progress:
+    with Progress(*columns, TextColumn("{task.fields[score_text]}"), console=out) as progress:
         task = progress.add_task(f"{config.architecture}, epochs", total=config.epochs, completed=done, score_text="")
 
         def advance(report: dict[str, Any]) -> None:
