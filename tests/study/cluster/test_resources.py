@@ -64,7 +64,7 @@ def test_nodes_that_can_hold_no_trial_are_waited_for_a_while_and_no_longer(monke
 
     there, clock = [node("head", 0), node("gpus", 2)], [1000.0]
     monkeypatch.setattr(ray, "nodes", lambda: there)
-    monkeypatch.setattr("study.cluster.ray_cluster.time.monotonic", lambda: clock[0])
+    monkeypatch.setattr("study.cluster.resources.time.monotonic", lambda: clock[0])
     nodes, trial_resources = Nodes(), Resources(cpus=2, gpus=1, max_concurrent=2)
     assert nodes.count() == 2
 
