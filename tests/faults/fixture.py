@@ -25,7 +25,7 @@ from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that a step of a test may take on a machine that others use too; what is promised is asserted by itself."""
 
 
