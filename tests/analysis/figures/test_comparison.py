@@ -20,11 +20,11 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     assert found.groupby(["score", "kind"]).size().to_dict() == {
         (score, kind): count
         for score in ("accuracy", "kappa")
-        for kind, count in (("judged", 4), ("seed", 12), ("validation", 4))
+        for kind, count in (("primary", 4), ("seed", 12), ("validation", 4))
     }
     kappa = found[found["score"] == "kappa"].set_index("arm")
     mean = kappa[kappa["kind"] == "seed"].groupby(level=0)["value"].mean()
-    judged = kappa[kappa["kind"] == "judged"]
+    judged = kappa[kappa["kind"] == "primary"]
     np.testing.assert_allclose(judged["value"], mean[judged.index])
     assert (judged["configuration_low"] < judged["low"]).all()
     assert set(judged["split"]) == {"test, patients not in training (not seen by the search)"}
@@ -46,7 +46,7 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
 def test_on_validation_the_hollow_point_is_without_the_optimism_of_the_choice() -> None:
     shown = fixture.four()
     found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
-    assert set(found["kind"]) == {"judged", "corrected"}
+    assert set(found["kind"]) == {"primary", "corrected"}
     corrected = found[(found["kind"] == "corrected") & (found["score"] == "kappa")]
     np.testing.assert_allclose(corrected["value"], shown.made.four_way["kappa_corrected"].astype(float))
     axes = panels(1, 2)
@@ -78,7 +78,7 @@ def test_cells_that_did_not_run_or_are_degenerate_say_so() -> None:
         axes, comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
     )
     text = words(axes)
-    for word in ("not run", "no result yet", "0.000 (degenerate)"):
+    for word in ("not run", "no result yet", "0.000 (constant predictor)"):
         assert word in text
 
 

@@ -89,7 +89,7 @@ def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monk
     plan = replace(one, config=make_study_config({}, {"space": {"optimizer": ["sgd", "adamw"]}}))
     need = needed_by(plan, 2, Search(plan).n_best_weights)
     for lacks, free in ((False, need), (True, need - 1)):
-        monkeypatch.setattr("study.disk_space.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
+        monkeypatch.setattr("retina_data.files.shutil.disk_usage", lambda _, free=free: SimpleNamespace(free=free))
         said = _dry(plan)
         assert f"{need / 1e9:.2f} GB of disk" in said
         assert ("problem: " in said) == lacks
@@ -105,7 +105,7 @@ def test_what_a_study_has_on_the_disk_is_not_needed_again(
     checkpoints.mkdir(parents=True)
     (checkpoints / "last.pt").write_bytes(bytes(1000))
     free = needed_by(plan, 2, Search(plan).n_best_weights) - 1000
-    monkeypatch.setattr("study.disk_space.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
+    monkeypatch.setattr("retina_data.files.shutil.disk_usage", lambda _: SimpleNamespace(free=free))
     assert "problem" not in _dry(plan)
 
 
