@@ -49,10 +49,10 @@ def test_a_study_chosen_on_the_test_part_has_no_confirmation_next(plan: Plan, ca
     assert "next: retina report s" in _said(caplog, lab, schema.STATE_COMPLETE)
 
 
-def test_a_fold_is_called_by_the_whole_s_name_and_its_end_is_not_the_whole_s(plan: Plan) -> None:
+def test_a_fold_is_called_by_its_parent_s_name(plan: Plan, caplog: pytest.LogCaptureFixture) -> None:
     fold = replace(plan, name="s-fold2", config=plan.config.model_copy(update={"fold": "2/3"}))
-    assert "next" not in _said(fold, schema.STATE_COMPLETE)
-    assert "go on with: retina search s\n" in _said(fold, schema.STATE_FAILED)
+    assert "next" not in _said(caplog, fold, schema.STATE_COMPLETE)
+    assert "go on with: retina search s\n" in _said(caplog, fold, schema.STATE_FAILED)
     assert fold.event(1).commands == ["retina search s --folds 3", "retina confirm s", "retina report s"]
 
 
@@ -108,7 +108,7 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
         stops.extend(value for value in arguments if isinstance(value, Stop))
         return schema.STATE_INTERRUPTED
 
-    tracking = SimpleNamespace(study_id="", note=lambda event: False)
+    tracking = SimpleNamespace(study_id="", apply=lambda event: False)
     monkeypatch.setattr("study.cluster.ray_cluster.cluster", slow_cluster)
     monkeypatch.setattr("study.cluster.ray_cluster.head_places", dict)
     monkeypatch.setattr("study.tracking.sync.open_tracking", lambda *_: tracking)
