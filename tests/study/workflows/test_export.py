@@ -23,7 +23,6 @@ from study.inference.model_dir import CONFIG, PREPROCESSING, WEIGHTS, read_model
 from study.inference.predict_images import predict_photographs
 from study.training.checkpoints import BEST
 from study.training.prediction import predict
-from study.workflows import export as module
 from study.workflows.export import CARD, export
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study
 
@@ -212,7 +211,7 @@ def test_an_export_that_breaks_off_leaves_nothing(tmp_path: Path, monkeypatch: p
     def full(*arguments: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(module.formats, "write_program", full)
+    monkeypatch.setattr(onnx, "write_program", full)
     (tmp_path / "model").mkdir()
     with pytest.raises(OSError, match="No space"):
         export(made_study().home, NAME, None, tmp_path / "model")
