@@ -106,7 +106,7 @@ def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
     assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
     for one in found:
         assert "n = " in one.caption and "chosen on this split: optimistic" in one.caption
-    assert "n = 6 trials: 3 complete, 1 failed, 1 running, 1 stopped" in found[0].caption
+    assert "n = 6 trials: 3 complete, 1 failed, 1 running, 1 pruned" in found[0].caption
     assert "ResNet50, pretrained" in found[2].alt
 
 
@@ -139,6 +139,6 @@ def test_the_repeats_of_finalists_stand_behind_the_last_epoch() -> None:
     text = figures_fixture.words(axes)
     assert "ResNet18, pretrained (synthetic):\n4 trials, 1 stopped" in text
     assert "a finalist again, on other patients" in text
-    assert [label.get_text() for label in axes[0].get_xticklabels()][-1] == "again"
+    assert [label.get_text() for label in axes[0].get_xticklabels()][-1] == "repeats"
     (curves,) = [one for one in search.pictures(shown.study) if getattr(one, "name", "") == "trials"]
     assert "one that was stopped early has none. At the right the 8 repeats" in curves.caption
