@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test test-faults test-gpu lint bench bench-quality clean
+.PHONY: demo test test-all test-faults test-gpu lint bench bench-quality clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -11,16 +11,21 @@ demo: .venv
 # Most of a test's time is a process's start, which waits more than it computes: two at once take 0.5 to 0.7 of the time.
 test: .venv lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n 2 --dist loadfile -m "not slow and not faults and not gpu"
+
+# What `make test` leaves out: whole searches, confirmations and reports, each in its own process.
+test-all: .venv
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not faults and not gpu"
 
-# Kills, fills and stops things for real, within 30 minutes on 2 cores, and prints what became of each. The wrong clock
+# Kills, fills and stops things for real, within 30 minutes on 2 cores, and prints what became of each: first
+# those that must be over within seconds, alone, then the others, two at once. The wrong clock
 # needs Debian's libfaketime, which only a CI machine installs by itself; a small disk needs root. What is not run is said.
 FAKETIME := /usr/lib/*/faketime/libfaketime.so.1
 test-faults: .venv
 	@if ! ls $(FAKETIME) >/dev/null 2>&1 && [ "$$CI" = true ] && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && apt-get install -y -qq faketime || true; fi
 	@ls $(FAKETIME) >/dev/null 2>&1 || echo "the wrong clock is not run: apt-get install faketime, then again"
-	$(BIN)/python -m pytest -q -m faults tests/faults
+	$(BIN)/python -m pytest -q -m "faults and deadline" tests/faults
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "faults and not deadline" tests/faults
 
 # What only a GPU can show. Without one nothing is run, and nothing is said to have passed.
 test-gpu: .venv

@@ -266,7 +266,6 @@ def ingredients(bench: Bench, unit: Unit) -> dict[str, list[str]]:
     changes: dict[str, dict[str, Any]] = {
         "first trial": {},
         "dihedral": {"augmentation": "dihedral"},
-        "full, double epochs": {"augmentation": "full", "epochs": 2 * plan.epochs},
     }
     found = {
         name: [bench.fit(unit, f"{name}, seed {n}", one) for n, one in enumerate(first_configs(plan, **values))]
@@ -293,7 +292,9 @@ def cost(plan: Plan, of: list[Unit]) -> int:
     total = plan.seeds * source_images(plan) if of else 0
     for unit in of:
         run = plan.epochs * len(unit.data().train_rows)
-        runs = 2 * plan.trials + 2 * plan.finalists + plan.seeds * 8  # present, new, first, dihedral, 2 full, 2 others
+        runs = (
+            2 * plan.trials + 2 * plan.finalists + plan.seeds * 6
+        )  # present, new, first, dihedral, two kinds of weights
         total += runs * run + plan.seeds * source_images(plan)
     return total
 

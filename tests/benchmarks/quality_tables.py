@@ -75,7 +75,6 @@ INGREDIENTS = (
     (Row("seeds as one model", "first trial", 1, "most_probable", True), PLAIN),
     (Row("dihedral instead of flips", "dihedral", 1, "most_probable"), PLAIN),
     (Row("dihedral, 8 views", "dihedral", 8, "most_probable"), Row("dihedral", "dihedral", 1, "most_probable")),
-    (Row("full augmentation, double epochs", "full, double epochs", 1, "most_probable"), PLAIN),
     (Row("synthetic source weights", "synthetic source", 1, "most_probable"), PLAIN),
     (Row("as much more training from random weights", "equal compute", 1, "most_probable"), PLAIN),
     (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,17 +29,17 @@ class Row:
     begun: float = field(default_factory=time.monotonic)
 
 
-ROWS: list[Row] = []
-
-
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Iterator[Row]:
-    """The row of this test; its name is the test's until it is given a better one."""
+    """The row of this test; its name is the test's until it is given a better one.
+
+    It travels with the report of the test's teardown, so that rows of several processes come together.
+    """
     made = Row(request.node.name.removeprefix("test_").replace("_", " "))
-    ROWS.append(made)
     yield made
     made.seconds = time.monotonic() - made.begun
     made.result = getattr(request.node, "outcome_of_call", "skipped")
+    request.node.user_properties.append(("row", asdict(made)))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -50,19 +50,24 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if not (ROWS or terminalreporter.stats.get("skipped")):
+    reports = [
+        report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "user_properties")
+    ]
+    found = [dict(report.user_properties) for report in reports if getattr(report, "when", "") == "teardown"]
+    rows = sorted((Row(**one["row"]) for one in found if "row" in one), key=lambda row: row.fault)
+    if not (rows or terminalreporter.stats.get("skipped")):
         return
-    width = max((len(row.fault) for row in ROWS), default=5)
+    width = max((len(row.fault) for row in rows), default=5)
     write = terminalreporter.write_line
     write("")
     write(f"{'fault':<{width}}  tries  lost  doubled  seconds  result")
-    for row in ROWS:
+    for row in rows:
         lost, doubled = ("-" if count is None else str(count) for count in (row.lost, row.doubled))
         figures = f"{row.tries:>5}  {lost:>4}  {doubled:>7}  {row.seconds:>7.1f}"
         write(f"{row.fault:<{width}}  {figures}  {row.result}{f'; {row.note}' if row.note else ''}")
     for report in terminalreporter.stats.get("skipped", []):
         write(f"not run: {report.nodeid.partition('::')[2]}: {report.longrepr[2]}")
-    write(f"{sum(row.seconds for row in ROWS):.0f} s in all")
+    write(f"{sum(row.seconds for row in rows):.0f} s in all")
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ from tests.faults.conftest import Row
 from tests.faults.fixture import Study, alive, command_line, descendants
 
 pytestmark = pytest.mark.faults
+DEADLINE = pytest.mark.deadline
 
 NOTICED_WITHIN = 10.0
 TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
@@ -61,6 +62,7 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
     assert search.end() == 130
 
 
+@DEADLINE
 @pytest.mark.parametrize(("name", "process"), [("raylet", "raylet/raylet"), ("GCS", "gcs/gcs_server")])
 def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, process: str) -> None:
     row.fault, row.tries = f"SIGKILL of the head's {name}", 2
