@@ -17,7 +17,7 @@ test-all: .venv
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not faults and not gpu"
 
 # Kills, fills and stops things for real, within 30 minutes on 2 cores, and prints what became of each: first
-# those that must be over within seconds, alone, then the others, two at once. The wrong clock
+# those that must be over within seconds or that start two nodes, alone, then the others, two at once. The wrong clock
 # needs Debian's libfaketime, which only a CI machine installs by itself; a small disk needs root. What is not run is said.
 FAKETIME := /usr/lib/*/faketime/libfaketime.so.1
 test-faults: .venv

@@ -23,7 +23,7 @@ from study.ledger import Event, StudyState, read_events, study_state
 from study.selection import missing
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
-PATIENCE = 180.0
+PATIENCE = 300.0
 """Seconds that a step of a test may take on a machine that others use too; what is promised is asserted by itself."""
 
 

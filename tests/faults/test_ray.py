@@ -117,6 +117,7 @@ cluster.shutdown()
 """
 
 
+@DEADLINE
 def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "a second node dies, after three deaths of its trial's process"
     study = Study(tmp_path, data)
