@@ -16,7 +16,7 @@ test: .venv lint
 test-all: .venv
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not faults and not gpu"
 
-# Kills, fills and stops things for real, within 30 minutes on 2 cores, and prints what became of each: first
+# Kills, fills and stops things for real, in about 40 minutes on 2 shared cores, and prints what became of each: first
 # those that must be over within seconds or that start two nodes, alone, then the others, two at once. The wrong clock
 # needs Debian's libfaketime, which only a CI machine installs by itself; a small disk needs root. What is not run is said.
 FAKETIME := /usr/lib/*/faketime/libfaketime.so.1

@@ -292,9 +292,8 @@ def cost(plan: Plan, of: list[Unit]) -> int:
     total = plan.seeds * source_images(plan) if of else 0
     for unit in of:
         run = plan.epochs * len(unit.data().train_rows)
-        runs = (
-            2 * plan.trials + 2 * plan.finalists + plan.seeds * 6
-        )  # present, new, first, dihedral, two kinds of weights
+        confirmed = 6  # present, new, first, dihedral, synthetic source, equal compute
+        runs = 2 * plan.trials + 2 * plan.finalists + plan.seeds * confirmed
         total += runs * run + plan.seeds * source_images(plan)
     return total
 

@@ -50,11 +50,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) ->
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [
-        report for kind in terminalreporter.stats.values() for report in kind if hasattr(report, "user_properties")
-    ]
-    found = [dict(report.user_properties) for report in reports if getattr(report, "when", "") == "teardown"]
-    rows = sorted((Row(**one["row"]) for one in found if "row" in one), key=lambda row: row.fault)
+    every = [report for kind in terminalreporter.stats.values() for report in kind]
+    ended = [dict(report.user_properties) for report in every if getattr(report, "when", "") == "teardown"]
+    rows = sorted((Row(**one["row"]) for one in ended if "row" in one), key=lambda row: row.fault)
     if not (rows or terminalreporter.stats.get("skipped")):
         return
     width = max((len(row.fault) for row in rows), default=5)

@@ -23,7 +23,8 @@ from study.ledger import Event, StudyState, read_events, study_state
 from study.selection import missing
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
-PATIENCE = 300.0
+TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
+PATIENCE = 180.0
 """Seconds that a step of a test may take on a machine that others use too; what is promised is asserted by itself."""
 
 
@@ -66,12 +67,9 @@ class Search:
 
     def kill_and_wait_for_trials(self) -> None:
         """Kill the driver, and return once no trial's process can write any more: they outlive it by a moment."""
-        below = descendants(self.process.pid)
+        trials = self.children(*TRIAL)
         self.kill()
-        deadline = time.monotonic() + PATIENCE
-        while any(alive(pid) for pid in below):
-            assert time.monotonic() < deadline, "trials' processes outlive the driver"
-            time.sleep(0.02)
+        wait_until_gone(trials)
 
     def end(self, seconds: float = PATIENCE) -> int:
         """Wait for the end; returns the exit code."""
@@ -273,6 +271,14 @@ def alive(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def wait_until_gone(pids: list[int]) -> None:
+    """Wait until processes that a search started have ended: they may outlive it by a moment."""
+    deadline = time.monotonic() + 30
+    while left := [pid for pid in pids if alive(pid)]:
+        assert time.monotonic() < deadline, [command_line(pid) for pid in left]
+        time.sleep(0.02)
 
 
 def command_line(pid: int) -> str:

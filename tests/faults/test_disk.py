@@ -14,7 +14,6 @@ from tests.faults.conftest import Row
 from tests.faults.fixture import Study
 
 pytestmark = [pytest.mark.faults, pytest.mark.skipif(os.geteuid() != 0, reason="only root can mount a small disk")]
-DEADLINE = pytest.mark.deadline
 
 Mount = Callable[[Path, str], Path]
 
@@ -56,7 +55,7 @@ def _fill(folder: Path, leave: int = 0) -> Path:
 FLAGS = ("--trials", "2", "--epochs", "14", "--early-stopping", "none")
 
 
-@DEADLINE
+@pytest.mark.deadline
 @pytest.mark.parametrize("what", ["checkpoints", "ledger", "mlflow"])
 def test_the_disk_is_full(tmp_path: Path, data: Path, mount: Mount, row: Row, what: str) -> None:
     row.fault, row.tries = f"disk full under {what}", 2

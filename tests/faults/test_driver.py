@@ -14,7 +14,6 @@ from tests.faults.conftest import Row
 from tests.faults.fixture import SMALL, Study, kill_at_random, suggested
 
 pytestmark = pytest.mark.faults
-DEADLINE = pytest.mark.deadline
 
 KILLS, TRIALS = 20, 12  # few enough trials that the last kills come among the finalists
 OBJECTIVE = ("--objective", "accuracy")  # on so few photographs kappa is 0 in nearly every epoch, and ties stop nobody
@@ -41,7 +40,7 @@ def test_the_driver_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
     row.note += "all as in the unbroken run"
 
 
-@DEADLINE
+@pytest.mark.deadline
 @pytest.mark.parametrize(
     ("number", "code", "flags"), [(signal.SIGINT, 130, LONG), (signal.SIGTERM, 143, (*SMALL, "--epochs", "500"))]
 )
@@ -80,7 +79,7 @@ def test_a_signal(
     assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
 
 
-@DEADLINE
+@pytest.mark.deadline
 def test_a_second_search_is_refused(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault, row.tries = "a second search of a study that one is writing", 3
     study = Study(tmp_path, data)

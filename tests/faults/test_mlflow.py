@@ -17,7 +17,6 @@ from tests.faults.fixture import Study
 from tests.faults.server import Server
 
 pytestmark = pytest.mark.faults
-DEADLINE = pytest.mark.deadline
 
 SAID_WITHIN, AWAY, LOCKED = 10.0, 60.0, 35.0
 FLAGS = ("--trials", "2", "--early-stopping", "none")
@@ -30,7 +29,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
-@DEADLINE
+@pytest.mark.deadline
 def test_the_server_is_down_at_the_start(tmp_path: Path, data: Path, server: Server, row: Row) -> None:
     row.fault = "MLflow's server down at the start"
     study = Study(tmp_path / "study", data, uri=server.uri)

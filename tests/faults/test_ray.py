@@ -15,13 +15,11 @@ import pytest
 from analysis import records
 from study.search import PROCESS_RETRIES
 from tests.faults.conftest import Row
-from tests.faults.fixture import Study, alive, command_line, descendants
+from tests.faults.fixture import TRIAL, Study, command_line, descendants, wait_until_gone
 
 pytestmark = pytest.mark.faults
-DEADLINE = pytest.mark.deadline
 
 NOTICED_WITHIN = 10.0
-TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
 
 
 def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
@@ -62,7 +60,7 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
     assert search.end() == 130
 
 
-@DEADLINE
+@pytest.mark.deadline
 @pytest.mark.parametrize(("name", "process"), [("raylet", "raylet/raylet"), ("GCS", "gcs/gcs_server")])
 def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, process: str) -> None:
     row.fault, row.tries = f"SIGKILL of the head's {name}", 2
@@ -84,7 +82,7 @@ def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, pro
         assert (last["event"], last["state"]) == ("close", records.STATE_FAILED)
         assert study.count("end") == 0, "what the node caused is not a trial's failure"
         assert {run.info.status for run in study.runs()} == {"KILLED", "FAILED"}  # the trial; the study
-        _gone(below)
+        wait_until_gone(below)
     row.note = f"noticed after {slowest:.1f} s"
     before = study.state().trials["0000"].epochs
     search = study.begin()
@@ -94,14 +92,6 @@ def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, pro
     assert study.state().trials["0000"].epochs[: len(before)] == before
     row.lost, row.doubled = study.missing_and_doubled(0)
     assert (row.lost, row.doubled) == (0, 0)
-
-
-def _gone(pids: list[int]) -> None:
-    """Nothing that the search started outlives it, once it had a moment to go."""
-    deadline = time.monotonic() + 30
-    while left := [pid for pid in pids if alive(pid)]:
-        assert time.monotonic() < deadline, [command_line(pid) for pid in left]
-        time.sleep(0.2)
 
 
 CLUSTER = """
@@ -117,7 +107,7 @@ cluster.shutdown()
 """
 
 
-@DEADLINE
+@pytest.mark.deadline
 def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "a second node dies, after three deaths of its trial's process"
     study = Study(tmp_path, data)
