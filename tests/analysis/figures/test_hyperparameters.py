@@ -7,7 +7,7 @@ from matplotlib.collections import LineCollection
 
 from analysis.figures import hyperparameters
 from analysis.results.study_runs import StudyRuns
-from tests.analysis.figures.test_search import panels
+from tests.fixtures.figures import panels
 
 
 def test_hyperparameters_are_those_that_vary_and_split_by_arm(searched: StudyRuns) -> None:

@@ -8,9 +8,7 @@ import time
 import numpy as np
 import pandas as pd
 import pytest
-from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PathCollection
-from matplotlib.figure import Figure
 
 from analysis import schema
 from analysis.figures import hyperparameters, search
@@ -20,26 +18,8 @@ from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
 from tests.fixtures import figures as figures_fixture
 from tests.fixtures import mlflow as fixture
+from tests.fixtures.figures import panels
 from tests.fixtures.mlflow import TrialSpec
-
-
-@pytest.fixture(scope="module")
-def searched() -> StudyRuns:
-    """Six trials of two arms: one stopped, one failed after an epoch, one running."""
-    states = [schema.STATE_COMPLETE, schema.STATE_PRUNED, schema.STATE_COMPLETE, schema.STATE_FAILED]
-    strategies = ["none", "focal", "none", "oversample"]
-    trials = [
-        TrialSpec(
-            number, "resnet18-scratch", 0.2 * number, state, 1 + 2 * (state == schema.STATE_COMPLETE),
-            state != schema.STATE_FAILED, params={"imbalance": strategy},
-        )
-        for number, (state, strategy) in enumerate(zip(states, strategies, strict=True))
-    ]  # fmt: skip
-    trials += [
-        TrialSpec(4, "resnet50-pretrained", 0.9, params={"imbalance": "focal"}),
-        TrialSpec(5, "resnet50-pretrained", state=schema.STATE_RUNNING, best=False, epochs=2),
-    ]
-    return read_study(fixture.write_study("searched", trials), "searched")
 
 
 def many(study: StudyRuns, trials: int, epochs: int) -> StudyRuns:
@@ -58,10 +38,6 @@ def many(study: StudyRuns, trials: int, epochs: int) -> StudyRuns:
     )
     names = ("lr", "batch_size", "imbalance")
     return dataclasses.replace(study, trials=table, epochs=curves, hyperparameters=names)
-
-
-def panels(*shape: int) -> list[Axes]:
-    return list(Figure(figsize=(7, 5)).subplots(*shape, squeeze=False).ravel())
 
 
 def test_every_trial_is_a_curve_that_ends_in_its_mark(searched: StudyRuns) -> None:
@@ -106,7 +82,7 @@ def test_captions_say_n_and_the_part(searched: StudyRuns) -> None:
     assert [one.name for one in found] == ["trials", "hyperparameters", "parallel"]
     for one in found:
         assert "n = " in one.caption and "chosen on this split: optimistic" in one.caption
-    assert "n = 6 trials: 3 complete, 1 failed, 1 running, 1 pruned" in found[0].caption
+    assert "n = 6 trials: 3 complete, 1 failed, 1 pruned, 1 running" in found[0].caption
     assert "ResNet50, pretrained" in found[2].alt
 
 

@@ -209,7 +209,7 @@ def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
     errand = Confirm(SimpleNamespace(name="s", parent_study="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
     assert errand.failure_hint(state, "") == ""
     for name in ("c0000", "c0001"):
-        state.apply(Confirmations(state, errand.wish).suggest())
+        state.apply(Confirmations(state, errand.config).suggest())
         assert errand.failure_hint(state, "") == ""
         state.apply(end_event(name, schema.STATE_FAILED))
     assert errand.failure_hint(state, " --home X") == (
