@@ -38,4 +38,4 @@ def test_parallel_lines_go_through_cell_hyperparameters_and_score(searched: Stud
     (best,) = thick.get_segments()
     assert best[-1, 1] == 1  # the best trial ends at the top of the last axis
     assert tuple(np.round(thick.get_colors()[0][:3], 2)) == (0.0, 0.4, 0.29)
-    assert [label.get_text() for label in panel.get_xticklabels()][0] == "label"
+    assert [label.get_text() for label in panel.get_xticklabels()][0] == "arm"
