@@ -11,7 +11,7 @@ from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def searched() -> StudyRuns:
     """Six trials of two arms: one stopped, one failed after an epoch, one running."""
     states = [schema.STATE_COMPLETE, schema.STATE_PRUNED, schema.STATE_COMPLETE, schema.STATE_FAILED]
