@@ -43,7 +43,7 @@ def test_a_trials_process_dies_then_the_head_then_two_signals_come(tmp_path: Pat
     search.until_closed(10)
     assert search.end(60) == 1
     assert "Ray's raylet at " in search.output() and "go on with: retina search s" in search.output()
-    assert study.count("end") == 0
+    assert study.count("trial_finished") == 0
     with study.ledger.open("ab") as ledger:
         ledger.write(b'{"event":"epoch","ti')  # as a writer leaves it that dies within a line
     [told] = json.loads(study.retina("status", "s", "--json").stdout)

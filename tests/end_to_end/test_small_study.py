@@ -39,7 +39,7 @@ def test_a_medmnist_file_goes_the_whole_way(tmp_path: Path) -> None:
     assert len(state.finalists) == 4 and all(record.end for record in state.runs().values())
     cells = pd.read_csv(home / "small" / "report" / "four_way.csv")
     assert list(cells[cells["status"] == "run"]["seeds"]) == [2, 2]
-    assert "synthetic" in cells.loc[cells["arm"] == "resnet18-pretrained", "cell"].item()
+    assert "synthetic" in cells.loc[cells["arm"] == "resnet18-pretrained", "label"].item()
     assert (home / "small" / "report" / "ensembles.csv").exists() and (home / "small" / "report" / "gain.csv").exists()
     done(home, "export", "small", "--out", str(model), "--ensemble")
     Image.fromarray(np.asarray(arrays["test_images"])[0]).save(tmp_path / "eye.png")

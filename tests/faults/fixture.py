@@ -124,6 +124,7 @@ class Study:
         return read_events(self.ledger)[0]
 
     def count(self, kind: str) -> int:
+        assert kind in {one.kind for one in Event.__subclasses__()}, f"no event is a {kind}"
         return sum(1 for event in self.events() if event.kind == kind)
 
     def state_closed(self) -> str:

@@ -95,7 +95,7 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
     searched: Study, tmp_path: Path
 ) -> None:
     killed, unbroken = _copy(searched, tmp_path / "killed"), _copy(searched, tmp_path / "unbroken")
-    for event, count in (("confirm", 1), ("test-read", 1)):
+    for event, count in (("confirmation_started", 1), ("test_evaluation", 1)):
         call = _confirm(killed, "--seeds", str(SEEDS))
         before = killed.count(event)
         call.until(lambda e=event, n=before + count: killed.count(e) >= n, f"a {event}")  # type: ignore[misc]

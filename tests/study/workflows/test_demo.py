@@ -40,7 +40,7 @@ def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     cells = pd.read_csv(report / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4
     assert list(cells["seeds"]) == [demo.SEEDS] * 4
-    assert set(cells["headline"]) == {"test"}
+    assert set(cells["primary_endpoint"]) == {"test"}
     assert (report / "best.csv").exists()
     assert "retina ui demo" in done.stdout
     page = (report / "report.html").read_text()
