@@ -17,7 +17,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.errors import RunsError
-from analysis.redact import without_passwords
+from analysis.redact import shareable, without_passwords
 from analysis.results import run_artifacts, run_tables
 from analysis.results.run_artifacts import PREDICTION_COLUMNS, TEST_COLUMNS
 from analysis.results.run_tables import Record
@@ -76,7 +76,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         confirm_epochs=confirm_epochs,
         test_predictions=Predictions(tuple(tested), test),
         test_confusions=tested,
-        study=run_tables.joined_study([json.loads(data) if data else {} for data in saved]),
+        study=run_tables.joined_study([shareable(json.loads(data)) if data else {} for data in saved]),
         tags=run_tables.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
         hyperparameters=hyperparameters,
         folds=int(folds.partition("/")[2] or 0),
@@ -125,8 +125,8 @@ def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
     while True:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
         for run in page:
-            data = run.data
-            runs.append(Record(run.info.run_id, run.info.artifact_uri, data.tags, data.params, data.metrics, fold))
+            data, tags = run.data, shareable(run.data.tags)
+            runs.append(Record(run.info.run_id, run.info.artifact_uri, tags, data.params, data.metrics, fold))
         token = page.token
         if not token:
             return runs

@@ -110,15 +110,17 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
 
     Raises DataError when the folder is no cache or its files do not belong together.
     """
+    name = f"cache/{folder.name}"  # below the home
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         digest, form = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder} must be a prepared cache, but is not readable ({error}); delete it") from error
+        reason = error.strerror if isinstance(error, OSError) else error  # without its folder
+        raise DataError(f"{name} must be a prepared cache, but is not readable ({reason}); delete it") from error
     if images.shape != (len(table), form.size, form.size, 3) or images.dtype != np.uint8:
-        raise DataError(f"{folder} must hold {len(table)} images of {form.size} px, but has {images.shape}; delete it")
+        raise DataError(f"{name} must hold {len(table)} images of {form.size} px, but has {images.shape}; delete it")
     if paths is not None:
         table = table.assign(path=paths.to_numpy())
     return Cache(folder, images, table, digest, form)

@@ -7,7 +7,6 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from analysis.redact import without_folders
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import (
@@ -121,7 +120,7 @@ def runnable(
             except WeightsError as error:
                 if source != IMAGENET:
                     raise
-                not_run[arm_name(arm_spec)] = NotRun(without_folders(str(error)))
+                not_run[arm_name(arm_spec)] = NotRun(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = IMAGENET if source == IMAGENET else named.name

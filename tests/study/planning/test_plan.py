@@ -1,6 +1,5 @@
 """What of a plan is recorded, and what is not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,7 +8,6 @@ from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
-from study.planning.pretrained_weights import NotRun
 from study.storage.events import encode
 from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
@@ -36,10 +34,6 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
     assert str(folder) not in text
     assert str(Path.home()) not in text
     assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
-    place = "/home/Jane Doe/data must be readable"
-    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": NotRun(place)}).event(2)
-    assert told.notes == ["data must be readable"]
-    assert told.not_run == {"resnet50-pretrained": "data must be readable"}
 
 
 def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:

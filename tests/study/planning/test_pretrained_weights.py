@@ -6,7 +6,7 @@ import torch
 
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
-from retina_models.weights import read_weights, save_weights
+from retina_models.weights import imagenet_file, read_weights, save_weights
 from study.config.study import StudyConfig, make_study_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import (
@@ -43,6 +43,16 @@ def test_what_is_not_here_is_left_out_with_its_name_alone(folder: Path) -> None:
     assert str(folder) not in not_run["resnet50-pretrained"].reason
     assert (weights["resnet18"]["name"], weights["resnet18"]["kind"]) == ("r18.safetensors", "file")
     assert weights["resnet18"]["digest"] == read_weights(folder / "r18.safetensors", "resnet18").digest
+
+
+def test_a_damaged_file_of_imagenet_is_named_without_its_folder(folder: Path) -> None:
+    damaged = imagenet_file("resnet50")
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"damaged")
+    _, not_run, _ = runnable(_config(folder, resnet18="r18.safetensors"), {}, folder)
+    damaged.unlink()
+    reason = not_run["resnet50-pretrained"].reason
+    assert reason.startswith(f"{damaged.name} is damaged") and str(folder) not in reason
 
 
 def test_a_file_that_was_named_and_is_not_there_is_an_error(folder: Path) -> None:
