@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import pandas as pd
@@ -81,7 +81,6 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         hyperparameters=hyperparameters,
         folds=int(folds.partition("/")[2] or 0),
         folds_begun=tuple(parent.fold for parent in parents if folds),
-        explained=tuple(one for parent in parents for one in _explained(client, parent)),
     )
 
 
@@ -185,14 +184,6 @@ def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, ar
         if data := _read_artifact(client, one, artifact):
             found[name] = run_artifacts.checked_confusion(data, f"{what} {name}", artifact)
     return found
-
-
-def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Pictures of a study's mistakes with what is known of each; none where they were not made."""
-    listed = _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/explained.json")
-    for entry in run_artifacts.checked_explained(listed) if listed else []:
-        if picture := _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/{entry['picture']}"):
-            yield picture, entry
 
 
 def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:

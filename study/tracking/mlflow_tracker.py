@@ -244,10 +244,6 @@ class Tracking:
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")
 
-    def send_explained(self, folder: Path) -> None:
-        """Put the pictures of mistakes beside the study's parent run, where the report finds them."""
-        self._client.log_artifacts(self._parent, str(folder), schema.ARTIFACT_EXPLAINED)
-
     def send_report(self, folder: Path, answer: str) -> None:
         """Put a report's files beside the study's parent run, and its first sentences into the note."""
         self._client.log_artifacts(self._parent, str(folder), schema.ARTIFACT_REPORT)
