@@ -15,10 +15,9 @@ from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.home import fold_studies, study_name
-from study.storage.ledger import read_events
 from study.storage.lock import is_locked
 from study.storage.ranking import winners
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state
 from study.workflows.status import summary
 
 STATES = {
@@ -134,8 +133,8 @@ def load_study(name: str, *, home: Path | str | None = None) -> Study:
     folds = fold_studies(place, name)
     if folds != [name]:
         raise ConfigError(f"study {name} consists of {len(folds)} folds; load one of them: {_listed(folds)}")
-    records = study_state(read_events(folder / "ledger.jsonl")[0])
-    if records.study is None:
+    records = read_state(folder)
+    if records is None:
         known = [path.parent.name for path in place.glob("*/ledger.jsonl")]
         raise ConfigError(f"study {name} must exist in {place}, but there is: {_listed(known)}")
     config = StudyConfig.model_validate(records.study.config)

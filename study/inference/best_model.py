@@ -25,9 +25,8 @@ from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
 from study.storage.home import fold_studies
-from study.storage.ledger import read_events
 from study.storage.ranking import Candidate, candidates
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state
 from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS, TEST_PREDICTIONS
 from study.training.prediction import Grader
 
@@ -166,8 +165,8 @@ def find_winner(
 
 def _winner(home: Path, name: str, arm: str | None, rerun_flags: str, needs: str, ensemble: bool) -> BestModel:
     """needs: the file without which a model is not taken."""
-    state = study_state(read_events(home / name / "ledger.jsonl")[0])
-    if state.study is None:
+    state = read_state(home / name)
+    if state is None:
         raise ConfigError(
             f"study {name} must exist, but there is none of that name; `retina status{rerun_flags}` lists them"
         )
@@ -198,7 +197,6 @@ def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
 
 
 def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> BestModel:
-    assert state.study is not None
     config = TrialConfig.model_validate(record.config)
     return BestModel(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
 
@@ -221,7 +219,7 @@ def _as_one(seeds: list[BestModel], name: str, best: Candidate, rerun_flags: str
 
 def _best_arm(home: Path, name: str, folds: list[str], rerun_flags: str) -> str:
     """The arm whose winners have the highest mean on validation over all folds."""
-    states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
+    states = [state for fold in folds if (state := read_state(home / fold))]
     means = {}
     for arm in schema.ARM_LABELS:
         scores = [best.score for state in states for best in candidates(state, arm)[:1]]

@@ -17,8 +17,7 @@ from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import NotRun, check_one_kind, kept_weights, runnable
 from study.planning.resume_checks import arms_of, reasons
-from study.storage.ledger import read_events
-from study.storage.state import StudyState, study_state
+from study.storage.state import StudyState, read_state
 from study.storage.study_file import STUDY_FILE, read_study_file
 
 
@@ -63,20 +62,20 @@ class Resolved:
     groups: dict[str, list[ArmSpec]]
     not_run: dict[str, NotRun]
     weights: dict[str, dict[str, str]]
-    before: StudyState
+    before: StudyState | None
     another_fold: bool
     added: tuple[str, ...]
 
 
-def resolve(name: str, home: Path, state: StudyState, inputs: Inputs) -> Resolved:
+def resolve(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> Resolved:
     """Configuration, data set, arms and weights; a study that exists goes on with its own where none are given.
 
     Raises ConfigError, DataError or WeightsError.
     """
-    first = study_state(read_events(home / inputs.like / "ledger.jsonl")[0]) if inputs.like else StudyState()
-    model, before = (name, state) if state.study or not inputs.like else (inputs.like, first)
+    first = read_state(home / inputs.like) if inputs.like else None
+    model, before = (name, state) if state or not inputs.like else (inputs.like, first)
     added = _added(state, first, inputs.add_arms)
-    known = read_study_file(home / model / STUDY_FILE) if before.study and not inputs.says_all else None
+    known = read_study_file(home / model / STUDY_FILE) if before and not inputs.says_all else None
     config = _config_of(home, known, state, first, inputs)
     dataset = _data_of(name, home, known, config, inputs)
     _check_each_arm(config)
@@ -85,31 +84,31 @@ def resolve(name: str, home: Path, state: StudyState, inputs: Inputs) -> Resolve
     arm_specs, not_run, weights = runnable(config, kept, home)
     arm_specs, not_run = arms_of(name, before, arm_specs, not_run, added, config.arms == "joint")
     if not arm_specs:
-        lines = reasons(not_run, config.weights, set(), begun=before.study is not None, rerun_flags=inputs.rerun_flags)
+        lines = reasons(not_run, config.weights, set(), begun=before is not None, rerun_flags=inputs.rerun_flags)
         raise ConfigError("no arm can run: " + "; ".join(lines))
     used = {architecture for architecture, pretrained in arm_specs if pretrained}
     weights = {architecture: value for architecture, value in weights.items() if architecture in used}
-    check_one_kind(name, weights, before.study.weights if before.study else {})
+    check_one_kind(name, weights, before.study.weights if before else {})
     groups = groups_of(config, arm_specs)
     return Resolved(name, home, config, dataset, groups, not_run, weights, before, model != name, added)
 
 
-def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
+def _added(state: StudyState | None, first: StudyState | None, asked: tuple[str, ...]) -> tuple[str, ...]:
     """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
-    if not (state.study and first.study):
+    if not (state and first):
         return asked
     inherited = [arm for arm in first.study.arms if arm not in state.study.arms]
     return tuple(dict.fromkeys([*asked, *inherited]))
 
 
 def _config_of(
-    home: Path, known: dict[str, Any] | None, state: StudyState, first: StudyState, inputs: Inputs
+    home: Path, known: dict[str, Any] | None, state: StudyState | None, first: StudyState | None, inputs: Inputs
 ) -> StudyConfig:
     """The configuration that is given, or the known one; a fold that has begun grows as the first one did."""
     if inputs.config_file:
         return read_study_config(inputs.config_file, inputs.overrides)
     values = known["config"] if known else {}
-    if known and state.study and first.study:
+    if known and state and first:
         weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
         values = {**values, "trials": max(values["trials"], first.study.config["trials"]), "weights": weights}
     return make_study_config(values, inputs.overrides)

@@ -154,9 +154,9 @@ def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[s
             )
 
 
-def kept_weights(folder: Path, state: StudyState, overrides: Any) -> dict[str, Path]:
+def kept_weights(folder: Path, state: StudyState | None, overrides: Any) -> dict[str, Path]:
     """Copies that the study has, of architectures whose weights are not given anew."""
-    if state.study is None:
+    if state is None:
         return {}
     files = {name: kept_file(folder, {"name": w["source"], **w}) for name, w in state.study.weights.items()}
     return {name: file for name, file in files.items() if file.exists() and name not in (overrides or {})}

@@ -37,7 +37,7 @@ def write_study_file(plan: Plan) -> None:
 
 def arms_of(
     name: str,
-    state: StudyState,
+    state: StudyState | None,
     arm_specs: list[ArmSpec],
     not_run: dict[str, NotRun],
     added: tuple[str, ...],
@@ -46,7 +46,7 @@ def arms_of(
     """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
     able = [arm_name(arm_spec) for arm_spec in arm_specs]
     for arm in added:
-        if state.study is None:
+        if state is None:
             raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
         if arm not in able:
             raise ConfigError(
@@ -58,7 +58,7 @@ def arms_of(
             raise ConfigError(
                 f"{arm} cannot be added where arms=joint: its sampler knows its arms; begin another study"
             )
-    if state.study is None:
+    if state is None:
         return arm_specs, not_run
     wanted = {*state.study.arms, *added}
     for arm in state.study.arms:
@@ -133,9 +133,9 @@ def as_said_now(study: StudyStarted, now: dict[str, Any]) -> StudyStarted:
 
 def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
-    before = state.study.arms if state.study else []
+    before = state.study.arms
     added = [arm for arm_specs in plan.groups.values() for arm in map(arm_name, arm_specs) if arm not in before]
-    if added and before:
+    if added:
         enough = plan.config.trials // len(before) * (len(before) + len(added))
         raise ConfigError(
             f"an arm that is added needs trials, but study {plan.parent_study} has all its {plan.config.trials}; for "

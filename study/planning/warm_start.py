@@ -16,8 +16,7 @@ from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.storage.events import WarmStart
-from study.storage.ledger import read_events
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state
 
 if TYPE_CHECKING:
     from study.planning.inputs import Resolved
@@ -37,32 +36,32 @@ Groups = dict[str, list[ArmSpec]]
 class RequestedWarmStart:
     """What samplers shall be told: trials of another study, and configurations that come first.
 
-    source_study: its name, "" for none; source: its state.
+    source_study: its name, "" for none; source: its state, if any.
     """
 
     source_study: str
-    source: StudyState
+    source: StudyState | None
     enqueued: list[dict[str, Any]]
 
 
 def read_warm_start(
-    resolved: Resolved, state: StudyState, source_study: str | None, enqueued: Path | None
+    resolved: Resolved, state: StudyState | None, source_study: str | None, enqueued: Path | None
 ) -> RequestedWarmStart | None:
     """Read what --warm-start and --enqueue name; None where there is nothing to tell, or the study knows it already.
 
     Raises ConfigError where a file or study cannot be used, or the study has begun without them.
     """
-    known = state.warm_start
+    known = state.warm_start if state else None
     if known and source_study == known.source_study:
         source_study = None  # the same command again; that study may have more trials by now
     first = read_enqueued(enqueued, resolved.config, resolved.groups) if enqueued else []
     if not source_study and (not first or (known and first == known.enqueued)):
         return None
-    if known or state.trials:
+    if known or (state and state.trials):
         raise ConfigError(
             f"--warm-start and --enqueue are for a study's beginning, but {resolved.name} has begun; begin another"
         )
-    source = read_source(resolved.home, source_study) if source_study else StudyState()
+    source = read_source(resolved.home, source_study) if source_study else None
     return RequestedWarmStart(source_study or "", source, first)
 
 
@@ -71,7 +70,7 @@ def make_warm_start(requested: RequestedWarmStart | None, plan: Plan) -> tuple[W
     if requested is None:
         return None, []
     name, trials, lines = requested.source_study, list[dict[str, Any]](), list[str]()
-    if name:
+    if requested.source:
         trials, lines = trials_of(name, requested.source, plan.config, plan.groups, plan.identity())
     if name and not trials:
         why = "; ".join(lines[1:]) or "it is empty"
@@ -91,7 +90,6 @@ def trials_of(
     as many epochs; otherwise ConfigError names what differs. A trial fits when its arm is searched here from the same
     weights, each of its axes is one of the same range here, and what is fixed here has the same value in it.
     """
-    assert state.study is not None
     before = state.study.identity
     _check_alike(name, before, identity)
     other_weights = {
@@ -115,8 +113,8 @@ def trials_of(
 
 def read_source(home: Path, name: str) -> StudyState:
     """The state of the study that --warm-start names; raises ConfigError where there is none."""
-    state = study_state(read_events(home / name / "ledger.jsonl")[0])
-    if state.study is None:
+    state = read_state(home / name)
+    if state is None:
         raise ConfigError(f"--warm-start must name a study of {home}, but {name!r} has no ledger there")
     return state
 

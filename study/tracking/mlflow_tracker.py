@@ -26,7 +26,7 @@ from study.storage.events import (
 )  # fmt: skip
 from study.storage.ranking import winners
 from study.storage.readings import reading_note
-from study.storage.state import StudyState, TrialRecord
+from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.experiment_note import closing_note, report_note
 from study.tracking.experiment_page import log_data, write_note, write_view
 from study.tracking.mlflow_runs import create_run, describe_run, end_run, milliseconds, send_epoch
@@ -49,7 +49,7 @@ class Tracking:
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
         self._client, self._name, self._folder = open_client(uri), name, folder
-        self._state = StudyState()
+        self._applied: StudyState | None = None
         experiment = self._client.get_experiment_by_name(name)
         self._experiment = (
             experiment.experiment_id
@@ -100,7 +100,6 @@ class Tracking:
 
         Called where the study is written, by whoever holds its lock; another study of that name is left alone.
         """
-        assert self._state.study is not None
         for run in self._doubled:
             if run.data.tags.get(schema.TAG_STUDY_ID) == self._state.study.id:
                 self._client.set_terminated(run.info.run_id, schema.MLFLOW_STATUS[schema.STATE_INTERRUPTED])
@@ -109,7 +108,15 @@ class Tracking:
 
     def apply(self, event: Event) -> bool:
         """Apply an event to the state; False when it repeats what is known, and there is nothing to send."""
-        return self._state.apply(event)
+        if self._applied is not None:
+            return self._applied.apply(event)
+        self._applied = study_state([event])
+        return True
+
+    @property
+    def _state(self) -> StudyState:
+        assert self._applied is not None  # nothing is sent before the first event
+        return self._applied
 
     def send(self, event: Event) -> None:
         """Send what an applied event means; it may be sent again, and what MLflow has already costs nothing."""
@@ -131,7 +138,6 @@ class Tracking:
 
     def _start_study(self) -> None:
         study = self._state.study
-        assert study is not None
         self._delete_doubled()
         if not self._parent:
             run = self._client.create_run(
@@ -170,7 +176,6 @@ class Tracking:
     def _summary(self) -> dict[str, Any]:
         """What study.json holds."""
         study = self._state.study
-        assert study is not None
         budget: dict[str, dict[str, float]] = {}
         for record in (*self._state.trials.values(), *self._state.finalists.values()):
             spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
@@ -183,7 +188,6 @@ class Tracking:
 
     def _test(self) -> dict[str, Any]:
         """What study.json says of the test part and its readings."""
-        assert self._state.study is not None
         reads = self._state.test_evaluations
         dropped = [r.confirm.exclude_test_patients for r in self._state.confirmations.values() if r.confirm]
         return {
@@ -197,7 +201,6 @@ class Tracking:
 
     def _start(self, record: TrialRecord) -> None:
         study = self._state.study
-        assert study is not None
         if record.trial not in self._runs:
             run = create_run(self._client, self._experiment, self._parent, self._name, study, record)
             self._runs[record.trial], self._sent[record.trial] = run, 0
@@ -213,7 +216,6 @@ class Tracking:
             self._sent[event.trial] = event.epoch
 
     def _end(self, record: TrialRecord) -> None:
-        assert self._state.study is not None
         folder = self._folder / "checkpoints" / record.trial
         end_run(self._client, self._runs[record.trial], self._state.study, record, folder)
         self._closed.add(record.trial)

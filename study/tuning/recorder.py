@@ -110,7 +110,6 @@ class Recorder:
         self._ledger, self._policy, self._checkpoints, self._watch = ledger, policy, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
-        assert state.study is not None  # the ledger begins with it
         self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config))
         for record in self.records.values():
             if record.end:

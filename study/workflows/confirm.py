@@ -21,7 +21,7 @@ from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import check_free
 from study.storage.progress import duration_text, times
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state, study_state
 from study.training.data import open_data, split_of
 from study.tuning.confirmation import (
     ConfirmationConfig,
@@ -53,9 +53,7 @@ def confirm(name: str, here: Home, config: ConfirmationConfig, compute: Compute,
         return _one(name, here, config, compute, data)
     folds = fold_studies(here.home, name)
     for fold in folds:
-        check_confirmable(
-            fold, study_state(read_events(here.home / fold / "ledger.jsonl")[0]), config, here.rerun_flags
-        )
+        check_confirmable(fold, read_state(here.home / fold), config, here.rerun_flags)
 
     def one(fold: str, rest: Compute) -> int:
         return _one(fold, here, config, rest, data)
@@ -73,8 +71,9 @@ def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, da
     folder = here.home / name
     check_free(folder)
     events, _ = read_events(folder / "ledger.jsonl")
-    check_confirmable(name, study_state(events), config, here.rerun_flags)
-    plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
+    state = study_state(events) if events else None
+    check_confirmable(name, state, config, here.rerun_flags)
+    plan = make_plan(name, here.home, state, Inputs(data=data))
     if not plan.prepared.count("test"):
         raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:
@@ -120,8 +119,8 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
         if folder.name in mine:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
-            other = study_state(read_events(folder / "ledger.jsonl")[0])
-            if other.study and other.study.identity.get("data_digest") == digest and other.test_evaluations:
+            other = read_state(folder)
+            if other and other.study.identity.get("data_digest") == digest and other.test_evaluations:
                 found.append((folder.name, len(other.test_evaluations)))
     return found
 

@@ -18,9 +18,9 @@ from study.config.trial import TrialConfig
 from study.disk_space import size
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
-from study.storage.ledger import LedgerError, read_events
+from study.storage.ledger import LedgerError
 from study.storage.lock import check_free, locked
-from study.storage.state import study_state
+from study.storage.state import read_state
 from study.tracking.server import check_answers
 
 if TYPE_CHECKING:
@@ -115,9 +115,10 @@ def _folders(home: Path, name: str) -> list[Path]:
 def _began(folder: Path) -> StudyStarted | None:
     """The event that began a study; None where it never began or its ledger is damaged."""
     try:
-        return study_state(read_events(folder / LEDGER)[0]).study
+        state = read_state(folder)
     except LedgerError:
         return None
+    return state.study if state else None
 
 
 def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:

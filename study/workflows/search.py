@@ -44,16 +44,17 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
     if compute.address is None:
         _limits_here(compute)  # wrong numbers are refused before photographs are decoded
     events, _ = read_events(folder / "ledger.jsonl")
-    plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
+    state, planned = study_state(events) if events else None, len(events)
+    plan = make_plan(name, here.home, state, inputs)
     if dry:
-        _dry_run(plan, study_state(events), compute, here.rerun_flags)
+        _dry_run(plan, state, compute, here.rerun_flags)
         return 0
-    del events  # of a long study they are many; the writer reads its own
+    del events, state  # of a long study they are many; the writer reads its own
     with writing(plan, planned) as ledger:
         return _search(plan, ledger, here, compute)
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, rerun_flags: str) -> None:
+def _dry_run(plan: Plan, state: StudyState | None, compute: Compute, rerun_flags: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
     dry_run(plan, state, limits_of(plan, compute), out, rerun_flags)
@@ -79,11 +80,11 @@ def writing(plan: Plan, events_planned: int) -> Iterator[Ledger]:
 
 
 def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
-    state = study_state(ledger.events)
-    ended = [record for record in state.trials.values() if record.end]
-    if len(ended) == plan.config.trials and search_ended(plan.config, state):
+    state = study_state(ledger.events) if ledger.events else None
+    ended = [record for record in state.trials.values() if record.end] if state else []
+    if state and len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
-        if state.study and plan.config.trials < state.study.config["trials"]:  # ended with what has begun
+        if plan.config.trials < state.study.config["trials"]:  # ended with what has begun
             write_study_file(plan)
             ledger.append(plan.event(state.study.threads, state.study.max_concurrent))
         closed = final_state(ended)

@@ -25,6 +25,15 @@ WATCH_SECONDS = 2.0
 
 DAMAGED = "damaged"
 
+NO_BEST = {"best_trial": None, "best_score": None, "best_repeats": None, "best_curve": None}
+
+NOTHING: dict[str, Any] = {
+    "reason": "", "next": "", "trials": 0, "ended": 0, "states": {}, "best": None, **NO_BEST, "epochs_saved": 0,
+    "confirmations": {"ended": 0, "of": 0, "test_evaluations": 0}, "finalists": {"ended": 0, "of": 0},
+    "seconds_left": None, "arms": {}, "not_run": {}, "weights": {}, "failures": {},
+}  # fmt: skip
+"""What is said of a study whose ledger is empty."""
+
 STATES = (
     schema.STATE_COMPLETE,
     schema.STATE_PRUNED,
@@ -112,23 +121,25 @@ def watch_status(console: Console, home: Path, name: str | None, rerun_flags: st
 def summary(folder: Path) -> dict[str, Any]:
     """What one ledger says, as plain values."""
     events, _ = read_events(folder / "ledger.jsonl")
-    state, living = study_state(events), is_locked(folder)
-    states: dict[str, int] = {}
+    living = is_locked(folder)
+    if not events:  # it is about to begin, or was killed before it did
+        return {"study": folder.name, "state": schema.STATE_RUNNING if living else schema.STATE_INTERRUPTED, **NOTHING}
+    state, states = study_state(events), dict[str, int]()
     for record in state.trials.values():
         now = schema.STATE_RUNNING if living and not record.end else record.state
         states[now] = states.get(now, 0) + 1
-    last = events[-1] if events and isinstance(events[-1], StudyClosed) else None
+    last = events[-1] if isinstance(events[-1], StudyClosed) else None
     closed = last.state if last else schema.STATE_INTERRUPTED
     best = _best(state)
-    trials = state.study.config["trials"] if state.study else 0
-    config = StudyConfig.model_validate(state.study.config) if state.study else None
-    searching = living and config is not None and not search_ended(config, state)
+    config = StudyConfig.model_validate(state.study.config)
+    searching, study = living and not search_ended(config, state), state.study
+    left = seconds_left(config, state, len(study.arms), study.max_concurrent) if searching else None
     return {
         "study": folder.name,
         "state": schema.STATE_RUNNING if living else closed,
         "reason": last.reason if last and not living else "",
-        "next": "" if living else _next(state, closed),
-        "trials": trials,
+        "next": "" if living else _next(config, state, closed),
+        "trials": config.trials,
         "ended": sum(1 for record in state.trials.values() if record.end),
         "states": states,
         "best": best,
@@ -136,10 +147,10 @@ def summary(folder: Path) -> dict[str, Any]:
         "epochs_saved": epochs_saved(state),
         "confirmations": counted(state),
         "finalists": {"ended": sum(1 for r in state.finalists.values() if r.end), "of": _finalists(config, state)},
-        "seconds_left": _seconds_left(config, state) if searching else None,
-        "arms": {arm: _arm(state, arm) for arm in (state.study.arms if state.study else [])},
-        "not_run": state.study.not_run if state.study else {},
-        "weights": state.study.weights if state.study else {},
+        "seconds_left": left,
+        "arms": {arm: _arm(state, arm) for arm in study.arms},
+        "not_run": study.not_run,
+        "weights": study.weights,
         "failures": {
             record.trial: record.end.reason
             for record in state.runs().values()
@@ -148,27 +159,16 @@ def summary(folder: Path) -> dict[str, Any]:
     }
 
 
-def _finalists(config: StudyConfig | None, state: StudyState) -> int:
+def _finalists(config: StudyConfig, state: StudyState) -> int:
     """Finalists that there are to be."""
-    if config is None or state.study is None:
-        return 0
     ended = len(state.trials) >= config.trials and all(record.end for record in state.trials.values())
     count = len(wanted(config, state)) if ended else planned(config, len(state.study.arms))
     return max(count, len(state.finalists))
 
 
-def _seconds_left(config: StudyConfig | None, state: StudyState) -> float | None:
-    if config is None or state.study is None:
-        return None
-    return seconds_left(config, state, len(state.study.arms), state.study.max_concurrent)
-
-
-def _next(state: StudyState, closed: str) -> str:
+def _next(config: StudyConfig, state: StudyState, closed: str) -> str:
     """The command that comes next, without the flags that each command needs."""
-    if not state.study:
-        return ""
     search, *later = map(str, state.study.commands or ("",))
-    config = StudyConfig.model_validate(state.study.config)
     if not later or not search_ended(config, state) or not winners(state):
         return search
     confirmed = counted(state)
@@ -194,7 +194,7 @@ def _best_values(state: StudyState, arm: str | None = None) -> dict[str, Any]:
     """
     best = next(iter(candidates(state, arm)), None)
     if best is None:
-        return {"best_trial": None, "best_score": None, "best_repeats": None, "best_curve": None}
+        return NO_BEST
     curve = [epoch.scores.get(best.record.score_name) for epoch in best.record.epochs]
     return {
         "best_trial": best.record.trial, "best_score": best.score, "best_repeats": best.repeats, "best_curve": curve,
@@ -203,7 +203,7 @@ def _best_values(state: StudyState, arm: str | None = None) -> dict[str, Any]:
 
 def _best(state: StudyState, arm: str | None = None) -> str | None:
     best = next(iter(candidates(state, arm)), None)
-    if best is None or not state.study:
+    if best is None:
         return None
     many = "s" * (best.repeats > 1)
     how = f"mean of {best.repeats} finalist{many}" if best.repeats else f"n {state.study.splits['val']}"

@@ -30,7 +30,7 @@ from study.config.study import Range, StudyConfig, make_study_config
 from study.storage.events import EpochFinished, TrialFinished
 from study.storage.ledger import read_events
 from study.storage.ranking import candidates
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import TrialRecord, study_state
 from study.tuning.recorder import Recorder
 from tests.benchmarks.record_curves import EPOCHS, SPACE, recorded
 from tests.benchmarks.serial import begun, course_of, drive, report_of, search
@@ -133,7 +133,7 @@ def replay(curves: Curves, sampler: str, stopping: str, seed: int, folder: Path)
     search(folder / "all", study_of(sampler, stopping, most, seed), answers(curves, seed))
     events, _ = read_events(folder / "all" / "ledger.jsonl")
     spent, best, true = (np.full(most, np.nan) for _ in range(3))
-    state, epochs, ended = StudyState(), 0, 0
+    state, epochs, ended = study_state(events[:1]), 0, 0
     top: tuple[float, float] = (math.nan, math.nan)
     for event in events:
         state.apply(event)

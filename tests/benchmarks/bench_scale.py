@@ -156,7 +156,7 @@ def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
 @pytest.mark.timeout(3000)
 def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Home) -> None:
     driver = Driver(home)
-    start = BEGUN + STARTUP_TRIALS * len(driver.state.study.arms)  # type: ignore[union-attr]
+    start = BEGUN + STARTUP_TRIALS * len(driver.state.study.arms)
     first, last = range(start, start + WINDOW), range(TRIALS - WINDOW, TRIALS)
     seconds = {}
     for index in range(BEGUN, TRIALS):

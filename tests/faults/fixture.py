@@ -151,7 +151,6 @@ class Study:
         is RUNNING.
         """
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
-        assert state.study
         names = ("finalist", "trial", "epoch")
         raw = [(e.kind, *(getattr(e, name, None) for name in names)) for e in self.events() if hasattr(e, "trial")]
         of_trials = [run for run in runs if run.data.tags[schema.TAG_KIND] in NAMED_BY]

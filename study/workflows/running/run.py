@@ -113,7 +113,7 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
 
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
-    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
+    check_id(tracking, study_state(ledger.events) if ledger.events else None, plan.name, here.tracking_uri)
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)

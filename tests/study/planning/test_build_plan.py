@@ -32,15 +32,14 @@ FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
 
 def _plan(folder: Path, state: StudyState | None = None, **flags: Any) -> Plan:
     data = None if state and state.study else folder / "data"
-    return make_plan("s", folder / "home", state or StudyState(), Inputs(data=data, overrides={**FLAGS, **flags}))
+    return make_plan("s", folder / "home", state or None, Inputs(data=data, overrides={**FLAGS, **flags}))
 
 
 def _begun(plan: Plan) -> StudyState:
     """The state after the study's first event, as it comes back from the ledger."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_study_file(plan)
-    state = StudyState()
-    state.apply(decode(encode(plan.event(2))))
+    state = StudyState(decode(encode(plan.event(2))))
     return state
 
 
@@ -201,7 +200,7 @@ def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
     with pytest.raises(ConfigError, match="--add-arm must name an arm that can run"):
         make_plan("s", folder / "home", state, Inputs(add_arms=("resnet50-pretrained",)))
     with pytest.raises(ConfigError, match="--add-arm needs a study that exists"):
-        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
+        make_plan("new", folder / "home", None, Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
 
 
 def test_the_kind_of_weights_is_recorded_and_no_arm_of_another_kind_is_added(folder: Path, tmp_path: Path) -> None:
@@ -232,7 +231,7 @@ def _synthetic(folder: Path) -> Path:
 def test_where_no_arm_can_run_what_helps_is_named(folder: Path) -> None:
     inputs = Inputs(folder / "data", overrides={**FLAGS, "pretrained": True}, rerun_flags=" --home h")
     with pytest.raises(ConfigError, match=r"no arm can run: .* make synthetic ones \(retina pretrain --home h\)"):
-        make_plan("none", folder / "home", StudyState(), inputs)
+        make_plan("none", folder / "home", None, inputs)
 
 
 def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
@@ -249,7 +248,7 @@ def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
     with pytest.raises(ConfigError, match="--warm-start and --enqueue are for a study's beginning"):
         make_plan("s", folder / "home", state, Inputs(source_study="other"))
     with pytest.raises(ConfigError, match="--warm-start must name a study of"):
-        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", source_study="other"))
+        make_plan("new", folder / "home", None, Inputs(data=folder / "data", source_study="other"))
 
 
 def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder: Path) -> None:
@@ -284,7 +283,7 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     table = read_index(small_data(tmp_path / "data")).table
     alike = table[table["split"] == "train"].drop_duplicates("patient").head(2)
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
-    notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
+    notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
 
 
@@ -293,7 +292,7 @@ def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: 
     labels = read_index(place).table[["image", "grade"]].set_axis(["image", "level"], axis=1)
     labels.to_csv(place / "trainLabels.csv", index=False)
     inputs = Inputs(place, layout="kaggle", overrides=FLAGS)
-    state = _begun(make_plan("s", tmp_path / "home", StudyState(), inputs))
+    state = _begun(make_plan("s", tmp_path / "home", None, inputs))
     with pytest.raises(ConfigError, match="`layout` must stay kaggle, .* but is now lab; give --layout kaggle"):
         make_plan("s", tmp_path / "home", state, Inputs(layout="lab"))
 
@@ -313,4 +312,4 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
         (Inputs(folder / "data", overrides=FLAGS, source_study="nobody"), "--warm-start must name a study"),
     ):
         with pytest.raises(ConfigError, match=message):
-            make_plan("new", folder / "home", StudyState(), inputs)
+            make_plan("new", folder / "home", None, inputs)

@@ -9,7 +9,6 @@ from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.storage.events import encode
-from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
 from tests.fixtures.study import small_data
 from tests.study.planning.test_build_plan import FLAGS, _begun, _plan
@@ -21,7 +20,7 @@ def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Pa
     broken.write_bytes(b"")
     data = read_index(tmp_path / "data")
     prepare(data, tmp_path, image_size=32, on_error="skip", progress=False)
-    event = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
+    event = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
     row = data.table["path"].tolist().index(str(broken))
     text = next(one["text"] for one in event.audit["findings"] if one["kind"] == "skipped")
     assert f"(row {row}: the file is empty)" in text and broken.stem not in encode(event).decode()

@@ -62,9 +62,8 @@ def test_a_file_that_was_named_and_is_not_there_is_an_error(folder: Path) -> Non
 
 def test_a_study_s_own_copy_comes_first(folder: Path, tmp_path: Path) -> None:
     digest = read_weights(folder / "r18.safetensors", "resnet18").digest
-    state = StudyState()
     known = {"resnet18": {"source": "lost.safetensors", "digest": digest}}
-    state.apply(replace(study_event(), weights=known))
+    state = StudyState(replace(study_event(), weights=known))
     copy = kept_file(tmp_path, {"name": "lost.safetensors", "digest": digest})
     assert kept_weights(tmp_path, state, None) == {}
     copy.parent.mkdir()

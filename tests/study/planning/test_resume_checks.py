@@ -13,13 +13,12 @@ CELLS: list[ArmSpec] = [("resnet18", False), ("resnet18", True)]
 
 
 def _begun(*arms: str) -> StudyState:
-    state = StudyState()
-    state.apply(replace(study_event(), arms=list(arms)))
+    state = StudyState(replace(study_event(), arms=list(arms)))
     return state
 
 
 def test_a_new_study_takes_every_arm_that_can_run() -> None:
-    assert arms_of("s", StudyState(), CELLS, {}, (), joint=False) == (CELLS, {})
+    assert arms_of("s", None, CELLS, {}, (), joint=False) == (CELLS, {})
 
 
 def test_a_study_goes_on_with_its_own_arms() -> None:

@@ -37,7 +37,7 @@ def identity(config: StudyConfig) -> dict[str, Any]:
 
 
 def _asked(config: StudyConfig, warm: WarmStart | None, count: int) -> list[TrialStarted]:
-    state = StudyState()
+    state = StudyState(study_event())
     if warm:
         state.apply(warm)
     arms = Arms(config, groups_of(config, config.arm_specs()), state)
@@ -239,6 +239,6 @@ def test_an_arm_that_was_added_catches_up_first() -> None:
     search.groups = {name: cells for name, cells in search.groups.items() if name != "resnet50-pretrained"}
     search._rebuild()
     events = search.run(6)
-    arms = Arms(config, groups_of(config, config.arm_specs()), study_state(events))
+    arms = Arms(config, groups_of(config, config.arm_specs()), study_state([study_event(), *events]))
     assert [arms.ask(index).group for index in (6, 7)] == ["resnet50-pretrained"] * 2
     assert arms.ask(8).group == "resnet18-scratch"

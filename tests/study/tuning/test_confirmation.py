@@ -163,7 +163,6 @@ def _finalists(*scores: float | None) -> list[Event]:
 
 
 def _config(state: StudyState) -> StudyConfig:
-    assert state.study is not None
     return StudyConfig.model_validate(state.study.config)
 
 
@@ -220,7 +219,7 @@ def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
 
 def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="no study s"):
-        check_confirmable("s", StudyState(), ConfirmationConfig())
+        check_confirmable("s", None, ConfirmationConfig())
     lab = _searched([[0.2]])
     lab[0] = study_event(1, select_on="test")
     with pytest.raises(ConfigError, match=r"select_on=test.*under another name"):

@@ -15,8 +15,7 @@ CONFIG = make_study_config({}, {"trials": 4, "finalists": 0})
 
 
 def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
-    text, state = io.StringIO(), StudyState()
-    state.apply(study_event(trials=4))
+    text, state = io.StringIO(), StudyState(study_event(trials=4))
     console = Console(file=text, width=width)
     return Display(console, "trials", state.trials, 4, lambda: search_note(CONFIG, state, 1, 1)), state, text
 
@@ -98,7 +97,7 @@ class Clock:
 
 
 def _timed(trials: int) -> tuple[Display, StudyState, io.StringIO, Clock]:
-    text, state, clock = io.StringIO(), StudyState(), Clock()
+    text, state, clock = io.StringIO(), StudyState(study_event()), Clock()
     for number in range(trials):
         state.apply(trial_event(number))
     shown = Display(Console(file=text, width=120), "trials", state.trials, trials, clock.note, clock)
@@ -147,7 +146,7 @@ def test_what_is_drawn_last_is_how_it_ended(broken: bool) -> None:
 
 
 def _seconds_of_an_event(trials: int) -> float:
-    state = StudyState()
+    state = StudyState(study_event())
     for number in range(trials):
         for event in (trial_event(number, 15), *(epoch_event(number, epoch, 0.5) for epoch in range(1, 15))):
             state.apply(event)

@@ -193,7 +193,6 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     call = _confirm(study, "--seeds", "1", "--exclude-test-patients")
     assert call.end() == 0, call.output()
     state = study.state()
-    assert state.study is not None
     record = state.confirmations["c0000"]
     assert record.test is not None
     assert record.test.n == record.test.n_new_patients == state.study.splits["test"]

@@ -20,7 +20,7 @@ from study.planning.plan import Plan
 from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from study.workflows import search
 from study.workflows.running.run import Compute, _closing
 from study.workflows.search import Search
@@ -63,7 +63,6 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert {record.arm for record in state.trials.values()} == set(schema.ARM_LABELS)
     assert all(record.state == schema.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
     assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
-    assert state.study is not None
     assert state.study.splits["val"] == state.study.audit["images"]["test"]
     assert _retina(folder, "report", "lab")[0] == 0
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
@@ -124,7 +123,7 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
             return 1
 
         monkeypatch.setattr(search, "run", run)
-        plan = make_plan(name, tmp_path, StudyState(), inputs)
+        plan = make_plan(name, tmp_path, None, inputs)
         caplog.clear()
         plan.folder.mkdir()
         ledger = Ledger(plan.folder / "ledger.jsonl")

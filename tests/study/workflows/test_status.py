@@ -56,6 +56,17 @@ def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
     assert told["not_run"] == {"resnet50-pretrained": "weights are not here"}
 
 
+def test_summary_of_a_study_that_has_not_begun_has_all_that_others_have(tmp_path: Path) -> None:
+    folder = _study(tmp_path, "none", truncated=True)
+    told = summary(folder)
+    assert (told["state"], told["trials"], told["best"]) == ("interrupted", 0, None)
+    assert told.keys() == summary(_study(tmp_path, "one", *RUNNING)).keys()
+    assert told["confirmations"].keys() == summary(tmp_path / "one")["confirmations"].keys()
+    with locked(folder):
+        assert summary(folder)["state"] == "running"
+    assert "0/0" in _printed(tmp_path, "none")
+
+
 def test_a_study_that_someone_is_writing_is_running(tmp_path: Path) -> None:
     folder = _study(tmp_path, "living", *RUNNING)
     with locked(folder):

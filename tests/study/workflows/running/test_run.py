@@ -15,7 +15,7 @@ from study.planning.plan import Plan, needed_by
 from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from study.tuning.interruption import Stop
 from study.workflows import search
 from study.workflows.running.run import SIGNAL_CLOSE_SECONDS, Compute, _closing, _send_rest, run
@@ -27,7 +27,7 @@ from tests.fixtures.study import end_event, epoch_event, small_data, study_event
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     folder = tmp_path_factory.mktemp("running")
     values: dict[str, Any] = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
-    return make_plan("s", folder, StudyState(), Inputs(data=small_data(folder / "data"), overrides=values))
+    return make_plan("s", folder, None, Inputs(data=small_data(folder / "data"), overrides=values))
 
 
 def _said(caplog: pytest.LogCaptureFixture, plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
