@@ -157,7 +157,7 @@ class Tracking:
             schema.TAG_ARMS: ",".join(study.arms),
             schema.TAG_ARMS_NOT_RUN: json.dumps(study.not_run),
             schema.TAG_OBJECTIVE: study.objective,
-            schema.TAG_DECISION: config["fixed"].get("decision", "most_probable"),
+            schema.TAG_DECISION: config["fixed"]["decision"],
             schema.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             schema.TAG_SELECTION_SPLIT: config["select_on"],
             schema.TAG_DATA: study.identity["data_digest"],

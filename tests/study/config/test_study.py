@@ -74,6 +74,7 @@ def test_a_grade_is_called_as_suits_the_objective_unless_it_is_said() -> None:
         given = {"objective": objective} if objective else {}
         assert make_trial_config(given).decision == decision
         assert make_study_config({}, given).fixed["decision"] == decision
+    assert StudyConfig().fixed == make_study_config({}, {}).fixed == {"decision": TrialConfig().decision}
     assert make_trial_config({"objective": "accuracy", "decision": "median"}).decision == "median"
     assert make_study_config({"fixed": {"decision": "most_probable"}}, {}).fixed["decision"] == "most_probable"
 
