@@ -93,15 +93,15 @@ class Study:
         return ["number", "value", *times, *params, *(f"user_attrs_{name}" for name in attributes), "state"]
 
     def _row(self, record: TrialRecord, living: bool) -> dict[str, Any]:
-        begun = datetime.fromtimestamp(record.started)
+        started = datetime.fromtimestamp(record.started)
         ended = datetime.fromtimestamp(record.end.time) if record.end else None
         state = schema.STATE_RUNNING if living and not record.end else record.state
         return {
             "number": int(record.trial),
             "value": record.best_score(),
-            "datetime_start": begun,
+            "datetime_start": started,
             "datetime_complete": ended,
-            "duration": ended - begun if ended else None,
+            "duration": ended - started if ended else None,
             **{f"params_{name}": record.config[name] for name in self.config.space},
             "user_attrs_arm": record.arm,
             "user_attrs_trial": record.trial,

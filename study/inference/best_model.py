@@ -136,7 +136,7 @@ def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
     return table.assign(**{name: mean[:, grade] for grade, name in enumerate(columns)})
 
 
-def find_winner(
+def find_best_model(
     home: Path, name: str, arm: str | None = None, rerun_flags: str = "", *, ensemble: bool = False
 ) -> BestModel:
     """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
@@ -157,13 +157,13 @@ def find_winner(
             )
         arm = arm or _best_arm(home, name, fold_names, rerun_flags)
     first, *rest = (
-        _winner(home, fold, arm, rerun_flags, needs, ensemble)
+        _best_model(home, fold, arm, rerun_flags, needs, ensemble)
         for fold, needs in zip(fold_names, [BEST, *[PREDICTIONS] * (len(fold_names) - 1)], strict=True)
     )
     return replace(first, siblings=tuple(rest))
 
 
-def _winner(home: Path, name: str, arm: str | None, rerun_flags: str, needs: str, ensemble: bool) -> BestModel:
+def _best_model(home: Path, name: str, arm: str | None, rerun_flags: str, needs: str, ensemble: bool) -> BestModel:
     """needs: the file without which a model is not taken."""
     state = read_state(home / name)
     if state is None:

@@ -22,7 +22,7 @@ from retina_data.grades import PROBABILITIES
 from retina_models.errors import WeightsError
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
-from study.inference.best_model import find_winner, photographs
+from study.inference.best_model import find_best_model, photographs
 from study.inference.gradcam import explain, png
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ def explain_mistakes(home: Path, name: str, folder: Path, most: int = MOST) -> b
     in one line why it cannot: no trial with a score, or weights, predictions or photographs that have gone.
     """
     try:
-        winner = find_winner(home, name)
+        winner = find_best_model(home, name)
         tested = winner.test()
         predictions, network = winner.validation() if tested is None else tested, winner.network()
     except (ConfigError, WeightsError) as error:

@@ -33,8 +33,8 @@ def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -
     warm_start, lines = make_warm_start(requested, plan)
     plan = replace(plan, warm_start=warm_start, notes=(*_notes(plan), *lines))
     if resolved.before:
-        begun = as_said_now(resolved.before.study, plan.identity())
-        check_data(plan, begun, resolved.added, len(resolved.before.trials), another_fold=resolved.another_fold)
+        started = as_said_now(resolved.before.study, plan.identity())
+        check_data(plan, started, resolved.added, len(resolved.before.trials), another_fold=resolved.another_fold)
     return plan
 
 
@@ -42,8 +42,8 @@ def _check_settings(resolved: Resolved) -> None:
     """What changed since the study began is named before the hour that decoding photographs may take."""
     if resolved.before:
         now, fold = settings_of(resolved.config), resolved.config.fold
-        begun = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
-        check_settings(parent_name(resolved.name, resolved.config), begun, now)
+        started = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
+        check_settings(parent_name(resolved.name, resolved.config), started, now)
 
 
 def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:

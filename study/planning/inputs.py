@@ -25,8 +25,8 @@ from study.storage.study_file import STUDY_FILE, read_study_file
 class Inputs:
     """What a call of the command says; all of it may be left out where a study goes on.
 
-    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
-    one that has begun takes over its trials, where those are more, and the arms that were added to it.
+    template: name of the study (the first fold) whose configuration, data and weights one takes over that has not
+    begun; one that has begun takes over its trials, where those are more, and the arms that were added to it.
     add_arms: arms that a study shall have from now on. source_study (another study) and enqueued (a YAML file): for the
     first suggestions. rerun_flags: flags that each further command needs too, for a message.
     """
@@ -38,7 +38,7 @@ class Inputs:
     add_arms: tuple[str, ...] = ()
     source_study: str | None = None
     enqueued: Path | None = None
-    like: str = ""
+    template: str = ""
     rerun_flags: str = ""
 
     @property
@@ -72,19 +72,19 @@ def resolve(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> 
 
     Raises ConfigError, DataError or WeightsError.
     """
-    first = read_state(home / inputs.like) if inputs.like else None
-    model, before = (name, state) if state or not inputs.like else (inputs.like, first)
+    first = read_state(home / inputs.template) if inputs.template else None
+    model, before = (name, state) if state or not inputs.template else (inputs.template, first)
     added = _added(state, first, inputs.add_arms)
     known = read_study_file(home / model / STUDY_FILE) if before and not inputs.says_all else None
     config = _config_of(home, known, state, first, inputs)
     dataset = _data_of(name, home, known, config, inputs)
     _check_each_arm(config)
     overrides = inputs.overrides.get("weights")
-    kept = {**kept_weights(home / inputs.like, first, overrides), **kept_weights(home / model, before, overrides)}
+    kept = {**kept_weights(home / inputs.template, first, overrides), **kept_weights(home / model, before, overrides)}
     arm_specs, not_run, weights = runnable(config, kept, home)
     arm_specs, not_run = arms_of(name, before, arm_specs, not_run, added, config.arms == "joint")
     if not arm_specs:
-        lines = reasons(not_run, config.weights, set(), begun=before is not None, rerun_flags=inputs.rerun_flags)
+        lines = reasons(not_run, config.weights, set(), started=before is not None, rerun_flags=inputs.rerun_flags)
         raise ConfigError("no arm can run: " + "; ".join(lines))
     used = {architecture for architecture, pretrained in arm_specs if pretrained}
     weights = {architecture: value for architecture, value in weights.items() if architecture in used}
@@ -109,7 +109,7 @@ def _config_of(
         return read_study_config(inputs.config_file, inputs.overrides)
     values = known["config"] if known else {}
     if known and state and first:
-        weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
+        weights = read_study_file(home / inputs.template / STUDY_FILE)["config"]["weights"]
         values = {**values, "trials": max(values["trials"], first.study.config["trials"]), "weights": weights}
     return make_study_config(values, inputs.overrides)
 

@@ -130,14 +130,14 @@ def runnable(
     return arm_specs, not_run, weights
 
 
-def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[str, dict[str, str]]) -> None:
+def check_one_kind(study: str, weights: dict[str, dict[str, str]], started: dict[str, dict[str, str]]) -> None:
     """Raise ConfigError where the networks of a study would begin from weights of different kinds.
 
-    The four-way comparison would then compare two kinds of pretraining as if they were one. begun: architecture ->
+    The four-way comparison would then compare two kinds of pretraining as if they were one. started: architecture ->
     source, kind of the study's weights as its ledger has them.
     """
     now = [(architecture, value["kind"], value["name"]) for architecture, value in weights.items()]
-    before = [(name, value["kind"], value["source"]) for name, value in begun.items() if "kind" in value]
+    before = [(name, value["kind"], value["source"]) for name, value in started.items() if "kind" in value]
     for number, (other, other_kind, other_source) in enumerate([*before, *now]):
         for architecture, kind, source in now:
             if kind == other_kind:

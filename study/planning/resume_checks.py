@@ -72,18 +72,18 @@ def arms_of(
     return [arm_spec for arm_spec in arm_specs if arm_name(arm_spec) in wanted], not_run | later
 
 
-def not_run_lines(plan: Plan, begun: bool, rerun_flags: str) -> list[str]:
-    """A line for each arm that does not run, with what brings it in; begun: the study is there without it.
+def not_run_lines(plan: Plan, started: bool, rerun_flags: str) -> list[str]:
+    """A line for each arm that does not run, with what brings it in; started: the study is there without it.
 
     rerun_flags: flags that each further command needs too.
     """
     kinds = {value["kind"] for value in plan.weights.values()}
-    lines = reasons(plan.not_run, plan.config.weights, kinds, begun=begun, rerun_flags=rerun_flags)
+    lines = reasons(plan.not_run, plan.config.weights, kinds, started=started, rerun_flags=rerun_flags)
     return [f"left out: {line}" for line in lines]
 
 
 def reasons(
-    not_run: dict[str, NotRun], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, rerun_flags: str
+    not_run: dict[str, NotRun], sources: Mapping[Any, str], kinds: Collection[str], *, started: bool, rerun_flags: str
 ) -> list[str]:
     """Of each arm that does not run, why, and what brings it in.
 
@@ -95,15 +95,15 @@ def reasons(
         remedy = ""
         if why.cause is Cause.WEIGHTS_MISSING:
             architecture = arm.split("-")[0]
-            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, rerun_flags)}"
+            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, started, rerun_flags)}"
         lines.append(f"{arm}: {why.reason}{remedy}")
     return lines
 
 
-def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, rerun_flags: str) -> str:
+def _remedy(arm: str, source: str, kinds: Collection[str], started: bool, rerun_flags: str) -> str:
     architecture = arm.split("-")[0]
-    add = f" {ADD_ARM} {arm}" if begun else ""
-    go_on = f", and go on with{add}" if begun else ""
+    add = f" {ADD_ARM} {arm}" if started else ""
+    go_on = f", and go on with{add}" if started else ""
     if source == "synthetic":
         return f"make them (retina pretrain --architecture {architecture}{rerun_flags}){go_on}"
     ways = []
@@ -112,7 +112,7 @@ def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, rerun_fl
     if not kinds or "synthetic" in kinds:
         # Where the other network's are synthetic, these alone are missing, and the other's may lie elsewhere.
         only, which = (f" --architecture {architecture}", f"{architecture}=synthetic") if kinds else ("", "synthetic")
-        then = f"go on with --weights {which}{add}" if begun else f"give --weights {which}"
+        then = f"go on with --weights {which}{add}" if started else f"give --weights {which}"
         ways.append(f"make synthetic ones (retina pretrain{only}{rerun_flags}) and {then}")
     return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
@@ -143,11 +143,13 @@ def check_room_for_arms(plan: Plan, state: StudyState) -> None:
         )
 
 
-def check_data(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: int, another_fold: bool = False) -> None:
+def check_data(
+    plan: Plan, study: StudyStarted, added: tuple[str, ...], started: int, another_fold: bool = False
+) -> None:
     """Data, split, weights and arms must be those that the study began with; raises ConfigError naming what changed.
 
     Its settings are compared by `check_settings`, before any photograph is read.
-    begun: its trials so far; --trials may end a study with these, or make it larger.
+    started: its trials so far; --trials may end a study with these, or make it larger.
     another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
     """
     before, now = study.identity, json.loads(json.dumps(plan.identity()))
@@ -158,7 +160,7 @@ def check_data(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: i
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
     _check_fields(plan.parent_study, before, now, CONSEQUENCES)
-    least = study.config["trials"] if plan.config.fold else begun
+    least = study.config["trials"] if plan.config.fold else started
     if plan.config.trials < least:
         why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(

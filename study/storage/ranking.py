@@ -108,8 +108,8 @@ def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
     ended = sum(1 for record in state.trials.values() if record.end)
     if ended < max(config.trials, len(state.trials)):
         return []
-    begun = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
-    return [one for one in wanted(config, state) if (one.trial.trial, one.seed_index) not in begun]
+    started = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
+    return [one for one in wanted(config, state) if (one.trial.trial, one.seed_index) not in started]
 
 
 def search_ended(config: StudyConfig, state: StudyState) -> bool:

@@ -52,7 +52,7 @@ class ConfirmationTrial:
 
 
 class Confirmations:
-    """The course of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
+    """The policy of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
 
     def __init__(self, state: StudyState, request: ConfirmationConfig) -> None:
         self._state, self._request = state, request
@@ -65,8 +65,8 @@ class Confirmations:
 
     def missing(self) -> list[ConfirmationTrial]:
         """What has not begun."""
-        begun = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
-        return [one for one in self._wanted if (one.winner.trial, one.seed_index) not in begun]
+        started = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
+        return [one for one in self._wanted if (one.winner.trial, one.seed_index) not in started]
 
     def n_remaining(self) -> int:
         """How many have not begun."""
@@ -155,8 +155,8 @@ def check_confirmable(name: str, state: StudyState | None, request: Confirmation
             f"finish it with: retina search {name}{rerun_flags}"
         )
     if waiting > 0:
-        begun = len(state.trials)
-        sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""
+        started = len(state.trials)
+        sooner = f" (--trials {started} ends it with those that have begun)" if 0 < started < config["trials"] else ""
         raise ConfigError(
             f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
             f"trials of {name} have not; finish it with: retina search {name}{rerun_flags}{sooner}"

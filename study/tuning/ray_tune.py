@@ -57,7 +57,7 @@ class TrialFiles:
 def run_search(
     files: TrialFiles,
     ledger: Ledger,
-    course_of: Callable[[StudyState], TrialPolicy],
+    policy_of: Callable[[StudyState], TrialPolicy],
     trial_resources: Resources,
     storage: Path,
     stop: Stop,
@@ -70,7 +70,7 @@ def run_search(
     What a trial met that no event tells is logged.
     """
     state = study_state(ledger.events)
-    recorder = Recorder(ledger, state, course_of(state), files.checkpoints, watch)
+    recorder = Recorder(ledger, state, policy_of(state), files.checkpoints, watch)
     recorder.end_finished()
     trials = TrialDispatcher(files, recorder, trial_resources, stop, head)
     if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started

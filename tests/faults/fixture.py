@@ -39,7 +39,7 @@ class Search:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "study", *arguments], env=environment, stdout=log, stderr=log
             )
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
 
     def output(self) -> str:
         return self.log.read_text()

@@ -77,7 +77,7 @@ def dry_run(
     for field, values in describe(plan.config):
         space.add_row(field, values)
     console.print(space)
-    for line in [*plan.notes, *not_run_lines(plan, begun=state is not None, rerun_flags=rerun_flags)]:
+    for line in [*plan.notes, *not_run_lines(plan, started=state is not None, rerun_flags=rerun_flags)]:
         console.print(f"- {line}", markup=False)
     _print_costs(plan, left + max(0, final), trial_resources, console)
 
@@ -203,9 +203,9 @@ def measure_epoch(job: dict[str, Any], on_step: Callable[[int], None] = lambda i
         # The first epoch warms the machine up; the second is measured.
         steps = train(config, some, device, weights=weights)
         next(steps)
-        begun = time.monotonic()
+        started = time.monotonic()
         epoch = next(steps)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         if images == most or seconds >= SHORT_SECONDS:
             break
         images = min(4 * images, most)

@@ -60,17 +60,17 @@ def search_folds(
 ) -> int:
     """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well.
 
-    A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
+    A fold that has begun grows as the first one did, by whichever command (`Inputs.template`).
     """
     names = [fold_name(name, fold) for fold in range(1, folds + 1)]
 
     def of(fold: str) -> Inputs:
-        begun = read_state(here.home / fold) is not None
+        started = read_state(here.home / fold) is not None
         return replace(
             inputs,
             overrides={**inputs.overrides, "fold": f"{names.index(fold) + 1}/{folds}"},
-            add_arms=inputs.add_arms if begun else (),  # one that has not begun takes all that can run
-            like="" if fold == names[0] else names[0],
+            add_arms=inputs.add_arms if started else (),  # one that has not begun takes all that can run
+            template="" if fold == names[0] else names[0],
         )
 
     first = read_state(here.home / names[0])
@@ -152,9 +152,9 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.running.run import limits_of
+    from study.workflows.running.run import resources_of
 
-    seconds, how = measured_now(plan, limits_of(plan, compute))
+    seconds, how = measured_now(plan, resources_of(plan, compute))
     if not seconds:
         return f"; how long one takes is not known ({how})"
     parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.stats.calibration import Referral, Temperature
 from analysis.tables.model_scores import score_split
-from study.inference.best_model import BestModel, find_winner
+from study.inference.best_model import BestModel, find_best_model
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
@@ -21,7 +21,7 @@ SETTINGS = Settings(
 
 @pytest.fixture(scope="module")
 def winner() -> BestModel:
-    return find_winner(made_study().home, NAME)
+    return find_best_model(made_study().home, NAME)
 
 
 def _facts(spec: TrialSpec, split: str = "validation (chosen there: optimistic)") -> Facts:

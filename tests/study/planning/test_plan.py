@@ -11,7 +11,7 @@ from study.planning.inputs import Inputs
 from study.storage.events import encode
 from study.storage.study_file import STUDY_FILE
 from tests.fixtures.study import small_data
-from tests.study.planning.test_build_plan import FLAGS, _begun, _plan
+from tests.study.planning.test_build_plan import FLAGS, _plan, _started
 
 
 def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Path) -> None:
@@ -37,7 +37,7 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
 
 def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
     plan = _plan(folder)
-    _begun(plan)
+    _started(plan)
     content = yaml.safe_load((plan.folder / STUDY_FILE).read_text())
     assert content["data"] == str((folder / "data").resolve())
     assert content["layout"] == "lab"

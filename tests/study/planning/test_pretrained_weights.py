@@ -138,7 +138,7 @@ def test_two_kinds_of_weights_are_never_in_one_study() -> None:
 
 @pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
 def test_an_arm_that_is_added_begins_from_the_study_s_kind(architecture: str) -> None:
-    begun = {"resnet18": _weights("file"), "resnet50": {"source": "of an older study", "digest": "d"}}
-    check_one_kind("s", {architecture: _weights("file")}, begun)
+    started = {"resnet18": _weights("file"), "resnet50": {"source": "of an older study", "digest": "d"}}
+    check_one_kind("s", {architecture: _weights("file")}, started)
     with pytest.raises(ConfigError, match=r"those of resnet18 are file \(file\.pth\) .* study s began so: give"):
-        check_one_kind("s", {architecture: _weights("synthetic")}, begun)
+        check_one_kind("s", {architecture: _weights("synthetic")}, started)

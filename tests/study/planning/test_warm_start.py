@@ -172,7 +172,7 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
     assert reasons == ["its axis lr_sgd is another one here"]
 
 
-def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
+def _enqueued(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
     (tmp_path / "try.yaml").write_text(text)
     return read_enqueued(tmp_path / "try.yaml", config, groups_of(config, config.arm_specs()))
 
@@ -181,7 +181,7 @@ def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
     config = _config()
     text = "- {architecture: resnet18, pretrained: true, optimizer: sgd, lr: 0.01, imbalance: focal}\n"
     text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
-    enqueued = _tries(tmp_path, text, config)
+    enqueued = _enqueued(tmp_path, text, config)
     assert len(enqueued) == 1 + 4  # the second names no arm, so every arm tries it
     asked = _asked(config, WarmStart(trials=[], enqueued=enqueued), 12)
     pretrained = [TrialConfig(**each.config) for each in asked if each.group == "resnet18-pretrained"]
@@ -211,12 +211,12 @@ def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
 )
 def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        _tries(tmp_path, text, _config())
+        _enqueued(tmp_path, text, _config())
     assert message in str(caught.value)
 
 
 def test_an_optimizer_that_is_fixed_names_the_range_of_a_wish(tmp_path: Path) -> None:
-    [wish] = _tries(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
+    [wish] = _enqueued(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
     assert wish["params"] == {"lr_sgd": 0.05}
 
 

@@ -38,10 +38,10 @@ def searched(scores: list[float | None], trials: int = 0, **settings: Any) -> li
 def finalist(number: int, trial: str, repeat: int, score: float | None, end: str = "complete") -> list[Event]:
     """A finalist with its only epoch and its end; without a score it has just begun."""
     name = f"f{number:04d}"
-    begun = finalist_event(number, trial, repeat, epochs=1)
+    started = finalist_event(number, trial, repeat, epochs=1)
     if score is None:
-        return [begun]
-    return [begun, epoch_event(name, 1, score), end_event(name, end)]
+        return [started]
+    return [started, epoch_event(name, 1, score), end_event(name, end)]
 
 
 def config(**settings: Any) -> StudyConfig:
@@ -169,8 +169,8 @@ def test_a_search_has_ended_once_its_finalists_have() -> None:
     settings = config(trials=2, finalists=2, repeats=1)
     events = searched([0.5, 0.4], finalists=2, repeats=1) + finalist(0, "0000", 0, 0.1)
     assert [one.trial.trial for one in missing(settings, study_state(events))] == ["0001"]
-    begun = study_state(events + finalist(1, "0001", 0, None))
-    assert missing(settings, begun) == [] and not search_ended(settings, begun)
+    started = study_state(events + finalist(1, "0001", 0, None))
+    assert missing(settings, started) == [] and not search_ended(settings, started)
     for end in ("complete", "failed"):
         assert search_ended(settings, study_state(events + finalist(1, "0001", 0, 0.2, end)))
 

@@ -28,18 +28,18 @@ def test_an_epoch_counts_once_and_in_order() -> None:
 
 @pytest.mark.parametrize("years", [-1, 1])
 def test_a_clock_that_is_a_year_off_makes_nothing_run_again(years: int) -> None:
-    begun, wrong = 1.7e9, 1.7e9 + years * 365 * 86400
+    started, wrong = 1.7e9, 1.7e9 + years * 365 * 86400
     events = [
-        trial(CONFIG, time=begun),
-        epoch_event(0, 1, 0.5, time=begun + 1),
+        trial(CONFIG, time=started),
+        epoch_event(0, 1, 0.5, time=started + 1),
         epoch_event(0, 1, 0.6, time=wrong),  # told again by a process with another clock
         epoch_event(0, 2, 0.7, time=wrong + 1),
         end_event(0),
-        trial(CONFIG, time=begun + 9),
+        trial(CONFIG, time=started + 9),
     ]
     [record] = study_state([study_event(), *events]).trials.values()
     assert [epoch.scores["val/kappa"] for epoch in record.epochs] == [0.5, 0.7]
-    assert (record.state, record.started) == ("complete", begun)
+    assert (record.state, record.started) == ("complete", started)
 
 
 def test_the_first_of_equal_epochs_is_the_best_and_undefined_ones_never_are() -> None:
@@ -140,12 +140,12 @@ def test_a_trial_that_was_stopped_early_is_not_ranked_by_its_last_epoch() -> Non
 
 
 def test_a_finalist_is_a_run_of_its_own_that_ends_once() -> None:
-    begun = replace(finalist_event(0, seed_index=1), config=LAST)
-    state = study_state([study_event(), trial(LAST), begun])
-    assert not state.apply(begun)
+    started = replace(finalist_event(0, seed_index=1), config=LAST)
+    state = study_state([study_event(), trial(LAST), started])
+    assert not state.apply(started)
     assert list(state.trials) == ["0000"] and list(state.finalists) == ["f0000"]
     record = state.record("f0000")
-    assert (record.finalist, record.confirm, record.number, record.arm) == (begun, None, 1, "resnet18-scratch")
+    assert (record.finalist, record.confirm, record.number, record.arm) == (started, None, 1, "resnet18-scratch")
     for number in (1, 2):
         assert record.finishing is None
         state.apply(epoch_event("f0000", number, 0.3))

@@ -261,8 +261,8 @@ class Driver:
             write_ledger(folder, *_searched([[0.2, 0.3]]))
         self.ledger = Ledger(path)
         state = study_state(self.ledger.events)
-        course = Confirmations(state, ConfirmationConfig(seeds=1))
-        self.recorder = Recorder(self.ledger, state, course, folder / "checkpoints", lambda event: None)
+        policy = Confirmations(state, ConfirmationConfig(seeds=1))
+        self.recorder = Recorder(self.ledger, state, policy, folder / "checkpoints", lambda event: None)
 
     def run(self, kill_after: int) -> None:
         """All that actor and Ray would tell, until so many lines more stand in the ledger."""

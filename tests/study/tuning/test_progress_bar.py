@@ -23,9 +23,9 @@ def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
 def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
     display, state, text = _shown()
     best = trial_event(1, select_epoch="best")
-    for begun in (trial_event(0), best):
-        number = begun.number
-        for event in (begun, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
+    for started in (trial_event(0), best):
+        number = started.number
+        for event in (started, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
             state.apply(event)
             display.watch(event)
     assert "0000 resnet18-scratch" in text.getvalue()
@@ -153,12 +153,12 @@ def _seconds_of_an_event(trials: int) -> float:
     console = Console(file=io.StringIO(), width=120)
     config = make_study_config({}, {"trials": trials})
     shown = Display(console, "trials", state.trials, trials, lambda: search_note(config, state, 1, 1))
-    begun = time.process_time()
+    started = time.process_time()
     for number in range(trials):
         event = epoch_event(number, 15, 0.6)
         state.apply(event)
         shown.watch(event)
-    return (time.process_time() - begun) / trials
+    return (time.process_time() - started) / trials
 
 
 def test_an_event_of_a_thousand_trials_costs_about_what_one_of_ten_does() -> None:

@@ -82,10 +82,10 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
+    started = time.monotonic()
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 143, output
-    assert time.monotonic() - begun <= 15
+    assert time.monotonic() - started <= 15
     assert f"go on with: retina search {name}" in output
     events = read_events(ledger)[0]
     assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
@@ -98,10 +98,10 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
         assert going_on.poll() is None
         time.sleep(0.05)
     going_on.send_signal(signal.SIGINT)
-    begun = time.monotonic()
+    started = time.monotonic()
     output, _ = going_on.communicate(timeout=120)
     assert going_on.returncode == 130, output
-    assert time.monotonic() - begun <= 15
+    assert time.monotonic() - started <= 15
     assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
 
 
@@ -115,11 +115,11 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
     def said(name: str, *states: str) -> str:
         """Of a search whose trials end in these states."""
 
-        def run(plan: Plan, errand: Search, ledger: Ledger, *_: object) -> int:
+        def run(plan: Plan, spec: Search, ledger: Ledger, *_: object) -> int:
             for number, state in enumerate(states):
                 ledger.append(trial_event(number))
                 ledger.append(end_event(number, state))
-            _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here)
+            _closing(plan, spec, study_state(ledger.events), schema.STATE_FAILED, "", here)
             return 1
 
         monkeypatch.setattr(search, "run", run)

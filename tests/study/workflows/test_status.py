@@ -158,13 +158,13 @@ def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
 
 def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     commands = ["retina search s", "retina confirm s", "retina report s"]
-    begun = replace(study_event(trials=1), commands=commands)
+    started = replace(study_event(trials=1), commands=commands)
     close = close_event("failed", "No space left on device")
-    _study(tmp_path, "s", begun, trial_event(0), close)
+    _study(tmp_path, "s", started, trial_event(0), close)
     text = io.StringIO()
     print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, rerun_flags=" --home here")
     assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
-    done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
+    done = [started, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
     _study(tmp_path, "t", *done, end_event(0), close_event())
     assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
     folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
@@ -178,8 +178,8 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
 def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[Event]:
     """A finalist; without a score it has not ended."""
     name = f"f{number:04d}"
-    begun = finalist_event(number, f"{trial:04d}", repeat, epochs=1)
-    return [begun] if kappa is None else [begun, epoch_event(name, 1, kappa), end_event(name)]
+    started = finalist_event(number, f"{trial:04d}", repeat, epochs=1)
+    return [started] if kappa is None else [started, epoch_event(name, 1, kappa), end_event(name)]
 
 
 def test_finalists_are_counted_decide_and_come_before_a_confirmation(tmp_path: Path) -> None:

@@ -86,9 +86,9 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(
 
 
 def test_a_time_budget_counts_from_when_the_call_began() -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     compute = Compute(time_budget=60)
-    assert compute.deadline is not None and begun + 60 <= compute.deadline <= time.monotonic() + 60
+    assert compute.deadline is not None and started + 60 <= compute.deadline <= time.monotonic() + 60
     assert replace(compute, time_budget=1e6).deadline == compute.deadline, "each fold's end is the call's"
     assert Compute().deadline is None
 
