@@ -18,7 +18,7 @@ from study.storage.home import fold_studies, study_name
 from study.storage.lock import is_locked
 from study.storage.ranking import winners
 from study.storage.state import StudyState, TrialRecord, read_state
-from study.workflows.status import summary
+from study.workflows.summary import summary
 
 STATES = {
     schema.STATE_COMPLETE: "COMPLETE",

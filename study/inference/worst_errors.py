@@ -22,8 +22,9 @@ from retina_data.grades import PROBABILITIES
 from retina_models.errors import WeightsError
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
-from study.inference.best_model import find_best_model, photographs
+from study.inference.best_model import photographs
 from study.inference.gradcam import explain, png
+from study.inference.model_selection import find_best_model
 
 log = logging.getLogger(__name__)
 

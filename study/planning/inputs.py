@@ -11,7 +11,8 @@ from typing import Any
 
 from retina_data.layouts.dataset import DataSet, read_index
 from study.config.arms import ArmSpec, groups_of
-from study.config.study import StudyConfig, bounds, make_study_config
+from study.config.axes import bounds
+from study.config.study import StudyConfig, make_study_config
 from study.config.trial import make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -25,10 +24,9 @@ from study.storage.events import (
     TrialStarted,
 )  # fmt: skip
 from study.storage.ranking import winners
-from study.storage.readings import reading_note
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.experiment_note import closing_note, report_note
-from study.tracking.experiment_page import log_data, write_note, write_view
+from study.tracking.experiment_page import log_data, study_json, write_note, write_view
 from study.tracking.mlflow_runs import create_run, describe_run, end_run, milliseconds, send_epoch
 from study.tracking.sqlite_store import open_client
 from study.training.checkpoints import BEST
@@ -171,33 +169,7 @@ class Tracking:
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
         log_data(self._client, self._parent, study)
-        self._client.log_dict(self._parent, self._summary(), schema.ARTIFACT_STUDY)
-
-    def _summary(self) -> dict[str, Any]:
-        """What study.json holds."""
-        study = self._state.study
-        budget: dict[str, dict[str, float]] = {}
-        for record in (*self._state.trials.values(), *self._state.finalists.values()):
-            spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
-            spent["trials"] += record.finalist is None
-            spent["epochs"] += len(record.epochs)
-            spent["images_seen"] += sum(epoch.images_seen for epoch in record.epochs)
-            spent["seconds"] = round(spent["seconds"] + sum(epoch.seconds for epoch in record.epochs), 3)
-        keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
-        return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": self._test()}
-
-    def _test(self) -> dict[str, Any]:
-        """What study.json says of the test part and its readings."""
-        reads = self._state.test_evaluations
-        dropped = [r.confirm.exclude_test_patients for r in self._state.confirmations.values() if r.confirm]
-        return {
-            "n": reads[0].n if reads else self._state.study.splits.get("test", 0),
-            "n_new_patients": reads[0].n_new_patients if reads else None,
-            "exclude_test_patients": any(dropped),
-            "reads": len(reads),
-            "ensemble": bool(self._state.study.ensemble),  # declared before a reading
-            "note": reading_note(self._state),
-        }
+        self._client.log_dict(self._parent, study_json(self._state), schema.ARTIFACT_STUDY)
 
     def _start(self, record: TrialRecord) -> None:
         study = self._state.study
@@ -232,7 +204,7 @@ class Tracking:
             return
         self._delete_doubled()
         self._send_best_weights()
-        self._client.log_dict(self._parent, self._summary(), schema.ARTIFACT_STUDY)
+        self._client.log_dict(self._parent, study_json(self._state), schema.ARTIFACT_STUDY)
         write_note(self._client, self._experiment, self._parent, closing_note(self._state))
         write_view(self._client, self._client.get_experiment(self._experiment))
         self._client.set_tag(self._parent, schema.TAG_STATE, event.state)

@@ -18,7 +18,7 @@ from analysis.tables.model_scores import score_split
 from retina_data.files import write_whole
 from study.errors import ConfigError
 from study.inference import onnx
-from study.inference.best_model import BestModel, find_best_model, photographs
+from study.inference.best_model import BestModel, photographs
 from study.inference.calibration_data import AGREE, arrays, calibration, check
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import (
@@ -30,6 +30,7 @@ from study.inference.model_dir import (
     describe,
     write_model,
 )
+from study.inference.model_selection import find_best_model
 from study.training.prediction import Grader
 
 log = logging.getLogger(__name__)

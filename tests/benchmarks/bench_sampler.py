@@ -25,8 +25,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from study.config.axes import Range
 from study.config.search_space import condition_holds, drawn
-from study.config.study import Range, StudyConfig, make_study_config
+from study.config.study import StudyConfig, make_study_config
 from study.storage.events import EpochFinished, TrialFinished
 from study.storage.ledger import read_events
 from study.storage.ranking import candidates

@@ -23,7 +23,7 @@ from study.storage.ledger import read_events
 from study.storage.ranking import winners
 from study.storage.state import StudyState, study_state
 from study.tuning import confirmation
-from study.workflows.status import summary
+from study.workflows.summary import summary
 from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.slow

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from study.errors import ConfigError
-from study.inference.best_model import BestModel, find_best_model, photographs
+from study.inference.best_model import BestModel, photographs
 from study.inference.calibration_data import calibration, check
+from study.inference.model_selection import find_best_model
 from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS
 from study.training.prediction import predict
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study

@@ -5,9 +5,10 @@ import pytest
 
 from analysis.stats.calibration import Referral, Temperature
 from analysis.tables.model_scores import score_split
-from study.inference.best_model import BestModel, find_best_model
+from study.inference.best_model import BestModel
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings
+from study.inference.model_selection import find_best_model
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
 from tests.fixtures.study import confirmation_event, evaluation_event
 from tests.fixtures.winner import NAME, made_study

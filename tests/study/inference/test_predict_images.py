@@ -14,8 +14,8 @@ from analysis.stats.calibration import with_temperature
 from analysis.stats.metrics import called
 from retina_models.resnet import resnet18
 from study.errors import ConfigError
-from study.inference.best_model import find_best_model
 from study.inference.model_dir import Model, describe, read_model, write_model
+from study.inference.model_selection import find_best_model
 from study.inference.predict_images import (
     COLUMNS,
     OVERLAYS,

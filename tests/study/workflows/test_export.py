@@ -18,8 +18,8 @@ from retina_data.batches import normalise
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
 from study.inference import onnx
-from study.inference.best_model import find_best_model
 from study.inference.model_dir import CONFIG, PREPROCESSING, WEIGHTS, read_model
+from study.inference.model_selection import find_best_model
 from study.inference.predict_images import predict_photographs
 from study.training.checkpoints import BEST
 from study.training.prediction import predict
