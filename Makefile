@@ -50,7 +50,7 @@ bench: .venv
 bench-quality: .venv
 	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))
 
-# The versions of constraints.txt are of one Python. `make .venv CONSTRAINTS=` takes the ranges of pyproject.toml alone.
+# The versions of constraints.txt hold for CPython 3.11 to 3.13. `make .venv CONSTRAINTS=` takes the ranges of pyproject.toml alone.
 .venv: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv

@@ -210,10 +210,6 @@ ARTIFACT_TEST_CONFUSION_PNG = "confusion/test.png"
 ARTIFACT_TEST_PREDICTIONS = "predictions/test.parquet"
 """Columns row, patient, grade, new_patients (whether the patient is not in training), p0 .. p4; the last epoch."""
 
-ARTIFACT_EXPLAINED = "explained"
-"""Folder of the study's run: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "split", "grade",
-"predicted", "p0".."p4"}, and its PNG files, each a photograph beside its Grad-CAM; numbered, without names."""
-
 ARTIFACT_CURVES = "curves.png"
 
 ARTIFACT_WEIGHTS = "weights/best.safetensors"

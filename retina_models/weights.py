@@ -89,8 +89,9 @@ def read_weights(source: str | Path, architecture: str, *, download: bool = True
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if imagenet and not digest.startswith(hash_prefix(path)):
         raise WeightsError(
-            f"{path} is damaged: its SHA-256 must begin with {hash_prefix(path)}, but begins with {digest[:8]}; "
-            "delete it and put a good copy there, or start again with a network"
+            f"{path.name} is damaged: its SHA-256 must begin with {hash_prefix(path)}, but begins with {digest[:8]}; "
+            "delete it from torch's cache (hub/checkpoints in TORCH_HOME) and put a good copy there, or start again "
+            "with a network"
         )
     state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
     return Weights(architecture, state, digest, "imagenet" if imagenet else path.name)
@@ -120,7 +121,9 @@ def read_safetensors(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
-        raise WeightsError(f"{path} is damaged or no safetensors file ({first_line(error)}); copy it again") from error
+        raise WeightsError(
+            f"{path.name} is damaged or no safetensors file ({first_line(error)}); copy it again"
+        ) from error
 
 
 def read_torch(path: Path) -> dict[str, Tensor]:
@@ -134,21 +137,22 @@ def read_torch(path: Path) -> dict[str, Tensor]:
             content = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"{path} is no plain state dict: loading it could run code, or it is damaged; "
+            f"{path.name} is no plain state dict: loading it could run code, or it is damaged; "
             "save only model.state_dict() and use that file"
         ) from error
     except Exception as error:  # a damaged pickle can raise nearly anything
-        raise WeightsError(f"{path} is damaged or no torch file ({first_line(error)}); copy it again") from error
+        raise WeightsError(f"{path.name} is damaged or no torch file ({first_line(error)}); copy it again") from error
     if isinstance(content, Mapping) and isinstance(content.get("model"), Mapping):
         content = content["model"]
     if not isinstance(content, Mapping) or not all(isinstance(value, Tensor) for value in content.values()):
-        raise WeightsError(f"{path} must hold a state dict (name -> tensor), but holds something else")
+        raise WeightsError(f"{path.name} must hold a state dict (name -> tensor), but holds something else")
     return {str(key): value for key, value in content.items()}
 
 
 def first_line(error: Exception) -> str:
-    """The first line of an error's message, short."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:120]
+    """The first line of an error's message, short, without the folder of a file."""
+    text = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return (text.strip().splitlines() or [type(error).__name__])[0][:120]
 
 
 def imagenet_url(architecture: str) -> str:

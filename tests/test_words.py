@@ -23,6 +23,8 @@ RETIRED = {
     "Learner", "draws", "Reaper", "halt", "Head", "Feed", "Winner", "Place",
     "again", "joined", "whole", "parts_of",
     "told", "told_by", "tries", "settle", "limits", "slots", "WEIGHTS_KEPT", "torn", "_cut", "problem", "shown",
+    "errand", "course", "course_of", "limits_of", "_tries", "begun", "like", "form", "learner", "find_winner",
+    "fellows",
     "outcome", "stuck", "axis_text", "lies_inside", "USED_WITH", "holds", "repeat", "_BOUNDS", "_meant", "given",
     "note",
     "measured", "measure", "warm", "stopped", "rungs", "repeat_of", "confirms", "selected_on", "test_reads", "say",

@@ -77,7 +77,7 @@ def pictures(study: StudyRuns) -> list[FigureSpec | SkippedFigure]:
         f"The {len(numbers)} photographs that {whose} gets most wrong, on {split}: by distance in grades, then by the "
         "probability of the true grade. At the right of each what spoke for the predicted grade (Grad-CAM, Selvaraju "
         "et al. 2017): bright is much. The map is as coarse as the network's last stage and shows no lesions. A label "
-        f"can be wrong too. In full size they stand in {schema.ARTIFACT_EXPLAINED}/ of the study's run in MLflow."
+        "can be wrong too. In full size they stand in the report's folder explained/."
     )
     rows = numbers.to_dict("records")
     alt = "; ".join(f"{row['number']}: grade {row['grade']} called {row['predicted']}" for row in rows)

@@ -19,7 +19,6 @@ from analysis.number_format import (
     time,
     with_interval,
 )
-from analysis.redact import without_folders
 from analysis.results.columns import MEASURES, RUN, TESTED, VALIDATION, primary_endpoint, split_text
 from analysis.results.labels import RULES, arm_label
 from analysis.results.study_runs import StudyRuns
@@ -191,15 +190,6 @@ def tags(study: StudyRuns) -> dict[str, str]:
     return {label: _tag(study.tags[tag]) for label, tag in DIGEST_TAGS.items() if study.tags.get(tag)}
 
 
-def shareable(value: Any) -> Any:
-    """The same structure with absolute paths in its texts cut to their last name."""
-    if isinstance(value, Mapping):
-        return {str(key): shareable(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [shareable(one) for one in value]
-    return without_folders(value) if isinstance(value, str) else value
-
-
 def _range(axis: Mapping[str, Any]) -> str:
     return f"{plain(axis.get('low'))} to {plain(axis.get('high'))}{', logarithmic' if axis.get('log') else ''}"
 
@@ -225,5 +215,5 @@ def _measured(row: Row) -> dict[str, Any]:
 def _tag(text: str) -> str:
     """A tag as it is read: versions are recorded as JSON, {"torch": "2.14.1", ...}."""
     if not text.startswith("{"):
-        return without_folders(text)
+        return text
     return ", ".join(f"{name} {value}" for name, value in json.loads(text).items())

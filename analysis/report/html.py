@@ -54,7 +54,7 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped
     # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
     environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
     template = environment.from_string(files("analysis.report").joinpath("report.html.jinja").read_text("utf-8"))
-    described: dict[str, Any] = formatting.shareable(study.study)
+    described = study.study
     return template.render(
         name=study.name,
         answer=summary.answer(study, made),

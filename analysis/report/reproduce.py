@@ -6,8 +6,6 @@ import shlex
 
 import yaml
 
-from analysis.redact import without_folders
-from analysis.report.formatting import shareable
 from analysis.results.study_runs import StudyRuns
 
 CONFIG = "config.yaml"
@@ -34,7 +32,7 @@ def commands(study: StudyRuns) -> list[str]:
         command += " --exclude-test-patients" if study.study.get("test", {}).get("exclude_test_patients") else ""
         place = next((at for at, line in enumerate(found) if line.startswith("retina report")), len(found))
         found.insert(place, command)
-    return [without_folders(line) for line in found]
+    return found
 
 
 def _search(line: str, study: StudyRuns) -> str:
@@ -59,6 +57,6 @@ def _synthetic(study: StudyRuns) -> bool:
 
 def config_text(study: StudyRuns) -> str:
     """The configuration as a file that `retina search --config` takes; the folds are a flag, and weights are files."""
-    config = shareable(study.study.get("config") or {})
+    config = study.study.get("config") or {}
     kept = {name: value for name, value in config.items() if name not in ("fold", "weights")}
     return yaml.safe_dump(kept, sort_keys=False, allow_unicode=True)

@@ -10,14 +10,14 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlparse
 
 import pandas as pd
 
 from analysis import schema
 from analysis.errors import RunsError
-from analysis.redact import without_passwords
+from analysis.redact import shareable, without_passwords
 from analysis.results import run_artifacts, run_tables
 from analysis.results.run_artifacts import PREDICTION_COLUMNS, TEST_COLUMNS
 from analysis.results.run_tables import Record
@@ -76,12 +76,11 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         confirm_epochs=confirm_epochs,
         test_predictions=Predictions(tuple(tested), test),
         test_confusions=tested,
-        study=run_tables.joined_study([json.loads(data) if data else {} for data in saved]),
+        study=run_tables.joined_study([shareable(json.loads(data)) if data else {} for data in saved]),
         tags=run_tables.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
         hyperparameters=hyperparameters,
         folds=int(folds.partition("/")[2] or 0),
         folds_begun=tuple(parent.fold for parent in parents if folds),
-        explained=tuple(one for parent in parents for one in _explained(client, parent)),
     )
 
 
@@ -125,8 +124,8 @@ def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
     while True:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
         for run in page:
-            data = run.data
-            runs.append(Record(run.info.run_id, run.info.artifact_uri, data.tags, data.params, data.metrics, fold))
+            data, tags = run.data, shareable(run.data.tags)
+            runs.append(Record(run.info.run_id, run.info.artifact_uri, tags, data.params, data.metrics, fold))
         token = page.token
         if not token:
             return runs
@@ -185,14 +184,6 @@ def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, ar
         if data := _read_artifact(client, one, artifact):
             found[name] = run_artifacts.checked_confusion(data, f"{what} {name}", artifact)
     return found
-
-
-def _explained(client: MlflowClient, parent: Record) -> Iterator[tuple[bytes, dict[str, Any]]]:
-    """Pictures of a study's mistakes with what is known of each; none where they were not made."""
-    listed = _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/explained.json")
-    for entry in run_artifacts.checked_explained(listed) if listed else []:
-        if picture := _read_artifact(client, parent, f"{schema.ARTIFACT_EXPLAINED}/{entry['picture']}"):
-            yield picture, entry
 
 
 def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:

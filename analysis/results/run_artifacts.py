@@ -1,11 +1,9 @@
-"""Artifacts of runs and the checks of what they hold: confusion counts, predictions, explained errors."""
+"""Artifacts of runs and the checks of what they hold: confusion counts, predictions."""
 
 from __future__ import annotations
 
 import json
-import re
 from io import BytesIO
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -49,21 +47,3 @@ def checked_predictions(data: bytes, name: str, artifact: str, columns: tuple[st
     if wrong:
         raise RunsError(f"{artifact} of {name} must hold {wrong}; run it again")
     return table
-
-
-def checked_explained(data: bytes) -> list[dict[str, Any]]:
-    """Entries of explained.json. Raises RunsError for a picture outside its folder, an unknown arm, grade or number."""
-    entries = json.loads(data)
-    for place, entry in enumerate(entries, 1):
-        wrong = ""
-        if not re.fullmatch(r"[A-Za-z0-9_-]+\.png", str(entry.get("picture", ""))):
-            wrong = f"picture=NAME.png beside it, but got {entry.get('picture')!r}"
-        elif entry.get("arm") not in schema.ARM_LABELS:
-            wrong = f"an arm of {', '.join(schema.ARM_LABELS)}, but got {entry.get('arm')!r}"
-        elif {entry.get("grade"), entry.get("predicted")} - set(schema.GRADES):
-            wrong = f"grades 0..{CLASSES - 1}, but got {entry.get('grade')!r}, {entry.get('predicted')!r}"
-        elif not all(isinstance(entry.get(name), int | float) for name in PROBABILITIES):
-            wrong = f"numbers {', '.join(PROBABILITIES)}, but got {[entry.get(name) for name in PROBABILITIES]}"
-        if wrong:
-            raise RunsError(f"entry {place} of explained.json must hold {wrong}; run `retina confirm` again")
-    return list(entries)

@@ -47,7 +47,8 @@ class StudyRuns:
     tags              tags of the parent run
     folds             number of outer folds that the study shall have; 0 for an ordinary study
     folds_begun       numbers of those that have begun
-    explained         (PNG of a photograph beside its Grad-CAM, its entry in explained.json), the worst mistake first
+    explained         (PNG of a photograph beside its Grad-CAM, what is known of it): mistakes of the best model, which
+                      `study.inference.worst_errors` makes for a report
     """
 
     name: str

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from analysis import schema
-from analysis.redact import without_folders
 from analysis.results.columns import (
     BOARD,
     CORRECTED,
@@ -110,7 +109,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
 
 
 def failures(study: StudyRuns) -> pd.DataFrame:
-    """Trials, finalists and confirmations that did not end in order, columns.FAILURES; reasons without folders."""
+    """Trials, finalists and confirmations that did not end in order, columns.FAILURES."""
     both = pd.concat(
         [
             study.trials.assign(kind=schema.KIND_TRIAL),
@@ -118,8 +117,7 @@ def failures(study: StudyRuns) -> pd.DataFrame:
             study.confirmations.drop(columns="trial").rename(columns={"confirm": "trial"}).assign(kind="confirmation"),
         ]
     )
-    table = both.loc[~both["state"].isin(ENDED), list(FAILURES)].reset_index(drop=True)
-    return table.assign(reason=table["reason"].map(without_folders))
+    return both.loc[~both["state"].isin(ENDED), list(FAILURES)].reset_index(drop=True)
 
 
 def objective(study: StudyRuns) -> str:
@@ -141,7 +139,7 @@ def selection_split_text(study: StudyRuns) -> str:
 def not_run(study: StudyRuns) -> dict[str, str]:
     """Arm -> why it did not run, from the parent run's tag or its study.json."""
     tagged = json.loads(study.tags.get(schema.TAG_ARMS_NOT_RUN) or "{}")
-    return {arm: without_folders(str(why)) for arm, why in {**study.study.get("not_run", {}), **tagged}.items()}
+    return {**study.study.get("not_run", {}), **tagged}
 
 
 def _not_begun(study: StudyRuns, arm: str) -> str:

@@ -50,8 +50,8 @@ def pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         row |= {"arm_a": arm_a, "arm_b": arm_b, "label_a": label_a, "label_b": label_b}
         missing = [labels[arm] for arm in (arm_a, arm_b) if arm not in models]
         if missing:
-            begun = all((board["arm"] == arm).any() for arm in (arm_a, arm_b))
-            status = NOT_CONFIRMED if begun and measured_on != VALIDATION else NO_RESULT
+            started = all((board["arm"] == arm).any() for arm in (arm_a, arm_b))
+            status = NOT_CONFIRMED if started and measured_on != VALIDATION else NO_RESULT
             row |= {"status": status, "reason": f"no predictions of {' and '.join(missing)}"}
         else:
             resamples = RESAMPLES if measured_on == VALIDATION else TEST_RESAMPLES

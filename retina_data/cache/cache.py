@@ -50,12 +50,12 @@ class Cache:
     images: npt.NDArray[np.uint8]
     table: pd.DataFrame
     digest: str
-    form: ImageSpec
+    spec: ImageSpec
 
     @property
     def image_size(self) -> int:
         """Side of an image, pixels."""
-        return self.form.size
+        return self.spec.size
 
     @property
     def skipped(self) -> int:
@@ -80,15 +80,15 @@ def prepare(
     interrupted one goes on with what it left. Images that cannot be read are a DataError that names up to ten, or, with
     on_error="skip", black rows whose reason stands in table and manifest; a cache that was made so is used by all.
     """
-    form = ImageSpec(image_size, crop, colour)
-    _check(dataset, form)
+    spec = ImageSpec(image_size, crop, colour)
+    _check(dataset, spec)
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
     stats = file_stats(dataset.table)
-    fingerprint = fingerprint_of(dataset, stats, form)
+    fingerprint = fingerprint_of(dataset, stats, spec)
     folder = _known(caches, fingerprint)
     if folder is None:
-        request = request_of(dataset.table, form)
+        request = request_of(dataset.table, spec)
         with file_lock(caches / f".{request}.lock"):
             folder = _known(caches, fingerprint)  # another process may have been at it
             if folder is None:
@@ -96,12 +96,12 @@ def prepare(
                 check_room(caches, caches / f".{request}.partial" / PIXELS, len(stats) * 3 * image_size**2)
                 unfinished = Unfinished(caches / f".{request}.partial", len(stats), image_size, stats)
                 try:
-                    failed = _decode(dataset, unfinished, stats, form, on_error, workers, progress)
+                    failed = _decode(dataset, unfinished, stats, spec, on_error, workers, progress)
                 finally:
                     unfinished.close()
                 if failed:
-                    raise _unreadable(dataset, failed, form, caches.parent)
-                folder = _finish(dataset, unfinished, caches, fingerprint, form)
+                    raise _unreadable(dataset, failed, spec, caches.parent)
+                folder = _finish(dataset, unfinished, caches, fingerprint, spec)
     return open_cache(folder, dataset.table["path"])
 
 
@@ -110,23 +110,25 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
 
     Raises DataError when the folder is no cache or its files do not belong together.
     """
+    name = f"cache/{folder.name}"  # below the home
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
-        digest, form = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
+        digest, spec = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
     except (OSError, ValueError, KeyError) as error:
-        raise DataError(f"{folder} must be a prepared cache, but is not readable ({error}); delete it") from error
-    if images.shape != (len(table), form.size, form.size, 3) or images.dtype != np.uint8:
-        raise DataError(f"{folder} must hold {len(table)} images of {form.size} px, but has {images.shape}; delete it")
+        reason = error.strerror if isinstance(error, OSError) else error  # without its folder
+        raise DataError(f"{name} must be a prepared cache, but is not readable ({reason}); delete it") from error
+    if images.shape != (len(table), spec.size, spec.size, 3) or images.dtype != np.uint8:
+        raise DataError(f"{name} must hold {len(table)} images of {spec.size} px, but has {images.shape}; delete it")
     if paths is not None:
         table = table.assign(path=paths.to_numpy())
-    return Cache(folder, images, table, digest, form)
+    return Cache(folder, images, table, digest, spec)
 
 
-def check_room(caches: Path, begun: Path, need: int) -> None:
-    """Raise DataError unless `need` bytes are free for a cache, what was written of it (`begun`) already counted in."""
-    written = begun.stat().st_blocks * 512 if begun.exists() else 0  # the file has its whole length from the start
+def check_room(caches: Path, started: Path, need: int) -> None:
+    """Raise DataError unless `need` bytes are free for a cache, the `started` file of it already counted in."""
+    written = started.stat().st_blocks * 512 if started.exists() else 0  # the file has its whole length from the start
     free = free_bytes(caches)
     if need - written > free:
         beside = f" beside {written / 1e9:.2f} GB of them that are there" if written else ""
@@ -136,10 +138,10 @@ def check_room(caches: Path, begun: Path, need: int) -> None:
         )
 
 
-def _check(dataset: DataSet, form: ImageSpec) -> None:
-    if form.size not in _SIZES:
-        raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={form.size}")
-    for name, value, known in (("crop", form.crop, get_args(Crop)), ("colour", form.colour, get_args(Colour))):
+def _check(dataset: DataSet, spec: ImageSpec) -> None:
+    if spec.size not in _SIZES:
+        raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={spec.size}")
+    for name, value, known in (("crop", spec.crop, get_args(Crop)), ("colour", spec.colour, get_args(Colour))):
         if value not in known:
             raise DataError(f"{name} must be {' or '.join(known)}, but got {value!r}")
     if dataset.labels_only:
@@ -150,7 +152,7 @@ def _decode(
     dataset: DataSet,
     unfinished: Unfinished,
     stats: list[str],
-    form: ImageSpec,
+    spec: ImageSpec,
     on_error: str,
     workers: int | None,
     progress: bool,
@@ -159,7 +161,7 @@ def _decode(
 
     def work(row: int, source: Source) -> Done:
         try:
-            pixels, sha256, found = decode.read_photograph(source, form)
+            pixels, sha256, found = decode.read_photograph(source, spec)
         except Exception as error:  # Pillow's decoders raise nearly every kind
             return Done(stats[row], _content(source), False, decode.reason(error))
         unfinished.write(row, pixels)
@@ -179,11 +181,11 @@ def _decode(
     return failed
 
 
-def _unreadable(dataset: DataSet, failed: dict[int, str], form: ImageSpec, home: Path) -> DataError:
+def _unreadable(dataset: DataSet, failed: dict[int, str], spec: ImageSpec, home: Path) -> DataError:
     """With the whole command that prepares this very cache without them, for a shell in any folder."""
     table = dataset.table
-    data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": form.size, "crop": form.crop}
-    flags |= {"colour": form.colour, "home": home, "on-error": "skip"}
+    data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": spec.size, "crop": spec.crop}
+    flags |= {"colour": spec.colour, "home": home, "on-error": "skip"}
     words = ["retina", "data", "prepare", data, *(str(word) for name in flags for word in (f"--{name}", flags[name]))]
     named = [f"{Path(table['path'][row]).name} ({reason})" for row, reason in failed.items()]
     return DataError(
@@ -201,7 +203,7 @@ def _content(source: Source) -> str:
         return ""
 
 
-def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint: str, form: ImageSpec) -> Path:
+def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint: str, spec: ImageSpec) -> Path:
     """Write table and manifest beside the pixels, then give the folder its name: only now it is a cache."""
     rows = [unfinished.done[row] for row in range(len(dataset.table))]
     table = dataset.table.assign(
@@ -216,9 +218,9 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     skipped = table[table["error"] != ""]
     manifest: dict[str, Any] = {
         "digest": digest,
-        "image_size": form.size,
-        "crop": form.crop,
-        "colour": form.colour,
+        "image_size": spec.size,
+        "crop": spec.crop,
+        "colour": spec.colour,
         "images": len(table),
         "fov_found": int(table["fov_found"].sum()),
         "skipped": [{"image": i, "reason": r} for i, r in zip(skipped["image"], skipped["error"], strict=True)],
@@ -233,7 +235,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     for file in (PIXELS, "table.parquet", "manifest.json"):
         with open(partial / file, "rb+") as written:
             os.fsync(written.fileno())
-    return _published(unfinished, caches / folder_name(digest, form), fingerprint)
+    return _published(unfinished, caches / folder_name(digest, spec), fingerprint)
 
 
 def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:

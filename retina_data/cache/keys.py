@@ -14,9 +14,9 @@ from retina_data.layouts.dataset import DataSet, some
 VERSION = 4  # of pixels and table: raised when either changes; an older cache is made again
 
 
-def folder_name(digest: str, form: ImageSpec) -> str:
+def folder_name(digest: str, spec: ImageSpec) -> str:
     """Name of a data set's cache below HOME/cache."""
-    return "-".join([digest[:16], str(form.size), form.crop, *([form.colour] if form.colour != "none" else [])])
+    return "-".join([digest[:16], str(spec.size), spec.crop, *([spec.colour] if spec.colour != "none" else [])])
 
 
 def file_stats(table: pd.DataFrame) -> list[str]:
@@ -35,14 +35,14 @@ def file_stats(table: pd.DataFrame) -> list[str]:
     return [known[path] for path in table["path"]]
 
 
-def request_of(table: pd.DataFrame, form: ImageSpec) -> str:
+def request_of(table: pd.DataFrame, spec: ImageSpec) -> str:
     """Digest of the request, whatever the state of the files: names the unfinished cache that is resumed."""
-    return hashlib.sha256(f"{VERSION} {form}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
+    return hashlib.sha256(f"{VERSION} {spec}\n{table['path'].str.cat(sep=chr(10))}".encode()).hexdigest()[:32]
 
 
-def fingerprint_of(dataset: DataSet, stats: list[str], form: ImageSpec) -> str:
+def fingerprint_of(dataset: DataSet, stats: list[str], spec: ImageSpec) -> str:
     """Of the files as they are now; patients count where the label file tells them, for they decide the split."""
-    table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {form}\n".encode())
+    table, hashed = dataset.table, hashlib.sha256(f"{VERSION} {spec}\n".encode())
     columns = [table["image"], table["grade"], table["split"], table["path"], stats]
     columns += [table["patient"]] if dataset.patients_given else []
     for line in zip(*columns, strict=True):

@@ -109,8 +109,8 @@ def _line(row: int, one: Done) -> str:
 
 def _header(count: int, size: int) -> bytes:
     file = io.BytesIO()
-    form = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
-    np.lib.format.write_array_header_1_0(file, form)
+    spec = {"descr": "|u1", "fortran_order": False, "shape": (count, size, size, 3)}
+    np.lib.format.write_array_header_1_0(file, spec)
     return file.getvalue()
 
 

@@ -63,20 +63,20 @@ def sources(dataset: DataSet) -> Iterator[Source]:
         yield from map(Path, dataset.table["path"])
 
 
-def read_photograph(source: Source, form: ImageSpec) -> Photograph:
-    """One photograph in a form.
+def read_photograph(source: Source, spec: ImageSpec) -> Photograph:
+    """One photograph as the spec says.
 
     JPEGs are decoded at a scale of at least twice the size (a seventh to a third of the time of a whole one).
     Raises ValueError or what Pillow raises when the file is not a whole image.
     """
     data = source.read_bytes() if isinstance(source, Path) else source.tobytes()
-    image = upright_rgb(data, 2 * form.size) if isinstance(source, Path) else Image.fromarray(source)
-    if form.crop == "fov":
+    image = upright_rgb(data, 2 * spec.size) if isinstance(source, Path) else Image.fromarray(source)
+    if spec.crop == "fov":
         place = field_of_view_in(image)
-        square, found = crop_to_field_of_view(image, form.size, place), place.found
+        square, found = crop_to_field_of_view(image, spec.size, place), place.found
     else:
-        square, found = pad_to_square(image, form.size), False
-    if form.colour == "graham":
+        square, found = pad_to_square(image, spec.size), False
+    if spec.colour == "graham":
         square = graham(square)
     return Photograph(np.asarray(square), hashlib.sha256(data).hexdigest(), found)
 

@@ -81,7 +81,7 @@ def _choose_layout(data: Path, layout: str | None) -> tuple[Path, str, list[str]
             f"DATA must be a folder, a label file or a MedMNIST file, but {data} does not exist; check the path"
         )
     data = data.resolve()
-    places = {name: form.find(data) for name, form in LAYOUTS.items() if layout in (None, name)}
+    places = {name: one.find(data) for name, one in LAYOUTS.items() if layout in (None, name)}
     fitting = {name: place for name, place in places.items() if place}
     if not fitting:
         wanted = "; ".join(f"{name}: {LAYOUTS[name].wanted}" for name in places)

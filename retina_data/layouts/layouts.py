@@ -35,7 +35,7 @@ _GRADE_FOLDERS = {
 
 
 class Layout(NamedTuple):
-    """A form of data set. `find` gives the place that `entries` reads, None where the layout does not fit."""
+    """A layout of data set. `find` gives the place that `entries` reads, None where the layout does not fit."""
 
     wanted: str  # what is looked for, in words
     find: Callable[[Path], Path | None]

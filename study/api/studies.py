@@ -15,11 +15,10 @@ from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.home import fold_studies, study_name
-from study.storage.ledger import read_events
 from study.storage.lock import is_locked
 from study.storage.ranking import winners
-from study.storage.state import StudyState, TrialRecord, study_state
-from study.workflows.status import summary
+from study.storage.state import StudyState, TrialRecord, read_state
+from study.workflows.summary import summary
 
 STATES = {
     schema.STATE_COMPLETE: "COMPLETE",
@@ -94,15 +93,15 @@ class Study:
         return ["number", "value", *times, *params, *(f"user_attrs_{name}" for name in attributes), "state"]
 
     def _row(self, record: TrialRecord, living: bool) -> dict[str, Any]:
-        begun = datetime.fromtimestamp(record.started)
+        started = datetime.fromtimestamp(record.started)
         ended = datetime.fromtimestamp(record.end.time) if record.end else None
         state = schema.STATE_RUNNING if living and not record.end else record.state
         return {
             "number": int(record.trial),
             "value": record.best_score(),
-            "datetime_start": begun,
+            "datetime_start": started,
             "datetime_complete": ended,
-            "duration": ended - begun if ended else None,
+            "duration": ended - started if ended else None,
             **{f"params_{name}": record.config[name] for name in self.config.space},
             "user_attrs_arm": record.arm,
             "user_attrs_trial": record.trial,
@@ -134,8 +133,8 @@ def load_study(name: str, *, home: Path | str | None = None) -> Study:
     folds = fold_studies(place, name)
     if folds != [name]:
         raise ConfigError(f"study {name} consists of {len(folds)} folds; load one of them: {_listed(folds)}")
-    records = study_state(read_events(folder / "ledger.jsonl")[0])
-    if records.study is None:
+    records = read_state(folder)
+    if records is None:
         known = [path.parent.name for path in place.glob("*/ledger.jsonl")]
         raise ConfigError(f"study {name} must exist in {place}, but there is: {_listed(known)}")
     config = StudyConfig.model_validate(records.study.config)

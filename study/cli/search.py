@@ -28,7 +28,8 @@ from study.cli.options import (
     place,
     weight_files,
 )
-from study.config.study import DEFAULT_SPACE, StudyConfig
+from study.config.axes import DEFAULT_SPACE
+from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.console import err, out
 from study.storage.home import Home, study_name

@@ -73,10 +73,10 @@ def answers(address: Address) -> bool:
 
 
 def _connects(address: Address) -> bool:
-    begun = time.monotonic()
+    started = time.monotonic()
     try:
         socket.create_connection(address, timeout=ANSWER_SECONDS).close()
         return True
     except (OSError, UnicodeError):  # the latter of a name that cannot be one
-        time.sleep(max(0.0, min(0.2, begun + ANSWER_SECONDS - time.monotonic())))
+        time.sleep(max(0.0, min(0.2, started + ANSWER_SECONDS - time.monotonic())))
         return False

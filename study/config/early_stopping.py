@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from study.config.study import StudyConfig, bounds
+from study.config.axes import bounds
+from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 
 COMPARED = 3

@@ -10,8 +10,9 @@ import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution, distribution_to_json
 
 from study.config.arms import ArmSpec, arm_name
+from study.config.axes import Axis, Range
 from study.config.optuna_adapter import can_draw
-from study.config.study import Axis, Range, StudyConfig
+from study.config.study import StudyConfig
 from study.config.trial import TrialConfig, Value
 
 CONDITIONAL_ON: dict[str, tuple[str, Value]] = {

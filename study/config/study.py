@@ -6,77 +6,25 @@ A field stands here once with its meaning, unit and bounds; the command line mak
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Discriminator,
     Field,
-    Tag,
     TypeAdapter,
     ValidationError,
     field_validator,
     model_validator,
 )
 
+from study.config.axes import BY_OPTIMIZER, DEFAULT_SPACE, Axis, bounds
 from study.config.messages import config_error, did_you_mean
 from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
 from study.errors import ConfigError
 
 NAMED_WEIGHTS = ("imagenet", "synthetic")
 """Where pretrained weights come from by name: torchvision's files, and what `retina pretrain` made in the home."""
-
-
-class Range(BaseModel):
-    """Interval of a numeric field that a search draws from, both ends included."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    low: float
-    high: float
-    log: bool = False
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Range:
-        if not self.low < self.high:
-            raise ValueError(f"low < high must hold, but got low={self.low:g}, high={self.high:g}")
-        if self.log and self.low <= 0:
-            raise ValueError(f"low > 0 must hold on a logarithmic scale, but got low={self.low:g}")
-        return self
-
-
-def _kind_of_axis(axis: Any) -> str:
-    if not isinstance(axis, dict):
-        return "Range" if isinstance(axis, Range) else "Values"
-    return "ByOptimizer" if axis and not set(axis) & set(Range.model_fields) else "Range"
-
-
-BY_OPTIMIZER = ("lr", "weight_decay", "momentum")
-
-ByOptimizer = dict[Literal["sgd", "adamw"], Range]
-"""An axis whose range hangs on the optimizer: what is a good learning rate for one is none for the other."""
-
-Axis = Annotated[
-    Annotated[Range, Tag("Range")]
-    | Annotated[tuple[Value, ...], Tag("Values")]
-    | Annotated[ByOptimizer, Tag("ByOptimizer")],
-    Discriminator(_kind_of_axis),
-]
-
-
-DEFAULT_SPACE: dict[str, Axis] = {
-    "architecture": ("resnet18", "resnet50"),
-    "pretrained": (False, True),
-    "optimizer": ("sgd", "adamw"),
-    "lr": {"sgd": Range(low=1e-3, high=1e-1, log=True), "adamw": Range(low=1e-4, high=5e-3, log=True)},
-    "weight_decay": {"sgd": Range(low=1e-5, high=1e-3, log=True), "adamw": Range(low=1e-3, high=1e-1, log=True)},
-    "batch_size": (16, 32, 64),
-    "augmentation": ("flips", "dihedral", "full"),
-    "imbalance": (
-        "none", "flip_minority", "undersample", "oversample", "weighted_loss", "focal", "logit_adjustment",
-    ),
-}  # fmt: skip
 
 
 def _imagenet_weights() -> dict[Architecture, str]:
@@ -132,7 +80,9 @@ class StudyConfig(BaseModel):
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
     fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test part, such as 2/5")
-    fixed: dict[str, Value] = Field(default_factory=dict, description="fields that are the same in all trials")
+    fixed: dict[str, Value] = Field(
+        default_factory=dict, validate_default=True, description="fields that are the same in all trials"
+    )
     space: dict[str, Axis] = Field(
         default_factory=lambda: dict(DEFAULT_SPACE),
         description="fields that are searched: a list, or low and high",
@@ -234,14 +184,6 @@ NEVER_SEARCHED = {
     "seed", "image_size", "crop", "objective", "decision", "select_epoch", "views", "epochs",
 }  # fmt: skip
 """Fields that no study searches: scores would not be comparable."""
-
-
-def bounds(axis: Axis) -> tuple[Value, ...]:
-    """The values that bound an axis, or all of them."""
-    if isinstance(axis, tuple):
-        return axis
-    ranges = [axis] if isinstance(axis, Range) else list(axis.values())
-    return tuple(value for one in ranges for value in (one.low, one.high))
 
 
 def make_study_config(

@@ -1,13 +1,9 @@
-"""The best model of a study: which one, and where its weights, predictions and photographs are.
-
-The one place that looks it up, for what shows and exports it. It is chosen on validation alone: a confirmation is
-measured on the test split, never chosen by it.
-"""
+"""The best model of a study: its weights, predictions and photographs."""
 
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,10 +20,8 @@ from retina_models.weights import read_safetensors
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
-from study.storage.home import fold_studies
-from study.storage.ledger import read_events
-from study.storage.ranking import Candidate, candidates
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.ranking import Candidate
+from study.storage.state import TrialRecord
 from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS, TEST_PREDICTIONS
 from study.training.prediction import Grader
 
@@ -135,104 +129,6 @@ def mean_predictions(tables: dict[str, pd.DataFrame]) -> pd.DataFrame:
         return table
     mean = np.mean([one[columns].to_numpy(np.float64) for one in tables.values()], axis=0)  # (n, 5)
     return table.assign(**{name: mean[:, grade] for grade, name in enumerate(columns)})
-
-
-def find_winner(
-    home: Path, name: str, arm: str | None = None, rerun_flags: str = "", *, ensemble: bool = False
-) -> BestModel:
-    """The configuration that validation chose in a study, or in one of its arms, by its first confirmation if any.
-
-    Of a study of folds: the first fold's, in the arm with the best mean over the folds; `siblings` has the others'.
-    rerun_flags: of Home, for the commands in what is raised. ensemble: all its confirmed seeds as one model,
-    `others`. Raises ConfigError where there is no such study, no trial with a score, no weights any more, or too few
-    seeds.
-    """
-    if arm is not None and arm not in schema.ARM_LABELS:
-        raise ConfigError(f"--arm must be one of {', '.join(schema.ARM_LABELS)}, but got {arm!r}")
-    fold_names = fold_studies(home, name)
-    if len(fold_names) > 1:
-        if missing := [fold for fold in fold_names if not (home / fold / "ledger.jsonl").exists()]:
-            raise ConfigError(
-                f"all folds of study {name} must have been searched, but {', '.join(missing)} did not begin; go on "
-                f"with `retina search {name}{rerun_flags}`"
-            )
-        arm = arm or _best_arm(home, name, fold_names, rerun_flags)
-    first, *rest = (
-        _winner(home, fold, arm, rerun_flags, needs, ensemble)
-        for fold, needs in zip(fold_names, [BEST, *[PREDICTIONS] * (len(fold_names) - 1)], strict=True)
-    )
-    return replace(first, siblings=tuple(rest))
-
-
-def _winner(home: Path, name: str, arm: str | None, rerun_flags: str, needs: str, ensemble: bool) -> BestModel:
-    """needs: the file without which a model is not taken."""
-    state = study_state(read_events(home / name / "ledger.jsonl")[0])
-    if state.study is None:
-        raise ConfigError(
-            f"study {name} must exist, but there is none of that name; `retina status{rerun_flags}` lists them"
-        )
-    best = next(iter(candidates(state, arm)), None)
-    if best is None:
-        of_arm = f" of the arm {arm}" if arm else ""
-        able = [one for one in schema.ARM_LABELS if candidates(state, one)]
-        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{rerun_flags}`"
-        raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
-    seeds = [_made(home, name, state, best, record) for record in _confirmed(state, best)]
-    if ensemble:
-        return _as_one(seeds, name, best, rerun_flags, needs)
-    for one in (*seeds, _made(home, name, state, best, best.record)):
-        if (one.folder / needs).exists():
-            return one
-    trial = best.record.trial
-    raise ConfigError(
-        f"{needs} of trial {trial} of study {name} must be there, but has gone; `retina train --reproduce "
-        f"{name}/{trial} --out FOLDER{rerun_flags}` makes it again, put it into checkpoints/{trial}"
-    )
-
-
-def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
-    """Complete confirmations of a configuration, by the number of their seed."""
-    ended = [record for record in state.confirmations.values() if record.state == schema.STATE_COMPLETE]
-    mine = {r.confirm.seed_index: r for r in ended if r.confirm and r.confirm.trial == best.record.trial}
-    return [mine[number] for number in sorted(mine)]
-
-
-def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> BestModel:
-    assert state.study is not None
-    config = TrialConfig.model_validate(record.config)
-    return BestModel(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
-
-
-def _as_one(seeds: list[BestModel], name: str, best: Candidate, rerun_flags: str, needs: str) -> BestModel:
-    """All confirmed seeds as one model: that is what was measured, so none may be missing."""
-    if len(seeds) < 2:
-        raise ConfigError(
-            f"--ensemble needs at least two confirmed seeds of the winner, but trial {best.record.trial} of study "
-            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{rerun_flags}`, or drop "
-            "--ensemble"
-        )
-    if gone := [one.record.trial for one in seeds if not (one.folder / needs).exists()]:
-        raise ConfigError(
-            f"{needs} of every confirmed seed of study {name} must be there for --ensemble, but that of "
-            f"{', '.join(gone)} has gone; put it back into checkpoints, or drop --ensemble"
-        )
-    return replace(seeds[0], others=tuple(seeds[1:]))
-
-
-def _best_arm(home: Path, name: str, folds: list[str], rerun_flags: str) -> str:
-    """The arm whose winners have the highest mean on validation over all folds."""
-    states = [study_state(read_events(home / fold / "ledger.jsonl")[0]) for fold in folds]
-    means = {}
-    for arm in schema.ARM_LABELS:
-        scores = [best.score for state in states for best in candidates(state, arm)[:1]]
-        if len(scores) == len(folds):
-            means[arm] = sum(scores) / len(scores)
-    if not means:
-        raise ConfigError(
-            f"an arm of study {name} must have a trial with a score in each fold, but none has; "
-            f"`retina status {name}{rerun_flags}` says what failed"
-        )
-    return max(means, key=lambda arm: means[arm])
 
 
 def photographs(home: Path, winner: BestModel) -> Cache | None:

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.number_format import with_bounds
-from analysis.redact import without_folders
 from analysis.schema import label
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
 from analysis.tables.model_scores import RESAMPLES, SplitScores
@@ -222,7 +221,7 @@ def _data(began: StudyStarted) -> str:
             f"list (n {copy['n']:,}) without looking at a photograph."
         )
     texts = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(line) for line in began.notes]
-    lines += [f"- {without_folders(text)}" for text in dict.fromkeys(texts)]
+    lines += [f"- {text}" for text in dict.fromkeys(texts)]
     return "\n".join([*lines, ""])
 
 

@@ -1,9 +1,14 @@
-"""The worst errors of a study's best model, each photograph beside its Grad-CAM, for the report."""
+"""The worst errors of a study's best model, each photograph beside its Grad-CAM: written once, for the report.
+
+A folder of one study: explained.json, a list of {"picture": file, "arm", "trial", "confirm", "split", "grade",
+"predicted", "p0" .. "p4"}, and its PNG files, worst first: numbered, without row, patient or name.
+"""
 
 from __future__ import annotations
 
 import json
 import logging
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -17,25 +22,29 @@ from retina_data.grades import PROBABILITIES
 from retina_models.errors import WeightsError
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
-from study.inference.best_model import find_winner, photographs
+from study.inference.best_model import photographs
 from study.inference.gradcam import explain, png
+from study.inference.model_selection import find_best_model
 
 log = logging.getLogger(__name__)
 
 
 MOST = 12
 
-EXPLAINED = "explained.json"
+EXPLAINED = "explained"
+"""Below the folder of a report: a folder for each study that has pictures."""
+
+ENTRIES = "explained.json"
 
 
 def explain_mistakes(home: Path, name: str, folder: Path, most: int = MOST) -> bool:
-    """Write the `most` worst mistakes of a study's winner into a folder; whether it was done.
+    """Write the `most` worst mistakes of a study's winner into a folder of theirs; whether it was done.
 
     The test split's where the winner was confirmed, else those of the split it was chosen on. Logs what it does, or
     in one line why it cannot: no trial with a score, or weights, predictions or photographs that have gone.
     """
     try:
-        winner = find_winner(home, name)
+        winner = find_best_model(home, name)
         tested = winner.test()
         predictions, network = winner.validation() if tested is None else tested, winner.network()
     except (ConfigError, WeightsError) as error:
@@ -76,11 +85,13 @@ def write_explained(
     normalisation: str,
     about: dict[str, Any],
 ) -> None:
-    """Write explained.json and its pictures into a folder, as records.ARTIFACT_EXPLAINED says.
+    """Write the pictures and what is known of each in place of earlier ones.
 
     images: all rows of the cache (N, S, S, 3). chosen: what `worst` gives; the class explained is the predicted one.
-    about: entries that are the same for all. Files are numbered, worst first: no row, patient or name.
+    about: entries that are the same for all.
     """
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
     pictures = explain(network, images[chosen["row"].to_numpy()], chosen["predicted"].to_numpy(np.int64), normalisation)
     entries = []
     for number, (picture, row) in enumerate(zip(pictures, chosen.to_dict("records"), strict=True), 1):
@@ -90,4 +101,12 @@ def write_explained(
         entries.append(
             {"picture": name, **about, "grade": row["grade"], "predicted": row["predicted"], **probabilities}
         )
-    write_whole(folder / EXPLAINED, json.dumps(entries, indent=1).encode())
+    write_whole(folder / ENTRIES, json.dumps(entries, indent=1).encode())
+
+
+def read_explained(folder: Path) -> list[tuple[bytes, dict[str, Any]]]:
+    """(PNG, its entry) of each picture that was written into a folder, worst first; none where there are none."""
+    if not (folder / ENTRIES).exists():
+        return []
+    entries = json.loads((folder / ENTRIES).read_text("utf-8"))
+    return [((folder / entry["picture"]).read_bytes(), entry) for entry in entries]

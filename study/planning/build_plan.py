@@ -20,7 +20,7 @@ from study.training.data import SplitDataset, prepare_data, split_of
 from study.training.leakage import check_no_leakage
 
 
-def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
+def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> Plan:
     """Resolve the inputs, check what needs no photograph, load the data, and compare it with what the study began with.
 
     Raises ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
@@ -32,18 +32,18 @@ def make_plan(name: str, home: Path, state: StudyState, inputs: Inputs) -> Plan:
     _check_weights(plan)
     warm_start, lines = make_warm_start(requested, plan)
     plan = replace(plan, warm_start=warm_start, notes=(*_notes(plan), *lines))
-    if resolved.before.study:
-        begun = as_said_now(resolved.before.study, plan.identity())
-        check_data(plan, begun, resolved.added, len(resolved.before.trials), another_fold=resolved.another_fold)
+    if resolved.before:
+        started = as_said_now(resolved.before.study, plan.identity())
+        check_data(plan, started, resolved.added, len(resolved.before.trials), another_fold=resolved.another_fold)
     return plan
 
 
 def _check_settings(resolved: Resolved) -> None:
     """What changed since the study began is named before the hour that decoding photographs may take."""
-    if resolved.before.study:
+    if resolved.before:
         now, fold = settings_of(resolved.config), resolved.config.fold
-        begun = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
-        check_settings(parent_name(resolved.name, resolved.config), begun, now)
+        started = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
+        check_settings(parent_name(resolved.name, resolved.config), started, now)
 
 
 def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:

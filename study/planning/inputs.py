@@ -11,14 +11,14 @@ from typing import Any
 
 from retina_data.layouts.dataset import DataSet, read_index
 from study.config.arms import ArmSpec, groups_of
-from study.config.study import StudyConfig, bounds, make_study_config
+from study.config.axes import bounds
+from study.config.study import StudyConfig, make_study_config
 from study.config.trial import make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import NotRun, check_one_kind, kept_weights, runnable
 from study.planning.resume_checks import arms_of, reasons
-from study.storage.ledger import read_events
-from study.storage.state import StudyState, study_state
+from study.storage.state import StudyState, read_state
 from study.storage.study_file import STUDY_FILE, read_study_file
 
 
@@ -26,8 +26,8 @@ from study.storage.study_file import STUDY_FILE, read_study_file
 class Inputs:
     """What a call of the command says; all of it may be left out where a study goes on.
 
-    like: name of the study (the first fold) whose configuration, data and weights one that has not begun takes over;
-    one that has begun takes over its trials, where those are more, and the arms that were added to it.
+    template: name of the study (the first fold) whose configuration, data and weights one takes over that has not
+    begun; one that has begun takes over its trials, where those are more, and the arms that were added to it.
     add_arms: arms that a study shall have from now on. source_study (another study) and enqueued (a YAML file): for the
     first suggestions. rerun_flags: flags that each further command needs too, for a message.
     """
@@ -39,7 +39,7 @@ class Inputs:
     add_arms: tuple[str, ...] = ()
     source_study: str | None = None
     enqueued: Path | None = None
-    like: str = ""
+    template: str = ""
     rerun_flags: str = ""
 
     @property
@@ -63,54 +63,54 @@ class Resolved:
     groups: dict[str, list[ArmSpec]]
     not_run: dict[str, NotRun]
     weights: dict[str, dict[str, str]]
-    before: StudyState
+    before: StudyState | None
     another_fold: bool
     added: tuple[str, ...]
 
 
-def resolve(name: str, home: Path, state: StudyState, inputs: Inputs) -> Resolved:
+def resolve(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> Resolved:
     """Configuration, data set, arms and weights; a study that exists goes on with its own where none are given.
 
     Raises ConfigError, DataError or WeightsError.
     """
-    first = study_state(read_events(home / inputs.like / "ledger.jsonl")[0]) if inputs.like else StudyState()
-    model, before = (name, state) if state.study or not inputs.like else (inputs.like, first)
+    first = read_state(home / inputs.template) if inputs.template else None
+    model, before = (name, state) if state or not inputs.template else (inputs.template, first)
     added = _added(state, first, inputs.add_arms)
-    known = read_study_file(home / model / STUDY_FILE) if before.study and not inputs.says_all else None
+    known = read_study_file(home / model / STUDY_FILE) if before and not inputs.says_all else None
     config = _config_of(home, known, state, first, inputs)
     dataset = _data_of(name, home, known, config, inputs)
     _check_each_arm(config)
     overrides = inputs.overrides.get("weights")
-    kept = {**kept_weights(home / inputs.like, first, overrides), **kept_weights(home / model, before, overrides)}
+    kept = {**kept_weights(home / inputs.template, first, overrides), **kept_weights(home / model, before, overrides)}
     arm_specs, not_run, weights = runnable(config, kept, home)
     arm_specs, not_run = arms_of(name, before, arm_specs, not_run, added, config.arms == "joint")
     if not arm_specs:
-        lines = reasons(not_run, config.weights, set(), begun=before.study is not None, rerun_flags=inputs.rerun_flags)
+        lines = reasons(not_run, config.weights, set(), started=before is not None, rerun_flags=inputs.rerun_flags)
         raise ConfigError("no arm can run: " + "; ".join(lines))
     used = {architecture for architecture, pretrained in arm_specs if pretrained}
     weights = {architecture: value for architecture, value in weights.items() if architecture in used}
-    check_one_kind(name, weights, before.study.weights if before.study else {})
+    check_one_kind(name, weights, before.study.weights if before else {})
     groups = groups_of(config, arm_specs)
     return Resolved(name, home, config, dataset, groups, not_run, weights, before, model != name, added)
 
 
-def _added(state: StudyState, first: StudyState, asked: tuple[str, ...]) -> tuple[str, ...]:
+def _added(state: StudyState | None, first: StudyState | None, asked: tuple[str, ...]) -> tuple[str, ...]:
     """Arms that a study shall have from now on: those that are asked for, and those that its first fold was given."""
-    if not (state.study and first.study):
+    if not (state and first):
         return asked
     inherited = [arm for arm in first.study.arms if arm not in state.study.arms]
     return tuple(dict.fromkeys([*asked, *inherited]))
 
 
 def _config_of(
-    home: Path, known: dict[str, Any] | None, state: StudyState, first: StudyState, inputs: Inputs
+    home: Path, known: dict[str, Any] | None, state: StudyState | None, first: StudyState | None, inputs: Inputs
 ) -> StudyConfig:
     """The configuration that is given, or the known one; a fold that has begun grows as the first one did."""
     if inputs.config_file:
         return read_study_config(inputs.config_file, inputs.overrides)
     values = known["config"] if known else {}
-    if known and state.study and first.study:
-        weights = read_study_file(home / inputs.like / STUDY_FILE)["config"]["weights"]
+    if known and state and first:
+        weights = read_study_file(home / inputs.template / STUDY_FILE)["config"]["weights"]
         values = {**values, "trials": max(values["trials"], first.study.config["trials"]), "weights": weights}
     return make_study_config(values, inputs.overrides)
 

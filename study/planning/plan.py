@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.redact import without_folders
 from analysis.schema import fold_name
 from retina_data.audit.labels import audit, unused
 from retina_data.files import write_whole
@@ -110,7 +109,7 @@ class Plan:
             objective=self.config.objective,
             identity=self.identity(),
             arms=self.arms,
-            not_run={arm: without_folders(why.reason) for arm, why in self.not_run.items()},
+            not_run={arm: why.reason for arm, why in self.not_run.items()},
             weights={
                 name: {"source": value["name"], "kind": value["kind"], "digest": value["digest"]}
                 for name, value in self.weights.items()
@@ -120,7 +119,7 @@ class Plan:
             versions=versions(),
             threads=threads,
             max_concurrent=max_concurrent,
-            notes=[without_folders(line) for line in self.notes],
+            notes=list(self.notes),
             commands=self._commands(),
         )
 

@@ -7,7 +7,6 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from analysis.redact import without_folders
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import (
@@ -121,7 +120,7 @@ def runnable(
             except WeightsError as error:
                 if source != IMAGENET:
                     raise
-                not_run[arm_name(arm_spec)] = NotRun(without_folders(str(error)))
+                not_run[arm_name(arm_spec)] = NotRun(str(error))
                 continue
             fit = check_fit(read, str(config.fixed.get("head", TrialConfig.model_fields["head"].default)))
             name = IMAGENET if source == IMAGENET else named.name
@@ -131,14 +130,14 @@ def runnable(
     return arm_specs, not_run, weights
 
 
-def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[str, dict[str, str]]) -> None:
+def check_one_kind(study: str, weights: dict[str, dict[str, str]], started: dict[str, dict[str, str]]) -> None:
     """Raise ConfigError where the networks of a study would begin from weights of different kinds.
 
-    The four-way comparison would then compare two kinds of pretraining as if they were one. begun: architecture ->
+    The four-way comparison would then compare two kinds of pretraining as if they were one. started: architecture ->
     source, kind of the study's weights as its ledger has them.
     """
     now = [(architecture, value["kind"], value["name"]) for architecture, value in weights.items()]
-    before = [(name, value["kind"], value["source"]) for name, value in begun.items() if "kind" in value]
+    before = [(name, value["kind"], value["source"]) for name, value in started.items() if "kind" in value]
     for number, (other, other_kind, other_source) in enumerate([*before, *now]):
         for architecture, kind, source in now:
             if kind == other_kind:
@@ -155,9 +154,9 @@ def check_one_kind(study: str, weights: dict[str, dict[str, str]], begun: dict[s
             )
 
 
-def kept_weights(folder: Path, state: StudyState, overrides: Any) -> dict[str, Path]:
+def kept_weights(folder: Path, state: StudyState | None, overrides: Any) -> dict[str, Path]:
     """Copies that the study has, of architectures whose weights are not given anew."""
-    if state.study is None:
+    if state is None:
         return {}
     files = {name: kept_file(folder, {"name": w["source"], **w}) for name, w in state.study.weights.items()}
     return {name: file for name, file in files.items() if file.exists() and name not in (overrides or {})}

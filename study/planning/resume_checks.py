@@ -37,7 +37,7 @@ def write_study_file(plan: Plan) -> None:
 
 def arms_of(
     name: str,
-    state: StudyState,
+    state: StudyState | None,
     arm_specs: list[ArmSpec],
     not_run: dict[str, NotRun],
     added: tuple[str, ...],
@@ -46,7 +46,7 @@ def arms_of(
     """Cells of this call: those that a study began with and those that are added now; a new study takes all."""
     able = [arm_name(arm_spec) for arm_spec in arm_specs]
     for arm in added:
-        if state.study is None:
+        if state is None:
             raise ConfigError(f"--add-arm needs a study that exists, but {name} has not begun; drop --add-arm {arm}")
         if arm not in able:
             raise ConfigError(
@@ -58,7 +58,7 @@ def arms_of(
             raise ConfigError(
                 f"{arm} cannot be added where arms=joint: its sampler knows its arms; begin another study"
             )
-    if state.study is None:
+    if state is None:
         return arm_specs, not_run
     wanted = {*state.study.arms, *added}
     for arm in state.study.arms:
@@ -72,18 +72,18 @@ def arms_of(
     return [arm_spec for arm_spec in arm_specs if arm_name(arm_spec) in wanted], not_run | later
 
 
-def not_run_lines(plan: Plan, begun: bool, rerun_flags: str) -> list[str]:
-    """A line for each arm that does not run, with what brings it in; begun: the study is there without it.
+def not_run_lines(plan: Plan, started: bool, rerun_flags: str) -> list[str]:
+    """A line for each arm that does not run, with what brings it in; started: the study is there without it.
 
     rerun_flags: flags that each further command needs too.
     """
     kinds = {value["kind"] for value in plan.weights.values()}
-    lines = reasons(plan.not_run, plan.config.weights, kinds, begun=begun, rerun_flags=rerun_flags)
+    lines = reasons(plan.not_run, plan.config.weights, kinds, started=started, rerun_flags=rerun_flags)
     return [f"left out: {line}" for line in lines]
 
 
 def reasons(
-    not_run: dict[str, NotRun], sources: Mapping[Any, str], kinds: Collection[str], *, begun: bool, rerun_flags: str
+    not_run: dict[str, NotRun], sources: Mapping[Any, str], kinds: Collection[str], *, started: bool, rerun_flags: str
 ) -> list[str]:
     """Of each arm that does not run, why, and what brings it in.
 
@@ -95,15 +95,15 @@ def reasons(
         remedy = ""
         if why.cause is Cause.WEIGHTS_MISSING:
             architecture = arm.split("-")[0]
-            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, begun, rerun_flags)}"
+            remedy = f"; {_remedy(arm, sources.get(architecture, 'imagenet'), kinds, started, rerun_flags)}"
         lines.append(f"{arm}: {why.reason}{remedy}")
     return lines
 
 
-def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, rerun_flags: str) -> str:
+def _remedy(arm: str, source: str, kinds: Collection[str], started: bool, rerun_flags: str) -> str:
     architecture = arm.split("-")[0]
-    add = f" {ADD_ARM} {arm}" if begun else ""
-    go_on = f", and go on with{add}" if begun else ""
+    add = f" {ADD_ARM} {arm}" if started else ""
+    go_on = f", and go on with{add}" if started else ""
     if source == "synthetic":
         return f"make them (retina pretrain --architecture {architecture}{rerun_flags}){go_on}"
     ways = []
@@ -112,7 +112,7 @@ def _remedy(arm: str, source: str, kinds: Collection[str], begun: bool, rerun_fl
     if not kinds or "synthetic" in kinds:
         # Where the other network's are synthetic, these alone are missing, and the other's may lie elsewhere.
         only, which = (f" --architecture {architecture}", f"{architecture}=synthetic") if kinds else ("", "synthetic")
-        then = f"go on with --weights {which}{add}" if begun else f"give --weights {which}"
+        then = f"go on with --weights {which}{add}" if started else f"give --weights {which}"
         ways.append(f"make synthetic ones (retina pretrain{only}{rerun_flags}) and {then}")
     return "; or ".join(ways) or f"give --weights {architecture}=FILE{go_on}"
 
@@ -133,9 +133,9 @@ def as_said_now(study: StudyStarted, now: dict[str, Any]) -> StudyStarted:
 
 def check_room_for_arms(plan: Plan, state: StudyState) -> None:
     """Raise ConfigError where an arm is added to a study that has all its trials: there is none left for it."""
-    before = state.study.arms if state.study else []
+    before = state.study.arms
     added = [arm for arm_specs in plan.groups.values() for arm in map(arm_name, arm_specs) if arm not in before]
-    if added and before:
+    if added:
         enough = plan.config.trials // len(before) * (len(before) + len(added))
         raise ConfigError(
             f"an arm that is added needs trials, but study {plan.parent_study} has all its {plan.config.trials}; for "
@@ -143,11 +143,13 @@ def check_room_for_arms(plan: Plan, state: StudyState) -> None:
         )
 
 
-def check_data(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: int, another_fold: bool = False) -> None:
+def check_data(
+    plan: Plan, study: StudyStarted, added: tuple[str, ...], started: int, another_fold: bool = False
+) -> None:
     """Data, split, weights and arms must be those that the study began with; raises ConfigError naming what changed.
 
     Its settings are compared by `check_settings`, before any photograph is read.
-    begun: its trials so far; --trials may end a study with these, or make it larger.
+    started: its trials so far; --trials may end a study with these, or make it larger.
     another_fold: `study` is the first fold of a whole and the plan a later one, which has its own split.
     """
     before, now = study.identity, json.loads(json.dumps(plan.identity()))
@@ -158,7 +160,7 @@ def check_data(plan: Plan, study: StudyStarted, added: tuple[str, ...], begun: i
         now["weights"] = {name: now["weights"].get(name) for name in before["weights"]}
     _check_layout(plan, study, before.get("data_digest") != now["data_digest"])
     _check_fields(plan.parent_study, before, now, CONSEQUENCES)
-    least = study.config["trials"] if plan.config.fold else begun
+    least = study.config["trials"] if plan.config.fold else started
     if plan.config.trials < least:
         why = "a study of folds can grow, not shrink" if plan.config.fold else "so many have begun"
         raise ConfigError(

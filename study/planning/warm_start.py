@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from analysis import schema
 from study.config.arms import ArmSpec, arm_name
-from study.config.search_space import CONDITIONAL_ON, condition_holds, contains, describe_axis, distribution_json, drawn
+from study.config.search_space import CONDITIONAL_ON, condition_holds, distribution_json, drawn
 from study.config.study import StudyConfig
-from study.config.trial import TrialConfig, make_trial_config
+from study.config.trial import TrialConfig
 from study.errors import ConfigError
+from study.planning.enqueued import Groups, read_enqueued, setting
 from study.storage.events import WarmStart
-from study.storage.ledger import read_events
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state
 
 if TYPE_CHECKING:
     from study.planning.inputs import Resolved
@@ -30,39 +28,37 @@ SAME_IN_ALL_TRIALS = ("objective", "decision", "select_epoch", "image_size", "cr
 MEASURED_ALIKE = ("select_on", "val_fraction", *SAME_IN_ALL_TRIALS, "data_digest", "split_digest")
 """In this order: a cause is named before the digest that it changes."""
 
-Groups = dict[str, list[ArmSpec]]
-
 
 @dataclass(frozen=True)
 class RequestedWarmStart:
     """What samplers shall be told: trials of another study, and configurations that come first.
 
-    source_study: its name, "" for none; source: its state.
+    source_study: its name, "" for none; source: its state, if any.
     """
 
     source_study: str
-    source: StudyState
+    source: StudyState | None
     enqueued: list[dict[str, Any]]
 
 
 def read_warm_start(
-    resolved: Resolved, state: StudyState, source_study: str | None, enqueued: Path | None
+    resolved: Resolved, state: StudyState | None, source_study: str | None, enqueued: Path | None
 ) -> RequestedWarmStart | None:
     """Read what --warm-start and --enqueue name; None where there is nothing to tell, or the study knows it already.
 
     Raises ConfigError where a file or study cannot be used, or the study has begun without them.
     """
-    known = state.warm_start
+    known = state.warm_start if state else None
     if known and source_study == known.source_study:
         source_study = None  # the same command again; that study may have more trials by now
     first = read_enqueued(enqueued, resolved.config, resolved.groups) if enqueued else []
     if not source_study and (not first or (known and first == known.enqueued)):
         return None
-    if known or state.trials:
+    if known or (state and state.trials):
         raise ConfigError(
             f"--warm-start and --enqueue are for a study's beginning, but {resolved.name} has begun; begin another"
         )
-    source = read_source(resolved.home, source_study) if source_study else StudyState()
+    source = read_source(resolved.home, source_study) if source_study else None
     return RequestedWarmStart(source_study or "", source, first)
 
 
@@ -71,7 +67,7 @@ def make_warm_start(requested: RequestedWarmStart | None, plan: Plan) -> tuple[W
     if requested is None:
         return None, []
     name, trials, lines = requested.source_study, list[dict[str, Any]](), list[str]()
-    if name:
+    if requested.source:
         trials, lines = trials_of(name, requested.source, plan.config, plan.groups, plan.identity())
     if name and not trials:
         why = "; ".join(lines[1:]) or "it is empty"
@@ -91,7 +87,6 @@ def trials_of(
     as many epochs; otherwise ConfigError names what differs. A trial fits when its arm is searched here from the same
     weights, each of its axes is one of the same range here, and what is fixed here has the same value in it.
     """
-    assert state.study is not None
     before = state.study.identity
     _check_alike(name, before, identity)
     other_weights = {
@@ -115,8 +110,8 @@ def trials_of(
 
 def read_source(home: Path, name: str) -> StudyState:
     """The state of the study that --warm-start names; raises ConfigError where there is none."""
-    state = study_state(read_events(home / name / "ledger.jsonl")[0])
-    if state.study is None:
+    state = read_state(home / name)
+    if state is None:
         raise ConfigError(f"--warm-start must name a study of {home}, but {name!r} has no ledger there")
     return state
 
@@ -167,82 +162,6 @@ def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], o
             continue
         if not condition_holds(CONDITIONAL_ON.get(field), record.config):
             continue  # nothing reads it
-        if (there := _setting(record.config, field)) != (here := _setting(config.fixed, field)):
+        if (there := setting(record.config, field)) != (here := setting(config.fixed, field)):
             return f"its {field} is {there}, here it is {here}"
     return ""
-
-
-def _setting(values: dict[str, Any], field: str) -> Any:
-    return values.get(field, TrialConfig.model_fields[field].default)
-
-
-def read_enqueued(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
-    """Configurations of a YAML file (a list of field: value mappings) as {"group", "params"}.
-
-    One that names no architecture or pretraining is for every arm; a field that is left out is drawn. Raises
-    ConfigError, naming the entry, for a field that is not searched or a value outside its axis.
-    """
-    try:
-        entries = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(
-            f"--enqueue must be a readable YAML file, but {path}: {' '.join(str(error).split())}"
-        ) from None
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
-        raise ConfigError(f"{path.name} must be a list of `field: value` mappings, one for each configuration")
-    enqueued: list[dict[str, Any]] = []
-    for number, entry in enumerate(entries, 1):
-        place = f"{path.name}, entry {number}"
-        make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
-        fitting = [
-            (group, arm_spec)
-            for group, arm_specs in groups.items()
-            for arm_spec in arm_specs
-            if _is_cell(entry, arm_spec)
-        ]
-        if not fitting:
-            raise ConfigError(
-                f"each configuration must belong to an arm that is searched, but {entry} does not ({place})"
-            )
-        if "joint" in groups:
-            fitting = fitting[:1]  # one search: the arm is one of its axes
-        enqueued += [
-            {"group": group, "params": _params(entry, config, groups[group], arm_spec, place)}
-            for group, arm_spec in fitting
-        ]
-    return enqueued
-
-
-def _is_cell(entry: dict[str, Any], arm_spec: ArmSpec) -> bool:
-    return (entry.get("architecture", arm_spec[0]), entry.get("pretrained", arm_spec[1])) == arm_spec
-
-
-def _params(
-    entry: dict[str, Any], config: StudyConfig, arm_specs: list[ArmSpec], arm_spec: ArmSpec, place: str
-) -> dict[str, Any]:
-    params: dict[str, Any] = {"arm": arm_name(arm_spec)} if len(arm_specs) > 1 else {}
-    for field, value in entry.items():
-        if field in ("architecture", "pretrained"):
-            continue
-        name = _parameter(entry, config, field, place)
-        if name is None:
-            fixed = _setting(config.fixed, field)
-            if value == fixed:
-                continue
-            raise ConfigError(f"{field} is not searched here and is {fixed!r}, but got {value!r} ({place})")
-        if not contains(config, name, arm_specs, value):
-            axis = describe_axis(drawn(config)[name].axis)
-            raise ConfigError(f"{name} must lie in {axis}, but got {value!r} ({place})")
-        params[name] = value
-    return params
-
-
-def _parameter(entry: dict[str, Any], config: StudyConfig, field: str, place: str) -> str | None:
-    """The parameter that draws a field of this entry; None where it is not searched."""
-    names = {one.condition: name for name, one in drawn(config).items() if one.field == field}
-    if len(names) < 2:
-        return next(iter(names.values()), None)
-    optimizer = entry.get("optimizer", config.fixed.get("optimizer"))
-    if optimizer is None:
-        raise ConfigError(f"{field} hangs on the optimizer here: name the optimizer beside it ({place})")
-    return names.get(("optimizer", optimizer))

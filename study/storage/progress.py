@@ -35,14 +35,14 @@ def seconds_left(config: StudyConfig, state: StudyState, arms: int, max_concurre
     if not known:
         return None
     usual = sum(known.values()) / len(known)
-    begun: float = sum(
+    started: float = sum(
         known.get(record.arm, usual) * (record.config["epochs"] - len(record.epochs))
         for record in runs
         if not record.end
     )
     later = config.trials + planned(config, arms) - len(runs)
     epochs: int = runs[0].config["epochs"]
-    return (begun + usual * epochs * max(0, later)) / max_concurrent
+    return (started + usual * epochs * max(0, later)) / max_concurrent
 
 
 def epochs_saved(state: StudyState) -> int:

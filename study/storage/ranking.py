@@ -64,7 +64,7 @@ def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
 
     The score of one run is not compared with a mean of repeats: the former was chosen for being high.
     """
-    arms = [arm] if arm else list(state.study.arms if state.study else [])
+    arms = [arm] if arm else state.study.arms
     found = []
     for record in (record for one in arms for record in configurations(state, one)):
         repeats, own = repeats_of(state, record), record.best_score()
@@ -95,7 +95,7 @@ class Finalist:
 def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
     """All finalists of a study whose trials have ended, in the order in which they run."""
     found = []
-    for arm in state.study.arms if state.study else []:
+    for arm in state.study.arms:
         mine = sum(1 for record in state.trials.values() if record.arm == arm)
         best = configurations(state, arm)[: finalists_of(config, mine)]
         if len(best) > 1:  # one alone is the winner without a final
@@ -108,8 +108,8 @@ def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:
     ended = sum(1 for record in state.trials.values() if record.end)
     if ended < max(config.trials, len(state.trials)):
         return []
-    begun = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
-    return [one for one in wanted(config, state) if (one.trial.trial, one.seed_index) not in begun]
+    started = {(r.finalist.trial, r.finalist.seed_index) for r in state.finalists.values() if r.finalist}
+    return [one for one in wanted(config, state) if (one.trial.trial, one.seed_index) not in started]
 
 
 def search_ended(config: StudyConfig, state: StudyState) -> bool:

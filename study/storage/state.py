@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
 from analysis import schema
@@ -19,7 +20,7 @@ from study.storage.events import (
     TrialStarted,
     WarmStart,
 )
-from study.storage.ledger import LedgerError
+from study.storage.ledger import LedgerError, read_events
 
 
 @dataclass(slots=True)
@@ -104,7 +105,7 @@ class StudyState:
     again on other validation splits; confirmations: of its winners, which no search ever sees.
     """
 
-    study: StudyStarted | None = None
+    study: StudyStarted
     warm_start: WarmStart | None = None
     trials: dict[str, TrialRecord] = field(default_factory=dict)
     finalists: dict[str, TrialRecord] = field(default_factory=dict)
@@ -164,10 +165,8 @@ class StudyState:
         return self.finalists if isinstance(event, FinalistStarted) else self.confirmations
 
 
-def _merged(before: StudyStarted | None, event: StudyStarted) -> StudyStarted:
+def _merged(before: StudyStarted, event: StudyStarted) -> StudyStarted:
     """The later event, with the first one's id, and with what only a confirmation says."""
-    if before is None:
-        return event
     confirmations = before.confirmations if event.confirmations is None else event.confirmations
     ensemble = before.ensemble if event.ensemble is None else event.ensemble
     return replace(event, id=before.id, confirmations=confirmations, ensemble=ensemble)
@@ -196,8 +195,19 @@ def ranked(records_of: Iterable[TrialRecord]) -> list[TrialRecord]:
 
 
 def study_state(events: Iterable[Event]) -> StudyState:
-    """State after all events."""
-    state = StudyState()
-    for event in events:
+    """State after all events; raises LedgerError unless the first one starts a study."""
+    rest = iter(events)
+    first = next(rest, None)
+    if not isinstance(first, StudyStarted):
+        found = f"with {first.kind}" if first else "empty"
+        raise LedgerError(f"a ledger must begin with the event study, but one is {found}; restore it from a copy")
+    state = StudyState(first)
+    for event in rest:
         state.apply(event)
     return state
+
+
+def read_state(folder: Path) -> StudyState | None:
+    """State of the study in a folder; None where none has begun."""
+    events, _ = read_events(folder / "ledger.jsonl")
+    return study_state(events) if events else None

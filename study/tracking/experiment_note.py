@@ -10,7 +10,6 @@ from study.storage.state import StudyState, TrialRecord
 
 def closing_note(state: StudyState) -> str:
     """What the ledger alone can say at the end of a search or of its confirmations (Markdown), n beside the score."""
-    assert state.study is not None
     best = next(iter(candidates(state)), None)
     ended = sum(1 for record in state.trials.values() if record.end)
     lines = [_result(state, best, ended), f"{ended} of {state.study.config['trials']} trials ended."]
@@ -19,7 +18,6 @@ def closing_note(state: StudyState) -> str:
 
 
 def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
-    assert state.study is not None
     if best is None:
         return "**No result:** no trial has ended with a score."
     score, name = state.study.objective, schema.label(best.record.arm, state.study.weights)

@@ -1,10 +1,11 @@
-"""What MLflow's page says of a study: data set, note, saved view; and links to it. Imports mlflow, as tracking does."""
+"""What MLflow's page says of a study: data, study.json, note, saved view; and links to it. Imports mlflow."""
 
 from __future__ import annotations
 
 import json
 import time
 from pathlib import Path
+from typing import Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Run
@@ -13,6 +14,8 @@ from PIL import Image
 
 from analysis import schema
 from study.storage.events import StudyStarted
+from study.storage.readings import reading_note
+from study.storage.state import StudyState
 from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
 
 NOTE = "mlflow.note.content"
@@ -42,6 +45,30 @@ def log_data(client: MlflowClient, run_id: str, study: StudyStarted) -> None:
         profile=json.dumps(profile),
     )
     client.log_inputs(run_id, [DatasetInput(data, [InputTag("mlflow.data.context", "search")])])
+
+
+def study_json(state: StudyState) -> dict[str, Any]:
+    """What study.json holds (`schema.ARTIFACT_STUDY`)."""
+    budget: dict[str, dict[str, float]] = {}
+    for record in (*state.trials.values(), *state.finalists.values()):
+        spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
+        spent["trials"] += record.finalist is None
+        spent["epochs"] += len(record.epochs)
+        spent["images_seen"] += sum(epoch.images_seen for epoch in record.epochs)
+        spent["seconds"] = round(spent["seconds"] + sum(epoch.seconds for epoch in record.epochs), 3)
+    keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
+    study, reads = state.study, state.test_evaluations
+    test = {
+        "n": reads[0].n if reads else study.splits.get("test", 0),
+        "n_new_patients": reads[0].n_new_patients if reads else None,
+        "exclude_test_patients": any(
+            one.confirm.exclude_test_patients for one in state.confirmations.values() if one.confirm
+        ),
+        "reads": len(reads),
+        "ensemble": bool(study.ensemble),  # declared before a reading
+        "note": reading_note(state),
+    }
+    return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": test}
 
 
 def picture_files(png: Path, folder: Path, moment: int, run_id: str) -> None:

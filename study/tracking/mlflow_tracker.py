@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
@@ -25,10 +24,9 @@ from study.storage.events import (
     TrialStarted,
 )  # fmt: skip
 from study.storage.ranking import winners
-from study.storage.readings import reading_note
-from study.storage.state import StudyState, TrialRecord
+from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.experiment_note import closing_note, report_note
-from study.tracking.experiment_page import log_data, write_note, write_view
+from study.tracking.experiment_page import log_data, study_json, write_note, write_view
 from study.tracking.mlflow_runs import create_run, describe_run, end_run, milliseconds, send_epoch
 from study.tracking.sqlite_store import open_client
 from study.training.checkpoints import BEST
@@ -49,7 +47,7 @@ class Tracking:
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
         self._client, self._name, self._folder = open_client(uri), name, folder
-        self._state = StudyState()
+        self._applied: StudyState | None = None
         experiment = self._client.get_experiment_by_name(name)
         self._experiment = (
             experiment.experiment_id
@@ -100,7 +98,6 @@ class Tracking:
 
         Called where the study is written, by whoever holds its lock; another study of that name is left alone.
         """
-        assert self._state.study is not None
         for run in self._doubled:
             if run.data.tags.get(schema.TAG_STUDY_ID) == self._state.study.id:
                 self._client.set_terminated(run.info.run_id, schema.MLFLOW_STATUS[schema.STATE_INTERRUPTED])
@@ -109,7 +106,15 @@ class Tracking:
 
     def apply(self, event: Event) -> bool:
         """Apply an event to the state; False when it repeats what is known, and there is nothing to send."""
-        return self._state.apply(event)
+        if self._applied is not None:
+            return self._applied.apply(event)
+        self._applied = study_state([event])
+        return True
+
+    @property
+    def _state(self) -> StudyState:
+        assert self._applied is not None  # nothing is sent before the first event
+        return self._applied
 
     def send(self, event: Event) -> None:
         """Send what an applied event means; it may be sent again, and what MLflow has already costs nothing."""
@@ -131,7 +136,6 @@ class Tracking:
 
     def _start_study(self) -> None:
         study = self._state.study
-        assert study is not None
         self._delete_doubled()
         if not self._parent:
             run = self._client.create_run(
@@ -151,7 +155,7 @@ class Tracking:
             schema.TAG_ARMS: ",".join(study.arms),
             schema.TAG_ARMS_NOT_RUN: json.dumps(study.not_run),
             schema.TAG_OBJECTIVE: study.objective,
-            schema.TAG_DECISION: config["fixed"].get("decision", "most_probable"),
+            schema.TAG_DECISION: config["fixed"]["decision"],
             schema.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             schema.TAG_SELECTION_SPLIT: config["select_on"],
             schema.TAG_DATA: study.identity["data_digest"],
@@ -165,39 +169,10 @@ class Tracking:
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
         log_data(self._client, self._parent, study)
-        self._client.log_dict(self._parent, self._summary(), schema.ARTIFACT_STUDY)
-
-    def _summary(self) -> dict[str, Any]:
-        """What study.json holds."""
-        study = self._state.study
-        assert study is not None
-        budget: dict[str, dict[str, float]] = {}
-        for record in (*self._state.trials.values(), *self._state.finalists.values()):
-            spent = budget.setdefault(record.arm, {"trials": 0, "epochs": 0, "images_seen": 0, "seconds": 0.0})
-            spent["trials"] += record.finalist is None
-            spent["epochs"] += len(record.epochs)
-            spent["images_seen"] += sum(epoch.images_seen for epoch in record.epochs)
-            spent["seconds"] = round(spent["seconds"] + sum(epoch.seconds for epoch in record.epochs), 3)
-        keys = ("config", "audit", "not_run", "weights", "commands", "versions", "notes")
-        return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": self._test()}
-
-    def _test(self) -> dict[str, Any]:
-        """What study.json says of the test part and its readings."""
-        assert self._state.study is not None
-        reads = self._state.test_evaluations
-        dropped = [r.confirm.exclude_test_patients for r in self._state.confirmations.values() if r.confirm]
-        return {
-            "n": reads[0].n if reads else self._state.study.splits.get("test", 0),
-            "n_new_patients": reads[0].n_new_patients if reads else None,
-            "exclude_test_patients": any(dropped),
-            "reads": len(reads),
-            "ensemble": bool(self._state.study.ensemble),  # declared before a reading
-            "note": reading_note(self._state),
-        }
+        self._client.log_dict(self._parent, study_json(self._state), schema.ARTIFACT_STUDY)
 
     def _start(self, record: TrialRecord) -> None:
         study = self._state.study
-        assert study is not None
         if record.trial not in self._runs:
             run = create_run(self._client, self._experiment, self._parent, self._name, study, record)
             self._runs[record.trial], self._sent[record.trial] = run, 0
@@ -213,7 +188,6 @@ class Tracking:
             self._sent[event.trial] = event.epoch
 
     def _end(self, record: TrialRecord) -> None:
-        assert self._state.study is not None
         folder = self._folder / "checkpoints" / record.trial
         end_run(self._client, self._runs[record.trial], self._state.study, record, folder)
         self._closed.add(record.trial)
@@ -230,7 +204,7 @@ class Tracking:
             return
         self._delete_doubled()
         self._send_best_weights()
-        self._client.log_dict(self._parent, self._summary(), schema.ARTIFACT_STUDY)
+        self._client.log_dict(self._parent, study_json(self._state), schema.ARTIFACT_STUDY)
         write_note(self._client, self._experiment, self._parent, closing_note(self._state))
         write_view(self._client, self._client.get_experiment(self._experiment))
         self._client.set_tag(self._parent, schema.TAG_STATE, event.state)
@@ -243,10 +217,6 @@ class Tracking:
             file = self._folder / "checkpoints" / best.trial / BEST if best else None
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")
-
-    def send_explained(self, folder: Path) -> None:
-        """Put the pictures of mistakes beside the study's parent run, where the report finds them."""
-        self._client.log_artifacts(self._parent, str(folder), schema.ARTIFACT_EXPLAINED)
 
     def send_report(self, folder: Path, answer: str) -> None:
         """Put a report's files beside the study's parent run, and its first sentences into the note."""

@@ -118,7 +118,7 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
         events, _ = read_events(folder / "ledger.jsonl")
         tracking = open_tracking(uri, folder, artifacts, patience=0)
         try:
-            check_id(tracking, study_state(events), folder.name, uri)
+            check_id(tracking, study_state(events) if events else None, folder.name, uri)
             for event in without_old_closes(events):
                 if tracking.apply(event):
                     tracking.send(event)
@@ -131,9 +131,9 @@ def sync(folder: Path, uri: str, artifacts: str | None) -> None:
             raise TrackingError(one_line(error)) from error
 
 
-def check_id(tracking: Tracking, state: StudyState, name: str, uri: str) -> None:
+def check_id(tracking: Tracking, state: StudyState | None, name: str, uri: str) -> None:
     """Refuse to write into another study that has the same name; raises TrackingError."""
-    mine = state.study.id if state.study else ""
+    mine = state.study.id if state else ""
     if tracking.study_id not in ("", mine):
         raise TrackingError(
             f"MLflow at {redact_url(uri)} has another study of the name {name}, begun elsewhere or deleted here; "

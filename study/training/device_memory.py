@@ -80,7 +80,7 @@ def await_free(free: Callable[[], int], wanted: int) -> None:
     Others may hold a little for good (a screen, say); a process that is being ended frees more from moment to moment.
     Raises DeviceError when that much is not free in time.
     """
-    begun = grown = time.monotonic()
+    started = grown = time.monotonic()
     most = now_free = free()
     while now_free < wanted:
         now = time.monotonic()
@@ -88,7 +88,7 @@ def await_free(free: Callable[[], int], wanted: int) -> None:
             most, grown = now_free, now
         if now - grown >= STEADY_SECONDS and now_free >= wanted / 2:
             return
-        if now - begun >= WAIT_SECONDS:
+        if now - started >= WAIT_SECONDS:
             raise DeviceError(
                 f"{wanted / 2e9:.1f} GB of a GPU's memory must be free for a trial, but only {now_free / 1e9:.1f} GB "
                 f"are after {WAIT_SECONDS:.0f} s; end what holds it (nvidia-smi names it), or leave that GPU out: set "
@@ -125,10 +125,10 @@ def record_usage(device: torch.device, threads: int) -> Iterator[dict[str, float
         Path("/proc/self/clear_refs").write_text("5")  # the peak of this process, from now on
     if gpu:
         torch.cuda.reset_peak_memory_stats(device)
-    computed, begun = time.process_time(), time.perf_counter()
+    computed, started = time.process_time(), time.perf_counter()
     with _sampled((lambda: torch.cuda.utilization(device) / 100) if gpu else None) as busy:
         yield used
-    share = (time.process_time() - computed) / (time.perf_counter() - begun) / threads
+    share = (time.process_time() - computed) / (time.perf_counter() - started) / threads
     used |= {"peak_resident_bytes": _peak_resident(), "cpu_utilisation": round(min(share, 1.0), 4)}
     if gpu:
         used["peak_memory_bytes"] = torch.cuda.max_memory_allocated(device)

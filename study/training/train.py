@@ -101,28 +101,28 @@ def train(
     Raises ConfigError or DataError for input that does not fit together, TrainingError for a loss that is not finite.
     """
     check(config, data, weights, resume)
-    learner = create_train_state(config, device, weights)
+    train_state = create_train_state(config, device, weights)
     if resume is not None:
-        learner.restore(resume)
+        train_state.restore(resume)
     budget = image_budget(device)
     images = load_images(data.images, data.train_rows, device, budget_bytes=budget)  # (N, 3, S, S)
     val_images = load_images(data.images, data.val_rows, device, budget_bytes=max(0, budget - images.nbytes))
     grades = torch.from_numpy(data.grades[data.train_rows])  # (N,)
     plan = strategy(config, grades, device)
 
-    for number in range(learner.epoch + 1, config.epochs + 1):
+    for number in range(train_state.epoch + 1, config.epochs + 1):
         started = time.perf_counter()
-        loss, drawn = train_epoch(learner, images, grades.to(device), plan)
+        loss, drawn = train_epoch(train_state, images, grades.to(device), plan)
         trained = time.perf_counter()
         if not math.isfinite(loss):
             raise TrainingError(
                 f"the training loss must stay finite, but is {loss} in epoch {number}; {remedy(config)}"
             )
-        scores, confusion, predictions = validate(learner, val_images, data)
+        scores, confusion, predictions = validate(train_state, val_images, data)
         scores |= {f"train/{name}": float(v) for name, v in accuracy_and_kappa(drawn).items() if not math.isnan(v)}
         scores |= {"train/loss": loss, "images_per_second": len(grades) / (trained - started)}
         seconds = time.perf_counter() - started
-        yield Epoch(number, scores, confusion, predictions, len(grades), seconds, partial(learner.state, number))
+        yield Epoch(number, scores, confusion, predictions, len(grades), seconds, partial(train_state.state, number))
 
 
 def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume: dict[str, Any] | None) -> None:
@@ -149,15 +149,15 @@ def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume:
         )
 
 
-def train_epoch(learner: TrainState, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
+def train_epoch(train_state: TrainState, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
     """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and confusion (5, 5) over the drawn images."""
-    config, model, optimizer, device = learner.config, learner.model, learner.optimizer, grades.device
-    learner.epoch += 1
+    config, model, optimizer, device = train_state.config, train_state.model, train_state.optimizer, grades.device
+    train_state.epoch += 1
     model.train()
-    model.freeze_backbone(learner.epoch <= config.freeze_epochs)
-    order = plan.sampling(learner.sampling)  # (N,)
+    model.freeze_backbone(train_state.epoch <= config.freeze_epochs)
+    order = plan.sampling(train_state.sampling)  # (N,)
     steps = len(batch_bounds(len(order), config.batch_size))
-    first_step, total_steps = (learner.epoch - 1) * steps, config.epochs * steps
+    first_step, total_steps = (train_state.epoch - 1) * steps, config.epochs * steps
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=device)  # sum of losses, confusion
     drawn = batches(
         images,
@@ -167,7 +167,7 @@ def train_epoch(learner: TrainState, images: Tensor, grades: Tensor, plan: Strat
         augmentation=plan.augmentation,
         flip_only=plan.flip_only,
         normalisation=config.normalisation,
-        generator=learner.augmentation,
+        generator=train_state.augmentation,
         channels_last=channels_last(device, config.precision),
     )
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
@@ -175,13 +175,13 @@ def train_epoch(learner: TrainState, images: Tensor, grades: Tensor, plan: Strat
             for group in optimizer.param_groups:
                 group["lr"] = config.lr * learning_rate(config.schedule, step, total_steps)
             optimizer.zero_grad(set_to_none=True)
-            totals += backward(learner, x, y, plan.loss)
+            totals += backward(train_state, x, y, plan.loss)
             optimizer.step()
     loss_sum, *counts = totals.tolist()  # the one time in an epoch that the host waits
     return loss_sum / len(order), np.array(counts, dtype=np.int64).reshape(len(GRADES), len(GRADES))
 
 
-def backward(learner: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+def backward(train_state: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
     """Add the gradient of the batch's mean loss, part by part where micro_batch says so.
 
     Returns the sum of losses and, behind it, the confusion counts of what was answered: (1 + 25,).
@@ -189,12 +189,12 @@ def backward(learner: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tensor, 
     Every strategy's loss is a mean over images, so parts weighted by their size give the batch's gradient, but for what
     BatchNorm makes of a part's own mean. Parts are even, and none is one image: that has no variance.
     """
-    config = learner.config
+    config = train_state.config
     pieces = min(math.ceil(len(y) / config.micro_batch), len(y) // 2) if config.micro_batch else 1
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=y.device)
     for images, grades in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            outputs = learner.model(images)  # (B, 5)
+            outputs = train_state.model(images)  # (B, 5)
         outputs = outputs.float()
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]
@@ -211,13 +211,15 @@ def called_on_device(logits: Tensor, decision: str) -> Tensor:
     return (logits.softmax(dim=1).cumsum(dim=1) < 0.5).sum(dim=1).clamp_max(len(GRADES) - 1)
 
 
-def validate(learner: TrainState, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
+def validate(train_state: TrainState, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
     """Scores `val/...`, confusion (5, 5) and predictions of the validation images (M, 3, S, S)."""
-    config, rows = learner.config, data.val_rows
-    outputs = logits(learner.model, images, normalisation=config.normalisation, precision=config.precision)
+    config, rows = train_state.config, data.val_rows
+    outputs = logits(train_state.model, images, normalisation=config.normalisation, precision=config.precision)
     outputs = outputs.cpu()  # (M, 5)
     if not torch.isfinite(outputs).all():
-        raise TrainingError(f"predictions must be finite, but are not after epoch {learner.epoch}; {remedy(config)}")
+        raise TrainingError(
+            f"predictions must be finite, but are not after epoch {train_state.epoch}; {remedy(config)}"
+        )
     truth, probabilities = data.grades[rows], outputs.softmax(dim=1).numpy()
     confusion = confusion_matrix(truth, called(probabilities, config.decision))
     scores = {f"val/{name}": float(value) for name, value in scores_from_confusion(confusion).items()}

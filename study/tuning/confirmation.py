@@ -52,7 +52,7 @@ class ConfirmationTrial:
 
 
 class Confirmations:
-    """The course of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
+    """The policy of a confirmation (`recorder.TrialPolicy`): each (winner, seed) once, all first seeds first."""
 
     def __init__(self, state: StudyState, request: ConfirmationConfig) -> None:
         self._state, self._request = state, request
@@ -65,8 +65,8 @@ class Confirmations:
 
     def missing(self) -> list[ConfirmationTrial]:
         """What has not begun."""
-        begun = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
-        return [one for one in self._wanted if (one.winner.trial, one.seed_index) not in begun]
+        started = {(r.confirm.trial, r.confirm.seed_index) for r in self.records.values() if r.confirm}
+        return [one for one in self._wanted if (one.winner.trial, one.seed_index) not in started]
 
     def n_remaining(self) -> int:
         """How many have not begun."""
@@ -75,7 +75,6 @@ class Confirmations:
     def suggest(self) -> ConfirmationStarted:
         """The event that starts the next one."""
         one = self.missing()[0]
-        assert self._state.study is not None  # it has a winner
         seed = fresh_seed(self._state.study.config["seed"], "confirm", one.winner.trial, one.seed_index)
         return ConfirmationStarted(
             confirm=f"c{len(self.records):04d}",
@@ -109,7 +108,7 @@ class Confirmations:
 def wanted(state: StudyState, request: ConfirmationConfig) -> list[ConfirmationTrial]:
     """All that is asked for, in the order in which it is run."""
     found = []
-    for arm in state.study.arms if state.study else []:
+    for arm in state.study.arms:
         best = winners(state, arm)[: request.top]
         found += [
             ConfirmationTrial(trial, rank, seed) for rank, trial in enumerate(best, 1) for seed in range(request.seeds)
@@ -133,18 +132,17 @@ def baseline(state: StudyState, arm: str) -> TrialRecord | None:
     return None if winners(state, arm)[0].duplicate_of == first.trial else first
 
 
-def check_confirmable(name: str, state: StudyState, request: ConfirmationConfig, rerun_flags: str = "") -> None:
+def check_confirmable(name: str, state: StudyState | None, request: ConfirmationConfig, rerun_flags: str = "") -> None:
     """Raise ConfigError unless the study's choices are made, on validation, and the request fits its earlier readings.
 
     rerun_flags: Home.rerun_flags.
     """
-    study = state.study
-    if study is None:
+    if state is None:
         raise ConfigError(
             f"a study must have been searched before it is confirmed, but there is no study {name} here; "
             "`retina status` lists those that are, --home FOLDER another home's"
         )
-    config = study.config
+    config = state.study.config
     if config["select_on"] == "test":
         raise ConfigError(
             f"study {name} chose its epochs and trials on the test part (select_on=test), so no part is left to "
@@ -157,8 +155,8 @@ def check_confirmable(name: str, state: StudyState, request: ConfirmationConfig,
             f"finish it with: retina search {name}{rerun_flags}"
         )
     if waiting > 0:
-        begun = len(state.trials)
-        sooner = f" (--trials {begun} ends it with those that have begun)" if 0 < begun < config["trials"] else ""
+        started = len(state.trials)
+        sooner = f" (--trials {started} ends it with those that have begun)" if 0 < started < config["trials"] else ""
         raise ConfigError(
             f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
             f"trials of {name} have not; finish it with: retina search {name}{rerun_flags}{sooner}"
@@ -177,11 +175,11 @@ def check_confirmable(name: str, state: StudyState, request: ConfirmationConfig,
 
 def arms_without_winner(state: StudyState) -> list[str]:
     """Arms that ran and have no trial with a score: they cannot be confirmed."""
-    return [arm for arm in (state.study.arms if state.study else []) if not winners(state, arm)]
+    return [arm for arm in state.study.arms if not winners(state, arm)]
 
 
 def counted(state: StudyState) -> dict[str, int]:
     """Confirmations that have ended, that there are to be, and readings of the test part."""
-    asked = (state.study and state.study.confirmations) or 0
+    asked = state.study.confirmations or 0
     ended = sum(1 for record in state.confirmations.values() if record.end)
     return {"ended": ended, "of": max(asked, len(state.confirmations)), "test_evaluations": len(state.test_evaluations)}

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SearchPolicy:
-    """The course of a search (`study.tuning.recorder.TrialPolicy`): all trials, then the finalists."""
+    """The policy of a search (`study.tuning.recorder.TrialPolicy`): all trials, then the finalists."""
 
     def __init__(self, config: StudyConfig, arms: Arms, state: StudyState) -> None:
         self._config, self._arms, self._state = config, arms, state

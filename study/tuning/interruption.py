@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from analysis.redact import without_folders
-
 ACKNOWLEDGED = b"stopping: trials keep their last checkpoint; once more ends at once\n"
 
 
@@ -24,7 +22,7 @@ class Stop:
 
     def request_stop(self, reason: str) -> None:
         """The search has no point any more; the first reason counts, and is recorded."""
-        self.reason = self.reason or without_folders(reason)
+        self.reason = self.reason or reason
 
     def stop_all(self) -> bool:
         """Whether to stop now."""

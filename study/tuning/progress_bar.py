@@ -57,11 +57,11 @@ class Display:
         if isinstance(event, TrialFinished):
             self._progress.console.print(_line(self._of[event.trial], event), highlight=False, markup=False)
             self._progress.advance(self._task)
-        begun = self._clock()
-        self._left, self._asked = min(AT_ONCE, self._left + SHARE * (begun - self._asked)), begun
+        started = self._clock()
+        self._left, self._asked = min(AT_ONCE, self._left + SHARE * (started - self._asked)), started
         if self._left > 0:
             self._draw()
-            self._left -= self._clock() - begun
+            self._left -= self._clock() - started
 
     def _draw(self) -> None:
         self._progress.update(self._task, completed=self._ended(), status=self._status())

@@ -57,7 +57,7 @@ class TrialFiles:
 def run_search(
     files: TrialFiles,
     ledger: Ledger,
-    course_of: Callable[[StudyState], TrialPolicy],
+    policy_of: Callable[[StudyState], TrialPolicy],
     trial_resources: Resources,
     storage: Path,
     stop: Stop,
@@ -70,7 +70,7 @@ def run_search(
     What a trial met that no event tells is logged.
     """
     state = study_state(ledger.events)
-    recorder = Recorder(ledger, state, course_of(state), files.checkpoints, watch)
+    recorder = Recorder(ledger, state, policy_of(state), files.checkpoints, watch)
     recorder.end_finished()
     trials = TrialDispatcher(files, recorder, trial_resources, stop, head)
     if recorder.left() and not stop.stop_all():  # a signal or the time's end came while Ray started
@@ -196,15 +196,8 @@ class TrialDispatcher:
 
     def result(self, ray_trial: str, result: dict[str, Any]) -> bool:
         """Take in one step's result; returns whether the trial is to be stopped."""
-        trial = self._running[ray_trial]
-        self._tell(result)
         with self._on_disk():
-            if "halt" in result:
-                self._stop.request_stop(result["halt"])
-            elif "failure" in result:
-                self._end(trial, schema.STATE_FAILED, result["failure"])
-            else:
-                return self._recorder.epoch(trial, json.loads(result["report"]))
+            return self._record(self._running[ray_trial], result)
         return True
 
     def complete(self, ray_trial: str, result: dict[str, Any] | None) -> None:
@@ -213,14 +206,8 @@ class TrialDispatcher:
         if trial is None:
             return
         record = self._recorder.records[trial]
-        self._tell(result or {})
         with self._on_disk():
-            if result and "halt" in result:
-                self._stop.request_stop(result["halt"])
-            elif result and "failure" in result:
-                self._end(trial, schema.STATE_FAILED, result["failure"])
-            elif result and "report" in result:
-                self._recorder.epoch(trial, json.loads(result["report"]))
+            self._record(trial, result or {})
             if record.finishing:
                 self._end(trial, record.finishing)
 
@@ -243,11 +230,19 @@ class TrialDispatcher:
             else:
                 self._waiting.insert(0, record)
 
-    def _tell(self, result: dict[str, Any]) -> None:
+    def _record(self, trial: str, result: dict[str, Any]) -> bool:
+        """What a step has to say (`TrialActor`); whether the trial is to be stopped."""
         for line in result.get("notes", "").splitlines():
             if line not in self._said:
                 self._said.add(line)
                 log.info(line)
+        if "report" in result:
+            return self._recorder.epoch(trial, json.loads(result["report"]))
+        if "halt" in result:
+            self._stop.request_stop(result["halt"])
+        elif "failure" in result:
+            self._end(trial, schema.STATE_FAILED, result["failure"])
+        return True
 
     def _end(self, trial: str, state: str, reason: str = "") -> None:
         self._recorder.end(trial, state, reason)

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from analysis import schema
-from analysis.redact import without_folders
 from study.config.study import StudyConfig
 from study.storage.events import (
     EpochFinished,
@@ -111,7 +110,6 @@ class Recorder:
         self._ledger, self._policy, self._checkpoints, self._watch = ledger, policy, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
-        assert state.study is not None  # the ledger begins with it
         self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config))
         for record in self.records.values():
             if record.end:
@@ -162,7 +160,7 @@ class Recorder:
         if state == schema.STATE_COMPLETE and record.best() is None:
             state = schema.STATE_FAILED
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
-        self._write(TrialFinished(trial=trial, state=state, reason=without_folders(reason)))
+        self._write(TrialFinished(trial=trial, state=state, reason=reason))
         self._policy.on_trial_complete(record)
         drop_last(self._checkpoints / trial)
         self._keep_best_weights(record)
@@ -176,7 +174,7 @@ class Recorder:
 
     def close(self, state: str, reason: str = "") -> None:
         """The search ends here, whatever became of it."""
-        self._write(StudyClosed(state=state, reason=without_folders(reason)))
+        self._write(StudyClosed(state=state, reason=reason))
 
     def common_failure(self) -> str | None:
         """The reason for which the search has no point any more, if trials keep failing alike."""

@@ -1,4 +1,4 @@
-"""One call of `retina confirm`: what is checked and said before it runs, and the errand itself."""
+"""One call of `retina confirm`: what is checked and said before it runs, and the run itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from study.storage.home import fold_studies, folds_of
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import check_free
 from study.storage.progress import duration_text, times
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, TrialRecord, read_state, study_state
 from study.training.data import open_data, split_of
 from study.tuning.confirmation import (
     ConfirmationConfig,
@@ -53,9 +53,7 @@ def confirm(name: str, here: Home, config: ConfirmationConfig, compute: Compute,
         return _one(name, here, config, compute, data)
     folds = fold_studies(here.home, name)
     for fold in folds:
-        check_confirmable(
-            fold, study_state(read_events(here.home / fold / "ledger.jsonl")[0]), config, here.rerun_flags
-        )
+        check_confirmable(fold, read_state(here.home / fold), config, here.rerun_flags)
 
     def one(fold: str, rest: Compute) -> int:
         return _one(fold, here, config, rest, data)
@@ -73,8 +71,9 @@ def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, da
     folder = here.home / name
     check_free(folder)
     events, _ = read_events(folder / "ledger.jsonl")
-    check_confirmable(name, study_state(events), config, here.rerun_flags)
-    plan = make_plan(name, here.home, study_state(events), Inputs(data=data))
+    state = study_state(events) if events else None
+    check_confirmable(name, state, config, here.rerun_flags)
+    plan = make_plan(name, here.home, state, Inputs(data=data))
     if not plan.prepared.count("test"):
         raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:
@@ -90,8 +89,8 @@ def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home,
         log.info(f"note: fewer than {schema.FEW_SEEDS} seeds do not tell a configuration from its luck; add --seeds 3")
     for arm in arms_without_winner(state):
         log.info(f"left out: {arm}: none of its trials has a score")
-    course = Confirmations(state, config)
-    if not course.n_remaining() and all(record.end for record in state.confirmations.values()):
+    policy = Confirmations(state, config)
+    if not policy.n_remaining() and all(record.end for record in state.confirmations.values()):
         ends = Counter(record.state for record in state.confirmations.values())
         log.info(
             f"study {plan.name} has all confirmations that were asked for "
@@ -120,8 +119,8 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
         if folder.name in mine:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
-            other = study_state(read_events(folder / "ledger.jsonl")[0])
-            if other.study and other.study.identity.get("data_digest") == digest and other.test_evaluations:
+            other = read_state(folder)
+            if other and other.study.identity.get("data_digest") == digest and other.test_evaluations:
                 found.append((folder.name, len(other.test_evaluations)))
     return found
 
@@ -135,7 +134,7 @@ def _command(name: str, config: ConfirmationConfig) -> str:
 
 @dataclass(frozen=True)
 class Confirm:
-    """The errand (`study.workflows.running.run`) of a confirmation: each winner again with fresh seeds.
+    """The RunSpec of a confirmation: each winner again with fresh seeds.
 
     state: before it began. images: in training.
     """
@@ -174,41 +173,41 @@ class Confirm:
 
     def event(self) -> dict[str, Any]:
         """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
-        course = Confirmations(self.state, self.config)
-        return {"confirmations": len(course.records) + course.n_remaining(), "ensemble": self.config.seeds > 1}
+        policy = Confirmations(self.state, self.config)
+        return {"confirmations": len(policy.records) + policy.n_remaining(), "ensemble": self.config.seeds > 1}
 
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """The confirmations."""
         return state.confirmations
 
-    def course(self, state: StudyState) -> Confirmations:
+    def policy(self, state: StudyState) -> Confirmations:
         """What has not begun."""
         return Confirmations(state, self.config)
 
     def display(self, state: StudyState, trial_resources: Resources) -> Display:
         """The bar of confirmations."""
-        course = self.course(state)
+        policy = self.policy(state)
 
         def status_text() -> str:
-            left = left_text(course.seconds_left(trial_resources.max_concurrent))
+            left = left_text(policy.seconds_left(trial_resources.max_concurrent))
             return f"test part read {times(len(state.test_evaluations))}{left}"
 
         return Display(out, "confirmations", state.confirmations, counted(state)["of"], status_text)
 
     def opening(self, state: StudyState, trial_resources: Resources) -> str:
         """Winners, seeds, parts, and the time that it will take."""
-        plan, counts, course = self.plan, counted(state), self.course(state)
+        plan, counts, policy = self.plan, counted(state), self.policy(state)
         best = [
             f"{one.winner.trial} {one.winner.arm}{', its first trial' * one.baseline}"
             for one in wanted(state, self.config)
             if one.seed_index == 0
         ]
-        seconds = course.seconds_left(trial_resources.max_concurrent)
+        seconds = policy.seconds_left(trial_resources.max_concurrent)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
-        begun = f"goes on with {counts['ended']} of {counts['of']}" if state.confirmations else str(counts["of"])
-        fellows = ", without the patients of the test part" if self.config.exclude_test_patients else ""
+        started = f"goes on with {counts['ended']} of {counts['of']}" if state.confirmations else str(counts["of"])
+        excluded = ", without the patients of the test part" if self.config.exclude_test_patients else ""
         return (
-            f"study {plan.name}: {begun} confirmations ({', '.join(best)}; seeds: {self.config.seeds}), trained on "
-            f"{self.images} images{fellows}; then {plan.prepared.count('test')} test images are read "
+            f"study {plan.name}: {started} confirmations ({', '.join(best)}; seeds: {self.config.seeds}), trained on "
+            f"{self.images} images{excluded}; then {plan.prepared.count('test')} test images are read "
             f"once for each; {trial_resources}{time}"
         )

@@ -18,9 +18,9 @@ from study.config.trial import TrialConfig
 from study.disk_space import size
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
-from study.storage.ledger import LedgerError, read_events
+from study.storage.ledger import LedgerError
 from study.storage.lock import check_free, locked
-from study.storage.state import study_state
+from study.storage.state import read_state
 from study.tracking.server import check_answers
 
 if TYPE_CHECKING:
@@ -70,14 +70,14 @@ def find(name: str, here: Home) -> Removal:
     folders = _folders(here.home, name)
     for folder in folders:
         check_free(folder)
-    begun = {folder: _began(folder) for folder in folders}
-    own = begun.get(here.home / name)
+    started = {folder: _began(folder) for folder in folders}
+    own = started.get(here.home / name)
     if own and own.config.get("fold"):
         fold = own.config["fold"]
         raise ConfigError(f"{name} is outer fold {fold} of a study, and folds go together; delete the whole")
     from study.tracking.delete_runs import find_stored
 
-    ids = {folder.name: event.id if event else "" for folder, event in begun.items()} or {name: ""}
+    ids = {folder.name: event.id if event else "" for folder, event in started.items()} or {name: ""}
     stored, notes = find_stored(here, ids)
     if not folders and not stored:
         known = ", ".join(sorted(path.parent.name for path in here.home.glob(f"*/{LEDGER}"))) or "none"
@@ -115,9 +115,10 @@ def _folders(home: Path, name: str) -> list[Path]:
 def _began(folder: Path) -> StudyStarted | None:
     """The event that began a study; None where it never began or its ledger is damaged."""
     try:
-        return study_state(read_events(folder / LEDGER)[0]).study
+        state = read_state(folder)
     except LedgerError:
         return None
+    return state.study if state else None
 
 
 def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:
@@ -145,8 +146,8 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
         config, fields = make_study_config(event.config, {}), TrialConfig.model_fields
         side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
         for colour in config.values("colour"):
-            form = ImageSpec(int(side), str(crop), str(colour))  # type: ignore[arg-type]
-            cache = home / "cache" / folder_name(event.identity["data_digest"], form)
+            spec = ImageSpec(int(side), str(crop), str(colour))  # type: ignore[arg-type]
+            cache = home / "cache" / folder_name(event.identity["data_digest"], spec)
             found |= {cache} if cache.is_dir() else set()
     return found
 

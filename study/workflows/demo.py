@@ -55,7 +55,7 @@ SEARCH: dict[str, Any] = {
 
 def run_demo(here: Home) -> int:
     """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
-    begun = time.monotonic()
+    started = time.monotonic()
     # Asked by search and confirmation too, but then the source networks have been trained for minutes.
     kept = N_BEST_WEIGHTS + SEEDS
     check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
@@ -79,7 +79,7 @@ def run_demo(here: Home) -> int:
     _print_four_way(primary_endpoint(pd.read_csv(report / "four_way.csv", dtype=text)))
     log.info(f"report:  {report / 'report.html'}")
     log.info(f"trials:  retina ui {NAME}")
-    log.info(f"took {time.monotonic() - begun:.0f} s")
+    log.info(f"took {time.monotonic() - started:.0f} s")
     return 0
 
 

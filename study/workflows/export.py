@@ -18,7 +18,7 @@ from analysis.tables.model_scores import score_split
 from retina_data.files import write_whole
 from study.errors import ConfigError
 from study.inference import onnx
-from study.inference.best_model import BestModel, find_winner, photographs
+from study.inference.best_model import BestModel, photographs
 from study.inference.calibration_data import AGREE, arrays, calibration, check
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import (
@@ -30,6 +30,7 @@ from study.inference.model_dir import (
     describe,
     write_model,
 )
+from study.inference.model_selection import find_best_model
 from study.training.prediction import Grader
 
 log = logging.getLogger(__name__)
@@ -48,7 +49,7 @@ def export(
     """
     if target.exists() and (not target.is_dir() or any(target.iterdir())):
         raise ConfigError(f"--out must be a new or empty folder, but {target} holds something; name another")
-    winner = find_winner(home, name, arm, rerun_flags, ensemble=ensemble)
+    winner = find_best_model(home, name, arm, rerun_flags, ensemble=ensemble)
     if len(winner.members) > MOST_MEMBERS:
         raise ConfigError(
             f"--ensemble takes at most {MOST_MEMBERS} seeds, but {len(winner.members)} are confirmed; drop --ensemble"

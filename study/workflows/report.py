@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from study.storage.home import fold_studies, folds_of
 
@@ -19,8 +19,8 @@ def write_study_report(name: str, here: Home) -> Path:
     from study.tracking.mlflow_tracker import Tracking
 
     folder = here.home / name / "report"
-    _send_mistakes(name, here)
-    write_report(read_study(here.tracking_uri, name), folder)
+    explained = _mistakes(name, here, folder)
+    write_report(replace(read_study(here.tracking_uri, name), explained=explained), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
     for fold in fold_studies(here.home, name):
         if folds and not (here.home / fold / "ledger.jsonl").exists():
@@ -33,16 +33,15 @@ def write_study_report(name: str, here: Home) -> Path:
     return folder
 
 
-def _send_mistakes(name: str, here: Home) -> None:
-    """Pictures of what the winner (of each fold) gets most wrong, beside the study's run."""
-    from study.inference.worst_errors import MOST, explain_mistakes
-    from study.tracking.mlflow_tracker import Tracking
+def _mistakes(name: str, here: Home, folder: Path) -> tuple[tuple[bytes, dict[str, Any]], ...]:
+    """What the winner (of each fold) gets most wrong, made below the report's folder, or as it was made before."""
+    from study.inference.worst_errors import EXPLAINED, MOST, explain_mistakes, read_explained
 
     folds = fold_studies(here.home, name)
+    found = []
     for fold in folds:
-        if not (here.home / fold / "ledger.jsonl").exists():
-            continue  # what MLflow alone has, or nobody, is told of by the report itself
-        with TemporaryDirectory() as temporary:
-            if explain_mistakes(here.home, fold, Path(temporary), max(1, MOST // len(folds))):
-                tracking = Tracking(here.tracking_uri, fold, here.home / fold, here.artifacts_of(fold))
-                tracking.send_explained(Path(temporary))
+        pictures = folder / EXPLAINED / fold
+        if (here.home / fold / "ledger.jsonl").exists():  # else MLflow alone has it, or nobody
+            explain_mistakes(here.home, fold, pictures, max(1, MOST // len(folds)))
+        found += read_explained(pictures)
+    return tuple(found)

@@ -25,7 +25,7 @@ from study.tuning.ask_tell import Arms
 from study.tuning.finalists import SearchPolicy
 from study.tuning.progress_bar import Display, search_note
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
-from study.workflows.running.run import EXIT_CODES, Compute, _limits_here, failure_hint, limits_of, run
+from study.workflows.running.run import EXIT_CODES, Compute, failure_hint, resources_here, resources_of, run
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
@@ -42,21 +42,22 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
     folder = here.home / name
     check_free(folder)  # asked first, since reading the data may take long; held only once all input is right
     if compute.address is None:
-        _limits_here(compute)  # wrong numbers are refused before photographs are decoded
+        resources_here(compute)  # wrong numbers are refused before photographs are decoded
     events, _ = read_events(folder / "ledger.jsonl")
-    plan, planned = make_plan(name, here.home, study_state(events), inputs), len(events)
+    state, planned = study_state(events) if events else None, len(events)
+    plan = make_plan(name, here.home, state, inputs)
     if dry:
-        _dry_run(plan, study_state(events), compute, here.rerun_flags)
+        _dry_run(plan, state, compute, here.rerun_flags)
         return 0
-    del events  # of a long study they are many; the writer reads its own
+    del events, state  # of a long study they are many; the writer reads its own
     with writing(plan, planned) as ledger:
         return _search(plan, ledger, here, compute)
 
 
-def _dry_run(plan: Plan, state: StudyState, compute: Compute, rerun_flags: str) -> None:
+def _dry_run(plan: Plan, state: StudyState | None, compute: Compute, rerun_flags: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
-    dry_run(plan, state, limits_of(plan, compute), out, rerun_flags)
+    dry_run(plan, state, resources_of(plan, compute), out, rerun_flags)
 
 
 @contextmanager
@@ -79,11 +80,11 @@ def writing(plan: Plan, events_planned: int) -> Iterator[Ledger]:
 
 
 def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
-    state = study_state(ledger.events)
-    ended = [record for record in state.trials.values() if record.end]
-    if len(ended) == plan.config.trials and search_ended(plan.config, state):
+    state = study_state(ledger.events) if ledger.events else None
+    ended = [record for record in state.trials.values() if record.end] if state else []
+    if state and len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
-        if state.study and plan.config.trials < state.study.config["trials"]:  # ended with what has begun
+        if plan.config.trials < state.study.config["trials"]:  # ended with what has begun
             write_study_file(plan)
             ledger.append(plan.event(state.study.threads, state.study.max_concurrent))
         closed = final_state(ended)
@@ -102,7 +103,7 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
         return EXIT_CODES[closed]
     for line in plan.notes:
         log.info(f"note: {line}")
-    for line in not_run_lines(plan, begun=True, rerun_flags=here.rerun_flags):
+    for line in not_run_lines(plan, started=True, rerun_flags=here.rerun_flags):
         log.info(line)
     return run(plan, Search(plan), ledger, here, compute)
 
@@ -114,7 +115,7 @@ def _all_failed(state: StudyState, trials: int) -> bool:
 
 @dataclass(frozen=True)
 class Search:
-    """The errand (`study.workflows.running.run`) of a search: all trials of its plan."""
+    """The RunSpec of a search: all trials of its plan."""
 
     plan: Plan
 
@@ -148,7 +149,7 @@ class Search:
         """The trials and finalists."""
         return ChainMap(state.finalists, state.trials)
 
-    def course(self, state: StudyState) -> SearchPolicy:
+    def policy(self, state: StudyState) -> SearchPolicy:
         """Each arm's sampler and pruner, then the finalists."""
         return SearchPolicy(self.plan.config, Arms(self.plan.config, self.plan.groups, state), state)
 
@@ -170,10 +171,10 @@ class Search:
         plan, trials = self.plan, self.plan.config.trials
         done = sum(1 for record in state.trials.values() if record.end)
         splits = {split: plan.prepared.count(split) for split in ("train", "val", "test")}
-        begun = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
+        started = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
         arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
         return (
-            f"study {plan.name}: {begun} over {arms}; {splits['train']} training and {splits['val']} "
+            f"study {plan.name}: {started} over {arms}; {splits['train']} training and {splits['val']} "
             f"validation images, {splits['test']} set aside for the test; {trial_resources}"
         )
 

@@ -1,4 +1,4 @@
-"""How far studies are: read from their ledgers alone, no Ray, no MLflow, no pickle."""
+"""How far studies are, for a terminal: all of a home, or one with its arms and failures."""
 
 from __future__ import annotations
 
@@ -10,20 +10,17 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import schema
-from study.config.study import StudyConfig
 from study.errors import ConfigError
-from study.storage.events import StudyClosed
 from study.storage.home import fold_studies
-from study.storage.ledger import LedgerError, read_events
+from study.storage.ledger import LedgerError
 from study.storage.lock import is_locked
-from study.storage.progress import duration_text, epochs_saved, seconds_left, sparkline, times
-from study.storage.ranking import candidates, planned, search_ended, wanted, winners
-from study.storage.state import StudyState, study_state
-from study.tuning.confirmation import counted
+from study.storage.progress import duration_text, times
+from study.workflows.summary import summary
 
 WATCH_SECONDS = 2.0
 
 DAMAGED = "damaged"
+
 
 STATES = (
     schema.STATE_COMPLETE,
@@ -107,107 +104,6 @@ def watch_status(console: Console, home: Path, name: str | None, rerun_flags: st
         if not written:
             return parent_study
         time.sleep(WATCH_SECONDS)
-
-
-def summary(folder: Path) -> dict[str, Any]:
-    """What one ledger says, as plain values."""
-    events, _ = read_events(folder / "ledger.jsonl")
-    state, living = study_state(events), is_locked(folder)
-    states: dict[str, int] = {}
-    for record in state.trials.values():
-        now = schema.STATE_RUNNING if living and not record.end else record.state
-        states[now] = states.get(now, 0) + 1
-    last = events[-1] if events and isinstance(events[-1], StudyClosed) else None
-    closed = last.state if last else schema.STATE_INTERRUPTED
-    best = _best(state)
-    trials = state.study.config["trials"] if state.study else 0
-    config = StudyConfig.model_validate(state.study.config) if state.study else None
-    searching = living and config is not None and not search_ended(config, state)
-    return {
-        "study": folder.name,
-        "state": schema.STATE_RUNNING if living else closed,
-        "reason": last.reason if last and not living else "",
-        "next": "" if living else _next(state, closed),
-        "trials": trials,
-        "ended": sum(1 for record in state.trials.values() if record.end),
-        "states": states,
-        "best": best,
-        **_best_values(state),
-        "epochs_saved": epochs_saved(state),
-        "confirmations": counted(state),
-        "finalists": {"ended": sum(1 for r in state.finalists.values() if r.end), "of": _finalists(config, state)},
-        "seconds_left": _seconds_left(config, state) if searching else None,
-        "arms": {arm: _arm(state, arm) for arm in (state.study.arms if state.study else [])},
-        "not_run": state.study.not_run if state.study else {},
-        "weights": state.study.weights if state.study else {},
-        "failures": {
-            record.trial: record.end.reason
-            for record in state.runs().values()
-            if record.end and record.state == schema.STATE_FAILED
-        },
-    }
-
-
-def _finalists(config: StudyConfig | None, state: StudyState) -> int:
-    """Finalists that there are to be."""
-    if config is None or state.study is None:
-        return 0
-    ended = len(state.trials) >= config.trials and all(record.end for record in state.trials.values())
-    count = len(wanted(config, state)) if ended else planned(config, len(state.study.arms))
-    return max(count, len(state.finalists))
-
-
-def _seconds_left(config: StudyConfig | None, state: StudyState) -> float | None:
-    if config is None or state.study is None:
-        return None
-    return seconds_left(config, state, len(state.study.arms), state.study.max_concurrent)
-
-
-def _next(state: StudyState, closed: str) -> str:
-    """The command that comes next, without the flags that each command needs."""
-    if not state.study:
-        return ""
-    search, *later = map(str, state.study.commands or ("",))
-    config = StudyConfig.model_validate(state.study.config)
-    if not later or not search_ended(config, state) or not winners(state):
-        return search
-    confirmed = counted(state)
-    done = closed == schema.STATE_COMPLETE and confirmed["of"] == confirmed["ended"] > 0
-    return later[-1] if done else later[0]
-
-
-def _arm(state: StudyState, arm: str) -> dict[str, Any]:
-    mine = [record for record in state.trials.values() if record.arm == arm]
-    return {
-        "trials": len(mine),
-        "epochs": sum(len(record.epochs) for record in mine),
-        "best": _best(state, arm),
-        "curve": "".join(sparkline(one.record) for one in candidates(state, arm)[:1]),
-        **_best_values(state, arm),
-    }
-
-
-def _best_values(state: StudyState, arm: str | None = None) -> dict[str, Any]:
-    """For programs: the best configuration, its score, and the objective over its epochs; None where there is none.
-
-    The score is the mean over its finalists where it has some.
-    """
-    best = next(iter(candidates(state, arm)), None)
-    if best is None:
-        return {"best_trial": None, "best_score": None, "best_repeats": None, "best_curve": None}
-    curve = [epoch.scores.get(best.record.score_name) for epoch in best.record.epochs]
-    return {
-        "best_trial": best.record.trial, "best_score": best.score, "best_repeats": best.repeats, "best_curve": curve,
-    }  # fmt: skip
-
-
-def _best(state: StudyState, arm: str | None = None) -> str | None:
-    best = next(iter(candidates(state, arm)), None)
-    if best is None or not state.study:
-        return None
-    many = "s" * (best.repeats > 1)
-    how = f"mean of {best.repeats} finalist{many}" if best.repeats else f"n {state.study.splits['val']}"
-    return f"{state.study.objective} {best.score:.3f} (trial {best.record.trial}, {how})"
 
 
 def _print_arms(console: Console, study: dict[str, Any]) -> None:

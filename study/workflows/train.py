@@ -21,7 +21,7 @@ from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
 from study.storage.ledger import read_events
-from study.storage.state import TrialRecord, study_state
+from study.storage.state import TrialRecord, read_state, study_state
 from study.storage.study_file import STUDY_FILE
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
 from study.training.data import SplitDataset, prepare_data, split_of
@@ -162,7 +162,6 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
 def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
     """The study's own copy of its weights, and what they were trained on."""
     state = study_state(read_events(folder / "ledger.jsonl")[0])
-    assert state.study is not None  # it has a trial
     recorded = state.study.weights[architecture]
     file = kept_file(folder, {"name": recorded["source"], **recorded})
     if not file.exists():
@@ -204,18 +203,18 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
         if found is None:
             raise ConfigError(f"--reproduce must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
         study, trial = found
-    state = study_state(read_events(home / study / "ledger.jsonl")[0])
-    if trial in state.finalists:
+    state = read_state(home / study)
+    if state and trial in state.finalists:
         raise ConfigError(
             f"--reproduce repeats a trial of the search, but {trial} is a finalist; name the trial that it repeats"
         )
-    if trial in state.confirmations:
+    if state and trial in state.confirmations:
         raise ConfigError(
             f"--reproduce repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
             "more --seeds trains another one"
         )
-    if trial not in state.trials:
-        known = ", ".join(sorted(state.trials)) or "none"
+    if state is None or trial not in state.trials:
+        known = ", ".join(sorted(state.trials) if state else ()) or "none"
         raise ConfigError(f"study {study} must have a trial {trial!r}, but it has: {known}")
     record = state.trials[trial]
     if not record.epochs:

@@ -54,12 +54,12 @@ def test_ten_thousand_resamples_of_the_labs_test() -> None:
     grade = rng.choice(5, size=7026, p=[0.735, 0.07, 0.15, 0.025, 0.02])
     chance = rng.dirichlet(np.ones(5), size=(1, 7026))
     chance[0, np.arange(7026), grade] += 0.4 * rng.random(7026)
-    begun = time.perf_counter()
+    started = time.perf_counter()
     counts = confusion_by_group(patient, grade, chance[0].argmax(axis=1))
     bootstrap_by_group(counts, rng, resamples=10_000)
-    by_counts = time.perf_counter() - begun
+    by_counts = time.perf_counter() - started
     bootstrap_auc(patient, grade, chance, rng, resamples=10_000)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     print(
         f"\n10,000 resamples of 7,026 images: {by_counts:.1f} s for every score that needs counts, "
         f"{seconds - by_counts:.1f} s for AUC"
@@ -82,18 +82,18 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
         )
         for number in range(TRIALS)
     ]
-    begun = time.perf_counter()
+    started = time.perf_counter()
     uri = fixture.write_study("thousand", trials, study=fixture.STUDY_JSON)
-    print(f"\n{TRIALS} trials x {EPOCHS} epochs written in {time.perf_counter() - begun:.0f} s (not measured)")
-    begun = time.perf_counter()
+    print(f"\n{TRIALS} trials x {EPOCHS} epochs written in {time.perf_counter() - started:.0f} s (not measured)")
+    started = time.perf_counter()
     with counted_queries() as queries:
         study = read_study(uri, "thousand")
-    reading = time.perf_counter() - begun
+    reading = time.perf_counter() - started
     made = all_tables.make_tables(study)
     all_tables.write_tables(study, made, tmp_path)
-    tabling = time.perf_counter() - begun - reading
+    tabling = time.perf_counter() - started - reading
     write_gallery(study, made, tmp_path / "figures")
-    whole = time.perf_counter() - begun
+    whole = time.perf_counter() - started
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(
         f"reading {reading:.1f} s with {len(queries)} queries, tables {tabling:.1f} s, figures "

@@ -25,15 +25,16 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from study.config.axes import Range
 from study.config.search_space import condition_holds, drawn
-from study.config.study import Range, StudyConfig, make_study_config
+from study.config.study import StudyConfig, make_study_config
 from study.storage.events import EpochFinished, TrialFinished
 from study.storage.ledger import read_events
 from study.storage.ranking import candidates
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import TrialRecord, study_state
 from study.tuning.recorder import Recorder
 from tests.benchmarks.record_curves import EPOCHS, SPACE, recorded
-from tests.benchmarks.serial import begun, course_of, drive, report_of, search
+from tests.benchmarks.serial import drive, policy_of, report_of, search, started
 
 SAMPLERS, STOPPING, BUDGETS, SEEDS = ("random", "tpe", "gp"), ("none", "halving", "hyperband"), (8, 24, 64), 20
 RESAMPLES, LEAST = 2000, 50
@@ -133,7 +134,7 @@ def replay(curves: Curves, sampler: str, stopping: str, seed: int, folder: Path)
     search(folder / "all", study_of(sampler, stopping, most, seed), answers(curves, seed))
     events, _ = read_events(folder / "all" / "ledger.jsonl")
     spent, best, true = (np.full(most, np.nan) for _ in range(3))
-    state, epochs, ended = StudyState(), 0, 0
+    state, epochs, ended = study_state(events[:1]), 0, 0
     top: tuple[float, float] = (math.nan, math.nan)
     for event in events:
         state.apply(event)
@@ -149,12 +150,12 @@ def replay(curves: Curves, sampler: str, stopping: str, seed: int, folder: Path)
         early = [event for event in events if getattr(event, "trial", "") < f"{trials:04d}"]
         plain = candidates(study_state(early))[0]
         config = study_of(sampler, stopping, trials, seed, finalists=None)
-        ledger = begun(folder / str(trials), config)
+        ledger = started(folder / str(trials), config)
         for event in early[1:]:
             ledger.append(event)
         whole = study_state(ledger.events)
-        course = course_of(config, whole)
-        drive(Recorder(ledger, whole, course, folder, lambda event: None), answers(curves, seed))
+        policy = policy_of(config, whole)
+        drive(Recorder(ledger, whole, policy, folder, lambda event: None), answers(curves, seed))
         ledger.close()
         final = candidates(whole)[0]
         claimed[trials] = plain.score, final.score

@@ -114,7 +114,7 @@ class Driver:
     def trial(self, index: int, send: bool) -> tuple[float, float]:
         """Run one trial with a made-up curve; returns seconds of sampler and ledger, and of MLflow."""
         self.events.clear()
-        begun = time.perf_counter()
+        started = time.perf_counter()
         trial = self.recorder.start_next().trial
         for epoch in range(1, EPOCHS + 1):
             kappa = (index * 37 % 101) / 101 + epoch / 100
@@ -127,7 +127,7 @@ class Driver:
         for event in self.events:
             if self.tracking.apply(event) and send:
                 self.tracking.send(event)
-        return recorded - begun, time.perf_counter() - begun_to_send
+        return recorded - started, time.perf_counter() - begun_to_send
 
 
 def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
@@ -156,7 +156,7 @@ def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
 @pytest.mark.timeout(3000)
 def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Home) -> None:
     driver = Driver(home)
-    start = BEGUN + STARTUP_TRIALS * len(driver.state.study.arms)  # type: ignore[union-attr]
+    start = BEGUN + STARTUP_TRIALS * len(driver.state.study.arms)
     first, last = range(start, start + WINDOW), range(TRIALS - WINDOW, TRIALS)
     seconds = {}
     for index in range(BEGUN, TRIALS):
@@ -179,15 +179,15 @@ def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Hom
 def test_going_on_with_ten_thousand_trials(home: Home) -> None:
     known = len(study_state(read_events(home.ledger("big"))[0]).trials)
     assert known == TRIALS, "the test before this one makes them"
-    begun = time.time()
+    started = time.time()
     most = home.search("big", "--trials", str(TRIALS + 1))
     events = read_events(home.ledger("big"))[0]
-    started = next(event.time for event in reversed(events) if isinstance(event, TrialStarted)) - begun
+    waited = next(event.time for event in reversed(events) if isinstance(event, TrialStarted)) - started
     size = home.ledger("big").stat().st_size / 1e6
-    print(f"\ngoing on with {TRIALS} finished trials: the next begins after {started:.1f} s ", end="")
-    print(f"and all ends after {time.time() - begun:.1f} s; ledger {size:.0f} MB; {most}")
+    print(f"\ngoing on with {TRIALS} finished trials: the next begins after {waited:.1f} s ", end="")
+    print(f"and all ends after {time.time() - started:.1f} s; ledger {size:.0f} MB; {most}")
     assert len(study_state(events).trials) == TRIALS + 1
-    assert started <= START_SECONDS
+    assert waited <= START_SECONDS
     assert most.own <= LIMIT_MB
 
 

@@ -98,10 +98,10 @@ def _seconds(folder: Path, name: str, code: str, *jobs: dict[str, object]) -> fl
 
 def _told(state: StudyState, events: list[Event]) -> str:
     """Where the time of a search went, as its ledger tells."""
-    begun = {event.trial: event.time for event in events if isinstance(event, TrialStarted)}
+    started = {event.trial: event.time for event in events if isinstance(event, TrialStarted)}
     ended = {event.trial: event.time for event in events if isinstance(event, TrialFinished)}
     computed = {trial: sum(epoch.seconds for epoch in record.epochs) for trial, record in state.trials.items()}
-    beside = [ended[trial] - begun[trial] - computed[trial] for trial in begun]
+    beside = [ended[trial] - started[trial] - computed[trial] for trial in started]
     start, later = statistics.median(beside[:SLOTS]), statistics.median(beside[SLOTS:])
     return (
         f"a trial computes {statistics.median(computed.values()):.2f} s; beside that the first {SLOTS} took "
@@ -117,9 +117,9 @@ def test_a_search_costs_little_beside_its_trials(tmp_path: Path) -> None:
     flags = ["--trials", str(TRIALS), "--epochs", "1", "--image-size", "32", "--architecture", "resnet18"]
     only = ["--no-pretrained", "--cpus-per-trial", "1", "--early-stopping", "none"]
     command = [sys.executable, "-m", "study", "search", "short", "--data", str(data), *flags, *only]
-    begun = time.monotonic()
+    started = time.monotonic()
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=900)
-    whole = time.monotonic() - begun
+    whole = time.monotonic() - started
     assert done.returncode == 0, done.stdout + done.stderr
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
     state = study_state(events)

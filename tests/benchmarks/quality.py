@@ -157,7 +157,7 @@ class Bench:
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
         if key in self.lines:
             return key
-        begun, data = time.perf_counter(), unit.data()
+        started, data = time.perf_counter(), unit.data()
         for epoch in train(config, data, CPU, weights=weights):
             if epoch.number == last_epoch:
                 break
@@ -170,7 +170,7 @@ class Bench:
         about = {
             "unit": unit.name,
             "what": what,
-            "seconds": round(time.perf_counter() - begun, 1),
+            "seconds": round(time.perf_counter() - started, 1),
             "images": epoch.images_seen * last_epoch,
             "epochs": last_epoch,
             "config": config.model_dump(mode="json"),
@@ -184,13 +184,13 @@ class Bench:
 
         def runs(record: TrialRecord) -> Iterator[dict[str, Any]]:
             config, before = TrialConfig.model_validate(record.config), None
-            begun = time.perf_counter()
+            started = time.perf_counter()
             for epoch in train(config, unit.data(record.finalist.split_seed if record.finalist else None), CPU):
                 report = report_of(epoch.number, epoch.scores, before, record.config)
                 report |= {"images_seen": epoch.images_seen, "seconds": round(epoch.seconds, 3)}
                 before = report["best"]
                 yield report
-            say(unit.name, record.trial, time.perf_counter() - begun, f"validation {before:.4f}")
+            say(unit.name, record.trial, time.perf_counter() - started, f"validation {before:.4f}")
 
         return runs
 

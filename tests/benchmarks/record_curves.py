@@ -111,7 +111,7 @@ def run(number: int, repeat: int, cache: Cache, test: Cache) -> dict[str, Any]:
     parts = resplit(cache.table, pd.Series("train", index=cache.table.index), val_fraction=0.2, seed=repeat)
     divided = [np.flatnonzero(parts == part) for part in ("train", "val")]
     data = TrainData(cache.images, grades_of(cache), groups_of_rows(cache), *divided)
-    curve, begun = [], time.perf_counter()
+    curve, started = [], time.perf_counter()
     for epoch in train(config, data, CPU):
         found = scores(
             epoch.predictions["grade"].to_numpy(np.int64),
@@ -123,7 +123,7 @@ def run(number: int, repeat: int, cache: Cache, test: Cache) -> dict[str, Any]:
     return {
         "run": f"{number}/{repeat}",
         "config": drawn(number),
-        "seconds": round(time.perf_counter() - begun, 1),
+        "seconds": round(time.perf_counter() - started, 1),
         "val": {name: [point[name] for point in curve] for name in curve[0]},
         "test": scores(grades_of(test), probabilities_of(model, config, test.images, rows)),
     }

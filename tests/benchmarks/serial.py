@@ -30,12 +30,12 @@ class WithoutKnownGood(Arms):
         return []
 
 
-def course_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> TrialPolicy:
+def policy_of(config: StudyConfig, state: StudyState, arms: type[Arms] = Arms) -> TrialPolicy:
     """All trials of the one arm, then its finalists."""
     return SearchPolicy(config, arms(config, GROUPS, state), state)
 
 
-def begun(folder: Path, config: StudyConfig) -> Ledger:
+def started(folder: Path, config: StudyConfig) -> Ledger:
     """The ledger of a study in a folder, with the event that begins it."""
     folder.mkdir(parents=True, exist_ok=True)
     ledger = Ledger(folder / "ledger.jsonl")
@@ -51,10 +51,10 @@ def begun(folder: Path, config: StudyConfig) -> Ledger:
 
 def search(folder: Path, config: StudyConfig, runs: Runs, arms: type[Arms] = Arms) -> StudyState:
     """Run what is left of a search and return its state."""
-    ledger = begun(folder, config)
+    ledger = started(folder, config)
     state = study_state(ledger.events)
     try:
-        drive(Recorder(ledger, state, course_of(config, state, arms), folder / "checkpoints", lambda event: None), runs)
+        drive(Recorder(ledger, state, policy_of(config, state, arms), folder / "checkpoints", lambda event: None), runs)
     finally:
         ledger.close()
     return state

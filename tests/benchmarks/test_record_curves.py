@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from study.config.study import DEFAULT_SPACE, make_study_config
+from study.config.axes import DEFAULT_SPACE
+from study.config.study import make_study_config
 from tests.benchmarks import bench_sampler
 from tests.benchmarks.bench_sampler import Curves, curve_over_epochs, first_reach, replay, shares, study_of
 from tests.benchmarks.record_curves import CURVES, EPOCHS, SPACE, drawn, recorded

@@ -44,10 +44,10 @@ def _write(home: Path) -> str:
     tracking = Tracking(uri, NAME, folder, (home / "mlartifacts" / NAME).as_uri())
     events: list[Event] = [study_event(trials=len(KAPPAS))]
     for number, kappa in enumerate(KAPPAS):
-        begun, cell = trial_event(number, epochs=3), CELLS[number % 4]
-        begun.config.update(architecture=cell[0], pretrained=cell[1], lr=10 ** (-4 + number / 4))
-        begun.config["imbalance"] = ("none", "focal")[number % 2]
-        events += [begun, *(epoch_event(number, epoch, kappa * epoch / 3) for epoch in (1, 2, 3)), end_event(number)]
+        started, cell = trial_event(number, epochs=3), CELLS[number % 4]
+        started.config.update(architecture=cell[0], pretrained=cell[1], lr=10 ** (-4 + number / 4))
+        started.config["imbalance"] = ("none", "focal")[number % 2]
+        events += [started, *(epoch_event(number, epoch, kappa * epoch / 3) for epoch in (1, 2, 3)), end_event(number)]
     for event in [*events, close_event()]:
         assert tracking.apply(event)
         tracking.send(event)

@@ -23,7 +23,7 @@ from study.storage.ledger import read_events
 from study.storage.ranking import winners
 from study.storage.state import StudyState, study_state
 from study.tuning import confirmation
-from study.workflows.status import summary
+from study.workflows.summary import summary
 from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.slow
@@ -140,7 +140,7 @@ def test_analysis_reads_what_study_wrote(home: Home, study: StudyRuns) -> None:
         epochs = study.epochs[study.epochs["trial"] == trial]
         assert epochs["val/accuracy"].tolist() == [epoch.scores["val/accuracy"] for epoch in record.epochs]
         assert study.confusions[trial].tolist() == best.confusion
-        assert len(study.predictions[trial]) == state.study.splits["val"]  # type: ignore[union-attr]
+        assert len(study.predictions[trial]) == state.study.splits["val"]
 
 
 def test_the_names_are_those_of_records_and_no_others(home: Home) -> None:
@@ -190,7 +190,6 @@ def test_analysis_reads_the_finalists_and_orders_by_them(home: Home, study: Stud
 def test_analysis_reads_the_confirmations_and_keeps_them_apart(home: Home, study: StudyRuns) -> None:
     assert home.confirming.returncode == 0, home.confirming.stdout + home.confirming.stderr
     state = study_state(home.events())
-    assert state.study is not None
     assert list(study.confirmations["confirm"]) == sorted(state.confirmations)
     wanted = confirmation.wanted(state, confirmation.ConfirmationConfig(seeds=1))
     assert len(state.confirmations) == len(wanted)

@@ -15,16 +15,19 @@ import tomllib
 import venv
 import zipfile
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from study.versions import DISTRIBUTION, PACKAGES
 from tests.fixtures.distribution import ROOT, build
 
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+PROJECT, BUILD = PYPROJECT["project"], PYPROJECT["build-system"]
 
 
 def _sources() -> set[str]:
@@ -42,6 +45,17 @@ def test_dependencies_are_those_of_this_environment() -> None:
     for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["onnx"]):
         wanted = Requirement(text)
         assert wanted.specifier.contains(version(wanted.name), prereleases=True), text
+
+
+def test_constraints_name_each_direct_dependency_in_a_version_that_its_range_allows() -> None:
+    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
+    pinned = {canonicalize_name(one.name): one for one in map(Requirement, lines)}
+    assert len(pinned) == len(lines), "one version for all Pythons"
+    for text in (*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values()), *BUILD["requires"]):
+        wanted = Requirement(text)
+        if wanted.name != DISTRIBUTION:
+            [pin] = pinned[canonicalize_name(wanted.name)].specifier
+            assert pin.operator == "==" and wanted.specifier.contains(pin.version, prereleases=True), text
 
 
 def test_hooks_are_the_tools_of_make_lint() -> None:

@@ -54,9 +54,9 @@ def test_a_trials_process_dies_then_the_head_then_two_signals_come(tmp_path: Pat
     search.process.send_signal(signal.SIGINT)
     time.sleep(0.2)
     search.process.send_signal(signal.SIGINT)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert search.end() == 130, search.output()
-    assert time.monotonic() - begun <= 3
+    assert time.monotonic() - started <= 3
     assert study.retina("status", "s").returncode == 0
     assert {run.info.status for run in study.runs()} == {"KILLED"}
     assert study.missing_and_doubled(0) == (0, 0)
@@ -85,9 +85,9 @@ def test_mlflow_s_server_goes_and_what_it_lacks_is_sent_later(tmp_path: Path, da
         server.stop()
         search.until_epochs(study.count("epoch") + 3)
         search.process.send_signal(signal.SIGTERM)
-        begun = time.monotonic()
+        started = time.monotonic()
         assert search.end() == 143, search.output()
-        assert time.monotonic() - begun <= 15
+        assert time.monotonic() - started <= 15
         assert "`retina status` sends the rest later" in search.output()
         server.start()
         assert study.retina("status", "s", "--sync").returncode == 0

@@ -26,7 +26,7 @@ class Row:
     note: str = ""
     seconds: float = 0.0
     result: str = "?"
-    begun: float = field(default_factory=time.monotonic)
+    started: float = field(default_factory=time.monotonic)
 
 
 @pytest.fixture
@@ -37,7 +37,7 @@ def row(request: pytest.FixtureRequest) -> Iterator[Row]:
     """
     made = Row(request.node.name.removeprefix("test_").replace("_", " "))
     yield made
-    made.seconds = time.monotonic() - made.begun
+    made.seconds = time.monotonic() - made.started
     made.result = getattr(request.node, "outcome_of_call", "skipped")
     request.node.user_properties.append(("row", asdict(made)))
 

@@ -39,7 +39,7 @@ class Search:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "study", *arguments], env=environment, stdout=log, stderr=log
             )
-        self.begun = time.monotonic()
+        self.started = time.monotonic()
 
     def output(self) -> str:
         return self.log.read_text()
@@ -152,7 +152,6 @@ class Study:
         is RUNNING.
         """
         state, runs, client = self.state(), self.runs(), MlflowClient(self.uri)
-        assert state.study
         names = ("finalist", "trial", "epoch")
         raw = [(e.kind, *(getattr(e, name, None) for name in names)) for e in self.events() if hasattr(e, "trial")]
         of_trials = [run for run in runs if run.data.tags[schema.TAG_KIND] in NAMED_BY]

@@ -54,9 +54,9 @@ def test_a_signal(
     search.until_epochs(1)
     time.sleep(1)
     search.process.send_signal(number)
-    begun = time.monotonic()
+    started = time.monotonic()
     assert search.end(60) == code, search.output()
-    once = time.monotonic() - begun
+    once = time.monotonic() - started
     assert {run.info.status for run in study.runs()} == {"KILLED"}
     assert study.state_closed() == schema.STATE_INTERRUPTED
     before = study.state().trials["0000"].epochs
@@ -65,10 +65,10 @@ def test_a_signal(
     search.process.send_signal(number)
     time.sleep(0.5)
     search.process.send_signal(number)
-    begun = time.monotonic()
+    started = time.monotonic()
     ends = {code, -number} if number == signal.SIGTERM else {code}  # while Ray ends it may be nobody's: 143 to a shell
     assert search.end(60) in ends, search.output()
-    twice = time.monotonic() - begun
+    twice = time.monotonic() - started
     assert study.retina("status", "s").returncode == 0
     assert {run.info.status for run in study.runs()} == {"KILLED"}
     assert study.state().trials["0000"].epochs[: len(before)] == before
@@ -89,7 +89,7 @@ def test_a_second_search_is_refused(tmp_path: Path, data: Path, row: Row) -> Non
     for _ in range(row.tries):
         second = study.begin()
         assert second.end() == 75
-        waited.append(time.monotonic() - second.begun)
+        waited.append(time.monotonic() - second.started)
         assert f"being written by process {search.process.pid}" in second.output()
     search.kill()
     third = study.begin()  # the owner is dead: its lock is in nobody's way

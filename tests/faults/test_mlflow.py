@@ -35,7 +35,7 @@ def test_the_server_is_down_at_the_start(tmp_path: Path, data: Path, server: Ser
     study = Study(tmp_path / "study", data, uri=server.uri)
     search = study.begin(*FLAGS)
     assert search.end() == 2
-    waited = time.monotonic() - search.begun
+    waited = time.monotonic() - search.started
     assert f"MLflow's server must answer at {server.uri}" in search.output()
     assert "start it" in search.output()
     assert not study.home.exists()

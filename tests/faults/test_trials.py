@@ -51,7 +51,6 @@ def _check_failures(study: Study, reason: str, failing: dict[str, object]) -> in
 def _optuna_states(study: Study) -> dict[str, TrialState]:
     """What the samplers are told of each trial when the study goes on."""
     state = study.state()
-    assert state.study
     config = make_study_config(state.study.config, {})
     arms = Arms(config, groups_of(config, config.arm_specs()), state)
     told = {group: arms._studies[group].get_trials(deepcopy=False) for group in arms._studies}

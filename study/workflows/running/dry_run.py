@@ -59,10 +59,13 @@ CHILD = (
 )
 
 
-def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: Console, rerun_flags: str = "") -> None:
+def dry_run(
+    plan: Plan, state: StudyState | None, trial_resources: Resources, console: Console, rerun_flags: str = ""
+) -> None:
     """Print arms, trials, epochs, slots, the space, and time and disk from a short measured epoch of each network."""
-    left = plan.config.trials - sum(1 for record in state.trials.values() if record.end)
-    final = planned(plan.config, len(plan.arms)) - sum(1 for record in state.finalists.values() if record.end)
+    trials, finalists = (state.trials, state.finalists) if state else ({}, {})
+    left = plan.config.trials - sum(1 for record in trials.values() if record.end)
+    final = planned(plan.config, len(plan.arms)) - sum(1 for record in finalists.values() if record.end)
     arms = _arms(plan)
     then = f", then {final} finalists of {plan.epochs} epochs on other validation splits" if final > 0 else ""
     console.print(
@@ -74,7 +77,7 @@ def dry_run(plan: Plan, state: StudyState, trial_resources: Resources, console: 
     for field, values in describe(plan.config):
         space.add_row(field, values)
     console.print(space)
-    for line in [*plan.notes, *not_run_lines(plan, begun=state.study is not None, rerun_flags=rerun_flags)]:
+    for line in [*plan.notes, *not_run_lines(plan, started=state is not None, rerun_flags=rerun_flags)]:
         console.print(f"- {line}", markup=False)
     _print_costs(plan, left + max(0, final), trial_resources, console)
 
@@ -200,9 +203,9 @@ def measure_epoch(job: dict[str, Any], on_step: Callable[[int], None] = lambda i
         # The first epoch warms the machine up; the second is measured.
         steps = train(config, some, device, weights=weights)
         next(steps)
-        begun = time.monotonic()
+        started = time.monotonic()
         epoch = next(steps)
-        seconds = time.monotonic() - begun
+        seconds = time.monotonic() - started
         if images == most or seconds >= SHORT_SECONDS:
             break
         images = min(4 * images, most)

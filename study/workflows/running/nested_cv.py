@@ -20,10 +20,9 @@ from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.home import Home, fold_studies, folds_of, study_name
-from study.storage.ledger import read_events
 from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
-from study.storage.state import StudyState, ranked, study_state
+from study.storage.state import StudyState, ranked, read_state
 from study.workflows.running.run import Compute, failure_hint
 
 log = logging.getLogger(__name__)
@@ -61,25 +60,23 @@ def search_folds(
 ) -> int:
     """Search each fold in turn, or go on with that; returns the exit code of the first that does not end well.
 
-    A fold that has begun grows as the first one did, by whichever command (`Inputs.like`).
+    A fold that has begun grows as the first one did, by whichever command (`Inputs.template`).
     """
     names = [fold_name(name, fold) for fold in range(1, folds + 1)]
 
     def of(fold: str) -> Inputs:
-        begun = _state(here.home / fold).study is not None
+        started = read_state(here.home / fold) is not None
         return replace(
             inputs,
             overrides={**inputs.overrides, "fold": f"{names.index(fold) + 1}/{folds}"},
-            add_arms=inputs.add_arms if begun else (),  # one that has not begun takes all that can run
-            like="" if fold == names[0] else names[0],
+            add_arms=inputs.add_arms if started else (),  # one that has not begun takes all that can run
+            template="" if fold == names[0] else names[0],
         )
 
-    first = _state(here.home / names[0])
+    first = read_state(here.home / names[0])
     plan = make_plan(names[0], here.home, first, of(names[0]))
-    if first.study or dry:
-        time_text = _time_known(name, folds, here.home, plan)
-    else:
-        time_text = _time_measured(folds, plan, compute)
+    known = first or dry
+    time_text = _time_known(name, folds, here.home, plan) if known else _time_measured(folds, plan, compute)
     final = planned(plan.config, len(plan.arms))
     runs = f"({plan.config.trials} trials + {final} finalists)" if final else f"{plan.config.trials} trials"
     epochs = f"{folds} folds x {runs} x at most {plan.epochs} epochs"
@@ -120,8 +117,8 @@ def each_fold(
         left = compute.deadline - time.monotonic() if compute.deadline is not None else None
         out.rule(f"fold {done + 1} of {len(folds)}")
         code = call(fold, replace(compute, time_budget=left)) if left is None or left > 0 else 0
-        state = _state(home / fold)
-        if code >= EXIT_SIGNALLED or not ended(state):
+        state = read_state(home / fold)
+        if code >= EXIT_SIGNALLED or state is None or not ended(state):
             log.info(f"{done} of {len(folds)} folds are done; go on with: {commands[0]}")
             return code
         failed = failed or code
@@ -141,7 +138,7 @@ def _runs(plan: Plan) -> int:
 
 def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
     """What an epoch took so far in any fold, and what is left by that."""
-    states = [_state(home / fold) for fold in fold_studies(home, name)]
+    states = [state for fold in fold_studies(home, name) if (state := read_state(home / fold))]
     known = [record for state in states for record in (*state.trials.values(), *state.finalists.values())]
     usual = epoch_seconds(known)
     if not usual:
@@ -155,14 +152,10 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.running.run import limits_of
+    from study.workflows.running.run import resources_of
 
-    seconds, how = measured_now(plan, limits_of(plan, compute))
+    seconds, how = measured_now(plan, resources_of(plan, compute))
     if not seconds:
         return f"; how long one takes is not known ({how})"
     parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)
     return f" x {seconds:.2g} s ({how}); about {parent_study} with one trial at a time"
-
-
-def _state(folder: Path) -> StudyState:
-    return study_state(read_events(folder / "ledger.jsonl")[0])

@@ -91,7 +91,7 @@ class RunSpec(Protocol):
     def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
         """What is run, of all that the study has."""
 
-    def course(self, state: StudyState) -> TrialPolicy:
+    def policy(self, state: StudyState) -> TrialPolicy:
         """Which one runs next."""
 
     def opening(self, state: StudyState, trial_resources: Resources) -> str:
@@ -101,8 +101,8 @@ class RunSpec(Protocol):
         """What a person sees of it."""
 
 
-def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Compute) -> int:
-    """Run what is left of the errand; returns the exit code. The study's lock is held by who calls."""
+def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute) -> int:
+    """Run what is left of the spec; returns the exit code. The study's lock is held by who calls."""
     from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
@@ -113,17 +113,17 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
 
     # The store is made here, before any other process could open it: two makers at once break it.
     tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
-    check_id(tracking, study_state(ledger.events), plan.name, here.tracking_uri)
+    check_id(tracking, study_state(ledger.events) if ledger.events else None, plan.name, here.tracking_uri)
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
-        check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, errand.n_best_weights))
+        check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, spec.n_best_weights))
         plan.keep_weights()
         write_study_file(plan)
         started = plan.event(trial_resources.threads, trial_resources.max_concurrent)
-        ledger.append(replace(started, **errand.event()))
+        ledger.append(replace(started, **spec.event()))
         if plan.warm_start:
             ledger.append(plan.warm_start)
         if plan.config.select_on == "test":
@@ -131,19 +131,19 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
         on_full = stop.request_stop if here.tracking_uri.startswith("sqlite") else None
         feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full)
         state = study_state(ledger.events)
-        display = errand.display(state, trial_resources)
-        log.info(errand.opening(state, trial_resources))
+        display = spec.display(state, trial_resources)
+        log.info(spec.opening(state, trial_resources))
 
         def watch(event: Event) -> None:
             feed.put(event)
             state.apply(event)
             display.watch(event)
 
-        head = HeadMonitor(head_places(), partial(_end_process, plan, errand, ledger, feed, here))
+        head = HeadMonitor(head_places(), partial(_end_process, plan, spec, ledger, feed, here))
         with display.drawn(), head.watched():
             try:
                 closed = run_search(
-                    _files(plan), ledger, errand.course, trial_resources, plan.folder / "ray", stop, watch, head
+                    _files(plan), ledger, spec.policy, trial_resources, plan.folder / "ray", stop, watch, head
                 )
             except Exception as error:  # whatever it is, no run may stay RUNNING, and the ledger goes on later
                 if head.gone():
@@ -155,7 +155,7 @@ def run(plan: Plan, errand: RunSpec, ledger: Ledger, here: Home, compute: Comput
     _send_rest(plan, ledger, feed, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
     last = ledger.events[-1]
     reason = stop.reason or (last.reason if isinstance(last, StudyClosed) else "")
-    _closing(plan, errand, state, closed, reason, here)
+    _closing(plan, spec, state, closed, reason, here)
     return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
 
 
@@ -189,7 +189,7 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, uri: str, secon
             mark_synced(plan.folder, uri)
 
 
-def _end_process(plan: Plan, errand: RunSpec, ledger: Ledger, feed: BackgroundSync, here: Home, reason: str) -> None:
+def _end_process(plan: Plan, spec: RunSpec, ledger: Ledger, feed: BackgroundSync, here: Home, reason: str) -> None:
     """What the driver cannot do itself any more once Ray's head is gone; called from the watching thread."""
     from study.cluster.ray_cluster import kill_below
 
@@ -199,21 +199,21 @@ def _end_process(plan: Plan, errand: RunSpec, ledger: Ledger, feed: BackgroundSy
         _send_rest(plan, ledger, feed, here.tracking_uri, HEAD_CLOSE_SECONDS)
         out.show_cursor()
         log.info(f"study {plan.name}: {reason}; its trials are at their last checkpoint")
-        log.info(f"go on with: {errand.command}{here.resume_flags}")
+        log.info(f"go on with: {spec.command}{here.resume_flags}")
         out.file.flush()
     finally:  # also where nobody reads the output any more
         kill_below(os.getpid())
         os._exit(EXIT_CODES[schema.STATE_FAILED])  # Ray's own way out waits for what is gone
 
 
-def _closing(plan: Plan, errand: RunSpec, state: StudyState, closed: str, reason: str, here: Home) -> None:
-    ends = [record.end.state for record in errand.records(state).values() if record.end]
+def _closing(plan: Plan, spec: RunSpec, state: StudyState, closed: str, reason: str, here: Home) -> None:
+    ends = [record.end.state for record in spec.records(state).values() if record.end]
     counts = ", ".join(f"{ends.count(kind)} {kind}" for kind in dict.fromkeys(sorted(ends)))
     log.info(f"study {plan.name}: {closed}, {counts or 'no trial ended'}{f' ({reason})' if reason else ''}")
-    if closed == schema.STATE_COMPLETE and errand.next_command:
-        log.info(f"next: {errand.next_command}{here.rerun_flags}")
+    if closed == schema.STATE_COMPLETE and spec.next_command:
+        log.info(f"next: {spec.next_command}{here.rerun_flags}")
     elif closed != schema.STATE_COMPLETE:
-        log.info(errand.failure_hint(state, here.rerun_flags) or f"go on with: {errand.command}{here.resume_flags}")
+        log.info(spec.failure_hint(state, here.rerun_flags) or f"go on with: {spec.command}{here.resume_flags}")
 
 
 def failure_hint(name: str, rerun_flags: str) -> str:
@@ -224,10 +224,10 @@ def failure_hint(name: str, rerun_flags: str) -> str:
     )
 
 
-def limits_of(plan: Plan, compute: Compute) -> Resources:
+def resources_of(plan: Plan, compute: Compute) -> Resources:
     """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
     if compute.address is None:
-        return _limits_here(compute)
+        return resources_here(compute)
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster
     from study.cluster.resources import resources
@@ -237,7 +237,7 @@ def limits_of(plan: Plan, compute: Compute) -> Resources:
         return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
 
 
-def _limits_here(compute: Compute) -> Resources:
+def resources_here(compute: Compute) -> Resources:
     from study.cluster.resources import resources
     from study.workflows.running.dry_run import here_available
 

@@ -14,9 +14,7 @@ from tests.fixtures.mlflow import TrialSpec
 
 def test_each_picture_says_what_it_is_and_what_it_was_called() -> None:
     uri = fixture.write_study("explained", [TrialSpec(0, "resnet18-pretrained")])
-    figures_fixture.log_explained("explained", 4)
-    study = read_study(uri, "explained")
-    assert len(study.explained) == 4
+    study = figures_fixture.with_mistakes(read_study(uri, "explained"), 4)
     (found,) = worst_errors.pictures(study)
     assert isinstance(found, FigureSpec) and found.column
     assert found.grid == (2, 3) and found.column[:2] == (4, 1)

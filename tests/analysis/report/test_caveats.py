@@ -81,10 +81,10 @@ def test_what_is_not_confirmed_and_what_was_confirmed_instead_of_the_best() -> N
     assert "1 confirmation failed and is in no table" in text
 
 
-@pytest.mark.parametrize(("begun", "sentence"), [((1, 2), "2 of 3 folds have begun."), ((1, 2, 3), "")])
-def test_folds_that_have_not_begun_are_counted(begun: tuple[int, ...], sentence: str) -> None:
+@pytest.mark.parametrize(("started", "sentence"), [((1, 2), "2 of 3 folds have begun."), ((1, 2, 3), "")])
+def test_folds_that_have_not_begun_are_counted(started: tuple[int, ...], sentence: str) -> None:
     folded = read_study(fixture.folded(), "folded")
-    study = StudyRuns(**{**vars(folded), "folds_begun": begun})
+    study = StudyRuns(**{**vars(folded), "folds_begun": started})
     found = [one for one in caveats(study, all_tables.make_tables(study)) if "begun" in one]
     assert found == [sentence] * bool(sentence)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
-from analysis import schema
 from analysis.report import formatting
 from analysis.results.columns import primary_endpoint
 from tests.fixtures import figures as fixture
@@ -74,15 +71,6 @@ def test_the_space_is_said_in_words() -> None:
         ("imbalance", "weighted loss"),
     ]
     assert formatting.space_rows({}) == formatting.space_rows({"space": None}) == []
-
-
-def test_nothing_that_is_passed_on_holds_a_folder() -> None:
-    assert formatting.shareable({"a": ["/home/anna/x.pth", 3], "b": {"c": None}}) == {
-        "a": ["x.pth", 3],
-        "b": {"c": None},
-    }
-    tagged = dataclasses.replace(fixture.four().study, tags={schema.TAG_COMMIT: "in /home/anna/data"})
-    assert formatting.tags(tagged) == {"commit": "in data"}
 
 
 def test_best_rows_say_what_they_were_measured_on() -> None:

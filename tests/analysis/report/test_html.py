@@ -164,8 +164,7 @@ def test_a_study_of_folds_is_one_page(tmp_path: Path) -> None:
 
 def test_the_pictures_of_mistakes_are_in_the_page(tmp_path: Path) -> None:
     uri = fixture.write_study("with mistakes", [TrialSpec(0, "resnet18-pretrained")])
-    figures_fixture.log_explained("with mistakes", 2)
-    page, _ = page_of(read_study(uri, "with mistakes"), tmp_path)
+    page, _ = page_of(figures_fixture.with_mistakes(read_study(uri, "with mistakes")), tmp_path)
     alts = [str(one["alt"]) for tag, one in page.tags if tag == "img"]
     assert "The worst mistakes. 1: grade 4 called 0; 2: grade 4 called 0." in alts
     assert "A label can be wrong too" in " ".join(page.words.split())

@@ -20,7 +20,7 @@ def test_the_commands_hold_the_confirmation_that_was_made_in_its_place() -> None
         "retina confirm confirmed --seeds 3",
         "retina report four",
     ]
-    known = dataclasses.replace(study, study={"commands": ["retina confirm x", "retina report /home/anna/x"]})
+    known = dataclasses.replace(study, study={"commands": ["retina confirm x", "retina report x"]})
     assert reproduce.commands(known) == ["retina confirm confirmed --seeds 3", "retina report x"]
     hostile = dataclasses.replace(study, name="a; rm -rf b", study={"test": {"exclude_test_patients": True}})
     assert reproduce.commands(hostile) == ["retina confirm 'a; rm -rf b' --seeds 3 --exclude-test-patients"]

@@ -15,7 +15,7 @@ from retina_data.files import file_lock
 STATS = ["1-1", "2-2", "3-3"]
 
 
-def begun(folder: Path) -> Unfinished:
+def started(folder: Path) -> Unfinished:
     cache = Unfinished(folder, 3, 16, STATS)
     for row in (0, 2):
         cache.write(row, np.full((16, 16, 3), row + 5, np.uint8))
@@ -24,7 +24,7 @@ def begun(folder: Path) -> Unfinished:
 
 
 def test_pixels_are_an_array_and_rows_are_found_again(tmp_path: Path) -> None:
-    begun(tmp_path / "x").close()
+    started(tmp_path / "x").close()
     again = Unfinished(tmp_path / "x", 3, 16, STATS)
     assert again.done == {0: Done("1-1", "f" * 64, True, ""), 2: Done("3-3", "f" * 64, True, "")}
     again.close()
@@ -35,7 +35,7 @@ def test_pixels_are_an_array_and_rows_are_found_again(tmp_path: Path) -> None:
 
 
 def test_rows_of_changed_files_and_torn_lines_do_not_count(tmp_path: Path) -> None:
-    begun(tmp_path / "x").close()
+    started(tmp_path / "x").close()
     changed = Unfinished(tmp_path / "x", 3, 16, ["1-1", "2-2", "3-4"])
     assert list(changed.done) == [0]
     changed.close()
@@ -49,7 +49,7 @@ def test_rows_of_changed_files_and_torn_lines_do_not_count(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("damage", ["truncated", "gone", "another size"])
 def test_without_its_pixels_nothing_is_done(tmp_path: Path, damage: str) -> None:
-    begun(tmp_path / "x").close()
+    started(tmp_path / "x").close()
     pixels = tmp_path / "x" / "images.npy"
     if damage == "truncated":
         pixels.write_bytes(pixels.read_bytes()[:-1])
@@ -61,7 +61,7 @@ def test_without_its_pixels_nothing_is_done(tmp_path: Path, damage: str) -> None
 
 
 def old(folder: Path) -> Path:
-    begun(folder).close()
+    started(folder).close()
     for path in (*folder.iterdir(), folder):
         os.utime(path, (time.time() - 8 * 86_400,) * 2)
     return folder
@@ -71,7 +71,7 @@ def test_only_what_is_old_and_nobodys_is_removed(tmp_path: Path) -> None:
     abandoned, held, empty = old(tmp_path / ".a.partial"), old(tmp_path / ".b.partial"), tmp_path / ".e.partial"
     empty.mkdir()
     os.utime(empty, (0, 0))
-    begun(tmp_path / ".c.partial").close()
+    started(tmp_path / ".c.partial").close()
     gone_on = old(tmp_path / ".d.partial")
     Unfinished(gone_on, 3, 16, STATS).close()
     finished = old(tmp_path / "finished")

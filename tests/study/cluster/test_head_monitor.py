@@ -61,9 +61,9 @@ def test_a_machine_that_does_not_answer_is_gone_after_two_tries(monkeypatch: pyt
         for one in waiting:
             one.setblocking(False)
             one.connect_ex(full.getsockname())
-        begun = time.monotonic()
+        started = time.monotonic()
         assert "is gone" in HeadMonitor({"GCS": full.getsockname()}, lambda reason: None).gone()
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - started < 5
         for one in waiting:
             one.close()
 

@@ -17,6 +17,7 @@ from study.config.study import StudyConfig, make_study_config
 from study.config.trial import TrialConfig
 from study.storage.state import StudyState
 from study.tuning.ask_tell import Arms
+from tests.fixtures.study import study_event
 
 
 def _draw(values: dict[str, object], seed: int, **flags: object) -> tuple[dict[str, object], optuna.Trial]:
@@ -118,7 +119,7 @@ def test_what_is_known_to_learn_is_moved_into_the_space(
 def test_the_first_trial_of_each_arm_is_that_configuration(flags: dict[str, Any]) -> None:
     config = make_study_config({}, flags)
     groups = groups_of(config, config.arm_specs())
-    arms = Arms(config, groups, StudyState())
+    arms = Arms(config, groups, StudyState(study_event()))
     for index, cells in enumerate(groups.values()):
         asked = arms.ask(index)
         good = known_good(config, cells)

@@ -1,11 +1,9 @@
 import json
-from pathlib import Path
 
 import pytest
 
-from study.config.study import Range, StudyConfig, make_study_config
+from study.config.study import StudyConfig, make_study_config
 from study.config.trial import TrialConfig, make_trial_config
-from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
 
 
@@ -46,17 +44,6 @@ def test_a_flag_fixes_a_field_and_takes_it_out_of_the_space() -> None:
     assert config.arm_specs() == [("resnet50", False), ("resnet50", True)]
 
 
-def test_the_default_space_holds_the_axes_that_matter() -> None:
-    config = make_study_config({}, {})
-    assert set(config.space) == {
-        "architecture", "pretrained", "optimizer", "lr", "weight_decay", "batch_size", "augmentation", "imbalance"
-    }  # fmt: skip
-    assert config.space["lr"] == {
-        "sgd": Range(low=1e-3, high=1e-1, log=True), "adamw": Range(low=1e-4, high=5e-3, log=True)
-    }  # fmt: skip
-    assert len(config.arm_specs()) == 4
-
-
 def test_values_are_kept_as_the_field_reads_them() -> None:
     # YAML reads 1e-3 as text, and a quoted "false" must not be true.
     config = make_study_config(
@@ -74,6 +61,7 @@ def test_a_grade_is_called_as_suits_the_objective_unless_it_is_said() -> None:
         given = {"objective": objective} if objective else {}
         assert make_trial_config(given).decision == decision
         assert make_study_config({}, given).fixed["decision"] == decision
+    assert StudyConfig().fixed == make_study_config({}, {}).fixed == {"decision": TrialConfig().decision}
     assert make_trial_config({"objective": "accuracy", "decision": "median"}).decision == "median"
     assert make_study_config({"fixed": {"decision": "most_probable"}}, {}).fixed["decision"] == "most_probable"
 
@@ -82,38 +70,6 @@ def test_a_grade_is_called_as_suits_the_objective_unless_it_is_said() -> None:
 def test_how_scores_are_measured_is_no_axis(name: str) -> None:
     with pytest.raises(ConfigError, match=f"{name} must be the same in all trials of a study"):
         make_study_config({"space": {name: [TrialConfig.model_fields[name].default]}}, {})
-
-
-RANGES = {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}
-
-
-@pytest.mark.parametrize(
-    ("text", "line", "message"),
-    [
-        ("lr: {sgd: {low: 0.1, high: 0.01}, adamw: {low: 0.1, high: 1}}", 2, "low < high must hold, but got low=0.1"),
-        ("lr:\n    sgd: {low: 0.1, high: 1}\n    adamw: {low: 0.1, high: 20}", 2, "`lr <= 10` must hold"),
-        ("lr: {sgd: {low: 0.01, high: 0.1}}", 2, "space.lr must have a range for each optimizer, but lacks ['adamw']"),
-        ("batch_size: {sgd: {low: 8, high: 16}, adamw: {low: 8, high: 16}}", 2, "batch_size cannot hang on the optimi"),
-        ("lr: {adam: {low: 0.01, high: 0.1}}", 2, "space.lr.adam must be one of 'sgd' or 'adamw'"),
-    ],
-)
-def test_a_range_that_hangs_on_the_optimizer_is_checked_with_its_line(
-    tmp_path: Path, text: str, line: int, message: str
-) -> None:
-    (tmp_path / "lab.yaml").write_text(f"space:\n  {text}\n  optimizer: [sgd, adamw]\n")
-    with pytest.raises(ConfigError) as caught:
-        read_study_config(tmp_path / "lab.yaml")
-    assert message in str(caught.value)
-    assert f"(lab.yaml, line {line})" in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
-def test_ranges_are_needed_for_the_optimizers_of_the_study_alone() -> None:
-    only = {"space": {"lr": {"sgd": RANGES["sgd"]}}}
-    config = make_study_config({**only, "fixed": {"optimizer": "sgd"}}, {})
-    assert config.space["lr"] == {"sgd": Range(low=0.01, high=0.1)}
-    with pytest.raises(ConfigError, match="lacks \\['adamw'\\]"):
-        make_study_config(only, {})  # whose optimizer is the default
 
 
 def test_a_study_comes_back_equal_from_what_the_ledger_keeps_of_it() -> None:

@@ -12,8 +12,9 @@ import pytest
 import torch
 
 from study.errors import ConfigError
-from study.inference.best_model import BestModel, find_winner, photographs
+from study.inference.best_model import BestModel, photographs
 from study.inference.calibration_data import calibration, check
+from study.inference.model_selection import find_best_model
 from study.training.checkpoints import BEST, CALIBRATION, PREDICTIONS
 from study.training.prediction import predict
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study
@@ -30,7 +31,7 @@ def _one_view(winner: BestModel) -> BestModel:
 
 def test_a_trial_s_validation_is_predicted_again_with_its_views(caplog: pytest.LogCaptureFixture) -> None:
     made = made_study()
-    winner = find_winner(made.home, NAME)
+    winner = find_best_model(made.home, NAME)
     table, views = calibration(winner, photographs(made.home, winner))
     assert (views, len(caplog.messages)) == (4, 1)
     assert "validation photographs again with 4 views" in caplog.messages[0]
@@ -45,7 +46,7 @@ def test_a_trial_s_validation_is_predicted_again_with_its_views(caplog: pytest.L
 
 def test_one_view_is_what_was_stored() -> None:
     made = made_study()
-    winner = _one_view(find_winner(made.home, NAME))
+    winner = _one_view(find_best_model(made.home, NAME))
     table, views = calibration(winner, None)
     assert views == 1
     pd.testing.assert_frame_equal(table, made.predictions)
@@ -53,7 +54,7 @@ def test_one_view_is_what_was_stored() -> None:
 
 def test_a_trial_without_photographs_becomes_a_model_of_one_view_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
     made = made_study()
-    table, views = calibration(find_winner(made.home, NAME), None)
+    table, views = calibration(find_best_model(made.home, NAME), None)
     assert views == 1
     pd.testing.assert_frame_equal(table, made.predictions)
     assert len(caplog.messages) == 1
@@ -65,7 +66,7 @@ def test_a_trial_without_photographs_becomes_a_model_of_one_view_and_says_so(cap
 
 def test_a_confirmation_is_calibrated_on_what_it_stored(made: Made) -> None:
     confirm(made)
-    winner = find_winner(made.home, NAME)
+    winner = find_best_model(made.home, NAME)
     table, views = calibration(winner, None)
     assert views == 4
     pd.testing.assert_frame_equal(table, pd.read_parquet(made.folder / "checkpoints" / "c0000" / CALIBRATION))
@@ -76,7 +77,7 @@ def test_a_confirmation_that_lost_it_is_predicted_again_but_never_with_other_vie
     stored = made.folder / "checkpoints" / "c0000" / CALIBRATION
     before = pd.read_parquet(stored)
     stored.unlink()
-    winner = find_winner(made.home, NAME)
+    winner = find_best_model(made.home, NAME)
     table, views = calibration(winner, photographs(made.home, winner))
     assert views == 4
     assert np.allclose(table[COLUMNS], before[COLUMNS], atol=1e-5)
@@ -88,7 +89,7 @@ def test_a_confirmation_that_lost_it_is_predicted_again_but_never_with_other_vie
 def test_weights_of_any_seed_that_are_not_those_of_its_predictions_are_refused(made: Made, changed: str) -> None:
     confirm(made, "c0000")
     confirm(made, "c0001", repeat=1)
-    winner = find_winner(made.home, NAME, ensemble=True)
+    winner = find_best_model(made.home, NAME, ensemble=True)
     cache = photographs(made.home, winner)
     table, views = calibration(winner, cache)
     assert f"probabilities of {len(table)} validation" in check(winner, winner.grader(views), table, cache)
@@ -102,6 +103,6 @@ def test_weights_of_any_seed_that_are_not_those_of_its_predictions_are_refused(m
 
 
 def test_without_photographs_nothing_is_compared_and_the_card_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    winner = find_winner(made_study().home, NAME)
+    winner = find_best_model(made_study().home, NAME)
     text = check(winner, winner.grader(1), winner.validation(), None)
     assert text == "The weights were not compared with the stored predictions: the prepared photographs have gone."

@@ -14,8 +14,8 @@ from analysis.stats.calibration import with_temperature
 from analysis.stats.metrics import called
 from retina_models.resnet import resnet18
 from study.errors import ConfigError
-from study.inference.best_model import find_winner
 from study.inference.model_dir import Model, describe, read_model, write_model
+from study.inference.model_selection import find_best_model
 from study.inference.predict_images import (
     COLUMNS,
     OVERLAYS,
@@ -38,7 +38,7 @@ def write(
 ) -> Path:
     """The study's winner (or another one) as a model folder, without the formats that take seconds."""
     folder.mkdir()
-    grader = grader or Grader([find_winner(made_study().home, NAME).network()])
+    grader = grader or Grader([find_best_model(made_study().home, NAME).network()])
     values = {"architecture": "resnet18", "head": "linear", "temperature": temperature, "decision": decision}
     values |= {"referable_threshold": threshold, "origin": {}}
     write_model(folder, grader, values, describe(32, "fov", "none", "imagenet"))
@@ -65,7 +65,7 @@ def test_it_gives_the_study_s_validation_predictions_from_the_photographs(tmp_pa
 @pytest.mark.parametrize("decision", ["most_probable", "median"])
 def test_the_grade_is_called_from_the_probabilities_before_the_temperature(tmp_path: Path, decision: str) -> None:
     made = made_study()
-    flat = find_winner(made.home, NAME).network()
+    flat = find_best_model(made.home, NAME).network()
     with torch.no_grad():  # so unsure that the two rules, and the two sides of the temperature, can be told apart
         flat.fc.weight *= 0.2
         flat.fc.bias *= 0.2
@@ -81,7 +81,7 @@ def test_the_grade_is_called_from_the_probabilities_before_the_temperature(tmp_p
 @pytest.mark.parametrize(("members", "views"), [(1, 4), (2, 8)])
 def test_views_and_members_are_averaged(tmp_path: Path, members: int, views: int) -> None:
     made = made_study()
-    trained = find_winner(made.home, NAME).network()
+    trained = find_best_model(made.home, NAME).network()
     grader = Grader([trained, resnet18(seed=3)][:members], views)
     rows = made.predictions["row"][:6]
     table = predict_photographs(read_model(write(tmp_path / "model", grader=grader)), made.files(rows))

@@ -1,5 +1,4 @@
 import io
-import json
 import shutil
 from pathlib import Path
 
@@ -8,8 +7,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from analysis.results.run_artifacts import checked_explained
-from study.inference.worst_errors import EXPLAINED, explain_mistakes, worst
+from study.inference.worst_errors import ENTRIES, explain_mistakes, read_explained, worst
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, made_study
 
 MODE = "most_probable"
@@ -46,20 +44,23 @@ def made(tmp_path: Path) -> Made:
 
 def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     folder = tmp_path / "explained"
+    assert read_explained(folder) == []
     folder.mkdir()
+    (folder / "09.png").touch()  # of an earlier report
     assert explain_mistakes(made.home, NAME, folder, most=3)
-    entries = checked_explained((folder / EXPLAINED).read_bytes())
+    found = read_explained(folder)
+    entries = [entry for _, entry in found]
     wrong = worst(made.predictions, "median", 3)
     assert [(entry["grade"], entry["predicted"]) for entry in entries] == list(
         zip(wrong["grade"], wrong["predicted"], strict=True)
     )
-    assert sorted(path.name for path in folder.iterdir()) == ["01.png", "02.png", "03.png", EXPLAINED]
+    assert sorted(path.name for path in folder.iterdir()) == ["01.png", "02.png", "03.png", ENTRIES]
     assert {key: entries[0][key] for key in ("arm", "trial", "confirm", "split")} == {
         "arm": "resnet18-scratch", "trial": "0001", "confirm": "", "split": "validation",
     }  # fmt: skip
     assert not {"row", "patient", "image"} & entries[0].keys()
     cached = made.prepared.cache.images[int(wrong["row"][0])]
-    with Image.open(io.BytesIO((folder / "01.png").read_bytes())) as picture:
+    with Image.open(io.BytesIO(found[0][0])) as picture:
         left = np.asarray(picture.crop((0, 0, 256, 256)).resize((32, 32), Image.Resampling.BOX))
         assert picture.info == {}
     assert np.abs(left.astype(int) - cached).mean() < 12
@@ -68,8 +69,8 @@ def test_pictures_are_written_as_the_records_say(made: Made, tmp_path: Path, cap
 
 def test_a_confirmed_winner_is_shown_on_the_test_part(made: Made, tmp_path: Path) -> None:
     test = confirm(made)
-    assert explain_mistakes(made.home, NAME, tmp_path)
-    entries = json.loads((tmp_path / EXPLAINED).read_text())
+    assert explain_mistakes(made.home, NAME, tmp_path / "explained")
+    entries = [entry for _, entry in read_explained(tmp_path / "explained")]
     assert len(entries) == len(worst(test, "median"))
     assert {entry["split"] for entry in entries} == {"test"}
     assert {entry["confirm"] for entry in entries} == {"c0000"}

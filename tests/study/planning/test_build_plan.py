@@ -32,15 +32,14 @@ FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
 
 def _plan(folder: Path, state: StudyState | None = None, **flags: Any) -> Plan:
     data = None if state and state.study else folder / "data"
-    return make_plan("s", folder / "home", state or StudyState(), Inputs(data=data, overrides={**FLAGS, **flags}))
+    return make_plan("s", folder / "home", state or None, Inputs(data=data, overrides={**FLAGS, **flags}))
 
 
-def _begun(plan: Plan) -> StudyState:
+def _started(plan: Plan) -> StudyState:
     """The state after the study's first event, as it comes back from the ledger."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_study_file(plan)
-    state = StudyState()
-    state.apply(decode(encode(plan.event(2))))
+    state = StudyState(decode(encode(plan.event(2))))
     return state
 
 
@@ -59,7 +58,7 @@ def test_weights_of_another_architecture_are_refused(folder: Path) -> None:
 
 def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
     plan = _plan(folder, lr=0.05)
-    state = _begun(plan)
+    state = _started(plan)
     again = make_plan("s", folder / "home", state, Inputs())
     assert again.config == plan.config
     assert again.identity() == plan.identity()
@@ -70,14 +69,14 @@ def test_going_on_needs_neither_data_nor_configuration(folder: Path) -> None:
 def test_a_study_whose_ranges_hang_on_the_optimizer_goes_on(folder: Path) -> None:
     space = {"optimizer": BOTH, "lr": {"sgd": {"low": 0.01, "high": 0.1}, "adamw": {"low": 0.001, "high": 0.01}}}
     plan = _plan(folder, space=space)
-    again = make_plan("s", folder / "home", _begun(plan), Inputs())
+    again = make_plan("s", folder / "home", _started(plan), Inputs())
     assert again.config == plan.config
     assert again.identity() == plan.identity()
 
 
 def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -> None:
     plan = _plan(folder)
-    state = _begun(plan)
+    state = _started(plan)
     small_data(tmp_path / "moved")
     moved = make_plan("s", folder / "home", state, Inputs(data=tmp_path / "moved"))
     assert moved.prepared.cache.digest == plan.prepared.cache.digest
@@ -109,7 +108,7 @@ def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -
     ],
 )
 def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) -> None:
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     with pytest.raises(ConfigError, match=f"`{field}` must stay what study s began with"):
         _plan(folder, state, **flags)
 
@@ -118,17 +117,17 @@ def test_a_default_that_is_given_or_left_out_is_no_change(folder: Path) -> None:
     defaults = {"crop": "fov", "schedule": "one_cycle", "views": 4, "select_epoch": "last"}
     for began, now in (({}, defaults), ({"crop": "fov", "lr": 0.05}, {"lr": 0.05})):
         plan = _plan(folder, **began)
-        state = _begun(plan)
+        state = _started(plan)
         (folder / "s.yaml").write_text(yaml.safe_dump({"trials": 4, "fixed": {"image_size": 32, "epochs": 3, **now}}))
         again = make_plan("s", folder / "home", state, Inputs(folder / "data", config_file=folder / "s.yaml"))
         assert again.prepared.split_digest == plan.prepared.split_digest
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     with pytest.raises(ConfigError, match="`fixed.lr` must stay"):  # searched before, though 0.001 is its default
         _plan(folder, state, lr=0.001)
 
 
 def test_a_study_can_end_with_the_trials_that_have_begun_but_with_no_fewer(folder: Path) -> None:
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     for number in range(3):
         state.apply(trial_event(number))
     assert _plan(folder, state, trials=3).config.trials == 3
@@ -138,7 +137,7 @@ def test_a_study_can_end_with_the_trials_that_have_begun_but_with_no_fewer(folde
 
 def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
     plan = replace(_plan(folder), name="early")
-    state = _begun(plan)
+    state = _started(plan)
     assert state.study and state.study.config["trials"] == 4
     ledger = Ledger(plan.folder / "ledger.jsonl")
     ledger.append(plan.event(2))
@@ -156,14 +155,14 @@ def test_a_study_that_ends_earlier_says_so_in_its_ledger(folder: Path) -> None:
 
 
 def test_an_arm_that_is_added_to_a_full_study_must_bring_its_trials(folder: Path) -> None:
-    state, plan = _begun(replace(_plan(folder, architecture="resnet18"), name="full")), _plan(folder)
+    state, plan = _started(replace(_plan(folder, architecture="resnet18"), name="full")), _plan(folder)
     with pytest.raises(ConfigError, match="has all its 4; for resnet50-scratch give .*: --trials 8"):
         check_room_for_arms(plan, state)
 
 
 def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:
     plan = replace(_plan(folder), name="damaged")
-    state = _begun(plan)
+    state = _started(plan)
     (plan.folder / STUDY_FILE).write_text("data: x\n")
     with pytest.raises(ConfigError, match="restore it, or give --data and --config"):
         make_plan("damaged", folder / "home", state, Inputs())
@@ -190,7 +189,7 @@ def test_rules_that_join_fields_are_broken_before_the_search(folder: Path) -> No
 
 
 def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
     later = _plan(folder, state, **weights)
     assert list(later.groups) == ["resnet18-scratch", "resnet50-scratch"]
@@ -201,7 +200,7 @@ def test_an_arm_can_be_added_when_its_weights_are_there(folder: Path) -> None:
     with pytest.raises(ConfigError, match="--add-arm must name an arm that can run"):
         make_plan("s", folder / "home", state, Inputs(add_arms=("resnet50-pretrained",)))
     with pytest.raises(ConfigError, match="--add-arm needs a study that exists"):
-        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
+        make_plan("new", folder / "home", None, Inputs(data=folder / "data", add_arms=("resnet18-scratch",)))
 
 
 def test_the_kind_of_weights_is_recorded_and_no_arm_of_another_kind_is_added(folder: Path, tmp_path: Path) -> None:
@@ -210,7 +209,7 @@ def test_the_kind_of_weights_is_recorded_and_no_arm_of_another_kind_is_added(fol
     assert told == {
         "resnet18": {"source": "r18.safetensors", "kind": "file", "digest": plan.weights["resnet18"]["digest"]}
     }
-    state = _begun(plan)
+    state = _started(plan)
     plan.keep_weights()
     file = tmp_path / "r50.safetensors"
     save_weights(file, resnet50(seed=1).state_dict(), {"kind": "synthetic"})
@@ -232,11 +231,11 @@ def _synthetic(folder: Path) -> Path:
 def test_where_no_arm_can_run_what_helps_is_named(folder: Path) -> None:
     inputs = Inputs(folder / "data", overrides={**FLAGS, "pretrained": True}, rerun_flags=" --home h")
     with pytest.raises(ConfigError, match=r"no arm can run: .* make synthetic ones \(retina pretrain --home h\)"):
-        make_plan("none", folder / "home", StudyState(), inputs)
+        make_plan("none", folder / "home", None, inputs)
 
 
 def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
-    state = _begun(replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="s"))
+    state = _started(replace(_plan(folder, weights={"resnet18": str(folder / "r18.safetensors")}), name="s"))
     with pytest.raises(
         ConfigError, match="arm resnet18-pretrained of study s must be able to go on, but ImageNet weights"
     ):
@@ -244,19 +243,19 @@ def test_an_arm_whose_weights_are_gone_is_named(folder: Path) -> None:
 
 
 def test_what_samplers_are_told_is_for_the_beginning(folder: Path) -> None:
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     state.apply(trial_event(0))
     with pytest.raises(ConfigError, match="--warm-start and --enqueue are for a study's beginning"):
         make_plan("s", folder / "home", state, Inputs(source_study="other"))
     with pytest.raises(ConfigError, match="--warm-start must name a study of"):
-        make_plan("new", folder / "home", StudyState(), Inputs(data=folder / "data", source_study="other"))
+        make_plan("new", folder / "home", None, Inputs(data=folder / "data", source_study="other"))
 
 
 def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder: Path) -> None:
     enqueued = folder / "tries.yaml"
     enqueued.write_text("- {optimizer: sgd, lr: 0.01}\n")
     inputs = Inputs(enqueued=enqueued)
-    killed = _begun(_plan(folder))  # between its first event and what samplers are told
+    killed = _started(_plan(folder))  # between its first event and what samplers are told
     warm = make_plan("s", folder / "home", killed, inputs).warm_start
     assert warm is not None and warm.enqueued[0]["params"] == {"optimizer": "sgd", "lr_sgd": 0.01}
     killed.apply(warm)
@@ -274,8 +273,8 @@ def test_the_same_command_goes_on_though_it_says_what_samplers_were_told(folder:
 def test_the_same_command_goes_on_though_it_adds_an_arm(folder: Path) -> None:
     weights = {"weights": {"resnet18": str(folder / "r18.safetensors")}}
     inputs = Inputs(overrides=weights, add_arms=("resnet18-pretrained",))
-    grown = make_plan("s", folder / "home", _begun(replace(_plan(folder), name="s")), inputs)
-    again = make_plan("s", folder / "home", _begun(grown), inputs)
+    grown = make_plan("s", folder / "home", _started(replace(_plan(folder), name="s")), inputs)
+    again = make_plan("s", folder / "home", _started(grown), inputs)
     assert list(again.groups) == list(grown.groups)
 
 
@@ -284,7 +283,7 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     table = read_index(small_data(tmp_path / "data")).table
     alike = table[table["split"] == "train"].drop_duplicates("patient").head(2)
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
-    notes = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
+    notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
 
 
@@ -293,7 +292,7 @@ def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: 
     labels = read_index(place).table[["image", "grade"]].set_axis(["image", "level"], axis=1)
     labels.to_csv(place / "trainLabels.csv", index=False)
     inputs = Inputs(place, layout="kaggle", overrides=FLAGS)
-    state = _begun(make_plan("s", tmp_path / "home", StudyState(), inputs))
+    state = _started(make_plan("s", tmp_path / "home", None, inputs))
     with pytest.raises(ConfigError, match="`layout` must stay kaggle, .* but is now lab; give --layout kaggle"):
         make_plan("s", tmp_path / "home", state, Inputs(layout="lab"))
 
@@ -301,7 +300,7 @@ def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: 
 def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state = _begun(_plan(folder))
+    state = _started(_plan(folder))
     monkeypatch.setattr(plan_module, "prepare_data", lambda *_, **__: pytest.fail("photographs were decoded"))
     with pytest.raises(ConfigError, match="`fixed.image_size` must stay what study s began with, but it was 32"):
         _plan(folder, state, image_size=64)
@@ -313,4 +312,4 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
         (Inputs(folder / "data", overrides=FLAGS, source_study="nobody"), "--warm-start must name a study"),
     ):
         with pytest.raises(ConfigError, match=message):
-            make_plan("new", folder / "home", StudyState(), inputs)
+            make_plan("new", folder / "home", None, inputs)

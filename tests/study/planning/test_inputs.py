@@ -8,7 +8,6 @@ import pytest
 
 from study.errors import ConfigError
 from study.planning.inputs import Inputs, resolve
-from study.storage.state import StudyState
 from tests.fixtures.study import small_data
 
 FLAGS = {"image_size": 32, "epochs": 2, "trials": 2, "architecture": "resnet18", "pretrained": False}
@@ -18,7 +17,7 @@ def test_resolve_opens_no_photograph(tmp_path: Path) -> None:
     data = small_data(tmp_path / "data")
     for picture in data.rglob("*.png"):
         picture.write_bytes(b"torn")
-    resolved = resolve("s", tmp_path / "home", StudyState(), Inputs(data=data, overrides=FLAGS))
+    resolved = resolve("s", tmp_path / "home", None, Inputs(data=data, overrides=FLAGS))
     assert list(resolved.groups) == ["resnet18-scratch"]
     assert (resolved.weights, resolved.not_run, resolved.another_fold) == ({}, {}, False)
     assert not (tmp_path / "home").exists()
@@ -26,10 +25,10 @@ def test_resolve_opens_no_photograph(tmp_path: Path) -> None:
 
 def test_resolve_without_data_names_what_to_give(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="a new study needs data, .* add --data FOLDER"):
-        resolve("s", tmp_path, StudyState(), Inputs(overrides=FLAGS))
+        resolve("s", tmp_path, None, Inputs(overrides=FLAGS))
 
 
 def test_resolve_checks_rules_that_join_fields(tmp_path: Path) -> None:
     data = small_data(tmp_path / "data")
     with pytest.raises(ConfigError, match="freeze_epochs = 0 must hold without pretrained weights"):
-        resolve("s", tmp_path, StudyState(), Inputs(data=data, overrides={**FLAGS, "freeze_epochs": 1}))
+        resolve("s", tmp_path, None, Inputs(data=data, overrides={**FLAGS, "freeze_epochs": 1}))

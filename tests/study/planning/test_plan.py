@@ -1,6 +1,5 @@
 """What of a plan is recorded, and what is not."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import yaml
@@ -9,12 +8,10 @@ from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
-from study.planning.pretrained_weights import NotRun
 from study.storage.events import encode
-from study.storage.state import StudyState
 from study.storage.study_file import STUDY_FILE
 from tests.fixtures.study import small_data
-from tests.study.planning.test_build_plan import FLAGS, _begun, _plan
+from tests.study.planning.test_build_plan import FLAGS, _plan, _started
 
 
 def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Path) -> None:
@@ -23,7 +20,7 @@ def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Pa
     broken.write_bytes(b"")
     data = read_index(tmp_path / "data")
     prepare(data, tmp_path, image_size=32, on_error="skip", progress=False)
-    event = make_plan("s", tmp_path, StudyState(), Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
+    event = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2)
     row = data.table["path"].tolist().index(str(broken))
     text = next(one["text"] for one in event.audit["findings"] if one["kind"] == "skipped")
     assert f"(row {row}: the file is empty)" in text and broken.stem not in encode(event).decode()
@@ -36,15 +33,11 @@ def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Pat
     assert str(folder) not in text
     assert str(Path.home()) not in text
     assert not any(f'"{name}' in text for name in plan.dataset.table["image"])
-    place = "/home/Jane Doe/data must be readable"
-    told = replace(plan, notes=(place,), not_run={"resnet50-pretrained": NotRun(place)}).event(2)
-    assert told.notes == ["data must be readable"]
-    assert told.not_run == {"resnet50-pretrained": "data must be readable"}
 
 
 def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
     plan = _plan(folder)
-    _begun(plan)
+    _started(plan)
     content = yaml.safe_load((plan.folder / STUDY_FILE).read_text())
     assert content["data"] == str((folder / "data").resolve())
     assert content["layout"] == "lab"

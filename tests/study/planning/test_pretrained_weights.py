@@ -6,7 +6,7 @@ import torch
 
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
-from retina_models.weights import read_weights, save_weights
+from retina_models.weights import imagenet_file, read_weights, save_weights
 from study.config.study import StudyConfig, make_study_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import (
@@ -45,6 +45,16 @@ def test_what_is_not_here_is_left_out_with_its_name_alone(folder: Path) -> None:
     assert weights["resnet18"]["digest"] == read_weights(folder / "r18.safetensors", "resnet18").digest
 
 
+def test_a_damaged_file_of_imagenet_is_named_without_its_folder(folder: Path) -> None:
+    damaged = imagenet_file("resnet50")
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"damaged")
+    _, not_run, _ = runnable(_config(folder, resnet18="r18.safetensors"), {}, folder)
+    damaged.unlink()
+    reason = not_run["resnet50-pretrained"].reason
+    assert reason.startswith(f"{damaged.name} is damaged") and str(folder) not in reason
+
+
 def test_a_file_that_was_named_and_is_not_there_is_an_error(folder: Path) -> None:
     with pytest.raises(WeightsError, match="is not a file"):
         runnable(_config(folder, resnet18="gone.pth"), {}, folder)
@@ -52,9 +62,8 @@ def test_a_file_that_was_named_and_is_not_there_is_an_error(folder: Path) -> Non
 
 def test_a_study_s_own_copy_comes_first(folder: Path, tmp_path: Path) -> None:
     digest = read_weights(folder / "r18.safetensors", "resnet18").digest
-    state = StudyState()
     known = {"resnet18": {"source": "lost.safetensors", "digest": digest}}
-    state.apply(replace(study_event(), weights=known))
+    state = StudyState(replace(study_event(), weights=known))
     copy = kept_file(tmp_path, {"name": "lost.safetensors", "digest": digest})
     assert kept_weights(tmp_path, state, None) == {}
     copy.parent.mkdir()
@@ -129,7 +138,7 @@ def test_two_kinds_of_weights_are_never_in_one_study() -> None:
 
 @pytest.mark.parametrize("architecture", ["resnet18", "resnet50"])
 def test_an_arm_that_is_added_begins_from_the_study_s_kind(architecture: str) -> None:
-    begun = {"resnet18": _weights("file"), "resnet50": {"source": "of an older study", "digest": "d"}}
-    check_one_kind("s", {architecture: _weights("file")}, begun)
+    started = {"resnet18": _weights("file"), "resnet50": {"source": "of an older study", "digest": "d"}}
+    check_one_kind("s", {architecture: _weights("file")}, started)
     with pytest.raises(ConfigError, match=r"those of resnet18 are file \(file\.pth\) .* study s began so: give"):
-        check_one_kind("s", {architecture: _weights("synthetic")}, begun)
+        check_one_kind("s", {architecture: _weights("synthetic")}, started)

@@ -7,9 +7,8 @@ import pytest
 
 from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
-from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.warm_start import RequestedWarmStart, make_warm_start, read_enqueued, read_source, trials_of
+from study.planning.warm_start import RequestedWarmStart, make_warm_start, read_source, trials_of
 from study.storage.events import TrialStarted, WarmStart
 from study.storage.ledger import read_events
 from study.storage.state import StudyState, study_state
@@ -37,7 +36,7 @@ def identity(config: StudyConfig) -> dict[str, Any]:
 
 
 def _asked(config: StudyConfig, warm: WarmStart | None, count: int) -> list[TrialStarted]:
-    state = StudyState()
+    state = StudyState(study_event())
     if warm:
         state.apply(warm)
     arms = Arms(config, groups_of(config, config.arm_specs()), state)
@@ -172,54 +171,6 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
     assert reasons == ["its axis lr_sgd is another one here"]
 
 
-def _tries(tmp_path: Path, text: str, config: StudyConfig) -> list[dict[str, Any]]:
-    (tmp_path / "try.yaml").write_text(text)
-    return read_enqueued(tmp_path / "try.yaml", config, groups_of(config, config.arm_specs()))
-
-
-def test_configurations_that_somebody_wants_come_first(tmp_path: Path) -> None:
-    config = _config()
-    text = "- {architecture: resnet18, pretrained: true, optimizer: sgd, lr: 0.01, imbalance: focal}\n"
-    text += "- {optimizer: adamw, lr: 0.002, batch_size: 64}\n"
-    enqueued = _tries(tmp_path, text, config)
-    assert len(enqueued) == 1 + 4  # the second names no arm, so every arm tries it
-    asked = _asked(config, WarmStart(trials=[], enqueued=enqueued), 12)
-    pretrained = [TrialConfig(**each.config) for each in asked if each.group == "resnet18-pretrained"]
-    assert (pretrained[0].lr, pretrained[0].imbalance) == (0.0005, "none")  # what is known to learn
-    assert (pretrained[1].optimizer, pretrained[1].lr, pretrained[1].imbalance) == ("sgd", 0.01, "focal")
-    assert (pretrained[2].optimizer, pretrained[2].lr, pretrained[2].batch_size) == ("adamw", 0.002, 64)
-    assert all(each.config["lr"] == 0.002 for each in asked if each.number == 1 and each.group != "resnet18-pretrained")
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("- {lr: 0.5}", "lr hangs on the optimizer here: name the optimizer beside it (try.yaml, entry 1)"),
-        (
-            "- {optimizer: sgd, lr: 0.5}",
-            "lr_sgd must lie in 0.001 to 0.1, logarithmic, but got 0.5 (try.yaml, entry 1)",
-        ),
-        ("- {optimizer: adamw, lr: 0.05}", "lr_adamw must lie in 0.0001 to 0.005, logarithmic, but got 0.05"),
-        ("- {optimizer: adam, lr: 0.005}", "optimizer must be one of 'sgd' or 'adamw'"),
-        ("- {lr_sgd: 0.01}", "lr_sgd is no known key"),
-        ("- {optimizer: sgd, lr: 0.01}\n- {batch_size: 17}", "but got 17 (try.yaml, entry 2)"),
-        ("- {momentum: 0.5}", "momentum is not searched here and is 0.9, but got 0.5"),
-        ("- {rate: 0.5}", "rate is no known key"),
-        ("lr: 0.5", "must be a list of `field: value` mappings"),
-        ("- {architecture: resnet18, pretrained: 3}", "pretrained"),
-    ],
-)
-def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str) -> None:
-    with pytest.raises(ConfigError) as caught:
-        _tries(tmp_path, text, _config())
-    assert message in str(caught.value)
-
-
-def test_an_optimizer_that_is_fixed_names_the_range_of_a_wish(tmp_path: Path) -> None:
-    [wish] = _tries(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
-    assert wish["params"] == {"lr_sgd": 0.05}
-
-
 def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:
     config = make_study_config(
         {"space": {"batch_size": [16, 32]}}, {"architecture": "resnet18", "pretrained": False, "epochs": 2}
@@ -239,6 +190,6 @@ def test_an_arm_that_was_added_catches_up_first() -> None:
     search.groups = {name: cells for name, cells in search.groups.items() if name != "resnet50-pretrained"}
     search._rebuild()
     events = search.run(6)
-    arms = Arms(config, groups_of(config, config.arm_specs()), study_state(events))
+    arms = Arms(config, groups_of(config, config.arm_specs()), study_state([study_event(), *events]))
     assert [arms.ask(index).group for index in (6, 7)] == ["resnet50-pretrained"] * 2
     assert arms.ask(8).group == "resnet18-scratch"

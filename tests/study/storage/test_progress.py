@@ -38,8 +38,9 @@ def test_epochs_that_early_stopping_saved() -> None:
     ("kappas", "bars"), [([0.0, 0.5, 1.0], "▁▅█"), ([0.2, 0.2], "██"), ([-1.0, 0.0], "▁█"), ([0.0], "▁"), ([], "")]
 )
 def test_a_curve_in_one_line(kappas: list[float], bars: str) -> None:
-    events = [trial_event(0, epochs=9), *(epoch_event(0, number, kappa) for number, kappa in enumerate(kappas, 1))]
-    assert sparkline(study_state(events).trials["0000"]) == bars
+    epochs = [epoch_event(0, number, kappa) for number, kappa in enumerate(kappas, 1)]
+    state = study_state([study_event(), trial_event(0, epochs=9), *epochs])
+    assert sparkline(state.trials["0000"]) == bars
 
 
 def test_durations() -> None:

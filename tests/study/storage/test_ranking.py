@@ -19,7 +19,7 @@ from study.storage.ranking import (
     wanted,
     winners,
 )
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from tests.fixtures.study import end_event, epoch_event, finalist_event, study_event, trial_event
 
 ARM, OTHER = "resnet18-scratch", "resnet50-scratch"
@@ -38,10 +38,10 @@ def searched(scores: list[float | None], trials: int = 0, **settings: Any) -> li
 def finalist(number: int, trial: str, repeat: int, score: float | None, end: str = "complete") -> list[Event]:
     """A finalist with its only epoch and its end; without a score it has just begun."""
     name = f"f{number:04d}"
-    begun = finalist_event(number, trial, repeat, epochs=1)
+    started = finalist_event(number, trial, repeat, epochs=1)
     if score is None:
-        return [begun]
-    return [begun, epoch_event(name, 1, score), end_event(name, end)]
+        return [started]
+    return [started, epoch_event(name, 1, score), end_event(name, end)]
 
 
 def config(**settings: Any) -> StudyConfig:
@@ -83,7 +83,7 @@ def test_what_is_planned_counts_arms_finalists_and_repeats() -> None:
 def test_without_finalists_the_order_is_that_of_the_trials_own_scores() -> None:
     assert names(searched([0.1, 0.3, None, 0.2])) == ["0001", "0003", "0000"]
     assert names(searched([0.3, 0.3])) == ["0000", "0001"], "of equals the first"
-    assert names([]) == []
+    assert names(searched([None])) == []
 
 
 def test_configurations_with_finalists_come_first_by_the_mean_of_their_repeats() -> None:
@@ -169,8 +169,8 @@ def test_a_search_has_ended_once_its_finalists_have() -> None:
     settings = config(trials=2, finalists=2, repeats=1)
     events = searched([0.5, 0.4], finalists=2, repeats=1) + finalist(0, "0000", 0, 0.1)
     assert [one.trial.trial for one in missing(settings, study_state(events))] == ["0001"]
-    begun = study_state(events + finalist(1, "0001", 0, None))
-    assert missing(settings, begun) == [] and not search_ended(settings, begun)
+    started = study_state(events + finalist(1, "0001", 0, None))
+    assert missing(settings, started) == [] and not search_ended(settings, started)
     for end in ("complete", "failed"):
         assert search_ended(settings, study_state(events + finalist(1, "0001", 0, 0.2, end)))
 
@@ -193,7 +193,3 @@ def test_fresh_seeds_hang_on_their_parts_alone() -> None:
     seeds = {fresh_seed(*key) for key in keys}
     assert len(seeds) == 4 and all(0 <= seed < 2**31 for seed in seeds)
     assert fresh_seed(*keys[0]) == fresh_seed(*keys[0])
-
-
-def test_a_study_that_has_not_begun_has_nothing() -> None:
-    assert candidates(StudyState()) == [] and wanted(config(), StudyState()) == []

@@ -24,8 +24,8 @@ def test_a_note_begins_with_the_best_trial_its_n_and_a_caution() -> None:
 
 
 def test_a_study_chosen_on_test_says_so() -> None:
-    begun = study_event(select_on="test")
-    note = closing_note(study_state([begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]))
+    started = study_event(select_on="test")
+    note = closing_note(study_state([started, trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]))
     assert "kappa 0.500 on test (n = 5" in note
 
 

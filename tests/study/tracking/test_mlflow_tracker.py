@@ -116,9 +116,9 @@ def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_wa
 
 @pytest.mark.parametrize("cut", range(2, 8))
 def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
-    begun = replace(finalist_event(0, seed_index=1, epochs=1), split_seed=77)
+    started = replace(finalist_event(0, seed_index=1, epochs=1), split_seed=77)
     save_predictions(tmp_path / "checkpoints" / "f0000", predictions())
-    events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0), begun]
+    events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.6), end_event(0), started]
     events += [epoch_event("f0000", 1, 0.5), end_event("f0000"), close_event()]
     _send(_tracking(name, tmp_path), events[:cut])
     for _ in range(2):

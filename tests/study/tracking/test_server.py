@@ -103,10 +103,10 @@ def test_a_server_that_begins_is_told_once_it_answers(refuses: int, kind: str, l
 
 def test_a_server_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
-    begun = time.monotonic()
+    started = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert "timed out" in module.server_error(f"http://127.0.0.1:{silent.getsockname()[1]}")
-    assert time.monotonic() - begun < 5
+    assert time.monotonic() - started < 5
 
 
 def test_a_port_is_free_until_something_listens() -> None:

@@ -84,8 +84,8 @@ def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path:
     sorted((folder / "images").iterdir())[0].write_bytes(b"")
 
     def ready() -> SplitDataset:
-        form: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "graham"}
-        return prepare_data(read_index(folder), home, **form, **SPLIT)  # type: ignore[arg-type]
+        spec: dict[str, Any] = {"image_size": 32, "crop": "none", "colour": "graham"}
+        return prepare_data(read_index(folder), home, **spec, **SPLIT)  # type: ignore[arg-type]
 
     with pytest.raises(DataError) as error:
         ready()

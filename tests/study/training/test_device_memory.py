@@ -136,10 +136,10 @@ def test_memory_and_computing_of_this_process_are_measured() -> None:
         time.sleep(0.2)
     with record_usage(CPU, threads=1) as used:
         block = torch.ones(50_000_000)  # 200 MB
-        begun, end = time.perf_counter(), time.process_time() + 0.3
+        started, end = time.perf_counter(), time.process_time() + 0.3
         while time.process_time() < end:
             block.add_(1)
-        computed = 0.3 / (time.perf_counter() - begun)  # less than 1 where others use this machine too
+        computed = 0.3 / (time.perf_counter() - started)  # less than 1 where others use this machine too
     assert set(used) == {"peak_resident_bytes", "cpu_utilisation"}
     assert used["peak_resident_bytes"] > 200e6
     assert calm["cpu_utilisation"] < 0.1

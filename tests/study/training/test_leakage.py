@@ -15,7 +15,6 @@ from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
-from study.storage.state import StudyState
 from study.training.checkpoints import weights_metadata
 from study.training.data import SplitDataset, prepare_data
 from study.training.leakage import DIGITS, check_no_leakage, provenance_text, read_provenance
@@ -90,15 +89,13 @@ def test_a_study_refuses_weights_that_have_seen_its_photographs_and_says_where_n
     inputs = Inputs(data=folder / "data", overrides=values)
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, provenance_text(prepared(folder))))
     with pytest.raises(ConfigError, match="weights must not have been trained on photographs that are measured here"):
-        make_plan("s", folder, StudyState(), inputs)
+        make_plan("s", folder, None, inputs)
     data = prepare_data(read_index(folder / "data"), folder, image_size=32, crop="fov", **{**SPLIT, **SAME})  # type: ignore[arg-type]
     save_weights(file, state, weights_metadata(TrialConfig(**SMALL), 1, provenance_text(data)))
-    make_plan(
-        "s", folder, StudyState(), inputs
-    )  # the training split of this very split, which no finalist divides anew
+    make_plan("s", folder, None, inputs)  # the training split of this very split, which no finalist divides anew
     finalists = Inputs(data=folder / "data", overrides={**values, "finalists": 2, "trials": 8})
     with pytest.raises(ConfigError, match="give --finalists 0"):
-        make_plan("s", folder, StudyState(), finalists)
+        make_plan("s", folder, None, finalists)
     save_weights(file, state, {})
-    notes = make_plan("s", folder, StudyState(), inputs).notes
+    notes = make_plan("s", folder, None, inputs).notes
     assert any("their file does not say what they were trained on" in note for note in notes)

@@ -207,11 +207,11 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
     gradients, seen = [], []
     for micro_batch in (0, 9 if images > 9 else 8):
         chosen = config(imbalance=imbalance, micro_batch=micro_batch, batch_size=64)
-        learner = create_train_state(chosen, CPU, None)
-        learner.model.eval()
-        learner.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
-        totals = backward(learner, x, y, strategy(chosen, y, CPU).loss)
-        gradients.append([totals, *(p.grad for p in learner.model.parameters())])
+        train_state = create_train_state(chosen, CPU, None)
+        train_state.model.eval()
+        train_state.model.register_forward_pre_hook(lambda _, inputs: seen.append(len(inputs[0])))
+        totals = backward(train_state, x, y, strategy(chosen, y, CPU).loss)
+        gradients.append([totals, *(p.grad for p in train_state.model.parameters())])
     assert sorted(seen[1:]) == sorted(parts)
     for whole, in_parts in zip(*gradients, strict=True):
         torch.testing.assert_close(in_parts, whole, rtol=1e-3, atol=1e-5)
@@ -221,12 +221,12 @@ def test_a_batch_in_parts_has_the_gradient_of_the_whole(imbalance: str, images: 
 def test_what_was_answered_while_training_is_counted(decision: str) -> None:
     x, y = torch.randn(33, 3, SIDE, SIDE, generator=torch.Generator().manual_seed(0)), torch.arange(33) % 5
     chosen = config(micro_batch=9, batch_size=64, decision=decision)
-    learner = create_train_state(chosen, CPU, None)
-    learner.model.eval()
-    loss_sum, *counts = backward(learner, x, y, strategy(chosen, y, CPU).loss).tolist()
-    answers = called_on_device(learner.model(x), chosen.decision)
+    train_state = create_train_state(chosen, CPU, None)
+    train_state.model.eval()
+    loss_sum, *counts = backward(train_state, x, y, strategy(chosen, y, CPU).loss).tolist()
+    answers = called_on_device(train_state.model(x), chosen.decision)
     np.testing.assert_array_equal(np.reshape(counts, (5, 5)), confusion_matrix(y.numpy(), answers.numpy()))
-    assert loss_sum == pytest.approx(33 * F.cross_entropy(learner.model(x), y).item(), rel=1e-5)
+    assert loss_sum == pytest.approx(33 * F.cross_entropy(train_state.model(x), y).item(), rel=1e-5)
 
 
 @pytest.mark.parametrize("decision", ["median", "most_probable"])

@@ -32,14 +32,14 @@ def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop:
     unbroken = list(train(chosen, data, CPU, weights=weights))
     end = unbroken[-1].state()
 
-    begun: list[Epoch] = []
+    started: list[Epoch] = []
     for epoch in train(chosen, data, CPU, weights=weights):
-        begun.append(epoch)
+        started.append(epoch)
         if epoch.number == stop:
             state = through_a_file(epoch.state())
             break
     rest = list(train(chosen, data, CPU, resume=state))
-    assert_same(unbroken, begun + rest)
+    assert_same(unbroken, started + rest)
     again = rest[-1].state()
     assert all(torch.equal(tensor, again["model"][key]) for key, tensor in end["model"].items())
     assert torch.equal(end["sampling"], again["sampling"]) and torch.equal(end["augmentation"], again["augmentation"])

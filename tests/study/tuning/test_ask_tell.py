@@ -9,7 +9,7 @@ from study.config.study import StudyConfig, make_study_config
 from study.storage.events import Event, TrialFinished, TrialStarted
 from study.storage.state import StudyState, study_state
 from study.tuning.ask_tell import Arms
-from tests.fixtures.study import end_event, epoch_event
+from tests.fixtures.study import end_event, epoch_event, study_event
 
 
 class Search:
@@ -22,7 +22,7 @@ class Search:
         self._rebuild()
 
     def _rebuild(self) -> None:
-        self.state: StudyState = study_state(self.events)
+        self.state: StudyState = study_state([study_event(), *self.events])
         self.arms = Arms(self.config, self.groups, self.state)
 
     def write(self, event: Event) -> None:
@@ -115,7 +115,9 @@ def test_what_optuna_is_told_is_the_epoch_that_is_selected(
     search.write(end_event(0))
     search.arms.on_trial_complete(search.state.trials["0000"])
     told = search.arms._studies[asked.group].trials[0]
-    rebuilt = Arms(search.config, search.groups, study_state(search.events))._studies[asked.group].trials[0]
+    rebuilt = (
+        Arms(search.config, search.groups, study_state([study_event(), *search.events]))._studies[asked.group].trials[0]
+    )
     for trial in (told, rebuilt):
         assert trial.value == value
         assert list(trial.intermediate_values.values()) == reported

@@ -163,7 +163,6 @@ def _finalists(*scores: float | None) -> list[Event]:
 
 
 def _config(state: StudyState) -> StudyConfig:
-    assert state.study is not None
     return StudyConfig.model_validate(state.study.config)
 
 
@@ -220,7 +219,7 @@ def test_the_test_part_is_read_once_however_often_it_is_told() -> None:
 
 def test_what_may_not_be_confirmed_is_refused_by_name() -> None:
     with pytest.raises(ConfigError, match="no study s"):
-        check_confirmable("s", StudyState(), ConfirmationConfig())
+        check_confirmable("s", None, ConfirmationConfig())
     lab = _searched([[0.2]])
     lab[0] = study_event(1, select_on="test")
     with pytest.raises(ConfigError, match=r"select_on=test.*under another name"):
@@ -262,8 +261,8 @@ class Driver:
             write_ledger(folder, *_searched([[0.2, 0.3]]))
         self.ledger = Ledger(path)
         state = study_state(self.ledger.events)
-        course = Confirmations(state, ConfirmationConfig(seeds=1))
-        self.recorder = Recorder(self.ledger, state, course, folder / "checkpoints", lambda event: None)
+        policy = Confirmations(state, ConfirmationConfig(seeds=1))
+        self.recorder = Recorder(self.ledger, state, policy, folder / "checkpoints", lambda event: None)
 
     def run(self, kill_after: int) -> None:
         """All that actor and Ray would tell, until so many lines more stand in the ledger."""

@@ -49,8 +49,8 @@ class Driver:
             study = replace(study_event(), config=config.model_dump(mode="json"), arms=list(groups))
             self.ledger.append(study)
         self.state = study_state(self.ledger.events)
-        self.course = SearchPolicy(config, Arms(config, groups, self.state), self.state)
-        self.recorder = Recorder(self.ledger, self.state, self.course, folder / "checkpoints", self._seen)
+        self.policy = SearchPolicy(config, Arms(config, groups, self.state), self.state)
+        self.recorder = Recorder(self.ledger, self.state, self.policy, folder / "checkpoints", self._seen)
 
     def _seen(self, event: Event) -> None:
         self.left -= 1
@@ -153,7 +153,7 @@ def test_samplers_learn_nothing_from_finalists(tmp_path: Path) -> None:
     events = driver.run()
     assert of_kind(events, TrialStarted) == of_kind(plain, TrialStarted)
     assert not of_kind(plain, FinalistStarted)
-    assert sum(len(study.trials) for study in driver.course._arms._studies.values()) == 12
+    assert sum(len(study.trials) for study in driver.policy._arms._studies.values()) == 12
 
 
 def test_a_search_that_is_killed_at_every_step_does_what_an_unbroken_one_does(

@@ -15,8 +15,7 @@ CONFIG = make_study_config({}, {"trials": 4, "finalists": 0})
 
 
 def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
-    text, state = io.StringIO(), StudyState()
-    state.apply(study_event(trials=4))
+    text, state = io.StringIO(), StudyState(study_event(trials=4))
     console = Console(file=text, width=width)
     return Display(console, "trials", state.trials, 4, lambda: search_note(CONFIG, state, 1, 1)), state, text
 
@@ -24,9 +23,9 @@ def _shown(width: int = 120) -> tuple[Display, StudyState, io.StringIO]:
 def test_each_ended_trial_is_a_line_with_its_score_and_epoch() -> None:
     display, state, text = _shown()
     best = trial_event(1, select_epoch="best")
-    for begun in (trial_event(0), best):
-        number = begun.number
-        for event in (begun, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
+    for started in (trial_event(0), best):
+        number = started.number
+        for event in (started, epoch_event(number, 1, 0.6), epoch_event(number, 2, 0.4), end_event(number)):
             state.apply(event)
             display.watch(event)
     assert "0000 resnet18-scratch" in text.getvalue()
@@ -98,7 +97,7 @@ class Clock:
 
 
 def _timed(trials: int) -> tuple[Display, StudyState, io.StringIO, Clock]:
-    text, state, clock = io.StringIO(), StudyState(), Clock()
+    text, state, clock = io.StringIO(), StudyState(study_event()), Clock()
     for number in range(trials):
         state.apply(trial_event(number))
     shown = Display(Console(file=text, width=120), "trials", state.trials, trials, clock.note, clock)
@@ -147,19 +146,19 @@ def test_what_is_drawn_last_is_how_it_ended(broken: bool) -> None:
 
 
 def _seconds_of_an_event(trials: int) -> float:
-    state = StudyState()
+    state = StudyState(study_event())
     for number in range(trials):
         for event in (trial_event(number, 15), *(epoch_event(number, epoch, 0.5) for epoch in range(1, 15))):
             state.apply(event)
     console = Console(file=io.StringIO(), width=120)
     config = make_study_config({}, {"trials": trials})
     shown = Display(console, "trials", state.trials, trials, lambda: search_note(config, state, 1, 1))
-    begun = time.process_time()
+    started = time.process_time()
     for number in range(trials):
         event = epoch_event(number, 15, 0.6)
         state.apply(event)
         shown.watch(event)
-    return (time.process_time() - begun) / trials
+    return (time.process_time() - started) / trials
 
 
 def test_an_event_of_a_thousand_trials_costs_about_what_one_of_ten_does() -> None:

@@ -156,9 +156,9 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     assert "go on with: retina search short" in done.stdout
     events = read_events(tmp_path / "home" / "short" / "ledger.jsonl")[0]
     assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
-    begun = study_state(events).trials
-    assert begun and not any(record.end for record in begun.values())
-    for trial, record in begun.items():
+    started = study_state(events).trials
+    assert started and not any(record.end for record in started.values())
+    for trial, record in started.items():
         saved = load_last(tmp_path / "home" / "short" / "checkpoints" / trial)
         assert saved is not None and saved[1]["epoch"] >= len(record.epochs) > 0
 

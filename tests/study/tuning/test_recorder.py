@@ -6,7 +6,7 @@ import pytest
 from analysis import schema
 from study.config.arms import groups_of
 from study.config.study import make_study_config
-from study.storage.events import Event, StudyClosed, TrialFinished
+from study.storage.events import Event
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.training.checkpoints import BEST, LAST, PREVIOUS
@@ -53,15 +53,6 @@ def test_what_is_watched_is_what_the_ledger_holds(driver: Driver) -> None:
     driver.recorder.close(schema.STATE_COMPLETE)
     assert driver.kinds() == ["trial_started", "epoch", "epoch", "trial_finished", "study_closed"]
     assert driver.seen == read_events(driver.folder / "ledger.jsonl")[0][1:]
-
-
-def test_reasons_are_recorded_without_folders(driver: Driver) -> None:
-    driver.recorder.end(driver.begin(), schema.STATE_FAILED, "cannot read /home/Jane Doe/data/x.png")
-    driver.recorder.close(schema.STATE_FAILED, "no room on /home/Jane Doe/runs: stopped")
-    assert [event.reason for event in driver.seen if isinstance(event, TrialFinished | StudyClosed)] == [
-        "cannot read x.png",
-        "no room on runs: stopped",
-    ]
 
 
 def test_an_epoch_that_is_reported_again_does_not_count_again(driver: Driver) -> None:

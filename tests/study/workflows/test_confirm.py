@@ -193,7 +193,6 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
     call = _confirm(study, "--seeds", "1", "--exclude-test-patients")
     assert call.end() == 0, call.output()
     state = study.state()
-    assert state.study is not None
     record = state.confirmations["c0000"]
     assert record.test is not None
     assert record.test.n == record.test.n_new_patients == state.study.splits["test"]
@@ -206,13 +205,13 @@ def test_fellows_are_taken_out_of_training_and_all_test_images_are_clean(searche
 def test_confirmations_that_all_failed_are_not_told_to_go_on() -> None:
     events = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end_event(0)]
     state = study_state([*events, close_event()])
-    errand = Confirm(SimpleNamespace(name="s", parent_study="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
-    assert errand.failure_hint(state, "") == ""
+    spec = Confirm(SimpleNamespace(name="s", parent_study="s"), ConfirmationConfig(seeds=2), state, 9)  # type: ignore[arg-type]
+    assert spec.failure_hint(state, "") == ""
     for name in ("c0000", "c0001"):
-        state.apply(Confirmations(state, errand.config).suggest())
-        assert errand.failure_hint(state, "") == ""
+        state.apply(Confirmations(state, spec.config).suggest())
+        assert spec.failure_hint(state, "") == ""
         state.apply(end_event(name, schema.STATE_FAILED))
-    assert errand.failure_hint(state, " --home X") == (
+    assert spec.failure_hint(state, " --home X") == (
         "`retina status s --home X` names the failures; mend their cause and give a larger --seeds"
     )
 

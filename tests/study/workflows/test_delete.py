@@ -36,9 +36,9 @@ def write_home_study(
     folder = here.home / name
     folder.mkdir(parents=True)
     config = make_study_config({"fixed": {"image_size": size}}, {}).model_dump(mode="json", exclude={"weights"})
-    begun = replace(study_event(), id=study_id or name.ljust(32, "0"), config={**config, "fold": fold})
+    started = replace(study_event(), id=study_id or name.ljust(32, "0"), config={**config, "fold": fold})
     ledger = Ledger(folder / "ledger.jsonl")
-    for event in (begun, trial_event(0), epoch_event(0, 1, 0.5), end_event(0), close_event()):
+    for event in (started, trial_event(0), epoch_event(0, 1, 0.5), end_event(0), close_event()):
         ledger.append(event)
     ledger.close()
     (folder / "checkpoints").mkdir()

@@ -18,8 +18,8 @@ from retina_data.batches import normalise
 from retina_models.resnet import ResNet
 from study.errors import ConfigError
 from study.inference import onnx
-from study.inference.best_model import find_winner
 from study.inference.model_dir import CONFIG, PREPROCESSING, WEIGHTS, read_model
+from study.inference.model_selection import find_best_model
 from study.inference.predict_images import predict_photographs
 from study.training.checkpoints import BEST
 from study.training.prediction import predict
@@ -48,7 +48,7 @@ def _with_views(made: Made, networks: list[ResNet], predictions: pd.DataFrame) -
 def _validation() -> pd.DataFrame:
     """What the exported model is calibrated on: the unconfirmed winner's validation with 4 views."""
     made = made_study()
-    return _with_views(made, [find_winner(made.home, NAME).network()], made.predictions)
+    return _with_views(made, [find_best_model(made.home, NAME).network()], made.predictions)
 
 
 def test_the_folder_holds_every_format_and_nothing_else_is_left(folder: Path) -> None:
@@ -152,7 +152,7 @@ def test_confirmed_seeds_are_exported_as_one_model(tmp_path: Path) -> None:
     target = tmp_path / "model"
     export(made.home, NAME, None, target, ensemble=True)
     assert sorted(path.name for path in target.iterdir()) == ALL
-    model, winner = read_model(target), find_winner(made.home, NAME, ensemble=True)
+    model, winner = read_model(target), find_best_model(made.home, NAME, ensemble=True)
     assert (model.settings.members, model.settings.views) == (2, 4)
     assert model.settings.origin["confirm"] == "c0000, c0001"
     mean = _with_views(made, [one.network() for one in winner.members], made.predictions)

@@ -78,11 +78,11 @@ def test_what_is_there_is_used_again_and_never_written_over(folder: Path, caplog
 def test_interrupted_it_goes_on_to_the_same_file_to_the_bit(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out, begun = _copy(folder, tmp_path / "out"), []
+    out, started = _copy(folder, tmp_path / "out"), []
 
     def killed_after_the_first(*arguments: Any, **named: Any) -> Iterator[Epoch]:
         for epoch in train(*arguments, **named):
-            begun.append(epoch.number)
+            started.append(epoch.number)
             if epoch.number == 2:
                 raise KeyboardInterrupt
             yield epoch
@@ -101,7 +101,7 @@ def test_interrupted_it_goes_on_to_the_same_file_to_the_bit(
 
     monkeypatch.setattr(pretrain, "train", counted)
     file = _make(folder, out, TINY)
-    assert (begun, epochs) == ([1, 2], [2])
+    assert (started, epochs) == ([1, 2], [2])
     assert file.read_bytes() == (folder / "weights" / file.name).read_bytes()
     assert not list(out.glob("*.checkpoints"))
 

@@ -1,4 +1,4 @@
-"""The report shows the winner's worst mistakes, made from the study and read from MLflow."""
+"""The report shows the winner's worst mistakes, which are made once, in its folder."""
 
 import shutil
 from pathlib import Path
@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from analysis.figures.drawing import figure_files
-from analysis.results.mlflow_reader import read_study
-from study.inference.worst_errors import worst
+from study.inference.worst_errors import EXPLAINED, read_explained, worst
 from study.storage.home import Home
 from study.tracking.sync import sync
 from study.workflows.report import write_study_report
@@ -31,14 +30,17 @@ def test_write_study_report_shows_the_worst_mistakes(
     sync(renamed, uri, (artifacts / "mistakes").as_uri())
     here = Home(made.home, uri, artifacts.as_uri())
     folder = write_study_report("mistakes", here)
-    explained = read_study(uri, "mistakes").explained
+    explained = read_explained(folder / EXPLAINED / "mistakes")
     wrong = worst(made.predictions, "median")
     assert [(entry["grade"], entry["predicted"]) for _, entry in explained] == list(
         zip(wrong["grade"], wrong["predicted"], strict=True)
     )
     assert explained[0][0].startswith(b"\x89PNG")
     assert len(caplog.messages) == 1
-    assert "The worst mistakes" in (folder / "report.html").read_text("utf-8")
+    page = (folder / "report.html").read_text("utf-8")
+    assert "The worst mistakes. 1: grade" in page
+    assert len(list((artifacts / "mistakes").rglob(f"report/{EXPLAINED}/mistakes/01.png"))) == 1
     shutil.rmtree(made.home / "cache")
     write_study_report("mistakes", here)
     assert "photographs have gone" in caplog.messages[1]
+    assert "The worst mistakes. 1: grade" in (folder / "report.html").read_text("utf-8"), "as they were made before"

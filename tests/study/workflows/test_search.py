@@ -20,7 +20,7 @@ from study.planning.plan import Plan
 from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from study.workflows import search
 from study.workflows.running.run import Compute, _closing
 from study.workflows.search import Search
@@ -63,7 +63,6 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     assert {record.arm for record in state.trials.values()} == set(schema.ARM_LABELS)
     assert all(record.state == schema.STATE_COMPLETE and len(record.epochs) == 2 for record in state.trials.values())
     assert all(record.config["imbalance"] == "flip_minority" for record in state.trials.values())
-    assert state.study is not None
     assert state.study.splits["val"] == state.study.audit["images"]["test"]
     assert _retina(folder, "report", "lab")[0] == 0
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
@@ -83,10 +82,10 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGTERM)
-    begun = time.monotonic()
+    started = time.monotonic()
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 143, output
-    assert time.monotonic() - begun <= 15
+    assert time.monotonic() - started <= 15
     assert f"go on with: retina search {name}" in output
     events = read_events(ledger)[0]
     assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
@@ -99,10 +98,10 @@ def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
         assert going_on.poll() is None
         time.sleep(0.05)
     going_on.send_signal(signal.SIGINT)
-    begun = time.monotonic()
+    started = time.monotonic()
     output, _ = going_on.communicate(timeout=120)
     assert going_on.returncode == 130, output
-    assert time.monotonic() - begun <= 15
+    assert time.monotonic() - started <= 15
     assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
 
 
@@ -116,15 +115,15 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
     def said(name: str, *states: str) -> str:
         """Of a search whose trials end in these states."""
 
-        def run(plan: Plan, errand: Search, ledger: Ledger, *_: object) -> int:
+        def run(plan: Plan, spec: Search, ledger: Ledger, *_: object) -> int:
             for number, state in enumerate(states):
                 ledger.append(trial_event(number))
                 ledger.append(end_event(number, state))
-            _closing(plan, errand, study_state(ledger.events), schema.STATE_FAILED, "", here)
+            _closing(plan, spec, study_state(ledger.events), schema.STATE_FAILED, "", here)
             return 1
 
         monkeypatch.setattr(search, "run", run)
-        plan = make_plan(name, tmp_path, StudyState(), inputs)
+        plan = make_plan(name, tmp_path, None, inputs)
         caplog.clear()
         plan.folder.mkdir()
         ledger = Ledger(plan.folder / "ledger.jsonl")

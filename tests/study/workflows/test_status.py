@@ -11,12 +11,12 @@ from study.errors import ConfigError
 from study.storage.events import Event, encode
 from study.storage.lock import locked
 from study.workflows import status
-from study.workflows.status import print_status, summary, watch_status
+from study.workflows.status import print_status, watch_status
+from study.workflows.summary import summary
 from tests.fixtures.study import (
     close_event,
     end_event,
     epoch_event,
-    finalist_event,
     study_event,
     trial_event,
     write_ledger,
@@ -43,25 +43,6 @@ RUNNING = (
     end_event(0),
     trial_event(1),
 )
-
-
-def test_a_study_that_was_killed_is_interrupted(tmp_path: Path) -> None:
-    told = summary(_study(tmp_path, "killed", *RUNNING, truncated=True))
-    assert (told["state"], told["trials"], told["ended"]) == ("interrupted", 3, 1)
-    assert told["states"] == {"complete": 1, "interrupted": 1}
-    assert told["best"] == "kappa 0.400 (trial 0000, n 5)"
-    assert (told["best_trial"], told["best_score"], told["best_curve"]) == ("0000", 0.4, [0.6, 0.4])
-    assert told["best_repeats"] == 0
-    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.4
-    assert told["not_run"] == {"resnet50-pretrained": "weights are not here"}
-
-
-def test_a_study_that_someone_is_writing_is_running(tmp_path: Path) -> None:
-    folder = _study(tmp_path, "living", *RUNNING)
-    with locked(folder):
-        told = summary(folder)
-    assert told["state"] == "running"
-    assert told["states"] == {"complete": 1, "running": 1}
 
 
 def test_failures_stand_with_their_reasons(tmp_path: Path) -> None:
@@ -147,13 +128,13 @@ def test_a_writer_that_ends_while_the_status_is_printed_is_looked_at_once_more(
 
 def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     commands = ["retina search s", "retina confirm s", "retina report s"]
-    begun = replace(study_event(trials=1), commands=commands)
+    started = replace(study_event(trials=1), commands=commands)
     close = close_event("failed", "No space left on device")
-    _study(tmp_path, "s", begun, trial_event(0), close)
+    _study(tmp_path, "s", started, trial_event(0), close)
     text = io.StringIO()
     print_status(Console(file=text, width=200), tmp_path, "s", as_json=False, rerun_flags=" --home here")
     assert "failed: No space left on device\nnext: retina search s --home here\n" in text.getvalue()
-    done = [begun, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
+    done = [started, trial_event(0, epochs=1), epoch_event(0, 1, 0.3)]
     _study(tmp_path, "t", *done, end_event(0), close_event())
     assert _printed(tmp_path, "t").endswith("next: retina confirm s\n")
     folder = _study(tmp_path, "u", *done, end_event(0, "failed", "diverged"), close)
@@ -162,39 +143,6 @@ def test_what_ended_a_study_and_what_comes_next_is_said(tmp_path: Path) -> None:
     shown = "".join(_printed(tmp_path, "u").split())  # a terminal breaks long lines
     assert "failed:0000:diverged(" in shown and "checkpoints/0000/error.txttellsmore)" in shown
     assert summary(folder)["next"] == "retina search s", "nothing that could be confirmed"
-
-
-def _finalist(number: int, trial: int, repeat: int, kappa: float | None) -> list[Event]:
-    """A finalist; without a score it has not ended."""
-    name = f"f{number:04d}"
-    begun = finalist_event(number, f"{trial:04d}", repeat, epochs=1)
-    return [begun] if kappa is None else [begun, epoch_event(name, 1, kappa), end_event(name)]
-
-
-def test_finalists_are_counted_decide_and_come_before_a_confirmation(tmp_path: Path) -> None:
-    commands = ["retina search s", "retina confirm s", "retina report s"]
-    events: list[Event] = [replace(study_event(trials=2, finalists=2, repeats=1), commands=commands)]
-    assert summary(_study(tmp_path, "a", *events))["finalists"] == {"ended": 0, "of": 2}
-    for number, kappa in enumerate((0.6, 0.5)):
-        events += [trial_event(number, epochs=1), epoch_event(number, 1, kappa), end_event(number)]
-    told = summary(_study(tmp_path, "b", *events))
-    assert (told["best_trial"], told["next"]) == ("0000", "retina search s")
-    events += _finalist(0, 0, 0, 0.2)
-    told = summary(_study(tmp_path, "c", *events, *_finalist(1, 1, 0, None)))
-    assert (told["finalists"], told["best"]) == ({"ended": 1, "of": 2}, "kappa 0.200 (trial 0000, mean of 1 finalist)")
-    assert "1 of 2 finalists ended" in _printed(tmp_path, "c")
-    told = summary(_study(tmp_path, "d", *events, *_finalist(1, 1, 0, 0.3)))
-    assert (told["best_trial"], told["best_score"], told["best_repeats"]) == ("0001", 0.3, 1)
-    assert told["arms"]["resnet18-scratch"]["best_score"] == 0.3
-    assert (told["ended"], told["states"]) == (2, {"complete": 2}), "finalists are no trials"
-    assert told["next"] == "retina confirm s"
-
-
-def test_a_study_whose_trials_failed_has_no_finalists_to_come(tmp_path: Path) -> None:
-    events = [study_event(trials=2, finalists=2)]
-    for number in range(2):
-        events += [trial_event(number), end_event(number, "failed", "diverged")]
-    assert summary(_study(tmp_path, "s", *events))["finalists"] == {"ended": 0, "of": 0}
 
 
 def test_status_of_another_schema(tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from study.disk_space import size
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan, needed_by
-from study.storage.state import StudyState
 from study.training.train import TrainData
 from study.workflows.running import dry_run as module
 from study.workflows.running.dry_run import _job, dry_run, here_available, measured_now, usual
@@ -29,7 +28,7 @@ BY_OPTIMIZER = {"sgd": {"low": 0.1, "high": 0.3}, "adamw": {"low": 0.01, "high":
 def _plan(tmp_path: Path, **flags: object) -> Plan:
     data = small_data(tmp_path / "data")
     overrides = {"image_size": 32, "epochs": 3, "trials": 4, "pretrained": False, **flags}
-    return make_plan("s", tmp_path / "home", StudyState(), Inputs(data=data, overrides=overrides))
+    return make_plan("s", tmp_path / "home", None, Inputs(data=data, overrides=overrides))
 
 
 def _said(tmp_path: Path, gpus: float = 0, **flags: object) -> str:
@@ -43,7 +42,7 @@ def _dry(plan: Plan, gpus: float = 0) -> str:
     text = io.StringIO()
     dry_run(
         plan,
-        StudyState(),
+        None,
         Resources(cpus=1, gpus=gpus, max_concurrent=2),
         Console(file=text, width=160, soft_wrap=True),
     )

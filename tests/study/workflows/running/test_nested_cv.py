@@ -157,38 +157,38 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_later_fold_is_searched_as_the_first_was(whole: Path, tmp_path: Path) -> None:
     home, weights = tmp_path / "home", Path(shutil.copy(whole / "w.safetensors", tmp_path))
     values = {"image_size": 32, "architecture": "resnet18", "trials": 4, "weights": {"resnet18": str(weights)}}
-    first = make_plan("s-fold1", home, StudyState(), Inputs(data=whole / "data", overrides={**values, "fold": "1/3"}))
+    first = make_plan("s-fold1", home, None, Inputs(data=whole / "data", overrides={**values, "fold": "1/3"}))
     _keep(first)
     weights.unlink()
-    second = make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3"}))
+    second = make_plan("s-fold2", home, None, Inputs(template="s-fold1", overrides={"fold": "2/3"}))
     assert (second.config.trials, list(second.groups)) == (4, list(first.groups))
     assert second.weights["resnet18"]["digest"] == first.weights["resnet18"]["digest"]
     tested = [set(plan.prepared.test_table()["row"]) for plan in (first, second)]
     assert not tested[0] & tested[1]
     for flag, value in (("seed", 1), ("lr", 0.5)):
         with pytest.raises(ConfigError, match=f"{flag}` must stay what study s began with"):
-            make_plan("s-fold2", home, StudyState(), Inputs(like="s-fold1", overrides={"fold": "2/3", flag: value}))
+            make_plan("s-fold2", home, None, Inputs(template="s-fold1", overrides={"fold": "2/3", flag: value}))
 
 
 def test_a_later_fold_that_has_begun_grows_as_the_first_did(whole: Path, tmp_path: Path) -> None:
     """`--trials 2 --add-arm ...`, interrupted in the first fold: the plain command goes on with all of them."""
     home, weights = tmp_path / "home", Path(shutil.copy(whole / "w.safetensors", tmp_path))
     small = {"image_size": 32, "architecture": "resnet18", "trials": 1, "fold": "1/2"}
-    begun = _keep(make_plan("s-fold1", home, StudyState(), Inputs(data=whole / "data", overrides=small)))
-    like = Inputs(like="s-fold1", overrides={"fold": "2/2"})
-    second = _keep(make_plan("s-fold2", home, StudyState(), like))
-    assert make_plan("s-fold2", home, second, like).config.trials == 1
+    started = _keep(make_plan("s-fold1", home, None, Inputs(data=whole / "data", overrides=small)))
+    template = Inputs(template="s-fold1", overrides={"fold": "2/2"})
+    second = _keep(make_plan("s-fold2", home, None, template))
+    assert make_plan("s-fold2", home, second, template).config.trials == 1
     more = {"trials": 2, "weights": {"resnet18": str(weights)}, "fold": "1/2"}
     grown = Inputs(overrides=more, add_arms=("resnet18-pretrained",))
-    _keep(make_plan("s-fold1", home, begun, grown))
+    _keep(make_plan("s-fold1", home, started, grown))
     weights.unlink()
-    plan = make_plan("s-fold2", home, second, like)
+    plan = make_plan("s-fold2", home, second, template)
     assert (plan.config.trials, list(plan.groups)) == (2, ["resnet18-scratch", "resnet18-pretrained"])
     assert plan.weights["resnet18"]["name"] == "w.safetensors"
     grown_too = _keep(plan)
-    again = make_plan("s-fold2", home, grown_too, like)
+    again = make_plan("s-fold2", home, grown_too, template)
     assert (again.config.trials, list(again.groups)) == (2, list(plan.groups))
-    assert make_plan("s-fold2", home, grown_too, Inputs(like="s-fold1", overrides={"trials": 3})).config.trials == 3
+    assert make_plan("s-fold2", home, grown_too, Inputs(template="s-fold1", overrides={"trials": 3})).config.trials == 3
 
 
 def _searched(
@@ -294,7 +294,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
         name = schema.fold_name("s", fold)
         state = study_state(read_events(home / name / "ledger.jsonl")[0])
         assert sorted(state.trials) == ["0000", "0001"]
-        assert [read.n for read in state.test_evaluations] == [state.study.splits["test"]]  # type: ignore[union-attr]
+        assert [read.n for read in state.test_evaluations] == [state.study.splits["test"]]
         runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
         parent = next(run for run in runs if run.data.tags["kind"] == "study")
         assert (parent.data.tags[schema.TAG_FOLD_OF], parent.data.tags[schema.TAG_FOLD]) == ("s", f"{fold}/2")

@@ -15,7 +15,7 @@ from study.planning.plan import Plan, needed_by
 from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from study.tuning.interruption import Stop
 from study.workflows import search
 from study.workflows.running.run import SIGNAL_CLOSE_SECONDS, Compute, _closing, _send_rest, run
@@ -27,7 +27,7 @@ from tests.fixtures.study import end_event, epoch_event, small_data, study_event
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     folder = tmp_path_factory.mktemp("running")
     values: dict[str, Any] = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
-    return make_plan("s", folder, StudyState(), Inputs(data=small_data(folder / "data"), overrides=values))
+    return make_plan("s", folder, None, Inputs(data=small_data(folder / "data"), overrides=values))
 
 
 def _said(caplog: pytest.LogCaptureFixture, plan: Plan, closed: str, reason: str = "", flags: str = "") -> str:
@@ -86,9 +86,9 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(
 
 
 def test_a_time_budget_counts_from_when_the_call_began() -> None:
-    begun = time.monotonic()
+    started = time.monotonic()
     compute = Compute(time_budget=60)
-    assert compute.deadline is not None and begun + 60 <= compute.deadline <= time.monotonic() + 60
+    assert compute.deadline is not None and started + 60 <= compute.deadline <= time.monotonic() + 60
     assert replace(compute, time_budget=1e6).deadline == compute.deadline, "each fold's end is the call's"
     assert Compute().deadline is None
 
