@@ -24,7 +24,7 @@ from study.planning.plan import Plan
 from study.planning.resume_checks import write_study_file
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
-from study.storage.state import StudyState, study_state
+from study.storage.state import StudyState, read_state, study_state
 from study.training.data import prepare_data
 from study.workflows.running.nested_cv import each_fold, search_folds, settled_folds
 from study.workflows.running.run import Compute
@@ -138,11 +138,9 @@ def _keep(plan: Plan) -> StudyState:
     ledger = Ledger(plan.folder / "ledger.jsonl")
     ledger.append(plan.event(1))
     ledger.close()
-    return _known(plan.home, plan.name)
-
-
-def _known(home: Path, name: str) -> StudyState:
-    return study_state(read_events(home / name / "ledger.jsonl")[0])
+    state = read_state(plan.folder)
+    assert state is not None
+    return state
 
 
 @pytest.fixture(scope="module")
@@ -204,7 +202,7 @@ def _searched(
 
     def one(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool = False) -> int:
         if not dry:
-            state = _keep(make_plan(name, home, _known(home, name), inputs))
+            state = _keep(make_plan(name, home, read_state(home / name), inputs))
             ledger = Ledger(home / name / "ledger.jsonl")
             end = end_event(0, "failed" if code else "complete")
             for event in () if state.trials else (trial_event(0, epochs=1), epoch_event(0, 1, 0.5), end):
