@@ -23,6 +23,7 @@ from study.storage.ledger import read_events
 from study.storage.ranking import missing
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
+from tests.fixtures.study import study_event
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
 TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
@@ -133,7 +134,8 @@ class Study:
         return last.state if isinstance(last, StudyClosed) else ""
 
     def state(self) -> StudyState:
-        return study_state(self.events())
+        """The state; a study without trials where none has begun."""
+        return study_state(self.events() or [study_event()])
 
     def has(self, trial: str, epoch: int) -> bool:
         """Whether a trial has come as far as an epoch."""
