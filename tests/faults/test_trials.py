@@ -152,7 +152,7 @@ def test_ledger_torn_and_checkpoints_damaged(tmp_path: Path, data: Path, row: Ro
         search.until_epochs(len(before) + 1)
         assert study.state().trials["0000"].epochs[: len(before)] == before
         if damage == "torn line":
-            assert "the ledger's last line was torn, never counted, and is dropped" in search.output()
+            assert "the ledger's last line was truncated, never counted, and is dropped" in search.output()
         else:
             assert f"trial 0000: {LAST} is damaged" in search.output()
     assert search.end() == 0, search.output()
