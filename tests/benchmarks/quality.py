@@ -1,4 +1,4 @@
-"""Whether a search beats one ordinary training run, and what each ingredient of it is worth, on the test part.
+"""Whether a search beats one ordinary training run, and what each ingredient of it is worth, on the test split.
 
     make bench-quality                                   all of it
     python -m tests.benchmarks.quality --part idrid --out build/quality [--quick]
@@ -79,7 +79,7 @@ QUICK = Plan((0,), 3, 2, 2, seeds=2, train_patients=30, test_patients=30, source
 
 @dataclass(frozen=True)
 class Unit:
-    """One training list and its test part: a fold of IDRiD, or the synthetic set."""
+    """One training list and its test split: a fold of IDRiD, or the synthetic set."""
 
     name: str
     prepared: SplitDataset
@@ -151,7 +151,7 @@ class Bench:
         weights: Weights | None = None,
         last_epoch: int | None = None,
     ) -> str:
-        """Train a configuration to its end (or an earlier epoch), predict the test part; returns the run's key."""
+        """Train a configuration to its end (or an earlier epoch), predict the test split; returns the run's key."""
         last_epoch, source = last_epoch or config.epochs, weights.digest if weights else ""
         identity = [unit.name, unit.prepared.split_digest, config.model_dump(), source, last_epoch]
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
@@ -246,7 +246,7 @@ def present_method(bench: Bench, unit: Unit) -> BestModel:
 
 
 def new_method(bench: Bench, unit: Unit) -> BestModel:
-    """Known-good first trial, last epochs, finalists on other validation parts, confirmations over the schedule."""
+    """Known-good first trial, last epochs, finalists on other validation splits, confirmations over the schedule."""
     config = study_config(bench.plan, present=False)
     state = search(bench.out / "searches" / f"{unit.name}-new", config, bench.runs_of(unit))
     best = candidates(state)[0]
@@ -312,7 +312,7 @@ def measure(bench: Bench, part: str, of: list[Unit]) -> Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what a search is worth on the test part.")
+    parser = argparse.ArgumentParser(description="Measure what a search is worth on the test split.")
     parser.add_argument("--part", choices=["idrid", "synthetic"], help="one of the two data sets; both without it")
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="folder of runs and tables")
     parser.add_argument("--idrid", type=Path, default=IDRID, help="folder of IDRiD")

@@ -20,7 +20,7 @@ Ints = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Answer:
-    """Predictions of a row's runs on the test part of one unit.
+    """Predictions of a row's runs on the test split of one unit.
 
     grades, groups: (n,). probabilities: by views, (seeds, n, 5). groups are of this unit alone.
     """

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.schema import GRADES
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
 from study.errors import ConfigError
