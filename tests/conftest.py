@@ -13,6 +13,9 @@ from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison
 from tests.fixtures import mlflow as fixture
+from tests.fixtures.new_store import copy_new_stores
+
+copy_new_stores()
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,7 @@ from study.storage.ranking import winners
 from study.storage.state import StudyState, study_state
 from study.tuning import confirmation
 from study.workflows.summary import summary
+from tests.fixtures import command
 from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.slow
@@ -57,9 +58,7 @@ class Home:
         return [sys.executable, "-m", "study", *arguments]
 
     def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            self.command(*arguments), capture_output=True, text=True, env=self.environment, timeout=300
-        )
+        return command.run(self.environment, *arguments, timeout=300)
 
     def events(self) -> list[Event]:
         return read_events(self.home / NAME / "ledger.jsonl")[0]

@@ -13,8 +13,6 @@ import os
 import re
 import shutil
 import sqlite3
-import subprocess
-import sys
 import zipfile
 from collections.abc import Iterator
 from contextlib import closing
@@ -28,6 +26,7 @@ from PIL import Image
 from retina_models.resnet import resnet18
 from retina_models.weights import imagenet_file, save_weights
 from study.tracking.saved_view import VIEW_TAG, unpacked
+from tests.fixtures.command import run
 from tests.fixtures.study import small_data
 
 pytestmark = pytest.mark.slow
@@ -96,8 +95,7 @@ class Home:
         self.run("export", NAME, "--out", str(self.out / "model"))
 
     def run(self, *arguments: str) -> None:
-        command = [sys.executable, "-m", "study", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=self.environment, timeout=500)
+        done = run(self.environment, *arguments, timeout=500)
         assert done.returncode == 0, done.stdout + done.stderr
 
     def shared_files(self) -> Iterator[Path]:
@@ -198,7 +196,6 @@ def test_mlflow_adds_no_tag_of_its_own(home: Home) -> None:
 
 def test_what_is_deleted_leaves_nothing_readable_in_the_home(home: Home, tmp_path: Path) -> None:
     copy = shutil.copytree(home.home, tmp_path / "home", ignore=shutil.ignore_patterns("ray"))
-    command = [sys.executable, "-m", "study", "delete", NAME, "--yes", "--home", str(copy)]
-    done = subprocess.run(command, capture_output=True, text=True, env=home.environment, timeout=200)
+    done = run(home.environment, "delete", NAME, "--yes", "--home", copy, timeout=200)
     assert done.returncode == 0, done.stdout + done.stderr
     assert not (copy / NAME).exists() and not list((copy / "cache").glob("*-32-fov"))

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.fixtures.command import retina
 from tests.retina_data.layouts.test_medmnist import write_medmnist
 
 CONFIG = """
@@ -24,9 +22,7 @@ space: {colour: [none, graham]}
 
 
 def _retina(home: Path, *arguments: object) -> str:
-    environment = {key: value for key, value in os.environ.items() if key not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
-    command = [sys.executable, "-m", "study", *map(str, arguments), "--home", str(home)]
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=400)
+    done = retina(home, *arguments, timeout=400)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

@@ -23,11 +23,12 @@ from study.storage.ledger import read_events
 from study.storage.ranking import missing
 from study.storage.state import StudyState, study_state
 from study.training.checkpoints import load_last
+from tests.fixtures import command
 from tests.fixtures.study import study_event
 
 SMALL = ("--epochs", "3", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
 TRIAL = ("ray::TrialActor", "ray::ResourceTrainable")  # Ray's title for a trial's process, idle and at work
-PATIENCE = 180.0
+PATIENCE = 180
 """Seconds that a step of a test may take on a machine that others use too; what is promised is asserted by itself."""
 
 
@@ -116,10 +117,7 @@ class Study:
         return search.output()
 
     def retina(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, "-m", "study", *arguments],
-            env=self.environment, capture_output=True, text=True, timeout=PATIENCE,
-        )  # fmt: skip
+        return command.run(self.environment, *arguments, timeout=PATIENCE)
 
     def events(self) -> list[Event]:
         return read_events(self.ledger)[0]

@@ -10,7 +10,6 @@ import pytest
 
 from analysis import schema
 from analysis.figures import all_figures
-from analysis.figures.drawing import figure_files
 from analysis.figures.drawing.figure_files import FigureFiles, FigureSpec
 from analysis.report.html import write_report
 from analysis.results.mlflow_reader import read_study
@@ -50,9 +49,6 @@ class Page(HTMLParser):
         return self.words.count(word)
 
 
-DRAWN = figure_files.write_picture
-
-
 @pytest.fixture(autouse=True)
 def blank(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pictures without drawing: each is drawn for studies of every state in the tests of its module."""
@@ -72,9 +68,7 @@ def page_of(study: StudyRuns, folder: Path) -> tuple[Page, str]:
     return Page(text), text
 
 
-def test_the_page_holds_everything_in_one_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(all_figures, "write_picture", DRAWN)
-    monkeypatch.setattr(figure_files, "DPI", 30)  # nobody looks at these pictures
+def test_the_page_holds_everything_in_one_file(tmp_path: Path) -> None:
     page, text = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"report.html", "answer.md", "figures", "tables", "four_way.csv", "pairs.csv", "seeds.csv"} <= names

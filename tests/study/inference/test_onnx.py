@@ -35,7 +35,7 @@ def _network(make: Callable[..., ResNet], seed: int) -> ResNet:
 @pytest.mark.parametrize(
     ("make", "head", "members", "views"),
     [
-        (resnet18, "linear", 1, 1),
+        pytest.param(resnet18, "linear", 1, 1, marks=SLOW),
         (resnet18, "linear", 2, 4),
         pytest.param(resnet18, "lab", 3, 8, marks=SLOW),
         pytest.param(resnet50, "linear", 1, 8, marks=SLOW),

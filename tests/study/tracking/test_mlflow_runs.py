@@ -73,6 +73,7 @@ def _runs(name: str) -> dict[str, list[Run]]:
     return found
 
 
+@pytest.mark.usefixtures("grey_pictures")
 @pytest.mark.parametrize("cut", range(5, 11))
 def test_a_confirmation_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
     events = _events(tmp_path)

@@ -100,6 +100,7 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
     assert trial_of_run(store()[0], "f" * 32) is None
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_was_stopped(
     name: str, tmp_path: Path
 ) -> None:
@@ -114,6 +115,7 @@ def test_the_best_epoch_is_told_where_it_is_selected_and_none_of_a_trial_that_wa
     assert not [metric for metric in runs["0001"].data.metrics if metric.startswith("best/")]
 
 
+@pytest.mark.usefixtures("grey_pictures")
 @pytest.mark.parametrize("cut", range(2, 8))
 def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, tmp_path: Path, cut: int) -> None:
     started = replace(finalist_event(0, seed_index=1, epochs=1), split_seed=77)
@@ -136,6 +138,7 @@ def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, 
     assert trial_of_run(store()[0], run.info.run_id) in (None, (name, "f0000"))
 
 
+@pytest.mark.usefixtures("grey_pictures")
 @pytest.mark.parametrize("cut", range(1, 9))
 def test_what_was_sent_before_a_kill_is_not_doubled(name: str, tmp_path: Path, cut: int) -> None:
     events = _whole(tmp_path)
@@ -158,6 +161,7 @@ def test_a_batch_that_arrived_though_its_answer_was_lost_leaves_one_value(name: 
     assert len(client().get_metric_history(_runs(name)["0000"].info.run_id, "val/kappa")) == 1
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_a_killed_writer_leaves_no_run_running(name: str, tmp_path: Path) -> None:
     events = _whole(tmp_path)
     tracking = _tracking(name, tmp_path)
@@ -171,6 +175,7 @@ def test_a_killed_writer_leaves_no_run_running(name: str, tmp_path: Path) -> Non
     assert _runs(name)["0000"].info.status == "FINISHED"
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_a_run_whose_maker_was_killed_gets_its_parameters_later(name: str, tmp_path: Path) -> None:
     events = _whole(tmp_path)
     _send(_tracking(name, tmp_path), events[:1])
@@ -184,6 +189,7 @@ def test_a_run_whose_maker_was_killed_gets_its_parameters_later(name: str, tmp_p
     assert run.data.metrics["hparam/log10_lr"] == pytest.approx(-3)
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:
     assert _tracking(name, tmp_path).study_id == ""
     _send(_tracking(name, tmp_path), _whole(tmp_path))
@@ -198,6 +204,7 @@ def _double(name: str, study_id: str) -> list[Run]:
     return [client().create_run(experiment, tags=tags | kind) for kind in kinds]
 
 
+@pytest.mark.usefixtures("grey_pictures")
 @pytest.mark.parametrize("again", [True, False])
 def test_a_run_that_a_slow_server_made_twice_is_there_once_and_closed(name: str, tmp_path: Path, again: bool) -> None:
     """The one that is written to stays, whether the same process looks again or a later one finds both."""
@@ -220,6 +227,7 @@ def test_a_run_that_a_slow_server_made_twice_is_there_once_and_closed(name: str,
         assert (now.status, now.lifecycle_stage) == ("KILLED", "deleted")
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_runs_of_another_study_of_that_name_are_left_alone(name: str, tmp_path: Path) -> None:
     events = _whole(tmp_path)
     tracking = _tracking(name, tmp_path)
@@ -230,6 +238,7 @@ def test_runs_of_another_study_of_that_name_are_left_alone(name: str, tmp_path: 
     assert {client().get_run(run.info.run_id).info.lifecycle_stage for run in others} == {"active"}
 
 
+@pytest.mark.usefixtures("grey_pictures")
 def test_a_look_that_fails_forgets_nothing(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Else the next event would make a run that is there already."""
     events = _whole(tmp_path)

@@ -10,16 +10,25 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 from mlflow.entities import ViewType
+from mlflow.store.db import utils
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 
 from study.tracking import sqlite_store
 from study.tracking.sqlite_store import StoreError, open_client, purge_experiment, purge_run
 from study.tracking.sync import TrackingError, open_tracking
+from tests.fixtures import new_store
 
 COLUMN = "ALTER TABLE experiments ADD COLUMN creation_time"  # of a migration that adds two
 PROCESSES = multiprocessing.get_context("forkserver")  # MLflow is imported once, and not for each that is killed
 PROCESSES.set_forkserver_preload(["tests.study.tracking.test_sqlite_store"])
+
+
+@pytest.fixture(autouse=True)
+def _made_by_mlflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not copied, as in all other tests."""
+    monkeypatch.setattr(utils, "_initialize_tables", new_store.initialize_tables)
+    monkeypatch.setattr(utils, "_get_latest_schema_revision", new_store.latest_schema_revision)
 
 
 def _die(*_: object) -> None:

@@ -3,8 +3,11 @@ import threading
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from mlflow.store.db import utils
+from sqlalchemy import sql
 
 from study.storage.events import Event
 from study.storage.ledger import Ledger, LedgerError
@@ -82,8 +85,15 @@ def test_a_store_that_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         open_tracking("sqlite:////proc/none/mlflow.db", tmp_path, None, patience=0)
 
 
-def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> None:
-    """Longer than the 20 seconds that MLflow lets SQLite wait; the short form of the 35 in tests/faults."""
+def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Longer than MLflow lets SQLite wait: here half a second, and its own 20 where tests/faults holds one for 35."""
+    asked: list[str] = []
+
+    def text(words: str) -> sql.elements.TextClause:
+        asked.append(words)
+        return sql.text(words.replace("busy_timeout = 20000", "busy_timeout = 500"))
+
+    monkeypatch.setattr(utils, "sql", SimpleNamespace(text=text))
     uri, place = store()
     sender = BackgroundSync(open_tracking(uri, tmp_path / "feed-locked", (place / "feed-locked").as_uri()), [])
     held = sqlite3.connect(uri.removeprefix("sqlite:///"), timeout=60, isolation_level=None)
@@ -94,6 +104,7 @@ def test_a_database_that_another_process_holds_is_waited_for(tmp_path: Path) -> 
     while "locked" not in sender.last_error:
         assert time.monotonic() < deadline
         time.sleep(0.1)
+    assert "PRAGMA busy_timeout = 20000;" in asked
     held.execute("ROLLBACK")
     held.close()
     assert sender.close(60)

@@ -27,7 +27,7 @@ def through_a_file(state: dict[str, Any]) -> dict[str, Any]:
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 @pytest.mark.parametrize("stop, freeze", [(2, 0), (2, 1), (1, 2)])  # resumed unfrozen, after and amid the frozen epochs
 def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop: int, freeze: int) -> None:
-    data, weights = made(17, 10), source()
+    data, weights = made(9, 10), source()
     chosen = config(optimizer=optimizer, lr=0.003, pretrained=True, freeze_epochs=freeze, imbalance="oversample")
     unbroken = list(train(chosen, data, CPU, weights=weights))
     end = unbroken[-1].state()
@@ -47,7 +47,7 @@ def test_a_resumed_run_repeats_the_unbroken_one_to_the_bit(optimizer: str, stop:
 
 def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> None:
     """A CUDA generator's state is 16 bytes: where it cannot be gone on with, seed and epoch tell the augmentation."""
-    data, chosen = made(17, 10), config(epochs=3, lr=0.003)
+    data, chosen = made(9, 10), config(epochs=3, lr=0.003)
     first, second, third = (epoch.state() for epoch in train(chosen, data, CPU))
     assert of_this_kind(first, torch.Generator())
     moved = first | {"augmentation": torch.zeros(16, dtype=torch.uint8)}
@@ -67,7 +67,7 @@ def test_a_run_goes_on_from_another_kind_of_device_the_same_way_each_time() -> N
 @pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
 def test_a_run_goes_on_whatever_the_layout_of_what_was_saved(optimizer: str) -> None:
     """A GPU keeps a pixel's channels together: the optimizer's memory of it must reach the same parameters."""
-    data, chosen = made(17, 10), config(optimizer=optimizer, epochs=3, lr=0.003)
+    data, chosen = made(9, 10), config(optimizer=optimizer, epochs=3, lr=0.003)
     states = [epoch.state() for epoch in train(chosen, data, CPU)]
     moved = states[1]
     for slot in moved["optimizer"]["state"].values():

@@ -79,9 +79,22 @@ def _numbers(report: dict[str, Any]) -> dict[str, Any]:
     return {"epoch": report["epoch"], "scores": scores, "confusion": report["confusion"]}
 
 
+@pytest.fixture(scope="module")
+def whole(cache: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """The folder and the results of a trial that nothing happened to."""
+    folder = tmp_path_factory.mktemp("whole") / "0000"
+    return folder, _steps(TrialActor(_job(cache, folder)))
+
+
 @pytest.mark.parametrize("select_epoch", ["last", "best"])
-def test_each_step_is_an_epoch_and_the_last_says_so(cache: Path, tmp_path: Path, select_epoch: str) -> None:
-    results = _steps(TrialActor(_job(cache, tmp_path / "0000", select_epoch=select_epoch)))
+def test_each_step_is_an_epoch_and_the_last_says_so(
+    cache: Path, whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path, select_epoch: str
+) -> None:
+    if select_epoch == "last":  # the default
+        folder, results = whole
+    else:
+        folder = tmp_path / "0000"
+        results = _steps(TrialActor(_job(cache, folder, select_epoch=select_epoch)))
     assert [result["done"] for result in results] == [False, False, True]
     reports = _reports(results)
     assert [report["epoch"] for report in reports] == [1, 2, 3]
@@ -92,14 +105,16 @@ def test_each_step_is_an_epoch_and_the_last_says_so(cache: Path, tmp_path: Path,
     chosen = reports[-1] if select_epoch == "last" else reports[kappas.index(max(kappas))]
     if select_epoch == "last":
         assert ["weights_digest" in report for report in reports] == [False, False, True]
-    assert read_weights(tmp_path / "0000" / BEST, "resnet18").digest == chosen["weights_digest"]
-    table = pd.read_parquet(tmp_path / "0000" / PREDICTIONS)
+    assert read_weights(folder / BEST, "resnet18").digest == chosen["weights_digest"]
+    table = pd.read_parquet(folder / PREDICTIONS)
     hits = (called(table[["p0", "p1", "p2", "p3", "p4"]], "median") == table["grade"]).mean()
     assert hits == pytest.approx(chosen["scores"]["val/accuracy"])
 
 
-def test_a_new_process_goes_on_with_the_same_numbers(cache: Path, tmp_path: Path) -> None:
-    unbroken = _reports(_steps(TrialActor(_job(cache, tmp_path / "whole"))))
+def test_a_new_process_goes_on_with_the_same_numbers(
+    cache: Path, whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    unbroken = _reports(whole[1])
     first = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken")), most=2))
     second = _reports(_steps(TrialActor(_job(cache, tmp_path / "broken"))))
     # The second process tells the last epoch of the first again, since its report may not have arrived.
@@ -120,8 +135,10 @@ def _confirmation(cache: Path, folder: Path, last_epoch: int) -> dict[str, Any]:
     return {**_job(cache, folder), "last_epoch": last_epoch, "confirming": True}
 
 
-def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(cache: Path, tmp_path: Path) -> None:
-    trial = _reports(_steps(TrialActor(_job(cache, tmp_path / "0000"))))
+def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
+    cache: Path, whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    trial = _reports(whole[1])
     results = _steps(TrialActor(_confirmation(cache, tmp_path / "c0000", last_epoch=2)))
     assert [result["done"] for result in results] == [False, True]
     first, last = _reports(results)
@@ -134,7 +151,7 @@ def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
     hits = (called(table[CHANCES], "median") == table["grade"]).mean()
     assert hits == pytest.approx(last["test"]["scores"]["test/accuracy"])
     assert "test" not in first
-    assert not [file for file in (tmp_path / "0000").iterdir() if file.name in (TEST_PREDICTIONS, CALIBRATION)]
+    assert not [file for file in whole[0].iterdir() if file.name in (TEST_PREDICTIONS, CALIBRATION)]
     # Validation as training measures it, one view, and again with the 4 views that the test split was read with.
     one, four = (pd.read_parquet(tmp_path / "c0000" / name) for name in (PREDICTIONS, CALIBRATION))
     assert one[["row", "patient", "grade"]].equals(four[["row", "patient", "grade"]])

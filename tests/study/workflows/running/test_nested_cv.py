@@ -28,7 +28,7 @@ from study.storage.state import StudyState, read_state, study_state
 from study.training.data import prepare_data
 from study.workflows.running.nested_cv import each_fold, search_folds, settled_folds
 from study.workflows.running.run import Compute
-from tests.fixtures.command import refused
+from tests.fixtures.command import refused, run
 from tests.fixtures.study import end_event, epoch_event, small_data, study_event, trial_event
 
 SMALL = ["--trials", "2", "--epochs", "2", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
@@ -267,8 +267,7 @@ def test_a_search_over_folds_is_killed_goes_on_is_confirmed_and_read_as_one(tmp_
     environment |= {"RETINA_HOME": str(home)}
 
     def retina(*arguments: str) -> str:
-        command = [sys.executable, "-m", "study", *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300)
+        done = run(environment, *arguments, timeout=300)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
