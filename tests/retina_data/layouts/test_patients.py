@@ -1,0 +1,225 @@
+"""retina_data.layouts.patients: whose image it is, and each sign that this is wrong; real names raise none."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable
+from dataclasses import fields, replace
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from retina_data.errors import DataError
+from retina_data.layouts.patients import Cause, ParsedNames, parse, warning_signs
+
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
+needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not on this machine")
+EYEPACS = [f"{n // 2}_{('left', 'right')[n % 2]}" for n in range(35_126)]
+APTOS = [f"{random.Random(n).getrandbits(48):012x}" for n in range(3_662)]
+MEDMNIST = [f"{split}_{n:05}" for split in ("train", "val", "test") for n in range(400)]
+
+
+def partition(keys: tuple[str, ...] | list[str]) -> list[int]:
+    return pd.factorize(pd.Series(list(keys)))[0].tolist()
+
+
+def causes(names: list[str], pattern: str | None = None) -> list[Cause]:
+    return [sign.cause for sign in warning_signs(parse(names, pattern), pattern is not None)]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["P0001/visit1_left", "P0001/visit2_left"], [0, 0]),
+        (["eyepacs/1_left", "odir/1_left"], [0, 1]),
+        (["eyepacs_1_left", "odir_1_left"], [0, 1]),
+        (["1_left", "1_right", "2_left"], [0, 0, 1]),
+        (["1_l1", "1_l2", "1_r1", "1_r2", "2_l1"], [0, 0, 0, 0, 1]),
+        (["P1/left", "P1/right", "P1/visit2", "P2/left"], [0, 0, 0, 1]),
+        (["left/1", "right/1", "left/2"], [0, 0, 1]),
+        (["visit1/1_left", "visit2/1_left"], [0, 0]),
+        (["left_1", "right_1", "left_2"], [0, 0, 1]),
+        (["left", "right"], [0, 0]),
+        (["12", "12_left"], [0, 1]),  # a name without an eye is its own patient
+        (["1", "1"], [0, 1]),  # the first of two grades' folders, and of two splits'
+        (["1_left", "1_right"], [0, 0]),  # of two grades' folders
+        (["x", "x (1)", "x-copy", "x"], [0, 0, 0, 1]),
+        (["x-600", "x-600-FA", "y-600", "y-600-FA"], [0, 0, 1, 1]),
+        (["DR (1)", "DR (2)"], [0, 1]),
+        ([], []),
+    ],
+)
+def test_parse_makes_one_key_for_each_patient(names: list[str], expected: list[int]) -> None:
+    assert partition(parse(names).patient) == expected
+
+
+def test_parse_keeps_the_order_of_the_names_in_every_field() -> None:
+    parsed = parse(["a/1_left_2.png", "P1/visit3_OD (1).png"])
+    assert parsed == ParsedNames(
+        ("a/1", "P1"), ("left", "right"), ("", "visit3"), ("2", ""), (False, True), ("a", "P1")
+    )
+
+
+def test_parse_takes_the_users_pattern() -> None:
+    parsed = parse(["s1-p7-R-3.png", "s2-p7-L-9.png"], r"(?P<patient>p\d+)-(?P<eye>[LR])")
+    assert (parsed.patient, parsed.eye) == (("p7", "p7"), ("right", "left"))
+    assert parse(["p7_left", "p7_x"], r"^(?P<patient>p\d)").eye == ("left", "")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("(?P<patient>", "must be a regular expression"),
+        (r"(\d+)", r"must name the group `patient`.*names none"),
+        (r"(?P<patient>\d+)(?P<visit>)", "names patient, visit"),
+        (r"(?P<patient>\d+)_l", r"2 of 3 do not fit.*: 1_right, x; correct"),
+        (r"(?P<patient>)", "3 of 3 do not fit"),
+        (r"(?P<patient>\w)(?P<eye>_\w+)?", "must be one of left, .* but got _left, _right"),
+    ],
+)
+def test_parse_refuses_a_pattern_that_does_not_fit(pattern: str, expected: str) -> None:
+    with pytest.raises(DataError, match=expected) as caught:
+        parse(["1_left", "1_right", "x"], pattern)
+    assert "\n" not in str(caught.value)
+
+
+NAME = st.text("abcxyz0123456789", min_size=1, max_size=5).map(lambda text: f"P{text}Q")
+FORMS: list[Callable[[str, str], str]] = [
+    lambda patient, eye: f"{patient}_{eye}",
+    lambda patient, eye: f"{patient}-{eye}-600",
+    lambda patient, eye: f"{patient}_{eye[0].upper()}",
+    lambda patient, eye: f"{patient}_{eye[0]}1",
+    lambda patient, eye: f"{patient}_{'OS' if eye == 'left' else 'OD'}_2",
+    lambda patient, eye: f"{patient}_visit1_{eye}",
+    lambda patient, eye: f"{patient}_{eye}_2020-01-31",
+    lambda patient, eye: f"{patient}/{eye}",
+    lambda patient, eye: f"{patient}/visit3_{eye}",
+    lambda patient, eye: f"{eye}_{patient}",
+]
+
+
+@given(
+    st.lists(NAME, min_size=1, max_size=20, unique=True), st.sampled_from(FORMS), st.sampled_from(["", "a/", "b/c/"])
+)
+def test_parse_finds_both_eyes_of_each_patient_in_every_form(
+    patients: list[str], form: Callable[[str, str], str], folder: str
+) -> None:
+    names = [folder + form(patient, eye) for patient in patients for eye in ("left", "right")]
+    parsed = parse(names)
+    assert partition(parsed.patient) == [n // 2 for n in range(len(names))]
+    assert parsed.eye == ("left", "right") * len(patients)
+    assert Cause.SAME_EYE_TWICE not in [sign.cause for sign in warning_signs(parsed, False)]
+
+
+@given(st.lists(NAME, min_size=1, max_size=10, unique=True), st.sampled_from([" (1)", "-FA", " - Copy", "_aug_2"]))
+def test_parse_puts_a_copy_to_its_original(patients: list[str], ending: str) -> None:
+    for names in (patients, [f"{patient}_left" for patient in patients]):
+        parsed = parse([*names, *(name + ending for name in names)])
+        assert parsed.patient[: len(names)] == parsed.patient[len(names) :]
+        assert parsed.copy == (False,) * len(names) + (True,) * len(names)
+
+
+@given(st.lists(st.text(max_size=12).map(lambda text: text.replace("/", "|")), max_size=30), st.randoms())
+def test_parse_reads_any_text_and_its_partition_does_not_hang_on_the_order(
+    names: list[str], rng: random.Random
+) -> None:
+    names = list(dict.fromkeys(names))
+    parsed = parse(names)
+    assert {len(getattr(parsed, field.name)) for field in fields(parsed)} == {len(names)}
+    assert set(parsed.eye) <= {"left", "right", ""} and all(
+        parsed.patient[n] or not name for n, name in enumerate(names)
+    )
+    order = rng.sample(range(len(names)), len(names))
+    again = parse([names[n] for n in order])
+    assert again.patient == tuple(parsed.patient[n] for n in order)
+    warning_signs(parsed, False, digests=names)
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(NAME, st.sampled_from(["_left", "_right", ""])), max_size=40, unique=True))
+def test_parse_gives_the_partition_of_plain_names_as_ever(found: list[tuple[str, str]]) -> None:
+    """Splits of studies that are there hang on it: `patient_left` and `patient_right` are one, any other is alone."""
+    names = [name + eye for name, eye in found]
+    expected = [name if eye else f" {name}" for name, eye in found]
+    assert partition(parse(names).patient) == partition(expected)
+
+
+@pytest.mark.parametrize("names", [EYEPACS, APTOS, MEDMNIST], ids=["eyepacs", "aptos", "medmnist"])
+def test_known_data_sets_raise_no_sign_in_a_fraction_of_a_second(names: list[str]) -> None:
+    start = time.process_time()
+    assert causes(names) == []
+    assert time.process_time() - start < 2  # measured: 0.5 s for 35,126 names
+
+
+@needs_data
+@pytest.mark.parametrize(("folder", "patients"), [("idrid", 413), ("lab_split", 17_563)])
+def test_shared_data_raise_no_sign(folder: str, patients: int) -> None:
+    files = [SHARED / folder / f"{split}_img.csv" for split in ("train", "test")]
+    names = [line for file in files for line in file.read_text().splitlines()]
+    parsed = parse(names)
+    assert len(set(parsed.patient)) == patients
+    assert warning_signs(parsed, False) == []
+
+
+VISITS = [f"P{n}/visit{visit}_{eye}" for n in range(5) for visit in (1, 2, 3) for eye in ("left", "right")]
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (VISITS, []),
+        (["1_left", "1_right"], []),
+        (["1_left", "1_left (1)", "1_left-600-FA", "2_left"], []),
+        ([f"eyepacs/{n}_left" for n in range(9)] + [f"odir/{n}_left" for n in range(9)], []),
+        (["1_left", "2_left", "1_left"], [Cause.SAME_EYE_TWICE]),  # numbered anew in each split or grade
+        (["1_OD", "1_right", "2_left"], [Cause.SAME_EYE_TWICE]),
+        (["left_1", "left_2"] + [f"c/left_{n}" for n in range(11)], [Cause.MANY_IMAGES]),
+        ([f"c/left_{n}" for n in range(40)], [Cause.ONE_PATIENT]),
+        ([f"{c}/left_{n}" for n in range(40) for c in "ab"], [Cause.FEW_PATIENTS]),
+        ([f"P{n}/{image}" for n in range(10) for image in (1, 2)], [Cause.MANY_FOLDERS]),
+        ([f"P{n}/{image}_left" for n in range(10) for image in (1, 2)], [Cause.MANY_FOLDERS]),
+        ([f"P{n}/{image}" for n in range(5) for image in (1, 2)], []),  # five collections, as well
+        ([f"P{n}/P{n}_{eye}" for n in range(10) for eye in ("left", "right")], []),
+        ([f"{n:02x}/{image}" for n in range(10) for image in range(20)], []),  # divided into large folders
+    ],
+)
+def test_warning_signs_of_names(names: list[str], expected: list[Cause]) -> None:
+    assert causes(names) == expected
+
+
+def test_warning_signs_doubt_a_column_or_pattern_only_where_no_list_of_patients_looks_so() -> None:
+    assert causes([f"{n}_left" for n in range(9)], r"(?P<patient>_)") == [Cause.ONE_PATIENT]
+    assert causes([f"{n % 3}_{n}" for n in range(90)], r"(?P<patient>\d)_") == [Cause.FEW_PATIENTS]
+    assert causes(["1_left", "1_OS", "2_left"], r"(?P<patient>\d)_") == []
+    assert causes([f"P{n}/{image}" for n in range(10) for image in (1, 2)], r"^(?P<patient>P\d+)") == []
+    unknown = [f"NA_{n}" for n in range(30)] + [f"p{n}_0" for n in range(40)]
+    (sign,) = warning_signs(parse(unknown, r"^(?P<patient>\w+)_"), True)
+    assert (sign.cause, sign.counts, sign.examples) == (Cause.MANY_IMAGES, {"images": 30, "patients": 1}, ("NA",))
+    assert sign.remedy.startswith("correct the column")
+    many_visits = replace(parse(VISITS), patient=tuple(str(n // 10) for n in range(30)))
+    assert warning_signs(many_visits, True) == []
+
+
+def test_warning_signs_name_a_placeholder() -> None:
+    parsed = parse([f"{n}_{eye}" for n in range(6) for eye in ("left", "right")])
+    digests = [f"{n}" for n in range(12)]
+    assert warning_signs(parsed, False, digests) == []
+    (sign,) = warning_signs(parsed, True, ["none" if n % 2 else digest for n, digest in enumerate(digests)])
+    assert sign.cause is Cause.PLACEHOLDER and sign.counts == {"images": 6, "patients": 6, "photographs": 1}
+    assert warning_signs(parsed, False, ["pair" if n < 4 else digest for n, digest in enumerate(digests)]) == []
+    assert warning_signs(parsed, False, [""] * 12) == []
+
+
+def test_warning_signs_hold_no_name_beside_their_examples() -> None:
+    names = ["secret_left", "secret_left", *(f"hidden{n}/{image}" for n in range(9) for image in (1, 2))]
+    signs = warning_signs(parse(names), False, ["same"] * len(names))
+    assert [sign.cause for sign in signs] == [Cause.SAME_EYE_TWICE, Cause.MANY_FOLDERS, Cause.PLACEHOLDER]
+    for sign in signs:
+        text = f"{sign.sentence} {sign.remedy} {sign.counts}"
+        assert "secret" not in text and "hidden" not in text and "\n" not in text
+    assert signs[0].examples == ("secret",)
+    assert "--patient-pattern" in signs[0].remedy and "--patient-column" in signs[0].remedy
