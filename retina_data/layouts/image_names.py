@@ -59,20 +59,20 @@ def _read(name: str, listed: frozenset[str]) -> ImageName:
     folder, eye, visit = _read_folders(path) if path else ("", "", "")
     numbered = _NUMBERED.search(stem) if stem.endswith(")") else None
     bare = stem[: numbered.start()] if numbered else stem
-    rest, told = _without_endings(bare, _WITH_EYE)
-    if "eye" not in told:
+    rest, found = _without_endings(bare, _WITH_EYE)
+    if "eye" not in found:
         if numbered and path + slash + bare not in listed:  # "DR (1)" is a copy only where there is a "DR"
             numbered, bare = None, stem
-        rest, told = _without_endings(bare, _WITHOUT_EYE) if rest != stem else (rest, told)
+        rest, found = _without_endings(bare, _WITHOUT_EYE) if rest != stem else (rest, found)
         if first := _FIRST.fullmatch(rest):
-            rest, told["eye"] = first["rest"], first["eye"]
+            rest, found["eye"] = first["rest"], first["eye"]
     return ImageName(
         folder,
         rest,
-        EYES[told["eye"].lower()] if "eye" in told else eye,
-        told.get("visit", visit),
-        told.get("view", "") + told.get("number", ""),
-        "copy" in told or numbered is not None,
+        EYES[found["eye"].lower()] if "eye" in found else eye,
+        found.get("visit", visit),
+        found.get("view", "") + found.get("number", ""),
+        "copy" in found or numbered is not None,
     )
 
 
@@ -90,16 +90,16 @@ def _read_folders(path: str) -> tuple[str, str, str]:
 
 
 def _without_endings(stem: str, ending: re.Pattern[str]) -> tuple[str, dict[str, str]]:
-    """The stem without endings, in whatever order they stand, and what they tell by field."""
-    told: dict[str, str] = {}
+    """The stem without endings, in whatever order they stand; and what they say, by field."""
+    found: dict[str, str] = {}
     rest = f"_{stem}"  # as each ending follows a separator
     while True:
         match = ending.search(rest)
         if match is None and ending is _WITH_EYE:
             match = _AT_NUMBER.search(rest) or _AT_ONLY_NUMBER.search(rest)
-        if match is None or (match.groupdict().get("eye") and "eye" in told):
-            return rest[1:], told
-        told |= {field: text for field, text in match.groupdict().items() if text}
+        if match is None or (match.groupdict().get("eye") and "eye" in found):
+            return rest[1:], found
+        found |= {field: text for field, text in match.groupdict().items() if text}
         rest = rest[: match.start("eye") if match.re is _AT_ONLY_NUMBER else match.start()]
 
 
@@ -109,8 +109,11 @@ def _without_size(read: list[ImageName]) -> list[ImageName]:
     if len({match[0] for match in sized.values()}) != 1:
         return read
     stems = {(name.folder, name.stem) for name in read}
-    bare = {n: read[n]._replace(stem=read[n].stem[: match.start()]) for n, match in sized.items()}
-    smaller = {n: name.copy or (name.folder, name.stem) in stems for n, name in bare.items()}
-    if not any(smaller.values()):
+    bare = {n: read[n].stem[: match.start()] for n, match in sized.items()}
+    copies = {n: read[n].copy or (read[n].folder, stem) in stems for n, stem in bare.items()}
+    if not any(copies.values()):
         return read
-    return [bare[n]._replace(copy=smaller[n]) if n in bare else name for n, name in enumerate(read)]
+    return [
+        ImageName(name.folder, bare[n], "", name.visit, name.view, copies[n]) if n in bare else name
+        for n, name in enumerate(read)
+    ]

@@ -87,8 +87,8 @@ def parse(names: Sequence[str], pattern: str | None = None) -> ParsedNames:
     read = read_names(names)
     keys, eyes = _keys(read), [name.eye for name in read]
     if pattern is not None:
-        keys, told = _by_pattern([stem_of(name) for name in names], pattern)
-        eyes = [eye or name.eye for eye, name in zip(told, read, strict=True)]
+        keys, named = _by_pattern([stem_of(name) for name in names], pattern)
+        eyes = [eye or name.eye for eye, name in zip(named, read, strict=True)]
     return ParsedNames(
         patient=tuple(keys),
         eye=tuple(eyes),
@@ -155,7 +155,7 @@ def warning_signs(parsed: ParsedNames, patients_given: bool, digests: Sequence[s
     signs = _of_sizes(parsed, originals, patients_given)
     if not patients_given:
         signs += _same_eye_twice(parsed, originals) + _many_folders(parsed, originals)
-    return signs + _placeholders(parsed.patient, digests or ())
+    return signs + placeholders(parsed.patient, digests or ())
 
 
 def _of_sizes(parsed: ParsedNames, originals: list[int], patients_given: bool) -> list[Sign]:
@@ -216,7 +216,8 @@ def _many_folders(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
     return [Sign(Cause.MANY_FOLDERS, text, _NAME_THEM, counts, _first(small))]
 
 
-def _placeholders(patient: Sequence[str], digests: Sequence[str]) -> list[Sign]:
+def placeholders(patient: Iterable[str], digests: Sequence[str]) -> list[Sign]:
+    """The sign that one picture stands for many patients: patient and digest of each image, "" where it is unknown."""
     owners: dict[str, set[str]] = {}
     for digest, owner in zip(digests, patient, strict=bool(digests)):
         if digest:
