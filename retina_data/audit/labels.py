@@ -33,9 +33,11 @@ def audit(dataset: DataSet) -> dict[str, Any]:
     common = int(np.argmax(grades["train"]))
     patients = {split: int(rows["patient"].nunique()) for split, rows in splits.items()}
     fellow = _fellow_grades(splits["train"], splits["test"])
+    inventory = dataset.inventory
     report: dict[str, Any] = {
         "layout": dataset.layout,
         "labels_only": dataset.labels_only,
+        "inventory": {"used": dict(inventory.used), "unused": dict(inventory.unused)},
         "images": {split: len(rows) for split, rows in splits.items()},
         "grades": {split: [int(n) for n in counts] for split, counts in grades.items()},
         "majority_grade": common,

@@ -15,6 +15,7 @@ from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
 from retina_data.images.quality import BLOWN_OUT, DARK
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.inventory import Fates, advice_on_missing
 from retina_data.splits import assign_splits
 
 Severity = Literal["error", "warning", "note"]
@@ -63,10 +64,12 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
         Finding(one["kind"], "warning" if one["kind"] in SERIOUS else "note", one["text"], (), one["count"])
         for one in report["findings"]
     ]
+    severity: Severity = "warning" if dataset.options.allow_unused else "error"
+    found += [Finding(one.kind, severity, one.text, (), one.count) for one in dataset.refusals]
     if content is not None:
         table = dataset.table.join(content.table)
         readable = table[table["error"] == ""]
-        found += _files(table) + _pictures(readable) + _repeated(readable, content) + _overlap(table)
+        found += _files(table, dataset.fates) + _pictures(readable) + _repeated(readable, content) + _overlap(table)
         report["content"] = _content(readable)
         found += _sizes(report["content"])
     order = {"error": 0, "warning": 1, "note": 2}
@@ -83,19 +86,48 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
         }
         for one in found
     ]
+    report["fates"] = {str(fate): list(files) for fate, files in dataset.fates.items()}
+    report["verdict"] = _verdict(report, dataset.inventory.unused_pictures)
     return report, found
+
+
+def _verdict(report: dict[str, Any], unused_pictures: int) -> dict[str, Any]:
+    """What the findings come to, in a sentence, and the counts of images and patients."""
+    counts = {kind: sum(one["severity"] == kind for one in report["findings"]) for kind in ("error", "warning")}
+    counted = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
+    severity: Severity = "error" if counts["error"] else "warning" if counts["warning"] else "note"
+    if counts["error"]:
+        text = f"Not fit to train on: {counted['error']} to mend first, and {counted['warning']}."
+    elif report["labels_only"]:
+        severity, text = (
+            "note",
+            "Not fit to train on yet: only the labels are here, nothing is known of the photographs.",
+        )
+    elif counts["warning"]:
+        text = f"Fit to train on, with {counted['warning']} to know before a score is believed."
+    else:
+        text = "Fit to train on: nothing was found that makes training or a score wrong."
+    used = 0 if report["labels_only"] else report.get("content", {}).get("read", sum(report["images"].values()))
+    return {
+        "severity": severity,
+        "text": text,
+        "used": used,
+        "unused": unused_pictures,
+        "patients": report["patients"]["all"],
+    }
 
 
 def _each(table: pd.DataFrame) -> tuple[tuple[int, ...], ...]:
     return tuple((int(row),) for row in table.index)
 
 
-def _files(table: pd.DataFrame) -> list[Finding]:
+def _files(table: pd.DataFrame, fates: Fates) -> list[Finding]:
     missing = table[table["error"] == MISSING]
     unreadable = table[(table["error"] != "") & (table["error"] != MISSING)]
     found = []
     if len(missing):
-        text = f"not there: {len(missing):,} of {len(table):,} listed images; add them, or delete their lines"
+        advice = advice_on_missing(fates, missing["image"].tolist())
+        text = f"not there: {len(missing):,} of {len(table):,} listed images; {advice}"
         found.append(Finding("missing", "error", text, _each(missing)))
     if len(unreadable):
         reasons = ", ".join(f"{reason} ({n})" for reason, n in unreadable["error"].value_counts().head(5).items())

@@ -15,7 +15,7 @@ import json
 import os
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -145,7 +145,10 @@ def _check(dataset: DataSet, spec: ImageSpec) -> None:
         if value not in known:
             raise DataError(f"{name} must be {' or '.join(known)}, but got {value!r}")
     if dataset.labels_only:
-        raise DataError(f"preparing needs images, but {dataset.folder} has labels only; put the images beside them")
+        raise DataError(
+            f"preparing needs images, but {dataset.folder} has labels only: no picture lies there; put the images "
+            "beside the label files"
+        )
 
 
 def _decode(
@@ -187,6 +190,7 @@ def _unreadable(dataset: DataSet, failed: dict[int, str], spec: ImageSpec, home:
     data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": spec.size, "crop": spec.crop}
     flags |= {"colour": spec.colour, "home": home, "on-error": "skip"}
     words = ["retina", "data", "prepare", data, *(str(word) for name in flags for word in (f"--{name}", flags[name]))]
+    words += replace(dataset.options, layout=None).flags()
     named = [f"{Path(table['path'][row]).name} ({reason})" for row, reason in failed.items()]
     return DataError(
         f"every image must be readable, but {len(failed):,} of {len(table):,} in {dataset.folder} are not: "

@@ -11,7 +11,7 @@ from retina_data.errors import DataError
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
-VERSION = 4  # of pixels and table: raised when either changes; an older cache is made again
+VERSION = 5  # of pixels and table: raised when either changes; an older cache is made again
 
 
 def folder_name(digest: str, spec: ImageSpec) -> str:

@@ -98,10 +98,9 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     ]
     if equal := equal_note(plan.prepared.cache.table):  # the audit counts patients by name, all else merged ones
         notes.append(equal)
-    skipped = plan.prepared.cache.skipped
-    if skipped:
-        notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
-    excluded = plan.prepared.count("excluded") - skipped
+    if line := plan.prepared.skipped_line:
+        notes.append(line)
+    excluded = plan.prepared.count("excluded") - plan.prepared.cache.skipped
     if excluded:
         notes.append(f"{excluded} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":

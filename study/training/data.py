@@ -38,6 +38,15 @@ class SplitDataset:
         """Images of a split."""
         return int((self.splits == split).sum())
 
+    @property
+    def skipped_line(self) -> str:
+        """How many images could not be read and how many are left, "" where all could."""
+        skipped = self.cache.skipped
+        if not skipped:
+            return ""
+        left = len(self.cache.table) - skipped
+        return f"{skipped} images could not be read and were skipped when the data was prepared; {left} are left"
+
     def train_data(self) -> TrainData:
         """Arrays for `train`: the training split, and the split that choices are made on."""
         table = self.cache.table

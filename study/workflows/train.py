@@ -13,10 +13,10 @@ from typing import Any
 import torch
 import yaml
 
-from retina_data.files import write_whole
-from retina_data.layouts.dataset import read_index
+from retina_data.files import check_writable, write_whole
+from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_models.weights import Weights, read_weights, save_weights
-from study.config.study import StudyConfig
+from study.config.study import StudyConfig, read_options
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
@@ -48,7 +48,7 @@ class Job:
 
 def train_new(
     data: Path,
-    layout: str | None,
+    options: ReadOptions,
     home: Path,
     values: dict[str, Any],
     files: dict[str, str],
@@ -69,9 +69,13 @@ def train_new(
         log.info(f"weights {weights.source}: {check_fit(weights, config.head)}")
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
+    dataset = read_index(data, options)
+    for line in dataset.notes:
+        log.info(f"note: {line}")
+    _check_new(folder)
     defaults = StudyConfig.model_fields
     prepared = prepare_data(
-        read_index(data, layout),
+        dataset,
         home,
         image_size=config.image_size,
         crop=config.crop,
@@ -81,9 +85,18 @@ def train_new(
         seed=defaults["seed"].default,
         select_on=defaults["select_on"].default,
     )
+    if prepared.skipped_line:
+        log.info(f"note: {prepared.skipped_line}")
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
     run(Job(config, prepared, weights, threads, config.epochs, provenance), folder)
+
+
+def _check_new(folder: Path) -> None:
+    """Refuse a folder that holds files or cannot be written, before any photograph is decoded."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
+    check_writable(folder)
 
 
 def run(job: Job, folder: Path) -> list[Epoch]:
@@ -91,9 +104,7 @@ def run(job: Job, folder: Path) -> list[Epoch]:
 
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
-    folder.mkdir(parents=True, exist_ok=True)
+    _check_new(folder)
     write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
     best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
@@ -143,12 +154,13 @@ def _line(epoch: Epoch, of: int) -> str:
 def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
     study, record, threads = _find(name, home, tracking_uri)
+    _check_new(folder)
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
     weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
     prepared = prepare_data(
-        read_index(Path(settings["data"]), settings["layout"]),
+        read_index(Path(settings["data"]), read_options(config, settings["layout"])),
         home,
         image_size=trial.image_size,
         crop=trial.crop,

@@ -14,7 +14,8 @@ from PIL import Image
 from retina_data.audit import report
 from retina_data.audit.image_scan import look_at
 from retina_data.audit.report import Finding, check
-from retina_data.layouts.dataset import read_index
+from retina_data.layouts.dataset import ReadOptions, read_index
+from tests.retina_data.as_people_have_them.builder import build, graded
 from tests.retina_data.audit.test_image_scan import relabel, write_photographs
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data
 from tests.retina_data.layouts.test_medmnist import write_medmnist
@@ -96,6 +97,7 @@ def test_too_few_patients_for_a_split_are_an_error(tmp_path: Path) -> None:
 def test_labels_alone_are_no_error(tmp_path: Path) -> None:
     relabel(tmp_path, [("1_left", 0), ("2_left", 3)])
     report, findings = check(read_index(tmp_path), None)
+    assert report["verdict"]["text"].startswith("Not fit to train on yet: only the labels are here")
     assert "content" not in report and {one.severity for one in findings} == {"note"}
 
 
@@ -117,3 +119,23 @@ def test_what_is_known_of_the_real_photographs_is_found() -> None:
     assert names["duplicates, grades differ"] == {("021", "391"), ("028", "327")}
     assert report["content"]["fov_found"] == 413 and len(report["content"]["lowest_fov_support"]) == 10
     assert "error" not in {one.severity for one in findings}
+
+
+def test_verdict_counts_images_and_patients(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=6)
+    image_of(folder, 5).write_bytes(b"no picture")
+    (folder / "images" / "extra.png").write_bytes(image_of(folder, 0).read_bytes())
+    data = read_index(folder, missing="keep")
+    report, _ = check(data, look_at(data, progress=False))
+    assert report["verdict"] == {
+        "severity": "error", "text": "Not fit to train on: 1 error to mend first, and 0 warnings.", "used": 5,
+        "unused": 1, "patients": 6,
+    }  # fmt: skip
+    assert report["fates"]["not listed in the labels"] == ["images/extra.png"]
+
+
+def test_what_would_be_left_out_is_an_error_unless_it_is_allowed(tmp_path: Path) -> None:
+    build(tmp_path, {**graded("{folder}/{name}.png", "01234"), "odd/z.png": None})
+    for options, severity in ((ReadOptions(), "error"), (ReadOptions(allow_unused=True), "warning")):
+        found = {one.kind: one for one in check(read_index(tmp_path, options, missing="keep"), None)[1]}
+        assert found["unknown grade folder"].severity == severity and found["unknown grade folder"].count == 1

@@ -165,6 +165,16 @@ def test_folders_give_their_photographs_by_name_and_none_twice(tmp_path: Path) -
         find_photographs([tmp_path / "empty"])
 
 
+def test_pictures_that_are_not_read_are_counted_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", "b.HEIC", "c.heic", "d.dcm", "._e.heic", "notes.txt"):
+        (tmp_path / name).touch()
+    assert find_photographs([tmp_path]) == [tmp_path / "a.png"]
+    assert caplog.messages == ["not graded, as they are in a format that is not read: 2 .heic, 1 .dcm"]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ConfigError, match=r"holds none \(2 .heic, 1 .dcm lie there, which are not read\)"):
+        find_photographs([tmp_path])
+
+
 def test_linked_folders_are_followed_and_each_folder_is_taken_once(tmp_path: Path) -> None:
     place, outside = tmp_path / "in", tmp_path / "outside"
     (place / "deep").mkdir(parents=True)

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from retina_data.layouts.dataset import ReadOptions
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
 from retina_models.weights import read_weights, save_weights
@@ -26,7 +27,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _train(folder: Path, name: str, files: dict[str, str] | None = None, **values: object) -> None:
     flags = {**SMALL, "epochs": 2, **values}
-    train_new(folder / "data", None, folder / "home", flags, files or {}, None, folder / name)
+    train_new(folder / "data", ReadOptions(), folder / "home", flags, files or {}, None, folder / name)
 
 
 def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,3 +103,10 @@ def test_another_seed_trains_on_the_same_patients(folder: Path) -> None:
     _train(folder, "seed6", seed=6, epochs=1)
     rows = [pd.read_parquet(folder / name / PREDICTIONS)["row"].tolist() for name in ("seed5", "seed6")]
     assert rows[0] == rows[1]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_photographs_are_decoded(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        train_new(folder / "data", ReadOptions(), tmp_path / "home", dict(SMALL), {}, None, tmp_path / "file" / "out")
+    assert not (tmp_path / "home" / "cache").exists()
