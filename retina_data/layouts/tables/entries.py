@@ -89,7 +89,7 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
         columns = _columns(table, options)
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
     usage = "test" if columns.split is None and table.column("usage") is not None else ""
-    split = usage or split_of_file(file)
+    split = usage or split_of_file(name)
     said = cache(lambda text: grade_said(text, options.grades))
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
 

@@ -25,7 +25,7 @@ def test_a_header_where_none_belongs(tmp_path: Path, data: Path) -> None:
     labels.write_text("level\n" + labels.read_text())
     done = retina(tmp_path / "home", "data", "check", str(broken))
     assert done.returncode == 1, done.stderr  # pictures lie there, and none can be used
-    assert done.stdout.startswith("Not fit to train on: train_label.csv must have no header, but got 'level' (")
+    assert done.stdout.startswith("Not fit to train on: train_label.csv must have no header, only grades")
     assert "train_label.csv, line 1" in done.stdout
     assert "train_label.csv, line 1" in refused(tmp_path / "home", "data", "prepare", str(broken))
 

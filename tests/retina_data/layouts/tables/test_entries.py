@@ -85,6 +85,13 @@ def test_kaggles_usage_makes_a_test_split(tmp_path: Path) -> None:
     assert entries(tmp_path, "image,level,Usage\n1_left,0,Public\n", "labels.csv")[0].split == "test"
 
 
+def test_folders_of_a_label_file_elsewhere_say_no_split(tmp_path: Path) -> None:
+    (tmp_path / "test").mkdir()
+    (tmp_path / "test" / "labels.csv").write_text("image,level\na,0\n")
+    [found] = table_entries(scan(tmp_path), str(tmp_path / "test" / "labels.csv"), ReadOptions())
+    assert (found.split, found.folder, found.place) == ("", "", "labels.csv, line 2")
+
+
 def write_all(folder: Path, **tables: str) -> list[str]:
     for name, lines in tables.items():
         (folder / f"{name}.csv").write_text("image,level\n" + "".join(f"{line}\n" for line in lines.split()))
