@@ -25,7 +25,7 @@ _HEADERS = frozenset({"image", "images", "img", "name", "id", "id_code", "filena
 
 LAYOUTS: dict[str, str] = {  # in the order of preference
     "lab": f"{', '.join(_LAB_FILES)} (no header)",
-    **{layout: form.wanted for layout, form in FORMS.items()},
+    **{layout: known.wanted for layout, known in FORMS.items()},
     "folders": "a folder for each grade (0..4, or No_DR, Mild, Moderate, Severe, Proliferate_DR), also below train/, "
     "val/ and test/",
     "medmnist": "one .npz file with train_images and train_labels",

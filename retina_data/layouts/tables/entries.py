@@ -95,7 +95,7 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
 
 
 def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
-    form = FORMS.get(form_of(table) or "")
+    known = FORMS.get(form_of(table) or "")
 
     def number(flag: str, named: str | None, *usual: str) -> int | None:
         found = table.column(*([named] if named is not None else usual))
@@ -106,9 +106,9 @@ def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
             )
         return found
 
-    image = number("--image-column", options.image_column, *([form.image] if form else []))
+    image = number("--image-column", options.image_column, *([known.image] if known else []))
     grade = number("--grade-column", options.grade_column)
-    grades = [table.column(name) for name in (form.grades if form else ())] if grade is None else [grade]
+    grades = [table.column(name) for name in (known.grades if known else ())] if grade is None else [grade]
     if image is None or not any(one is not None for one in grades):
         missing = "image" if image is None else "grade"
         raise DataError(

@@ -69,10 +69,10 @@ def form_of(table: LabelTable) -> str | None:
         rows = [list(table.columns), *(fields for _, fields in table.rows[:20])]
         if all(len(row) == 2 and stem_of(row[0]) != row[0] and _number(row[1]) for row in rows):
             return "ddr"
-    for layout, form in FORMS.items():
+    for layout, known in FORMS.items():
         if layout == "metadata" and table.name.rpartition("/")[2].lower() != "metadata.csv":
             continue
-        if form.image and table.column(form.image) is not None and table.column(*form.grades) is not None:
+        if known.image and table.column(known.image) is not None and table.column(*known.grades) is not None:
             return layout
     return None
 
