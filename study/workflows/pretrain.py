@@ -81,8 +81,8 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
     file = out / f"{'source' if source.data else SYNTHETIC}-{architecture}.safetensors"
     work = out / f"{file.stem}.checkpoints"
     config = _config(architecture, source)
-    check_writable(out)
     check_room(work, needed({architecture}, {config.optimizer}, arms=1, max_concurrent=1, kept=0))
+    check_writable(out)
     prepared = _prepared(source, out, home)
     made_from = _made_from(config, source, prepared)
     if file.exists():
