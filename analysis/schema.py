@@ -222,5 +222,8 @@ ARTIFACT_REPORT = "report"
 FINDING_NO_PATIENTS = "no patients"
 """Kind of the data audit's finding that images tell no patient; `retina_data.audit.labels` writes it."""
 
+FINDING_DOUBTFUL_PATIENTS = "doubtful patients"
+"""Kind of its findings that patients are wrong, as many images or names say; written there too."""
+
 FEW_SEEDS = 3
 """Fewer seeds than this do not tell a configuration from its luck."""

@@ -16,10 +16,25 @@ WIDE = {"accuracy": 0.1, "kappa": 0.2}
 """Width of an interval beyond which a sentence says what it means."""
 
 
+AS_TOLD = ", as far as the data tells patients"
+"""What is added to a claim about patients that are not known."""
+
+
 def without_patient(study: StudyRuns) -> int:
     """Images of the data set whose patient neither their names nor the label file tell."""
     entries = study.study.get("audit", {}).get("findings", [])
     return sum(int(one["count"]) for one in entries if one["kind"] == schema.FINDING_NO_PATIENTS)
+
+
+def doubtful_patients(study: StudyRuns) -> list[str]:
+    """Of each sign that the data's patients are wrong, what it says."""
+    entries = study.study.get("audit", {}).get("findings", [])
+    return [str(one["text"]) for one in entries if one["kind"] == schema.FINDING_DOUBTFUL_PATIENTS]
+
+
+def patients_known(study: StudyRuns) -> bool:
+    """Whether the label file, the user's pattern or the images' names tell every patient, with no sign against it."""
+    return not without_patient(study) and not doubtful_patients(study)
 
 
 def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
@@ -36,6 +51,10 @@ def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
             f"Kappa is undefined on these {int(top['n']):,} images, since all have the same grade; what the accuracy "
             "is worth they cannot tell either."
         )
+    found += [
+        f"The patients of this data may be wrong: {text}. Until then splits, scores and intervals may be wrong too."
+        for text in doubtful_patients(study)
+    ]
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]
         if high - low > wide and not top["constant_predictor"]:

@@ -6,6 +6,7 @@ sides of the split, the fellow-eye copy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,10 @@ import pandas as pd
 from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.patients import Sign
 
 NO_PATIENTS = "no patients"
+DOUBTFUL_PATIENTS = "doubtful patients"
 
 
 def audit(dataset: DataSet) -> dict[str, Any]:
@@ -53,7 +56,15 @@ def audit(dataset: DataSet) -> dict[str, Any]:
         "fellow_copy": _fellow_copy(fellow, splits["test"]),
         "notes": list(dataset.notes),
     }
-    return {**report, "findings": _findings(report, dataset.patients_given)}
+    return {**report, "findings": [*_findings(report, dataset.patients_given), *patient_findings(dataset.signs)]}
+
+
+def patient_findings(signs: Iterable[Sign]) -> list[dict[str, Any]]:
+    """A finding for each sign that patients are wrong; names none of them."""
+    return [
+        {"kind": DOUBTFUL_PATIENTS, "count": sign.counts["images"], "text": f"{sign.sentence}; {sign.remedy}"}
+        for sign in signs
+    ]
 
 
 def unused(table: pd.DataFrame, splits: pd.Series[str]) -> list[dict[str, Any]]:

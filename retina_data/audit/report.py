@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
 from retina_data.audit.image_scan import MISSING, Content
-from retina_data.audit.labels import NO_PATIENTS, audit
+from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, audit
 from retina_data.audit.size_baseline import size_only_baseline
 from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
 from retina_data.images.quality import BLOWN_OUT, DARK
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates, advice_on_missing
+from retina_data.layouts.patients import Sign, placeholders
 from retina_data.splits import assign_splits
 
 Severity = Literal["error", "warning", "note"]
@@ -63,6 +64,11 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
     found = [
         Finding(one["kind"], "warning" if one["kind"] in SERIOUS else "note", one["text"], (), one["count"])
         for one in report["findings"]
+        if one["kind"] != DOUBTFUL_PATIENTS
+    ]
+    found += [
+        Finding(DOUBTFUL_PATIENTS, "error", _with_examples(sign), (), sign.counts["images"])
+        for sign in (*dataset.signs, *_placeholders(dataset, content))
     ]
     severity: Severity = "warning" if dataset.options.allow_unused else "error"
     found += [Finding(one.kind, severity, one.text, (), one.count) for one in dataset.refusals]
@@ -115,6 +121,19 @@ def _verdict(report: dict[str, Any], unused_pictures: int) -> dict[str, Any]:
         "unused": unused_pictures,
         "patients": report["patients"]["all"],
     }
+
+
+def _placeholders(dataset: DataSet, content: Content | None) -> list[Sign]:
+    if content is None:
+        return []
+    digests = content.table["sha256"].where(content.table["error"] == "", "")
+    found = placeholders(dataset.table["patient"].astype(str), digests.tolist())
+    return [replace(sign, examples=()) for sign in found]  # numbers here; the duplicates' finding names the images
+
+
+def _with_examples(sign: Sign) -> str:
+    examples = f" (such as {', '.join(sign.examples)})" if sign.examples else ""
+    return f"{sign.sentence}{examples}; {sign.remedy}"
 
 
 def _each(table: pd.DataFrame) -> tuple[tuple[int, ...], ...]:

@@ -180,6 +180,8 @@ def _refuse_left_out(dataset: DataSet, absent: list[Entry]) -> None:
 def _patients(entries: list[Entry], layout: str, options: ReadOptions) -> tuple[ParsedNames, bool]:
     """What the names tell of patients, with what the label file says of them; whether the patients are given."""
     if layout == "medmnist":  # its names are numbers of ours
+        if options.patient_pattern is not None:
+            raise DataError("--patient-pattern reads images' names, but a MedMNIST file has none; drop it")
         nothing = ("",) * len(entries)
         own = tuple(entry.image for entry in entries)
         return ParsedNames(own, nothing, nothing, nothing, (False,) * len(entries), nothing), False

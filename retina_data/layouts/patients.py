@@ -237,4 +237,4 @@ def placeholders(patient: Iterable[str], digests: Sequence[str]) -> list[Sign]:
 
 def _first(patients: Iterable[str]) -> tuple[str, ...]:
     """Two examples without what keeps keys apart."""
-    return tuple(patient.strip() for patient in list(patients)[:2])
+    return tuple(" ".join(patient.split()) for patient in list(patients)[:2])

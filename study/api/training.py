@@ -15,7 +15,7 @@ from study.api.home import home_folder
 from study.config.study import StudyConfig, make_study_config, read_options
 from study.config.trial import TrialConfig
 from study.planning.pretrained_weights import read_source
-from study.training.data import SplitDataset, prepare_data
+from study.training.data import SplitDataset, prepare_data, warn_of
 from study.training.leakage import check_no_leakage, read_provenance
 from study.training.train import Epoch, TrainData, check
 from study.training.train import train as train_epochs
@@ -95,6 +95,7 @@ def _prepared(
     dataset = read_index(data.expanduser().resolve(), options)
     for line in dataset.notes:
         log.info(f"note: {line}")
+    warn_of(dataset.signs)
     return prepare_data(
         dataset,
         home,

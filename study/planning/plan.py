@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from analysis.schema import fold_name
-from retina_data.audit.labels import audit, unused
+from retina_data.audit.labels import audit, patient_findings, unused
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import DataSet
 from study.config.arms import ArmSpec, arm_name
@@ -132,7 +132,8 @@ class Plan:
     def _audit(self) -> dict[str, Any]:
         report = audit(self.dataset)
         unused_rows = unused(self.prepared.cache.table, self.prepared.splits)
-        return {**report, "findings": [*report["findings"], *unused_rows]}
+        stand_ins = patient_findings(self.prepared.placeholders())
+        return {**report, "findings": [*report["findings"], *stand_ins, *unused_rows]}
 
     def _commands(self) -> list[str]:
         folds = self.config.fold.partition("/")[2]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,18 @@ import pandas as pd
 from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.patients import Sign, placeholders
 from retina_data.splits import assign_splits, fold_splits, in_training, resplit, split_digest, without_test_patients
 from study.config.study import StudyConfig
 from study.training.train import TrainData
+
+log = logging.getLogger(__name__)
+
+
+def warn_of(signs: Iterable[Sign]) -> None:
+    """A line for each sign that patients are wrong; it names none of them."""
+    for sign in signs:
+        log.warning(f"patients may be wrong: {sign.sentence}; {sign.remedy}")
 
 
 def split_of(config: StudyConfig) -> dict[str, Any]:
@@ -46,6 +57,11 @@ class SplitDataset:
             return ""
         left = len(self.cache.table) - skipped
         return f"{skipped} images could not be read and were skipped when the data was prepared; {left} are left"
+
+    def placeholders(self) -> list[Sign]:
+        """The sign that one photograph stands for many patients."""
+        readable = self.cache.table[self.cache.table["error"] == ""]
+        return placeholders(readable["patient"].astype(str), readable["sha256"].tolist())
 
     def train_data(self) -> TrainData:
         """Arrays for `train`: the training split, and the split that choices are made on."""

@@ -24,7 +24,7 @@ from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
 from study.storage.study_file import STUDY_FILE
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
-from study.training.data import SplitDataset, prepare_data, split_of
+from study.training.data import SplitDataset, prepare_data, split_of, warn_of
 from study.training.leakage import check_no_leakage, provenance_text, read_provenance
 from study.training.train import Epoch, TrainingError, too_large, train
 
@@ -72,6 +72,7 @@ def train_new(
     dataset = read_index(data, options)
     for line in dataset.notes:
         log.info(f"note: {line}")
+    warn_of(dataset.signs)
     _check_new(folder)
     defaults = StudyConfig.model_fields
     prepared = prepare_data(
@@ -87,6 +88,7 @@ def train_new(
     )
     if prepared.skipped_line:
         log.info(f"note: {prepared.skipped_line}")
+    warn_of(prepared.placeholders())
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
     run(Job(config, prepared, weights, threads, config.epochs, provenance), folder)

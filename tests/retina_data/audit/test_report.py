@@ -139,3 +139,29 @@ def test_what_would_be_left_out_is_an_error_unless_it_is_allowed(tmp_path: Path)
     for options, severity in ((ReadOptions(), "error"), (ReadOptions(allow_unused=True), "warning")):
         found = {one.kind: one for one in check(read_index(tmp_path, options, missing="keep"), None)[1]}
         assert found["unknown grade folder"].severity == severity and found["unknown grade folder"].count == 1
+
+def test_patients_that_are_wrong_are_an_error(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=12)
+    names = [f"left_{n}" for n in range(12)]
+    for n, name in enumerate(names):
+        (folder / "images" / "c").mkdir(exist_ok=True)
+        shutil.move(image_of(folder, n), folder / "images" / "c" / f"{name}.png")
+    relabel(folder, [(f"c/{name}", n % 5) for n, name in enumerate(names)])
+    found, _ = found_in(folder)
+    one = found["doubtful patients"]
+    assert (one.severity, one.count) == ("error", 12)
+    assert "all 12 are taken for images of one; name the patients in a column" in one.text
+    assert "doubtful patients" not in {
+        one.kind for one in check(read_index(folder, ReadOptions(patient_pattern=r"(?P<patient>\d+)$")), None)[1]
+    }
+
+
+def test_one_photograph_of_many_patients_is_an_error(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=12)
+    for n in range(1, 5):
+        shutil.copy(image_of(folder, 0), image_of(folder, n))
+    found, _ = found_in(folder)
+    assert found["doubtful patients"].severity == "error"
+    assert "5 images of 5 patients are byte for byte 1 photograph;" in found["doubtful patients"].text
+    shutil.copy(image_of(folder, 7), image_of(folder, 4))
+    assert "doubtful patients" not in found_in(folder)[0]

@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.errors import DataError
+from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_data.layouts.patients import Cause, ParsedNames, parse, warning_signs
+from tests.retina_data.layouts.test_dataset import SHARED, needs_data, write_image, write_lab
+from tests.retina_data.layouts.test_medmnist import write_medmnist
 
-SHARED = Path(__file__).resolve().parents[4] / "shared" / "data"
-needs_data = pytest.mark.skipif(not SHARED.is_dir(), reason="the shared data sets are not on this machine")
 EYEPACS = [f"{n // 2}_{('left', 'right')[n % 2]}" for n in range(35_126)]
 APTOS = [f"{random.Random(n).getrandbits(48):012x}" for n in range(3_662)]
 MEDMNIST = [f"{split}_{n:05}" for split in ("train", "val", "test") for n in range(400)]
@@ -102,6 +103,7 @@ FORMS: list[Callable[[str, str], str]] = [
 ]
 
 
+@settings(deadline=None)
 @given(
     st.lists(NAME, min_size=1, max_size=20, unique=True), st.sampled_from(FORMS), st.sampled_from(["", "a/", "b/c/"])
 )
@@ -115,6 +117,7 @@ def test_parse_finds_both_eyes_of_each_patient_in_every_form(
     assert Cause.SAME_EYE_TWICE not in [sign.cause for sign in warning_signs(parsed, False)]
 
 
+@settings(deadline=None)
 @given(st.lists(NAME, min_size=1, max_size=10, unique=True), st.sampled_from([" (1)", "-FA", " - Copy", "_aug_2"]))
 def test_parse_puts_a_copy_to_its_original(patients: list[str], ending: str) -> None:
     for names in (patients, [f"{patient}_left" for patient in patients]):
@@ -123,6 +126,7 @@ def test_parse_puts_a_copy_to_its_original(patients: list[str], ending: str) -> 
         assert parsed.copy == (False,) * len(names) + (True,) * len(names)
 
 
+@settings(deadline=None)
 @given(st.lists(st.text(max_size=12).map(lambda text: text.replace("/", "|")), max_size=30), st.randoms())
 def test_parse_reads_any_text_and_its_partition_does_not_hang_on_the_order(
     names: list[str], rng: random.Random
@@ -130,9 +134,7 @@ def test_parse_reads_any_text_and_its_partition_does_not_hang_on_the_order(
     names = list(dict.fromkeys(names))
     parsed = parse(names)
     assert {len(getattr(parsed, field.name)) for field in fields(parsed)} == {len(names)}
-    assert set(parsed.eye) <= {"left", "right", ""} and all(
-        parsed.patient[n] or not name for n, name in enumerate(names)
-    )
+    assert set(parsed.eye) <= {"left", "right", ""}
     order = rng.sample(range(len(names)), len(names))
     again = parse([names[n] for n in order])
     assert again.patient == tuple(parsed.patient[n] for n in order)
@@ -223,3 +225,35 @@ def test_warning_signs_hold_no_name_beside_their_examples() -> None:
         assert "secret" not in text and "hidden" not in text and "\n" not in text
     assert signs[0].examples == ("secret",)
     assert "--patient-pattern" in signs[0].remedy and "--patient-column" in signs[0].remedy
+
+
+def test_patients_of_a_data_set_come_from_a_pattern_or_a_column_and_not_from_both(tmp_path: Path) -> None:
+    folder = write_lab(tmp_path / "lab", "a-7-x\nb-7-y\nc-8-z\n")
+    by_pattern = read_index(folder, ReadOptions(patient_pattern=r"(?P<patient>\d)(-|_)"))
+    assert by_pattern.table["patient"].tolist() == [0, 0, 1, 2] and by_pattern.patients_given
+    by_name = read_index(folder)
+    assert by_name.table["patient"].tolist() == [0, 1, 2, 3] and not by_name.patients_given
+    with pytest.raises(DataError, match="4 of 4 do not fit"):
+        read_index(folder, ReadOptions(patient_pattern="(?P<patient>q)"))
+    (tmp_path / "kaggle").mkdir()
+    (tmp_path / "kaggle" / "trainLabels.csv").write_text("image,level,patient\na,0,p\nb,1,p\n")
+    assert read_index(tmp_path / "kaggle").table["patient"].tolist() == [0, 0]
+    with pytest.raises(DataError, match="told in one way"):
+        read_index(tmp_path / "kaggle", ReadOptions(patient_pattern="(?P<patient>.)"))
+    write_medmnist(tmp_path / "m.npz")
+    with pytest.raises(DataError, match="a MedMNIST file has none"):
+        read_index(tmp_path / "m.npz", ReadOptions(patient_pattern="(?P<patient>.)"))
+
+
+def test_signs_come_with_a_data_set(tmp_path: Path) -> None:
+    (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"c/left_{n},0\n" for n in range(20)))
+    assert [sign.cause for sign in read_index(tmp_path).signs] == [Cause.ONE_PATIENT]
+    assert read_index(write_lab(tmp_path / "lab")).signs == ()
+
+
+def test_eyes_in_the_folders_of_two_grades_are_one_patient_and_equal_numbers_are_not(tmp_path: Path) -> None:
+    for name in ("0/1_left", "3/1_right", "0/2", "3/2"):
+        write_image(tmp_path / f"{name}.png")
+    data = read_index(tmp_path)
+    assert [data.table["grade"].tolist(), data.table["patient"].tolist()] == [[0, 0, 3, 3], [0, 1, 0, 2]]
+    assert data.signs == ()

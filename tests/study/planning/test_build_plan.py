@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis import schema
+from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
+from retina_data.layouts.patients import Cause, Sign
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
@@ -313,3 +316,33 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
     ):
         with pytest.raises(ConfigError, match=message):
             make_plan("new", folder / "home", None, inputs)
+
+
+def test_a_pattern_of_patients_is_part_of_the_datas_identity(folder: Path) -> None:
+    plan = _plan(folder)
+    with pytest.raises(ConfigError, match="`data_digest` must stay what study s began with"):
+        _plan(folder, _started(plan), patient_pattern="(?P<patient>.+)")
+    again = _started(_plan(folder, patient_pattern="(?P<patient>.+)"))
+    assert make_plan("s", folder / "home", again, Inputs()).config.patient_pattern == "(?P<patient>.+)"
+
+
+def test_signs_that_patients_are_wrong_are_said_before_photographs_are_decoded(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode_nothing(*_: Any, **__: Any) -> None:
+        raise DataError("photographs are decoded now")
+
+    monkeypatch.setattr(plan_module, "prepare_data", decode_nothing)
+    with pytest.raises(DataError, match="photographs are decoded now"):
+        _plan(folder, patient_pattern="(?P<patient>_)")
+    (line,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert line.startswith("patients may be wrong: images must be of several patients, but all 60 are taken for")
+
+
+def test_signs_that_patients_are_wrong_are_recorded_without_a_name(folder: Path) -> None:
+    sign = Sign(Cause.MANY_IMAGES, "several", "name them", {"images": 9}, ("secret",))
+    plan = _plan(folder)
+    event = replace(plan, dataset=replace(plan.dataset, signs=(sign,))).event(1)
+    found = [one for one in event.audit["findings"] if one["kind"] == schema.FINDING_DOUBTFUL_PATIENTS]
+    assert found == [{"kind": "doubtful patients", "count": 9, "text": "several; name them"}]
+    assert b"secret" not in encode(event)
