@@ -140,6 +140,7 @@ def test_what_would_be_left_out_is_an_error_unless_it_is_allowed(tmp_path: Path)
         found = {one.kind: one for one in check(read_index(tmp_path, options, missing="keep"), None)[1]}
         assert found["unknown grade folder"].severity == severity and found["unknown grade folder"].count == 1
 
+
 def test_patients_that_are_wrong_are_an_error(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path, count=12)
     names = [f"left_{n}" for n in range(12)]
