@@ -150,5 +150,7 @@ def data_prepare(
         on_error=on_error,  # type: ignore[arg-type]
     )
     out.print(f"{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    if cache.field_of_view_note:
+        out.print(f"note: {cache.field_of_view_note}", markup=False)
     for row in cache.table[cache.table["error"] != ""].itertuples():
         out.print(f"skipped: {row.image}: {row.error}", markup=False)

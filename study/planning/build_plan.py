@@ -98,6 +98,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     ]
     if equal := equal_note(plan.prepared.cache.table):  # the audit counts patients by name, all else merged ones
         notes.append(equal)
+    if field_of_view := plan.prepared.cache.field_of_view_note:
+        notes.append(field_of_view)
     skipped = plan.prepared.cache.skipped
     if skipped:
         notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
