@@ -125,9 +125,9 @@ def _pictures(readable: pd.DataFrame) -> list[Finding]:
 def _field_of_view(readable: pd.DataFrame) -> list[Finding]:
     """The decision that `prepare` makes for all photographs, where it is no circle."""
     shape = shape_of_all(readable["fov_outline"])
-    note = shape_note(shape, int(readable["fov_found"].sum()), len(readable))
+    text = shape_note(shape, int(readable["fov_found"].sum()), len(readable))
     oval = readable[readable["fov_outline"] == "ellipse"]
-    return [Finding("field of view", "note" if shape == "ellipse" else "warning", note, _each(oval))] if note else []
+    return [Finding("field of view", "note" if shape == "ellipse" else "warning", text, _each(oval))] if text else []
 
 
 def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:

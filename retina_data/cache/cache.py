@@ -18,7 +18,7 @@ import json
 import os
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -108,7 +108,7 @@ def prepare(
                 try:
                     failed = _decode(dataset, unfinished, stats, spec, on_error, workers, progress)
                     if not failed and crop == "fov":
-                        spec = spec._replace(shape=shape_of_all(_outlines(unfinished)))
+                        spec = replace(spec, shape=shape_of_all(_outlines(unfinished)))
                         _forget_other_shapes(unfinished, spec.shape)
                         failed = _decode(dataset, unfinished, stats, spec, on_error, workers, progress)
                 finally:
@@ -130,7 +130,7 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         digest, spec = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
-        spec = spec._replace(shape=manifest.get("field_of_view", "circle"))  # before version 5 it was no other
+        spec = replace(spec, shape=manifest.get("field_of_view", "circle"))  # before version 5 it was no other
     except (OSError, ValueError, KeyError) as error:
         reason = error.strerror if isinstance(error, OSError) else error  # without its folder
         raise DataError(f"{name} must be a prepared cache, but is not readable ({reason}); delete it") from error
@@ -277,7 +277,7 @@ def _published(unfinished: Unfinished, caches: Path, digest: str, spec: ImageSpe
             (folder / "sources" / fingerprint).touch()
             shutil.rmtree(unfinished.folder)
         else:
-            for other in (caches / folder_name(digest, spec._replace(shape=shape)) for shape in get_args(Shape)):
+            for other in (caches / folder_name(digest, replace(spec, shape=shape)) for shape in get_args(Shape)):
                 if not _current(other):
                     shutil.rmtree(other, ignore_errors=True)
             unfinished.forget()

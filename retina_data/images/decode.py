@@ -11,6 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -48,7 +49,8 @@ _END_OF_JPEG, _SCAN_OF_JPEG, _END_OF_PNG = b"\xff\xd9", b"\xff\xda", b"IEND"
 Result = TypeVar("Result")
 
 
-class ImageSpec(NamedTuple):
+@dataclass(frozen=True)
+class ImageSpec:
     """What pixels are wanted: side of the square, what is cut out, the normalisation of colours.
 
     shape: how the field of view is found where the crop is fov.
@@ -110,7 +112,7 @@ def upright_rgb(data: bytes, at_least: int) -> Image.Image:
     elif image.mode == "F":
         raise ValueError("its pixels are fractions, whose white is not known")
     elif deep:
-        image = depth.joined(image, ImageOps.exif_transpose(depth.keep_lower_bytes(open_image(data))))
+        image = depth.merged(image, ImageOps.exif_transpose(depth.keep_lower_bytes(open_image(data))))
     if image.has_transparency_data:
         image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image.convert("RGBA"))
     return image.convert("RGB")

@@ -31,15 +31,16 @@ def keep_lower_bytes(image: Image.Image) -> Image.Image:
     for place, tile in enumerate(tiles):
         raw = _raw_mode(tile.args)
         swapped = raw[:-1] + _SWAPPED[raw[-1]]
-        tiles[place] = tile._replace(args=swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:]))
+        args = swapped if isinstance(tile.args, str) else (swapped, *tile.args[1:])
+        tiles[place] = type(tile)(*tile[:3], args)
     return image
 
 
-def joined(higher: Image.Image, lower: Image.Image) -> Image.Image:
+def merged(higher: Image.Image, lower: Image.Image) -> Image.Image:
     """RGB or RGBA in 8 bits of both halves of 16; colours and opacity each by their own depth."""
     values = np.asarray(higher).astype(np.uint32) << 8 | np.asarray(lower)
-    parts = [eight_bits(values[..., :3]), *([eight_bits(values[..., 3:])] if values.shape[2] == 4 else [])]
-    return Image.fromarray(np.concatenate(parts, axis=2))
+    channels = [eight_bits(values[..., :3]), *([eight_bits(values[..., 3:])] if values.shape[2] == 4 else [])]
+    return Image.fromarray(np.concatenate(channels, axis=2))
 
 
 def _tiles(image: Image.Image) -> list[Any]:

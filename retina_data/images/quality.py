@@ -61,13 +61,13 @@ def warnings_of(data: bytes, spec: ImageSpec) -> list[str]:
 
 def _field_of_view(image: Image.Image, spec: ImageSpec) -> list[str]:
     """Where this photograph does not look as the decision for the training's data set has it."""
-    seen = field_of_view_in(image)
+    alone = field_of_view_in(image)
     if spec.crop == "none":
-        return [] if seen.found else [LOST]
+        return [] if alone.found else [LOST]
     if spec.shape == "frame":
-        return [f"a field of view is seen, but in the training's photographs {LOST}: {_WHOLE}"] if seen.found else []
+        return [f"a field of view is seen, but in the training's photographs {LOST}: {_WHOLE}"] if alone.found else []
     if field_of_view_in(image, spec.shape).found:
         return []
-    if seen.outline == "ellipse":
+    if alone.outline == "ellipse":
         return [f"squashed: its field of view is an ellipse, in the training's photographs a circle: {_WHOLE}"]
     return [f"{LOST}: {_WHOLE}"]

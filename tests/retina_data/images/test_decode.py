@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -198,5 +199,5 @@ def test_a_photograph_says_what_its_field_of_view_was_taken_for(tmp_path: Path) 
     Image.new("RGB", (30, 30), (120, 120, 120)).save(tmp_path / "none.png")
     for name, outline in (("round", "circle"), ("oval", "ellipse"), ("none", "frame")):
         assert decode.read_photograph(tmp_path / f"{name}.png", FORM).outline == outline
-        assert decode.read_photograph(tmp_path / f"{name}.png", FORM._replace(crop="none")).outline == "frame"
-    assert decode.read_photograph(tmp_path / "oval.png", FORM._replace(shape="circle")).outline == "frame"
+        assert decode.read_photograph(tmp_path / f"{name}.png", replace(FORM, crop="none")).outline == "frame"
+    assert decode.read_photograph(tmp_path / "oval.png", replace(FORM, shape="circle")).outline == "frame"

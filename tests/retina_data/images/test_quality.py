@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,7 +85,7 @@ def test_a_photograph_that_is_not_as_the_training_s_is_named(
     disc = _disc(400, (150, 80, 40))
     squashed = disc.resize((400, 560)).crop((0, 80, 400, 480))
     for image, words in ((squashed, oval), (disc, round_one), (Image.new("RGB", (400, 400), (120, 120, 120)), none)):
-        found = warnings_of(_png(image), FORM._replace(shape=shape))
+        found = warnings_of(_png(image), replace(FORM, shape=shape))
         assert found == [] if not words else len(found) == 1 and words in found[0]
 
 
