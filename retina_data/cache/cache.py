@@ -186,7 +186,7 @@ def _decode(
         unfinished.done = {row: one for row, one in unfinished.done.items() if not one.error}
     jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row not in unfinished.done)
     left = len(stats) - len(unfinished.done)
-    bar = f"preparing {'the other ' if unfinished.done else ''}photographs" if progress else ""
+    bar = f"preparing {'the other ' if unfinished.done else ''}photographs" if progress and left else ""
     failed: dict[int, str] = {}
     for row, one in decode.in_threads(work, jobs, left, workers or os.cpu_count() or 1, bar):
         if one.error and on_error == "fail":
