@@ -13,7 +13,8 @@ from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, audit
 from retina_data.audit.size_baseline import size_only_baseline
 from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
-from retina_data.images.quality import BLOWN_OUT, DARK
+from retina_data.images.field_of_view import shape_note, shape_of_all
+from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates, advice_on_missing
 from retina_data.layouts.patients import Sign, placeholders
@@ -23,9 +24,6 @@ Severity = Literal["error", "warning", "note"]
 
 SERIOUS = ("fellow eyes", NO_PATIENTS)
 """Kinds of the audit's findings after which a score may be too good."""
-
-TINY = 64  # shorter side, pixels
-
 
 NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
 
@@ -161,17 +159,26 @@ def _pictures(readable: pd.DataFrame) -> list[Finding]:
     white = readable["white"] > BLOWN_OUT
     tiny = readable[["width", "height"]].min(axis=1) < TINY
     lost = ~readable["fov_found"] & ~black & ~white
+    found = _field_of_view(readable)
     each: tuple[tuple[str, pd.Series[bool], str], ...] = (
-        ("black", black, "black or nearly so"),
-        ("blown out", white, f"white on more than {BLOWN_OUT:.0%} of the frame"),
-        ("tiny", tiny, f"with a side below {TINY} px"),
-        ("no field of view", lost, "no field of view was found, so the whole frame is used"),
+        ("black", black, BLACK),
+        ("blown out", white, WHITE),
+        ("tiny", tiny, SMALL),
+        ("no field of view", lost, f"{LOST}, so the whole frame is used"),
     )
-    return [
+    return found + [
         Finding(kind, "warning", f"{text}: {int(chosen.sum()):,} of {len(readable):,} images", _each(readable[chosen]))
         for kind, chosen, text in each
         if chosen.any()
     ]
+
+
+def _field_of_view(readable: pd.DataFrame) -> list[Finding]:
+    """The decision that `prepare` makes for all photographs, where it is no circle."""
+    shape = shape_of_all(readable["fov_outline"])
+    text = shape_note(shape, int(readable["fov_found"].sum()), len(readable))
+    oval = readable[readable["fov_outline"] == "ellipse"]
+    return [Finding("field of view", "note" if shape == "ellipse" else "warning", text, _each(oval))] if text else []
 
 
 def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:

@@ -190,5 +190,7 @@ def data_prepare(
     )
     kept = f"{len(cache.table) - cache.skipped} of " if cache.skipped else ""
     out.print(f"{kept}{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    if cache.field_of_view_note:
+        out.print(f"note: {cache.field_of_view_note}", markup=False)
     for row in cache.table[cache.table["error"] != ""].itertuples():
         out.print(f"skipped: {row.image}: {row.error}", markup=False)

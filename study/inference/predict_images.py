@@ -181,7 +181,7 @@ def _prediction_columns(model: Model, grade: int, row: NDArray[np.float64]) -> d
 def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
     """Photographs prepared by threads, a batch at a time, with a progress bar on stderr."""
     wanted = model.preprocessing
-    spec = ImageSpec(wanted.image_size, wanted.crop, wanted.colour)
+    spec = ImageSpec(wanted.image_size, wanted.crop, wanted.colour, wanted.field_of_view)
 
     def prepare(row: int, source: Source) -> PreparedImage:
         assert isinstance(source, Path)
@@ -189,7 +189,7 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             if source.exists() and not source.is_file():
                 raise ValueError("no file")  # reading a pipe would never end
             pixels, _, _ = decode.read_photograph(source, spec)
-            warning = "; ".join(warnings_of(source.read_bytes(), wanted.image_size))
+            warning = "; ".join(warnings_of(source.read_bytes(), spec))
         except Exception as error:  # Pillow's decoders raise nearly every kind
             return PreparedImage(None, "", decode.reason(error))
         return PreparedImage(pixels, warning, "")

@@ -99,6 +99,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     ]
     if equal := equal_note(plan.prepared.cache.table):  # the audit counts patients by name, all else merged ones
         notes.append(equal)
+    if field_of_view := plan.prepared.cache.field_of_view_note:
+        notes.append(field_of_view)
     notes += [f"patients may be wrong: {sign.sentence}; {sign.remedy}" for sign in plan.prepared.placeholders()]
     if line := plan.prepared.skipped_line:
         notes.append(line)

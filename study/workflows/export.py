@@ -73,7 +73,10 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
     probabilities, grades = arrays(validation)
     temperature = fit_temperature(probabilities, grades)
     threshold = choose_threshold(with_temperature(probabilities, temperature.value), grades)
-    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
+    shape = cache.spec.shape if cache else "each"
+    if cache is None and config.crop == "fov":
+        log.info("note: the prepared photographs have gone, so the field of view of each graded one is found by itself")
+    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation, shape)
     splits, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
     split_scores = [score_split(split, table, config.decision) for split, table in (pooled | splits).items()]
     best = {*pooled, next(iter(splits))}  # the model's own too: one fold's may be worse than all together

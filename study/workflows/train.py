@@ -111,6 +111,8 @@ def run(job: Job, folder: Path) -> list[Epoch]:
     best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
     log.info(_opening(job))
+    if decision := job.prepared.cache.field_of_view_note:
+        log.info(f"note: {decision}")
     for epoch in _epochs(job):
         epochs.append(epoch)
         value = epoch.scores.get(objective)

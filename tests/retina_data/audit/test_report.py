@@ -141,6 +141,28 @@ def test_what_would_be_left_out_is_an_error_unless_it_is_allowed(tmp_path: Path)
         assert found["unknown grade folder"].severity == severity and found["unknown grade folder"].count == 1
 
 
+def test_the_decision_on_the_field_of_view_is_said_where_it_is_no_circle(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=6)
+    assert "field of view" not in found_in(folder)[0]
+    for n in range(6):
+        image = Image.open(image_of(folder, n))
+        image.crop((-24, 0, 120, 96)).resize((96, 96), Image.Resampling.BICUBIC).save(image_of(folder, n))
+        if n == 2:
+            found, names = found_in(folder)
+            assert found["field of view"].severity == "warning" and "others not" in found["field of view"].text
+            assert names["field of view"] == [[f"{row}_left"] for row in range(3)]
+    found, _ = found_in(folder)
+    assert found["field of view"].severity == "note" and found["field of view"].count == 6
+    assert "squashed: their field of view is an ellipse (6 of 6), made round" in found["field of view"].text
+    for n in range(4):
+        Image.effect_noise((96, 96), 60).convert("RGB").save(image_of(folder, n))
+    found, _ = found_in(folder)
+    assert (
+        found["field of view"].severity == "warning" and "the whole frame is used of all" in found["field of view"].text
+    )
+    assert found["no field of view"].count == 4
+
+
 def test_patients_that_are_wrong_are_an_error(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path, count=12)
     names = [f"left_{n}" for n in range(12)]

@@ -34,7 +34,7 @@ def test_each_finding_has_its_pictures(tmp_path: Path) -> None:
     assert len(shown) == 4 + 7  # two of each finding about the pair, seven fields of view
     assert all(base64.b64decode(data)[:2] == b"\xff\xd8" for data in shown)
     assert "Not fit to train on: 1 error to mend first" in page
-    assert '<p class="none">no JPEG, PNG, TIFF image</p>' in page and "<details>" not in page  # each is shown
+    assert '<p class="none">no photograph but an HTML page' in page and "<details>" not in page  # each is shown
     assert not re.search(r"(src|href)=\"(?!data:|#)", page) and "<script" not in page
     assert str(folder.parent) not in page
 

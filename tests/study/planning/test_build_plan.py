@@ -27,7 +27,7 @@ from study.storage.study_file import STUDY_FILE
 from study.tuning.confirmation import ConfirmationConfig, check_confirmable
 from study.workflows import search
 from study.workflows.running.run import Compute
-from tests.fixtures.study import end_event, epoch_event, small_data, trial_event
+from tests.fixtures.study import end_event, epoch_event, small_data, squash, trial_event
 
 BOTH = ["sgd", "adamw"]
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
@@ -288,6 +288,12 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
     notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
+
+
+def test_squashed_photographs_are_a_recorded_note(tmp_path: Path) -> None:
+    squash(small_data(tmp_path / "data"))
+    notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
+    assert sum("squashed: their field of view is an ellipse" in note for note in notes) == 1
 
 
 def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: Path, tmp_path: Path) -> None:

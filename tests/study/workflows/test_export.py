@@ -259,3 +259,20 @@ def test_the_folder_can_be_registered_and_loaded_by_mlflow(folder: Path, tmp_pat
         expected = read_model(folder).grader(x).numpy()
     got = loaded.predict({"image": x.numpy()})
     assert np.abs(pd.DataFrame(got["log_probabilities"]).to_numpy() - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(("shape", "expected"), [("ellipse", "ellipse"), ("", "circle"), ("gone", "each")])
+def test_the_decision_on_the_field_of_view_goes_with_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, shape: str, expected: str
+) -> None:
+    made = copy_of(made_study(), tmp_path)
+    folder = made.home / "cache" / made.prepared.cache.folder.name
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").unlink()
+    if shape != "gone":
+        changed = manifest | {"field_of_view": shape or manifest["field_of_view"]}
+        (folder / "manifest.json").write_text(json.dumps(changed))
+    monkeypatch.setattr("study.workflows.export._write_graphs", lambda *_: {})
+    export(made.home, NAME, None, tmp_path / "model")
+    assert read_model(tmp_path / "model").preprocessing.field_of_view == expected
+    assert ("field of view of each graded one" in caplog.text) is (shape == "gone")

@@ -15,7 +15,7 @@ from study.planning.pretrained_weights import synthetic_file
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.leakage import read_provenance
 from study.workflows.train import reproduce, train_new
-from tests.fixtures.study import SMALL, small_data
+from tests.fixtures.study import SMALL, small_data, squash
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +40,12 @@ def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, cap
     assert config.epochs == 2
     assert len(pd.read_parquet(folder / "out" / PREDICTIONS)) == sum(map(sum, epochs[0]["confusion"]))
     assert read_weights(folder / "out" / BEST, "resnet18").source == BEST
+
+
+def test_squashed_photographs_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    squash(small_data(tmp_path / "data"))
+    _train(tmp_path, "out", epochs=1)
+    assert caplog.text.count("note: photographs were squashed") == 1
 
 
 def test_the_same_configuration_gives_the_same_numbers(folder: Path) -> None:
