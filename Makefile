@@ -45,7 +45,7 @@ lint: .venv
 bench: .venv
 	$(BIN)/python -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py'
 
-# What a search is worth on the test part, and each ingredient of it: about two hours on 2 idle cores; a second call goes
+# What a search is worth on the test split, and each ingredient of it: about two hours on 2 idle cores; a second call goes
 # on with what is left. Tables: build/quality/table.md. PART=idrid or PART=synthetic runs one of the two data sets.
 bench-quality: .venv
 	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))

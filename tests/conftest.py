@@ -23,7 +23,7 @@ def four() -> StudyRuns:
 
 @pytest.fixture(scope="session")
 def confirmed() -> StudyRuns:
-    """Four arms, three seeds of each on the test part."""
+    """Four arms, three seeds of each on the test split."""
     return read_study(fixture.confirmed(), "confirmed")
 
 

@@ -133,7 +133,7 @@ def confirm(
     top: Annotated[int, typer.Option(min=1, help="Best configurations of each arm.")] = 1,
     seeds: Annotated[int, typer.Option(min=1, help="Fresh seeds of each.")] = 3,
     exclude_test_patients: Annotated[
-        bool, typer.Option("--exclude-test-patients", help="Take patients of the test part out of training.")
+        bool, typer.Option("--exclude-test-patients", help="Take patients of the test split out of training.")
     ] = False,
     data: Annotated[Path | None, typer.Option(help="Where the data is now, if it moved.", show_default=False)] = None,
     gpus_per_trial: GpusPerTrial = None,

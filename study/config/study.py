@@ -81,7 +81,7 @@ class StudyConfig(BaseModel):
     )
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
-    fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test part, such as 2/5")
+    fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test split, such as 2/5")
     labels: str | None = Field(None, description="label file to read, where DATA has none of the known forms")
     image_column: str | None = Field(None, description="column of the label file with the images' names")
     grade_column: str | None = Field(None, description="column with the grades")

@@ -48,7 +48,7 @@ class TrialConfig(BaseModel):
     colour: Literal["none", "graham"] = Field(
         "none", description="subtract each place's local average colour (Graham 2015); one cache for each value"
     )
-    epochs: int = Field(15, ge=1, le=10_000, description="passes; each draws as many images as the training part has")
+    epochs: int = Field(15, ge=1, le=10_000, description="passes; each draws as many images as the training split has")
     optimizer: Literal["sgd", "adamw"] = Field("adamw", description="optimizer")
     momentum: float = Field(0.9, ge=0, lt=1, description="momentum of sgd, beta1 of adamw")
     weight_decay: float = Field(0.01, ge=0, le=1, description="weight decay (decoupled in adamw)")

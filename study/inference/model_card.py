@@ -13,7 +13,7 @@ import numpy as np
 from analysis.number_format import with_bounds
 from analysis.schema import label
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
-from analysis.tables.model_scores import RESAMPLES, SplitScores
+from analysis.tables.model_card_scores import RESAMPLES, SplitScores
 from analysis.tables.score_models import AUC_RESAMPLES
 from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel

@@ -108,7 +108,7 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     if excluded:
         notes.append(f"{excluded} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":
-        notes.append("epochs and trials are chosen on the test part: scores are optimistic")
+        notes.append("epochs and trials are chosen on the test split: scores are optimistic")
     if config.fixed.get("select_epoch") == "best":
         notes.append("a trial's score is its highest epoch (select_epoch=best): the maximum of noise flatters")
     epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))

@@ -129,7 +129,7 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
     )
     if config.fold and (dataset.table["split"] == "test").any():
         raise ConfigError(
-            f"--folds makes each image a test image once, but the layout {dataset.layout} names a test part; search "
+            f"--folds makes each image a test image once, but the layout {dataset.layout} names a test split; search "
             "without --folds, or read the data in another --layout that names none"
         )
     return dataset

@@ -1,6 +1,6 @@
 """Which configuration a study names: an arm's finalists by the mean of their repeats, then the rest by their own score.
 
-The highest of many scores on one small validation part is mostly the luckiest. So the best few of each arm are trained
+The highest of many scores on one small validation split is mostly the luckiest. So the best few of each arm are trained
 again with fresh seeds on other validation splits, and the mean of these repeats, which nobody chose, decides. All of it
 is read from the ledger's state alone.
 """

@@ -26,7 +26,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
         new_patients = all(f"test_new_patients/{score}" in test.scores for test in confirmed)
         values = [test.scores[f"{'test_new_patients' if new_patients else 'test'}/{score}"] for test in confirmed]
         n = confirmed[0].n_new_patients if new_patients else confirmed[0].n
-        whose = "whose patient is not in training" if new_patients else "of the test part"
+        whose = "whose patient is not in training" if new_patients else "of the test split"
         seeds = (
             f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
         )
@@ -51,7 +51,7 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
 
 
 def _confirmed(state: StudyState, best: TrialRecord) -> list[TestEvaluation]:
-    """Readings of the test part by the best trial's confirmations in which the objective is defined."""
+    """Readings of the test split by the best trial's confirmations in which the objective is defined."""
     mine = [one for one in state.confirmations.values() if one.confirm and one.confirm.trial == best.trial]
     score = f"test/{best.config['objective']}"
     return [one.test for one in mine if one.test and score in one.test.scores]

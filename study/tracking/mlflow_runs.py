@@ -111,7 +111,7 @@ def send_epoch(client: MlflowClient, run: str, event: EpochFinished) -> None:
 
 
 def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, folder: Path) -> None:
-    """Scores of the selected epoch and of the test part, artifacts (from `folder`), reason and state."""
+    """Scores of the selected epoch and of the test split, artifacts (from `folder`), reason and state."""
     assert record.end is not None
     stamp, best = milliseconds(record.end.time), record.best()
     metrics, tags = [], {schema.TAG_STATE: record.end.state}
@@ -160,7 +160,7 @@ def _send_artifacts(
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
             _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
             counts = pd.DataFrame(record.test.confusion).to_numpy()
-            trial_pictures.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test part")
+            trial_pictures.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test split")
         client.log_artifacts(run, temporary)
 
 

@@ -1,4 +1,4 @@
-"""Confirmations: the winners of each arm again with fresh seeds over the whole schedule, then the test part read once.
+"""Confirmations: the winners of each arm again with fresh seeds over the whole schedule, then the test split read once.
 
 What is settled here is what runs; how it runs is the search's way (`study.workflows.running.run`,
 `study.tuning.ray_tune`). Nothing is
@@ -23,7 +23,7 @@ from study.storage.state import StudyState, TrialRecord
 class ConfirmationConfig:
     """What is to be confirmed. top: best configurations of each arm. seeds: fresh seeds of each.
 
-    exclude_test_patients: patients who stand in the test part are taken out of training.
+    exclude_test_patients: patients who stand in the test split are taken out of training.
     """
 
     top: int = 1
@@ -145,20 +145,20 @@ def check_confirmable(name: str, state: StudyState | None, request: Confirmation
     config = state.study.config
     if config["select_on"] == "test":
         raise ConfigError(
-            f"study {name} chose its epochs and trials on the test part (select_on=test), so no part is left to "
+            f"study {name} chose its epochs and trials on the test split (select_on=test), so no part is left to "
             "confirm it on; search again with --select-on validation under another name"
         )
     waiting = config["trials"] - sum(1 for record in state.trials.values() if record.end)
     if waiting <= 0 and not search_ended(StudyConfig.model_validate(config), state):
         raise ConfigError(
-            f"a study's finalists must have ended before its winners meet the test part, but those of {name} have not; "
-            f"finish it with: retina search {name}{rerun_flags}"
+            "a study's finalists must have ended before its winners meet the test split, "
+            f"but those of {name} have not; finish it with: retina search {name}{rerun_flags}"
         )
     if waiting > 0:
         started = len(state.trials)
         sooner = f" (--trials {started} ends it with those that have begun)" if 0 < started < config["trials"] else ""
         raise ConfigError(
-            f"a study must have ended before its winners meet the test part, but {waiting} of the {config['trials']} "
+            f"a study must have ended before its winners meet the test split, but {waiting} of the {config['trials']} "
             f"trials of {name} have not; finish it with: retina search {name}{rerun_flags}{sooner}"
         )
     if not wanted(state, request):
@@ -179,7 +179,7 @@ def arms_without_winner(state: StudyState) -> list[str]:
 
 
 def counted(state: StudyState) -> dict[str, int]:
-    """Confirmations that have ended, that there are to be, and readings of the test part."""
+    """Confirmations that have ended, that there are to be, and readings of the test split."""
     asked = state.study.confirmations or 0
     ended = sum(1 for record in state.confirmations.values() if record.end)
     return {"ended": ended, "of": max(asked, len(state.confirmations)), "test_evaluations": len(state.test_evaluations)}

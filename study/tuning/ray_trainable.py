@@ -58,7 +58,7 @@ class TrialActor(tune.Trainable):
     Each step is one epoch and returns {"report": JSON of the epoch's event}, {"failure": reason}, or {"halt": reason}
     where no other trial would fare better: data, weights, disk or GPU do not let themselves be used. What an
     epoch left on the disk before its report was lost is reported again, not computed again. A confirmation is a trial
-    that ends after its `last_epoch`, selects nothing, and then reads the test part: its last report holds the reading.
+    that ends after its `last_epoch`, selects nothing, and then reads the test split: its last report holds the reading.
     "notes", where there are any, are lines that a person is to see.
     """
 

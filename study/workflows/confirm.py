@@ -75,14 +75,14 @@ def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, da
     check_confirmable(name, state, config, here.rerun_flags)
     plan = make_plan(name, here.home, state, Inputs(data=data))
     if not plan.prepared.count("test"):
-        raise ConfigError(f"a confirmation needs a test part, but the data of {name} leaves none; give more images")
+        raise ConfigError(f"a confirmation needs a test split, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:
         return _confirm(plan, config, ledger, here, compute)
 
 
 def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home, compute: Compute) -> int:
     state = study_state(ledger.events)
-    # Asked before anything begins: what is left of the training part may be too small.
+    # Asked before anything begins: what is left of the training split may be too small.
     split = {**split_of(plan.config), "exclude_test_patients": config.exclude_test_patients}
     images = open_data(plan.prepared.cache.folder, **split).count("train")
     if config.seeds < schema.FEW_SEEDS:
@@ -94,7 +94,7 @@ def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home,
         ends = Counter(record.state for record in state.confirmations.values())
         log.info(
             f"study {plan.name} has all confirmations that were asked for "
-            f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test part was read "
+            f"({', '.join(f'{count} {kind}' for kind, count in sorted(ends.items()))}); the test split was read "
             f"{times(len(state.test_evaluations))}; more --seeds or --top add some"
         )
         closed = final_state(state.confirmations.values())
@@ -103,16 +103,16 @@ def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home,
         return EXIT_CODES[closed]
     for other, reads in _read_elsewhere(plan):
         log.info(
-            f"note: study {other} has read a test part of these photographs {times(reads)}; whoever saw its result and "
-            "chose anything here by it makes this test part an optimistic one"
+            f"note: study {other} read a test split of these photographs {times(reads)}; whoever saw its result and "
+            "chose anything here by it makes this test split an optimistic one"
         )
     if state.test_evaluations:
-        log.info(f"note: the test part of {plan.name} was read {times(len(state.test_evaluations))} before")
+        log.info(f"note: the test split of {plan.name} was read {times(len(state.test_evaluations))} before")
     return run(plan, Confirm(plan, config, state, images), ledger, here, compute)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
-    """Other studies of the home that have read a test part of the same data set, and how often."""
+    """Other studies of the home that have read a test split of the same data set, and how often."""
     mine, digest = fold_studies(plan.home, plan.parent_study), plan.prepared.cache.digest
     found = []
     for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
@@ -172,7 +172,7 @@ class Confirm:
         )  # the first trial's are beside
 
     def event(self) -> dict[str, Any]:
-        """How many confirmations there are to be, and, before the test part is read, whether their mean is measured."""
+        """How many confirmations there are to be, and, before the test is read, whether their mean is measured."""
         policy = Confirmations(self.state, self.config)
         return {"confirmations": len(policy.records) + policy.n_remaining(), "ensemble": self.config.seeds > 1}
 
@@ -190,7 +190,7 @@ class Confirm:
 
         def status_text() -> str:
             left = left_text(policy.seconds_left(trial_resources.max_concurrent))
-            return f"test part read {times(len(state.test_evaluations))}{left}"
+            return f"test split read {times(len(state.test_evaluations))}{left}"
 
         return Display(out, "confirmations", state.confirmations, counted(state)["of"], status_text)
 
@@ -205,7 +205,7 @@ class Confirm:
         seconds = policy.seconds_left(trial_resources.max_concurrent)
         time = f"; about {duration_text(seconds)}" if seconds is not None else ""
         started = f"goes on with {counts['ended']} of {counts['of']}" if state.confirmations else str(counts["of"])
-        excluded = ", without the patients of the test part" if self.config.exclude_test_patients else ""
+        excluded = ", without the patients of the test split" if self.config.exclude_test_patients else ""
         return (
             f"study {plan.name}: {started} confirmations ({', '.join(best)}; seeds: {self.config.seeds}), trained on "
             f"{self.images} images{excluded}; then {plan.prepared.count('test')} test images are read "

@@ -69,7 +69,7 @@ def run_demo(here: Home) -> int:
     code = search.search(NAME, here, inputs, Compute())
     if code:
         return code
-    out.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test part, read once for each")
+    out.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test split, read once for each")
     code = confirm.confirm(NAME, here, ConfirmationConfig(seeds=SEEDS), Compute())
     if code:
         return code
@@ -105,6 +105,6 @@ def _print_four_way(arms: pd.DataFrame) -> None:
         table.add_row(str(arm["label"]), accuracy, f"{arm['majority']:.3f}", kappa, str(int(arm["n"])))
     out.print(table)
     log.info(
-        f"each arm's best trial on validation, trained again with {SEEDS} fresh seeds: their mean on the test part, "
+        f"each arm's best trial on validation, trained again with {SEEDS} fresh seeds: their mean on the test split, "
         "which the search never saw; intervals over patients, conditional on the trained models"
     )

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from analysis.stats.calibration import choose_threshold, fit_temperature, referral, with_temperature
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from retina_data.files import write_whole
 from study.errors import ConfigError
 from study.inference import onnx

@@ -119,11 +119,11 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
     confirmed = study["confirmations"]
     if confirmed["of"]:
         console.print(
-            f"{confirmed['ended']} of {confirmed['of']} confirmations ended; the test part was read "
+            f"{confirmed['ended']} of {confirmed['of']} confirmations ended; the test split was read "
             f"{times(confirmed['test_evaluations'])}"
         )
     else:
-        console.print("not confirmed; the test part was not read by any confirmation")
+        console.print("not confirmed; the test split was not read by any confirmation")
     if study["epochs_saved"]:
         console.print(f"early stopping saved {study['epochs_saved']} epochs")
     if study["seconds_left"] is not None:

@@ -145,7 +145,7 @@ def _epochs(job: Job) -> Iterator[Epoch]:
 def _opening(job: Job) -> str:
     counts = ", ".join(f"{job.prepared.count(split)} {split}" for split in ("train", "val", "test"))
     start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
-    return f"{job.config.architecture}, {start}; images: {counts} (the test part is not looked at)"
+    return f"{job.config.architecture}, {start}; images: {counts} (the test split is not looked at)"
 
 
 def _line(epoch: Epoch, of: int) -> str:

@@ -2,8 +2,8 @@
 
 On a GPU where there is one, with photographs of a size that keeps it busy, and as many loader processes as there are
 cores. Ratios are asserted, speeds only printed. All of an epoch counts against train(): draws, flips, normalisation,
-schedule, losses, hits, scores, the table of predictions. Its validation part is 8 images: scoring counts, but little of
-the forward pass over a validation part, which no bare step has.
+schedule, losses, hits, scores, the table of predictions. Its validation split is 8 images: scoring counts, but little
+of the forward pass over a validation split, which no bare step has.
 """
 
 from __future__ import annotations

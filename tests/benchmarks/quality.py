@@ -1,10 +1,10 @@
-"""Whether a search beats one ordinary training run, and what each ingredient of it is worth, on the test part.
+"""Whether a search beats one ordinary training run, and what each ingredient of it is worth, on the test split.
 
     make bench-quality                                   all of it
     python -m tests.benchmarks.quality --part idrid --out build/quality [--quick]
 
 ResNet18. Data: IDRiD by three folds at 48 px, pooled; 300 synthetic photographs at 48 px with 800 others for the test.
-The present method, the new one and its first trial alone, on the same images; then each ingredient alone on the first
+The earlier method, the new one and its first trial alone, on the same images; then each ingredient alone on the first
 trial's configuration; and synthetic source weights (another camera's photographs) beside a control that trains from
 random weights for as many more photographs as the source training took.
 
@@ -49,9 +49,9 @@ from tests.benchmarks.training import CPU, SMALL_SET_MIX, model_of, probabilitie
 SIZE = 48
 IDRID = Path("../shared/data/idrid")
 FIXED: dict[str, Any] = {"architecture": "resnet18", "pretrained": False, "image_size": SIZE}
-PRESENT_FIXED = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-4, "augmentation": "flips", "views": 1}
-PRESENT_FIXED |= {"select_epoch": "best", "decision": "most_probable"}
-PRESENT_SPACE = {
+EARLIER_FIXED = {"optimizer": "sgd", "momentum": 0.9, "weight_decay": 1e-4, "augmentation": "flips", "views": 1}
+EARLIER_FIXED |= {"select_epoch": "best", "decision": "most_probable"}
+EARLIER_SPACE = {
     "lr": {"low": 1e-4, "high": 1e-1, "log": True},
     "batch_size": SPACE["batch_size"],
     "imbalance": SPACE["imbalance"],
@@ -79,7 +79,7 @@ QUICK = Plan((0,), 3, 2, 2, seeds=2, train_patients=30, test_patients=30, source
 
 @dataclass(frozen=True)
 class Unit:
-    """One training list and its test part: a fold of IDRiD, or the synthetic set."""
+    """One training list and its test split: a fold of IDRiD, or the synthetic set."""
 
     name: str
     prepared: SplitDataset
@@ -151,7 +151,7 @@ class Bench:
         weights: Weights | None = None,
         last_epoch: int | None = None,
     ) -> str:
-        """Train a configuration to its end (or an earlier epoch), predict the test part; returns the run's key."""
+        """Train a configuration to its end (or an earlier epoch), predict the test split; returns the run's key."""
         last_epoch, source = last_epoch or config.epochs, weights.digest if weights else ""
         identity = [unit.name, unit.prepared.split_digest, config.model_dump(), source, last_epoch]
         key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:16]
@@ -204,13 +204,13 @@ class Bench:
         return self._sources[seed]
 
 
-def study_config(plan: Plan, present: bool) -> StudyConfig:
+def study_config(plan: Plan, earlier: bool) -> StudyConfig:
     """The study of a method."""
     values = {
         "trials": plan.trials,
-        "finalists": 0 if present else plan.finalists,
-        "fixed": FIXED | {"epochs": plan.epochs} | (PRESENT_FIXED if present else {}),
-        "space": PRESENT_SPACE if present else SPACE,
+        "finalists": 0 if earlier else plan.finalists,
+        "fixed": FIXED | {"epochs": plan.epochs} | (EARLIER_FIXED if earlier else {}),
+        "space": EARLIER_SPACE if earlier else SPACE,
     }
     return make_study_config(values, {})
 
@@ -230,10 +230,10 @@ class BestModel:
     state: StudyState
 
 
-def present_method(bench: Bench, unit: Unit) -> BestModel:
+def earlier_method(bench: Bench, unit: Unit) -> BestModel:
     """Random first configurations, the highest peak picks epoch and trial, confirmations stop after that epoch."""
-    config = study_config(bench.plan, present=True)
-    state = search(bench.out / "searches" / f"{unit.name}-present", config, bench.runs_of(unit), WithoutKnownGood)
+    config = study_config(bench.plan, earlier=True)
+    state = search(bench.out / "searches" / f"{unit.name}-earlier", config, bench.runs_of(unit), WithoutKnownGood)
     winner = ranked(state.trials.values())[0]
     best, score = winner.best(), winner.best_score()
     assert best is not None and score is not None
@@ -241,13 +241,13 @@ def present_method(bench: Bench, unit: Unit) -> BestModel:
     for repeat in range(bench.plan.seeds):
         seed = fresh_seed(0, "confirm", winner.trial, repeat)
         again = TrialConfig.model_validate({**winner.config, "seed": seed})
-        keys.append(bench.fit(unit, f"present method, seed {repeat}", again, last_epoch=best.epoch))
+        keys.append(bench.fit(unit, f"earlier method, seed {repeat}", again, last_epoch=best.epoch))
     return BestModel(keys, score, state)
 
 
 def new_method(bench: Bench, unit: Unit) -> BestModel:
-    """Known-good first trial, last epochs, finalists on other validation parts, confirmations over the schedule."""
-    config = study_config(bench.plan, present=False)
+    """Known-good first trial, last epochs, finalists on other validation splits, confirmations over the schedule."""
+    config = study_config(bench.plan, earlier=False)
     state = search(bench.out / "searches" / f"{unit.name}-new", config, bench.runs_of(unit))
     best = candidates(state)[0]
     keys = []
@@ -290,7 +290,7 @@ def cost(plan: Plan, of: list[Unit]) -> int:
     total = plan.seeds * source_images(plan) if of else 0
     for unit in of:
         run = plan.epochs * len(unit.data().train_rows)
-        confirmed = 6  # present, new, first, dihedral, synthetic source, equal compute
+        confirmed = 6  # earlier, new, first, dihedral, synthetic source, equal compute
         runs = 2 * plan.trials + 2 * plan.finalists + plan.seeds * confirmed
         total += runs * run + plan.seeds * source_images(plan)
     return total
@@ -301,7 +301,7 @@ def measure(bench: Bench, part: str, of: list[Unit]) -> Measured:
     answers: dict[str, list[Answer]] = {}
     claims: dict[str, list[float]] = {}
     for unit in of:
-        for name, method in (("new method", new_method), ("present method", present_method)):
+        for name, method in (("new method", new_method), ("earlier method", earlier_method)):
             winner = method(bench, unit)
             answers.setdefault(name, []).append(Answer.read(bench.out, unit.name, unit.prepared, winner.keys))
             claims.setdefault(name, []).append(winner.claimed)
@@ -312,7 +312,7 @@ def measure(bench: Bench, part: str, of: list[Unit]) -> Measured:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure what a search is worth on the test part.")
+    parser = argparse.ArgumentParser(description="Measure what a search is worth on the test split.")
     parser.add_argument("--part", choices=["idrid", "synthetic"], help="one of the two data sets; both without it")
     parser.add_argument("--out", type=Path, default=Path("build/quality"), help="folder of runs and tables")
     parser.add_argument("--idrid", type=Path, default=IDRID, help="folder of IDRiD")

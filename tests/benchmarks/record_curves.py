@@ -3,7 +3,7 @@
     python -m tests.benchmarks.record_curves [--runs 150] [--work build/curves] [--share 1/2]
 
 ResNet18 from random weights, 400 synthetic photographs at 28 px (320 train, 80 validation, divided by patient), 15
-epochs. Each configuration is run twice, with another seed and another validation part; the first one is the known-good
+epochs. Each configuration is run twice, with another seed and another validation split; the first one is the known-good
 configuration. Each epoch has its validation scores, the last one those of 1,000 other photographs of the same camera:
 the run's true quality. One line of curves.jsonl is one finished run, so that a second call goes on with the rest.
 """

@@ -67,13 +67,13 @@ def test_a_difference_is_paired_and_zero_of_a_row_with_itself() -> None:
 
 def test_the_tables_name_each_row_with_its_interval_and_what_validation_claimed() -> None:
     skills = {
-        "first trial": 0.3, "present method": 0.2, "new method": 0.35, "dihedral": 0.3,
+        "first trial": 0.3, "earlier method": 0.2, "new method": 0.35, "dihedral": 0.3,
         "synthetic source": 0.4, "equal compute": 0.3,
     }  # fmt: skip
     answers = {name: [answer(skill)] for name, skill in skills.items()}
-    measured = Measured("idrid", answers, {"present method": [0.9], "new method": [0.5]})
+    measured = Measured("idrid", answers, {"earlier method": [0.9], "new method": [0.5]})
     text = tables(measured)
     for row in (*METHODS, PLAIN, *(row for row, _ in INGREDIENTS)):
         assert f"| {row.title} | " in text
     assert "60 test images, majority class 0.200, mean of 2 seeds" in text
-    assert "| present method | 0.900 | " in text
+    assert "| earlier method | 0.900 | " in text

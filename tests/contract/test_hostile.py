@@ -6,13 +6,13 @@ import io
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.fixtures.command import run
 from tests.retina_data.audit.test_image_scan import relabel, write_photographs
 
 REFUSED = ("cut0", "cut10", "cuthalf", "cut2", "gif", "html", "bomb")
@@ -50,8 +50,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def retina(*arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "study", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ, timeout=120)
+    done = run(dict(os.environ), *arguments)
     assert "Traceback" not in done.stderr, done.stderr
     return done
 

@@ -35,7 +35,7 @@ from study.training.train import TrainData, train
 from study.tuning.recorder import n_best_weights
 
 MEASURED_IMAGES = 512
-"""Images of the epoch that is measured, at most; a larger training part is counted as so many times more."""
+"""Images of the epoch that is measured, at most; a larger training split is counted as so many times more."""
 
 FIRST_IMAGES = 8
 

@@ -1,6 +1,6 @@
-"""Outer folds: K studies, each with another K-th of the patients as its test part, that make one whole.
+"""Outer folds: K studies, each with another K-th of the patients as its test split, that make one whole.
 
-For sets so small that one test part says little. Each fold is an ordinary study of its own name, with its own ledger,
+For sets so small that one test split says little. Each fold is an ordinary study of its own name, with its own ledger,
 budget and confirmations; what marks it is the field `fold` of its configuration. The first fold is the model of the
 others: they are searched as it was, on the same data.
 """

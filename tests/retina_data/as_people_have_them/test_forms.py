@@ -52,7 +52,7 @@ ROWS = [
         "test_img.csv": "8_left\n9_left\n", "test_label.csv": "0\n3\n",
         **pictures("data/{}.jpeg", [*eyes(5), "8_left", "9_left"]),
     }, "", 12, 0, [3, 2, 2, 3, 2], 7, (10, 0, 2), 0, "Fit to train on"),
-    Row("EyePACS, training part", {
+    Row("EyePACS, training split", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)),
     }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "the files name no test split"),
     Row("EyePACS with its published test grades", {

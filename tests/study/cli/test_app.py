@@ -2,8 +2,6 @@
 
 import os
 import shlex
-import subprocess
-import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +16,7 @@ from study.cli import app
 from study.cli.options import BUDGET, COMPUTE, FIX, STUDY
 from study.storage.lock import locked
 from study.versions import DISTRIBUTION
-from tests.fixtures.command import copy_of, refused, retina
+from tests.fixtures.command import copy_of, refused, retina, run
 from tests.fixtures.study import small_data
 
 
@@ -82,9 +80,7 @@ def test_threads_do_not_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
     environment = os.environ | {"RETINA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "nonsense://anna:secret@foo"}
-    done = subprocess.run(
-        [sys.executable, "-m", "study", "report", "x"], capture_output=True, text=True, env=environment, timeout=120
-    )
+    done = run(environment, "report", "x")
     assert done.returncode == 2 and done.stderr.count("\n") == 1, done.stderr
     assert "MLFLOW_TRACKING_URI must begin with http://" in done.stderr and "'nonsense://***@foo'" in done.stderr
 

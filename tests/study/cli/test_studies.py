@@ -14,7 +14,7 @@ from study.storage.home import Home
 from study.storage.lock import locked
 from study.tracking.server import server_error
 from study.tracking.sync_marker import mark_synced
-from tests.fixtures.command import refused, retina
+from tests.fixtures.command import refused, retina, run
 from tests.study.workflows.test_delete import write_home_study
 
 
@@ -102,10 +102,7 @@ def test_a_study_is_deleted_once_that_is_agreed(tmp_path: Path, answer: str, goe
     here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", (tmp_path / "mlartifacts").as_uri())
     folder = write_home_study(here, "eyes", sent=False)
     environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
-    done = subprocess.run(
-        [sys.executable, "-m", "study", "delete", "eyes"],
-        input=answer, capture_output=True, text=True, env=environment | {"RETINA_HOME": str(tmp_path)},
-    )  # fmt: skip
+    done = run(environment | {"RETINA_HOME": str(tmp_path)}, "delete", "eyes", answer=answer)
     assert done.returncode == (0 if goes else 1), done.stderr
     assert f"folder {folder}: 3 MB" in done.stdout and "Delete this for good?" in done.stdout
     assert ("deleted: study eyes" if goes else "nothing was deleted") in done.stdout

@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 
 from analysis.stats.calibration import Referral, Temperature
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from study.inference.best_model import BestModel
 from study.inference.model_card import Facts, model_card
 from study.inference.model_dir import Settings

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save_file
 
 from analysis.schema import GRADES
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18

@@ -179,7 +179,7 @@ def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
     best = " / ".join(_plan(folder, select_epoch="best").notes)
     assert "a trial's score is its highest epoch (select_epoch=best): the maximum of noise flatters" in best
     lab = " / ".join(_plan(folder, select_on="test").notes)
-    assert "epochs and trials are chosen on the test part: scores are optimistic" in lab
+    assert "epochs and trials are chosen on the test split: scores are optimistic" in lab
 
 
 def test_rules_that_join_fields_are_broken_before_the_search(folder: Path) -> None:

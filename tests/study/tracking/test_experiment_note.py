@@ -39,7 +39,7 @@ def _confirm(number: int, trial: str, kappa: float, new_patients: float | None) 
 @pytest.mark.parametrize(
     ("new_patients", "said"),
     [
-        (None, "0.500 on 9 photographs of the test part"),
+        (None, "0.500 on 9 photographs of the test split"),
         (0.4, "0.400 on 7 photographs whose patient is not in training"),
     ],
 )

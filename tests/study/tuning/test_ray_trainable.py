@@ -135,7 +135,7 @@ def test_a_confirmation_ends_early_keeps_its_last_epoch_and_reads_the_test_part(
     assert hits == pytest.approx(last["test"]["scores"]["test/accuracy"])
     assert "test" not in first
     assert not [file for file in (tmp_path / "0000").iterdir() if file.name in (TEST_PREDICTIONS, CALIBRATION)]
-    # Validation as training measures it, one view, and again with the 4 views that the test part was read with.
+    # Validation as training measures it, one view, and again with the 4 views that the test split was read with.
     one, four = (pd.read_parquet(tmp_path / "c0000" / name) for name in (PREDICTIONS, CALIBRATION))
     assert one[["row", "patient", "grade"]].equals(four[["row", "patient", "grade"]])
     network = resnet18()

@@ -125,13 +125,13 @@ def test_kills_lose_and_double_nothing_and_give_the_numbers_of_an_unbroken_call(
     killed.ledger.write_text(whole[: whole.rindex('{"event":"study_closed"')])  # as if killed before its close
     again = _confirm(killed, "--seeds", str(SEEDS))
     assert again.end() == 0
-    assert "has all confirmations that were asked for (3 complete); the test part was read 3 times" in again.output()
+    assert "has all confirmations that were asked for (3 complete); the test split was read 3 times" in again.output()
     assert killed.count("test_evaluation") == SEEDS
     assert killed.state_closed() == schema.STATE_COMPLETE
 
 
 def _check_mlflow(study: Study, state: StudyState) -> None:
-    """One run for each confirmation, each value once, the test part's scores and artifacts."""
+    """One run for each confirmation, each value once, the test split's scores and artifacts."""
     client, runs = MlflowClient(study.uri), study.runs()
     parent = next(run for run in runs if run.data.tags["kind"] == schema.KIND_STUDY)
     confirmations = [run for run in runs if run.data.tags["kind"] == schema.KIND_CONFIRM]
@@ -172,7 +172,7 @@ def test_more_seeds_add_and_say_how_often_the_part_was_read_and_no_search_sees_t
     assert "fewer than 3 seeds" in first.output()
     second = _confirm(study, "--seeds", "2")
     assert second.end() == 0, second.output()
-    assert "the test part of s was read once before" in second.output()
+    assert "the test split of s was read once before" in second.output()
     assert [read.earlier for read in study.state().test_evaluations] == [0, 1]
     longer = study.finish("--trials", "3")
     assert "2 of 3 trials ended" in longer

@@ -13,7 +13,7 @@ import torch
 from analysis.number_format import with_bounds
 from analysis.stats.calibration import fit_temperature, referral, with_temperature
 from analysis.stats.metrics import called
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from retina_data.batches import normalise
 from retina_models.resnet import ResNet
 from study.errors import ConfigError

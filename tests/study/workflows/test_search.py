@@ -57,7 +57,7 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     config = ["--config", str(ROOT / "configs" / "lab.yaml"), "--data", str(folder / "data")]
     code, output = _retina(folder, "search", "lab", *config, "--epochs", "2", "--image-size", "32", *weights)
     assert code == 0, output
-    assert "epochs and trials are chosen on the test part: scores are optimistic" in output
+    assert "epochs and trials are chosen on the test split: scores are optimistic" in output
     events = read_events(folder / "home" / "lab" / "ledger.jsonl")[0]
     state = study_state(events)
     assert {record.arm for record in state.trials.values()} == set(schema.ARM_LABELS)

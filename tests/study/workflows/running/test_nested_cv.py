@@ -43,7 +43,7 @@ def _begin(home: Path, name: str, fold: str = "") -> None:
 
 
 def _without_test_part(data: Path, to: Path) -> Path:
-    """A data set that names no test part (Kaggle's layout)."""
+    """A data set that names no test split (Kaggle's layout)."""
     small_data(data)
     shutil.copytree(data / "images", to / "images")
     lines = ["image,level"]
@@ -256,7 +256,7 @@ def test_folds_without_a_score_are_not_followed_by_a_confirmation(
 def test_a_data_set_with_a_test_part_of_its_own_is_refused(tmp_path: Path) -> None:
     data = small_data(tmp_path / "data")
     said = refused(tmp_path / "home", "search", "s", "--data", str(data), "--folds", "3", *SMALL)
-    assert "the layout lab names a test part" in said
+    assert "the layout lab names a test split" in said
     assert "--layout" in said
 
 

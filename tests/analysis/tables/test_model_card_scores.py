@@ -6,7 +6,7 @@ import pytest
 
 from analysis.schema import SCORES
 from analysis.stats.metrics import auc_ovr, confusion_matrix, scores_from_confusion
-from analysis.tables.model_scores import score_split
+from analysis.tables.model_card_scores import score_split
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
 
 MODE = "most_probable"
