@@ -104,8 +104,8 @@ def _keys(read: list[ImageName]) -> list[str]:
     keys = []
     times: Counter[str] = Counter()
     for name in read:
-        if not name.stem:  # P0001/visit1_left; and left_001 in no folder
-            keys.append(name.folder or name.visit + name.view)
+        if not name.stem:  # P0001/visit1_left; left_001 in no folder; R in no folder, with L: one patient
+            keys.append(name.folder or name.visit + name.view or " ")
             continue
         prefix = f"{name.folder}/" if name.folder else ""
         if name.eye or name.visit:
