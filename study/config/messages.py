@@ -13,6 +13,7 @@ from study.errors import ConfigError
 
 
 def did_you_mean(name: str, known: Any) -> str:
+    """End of a message about an unknown name: the nearest known one, else all of them."""
     close = difflib.get_close_matches(name, list(known), n=1)
     return f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(known)}"
 

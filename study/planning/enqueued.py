@@ -18,6 +18,7 @@ Groups = dict[str, list[ArmSpec]]
 
 
 def setting(values: dict[str, Any], field: str) -> Any:
+    """A field's value among these, else its default."""
     return values.get(field, TrialConfig.model_fields[field].default)
 
 

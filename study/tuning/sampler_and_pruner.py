@@ -19,10 +19,12 @@ HALVING_FACTOR = 3
 
 
 def seed_of(seed: int, group: str, number: int) -> int:
+    """Seed of one suggestion, in [0, 2**32): a function of the study's seed, sampler group and trial number alone."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{group}/{number}".encode()).digest()[:4], "big")
 
 
 def sampler_of(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
+    """The study's sampler, seeded for one suggestion: TPE, Gaussian process or random."""
     with warnings.catch_warnings():
         # constant_liar keeps trials that run at once apart; Optuna marks it and grouping as experimental.
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -42,6 +44,7 @@ def sampler_of(config: StudyConfig, seed: int) -> optuna.samplers.BaseSampler:
 
 
 def pruner_of(config: StudyConfig) -> optuna.pruners.BasePruner:
+    """What stops trials early: nothing, successive halving or Hyperband, with epochs as the resource."""
     epochs = int(config.fixed.get("epochs", TrialConfig.model_fields["epochs"].default))
     rung = first_rung(config)
     if config.early_stopping == "none" or rung >= epochs:

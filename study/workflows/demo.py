@@ -68,11 +68,11 @@ def run_demo(here: Home) -> int:
     inputs = Inputs(data=folder / "study", overrides={**SEARCH, "weights": weights})
     code = search.search(NAME, here, inputs, Compute())
     if code:
-        return code
+        return _stopped(code, here)
     out.rule("4/5 the confirmation: each arm's winner with fresh seeds, then the test split, read once for each")
     code = confirm.confirm(NAME, here, ConfirmationConfig(seeds=SEEDS), Compute())
     if code:
-        return code
+        return _stopped(code, here)
     out.rule("5/5 the report")
     report = write_study_report(NAME, here)
     text = {name: str for name in ("trial", "confirmed_trial", "reason", "seed_numbers")}  # empty ones are not numbers
@@ -81,6 +81,11 @@ def run_demo(here: Home) -> int:
     log.info(f"trials:  retina ui {NAME}")
     log.info(f"took {time.monotonic() - started:.0f} s")
     return 0
+
+
+def _stopped(code: int, here: Home) -> int:
+    log.info(f"the whole demo goes on with: retina demo{here.rerun_flags}")
+    return code
 
 
 def _source_weights(folder: Path, home: Path) -> dict[str, str]:

@@ -238,6 +238,7 @@ def resources_of(plan: Plan, compute: Compute) -> Resources:
 
 
 def resources_here(compute: Compute) -> Resources:
+    """What a trial would get on this machine alone. Raises ConfigError for shares that it cannot give."""
     from study.cluster.resources import resources
     from study.workflows.running.dry_run import here_available
 

@@ -47,6 +47,19 @@ def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     assert "synthetic-resnet18.safetensors" in page  # the report says what pretraining means here
 
 
+@pytest.mark.parametrize("ended", ["search", "confirm"])
+def test_a_demo_that_was_interrupted_says_what_resumes_all_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ended: str
+) -> None:
+    for name in ("make_dataset", "_source_weights"):
+        monkeypatch.setattr(demo, name, lambda *_, **__: {})
+    monkeypatch.setattr(demo.search, "search", lambda *_: 130 if ended == "search" else 0)
+    monkeypatch.setattr(demo.confirm, "confirm", lambda *_: 130)
+    caplog.set_level("INFO")
+    assert demo.run_demo(Home(tmp_path, "sqlite:///x.db", None)) == 130
+    assert [one for one in caplog.messages if "retina demo" in one] == [caplog.messages[-1]]
+
+
 def test_the_demo_s_budget_is_equal_for_all_arms() -> None:
     assert demo.SEARCH["trials"] % 4 == 0
     assert set(demo.SEARCH["space"]["architecture"]) == {"resnet18", "resnet50"}
