@@ -15,7 +15,7 @@ import pandas as pd
 from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet
-from retina_data.layouts.patients import Sign
+from retina_data.layouts.patients.signs import Sign
 
 NO_PATIENTS = "no patients"
 DOUBTFUL_PATIENTS = "doubtful patients"

@@ -16,8 +16,9 @@ from retina_data.errors import DataError
 from retina_data.images.field_of_view import shape_note, shape_of_all
 from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
 from retina_data.layouts.dataset import DataSet
-from retina_data.layouts.inventory import Fates, advice_on_missing
-from retina_data.layouts.patients import Sign, placeholders
+from retina_data.layouts.inventory import Fates
+from retina_data.layouts.patients.signs import Sign, placeholders
+from retina_data.layouts.refusals import advice_on_missing
 from retina_data.splits import assign_splits
 
 Severity = Literal["error", "warning", "note"]

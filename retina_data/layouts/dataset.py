@@ -20,21 +20,12 @@ from retina_data.layouts.image_search import (
     refuse_repeated,
     splits_by_folder,
 )
-from retina_data.layouts.inventory import (
-    NONE_USED,
-    Fate,
-    Fates,
-    Inventory,
-    Refusal,
-    advice_on_missing,
-    fates_of,
-    inventory_of,
-    refusals,
-    unused_line,
-)
+from retina_data.layouts.inventory import Fate, Fates, Inventory, fates_of, inventory_of, unused_line
 from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
-from retina_data.layouts.patients import ParsedNames, Sign, parse, warning_signs
+from retina_data.layouts.patients.keys import ParsedNames, parse
+from retina_data.layouts.patients.signs import Sign, warning_signs
+from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 

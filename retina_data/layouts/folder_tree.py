@@ -120,3 +120,8 @@ def names_images(folder: str) -> bool:
 def examples(files: Iterable[str], most: int = 2) -> str:
     """The first two of some files, as text for their owner."""
     return ", ".join(f"`{file}`" for _, file in zip(range(most), files, strict=False))
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, as text."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,29 +1,18 @@
-"""What becomes of each file of a data set, and what it would be wrong to leave out without a word.
+"""What becomes of each file of a data set.
 
 Counts may be recorded; the files' names are for their owner alone.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import (
-    TABLES,
-    UNREAD,
-    Tree,
-    examples,
-    extension,
-    is_archive,
-    split_of_path,
-)
-from retina_data.layouts.grade_folders import grade_folder, two_classes
-from retina_data.layouts.label_files import EXTENSIONS, ReadOptions, clipped, stem_of
-from retina_data.layouts.tables.published import possible_tables, split_of_file
-from retina_data.layouts.tables.unread_table import UnreadTable, look_into
+from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension
+from retina_data.layouts.label_files import EXTENSIONS, stem_of
+from retina_data.layouts.tables.published import possible_tables
 
 
 class Fate(StrEnum):
@@ -42,8 +31,6 @@ class Fate(StrEnum):
 
 
 USED = (Fate.PICTURE, Fate.LABELS)
-
-NONE_USED = "no picture used"
 
 _PICTURES = (Fate.NOT_LISTED, Fate.SAME_NAME, Fate.UNKNOWN_FOLDER, Fate.UNGRADABLE, Fate.UNSUPPORTED)
 
@@ -67,15 +54,6 @@ class Inventory:
     def unused_pictures(self) -> int:
         """Pictures that are not used."""
         return sum(self.unused.get(reason, 0) for reason in _PICTURES)
-
-
-@dataclass(frozen=True)
-class Refusal:
-    """What must not be left out unless the user says so. `text` names files: it is for their owner."""
-
-    kind: str
-    count: int
-    text: str
 
 
 def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], unknown: Iterable[str]) -> Fates:
@@ -118,115 +96,6 @@ def unused_line(fates: Fates, others: set[str]) -> str:
     texts = []
     if pictures:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in pictures.items())
-        texts.append(f"{_counted(sum(pictures.values()), 'picture')} ({reasons})")
-    texts += [_counted(tables, "label file")] if tables else []
+        texts.append(f"{counted(sum(pictures.values()), 'picture')} ({reasons})")
+    texts += [counted(tables, "label file")] if tables else []
     return f"not used: {', '.join(texts)}" if texts else ""
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"
-
-
-def refusals(
-    tree: Tree, fates: Fates, unknown: Mapping[str, list[str]], splits: set[str], options: ReadOptions
-) -> list[Refusal]:
-    """What would be left out although it has grades. splits: those of the images that are used."""
-    found: list[Refusal] = []
-    unused = fates.get(Fate.NOT_LISTED, ())
-    if tree.pictures and Fate.PICTURE not in fates:
-        found.append(Refusal(NONE_USED, len(tree.pictures), f"{_lying(tree)}, and none is used"))
-    if unknown:
-        count = sum(map(len, unknown.values()))
-        names = sorted(folder.rpartition("/")[2] for folder in unknown)
-        text = (
-            f"{_counted(len(unknown), 'folder')} beside those of grades ({examples(unknown)}) with "
-            f"{_counted(count, 'picture')} say no grade: rename them, or say what they mean, such as "
-            f"--grade {clipped(f'{names[0]}=4')} (=none leaves them out)"
-        )
-        found.append(Refusal("unknown grade folder", count, text))
-    if options.layout is not None or options.labels is not None or options.image_column is not None:
-        return found  # the user chose
-    for one in _with_grades(tree, fates, splits):
-        text = (
-            f"`{one.file}` has grades of {_counted(len(one.images), 'picture')} that are not used: read it with "
-            f"{one.flags}, or choose what is read with --layout"
-        )
-        found.append(Refusal("labels not read", len(one.images), text))
-    graded = [file for file in unused if split_of_path(file) and grade_folder(file.rpartition("/")[0], options.grades)]
-    if graded:
-        text = (
-            f"{_counted(len(graded), 'picture')} in folders of grades below a folder of a split ({examples(graded)}) "
-            "would not be used: choose what is read with --layout"
-        )
-        found.append(Refusal("split not read", len(graded), text))
-    return found
-
-
-def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable]:
-    """Label files that are not read and have grades of pictures that are not used."""
-    unread = set(fates.get(Fate.UNREAD_LABELS, ()))
-    found = []
-    for file in possible_tables(tree):
-        split, asked = split_of_file(file), [*fates.get(Fate.NOT_LISTED, ())]
-        if split not in ("", *splits):
-            asked += fates.get(Fate.SAME_NAME, ())
-        if file in unread and asked:
-            one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in asked))
-            found += [one] if one.images and (one.grade or (split and one.grades)) else []
-    return found
-
-
-def _lying(tree: Tree) -> str:
-    """What pictures lie in the data set's folder."""
-    return f"{_counted(len(tree.pictures), 'picture')} lie there ({examples(tree.pictures)})"
-
-
-def advice_on_missing(fates: Fates, absent: list[str]) -> str:
-    """What to do about listed images that are not there, after a look at what is."""
-    stems = {name.rpartition("/")[2].rpartition(".")[0] or name for name in absent} | {stem_of(one) for one in absent}
-    unread = [file for file in fates.get(Fate.UNSUPPORTED, ()) if _stem(file) in stems]
-    if unread:
-        return f"{len(unread):,} lie there in a format that is not read ({examples(unread)}): convert them to PNG"
-    packed = [file for file in fates.get(Fate.OTHER, ()) if is_archive(file)]
-    if packed:
-        return f"unpack {examples(packed)}, or add them"
-    others = [file for fate in (Fate.NOT_LISTED, Fate.SAME_NAME) for file in fates.get(fate, ())]
-    if others:
-        return (
-            f"{_counted(len(others), 'picture')} that no line lists lie there ({examples(others)}): where these are "
-            "the same ones, correct the names"
-        )
-    return "add them, or delete their lines"
-
-
-def _stem(file: str) -> str:
-    return file.rpartition("/")[2].rpartition(".")[0]
-
-
-def unrecognised(tree: Tree) -> str:
-    """What lies in a folder of no known layout, and what would read it."""
-    texts = [_lying(tree) if tree.pictures else "no picture lies there"]
-    if names := two_classes(tree):
-        texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
-    stems = frozenset(stem_of(file.rpartition("/")[2]) for file in tree.pictures)
-    for file in possible_tables(tree)[:2]:
-        try:
-            one = look_into(tree, file, stems)
-        except DataError as error:
-            texts.append(str(error))
-            continue
-        texts.append(_about(one))
-    sheets = [file for file in tree.files if extension(file) in TABLES - {".csv", ".tsv"}]
-    texts += [f"{examples(sheets)} cannot be read: save it as CSV"] if sheets else []
-    unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
-    texts += [f"{_counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
-    return "; ".join(texts)
-
-
-def _about(one: UnreadTable) -> str:
-    columns = ", ".join(map(clipped, one.columns[:10]))
-    if len(one.columns) == 2 and one.columns[1] in ("0", "1", "2", "3", "4"):
-        first = clipped(",".join(one.columns))
-        return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): add `image,level`"
-    sure = "" if one.image and one.grade else ", if it has grades"
-    return f"`{one.file}` has the columns {columns}: read it with {one.flags}{sure}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,17 +13,14 @@ from retina_data.layouts import medmnist
 from retina_data.layouts.folder_tree import Tree, scan, tree_of
 from retina_data.layouts.grade_folders import GradeFolders, read_grade_folders, refuse_two_classes
 from retina_data.layouts.image_search import find_images
-from retina_data.layouts.inventory import unrecognised
-from retina_data.layouts.label_files import Entry, ReadOptions, checked_grade, checked_name, clipped, read_lines
+from retina_data.layouts.lab import LAB_FILES, lab_entries, lab_files
+from retina_data.layouts.label_files import Entry, ReadOptions
+from retina_data.layouts.refusals import unrecognised
 from retina_data.layouts.tables.entries import read_label_tables, table_entries
 from retina_data.layouts.tables.published import FORMS, published, split_of_file, tables_with
 
-_LAB_FILES = ("train_img.csv", "train_label.csv", "test_img.csv", "test_label.csv")
-
-_HEADERS = frozenset({"image", "images", "img", "name", "id", "id_code", "filename", "file", "level", "label"})
-
 LAYOUTS: dict[str, str] = {  # in the order of preference
-    "lab": f"{', '.join(_LAB_FILES)} (no header)",
+    "lab": f"{', '.join(LAB_FILES)} (no header)",
     **{layout: known.wanted for layout, known in FORMS.items()},
     "folders": "a folder for each grade (0..4, or No_DR, Mild, Moderate, Severe, Proliferate_DR), also below train/, "
     "val/ and test/",
@@ -171,9 +167,8 @@ def _fitting(tree: Tree, options: ReadOptions) -> dict[str, Fit]:
     if options.image_column is not None or options.grade_column is not None:
         files = tables_with(tree, options)
         return {"labels": Fit(files, _name_test(files), partial(_from_tables, tree, files, options))}
-    lab = [file for file in tree.files if file.rpartition("/")[2] in _LAB_FILES]
-    if lab:
-        fits["lab"] = Fit(lab, True, partial(_lab_entries, tree, lab))
+    if lab := lab_files(tree):
+        fits["lab"] = Fit(lab, True, partial(_from_lab, tree, lab))
     for layout, files in published(tree).items():
         fits[layout] = Fit(files, _name_test(files), partial(_from_tables, tree, files, options))
     folders = read_grade_folders(tree, options.grades)
@@ -194,6 +189,10 @@ def _from_tables(tree: Tree, files: list[str], options: ReadOptions) -> Listed:
     return Listed(*read_label_tables(tree, files, options), {})
 
 
+def _from_lab(tree: Tree, files: list[str]) -> Listed:
+    return Listed(*lab_entries(tree, files), {})
+
+
 def _from_folders(folders: GradeFolders, wanted: bool) -> Listed:
     if not wanted:
         refuse_two_classes(folders)
@@ -202,49 +201,3 @@ def _from_folders(folders: GradeFolders, wanted: bool) -> Listed:
 
 def _from_arrays(tree: Tree, file: str) -> Listed:
     return Listed(medmnist.entries(tree.root / file), [file], {})
-
-
-def _lab_entries(tree: Tree, files: list[str]) -> Listed:
-    """The lab's files: names and grades in separate files of one column without header."""
-    places = sorted({file.rpartition("/")[0] for file in files}, key=lambda folder: (folder.count("/"), folder))
-    place = places[0]
-    if len(places) > 1 and place:
-        raise DataError(
-            f"a data set of the lab's layout must be one, but {tree.root} holds several: {', '.join(places)}; give the "
-            "folder of one of them"
-        )
-    folder = tree.root / place
-    read = [name for name in _LAB_FILES if f"{place}/{name}".lstrip("/") in files]
-    entries: list[Entry] = []
-    for split in ("train", "test") if set(read) & set(_LAB_FILES[2:]) else ("train",):
-        entries += _lab_split(folder, split, place)
-    return Listed(entries, [f"{place}/{name}".lstrip("/") for name in read], {})
-
-
-def _lab_split(folder: Path, split: str, place: str) -> list[Entry]:
-    image_file, label_file = folder / f"{split}_img.csv", folder / f"{split}_label.csv"
-    images, labels = read_lines(image_file), read_lines(label_file)
-    if images and images[0].lower() in _HEADERS:
-        raise DataError(
-            f"{image_file.name} must have no header, but got {images[0]!r} ({image_file}, line 1); delete this line"
-        )
-    if labels and not re.fullmatch(r"[+-]?[0-9]+", labels[0]):
-        raise DataError(
-            f"{label_file.name} must have no header, only grades 0..4, but got {clipped(labels[0])} "
-            f"({label_file}, line 1); delete this line"
-        )
-    if len(images) != len(labels):
-        raise DataError(
-            f"images and labels must have equal lengths, but {image_file} has {len(images):,} lines and "
-            f"{label_file} has {len(labels):,}; line n of one belongs to line n of the other"
-        )
-    entries: list[Entry] = []
-    for number, (image, label) in enumerate(zip(images, labels, strict=True), start=1):
-        line = f"{image_file}, line {number}"
-        if "," in image:
-            raise DataError(
-                f"a name file must have one column, but got {clipped(image)} ({line}); delete the other columns"
-            )
-        name, grade = checked_name(image, line), checked_grade(label, f"{label_file}, line {number}")
-        entries.append(Entry(name, grade, split, f"{image_file.name}, line {number}", folder=place))
-    return entries

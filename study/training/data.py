@@ -14,7 +14,7 @@ import pandas as pd
 from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
-from retina_data.layouts.patients import Sign, placeholders
+from retina_data.layouts.patients.signs import Sign, placeholders
 from retina_data.splits import assign_splits, fold_splits, in_training, resplit, split_digest, without_test_patients
 from study.config.study import StudyConfig
 from study.training.train import TrainData

@@ -9,7 +9,7 @@ import yaml
 from analysis import schema
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
-from retina_data.layouts.patients import Cause, Sign
+from retina_data.layouts.patients.signs import Cause, Sign
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights

@@ -1,10 +1,10 @@
-"""retina_data.layouts.image_names: each ending of photographs of the retina, and names that only look like one."""
+"""retina_data.layouts.patients.image_names: endings of names of photographs, and names that only look like one."""
 
 from __future__ import annotations
 
 import pytest
 
-from retina_data.layouts.image_names import ImageName, read_names
+from retina_data.layouts.patients.image_names import ImageName, read_names
 
 
 @pytest.mark.parametrize(
