@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -17,7 +17,7 @@ from retina_data.images.field_of_view import shape_note, shape_of_all
 from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates
-from retina_data.layouts.patients.signs import Sign, placeholders
+from retina_data.layouts.patients.signs import Sign, placeholders, shared_photographs
 from retina_data.layouts.refusals import advice_on_missing
 from retina_data.splits import assign_splits
 
@@ -66,15 +66,18 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
         if one["kind"] != DOUBTFUL_PATIENTS
     ]
     found += [
-        Finding(DOUBTFUL_PATIENTS, "error", _with_examples(sign), (), sign.counts["images"])
-        for sign in (*dataset.signs, *_placeholders(dataset, content))
+        Finding(DOUBTFUL_PATIENTS, "error", _with_examples(sign), (), sign.counts["images"]) for sign in dataset.signs
     ]
-    severity: Severity = "warning" if dataset.options.allow_unused else "error"
-    found += [Finding(one.kind, severity, one.text, (), one.count) for one in dataset.refusals]
+    allowed = dataset.options.allow_unused
+    found += [
+        Finding(one.kind, "warning" if allowed or one.only_warns else "error", one.text, (), one.count)
+        for one in dataset.refusals
+    ]
     if content is not None:
         table = dataset.table.join(content.table)
         readable = table[table["error"] == ""]
-        found += _files(table, dataset.fates) + _pictures(readable) + _repeated(readable, content) + _overlap(table)
+        found += _files(table, dataset.fates) + _placeholders(readable) + _pictures(readable)
+        found += _repeated(readable, content) + _overlap(table)
         report["content"] = _content(readable)
         found += _sizes(report["content"])
     order = {"error": 0, "warning": 1, "note": 2}
@@ -122,12 +125,17 @@ def _verdict(report: dict[str, Any], unused_pictures: int) -> dict[str, Any]:
     }
 
 
-def _placeholders(dataset: DataSet, content: Content | None) -> list[Sign]:
-    if content is None:
-        return []
-    digests = content.table["sha256"].where(content.table["error"] == "", "")
-    found = placeholders(dataset.table["patient"].astype(str), digests.tolist())
-    return [replace(sign, examples=()) for sign in found]  # numbers here; the duplicates' finding names the images
+def _placeholders(readable: pd.DataFrame) -> list[Finding]:
+    """One photograph for many patients, with the images that it stands for."""
+    patients, digests = readable["patient"].astype(str), readable["sha256"].tolist()
+    rows = tuple(
+        tuple(int(row) for row in readable.index[readable["sha256"] == digest])
+        for digest in shared_photographs(patients, digests)
+    )
+    return [
+        Finding(DOUBTFUL_PATIENTS, "error", f"{sign.sentence}; {sign.remedy}", rows)
+        for sign in placeholders(patients, digests)
+    ]
 
 
 def _with_examples(sign: Sign) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from retina_data.file_kind import NEEDED, kind_of
 from retina_data.images import depth, jpeg
 from retina_data.images.field_of_view import (
     Outline,
@@ -28,7 +29,6 @@ from retina_data.images.field_of_view import (
     graham,
     pad_to_square,
 )
-from retina_data.images.file_kind import NEEDED, kind_of
 from retina_data.layouts import medmnist
 from retina_data.layouts.dataset import DataSet
 

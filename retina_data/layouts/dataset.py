@@ -12,6 +12,7 @@ import pandas as pd
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
+from retina_data.layouts.contradictions import contradiction_line, contradictions
 from retina_data.layouts.folder_tree import is_archive, scan
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.image_search import (
@@ -125,8 +126,9 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         notes.append(
             f"labels only: none of the {len(entries):,} images is beside the label files ({_LOOKED_INTO}){unpack}"
         )
-    if line := unused_line(fates, chosen.files_of_others):
-        notes.append(line)
+    used_entries = {file: entry for entry, file in pairs if file}
+    doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
+    notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
     parsed, patients_given = _patients(entries, chosen.layout, options)
     dataset = DataSet(
         tree.root,
@@ -138,7 +140,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         tuple(warning_signs(parsed, patients_given)),
         options,
         fates,
-        tuple(refusals(tree, fates, unknown, {entry.split for entry in entries}, options)),
+        (*refusals(tree, fates, unknown, {entry.split for entry in entries}, options), *doubts),
     )
     return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]
 
@@ -161,10 +163,11 @@ def _refuse_left_out(dataset: DataSet, absent: list[Entry]) -> None:
             f"every listed image must be in {dataset.folder}, but {len(absent):,} of {len(dataset.table):,} are not "
             f"there: {named}; {advice}"
         )
-    if dataset.refusals and not dataset.options.allow_unused:
+    refused = [one.text for one in dataset.refusals if not one.only_warns]
+    if refused and not dataset.options.allow_unused:
         raise DataError(
-            f"labelled pictures of {dataset.folder} must not be left out in silence, but "
-            f"{'; '.join(one.text for one in dataset.refusals)}; --allow-unused goes on without them"
+            f"labels and labelled pictures of {dataset.folder} must not be left out in silence, but "
+            f"{'; '.join(refused)}; --allow-unused goes on without them"
         )
 
 

@@ -17,7 +17,14 @@ UNREAD = frozenset((
 ))  # fmt: skip
 """Pictures in formats that are not read."""
 
-TABLES = frozenset((".csv", ".tsv", ".xls", ".xlsx", ".ods"))
+TABLES = frozenset((".csv", ".tsv"))
+
+UNREAD_TABLES = {
+    ".xls": "an Excel table", ".xlsx": "an Excel table", ".xlsm": "an Excel table", ".ods": "an OpenDocument table",
+    ".json": "a JSON file", ".jsonl": "a JSON file", ".parquet": "a Parquet file", ".mat": "a MATLAB file",
+    ".pkl": "a Python pickle",
+}  # fmt: skip
+"""Extension -> what it is: tables in formats that are not read."""
 
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 

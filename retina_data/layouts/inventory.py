@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension
 from retina_data.layouts.label_files import EXTENSIONS, stem_of
-from retina_data.layouts.tables.published import possible_tables
+from retina_data.layouts.tables.published import possible_tables, unread_tables
 
 
 class Fate(StrEnum):
@@ -59,7 +59,7 @@ class Inventory:
 def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], unknown: Iterable[str]) -> Fates:
     """Files by what becomes of them. read: label files; unknown: pictures in folders whose names say no grade."""
     stems = {stem_of(file.rpartition("/")[2]) for file in used}
-    labels, no_grade, tables = set(read), set(unknown), set(possible_tables(tree))
+    labels, no_grade, tables = set(read), set(unknown), {*possible_tables(tree), *unread_tables(tree)}
 
     def fate(file: str) -> Fate:
         if file in used or file in ungradable:

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
+from retina_data.file_kind import kind_of
 
 EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".jfif", ".bmp", ".webp")
 
@@ -148,6 +149,8 @@ def _text(file: Path, most: int | None = None) -> str:
     try:
         with open(file, "rb") as opened:
             data = opened.read() if most is None else opened.read(most)
+        if kind := kind_of(data):
+            raise DataError(f"a label file must be text, but {file} is {kind}")
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
         text = data.decode("utf-16" if wide else "utf-8-sig", "strict" if most is None else "ignore")
     except FileNotFoundError:

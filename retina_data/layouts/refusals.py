@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import (
-    TABLES,
     UNREAD,
+    UNREAD_TABLES,
     Tree,
     counted,
     examples,
@@ -19,8 +19,8 @@ from retina_data.layouts.folder_tree import (
 )
 from retina_data.layouts.grade_folders import grade_folder, two_classes
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import ReadOptions, clipped, stem_of
-from retina_data.layouts.tables.published import possible_tables, split_of_file
+from retina_data.layouts.label_files import ReadOptions, clipped, read_table, stem_of
+from retina_data.layouts.tables.published import possible_tables, split_of_file, unread_tables
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
@@ -28,11 +28,15 @@ NONE_USED = "no picture used"
 
 @dataclass(frozen=True)
 class Refusal:
-    """What must not be left out unless the user says so. `text` names files: it is for their owner."""
+    """What must not be left out unless the user says so, or is only warned of.
+
+    text: it names files, and is for their owner.
+    """
 
     kind: str
     count: int
     text: str
+    only_warns: bool = False
 
 
 def refusals(
@@ -60,6 +64,7 @@ def refusals(
             f"{one.flags}, or choose what is read with --layout"
         )
         found.append(Refusal("labels not read", len(one.images), text))
+    found += _may_have_grades(tree, fates, splits)
     graded = [file for file in unused if split_of_path(file) and grade_folder(file.rpartition("/")[0], options.grades)]
     if graded:
         text = (
@@ -78,10 +83,37 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
         split, asked = split_of_file(file), [*fates.get(Fate.NOT_LISTED, ())]
         if split not in ("", *splits):
             asked += fates.get(Fate.SAME_NAME, ())
-        if file in unread and asked:
+        if file not in unread or not asked:
+            continue
+        try:
             one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in asked))
-            found += [one] if one.images and (one.grade or (split and one.grades)) else []
+        except DataError:
+            continue
+        found += [one] if one.images and (one.grade or (split and one.grades)) else []
     return found
+
+
+def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal]:
+    """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
+    unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
+    problems = {
+        file: f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in unread_tables(tree).items()
+    }
+    for file in possible_tables(tree):
+        if unused and file in unread and split_of_file(file) not in ("", *splits):
+            try:
+                read_table(tree.root / file, file, head=True)
+            except DataError as error:
+                problems[file] = str(error)
+    return [
+        Refusal(
+            "labels not read",
+            unused,
+            f"{text}; it may have the grades of {counted(unused, 'unused picture')} (--layout chooses what is read)",
+        )
+        for file, text in problems.items()
+        if unused and split_of_file(file) not in ("", *splits)
+    ]
 
 
 def _lying(tree: Tree) -> str:
@@ -124,8 +156,8 @@ def unrecognised(tree: Tree) -> str:
             texts.append(str(error))
             continue
         texts.append(_about(one))
-    sheets = [file for file in tree.files if extension(file) in TABLES - {".csv", ".tsv"}]
-    texts += [f"{examples(sheets)} cannot be read: save it as CSV"] if sheets else []
+    kinds = [(file, UNREAD_TABLES.get(extension(file))) for file in tree.files]
+    texts += [f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in kinds if kind][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
     return "; ".join(texts)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,8 @@ MANY_FOLDERS = 6
 PLACEHOLDER_PATIENTS = 5
 """One picture for so many patients is a placeholder; for two or three it may be one person, entered again."""
 
+_SECOND_NUMBER = re.compile(r"(?P<first>.*\d)[-_ .](?:0?[1-9]|10)")
+
 _NAME_THEM = (
     "name the patients in a column `patient` of the label file (--patient-column where it has another name), or tell "
     "them from the names by --patient-pattern REGEX"
@@ -35,6 +38,7 @@ class Cause(StrEnum):
     SAME_EYE_TWICE = "same eye twice"
     MANY_IMAGES = "many images of a patient"
     MANY_FOLDERS = "many folders"
+    TWO_NUMBERS = "two numbers"
     FEW_PATIENTS = "few patients"
     ONE_PATIENT = "one patient"
     PLACEHOLDER = "placeholder"
@@ -65,6 +69,7 @@ def warning_signs(parsed: ParsedNames, patients_given: bool, digests: Sequence[s
     signs = _of_sizes(parsed, originals, patients_given)
     if not patients_given:
         signs += _same_eye_twice(parsed, originals) + _many_folders(parsed, originals)
+        signs += _two_numbers(parsed, originals)
     return signs + placeholders(parsed.patient, digests or ())
 
 
@@ -126,13 +131,39 @@ def _many_folders(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
     return [Sign(Cause.MANY_FOLDERS, text, _NAME_THEM, counts, _first(small))]
 
 
-def placeholders(patient: Iterable[str], digests: Sequence[str]) -> list[Sign]:
-    """The sign that one picture stands for many patients: patient and digest of each image, "" where it is unknown."""
+def _two_numbers(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
+    """Names such as P1_1 and P1_2, whose second number may be that of a visit or of an image, and not of a patient."""
+    images = Counter(parsed.patient[n] for n in originals)
+    alike: dict[str, list[str]] = {}
+    for patient in images:
+        if match := _SECOND_NUMBER.fullmatch(patient):
+            alike.setdefault(match["first"], []).append(patient)
+    several = {first: found for first, found in alike.items() if len(found) > 1}
+    torn = [patient for found in several.values() for patient in found]
+    count = sum(images[patient] for patient in torn)
+    most = max((sum(images[patient] for patient in found) for found in several.values()), default=0)
+    if len(several) < MANY_FOLDERS or 2 * count < len(originals) or most > HANDFUL:
+        return []
+    text = (
+        f"a patient's images must have one patient's names, but those of {count:,} images of {len(torn):,} patients "
+        f"begin alike {len(several):,} times and differ in a second number: it may be that of a visit or an image"
+    )
+    counts = {"images": count, "patients": len(torn)}
+    return [Sign(Cause.TWO_NUMBERS, text, _NAME_THEM, counts, _first(torn))]
+
+
+def shared_photographs(patient: Iterable[str], digests: Sequence[str]) -> dict[str, set[str]]:
+    """Digests of photographs that stand for many patients, and these; digests: "" where unknown."""
     owners: dict[str, set[str]] = {}
     for digest, owner in zip(digests, patient, strict=bool(digests)):
         if digest:
             owners.setdefault(digest, set()).add(owner)
-    shared = {digest: found for digest, found in owners.items() if len(found) >= PLACEHOLDER_PATIENTS}
+    return {digest: found for digest, found in owners.items() if len(found) >= PLACEHOLDER_PATIENTS}
+
+
+def placeholders(patient: Iterable[str], digests: Sequence[str]) -> list[Sign]:
+    """The sign that one picture stands for many patients: patient and digest of each image, "" where it is unknown."""
+    shared = shared_photographs(patient, digests)
     if not shared:
         return []
     patients = set[str]().union(*shared.values())

@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, split_named, split_of_path
+from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension, split_named, split_of_path
 from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of
 
 MOST_TABLES = 200  # that are looked into; one file for each image is no label file
@@ -57,6 +57,13 @@ def possible_tables(tree: Tree) -> list[str]:
     """Text files that may be label files, the outermost first; a .txt where its name says a split or labels."""
     named = [file for file in tree.texts if extension(file) != ".txt" or _says_labels(file.rpartition("/")[2])]
     return sorted(named, key=lambda file: file.count("/"))[:MOST_TABLES]
+
+
+def unread_tables(tree: Tree) -> dict[str, str]:
+    """Files that may hold labels in a format that is not read, and what each is; JSON where its name says labels."""
+    kinds = {file: UNREAD_TABLES.get(extension(file), "") for file in tree.files}
+    said = {file: extension(file) not in (".json", ".jsonl") or _says_labels(file.rpartition("/")[2]) for file in kinds}
+    return {file: kind for file, kind in kinds.items() if kind and said[file]}
 
 
 def _says_labels(name: str) -> bool:

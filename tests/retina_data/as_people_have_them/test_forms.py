@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from study.cli.app import main
-from tests.retina_data.as_people_have_them.builder import Files, build, eyes, graded, names, pictures, table
+from tests.retina_data.as_people_have_them.builder import Files, build, eyes, graded, names, picture, pictures, table
 from tests.retina_data.layouts.test_medmnist import write_medmnist
 
 A, B, C = names(10), names(5, 10), names(5, 20)
@@ -20,6 +20,19 @@ APTOS, KAGGLE = "id_code,diagnosis", "image,level"
 IDRID = "Image name,Retinopathy grade,Risk of macular edema ,,,"
 DEEPDRID = "patient_id,image_id,image_path,Overall quality,left_eye_DR_Level,right_eye_DR_Level,patient_DR_Level"
 EVEN, DOUBLE = [2, 2, 2, 2, 2], [4, 4, 4, 4, 4]
+
+
+LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
+HTML = "<!DOCTYPE html><html><body>Sign in</body></html>"
+VISITS = [f"P{n}/visit{visit}_{eye}" for n in range(5) for visit in (1, 2) for eye in ("left", "right")]
+NUMBERED = [f"P{n}_{number}_left" for n in range(10) for number in (1, 2)]
+COPIES = ("", " (1)", "_aug_2")
+
+
+def pictures_by_grade(pattern: str, listed: list[str], wrong: int) -> Files:
+    """Pictures in folders of the grades of `table`, the first ones in that of the next grade."""
+    grades = [(number + (number < wrong)) % 5 for number in range(len(listed))]
+    return {pattern.format(folder=WORDS[n], name=name): None for n, name in zip(grades, listed, strict=True)}
 
 
 class Row(NamedTuple):
@@ -179,7 +192,70 @@ ROWS = [
     Row("APTOS' columns in another file, with semicolons", {
         "ratings of grader 1.csv": table("id_code;diagnosis", A, "{name};{grade}"), **pictures("{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    Row("pictures in all formats that are read", {
+        "train.csv": table(APTOS, A), **pictures("a/{}.png", A[:2]), **pictures("a/{}.tif", A[2:4]),
+        **pictures("a/{}.BMP", A[4:6]), **pictures("a/{}.webp", A[6:8]), **pictures("a/{}.jfif", A[8:]),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    Row("folders of grades of BMP files", graded("{folder}/{name}.bmp", WORDS), "",
+        10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
+    Row("folders of grades of WebP files", graded("{folder}/{name}.webp", WORDS), "",
+        10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
+    Row("photographs that are Git LFS pointers and web pages", {
+        "train.csv": table(APTOS, A), **pictures("p/{}.png", A[:8]), "p/e008f.png": LFS, "p/e009f.png": HTML,
+    }, "", 8, 0, EVEN, 10, (10, 0, 0), 1, "no photograph but a Git LFS pointer, not the file itself"),
+    # patients
+    Row("folders of patients, with visits", {
+        "trainLabels.csv": table(KAGGLE, VISITS), **pictures("train/{}.png", VISITS),
+    }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("copies made by augmentation", {
+        "trainLabels.csv": "image,level\n" + "".join(f"{n}_left{end},{n}\n" for n in range(5) for end in COPIES),
+        **{f"train/{n}_left{end}.png": None for n in range(5) for end in COPIES},
+    }, "", 15, 0, [3, 3, 3, 3, 3], 5, (15, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("names with two numbers", {
+        "trainLabels.csv": table(KAGGLE, NUMBERED), **pictures("train/{}.png", NUMBERED),
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 1, "differ in a second number: it may be that of a visit or an image"),
+    Row("names with two numbers, by a pattern", {
+        "trainLabels.csv": table(KAGGLE, NUMBERED), **pictures("train/{}.png", NUMBERED),
+    }, "--patient-pattern '^(?P<patient>P[0-9]+)_'", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "Fit to train on: nothing"),
+    Row("numbers that begin anew in each folder of a grade", {
+        f"{grade}/{n}_left.png": None for grade in NUMBERS for n in range(2)
+    }, "", 10, 0, EVEN, 2, (10, 0, 0), 1, "several of the same one: different people with equal names"),
+    Row("one picture for each eye that is missing", {
+        "trainLabels.csv": table(KAGGLE, eyes(10)), **pictures("train/{}.jpeg", eyes(10)),
+        **{f"train/{n}_left.jpeg": picture(900, "JPEG") for n in range(6)},
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 1, "6 images of 6 patients are byte for byte 1 photograph"),
+    Row("rare grades repeated as copies under other names", {
+        **graded("{folder}/{name}.jpeg", NUMBERS), **{f"4/x{n:02}y.jpeg": picture(901, "JPEG") for n in range(6)},
+    }, "", 16, 0, [2, 2, 2, 2, 8], 16, (16, 0, 0), 1, "patients who share one are taken for one"),
+    # two sources of grades
+    Row("a label file that disagrees with folders of grades", {
+        "train.csv": table(APTOS, A), **pictures_by_grade("f/{folder}/{name}.png", A, wrong=2),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 1,
+        "2 of 10 images have another grade by folders of grades, such as e000f (0 by train.csv, line 2, 1 by folder"),
+    Row("the same, chosen by --layout", {
+        "train.csv": table(APTOS, A), **pictures_by_grade("f/{folder}/{name}.png", A, wrong=2),
+    }, "--layout aptos", 10, 0, EVEN, 10, (10, 0, 0), 0, "2 images have another grade in labels that are not read"),
+    Row("folders of grades with a test split that disagree with a label file", {
+        "train.csv": table(APTOS, A), **pictures_by_grade("train/{folder}/{name}.png", A, wrong=2),
+        **graded("test/{folder}/{name}.png", WORDS, 1, 50),
+    }, "", 15, 0, [2, 3, 4, 3, 3], 15, (10, 0, 5), 1, "2 of 10 images have another grade by `train.csv`"),
+    Row("folders of grades beside a label file of no known form that disagrees", {
+        "ratings.csv": table("file,dr_grade", A), **pictures_by_grade("f/{folder}/{name}.png", A, wrong=2),
+    }, "", 10, 0, [1, 2, 3, 2, 2], 10, (10, 0, 0), 0, "2 of 10 images have another grade by `ratings.csv`"),
+    Row("folders of clinics that are called by numbers", {
+        "train.csv": table(APTOS, A), **{f"clinics/{n * 7 % 4}/{name}.png": None for n, name in enumerate(A)},
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on, with 1 warning"),
     # what must not be left out in silence
+    Row("grades of a validation split in a spreadsheet", {
+        "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as CSV; it may"),
+    Row("grades of a test split in a JSON file", {
+        "train.csv": table(APTOS, A), "test.json": "{}", **pictures("train/{}.png", A), **pictures("test/{}.png", B),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`test.json` is a JSON file, which is not read"),
+    Row("a table of something else that is not UTF-8", {
+        "train.csv": table(APTOS, A), "notes.csv": "Gr\xf6\xdfe,x\n1,2\n".encode("latin-1"),
+        **pictures("p/{}.png", [*A, *B]),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 not listed in the labels), 1 label file"),
     Row("a folder whose name says no grade", {
         **graded("{folder}/{name}.png", WORDS), **pictures("Very severe/{}.png", names(3, 50)),
     }, "", 10, 3, EVEN, 10, (10, 0, 0), 1,
@@ -317,7 +393,16 @@ ROWS = [
     refused("two choices", graded("{folder}/{name}.png", NUMBERS), "--layout folders --labels x.csv",
             "one of --labels and --layout must choose"),
     refused("a spreadsheet", {"labels.xlsx": b"PK", **pictures("{}.png", A)}, "",
-            "`labels.xlsx` cannot be read: save it as CSV"),
+            "`labels.xlsx` is an Excel table, which is not read: save it as CSV"),
+    refused("labels in a JSON file", {"labels.json": "{}", **pictures("{}.png", A)}, "",
+            "`labels.json` is a JSON file, which is not read: save it as CSV"),
+    refused("a spreadsheet that is called .csv", {
+        "train.csv": b"PK\x03\x04 [Content_Types].xml", **pictures("{}.png", A),
+    }, "", "train.csv is an Excel table (.xlsx): save it as CSV"),
+    refused("a label file that is a Git LFS pointer", {"train.csv": LFS, **pictures("{}.png", A)}, "",
+            "train.csv is a Git LFS pointer, not the file itself: run `git lfs pull`"),
+    refused("a label file that is a web page", {"train.csv": HTML, **pictures("{}.png", A)}, "",
+            "train.csv is an HTML page: download it again"),
     refused("a column for a layout that has none", graded("{folder}/{name}.png", NUMBERS), "--patient-column person",
             "--patient-column must name a column of a label file with a header, but the layout folders has none"),
     refused("an empty folder", {"README.txt": "nothing yet"}, "", "none was recognised", code=2),

@@ -22,15 +22,15 @@ WORDS = (
     ("4", "PDR", "Proliferate", "Proliferative_DR", "level4"),
 )
 LEFTOVERS = (".DS_Store", "Thumbs.db", "desktop.ini", "._x.png", "__MACOSX/._y.png", ".ipynb_checkpoints/z.png")
-OTHERS = ("README.md", "LICENSE", "notes.docx", "extra.heic", "scan.dcm", "figures.xlsx")
+OTHERS = ("README.md", "LICENSE", "notes.docx", "extra.heic", "scan.dcm", "figures.xlsx", "labels.json")
 
 stems = st.lists(
     st.text(string.ascii_lowercase + string.digits + "-_ ", min_size=1, max_size=8).map(lambda text: f"q{text}q"),
     min_size=6, max_size=20, unique=True,
 )  # fmt: skip
-extensions = st.sampled_from((".png", ".jpg", ".JPG", ".jpeg", ".tif", ".TIFF"))
+extensions = st.sampled_from((".png", ".jpg", ".JPG", ".jpeg", ".tif", ".TIFF", ".bmp", ".WebP"))
 nesting = st.sampled_from(("", "images/", "data/", "archive/images/", "x/y/z/", "train_images/train_images/"))
-quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def write(folder: Path, name: str, text: str = "") -> None:

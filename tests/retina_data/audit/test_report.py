@@ -186,5 +186,6 @@ def test_one_photograph_of_many_patients_is_an_error(tmp_path: Path) -> None:
     found, _ = found_in(folder)
     assert found["doubtful patients"].severity == "error"
     assert "5 images of 5 patients are byte for byte 1 photograph;" in found["doubtful patients"].text
+    assert found["doubtful patients"].rows == ((0, 1, 2, 3, 4),)
     shutil.copy(image_of(folder, 7), image_of(folder, 4))
     assert "doubtful patients" not in found_in(folder)[0]

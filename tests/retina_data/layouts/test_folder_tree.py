@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import examples, names_images, scan, split_named, split_of_path
+from retina_data.layouts.folder_tree import counted, examples, names_images, scan, split_named, split_of_path
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -80,3 +80,7 @@ def test_names_images_knows_folders_that_say_nothing_of_a_collection() -> None:
 
 def test_examples_are_two() -> None:
     assert examples(["a", "b", "c"]) == "`a`, `b`"
+
+
+def test_one_thing_is_counted_in_the_singular() -> None:
+    assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")

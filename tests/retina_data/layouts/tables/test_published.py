@@ -7,9 +7,16 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import scan
+from retina_data.layouts.folder_tree import scan, tree_of
 from retina_data.layouts.label_files import LabelTable, ReadOptions
-from retina_data.layouts.tables.published import form_of, possible_tables, published, split_of_file, tables_with
+from retina_data.layouts.tables.published import (
+    form_of,
+    possible_tables,
+    published,
+    split_of_file,
+    tables_with,
+    unread_tables,
+)
 
 
 def write(folder: Path, **files: str) -> Path:
@@ -49,6 +56,13 @@ def test_text_files_are_label_files_by_their_name_alone(tmp_path: Path) -> None:
     for name in ("README.txt", "train.txt", "labels.txt", "LICENSE.txt", "a.tsv"):
         (tmp_path / name).touch()
     assert possible_tables(scan(tmp_path)) == ["a.tsv", "labels.txt", "train.txt"]
+
+
+def test_files_that_may_hold_labels_and_are_not_read_are_called_what_they_are() -> None:
+    files = ("a.xlsx", "labels.json", "settings.json", "val.parquet", "a.csv", "a.png")
+    assert unread_tables(tree_of(Path("/data"), files)) == {
+        "a.xlsx": "an Excel table", "labels.json": "a JSON file", "val.parquet": "a Parquet file",
+    }  # fmt: skip
 
 
 def test_split_of_a_file_is_its_names_or_its_folders() -> None:

@@ -1,4 +1,4 @@
-"""retina_data.layouts.lab: line n of the names belongs to line n of the grades, in one folder."""
+"""retina_data.layouts.tables.lab: line n of the names belongs to line n of the grades, in one folder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import scan
-from retina_data.layouts.lab import LAB_FILES, lab_entries, lab_files
+from retina_data.layouts.tables.lab import LAB_FILES, lab_entries, lab_files
 from tests.retina_data.layouts.test_dataset import write_lab
 
 

@@ -1,4 +1,4 @@
-"""What a file is that is no photograph of a readable format: by its first bytes, whatever its name says."""
+"""What a file is that is no photograph of a readable format, or no label file: by its first bytes."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"Rar!", "a RAR archive", "unpack it"),
     (b"7z\xbc\xaf\x27\x1c", "a 7z archive", "unpack it"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Excel table (.xls)", "save it as CSV"),
+    (b"PAR1", "a Parquet file", "save it as CSV"),
     (b"%PDF", "a PDF file", "export its pictures as PNG"),
     (b"GIF8", "a GIF image, of at most 256 colours", "find the photograph that it was made from"),
     (b"\x00\x00\x00\x0cjP  \r\n\x87\n", "a JPEG 2000 image", "save it as PNG"),
@@ -42,6 +43,8 @@ def kind_of(data: bytes) -> str:
     text = data[:NEEDED].removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<script")):
         return f"an HTML page: {_AGAIN}, signed in where the site asks for it"
+    if text.startswith((b"{", b"[")):
+        return "a JSON file: save it as CSV"
     if text.startswith((b"<?xml", b"<svg", b"<error")):
         return f"an XML document: {_AGAIN}"
     return ""

@@ -1,4 +1,4 @@
-"""retina_data.images.file_kind: what is no photograph is named for what it is, with what to do."""
+"""retina_data.file_kind: what is no photograph is named for what it is, with what to do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from retina_data.file_kind import kind_of
 from retina_data.images.decode import open_image
-from retina_data.images.file_kind import kind_of
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
 
@@ -34,6 +34,8 @@ def archive(*names: str) -> bytes:
         (b"\xef\xbb\xbf\r\n<!DOCTYPE html><title>Sign in</title>", "an HTML page: download it again"),
         (b"<html></html>", "an HTML page"),
         (b'<?xml version="1.0"?><Error><Code>AccessDenied</Code></Error>', "an XML document"),
+        (b'\xef\xbb\xbf{"1_left": 0}', "a JSON file: save it as CSV"),
+        (b"PAR1\x15\x04", "a Parquet file: save it as CSV"),
         (archive("0/1_left.jpeg"), "a zip archive: unpack it"),
         (archive("[Content_Types].xml", "xl/workbook.xml"), "an Excel table (.xlsx): save it as CSV"),
         (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(504), "an Excel table (.xls): save it as CSV"),
