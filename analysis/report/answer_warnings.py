@@ -16,10 +16,6 @@ WIDE = {"accuracy": 0.1, "kappa": 0.2}
 """Width of an interval beyond which a sentence says what it means."""
 
 
-AS_TOLD = ", as far as the data tells patients"
-"""What is added to a claim about patients that are not known."""
-
-
 def without_patient(study: StudyRuns) -> int:
     """Images of the data set whose patient neither their names nor the label file tell."""
     entries = study.study.get("audit", {}).get("findings", [])
@@ -33,8 +29,8 @@ def doubtful_patients(study: StudyRuns) -> list[str]:
 
 
 def patients_known(study: StudyRuns) -> bool:
-    """Whether the label file, the user's pattern or the images' names tell every patient, with no sign against it."""
-    return not without_patient(study) and not doubtful_patients(study)
+    """Whether every patient of the study's data is known, with no sign against it."""
+    return schema.patients_known(study.study.get("audit", {}))
 
 
 def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_warnings import AS_TOLD, patients_known
+from analysis.report.answer_warnings import patients_known
 from analysis.results.columns import (
     NEW_PATIENTS,
     NO_RESULT,
@@ -95,7 +95,7 @@ def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) ->
     """What the test split is worth, and what was confirmed on it."""
     found = []
     known = patients_known(study)
-    as_told = "" if known else AS_TOLD
+    as_told = "" if known else schema.AS_TOLD
     tested = primary[(primary["status"] == RUN) & (primary["measured_on"] != VALIDATION)]
     if len(tested) and tested["measured_on"].iloc[0] == NEW_PATIENTS:
         row = made.four_way[made.four_way["arm"] == tested["arm"].iloc[0]].iloc[0]

@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_warnings import AS_TOLD, patients_known, warnings
+from analysis.report.answer_warnings import patients_known, warnings
 from analysis.report.pairwise_text import comparison
 from analysis.results.columns import RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
@@ -86,7 +86,7 @@ def _best_on_test(study: StudyRuns, primary: pd.DataFrame, top: Row, score: str)
     place = f"scores highest{by} {where}:" if several else f"is the only arm that was confirmed: {where}, with"
     seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
     who = " who are not in training" if top["measured_on"] == "test_new_patients" else ""
-    who += AS_TOLD * bool(who and not patients_known(study))
+    who += schema.AS_TOLD * bool(who and not patients_known(study))
     return (
         f"{spoken(top['label'])} {place} {_scores(top)} ({seeds}, 95 % intervals), on "
         f"{_images(study, top)}{who}, {_against_majority(top, study.folds)}."

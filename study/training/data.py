@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,18 @@ def warn_of(signs: Iterable[Sign]) -> None:
     """A line for each sign that patients are wrong; it names none of them."""
     for sign in signs:
         log.warning(f"patients may be wrong: {sign.sentence}; {sign.remedy}")
+
+
+def reading_record(dataset: DataSet) -> dict[str, Any]:
+    """How a data set was read and how many of its files are used: JSON values, no path and no name of a file."""
+    values = asdict(dataset.options) | {"layout": dataset.layout}
+    if dataset.options.labels:
+        values["labels"] = Path(dataset.options.labels).name
+    return {
+        **{name: value for name, value in values.items() if value not in (None, {})},
+        "inventory": asdict(dataset.inventory),
+        "notes": list(dataset.notes),
+    }
 
 
 def split_of(config: StudyConfig) -> dict[str, Any]:

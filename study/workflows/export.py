@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from analysis.schema import AS_TOLD, patients_known
 from analysis.stats.calibration import choose_threshold, fit_temperature, referral, with_temperature
 from analysis.tables.model_card_scores import score_split
 from retina_data.files import write_whole
@@ -120,7 +121,8 @@ def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | Non
     if test is not None:
         new_patients = test[test["new_patients"].astype(bool)]
         if 0 < len(new_patients) < len(test):
-            splits["test, patients not in training"] = new_patients
+            as_told = "" if patients_known(winner.began.audit) else AS_TOLD
+            splits[f"test, patients not in training{as_told}"] = new_patients
         splits["test" if len(new_patients) == len(test) else "test, all"] = test
     return splits | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
 

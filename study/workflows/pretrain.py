@@ -31,7 +31,7 @@ from study.disk_space import check_room, needed
 from study.errors import ConfigError
 from study.storage.lock import locked
 from study.training.checkpoints import load_last, save_last, weights_metadata
-from study.training.data import SplitDataset, prepare_data
+from study.training.data import SplitDataset, prepare_data, warn_of
 from study.training.leakage import provenance_text
 from study.training.train import too_large, train
 
@@ -116,6 +116,7 @@ def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
     dataset = read_index(source.data, source.options) if source.data else _painted(source, out)
     for line in dataset.notes:
         log.info(f"note: {line}")
+    warn_of(dataset.signs)
     prepared = prepare_data(
         dataset, home, image_size=source.image_size, crop="fov", val_fraction=0.2, seed=source.seed,
         select_on="validation",
@@ -146,6 +147,7 @@ def _made_from(config: TrialConfig, source: Source, prepared: SplitDataset) -> d
         "grades": grades.tolist(),
         "data_digest": prepared.cache.digest,
         "split_digest": prepared.split_digest,
+        **({"allow_unused": True} if source.options.allow_unused else {}),
         "config": config.model_dump(mode="json") | {"pretrained": False},  # it began with random weights
     }
 

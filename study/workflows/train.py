@@ -6,7 +6,7 @@ import itertools
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,7 @@ from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
 from study.storage.study_file import STUDY_FILE
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
-from study.training.data import SplitDataset, prepare_data, split_of, warn_of
+from study.training.data import SplitDataset, prepare_data, reading_record, split_of, warn_of
 from study.training.leakage import check_no_leakage, provenance_text, read_provenance
 from study.training.train import Epoch, TrainingError, too_large, train
 
@@ -44,6 +44,7 @@ class Job:
     threads: int | None
     epochs: int
     provenance: str = ""  # what the weights were trained on
+    reading: dict[str, Any] = field(default_factory=dict)  # how the data was read
 
 
 def train_new(
@@ -91,7 +92,7 @@ def train_new(
     warn_of(prepared.placeholders())
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
-    run(Job(config, prepared, weights, threads, config.epochs, provenance), folder)
+    run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset)), folder)
 
 
 def _check_new(folder: Path) -> None:
@@ -107,7 +108,8 @@ def run(job: Job, folder: Path) -> list[Epoch]:
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
     """
     _check_new(folder)
-    write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
+    for name, values in (("config.yaml", job.config.model_dump(mode="json")), ("data.yaml", job.reading)):
+        write_whole(folder / name, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
     best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
     log.info(_opening(job))
@@ -163,15 +165,17 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
     weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
+    dataset = read_index(Path(settings["data"]), read_options(config, settings["layout"]))
     prepared = prepare_data(
-        read_index(Path(settings["data"]), read_options(config, settings["layout"])),
+        dataset,
         home,
         image_size=trial.image_size,
         crop=trial.crop,
         colour=trial.colour,
         **split_of(config),
     )
-    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance), folder)
+    reading = reading_record(dataset)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance, reading), folder)
     return _compare(epochs, record)
 
 

@@ -2,6 +2,7 @@ import functools
 import json
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from study.inference.model_selection import find_best_model
 from study.inference.predict_images import predict_photographs
 from study.training.checkpoints import BEST
 from study.training.prediction import predict
-from study.workflows.export import CARD, export
+from study.workflows.export import CARD, _parts, export
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study
 
 ALL = sorted([CARD, onnx.MLMODEL, CONFIG, onnx.ONNX, onnx.PROGRAM, WEIGHTS, PREPROCESSING])
@@ -126,6 +127,19 @@ def test_nothing_in_the_folder_names_a_photograph_a_path_or_a_user(folder: Path)
             assert not [secret for secret in secrets if secret.encode() in content], path.name
         else:  # in megabytes of numbers short names may stand by chance
             assert not [secret for secret in secrets if len(secret) > 8 and secret.encode() in content], path.name
+
+
+@pytest.mark.parametrize(("kind", "row"), [
+    ("no patients", "test, patients not in training, as far as the data tells patients"),
+    ("single eyes", "test, patients not in training"),
+])  # fmt: skip
+def test_patients_that_are_a_guess_are_said_to_be_one(kind: str, row: str) -> None:
+    made = made_study()
+    winner = find_best_model(made.home, NAME)
+    findings = {"findings": [{"kind": kind, "count": 3, "text": "x"}]}
+    winner = replace(winner, began=replace(winner.began, audit=findings))
+    test = made.predictions.assign(new_patients=[n % 2 == 0 for n in range(len(made.predictions))])
+    assert list(_parts(winner, made.predictions, test))[:2] == [row, "test, all"]
 
 
 @pytest.mark.slow
