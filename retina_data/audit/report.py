@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from retina_data.audit.image_scan import MISSING, Content
-from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, audit
+from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES, audit
 from retina_data.audit.size_baseline import size_only_baseline
 from retina_data.duplicates import merged_groups, near_groups
 from retina_data.errors import DataError
@@ -23,7 +23,7 @@ from retina_data.splits import assign_splits
 
 Severity = Literal["error", "warning", "note"]
 
-SERIOUS = ("fellow eyes", NO_PATIENTS)
+SERIOUS = ("fellow eyes", NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES)
 """Kinds of the audit's findings after which a score may be too good."""
 
 NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
@@ -233,6 +233,9 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
         splits = assign_splits(grouped)
     except DataError as error:
         return [Finding("no split", "error", f"a study could not split these images: {error}")]
+    if empty := [split for split in ("train", "val") if not (splits == split).any()]:
+        text = f"a study needs images in train and in val, but there is none in {' and '.join(empty)}"
+        return [Finding("no split", "error", f"{text}; divide the files anew")]
     ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
     chosen = splits.isin(ours) & (table["split"] == "train")
     sides = splits[chosen].groupby(grouped["group"][chosen]).nunique()

@@ -13,7 +13,7 @@ import pandas as pd
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.contradictions import contradiction_line, contradictions
-from retina_data.layouts.folder_tree import is_archive, scan
+from retina_data.layouts.folder_tree import counted, is_archive, scan
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -122,7 +122,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     labels_only = not tree.pictures
     if labels_only:
         packed = sum(is_archive(file) for file in tree.files)
-        unpack = f"; {packed} archives lie there: unpack them" if packed else ""
+        unpack = f"; to unpack: {counted(packed, 'archive')}" if packed else ""
         notes.append(
             f"labels only: none of the {len(entries):,} images is beside the label files ({_LOOKED_INTO}){unpack}"
         )

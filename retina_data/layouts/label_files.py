@@ -25,6 +25,9 @@ NAMED = 10  # so many offenders are named in a message, the others counted
 UNGRADABLE = -1
 """Grade of an image that its readers could not grade; it is left out and counted."""
 
+FROM_ONE = " ".join(f"--grade {grade + 1}={grade}" for grade in range(5))
+"""Flags that take 1 to 5 for the grades 0 to 4."""
+
 _LONGEST_LINE = 10_000  # characters; a longer one is no line of a label file
 
 _HEAD = 65_536  # bytes

@@ -19,8 +19,8 @@ from retina_data.layouts.folder_tree import (
 )
 from retina_data.layouts.grade_folders import grade_folder, two_classes
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import ReadOptions, clipped, read_table, stem_of
-from retina_data.layouts.tables.published import possible_tables, split_of_file, unread_tables
+from retina_data.layouts.label_files import FROM_ONE, ReadOptions, clipped, read_table, stem_of
+from retina_data.layouts.tables.published import possible_tables, split_of_file, split_of_labels, unread_tables
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
@@ -50,10 +50,14 @@ def refusals(
     if unknown:
         count = sum(map(len, unknown.values()))
         names = sorted(folder.rpartition("/")[2] for folder in unknown)
+        remedy = (
+            f"rename them, or say what they mean, such as --grade {clipped(f'{names[0]}=4')} (=none leaves them out)"
+        )
+        if names == ["5"] and not any(name == "0" for file in tree.pictures for name in file.split("/")[:-1]):
+            remedy = f"where 1 to 5 are grades counted from 1, {FROM_ONE} say so"
         text = (
             f"{counted(len(unknown), 'folder')} beside those of grades ({examples(unknown)}) with "
-            f"{counted(count, 'picture')} say no grade: rename them, or say what they mean, such as "
-            f"--grade {clipped(f'{names[0]}=4')} (=none leaves them out)"
+            f"{counted(count, 'picture')} say no grade: {remedy}"
         )
         found.append(Refusal("unknown grade folder", count, text))
     if options.layout is not None or options.labels is not None or options.image_column is not None:
@@ -96,24 +100,22 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
 def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal]:
     """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
     unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
-    problems = {
-        file: f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in unread_tables(tree).items()
-    }
-    for file in possible_tables(tree):
-        if unused and file in unread and split_of_file(file) not in ("", *splits):
+    known = {"", *splits, *(["train"] if "" in splits else [])}
+    kinds = unread_tables(tree)
+    found = []
+    for file in [*possible_tables(tree), *kinds] if unused else []:
+        if file not in unread or split_of_labels(file) in known:
+            continue
+        problem = f"`{file}` is {kinds[file]}, which is not read: save it as CSV" if file in kinds else ""
+        if not problem:
             try:
                 read_table(tree.root / file, file, head=True)
+                continue
             except DataError as error:
-                problems[file] = str(error)
-    return [
-        Refusal(
-            "labels not read",
-            unused,
-            f"{text}; it may have the grades of {counted(unused, 'unused picture')} (--layout chooses what is read)",
-        )
-        for file, text in problems.items()
-        if unused and split_of_file(file) not in ("", *splits)
-    ]
+                problem = str(error)
+        grades = f"it may have the grades of {counted(unused, 'unused picture')}"
+        found.append(Refusal("labels not read", unused, f"{problem}; {grades} (--layout chooses what is read)"))
+    return found
 
 
 def _lying(tree: Tree) -> str:
@@ -164,6 +166,8 @@ def unrecognised(tree: Tree) -> str:
 
 
 def _about(one: UnreadTable) -> str:
+    if not one.columns:
+        return f"`{one.file}` is empty"
     columns = ", ".join(map(clipped, one.columns[:10]))
     if len(one.columns) == 2 and one.columns[1] in ("0", "1", "2", "3", "4"):
         first = clipped(",".join(one.columns))

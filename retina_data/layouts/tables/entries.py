@@ -12,6 +12,7 @@ from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree, split_named
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import (
+    FROM_ONE,
     UNGRADABLE,
     Entry,
     LabelTable,
@@ -169,6 +170,7 @@ def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: 
     grade = said(text)
     if grade is None:
         remedy = "" if re.fullmatch(r"[-+.,\d]*", text) else f"; --grade {clipped(text)}=N says what it means"
+        remedy = f"; where 1 to 5 are grades counted from 1, {FROM_ONE} say so" if text == "5" else remedy
         raise DataError(
             f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line{remedy}"
         )

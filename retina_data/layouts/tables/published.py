@@ -111,3 +111,9 @@ def split_of_file(file: str) -> str:
     """The split that a label file's name says, else its folder's."""
     folder, _, name = file.rpartition("/")
     return split_named(name.rpartition(".")[0]) or split_of_path(folder)
+
+
+def split_of_labels(file: str) -> str:
+    """The same of a file that may hold labels: a folder's where the name itself says labels."""
+    name = file.rpartition("/")[2]
+    return split_of_file(file if _says_labels(name) else name)

@@ -57,9 +57,10 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     grades = [column for column, values in columns.items() if column != image and _are_grades(values)]
     if PLACEHOLDERS.search(file.rpartition("/")[2]):
         grades = []
-    # A column that is called as a grade is one of several, each with 0 and 1.
-    usual = [column for column in grades if _USUAL.search(column) and grade_of(column, {}) is None]
-    grade = usual[0] if usual else grades[0] if len(grades) == 1 and len(columns[grades[0]]) > 2 else ""
+    # 0 and 1 alone are most often no grades, as in a column that is called as one.
+    several = [column for column in grades if len(columns[column] - {""}) > 2 and grade_of(column, {}) is None]
+    usual = [column for column in several if _USUAL.search(column)]
+    grade = usual[0] if usual else several[0] if len(several) == len(grades) == 1 else ""
     return UnreadTable(file, table.columns, image if images else "", tuple(grades), grade, images)
 
 

@@ -245,6 +245,25 @@ ROWS = [
     Row("folders of clinics that are called by numbers", {
         "train.csv": table(APTOS, A), **{f"clinics/{n * 7 % 4}/{name}.png": None for n, name in enumerate(A)},
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on, with 1 warning"),
+    Row("a label file with the two classes 0 and 1", {
+        "train.csv": "id_code,diagnosis\n" + "".join(f"{name},{n % 2}\n" for n, name in enumerate(A)),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, [5, 5, 0, 0, 0], 10, (10, 0, 0), 0, "0 and 1 alone look like not referable / referable"),
+    Row("folders of grades that are counted from 1", graded("{folder}/{name}.png", "12345"), "",
+        8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 1, "where 1 to 5 are grades counted from 1, --grade 1=0 --grade 2=1"),
+    Row("the same, with their meaning", graded("{folder}/{name}.png", "12345"),
+        "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
+    Row("a validation and a test split without a training split", {
+        **graded("val/{folder}/{name}.png", NUMBERS), **graded("test/{folder}/{name}.png", NUMBERS, 1, 50),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (0, 10, 5), 1, "images in train and in val, but there is none in train"),
+    Row("patients in train and val, as the files divide them", {
+        **{f"train/{n}/{n}_left.png": None for n in range(5)}, **{f"val/{n}/{n}_right.png": None for n in range(5)},
+        **{f"test/{n}/{n}7_left.png": None for n in range(5)},
+    }, "", 15, 0, [3, 3, 3, 3, 3], 10, (5, 5, 5), 0, "5 of 5 val images are of patients who have an image in train"),
+    Row("a later visit of a patient in the test split", {
+        **{f"train/{n}/P{n}_visit1_left.png": None for n in range(5)},
+        **{f"test/{n}/P{n}_visit2_left.png": None for n in range(5)},
+    }, "", 10, 0, EVEN, 5, (5, 0, 5), 0, "5 of 5 test images are of patients who have an image in train too"),
     # what must not be left out in silence
     Row("grades of a validation split in a spreadsheet", {
         "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
@@ -340,7 +359,7 @@ ROWS = [
     }, "", 8, 2, EVEN, 5, (10, 0, 0), 1, "2 lie there in a format that is not read (`train/4_left.heic`"),
     Row("photographs still packed", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), "train.zip.001": b"PK", "train.zip.002": b"",
-    }, "", 0, 0, EVEN, 5, (10, 0, 0), 0, "1 archives lie there: unpack them"),
+    }, "", 0, 0, EVEN, 5, (10, 0, 0), 0, "; to unpack: 1 archive"),
     refused("an image listed twice", {
         "trainLabels.csv": table(KAGGLE, [*eyes(5), "0_left"]), **pictures("train/{}.jpeg", eyes(5)),
     }, "", "but 0_left (trainLabels.csv, line 2 and trainLabels.csv, line 12) stand twice; delete one line of each"),
@@ -381,6 +400,14 @@ ROWS = [
     refused("grade 5 where none is ungradable", {
         "train.csv": table(APTOS, A) + "e055f,5\n", **pictures("train_images/{}.png", [*A, "e055f"]),
     }, "", "a grade must be 0, 1, 2, 3 or 4, but got '5' (train.csv, line 12)"),
+    refused("grades counted from 1", {
+        "train.csv": table(APTOS, A).replace(",0", ",5"), **pictures("p/{}.png", A),
+    }, "", "where 1 to 5 are grades counted from 1, --grade 1=0"),
+    refused("an empty label file", {"train.csv": "", **pictures("p/{}.png", A)}, "", "`train.csv` is empty"),
+    refused("a column for each disease", {
+        "Training_Labels.csv": "ID,Disease_Risk,DR\n" + "".join(f"{n},1,{n % 2}\n" for n in range(10)),
+        **pictures("Training/{}.png", map(str, range(10))),
+    }, "", "read it with --labels Training_Labels.csv --image-column ID --grade-column NAME, if it has grades"),
     refused("paths of another machine", {
         "train.csv": table(APTOS, [f"C:\\data\\{name}" for name in A]), **pictures("train_images/{}.png", A),
     }, "", "give the plain name"),

@@ -14,6 +14,7 @@ from retina_data.layouts.tables.published import (
     possible_tables,
     published,
     split_of_file,
+    split_of_labels,
     tables_with,
     unread_tables,
 )
@@ -68,6 +69,11 @@ def test_files_that_may_hold_labels_and_are_not_read_are_called_what_they_are() 
 def test_split_of_a_file_is_its_names_or_its_folders() -> None:
     names = ("train_1.csv", "b. Testing Labels.csv", "test/metadata.csv", "labels.csv")
     assert [split_of_file(name) for name in names] == ["train", "test", "test", ""]
+
+
+def test_a_folder_says_the_split_of_labels_alone() -> None:
+    names = ("val/labels.xlsx", "val/figures.xlsx", "figures/valid.xlsx")
+    assert [split_of_labels(name) for name in names] == ["val", "", "val"]
 
 
 def test_label_files_are_found_by_the_columns_that_the_user_names(tmp_path: Path) -> None:

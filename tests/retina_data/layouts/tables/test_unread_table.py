@@ -34,3 +34,4 @@ def test_what_is_not_clear_is_left_to_the_user(tmp_path: Path) -> None:
     assert guessed(tmp_path, "file,sharp\na,1\nb,0\n").grade == ""
     assert guessed(tmp_path, "file,sharp\na,1\nb,0\n").flags.endswith("--image-column file --grade-column NAME")
     assert guessed(tmp_path, "file,stage\na,1\nb,0\nc,4\n").grade == "stage"
+    assert guessed(tmp_path, "file,DR,ARMD\na,1,0\nb,0,1\nc,1,1\n").grade == ""
