@@ -106,15 +106,15 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal
     for file in [*possible_tables(tree), *kinds] if unused else []:
         if file not in unread or split_of_labels(file) in known:
             continue
-        problem = f"`{file}` is {kinds[file]}, which is not read: save it as CSV" if file in kinds else ""
-        if not problem:
+        reason = f"`{file}` is {kinds[file]}, which is not read: save it as CSV" if file in kinds else ""
+        if not reason:
             try:
                 read_table(tree.root / file, file, head=True)
                 continue
             except DataError as error:
-                problem = str(error)
+                reason = str(error)
         grades = f"it may have the grades of {counted(unused, 'unused picture')}"
-        found.append(Refusal("labels not read", unused, f"{problem}; {grades} (--layout chooses what is read)"))
+        found.append(Refusal("labels not read", unused, f"{reason}; {grades} (--layout chooses what is read)"))
     return found
 
 

@@ -1,4 +1,4 @@
-"""Signs that patients are wrong: torn apart, put together, or one picture for many."""
+"""Signs that patients are wrong: divided, put together, or one picture for many."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def warning_signs(parsed: ParsedNames, patients_given: bool, digests: Sequence[s
     """Signs that `parsed.patient` are not the patients; none where there is no reason to doubt.
 
     patients_given: by a column or a pattern. Such patients are doubted only where no true list looks so; those by names
-    alone also where they may be torn apart or put together. digests: of each image's content, "" where unknown.
+    alone also where they may be apart apart or put together. digests: of each image's content, "" where unknown.
     """
     originals = [n for n, copy in enumerate(parsed.copy) if not copy]
     signs = _of_sizes(parsed, originals, patients_given)
@@ -139,17 +139,17 @@ def _two_numbers(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
         if match := _SECOND_NUMBER.fullmatch(patient):
             alike.setdefault(match["first"], []).append(patient)
     several = {first: found for first, found in alike.items() if len(found) > 1}
-    torn = [patient for found in several.values() for patient in found]
-    count = sum(images[patient] for patient in torn)
+    apart = [patient for found in several.values() for patient in found]
+    count = sum(images[patient] for patient in apart)
     most = max((sum(images[patient] for patient in found) for found in several.values()), default=0)
     if len(several) < MANY_FOLDERS or 2 * count < len(originals) or most > HANDFUL:
         return []
     text = (
-        f"a patient's images must have one patient's names, but those of {count:,} images of {len(torn):,} patients "
+        f"a patient's images must have one patient's names, but those of {count:,} images of {len(apart):,} patients "
         f"begin alike {len(several):,} times and differ in a second number: it may be that of a visit or an image"
     )
-    counts = {"images": count, "patients": len(torn)}
-    return [Sign(Cause.TWO_NUMBERS, text, _NAME_THEM, counts, _first(torn))]
+    counts = {"images": count, "patients": len(apart)}
+    return [Sign(Cause.TWO_NUMBERS, text, _NAME_THEM, counts, _first(apart))]
 
 
 def shared_photographs(patient: Iterable[str], digests: Sequence[str]) -> dict[str, set[str]]:
