@@ -97,7 +97,7 @@ def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple
 def _refusal(source: str, differ: list[tuple[Entry, Entry]], both: int, only_warns: bool) -> Refusal:
     mine, other = differ[0]
     text = (
-        f"labels must agree, but {len(differ):,} of {both:,} images have another grade by {source}, such as "
+        f"{len(differ):,} of {both:,} images have another grade by {source}, such as "
         f"{mine.image} ({mine.grade} by {mine.place}, {other.grade} by {other.place}): find out which is right, and "
         "choose it with --layout or --labels"
     )

@@ -34,7 +34,7 @@ def read(folder: Path, files: dict[str, Content], options: ReadOptions | str | N
 def test_folders_that_contradict_a_label_file_are_refused(tmp_path: Path) -> None:
     files = {**folders(2), "train.csv": table("id_code,diagnosis", LISTED)}
     assert found(read(tmp_path, files)) == [(2, False)]
-    with pytest.raises(DataError, match="labels must agree, but 2 of 10 images .*e000f.*0 by train.csv, line 2, 1 by"):
+    with pytest.raises(DataError, match="in silence, but 2 of 10 images .*e000f.*0 by train.csv, line 2, 1 by"):
         read_index(tmp_path)
     allowed = read_index(tmp_path, ReadOptions(allow_unused=True))
     assert allowed.notes[-1].startswith("2 images have another grade in labels that are not read")
