@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree
+from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
 from retina_data.layouts.label_files import Entry, ReadOptions, stem_of
@@ -42,7 +42,7 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
 def contradiction_line(found: list[Refusal], options: ReadOptions) -> str:
     """One line about those that are not refused, "" where there are none; it names no file."""
     images = max((one.count for one in found if one.only_warns or options.allow_unused), default=0)
-    return f"{images:,} images have another grade in labels that are not read; see retina data check" if images else ""
+    return f"another grade in labels that are not read: {counted(images, 'image')}; see data check" if images else ""
 
 
 def _with_folders(tree: Tree, used: Used, options: ReadOptions, chosen: bool) -> list[Refusal]:

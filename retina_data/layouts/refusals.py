@@ -133,6 +133,13 @@ def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     if packed:
         return f"unpack {examples(packed)}, or add them"
     others = [file for fate in (Fate.NOT_LISTED, Fate.SAME_NAME) for file in fates.get(fate, ())]
+    elsewhere = [file for file in others if split_of_path(file.rpartition("/")[0]) and _stem(file) in stems]
+    if elsewhere:
+        return (
+            f"{counted(len(elsewhere), 'picture')} of these names lie in a folder of another split "
+            f"({examples(elsewhere)}): move them, or call the label file by a name that says no split, such as "
+            "labels.csv, so that the folders say it"
+        )
     if others:
         return (
             f"{counted(len(others), 'picture')} that no line lists lie there ({examples(others)}): where these are "

@@ -234,7 +234,7 @@ ROWS = [
         "2 of 10 images have another grade by folders of grades, such as e000f (0 by train.csv, line 2, 1 by folder"),
     Row("the same, chosen by --layout", {
         "train.csv": table(APTOS, A), **pictures_by_grade("f/{folder}/{name}.png", A, wrong=2),
-    }, "--layout aptos", 10, 0, EVEN, 10, (10, 0, 0), 0, "2 images have another grade in labels that are not read"),
+    }, "--layout aptos", 10, 0, EVEN, 10, (10, 0, 0), 0, "another grade in labels that are not read: 2 images"),
     Row("folders of grades with a test split that disagree with a label file", {
         "train.csv": table(APTOS, A), **pictures_by_grade("train/{folder}/{name}.png", A, wrong=2),
         **graded("test/{folder}/{name}.png", WORDS, 1, 50),
@@ -350,6 +350,9 @@ ROWS = [
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}_resized.jpeg", eyes(5)),
     }, "", 0, 10, EVEN, 5, (10, 0, 0), 1,
         "10 pictures that no line lists lie there (`train/0_left_resized.jpeg`, `train/0_right_resized.jpeg`)"),
+    Row("photographs of a validation folder that train.csv lists", {
+        "train.csv": table(APTOS, [*A, *B]), **pictures("train/{}.png", A), **pictures("val/{}.png", B),
+    }, "", 10, 5, [3, 3, 3, 3, 3], 15, (15, 0, 0), 1, "5 pictures of these names lie in a folder of another split"),
     Row("some photographs are missing", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(4)),
     }, "", 8, 0, EVEN, 5, (10, 0, 0), 1, "not there: 2 of 10 listed images; add them, or delete their lines"),

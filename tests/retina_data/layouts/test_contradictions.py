@@ -37,14 +37,14 @@ def test_folders_that_contradict_a_label_file_are_refused(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="in silence, but 2 of 10 images .*e000f.*0 by train.csv, line 2, 1 by"):
         read_index(tmp_path)
     allowed = read_index(tmp_path, ReadOptions(allow_unused=True))
-    assert allowed.notes[-1].startswith("2 images have another grade in labels that are not read")
+    assert allowed.notes[-1].startswith("another grade in labels that are not read: 2 images")
 
 
 @pytest.mark.parametrize("layout", ["aptos", "folders"])
 def test_a_choice_of_the_users_is_followed_and_warned_of(tmp_path: Path, layout: str) -> None:
     files = {**folders(2), "train.csv": table("id_code,diagnosis", LISTED)}
     data = read(tmp_path, files, layout)
-    assert found(data) == [(2, True)] and "2 images have another grade" in data.notes[-1]
+    assert found(data) == [(2, True)] and "not read: 2 images" in data.notes[-1]
     assert not any(name in note for note in data.notes for name in ("e000f", "train.csv"))
 
 
