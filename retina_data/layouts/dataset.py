@@ -13,7 +13,7 @@ import pandas as pd
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.contradictions import contradiction_line, contradictions
-from retina_data.layouts.folder_tree import counted, is_archive, scan
+from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -86,8 +86,8 @@ def read_index(
 
 
 def holds_pictures(data: Path) -> bool:
-    """Whether a data set's folder, or the folder of its label file, has a picture in a format that is read."""
-    return data.exists() and bool(scan(data if data.is_dir() else data.parent).pictures)
+    """Whether pictures lie in a data set's folder, or in the folder of its label file, whatever their format."""
+    return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
 
 
 def _arrays(chosen: Chosen) -> DataSet:
@@ -119,7 +119,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     if chosen.layout == "kaggle" and Fate.NOT_LISTED not in fates and used:
         pairs, notes = _without_test(pairs, notes)
     entries, files = distinct_names([entry for entry, _ in pairs]), [file for _, file in pairs]
-    labels_only = not tree.pictures
+    labels_only = not all_pictures(tree)
     if labels_only:
         packed = sum(is_archive(file) for file in tree.files)
         unpack = f"; to unpack: {counted(packed, 'archive')}" if packed else ""

@@ -102,6 +102,11 @@ def extension(file: str) -> str:
     return f".{ending.lower()}" if dot and "/" not in ending else ""
 
 
+def all_pictures(tree: Tree) -> list[str]:
+    """Pictures in formats that are read, and then those in others."""
+    return [*tree.pictures, *(file for file in tree.files if extension(file) in UNREAD)]
+
+
 def is_archive(file: str) -> bool:
     """Whether a file's name is that of files packed into one."""
     return extension(file) in _ARCHIVES

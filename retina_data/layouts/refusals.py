@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retina_data.errors import DataError
@@ -11,6 +11,7 @@ from retina_data.layouts.folder_tree import (
     UNREAD,
     UNREAD_TABLES,
     Tree,
+    all_pictures,
     counted,
     examples,
     extension,
@@ -45,8 +46,8 @@ def refusals(
     """What would be left out although it has grades. splits: those of the images that are used."""
     found: list[Refusal] = []
     unused = fates.get(Fate.NOT_LISTED, ())
-    if tree.pictures and Fate.PICTURE not in fates:
-        found.append(Refusal(NONE_USED, len(tree.pictures), f"{_lying(tree)}, and none is used"))
+    if (pictures := all_pictures(tree)) and Fate.PICTURE not in fates:
+        found.append(Refusal(NONE_USED, len(pictures), f"{_lying(pictures)}, and none is used"))
     if unknown:
         count = sum(map(len, unknown.values()))
         names = sorted(folder.rpartition("/")[2] for folder in unknown)
@@ -118,9 +119,9 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal
     return found
 
 
-def _lying(tree: Tree) -> str:
+def _lying(pictures: Sequence[str]) -> str:
     """What pictures lie in the data set's folder."""
-    return f"{counted(len(tree.pictures), 'picture')} lie there ({examples(tree.pictures)})"
+    return f"{counted(len(pictures), 'picture')} lie there ({examples(pictures)})"
 
 
 def advice_on_missing(fates: Fates, absent: list[str]) -> str:
@@ -154,7 +155,7 @@ def _stem(file: str) -> str:
 
 def unrecognised(tree: Tree) -> str:
     """What lies in a folder of no known layout, and what would read it."""
-    texts = [_lying(tree) if tree.pictures else "no picture lies there"]
+    texts = [_lying(tree.pictures) if tree.pictures else "no picture lies there"]
     if names := two_classes(tree):
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
     stems = frozenset(stem_of(file.rpartition("/")[2]) for file in tree.pictures)

@@ -360,6 +360,9 @@ ROWS = [
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(4)), "train/4_left.heic": b"ftyp",
         "train/4_right.HEIC": b"ftyp",
     }, "", 8, 2, EVEN, 5, (10, 0, 0), 1, "2 lie there in a format that is not read (`train/4_left.heic`"),
+    Row("all photographs are HEIC", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), **{f"train/{name}.heic": b"ftyp" for name in eyes(5)},
+    }, "", 0, 10, EVEN, 5, (10, 0, 0), 1, "10 lie there in a format that is not read (`train/0_left.heic`"),
     Row("photographs still packed", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), "train.zip.001": b"PK", "train.zip.002": b"",
     }, "", 0, 0, EVEN, 5, (10, 0, 0), 0, "; to unpack: 1 archive"),
@@ -422,6 +425,8 @@ ROWS = [
         "--grade-column must name a column of labels.csv ('a', 'b')"),
     refused("two choices", graded("{folder}/{name}.png", NUMBERS), "--layout folders --labels x.csv",
             "one of --labels and --layout must choose"),
+    refused("DICOM files and nothing else", {f"{name}.dcm": b"" for name in A}, "",
+            "no picture lies there; 10 files .dcm, which is not read"),
     refused("a spreadsheet", {"labels.xlsx": b"PK", **pictures("{}.png", A)}, "",
             "`labels.xlsx` is an Excel table, which is not read: save it as CSV"),
     refused("labels in a JSON file", {"labels.json": "{}", **pictures("{}.png", A)}, "",

@@ -9,7 +9,15 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import counted, examples, names_images, scan, split_named, split_of_path
+from retina_data.layouts.folder_tree import (
+    all_pictures,
+    counted,
+    examples,
+    names_images,
+    scan,
+    split_named,
+    split_of_path,
+)
 
 
 def touch(folder: Path, *names: str) -> Path:
@@ -24,6 +32,7 @@ def test_scan_finds_every_file_and_leftovers_apart(tmp_path: Path) -> None:
     assert tree.files == ("a.csv", "b/x.png", "b/c/y.JPG")
     assert tree.leftovers == (".git/x.png", "__MACOSX/b/._x.png", "b/Thumbs.db")
     assert tree.pictures == ("b/x.png", "b/c/y.JPG") and tree.texts == ("a.csv",)
+    assert all_pictures(scan(touch(tmp_path, "b/eye.HEIC"))) == ["b/x.png", "b/c/y.JPG", "b/eye.HEIC"]
 
 
 def test_scan_follows_links_to_folders_and_counts_each_once(tmp_path: Path) -> None:
