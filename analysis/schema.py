@@ -131,7 +131,8 @@ TAG_SEED_INDEX = "seed_index"
 """Of a confirmation or a finalist: number of its fresh seed, from 0; all arms have the same numbers."""
 
 TAG_BASELINE = "baseline"
-"""Of a confirmation: "True" where it is the arm's first trial again, which the search's gain is measured against."""
+"""Of a confirmation or a finalist: "True" where it is the arm's first trial again, the known-good configuration. The
+search's gain is measured against it, and another configuration must be better than it beyond the noise of repeats."""
 
 TAG_TEST_EVALUATIONS = "test_evaluations"
 """Of a study: how often its test split has been read, one for each confirmation."""

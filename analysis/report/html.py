@@ -28,7 +28,7 @@ from analysis.results.labels import RULES
 from analysis.results.study_runs import StudyRuns
 from analysis.tables import arm_comparison, best
 from analysis.tables.all_tables import TableSet, make_tables
-from analysis.tables.finalists import drop_sentence
+from analysis.tables.finalists import drop_sentence, in_doubt_sentence
 from analysis.tables.gain import gain_sentence
 from retina_data.files import write_whole
 
@@ -109,6 +109,7 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     }
     found: dict[str, Any] = {name: (list(table.columns), table.to_numpy().tolist()) for name, table in tables.items()}
     sentences = {"drop_sentence": drop_sentence(made.drop), "gain_sentence": gain_sentence(made.gain, score)}
+    sentences["in_doubt_sentence"] = in_doubt_sentence(study, made.board)
     return found | sentences | {"declared": bool((study.study.get("test") or {}).get("ensemble"))}
 
 

@@ -96,6 +96,8 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame
         f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
     )
     finalists_caption += f"training list; the mean {score} of the repeats is a configuration's validation score."
+    if in_doubt := finalists.in_doubt_sentence(study, made.board):
+        finalists_caption += f" {in_doubt}"
     won = f"What the search of study {study.name} gained over its first trial, by patient, the same seeds of both."
     one = (
         f"The mean of the seeds' probabilities as one model, study {study.name}; not to be compared with single models."

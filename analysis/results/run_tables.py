@@ -129,12 +129,14 @@ def finalist_table(finalists: Mapping[str, Record], epochs: pd.DataFrame) -> pd.
         {"finalist": name, "run_id": one.run_id, "arm": one.tags[schema.TAG_ARM]}
         | {"trial": with_fold(one.tags.get(schema.TAG_CONFIRMED_TRIAL, ""), one.fold), "fold": one.fold}
         | {"seed_index": _whole_number(one, schema.TAG_SEED_INDEX)}
+        | {"baseline": one.tags.get(schema.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
         for name, one in finalists.items()
     ]
-    columns = ["finalist", "run_id", "arm", "trial", "seed_index", "fold", *plain, *SELECTED]
-    return _with_epochs_run(pd.DataFrame(rows, columns=columns), "finalist", epochs)
+    columns = ["finalist", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *SELECTED]
+    table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
+    return _with_epochs_run(table, "finalist", epochs)
 
 
 def _whole_number(one: Record, tag: str) -> int:

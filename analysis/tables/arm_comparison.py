@@ -48,7 +48,8 @@ __all__ = [
 
 def leaderboard(study: StudyRuns) -> pd.DataFrame:
     """All ended trials that have a score, each measured at the epoch whose score it is, best first: configurations that
-    were trained again by the mean of their complete repeats, behind them the others by their own objective.
+    were trained again by the mean of their complete repeats, in doubt behind the arm's first trial
+    (analysis.stats.repeats), behind them the others by their own objective.
 
     Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each arm's best
     trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
@@ -59,7 +60,7 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     ended = ended.assign(objective_value=ended[f"best_val_{score}"])
     ended = ended.merge(repeated(study, score), on="trial", how="left")
     ended = ended.assign(
-        is_finalist=ended["finalist_mean"].notna(), by=ended["finalist_mean"].fillna(ended["objective_value"])
+        is_finalist=ended["finalist_mean"].notna(), by=ended["standing"].fillna(ended["objective_value"])
     )
     ended = ended.sort_values(["is_finalist", "by", "trial"], ascending=[False, False, True], na_position="last")
     board = ended.merge(trial_scores(study, ended, score), on="trial", how="left")

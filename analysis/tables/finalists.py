@@ -16,14 +16,23 @@ from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION,
 from analysis.results.labels import arm_label
 from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import Floats
+from analysis.stats.repeats import standings
 from analysis.stats.selection_bias import expected_drop
 
 
 def repeated(study: StudyRuns, score: str) -> pd.DataFrame:
-    """trial and columns.REPEATED of each configuration that was trained again, over its complete repeats."""
-    done = _complete(study, score)
-    found = done.groupby("trial")[f"best_val_{score}"].agg(["mean", "size", "std"]).reset_index()
-    return found.set_axis(["trial", *REPEATED], axis=1).astype({"trial": study.trials["trial"].dtype})
+    """trial and columns.REPEATED of each configuration that was trained again, over its complete repeats; standing: by
+    what configurations are ordered, analysis.stats.repeats.standings within each arm and fold."""
+    done, column = _complete(study, score), f"best_val_{score}"
+    found = done.groupby("trial")[column].agg(["mean", "size", "std"]).reset_index()
+    found = found.set_axis(["trial", *REPEATED], axis=1).astype({"trial": study.trials["trial"].dtype})
+    standing: dict[str, float] = {}
+    for _, own in done.groupby(["arm", "fold"]):
+        repeats = {
+            str(trial): dict(zip(one["seed_index"], one[column], strict=True)) for trial, one in own.groupby("trial")
+        }
+        standing |= standings(repeats, next(iter(own.loc[own["baseline"], "trial"]), ""))
+    return found.assign(standing=found["trial"].map(standing).astype(float))
 
 
 def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
@@ -93,6 +102,24 @@ def drop_sentence(table: pd.DataFrame) -> str:
     return text
 
 
+def in_doubt_sentence(study: StudyRuns, board: pd.DataFrame) -> str:
+    """Where an arm's first trial stays the winner though another's repeats are higher in the mean; "" where nowhere."""
+    found = []
+    own = board[board["finalist_mean"].notna()]
+    for (arm, _), ranked in own.groupby(["arm", own["trial"].map(_fold_of(study))], sort=False):
+        top, others = ranked.iloc[0], ranked.iloc[1:]
+        higher = others[others["finalist_mean"] > top["finalist_mean"]]
+        if top["trial"] in _baselines(study) and len(higher):
+            other = higher.sort_values("finalist_mean").iloc[-1]
+            found.append(
+                f"{arm_label(study, str(arm))}: trial {top['trial']}, the known-good configuration that the arm began "
+                f"with, stays the winner; the mean of trial {other['trial']} is higher by "
+                f"{other['finalist_mean'] - top['finalist_mean']:.3f}, which is not beyond the standard error of the "
+                "differences."
+            )
+    return " ".join(found)
+
+
 def _moved(drop: float) -> str:
     return f"fell by {drop:.3f}" if drop >= 0 else f"rose by {-drop:.3f}"
 
@@ -101,6 +128,9 @@ def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, An
     """Values of one arm in one fold; ranked: its rows of the board that have finalists, best first."""
     own, repeats = ranked["objective_value"].to_numpy(dtype=np.float64), _matrix(study, list(ranked["trial"]), score)
     before, after = expected_drop(own, repeats)
+    last = int(own.argmin())
+    if len(own) > 1 and ranked["trial"].iloc[last] in _baselines(study):  # it was not chosen by its own score
+        before, _ = expected_drop(np.delete(own, last), np.delete(repeats, last, axis=0))
     found = {
         "trial": ranked["trial"].iloc[0],
         "own": float(own[0]),
@@ -121,6 +151,11 @@ def _matrix(study: StudyRuns, trials: list[str], score: str) -> Floats:
 def _complete(study: StudyRuns, score: str) -> pd.DataFrame:
     ran = study.finalists["state"] == schema.STATE_COMPLETE
     return study.finalists[ran & study.finalists[f"best_val_{score}"].notna()]
+
+
+def _baselines(study: StudyRuns) -> set[str]:
+    """Finalists that are the first trial of their arm."""
+    return set(study.finalists.loc[study.finalists["baseline"], "trial"])
 
 
 def _fold_of(study: StudyRuns) -> pd.Series:

@@ -86,7 +86,8 @@ class TrialStarted(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FinalistStarted(Event):
-    """One of the best trials again. trial: which one; rank: within its arm, from 1; seed_index: from 0."""
+    """One of the best trials again. trial: which one; rank: within its arm, from 1; seed_index: from 0; baseline: it
+    is its arm's first trial."""
 
     kind = "finalist_started"
     finalist: str
@@ -95,6 +96,7 @@ class FinalistStarted(Event):
     rank: int
     config: dict[str, Any]
     split_seed: int
+    baseline: bool = False
 
     @property
     def name(self) -> str:

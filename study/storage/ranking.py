@@ -1,8 +1,9 @@
-"""Which configuration a study names: an arm's finalists by the mean of their repeats, then the rest by their own score.
+"""Which configuration a study names: an arm's finalists by their repeats, then the rest by their own score.
 
-The highest of many scores on one small validation split is mostly the luckiest. So the best few of each arm are trained
-again with fresh seeds on other validation splits, and the mean of these repeats, which nobody chose, decides. All of it
-is read from the ledger's state alone.
+The highest of many scores on one small validation split is mostly the luckiest. So the best few of each arm, and the
+known-good configuration that it began with, are trained again with fresh seeds on the same other validation splits.
+The mean of these repeats decides, and another one is named before the known-good one only if it is better than that
+by more than the standard error (`analysis.stats.repeats`). All of it is read from the ledger's state alone.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from analysis import schema
+from analysis.stats.repeats import standings
 from study.config.study import StudyConfig
 from study.storage.state import StudyState, TrialRecord, ranked
 
@@ -45,18 +47,33 @@ def planned(config: StudyConfig, arms: int) -> int:
 
 
 def configurations(state: StudyState, arm: str) -> list[TrialRecord]:
-    """An arm's trials by their own score, best first; of those that differ in their seed alone the best one."""
+    """An arm's trials by their own score, best first; of those that differ in their seed alone the one that has
+    finalists, else the best one."""
+    again = {one.finalist.trial for one in state.finalists.values() if one.finalist}
     distinct: dict[str, TrialRecord] = {}
     for record in ranked(record for record in state.trials.values() if record.arm == arm):
-        distinct.setdefault(record.duplicate_of or record.trial, record)
+        known = distinct.setdefault(record.duplicate_of or record.trial, record)
+        if record.trial in again and known.trial not in again:
+            distinct[record.duplicate_of or record.trial] = record
     return list(distinct.values())
 
 
-def repeats_of(state: StudyState, record: TrialRecord) -> list[float]:
-    """Scores of a configuration's finalists that ended in order."""
-    mine = [one for one in state.finalists.values() if one.finalist and one.finalist.trial == record.trial]
-    scores = [one.best_score() for one in mine if one.state == schema.STATE_COMPLETE]
-    return [score for score in scores if score is not None]
+def first_trial(state: StudyState, arm: str) -> TrialRecord | None:
+    """The trial that an arm began with, the known-good configuration; None where another arm began in its group."""
+    return next((record for record in state.trials.values() if record.arm == arm and record.number == 0), None)
+
+
+def repeats_of(state: StudyState, arm: str) -> tuple[dict[str, dict[int, float]], str]:
+    """Trial -> number of the seed -> score, of an arm's finalists that ended in order; and the trial of them that the
+    arm began with, "" where none is."""
+    found: dict[str, dict[int, float]] = {}
+    first = ""
+    for one in state.finalists.values():
+        score = one.best_score()
+        if one.finalist and one.arm == arm and one.state == schema.STATE_COMPLETE and score is not None:
+            found.setdefault(one.finalist.trial, {})[one.finalist.seed_index] = score
+            first = one.finalist.trial if one.finalist.baseline else first
+    return found, first
 
 
 def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
@@ -64,13 +81,16 @@ def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
 
     The score of one run is not compared with a mean of repeats: the former was chosen for being high.
     """
-    arms = [arm] if arm else state.study.arms
-    found = []
-    for record in (record for one in arms for record in configurations(state, one)):
-        repeats, own = repeats_of(state, record), record.best_score()
-        assert own is not None  # it is ranked
-        found.append(Candidate(record, fmean(repeats) if repeats else own, len(repeats)))
-    return sorted(found, key=lambda one: (one.repeats == 0, -one.score, one.record.trial))
+    found: list[tuple[tuple[bool, float, str], Candidate]] = []
+    for one in [arm] if arm else state.study.arms:
+        repeats, first = repeats_of(state, one)
+        standing = standings(repeats, first)
+        for record in configurations(state, one):
+            own, again = record.best_score(), repeats.get(record.trial, {})
+            assert own is not None  # it is ranked
+            candidate = Candidate(record, fmean(again.values()) if again else own, len(again))
+            found.append(((not again, -standing.get(record.trial, own), record.trial), candidate))
+    return [candidate for _, candidate in sorted(found, key=lambda entry: entry[0])]
 
 
 def winners(state: StudyState, arm: str | None = None) -> list[TrialRecord]:
@@ -85,11 +105,15 @@ def chosen_arm(state: StudyState) -> str | None:
 
 @dataclass(frozen=True)
 class Finalist:
-    """One run that is to be made: the trial, its rank within its arm (from 1), number of the seed (from 0)."""
+    """One run that is to be made: the trial, its rank within its arm (from 1), number of the seed (from 0).
+
+    baseline: the arm began with this configuration.
+    """
 
     trial: TrialRecord
     rank: int
     seed_index: int
+    baseline: bool
 
 
 def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
@@ -97,10 +121,24 @@ def wanted(config: StudyConfig, state: StudyState) -> list[Finalist]:
     found = []
     for arm in state.study.arms:
         mine = sum(1 for record in state.trials.values() if record.arm == arm)
-        best = configurations(state, arm)[: finalists_of(config, mine)]
+        best, baseline = _finalists(state, arm, finalists_of(config, mine))
         if len(best) > 1:  # one alone is the winner without a final
-            found += [Finalist(trial, rank, n) for rank, trial in enumerate(best, 1) for n in range(config.repeats)]
+            found += [
+                Finalist(trial, rank, number, trial.trial == baseline)
+                for rank, trial in enumerate(best, 1)
+                for number in range(config.repeats)
+            ]
     return sorted(found, key=lambda one: (one.seed_index, one.rank))  # stable: else in the order of the arms
+
+
+def _finalists(state: StudyState, arm: str, count: int) -> tuple[list[TrialRecord], str]:
+    """An arm's best configurations, the last giving way to the one that the arm began with; and that one's trial."""
+    ordered, first = configurations(state, arm), first_trial(state, arm)
+    known = [one for one in ordered if first and (one.duplicate_of or one.trial) == first.trial]
+    best = ordered[:count]
+    if count and known and known[0] not in best:
+        best[-1] = known[0]
+    return best, known[0].trial if known else ""
 
 
 def missing(config: StudyConfig, state: StudyState) -> list[Finalist]:

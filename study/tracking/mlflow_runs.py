@@ -55,6 +55,7 @@ def create_run(
             schema.TAG_CONFIRMED_TRIAL: record.finalist.trial,
             schema.TAG_SEED_INDEX: str(record.finalist.seed_index),
             schema.TAG_SPLIT_SEED: str(record.finalist.split_seed),
+            schema.TAG_BASELINE: str(record.finalist.baseline),
         }
     else:
         own = {

@@ -15,7 +15,7 @@ from study.config.study import StudyConfig
 from study.errors import ConfigError
 from study.storage.events import ConfirmationStarted
 from study.storage.progress import epoch_seconds
-from study.storage.ranking import chosen_arm, fresh_seed, search_ended, winners
+from study.storage.ranking import chosen_arm, first_trial, fresh_seed, search_ended, winners
 from study.storage.state import StudyState, TrialRecord
 
 
@@ -126,7 +126,7 @@ def baseline(state: StudyState, arm: str) -> TrialRecord | None:
     """
     if arm != chosen_arm(state):
         return None
-    first = next((r for r in state.trials.values() if r.arm == arm and r.number == 0), None)
+    first = first_trial(state, arm)
     if first is None or first.state == schema.STATE_FAILED:
         return None
     return None if winners(state, arm)[0].duplicate_of == first.trial else first

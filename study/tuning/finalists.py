@@ -1,4 +1,4 @@
-"""A search's second part: the best trials of each arm again, with fresh seeds on other validation splits.
+"""A search's second part: the best trials of each arm and its first one again, on other validation splits.
 
 They run as trials do, in the same call, once all trials have ended; `study.storage.ranking` says what is made of them.
 """
@@ -49,6 +49,7 @@ class SearchPolicy:
             config={**one.trial.config, "seed": seed},
             # One split for each repeat, the same for all finalists: they are compared on the same patients.
             split_seed=fresh_seed(self._config.seed, "split", one.seed_index),
+            baseline=one.baseline,
         )
 
     def on_trial_result(self, record: TrialRecord, epoch: int, value: float | None) -> tuple[bool, dict[str, float]]:

@@ -26,8 +26,8 @@ from study.storage.state import StudyState, TrialRecord
 from study.training.checkpoints import BEST, drop_last
 
 N_BEST_WEIGHTS = 3
-"""Best trials of an arm whose weights stay on the disk, at least as many as it has finalists; the others' can be
-trained again from their configuration."""
+"""Best trials of an arm whose weights stay on the disk beside its first one's, at least as many as it has finalists;
+the others' can be trained again from their configuration."""
 
 NO_SCORE = "no trial has a score"
 """Why a study is FAILED whose trials have all ended."""
@@ -40,8 +40,8 @@ SAME_FAILURES_IN_A_ROW = 6
 
 
 def n_best_weights(config: StudyConfig) -> int:
-    """Best trials of an arm whose weights stay: any finalist may be the winner."""
-    return max(N_BEST_WEIGHTS, finalists_of(config, config.trials))
+    """Trials of an arm whose weights stay: the best, for any finalist may be the winner, and its first."""
+    return max(N_BEST_WEIGHTS, finalists_of(config, config.trials)) + 1
 
 
 class Failures:
@@ -110,7 +110,7 @@ class Recorder:
         self._ledger, self._policy, self._checkpoints, self._watch = ledger, policy, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
-        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config))
+        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config)) - 1  # beside the first's
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
@@ -188,7 +188,8 @@ class Recorder:
     def _keep_best_weights(self, record: TrialRecord) -> None:
         """Remove the weights of whoever is no longer among the best of its arm; only those few are looked at.
 
-        A confirmation's stay: they are what the study has to show. A finalist has none.
+        A confirmation's stay: they are what the study has to show. So do those of the arm's first trial, which may be
+        the winner whatever its score. A finalist has none.
         """
         if record.confirm:
             return
@@ -199,6 +200,8 @@ class Recorder:
         kept = self._kept.setdefault(record.arm, [])
         if score is None:
             (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
+            return
+        if record.number == 0:
             return
         kept.append((score, record.trial))
         kept.sort(key=lambda entry: (-entry[0], entry[1]))  # of equals the first in number, as `ranked` has it

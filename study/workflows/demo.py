@@ -57,7 +57,7 @@ def run_demo(here: Home) -> int:
     """Make data and source weights, search, confirm, report; returns the exit code. What is there is used again."""
     started = time.monotonic()
     # Asked by search and confirmation too, but then the source networks have been trained for minutes.
-    kept = N_BEST_WEIGHTS + SEEDS
+    kept = N_BEST_WEIGHTS + 1 + SEEDS
     check_room(here.home / NAME / "checkpoints", needed(set(ARCHITECTURES), {SEARCH["optimizer"]}, ARMS, 1, kept))
     folder = here.home / "demo-data"
     out.rule("1/5 the study's photographs")

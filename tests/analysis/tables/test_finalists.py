@@ -104,6 +104,45 @@ def test_a_winner_that_was_not_the_one_confirmed_has_no_observed_drop() -> None:
     assert made.drop["test"].isna().all()
 
 
+def _with_a_first(name: str, skills: tuple[float, float]) -> str:
+    """A study of one arm: its first trial, whose own score is the lowest, and two others; each again on two splits,
+    the first with skill 0.5, trial 0001 with these, trial 0002 with 0.2."""
+    trials = [TrialSpec(number, "resnet18-scratch", skill) for number, skill in enumerate((0.4, 0.9, 0.6))]
+    skill_of = {0: (0.5, 0.5), 1: skills, 2: (0.2, 0.2)}
+    again = [
+        FinalistSpec(2 * number + repeat, trials[number], repeat, skill_of[number][repeat], baseline=number == 0)
+        for number in skill_of
+        for repeat in (0, 1)
+    ]
+    return fixture.write_study(name, trials, finalists=again)
+
+
+def test_the_first_trial_gives_way_to_one_that_is_better_on_both_splits() -> None:
+    study = read_study(_with_a_first("beaten", (0.8, 0.9)), "beaten")
+    board = arm_comparison.leaderboard(study)
+    assert board["trial"].tolist() == ["0001", "0000", "0002"]
+    assert finalists.in_doubt_sentence(study, board) == ""
+
+
+def test_the_first_trial_stays_where_another_is_better_in_the_mean_alone() -> None:
+    study = read_study(_with_a_first("in doubt", (1.0, 0.3)), "in doubt")
+    made = all_tables.make_tables(study)
+    mean = made.board.set_index("trial")["finalist_mean"]
+    assert mean["0001"] > mean["0000"]
+    assert made.board["trial"].tolist() == ["0000", "0001", "0002"]
+    text = finalists.in_doubt_sentence(study, made.board)
+    more = f"{mean['0001'] - mean['0000']:.3f}"
+    assert text == (
+        "ResNet18, from scratch: trial 0000, the known-good configuration that the arm began with, stays the winner; "
+        f"the mean of trial 0001 is higher by {more}, which is not beyond the standard error of the differences."
+    )
+    own = made.board.set_index("trial")["objective_value"]
+    assert own["0000"] == own.min()  # so it is not one of those that their own score flattered
+    row = made.drop.iloc[0]
+    assert row["before"] == pytest.approx(((own - mean)["0001"] + (own - mean)["0002"]) / 2)
+    assert row["own"] == own["0000"] and row["mean"] == mean["0000"] and row["finalists"] == 3
+
+
 def test_each_fold_has_finalists_of_its_own() -> None:
     trials = [TrialSpec(0, "resnet18-scratch", 0.4), TrialSpec(1, "resnet18-scratch", 0.7)]
     again = [

@@ -35,10 +35,12 @@ def searched(scores: list[float | None], trials: int = 0, **settings: Any) -> li
     return events
 
 
-def finalist(number: int, trial: str, repeat: int, score: float | None, end: str = "complete") -> list[Event]:
+def finalist(
+    number: int, trial: str, repeat: int, score: float | None, end: str = "complete", baseline: bool = False
+) -> list[Event]:
     """A finalist with its only epoch and its end; without a score it has just begun."""
     name = f"f{number:04d}"
-    started = finalist_event(number, trial, repeat, epochs=1)
+    started = replace(finalist_event(number, trial, repeat, epochs=1), baseline=baseline)
     if score is None:
         return [started]
     return [started, epoch_event(name, 1, score), end_event(name, end)]
@@ -115,7 +117,38 @@ def test_configurations_that_differ_in_their_seed_alone_are_one() -> None:
     events = searched([0.5, 0.9, 0.4, 0.3])
     events = [_duplicate(event, 1) for event in events]
     found = wanted(config(trials=4, finalists=2, repeats=1), study_state(events))
-    assert [(one.trial.trial, one.rank) for one in found] == [("0001", 1), ("0002", 2)]
+    assert [(one.trial.trial, one.rank, one.baseline) for one in found] == [("0001", 1, True), ("0002", 2, False)]
+
+
+@pytest.mark.parametrize(
+    ("others", "order"),
+    [((0.6, 0.3), ["0001", "0000"]), ((0.9, 0.1), ["0000", "0001"]), ((0.5, 0.2), ["0000", "0001"])],
+)
+def test_the_first_trial_gives_way_only_to_what_is_better_beyond_the_noise(
+    others: tuple[float, float], order: list[str]
+) -> None:
+    events = searched([0.1, 0.9])
+    for repeat, (first, other) in enumerate(zip((0.5, 0.2), others, strict=True)):
+        events += finalist(2 * repeat, "0000", repeat, first, baseline=True)
+        events += finalist(2 * repeat + 1, "0001", repeat, other)
+    assert names(events) == order
+    found = {one.record.trial: one.score for one in candidates(study_state(events), ARM)}
+    assert found == {"0000": pytest.approx(0.35), "0001": pytest.approx(sum(others) / 2)}, "the score stays the mean"
+
+
+def test_the_first_trial_is_a_finalist_whatever_its_score() -> None:
+    state = study_state(searched([0.1, 0.4, 0.5, 0.3]))
+    found = wanted(config(trials=4, finalists=2, repeats=1), state)
+    assert [(one.trial.trial, one.rank, one.baseline) for one in found] == [("0002", 1, False), ("0000", 2, True)]
+    failed = study_state(searched([None, 0.4, 0.5, 0.3]))
+    found = wanted(config(trials=4, finalists=2, repeats=1), failed)
+    assert [(one.trial.trial, one.baseline) for one in found] == [("0002", False), ("0001", False)]
+
+
+def test_of_configurations_that_differ_in_their_seed_the_one_with_finalists_stands_for_them() -> None:
+    events = [_duplicate(event, 2) for event in searched([0.5, 0.9, 0.6])]
+    events += finalist(0, "0000", 0, 0.4, baseline=True) + finalist(1, "0001", 0, 0.3)
+    assert names(events) == ["0000", "0001"]
 
 
 def _two_arms(scores: list[float], others: list[float]) -> list[Event]:

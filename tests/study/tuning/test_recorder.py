@@ -101,8 +101,8 @@ def test_three_trials_that_fail_alike_are_a_common_failure(driver: Driver) -> No
     assert driver.recorder.common_failure() is None
 
 
-def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> None:
-    scores = [0.3, 0.1, 0.5, 0.2, 0.4]
+def test_the_first_and_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> None:
+    scores = [0.05, 0.3, 0.1, 0.5, 0.2, 0.4]
     for kappa in scores:
         trial = driver.begin()
         (driver.folder / "checkpoints" / trial).mkdir(parents=True)
@@ -111,7 +111,7 @@ def test_only_the_best_trials_of_an_arm_keep_their_weights(driver: Driver) -> No
         driver.recorder.epoch(trial, report(2, kappa))
         driver.recorder.end(trial, schema.STATE_COMPLETE)
     kept = sorted(path.parent.name for path in (driver.folder / "checkpoints").glob(f"*/{BEST}"))
-    assert kept == ["0000", "0002", "0004"]
+    assert kept == ["0000", "0001", "0003", "0005"]
 
 
 def test_failures_alike_in_a_row_stop_a_search_that_began_well(driver: Driver) -> None:
@@ -149,7 +149,7 @@ def test_of_equally_good_trials_the_first_keep_their_weights_whoever_ended_last(
         for epoch in (1, 2):
             driver.recorder.epoch(folder.name, report(epoch, 0.0))
         driver.recorder.end(folder.name, schema.STATE_COMPLETE)
-    assert [folder.name for folder in folders if (folder / BEST).exists()] == ["0000", "0001", "0002"]
+    assert [folder.name for folder in folders if (folder / BEST).exists()] == ["0000", "0001", "0002", "0003"]
 
 
 def test_no_trial_that_ended_keeps_a_checkpoint(driver: Driver) -> None:
