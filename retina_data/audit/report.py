@@ -2,55 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from retina_data.audit.findings import Finding, Severity
 from retina_data.audit.image_scan import MISSING, Content
 from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES, audit
+from retina_data.audit.repeats import placeholder_findings, repeated
 from retina_data.audit.size_baseline import size_only_baseline
-from retina_data.duplicates import merged_groups, near_groups
+from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
 from retina_data.images.field_of_view import shape_note, shape_of_all
 from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates
-from retina_data.layouts.patients.signs import Sign, placeholders, shared_photographs
+from retina_data.layouts.patients.signs import Sign
 from retina_data.layouts.refusals import advice_on_missing
 from retina_data.splits import assign_splits
-
-Severity = Literal["error", "warning", "note"]
 
 SERIOUS = ("fellow eyes", NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES)
 """Kinds of the audit's findings after which a score may be too good."""
 
-NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
-
-FLAT = 64  # bits
-
 WORST = 10
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong; where it is an error, so would training be.
-
-    `rows`: images, grouped where alike. `reasons`: of each of these groups, where they differ.
-    """
-
-    kind: str
-    severity: Severity
-    text: str
-    rows: tuple[tuple[int, ...], ...] = ()
-    counted: int = 0  # images, where they are not listed
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Images that it concerns."""
-        return self.counted or sum(len(group) for group in self.rows)
 
 
 def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], list[Finding]]:
@@ -76,8 +51,8 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
     if content is not None:
         table = dataset.table.join(content.table)
         readable = table[table["error"] == ""]
-        found += _files(table, dataset.fates) + _placeholders(readable) + _pictures(readable)
-        found += _repeated(readable, content) + _overlap(table)
+        found += _files(table, dataset.fates) + placeholder_findings(readable) + _pictures(readable)
+        found += repeated(readable, content) + _overlap(table)
         report["content"] = _content(readable)
         found += _sizes(report["content"])
     order = {"error": 0, "warning": 1, "note": 2}
@@ -123,19 +98,6 @@ def _verdict(report: dict[str, Any], unused_pictures: int) -> dict[str, Any]:
         "unused": unused_pictures,
         "patients": report["patients"]["all"],
     }
-
-
-def _placeholders(readable: pd.DataFrame) -> list[Finding]:
-    """One photograph for many patients, with the images that it stands for."""
-    patients, digests = readable["patient"].astype(str), readable["sha256"].tolist()
-    rows = tuple(
-        tuple(int(row) for row in readable.index[readable["sha256"] == digest])
-        for digest in shared_photographs(patients, digests)
-    )
-    return [
-        Finding(DOUBTFUL_PATIENTS, "error", f"{sign.sentence}; {sign.remedy}", rows)
-        for sign in placeholders(patients, digests)
-    ]
 
 
 def _with_examples(sign: Sign) -> str:
@@ -188,41 +150,6 @@ def _field_of_view(readable: pd.DataFrame) -> list[Finding]:
     text = shape_note(shape, int(readable["fov_found"].sum()), len(readable))
     oval = readable[readable["fov_outline"] == "ellipse"]
     return [Finding("field of view", "note" if shape == "ellipse" else "warning", text, _each(oval))] if text else []
-
-
-def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:
-    """Byte-equal images, and such as are nearly the same picture."""
-    found = []
-    equal = _groups(readable, readable["sha256"])
-    inside = [group for group in equal if len({readable["split"][row] for row in group}) == 1]
-    across = [group for group in equal if group not in inside]
-    if inside:
-        text = f"groups of byte-equal images within a split: {len(inside):,}; a split keeps each on one side"
-        found.append(Finding("duplicates", "warning", text, tuple(inside)))
-    if across:
-        text = f"groups of byte-equal images across splits: {len(across):,}; training leaves them out"
-        found.append(Finding("duplicates across splits", "warning", text, tuple(across)))
-    found += _contradictions("duplicates, grades differ", "byte-equal images", equal, readable)
-    patterned = readable[content.bits[readable.index].sum(axis=1) >= FLAT]  # plain pictures are all alike
-    patterned = patterned.drop_duplicates("sha256")
-    near = _groups(patterned, pd.Series(near_groups(content.bits[patterned.index], NEAR), index=patterned.index))
-    if near:
-        crossing = sum(len({readable["split"][row] for row in group}) > 1 for group in near)
-        text = f"groups of nearly the same picture: {len(near):,}, across splits: {crossing:,}; look at them"
-        found.append(Finding("near-duplicates", "warning", text, tuple(near)))
-        found += _contradictions("near-duplicates, grades differ", "nearly the same picture", near, readable)
-    return found
-
-
-def _contradictions(kind: str, what: str, groups: list[tuple[int, ...]], table: pd.DataFrame) -> list[Finding]:
-    odd = tuple(group for group in groups if len({table["grade"][row] for row in group}) > 1)
-    return [Finding(kind, "warning", f"groups of {what} with different grades: {len(odd):,}", odd)] if odd else []
-
-
-def _groups(table: pd.DataFrame, keys: pd.Series[Any]) -> list[tuple[int, ...]]:
-    """Rows with the same key, where there are several."""
-    several = table[keys.duplicated(keep=False)]
-    return [tuple(int(row) for row in group) for group in several.groupby(keys, sort=False).groups.values()]
 
 
 def _overlap(table: pd.DataFrame) -> list[Finding]:

@@ -10,8 +10,8 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from retina_data.audit.findings import Finding
 from retina_data.audit.image_scan import MISSING, pictures
-from retina_data.audit.report import Finding
 from retina_data.files import write_whole
 from retina_data.grades import GRADE_NAMES
 from retina_data.layouts.dataset import DataSet

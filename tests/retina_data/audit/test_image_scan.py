@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from retina_data.audit.image_scan import MISSING, look_at, pictures
-from retina_data.audit.report import NEAR
+from retina_data.audit.repeats import NEAR
 from retina_data.duplicates import near_groups
 from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint

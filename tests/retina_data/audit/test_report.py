@@ -12,8 +12,9 @@ import pytest
 from PIL import Image
 
 from retina_data.audit import report
+from retina_data.audit.findings import Finding
 from retina_data.audit.image_scan import look_at
-from retina_data.audit.report import Finding, check
+from retina_data.audit.report import check
 from retina_data.layouts.dataset import ReadOptions, read_index
 from tests.retina_data.as_people_have_them.builder import build, graded
 from tests.retina_data.audit.test_image_scan import relabel, write_photographs
