@@ -223,5 +223,18 @@ ARTIFACT_REPORT = "report"
 FINDING_NO_PATIENTS = "no patients"
 """Kind of the data audit's finding that images tell no patient; `retina_data.audit.labels` writes it."""
 
+FINDING_DOUBTFUL_PATIENTS = "doubtful patients"
+"""Kind of its findings that patients are wrong, as many images or names say; written there too."""
+
+AS_TOLD = ", as far as the data tells patients"
+"""What is added to a claim about patients that are not known."""
+
+
+def patients_known(audit: Mapping[str, Any]) -> bool:
+    """Whether the label file, the user's pattern or the images' names tell every patient, with no sign against it."""
+    kinds = {one["kind"] for one in audit.get("findings", [])}
+    return not kinds & {FINDING_NO_PATIENTS, FINDING_DOUBTFUL_PATIENTS}
+
+
 FEW_SEEDS = 3
 """Fewer seeds than this do not tell a configuration from its luck."""

@@ -22,6 +22,17 @@ def without_patient(study: StudyRuns) -> int:
     return sum(int(one["count"]) for one in entries if one["kind"] == schema.FINDING_NO_PATIENTS)
 
 
+def doubtful_patients(study: StudyRuns) -> list[str]:
+    """Of each sign that the data's patients are wrong, what it says."""
+    entries = study.study.get("audit", {}).get("findings", [])
+    return [str(one["text"]) for one in entries if one["kind"] == schema.FINDING_DOUBTFUL_PATIENTS]
+
+
+def patients_known(study: StudyRuns) -> bool:
+    """Whether every patient of the study's data is known, with no sign against it."""
+    return schema.patients_known(study.study.get("audit", {}))
+
+
 def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
     """Sentences that stand beside the answer about the arm `top`, a row of columns.primary_endpoint(four_way)."""
     found = []
@@ -36,6 +47,10 @@ def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
             f"Kappa is undefined on these {int(top['n']):,} images, since all have the same grade; what the accuracy "
             "is worth they cannot tell either."
         )
+    found += [
+        f"The patients of this data may be wrong: {text}. Until then splits, scores and intervals may be wrong too."
+        for text in doubtful_patients(study)
+    ]
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]
         if high - low > wide and not top["constant_predictor"]:

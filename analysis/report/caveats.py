@@ -6,6 +6,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
+from analysis.report.answer_warnings import patients_known
 from analysis.results.columns import (
     NEW_PATIENTS,
     NO_RESULT,
@@ -93,6 +94,8 @@ def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
 def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) -> list[str]:
     """What the test split is worth, and what was confirmed on it."""
     found = []
+    known = patients_known(study)
+    as_told = "" if known else schema.AS_TOLD
     tested = primary[(primary["status"] == RUN) & (primary["measured_on"] != VALIDATION)]
     if len(tested) and tested["measured_on"].iloc[0] == NEW_PATIENTS:
         row = made.four_way[made.four_way["arm"] == tested["arm"].iloc[0]].iloc[0]
@@ -102,17 +105,20 @@ def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) ->
         ]
         found.append(
             f"Of the {int(row[f'{TEST}_n']):,} test images {int(row[f'{NEW_PATIENTS}_n']):,} are of patients who are "
-            f"not in training, and only they are the primary endpoint. Over all of them {listed(every)}."
+            f"not in training{as_told}, and only they are the primary endpoint. Over all of them {listed(every)}."
         )
     if len(tested) and (tested["n_new_patients"] == 0).any():
         found.append(
             "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
             "that the models do not know, and the numbers are optimistic for those."
+            if known
+            else "Which test images are of patients that the models do not know cannot be said, as the patients of "
+            "this data may be wrong: the numbers may be optimistic for those."
         )
     if len(tested) and study.study.get("test", {}).get("exclude_test_patients"):
         found.append(
-            "The models that were measured had no image of a test patient in training; the search before them had the "
-            "fellow eyes, so the choice of configuration and epoch has seen those patients."
+            f"The models that were measured had no image of a test patient in training{as_told}; the search before "
+            "them had the fellow eyes, so the choice of configuration and epoch has seen those patients."
         )
     if len(tested) and study.folds:
         found.append(
@@ -124,8 +130,7 @@ def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) ->
         found.append(
             f"Copying the fellow eye's grade from the training list, with no look at a picture, has an accuracy of "
             f"{copied:.5f} on the {int(made.four_way['fellow_copy_n'].iloc[0]):,} images of the test list: the two "
-            "lists "
-            "share patients."
+            f"lists share patients{as_told}."
         )
     for folds in sorted(set(tested["folds_tested"].astype(int))) if study.folds else []:
         if folds < study.folds:

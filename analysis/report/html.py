@@ -20,6 +20,7 @@ from analysis.figures.all_figures import write_gallery
 from analysis.figures.drawing.figure_files import FigureFiles, SkippedFigure
 from analysis.number_format import count, number
 from analysis.report import formatting, reproduce, summary, text_tables
+from analysis.report.answer_warnings import patients_known
 from analysis.report.caveats import caveats
 from analysis.report.paper_tables import write_tables
 from analysis.results.columns import VALIDATION, primary_endpoint
@@ -74,6 +75,7 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped
         config=json.dumps(described.get("config", {}), indent=2, ensure_ascii=False),
         audit=described.get("audit", {}),
         test=described.get("test") or {},
+        as_told="" if patients_known(study) else schema.AS_TOLD,
         weights=described.get("weights", {}),
         tags=formatting.tags(study),
         commands=reproduce.commands(study),

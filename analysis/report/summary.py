@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_warnings import warnings, without_patient
+from analysis.report.answer_warnings import patients_known, warnings
 from analysis.report.pairwise_text import comparison
 from analysis.results.columns import RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
@@ -80,12 +80,13 @@ def _best_on_test(study: StudyRuns, primary: pd.DataFrame, top: Row, score: str)
     if study.folds:
         folds = int(top["folds_tested"])
         where = f"on the test splits of {folds} outer folds taken together, which their searches never saw"
-    if top["n_new_patients"] == 0:
+    if top["n_new_patients"] == 0 and patients_known(study):
         where = "on the test split, which the search never saw, though each of its patients has an image in training"
     by = "" if score == objective(study) else f" in {score}"
     place = f"scores highest{by} {where}:" if several else f"is the only arm that was confirmed: {where}, with"
     seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
     who = " who are not in training" if top["measured_on"] == "test_new_patients" else ""
+    who += schema.AS_TOLD * bool(who and not patients_known(study))
     return (
         f"{spoken(top['label'])} {place} {_scores(top)} ({seeds}, 95 % intervals), on "
         f"{_images(study, top)}{who}, {_against_majority(top, study.folds)}."
@@ -109,7 +110,7 @@ def _repeated(study: StudyRuns, top: Row) -> str:
 
 
 def _images(study: StudyRuns, top: Row) -> str:
-    known = bool(pd.notna(top["patients"])) and not without_patient(study)
+    known = bool(pd.notna(top["patients"])) and patients_known(study)
     patients: str = f" of {int(top['patients']):,} patients" if known else ""
     return f"{int(top['n']):,} images{patients}"
 

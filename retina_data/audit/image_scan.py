@@ -17,11 +17,10 @@ from PIL import Image, ImageDraw
 from retina_data.images import decode
 from retina_data.images.decode import Source
 from retina_data.images.field_of_view import FieldOfView, crop_to_field_of_view, field_of_view_in
+from retina_data.images.quality import SEEN_AT, light_of
 from retina_data.layouts.dataset import DataSet
 
 MISSING = "not there"
-
-_SEEN_AT = 256  # pixels: enough for the field of view and for what is looked at here
 
 _HASH = 16  # cells a side
 
@@ -35,6 +34,7 @@ class _Look(NamedTuple):
     light: float
     white: float
     fov_found: bool
+    fov_outline: str
     fov_support: float
     bits: npt.NDArray[np.bool_]
 
@@ -44,9 +44,9 @@ class Content:
     """What the images of a data set are.
 
     `table` has the data set's index and the columns bytes, width, height (of the file), sha256, error (why it cannot be
-    read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found and fov_support (share
-    of the field of view's edge that lies on the circle). `bits` (N, 512) is a perceptual hash: it hardly changes when a
-    photograph is saved again, resized or made brighter.
+    read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found, fov_outline and
+    fov_support (share of the field of view's edge that lies on its outline). `bits` (N, 512) is a perceptual hash: it
+    hardly changes when a photograph is saved again, resized or made brighter.
     """
 
     table: pd.DataFrame
@@ -76,8 +76,8 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
         place, scale = field_of_view_in(image), side / max(image.size)
         small = image.resize((max(1, round(image.width * scale)), max(1, round(image.height * scale))))
         if place.found:
-            x, y, r = place.cx * scale, place.cy * scale, place.radius * scale
-            ImageDraw.Draw(small).ellipse((x - r, y - r, x + r, y + r), outline=(90, 230, 255), width=2)
+            x, y, rx, ry = (value * scale for value in (place.cx, place.cy, place.rx, place.ry))
+            ImageDraw.Draw(small).ellipse((x - rx, y - ry, x + rx, y + ry), outline=(90, 230, 255), width=2)
         return small
 
     for row, picture in decode.in_threads(show, jobs, len(wanted), 2, ""):
@@ -88,23 +88,23 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
 def _look(row: int, source: Source) -> _Look:
     nothing = np.zeros(2 * _HASH * _HASH, dtype=bool)
     if isinstance(source, Path) and source == Path(""):
-        return _Look(0, 0, 0, "", MISSING, 0.0, 0.0, False, 0.0, nothing)
+        return _Look(0, 0, 0, "", MISSING, 0.0, 0.0, False, "frame", 0.0, nothing)
     try:
         image, (width, height), data = _opened(source)
     except Exception as error:  # Pillow's decoders raise nearly every kind
         size, sha256 = _file(source)
-        return _Look(size, 0, 0, sha256, decode.reason(error), 0.0, 0.0, False, 0.0, nothing)
-    small = np.asarray(image.reduce(max(1, max(image.size) // _SEEN_AT)))
-    place = field_of_view_in(image)
+        return _Look(size, 0, 0, sha256, decode.reason(error), 0.0, 0.0, False, "frame", 0.0, nothing)
+    light, place = light_of(image), field_of_view_in(image)
     return _Look(
         bytes=len(data),
         width=width,
         height=height,
         sha256=hashlib.sha256(data).hexdigest(),
         error="",
-        light=float(np.percentile(small.max(axis=2), 99)),
-        white=float((small.min(axis=2) >= 245).mean()),
+        light=light.percentile,
+        white=light.white,
         fov_found=place.found,
+        fov_outline=place.outline,
         fov_support=place.support,
         bits=_perceptual_hash(image, place),
     )
@@ -115,7 +115,7 @@ def _opened(source: Source) -> tuple[Image.Image, tuple[int, int], bytes]:
     if not isinstance(source, Path):
         return Image.fromarray(source), (source.shape[1], source.shape[0]), source.tobytes()
     data = source.read_bytes()
-    return decode.upright_rgb(data, _SEEN_AT), decode.open_image(data).size, data
+    return decode.upright_rgb(data, SEEN_AT), decode.open_image(data).size, data
 
 
 def _file(source: Source) -> tuple[int, str]:

@@ -6,6 +6,7 @@ sides of the split, the fellow-eye copy.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -14,8 +15,12 @@ import pandas as pd
 from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.patients.signs import Sign
 
 NO_PATIENTS = "no patients"
+SHARED_PATIENTS = "patients in two splits"
+TWO_CLASSES = "two classes"
+DOUBTFUL_PATIENTS = "doubtful patients"
 
 
 def audit(dataset: DataSet) -> dict[str, Any]:
@@ -33,9 +38,11 @@ def audit(dataset: DataSet) -> dict[str, Any]:
     common = int(np.argmax(grades["train"]))
     patients = {split: int(rows["patient"].nunique()) for split, rows in splits.items()}
     fellow = _fellow_grades(splits["train"], splits["test"])
+    inventory = dataset.inventory
     report: dict[str, Any] = {
         "layout": dataset.layout,
         "labels_only": dataset.labels_only,
+        "inventory": {"used": dict(inventory.used), "unused": dict(inventory.unused)},
         "images": {split: len(rows) for split, rows in splits.items()},
         "grades": {split: [int(n) for n in counts] for split, counts in grades.items()},
         "majority_grade": common,
@@ -47,11 +54,24 @@ def audit(dataset: DataSet) -> dict[str, Any]:
             "one_image_only": int((table["patient"].value_counts() == 1).sum()),
         },
         "eyes": {eye or "unknown": int(n) for eye, n in table["eye"].value_counts().sort_index().items()},
+        "patient_in_train": {
+            split: int(rows["patient"].isin(splits["train"]["patient"]).sum())
+            for split, rows in splits.items()
+            if split != "train"
+        },
         "test_fellow_in_train": int(fellow.notna().sum()),
         "fellow_copy": _fellow_copy(fellow, splits["test"]),
         "notes": list(dataset.notes),
     }
-    return {**report, "findings": _findings(report, dataset.patients_given)}
+    return {**report, "findings": [*_findings(report, dataset.patients_given), *patient_findings(dataset.signs)]}
+
+
+def patient_findings(signs: Iterable[Sign]) -> list[dict[str, Any]]:
+    """A finding for each sign that patients are wrong; names none of them."""
+    return [
+        {"kind": DOUBTFUL_PATIENTS, "count": sign.counts["images"], "text": f"{sign.sentence}; {sign.remedy}"}
+        for sign in signs
+    ]
 
 
 def unused(table: pd.DataFrame, splits: pd.Series[str]) -> list[dict[str, Any]]:
@@ -116,9 +136,16 @@ def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, An
         )
     if not images["test"]:
         add("no test split", 0, "the files name no test split: 20 % of the patients are set aside before a search")
+    for split, met in report["patient_in_train"].items():
+        if met > (leaked if split == "test" else 0):
+            text = f"{met:,} of {images[split]:,} {split} images are of patients who have an image in train too"
+            add(SHARED_PATIENTS, met, f"{text}: as the files divide them, scores are optimistic")
     for split, counts in report["grades"].items():
         absent = [grade for grade, n in enumerate(counts) if n == 0]
-        if absent and images[split]:
+        if split == "train" and absent == [2, 3, 4]:
+            text = "no train image has grade 2, 3, 4: 0 and 1 alone look like not referable / referable, and not like"
+            add(TWO_CLASSES, images[split], f"{text} grades of five")
+        elif absent and images[split]:
             add("grades absent", len(absent), f"no {split} image has grade {', '.join(map(str, absent))}")
     unknown = 0 if patients_given else report["eyes"].get("unknown", 0)
     if unknown:

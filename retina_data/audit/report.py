@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from retina_data.audit.findings import Finding, Severity
 from retina_data.audit.image_scan import MISSING, Content
-from retina_data.audit.labels import NO_PATIENTS, audit
+from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES, audit
+from retina_data.audit.repeats import placeholder_findings, repeated
 from retina_data.audit.size_baseline import size_only_baseline
-from retina_data.duplicates import merged_groups, near_groups
+from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
-from retina_data.images.quality import BLOWN_OUT, DARK
+from retina_data.images.field_of_view import shape_note, shape_of_all
+from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.inventory import Fates
+from retina_data.layouts.patients.signs import Sign
+from retina_data.layouts.refusals import advice_on_missing
 from retina_data.splits import assign_splits
 
-Severity = Literal["error", "warning", "note"]
-
-SERIOUS = ("fellow eyes", NO_PATIENTS)
+SERIOUS = ("fellow eyes", NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES)
 """Kinds of the audit's findings after which a score may be too good."""
 
-TINY = 64  # shorter side, pixels
-
-
-NEAR = 24  # bits of 512: a photograph saved again differs in up to 20, another one in 35 or more
-
-FLAT = 64  # bits
-
 WORST = 10
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that is wrong; where it is an error, so would training be.
-
-    `rows`: images, grouped where alike. `reasons`: of each of these groups, where they differ.
-    """
-
-    kind: str
-    severity: Severity
-    text: str
-    rows: tuple[tuple[int, ...], ...] = ()
-    counted: int = 0  # images, where they are not listed
-    reasons: tuple[str, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Images that it concerns."""
-        return self.counted or sum(len(group) for group in self.rows)
 
 
 def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], list[Finding]]:
@@ -62,11 +38,21 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
     found = [
         Finding(one["kind"], "warning" if one["kind"] in SERIOUS else "note", one["text"], (), one["count"])
         for one in report["findings"]
+        if one["kind"] != DOUBTFUL_PATIENTS
+    ]
+    found += [
+        Finding(DOUBTFUL_PATIENTS, "error", _with_examples(sign), (), sign.counts["images"]) for sign in dataset.signs
+    ]
+    allowed = dataset.options.allow_unused
+    found += [
+        Finding(one.kind, "warning" if allowed or one.only_warns else "error", one.text, (), one.count)
+        for one in dataset.refusals
     ]
     if content is not None:
         table = dataset.table.join(content.table)
         readable = table[table["error"] == ""]
-        found += _files(table) + _pictures(readable) + _repeated(readable, content) + _overlap(table)
+        found += _files(table, dataset.fates) + placeholder_findings(readable) + _pictures(readable)
+        found += repeated(readable, content) + _overlap(table)
         report["content"] = _content(readable)
         found += _sizes(report["content"])
     order = {"error": 0, "warning": 1, "note": 2}
@@ -83,19 +69,53 @@ def check(dataset: DataSet, content: Content | None) -> tuple[dict[str, Any], li
         }
         for one in found
     ]
+    report["fates"] = {str(fate): list(files) for fate, files in dataset.fates.items()}
+    report["verdict"] = _verdict(report, dataset.inventory.unused_pictures)
     return report, found
+
+
+def _verdict(report: dict[str, Any], unused_pictures: int) -> dict[str, Any]:
+    """What the findings come to, in a sentence, and the counts of images and patients."""
+    counts = {kind: sum(one["severity"] == kind for one in report["findings"]) for kind in ("error", "warning")}
+    counted = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
+    severity: Severity = "error" if counts["error"] else "warning" if counts["warning"] else "note"
+    if counts["error"]:
+        text = f"Not fit to train on: {counted['error']} to mend first, and {counted['warning']}."
+    elif report["labels_only"]:
+        severity, text = (
+            "note",
+            "Not fit to train on yet: only the labels are here, nothing is known of the photographs.",
+        )
+    elif counts["warning"]:
+        text = f"Fit to train on, with {counted['warning']} to know before a score is believed."
+    else:
+        text = "Fit to train on: nothing was found that makes training or a score wrong."
+    used = 0 if report["labels_only"] else report.get("content", {}).get("read", sum(report["images"].values()))
+    return {
+        "severity": severity,
+        "text": text,
+        "used": used,
+        "unused": unused_pictures,
+        "patients": report["patients"]["all"],
+    }
+
+
+def _with_examples(sign: Sign) -> str:
+    examples = f" (such as {', '.join(sign.examples)})" if sign.examples else ""
+    return f"{sign.sentence}{examples}; {sign.remedy}"
 
 
 def _each(table: pd.DataFrame) -> tuple[tuple[int, ...], ...]:
     return tuple((int(row),) for row in table.index)
 
 
-def _files(table: pd.DataFrame) -> list[Finding]:
+def _files(table: pd.DataFrame, fates: Fates) -> list[Finding]:
     missing = table[table["error"] == MISSING]
     unreadable = table[(table["error"] != "") & (table["error"] != MISSING)]
     found = []
     if len(missing):
-        text = f"not there: {len(missing):,} of {len(table):,} listed images; add them, or delete their lines"
+        advice = advice_on_missing(fates, missing["image"].tolist())
+        text = f"not there: {len(missing):,} of {len(table):,} listed images; {advice}"
         found.append(Finding("missing", "error", text, _each(missing)))
     if len(unreadable):
         reasons = ", ".join(f"{reason} ({n})" for reason, n in unreadable["error"].value_counts().head(5).items())
@@ -110,52 +130,26 @@ def _pictures(readable: pd.DataFrame) -> list[Finding]:
     white = readable["white"] > BLOWN_OUT
     tiny = readable[["width", "height"]].min(axis=1) < TINY
     lost = ~readable["fov_found"] & ~black & ~white
+    found = _field_of_view(readable)
     each: tuple[tuple[str, pd.Series[bool], str], ...] = (
-        ("black", black, "black or nearly so"),
-        ("blown out", white, f"white on more than {BLOWN_OUT:.0%} of the frame"),
-        ("tiny", tiny, f"with a side below {TINY} px"),
-        ("no field of view", lost, "no field of view was found, so the whole frame is used"),
+        ("black", black, BLACK),
+        ("blown out", white, WHITE),
+        ("tiny", tiny, SMALL),
+        ("no field of view", lost, f"{LOST}, so the whole frame is used"),
     )
-    return [
+    return found + [
         Finding(kind, "warning", f"{text}: {int(chosen.sum()):,} of {len(readable):,} images", _each(readable[chosen]))
         for kind, chosen, text in each
         if chosen.any()
     ]
 
 
-def _repeated(readable: pd.DataFrame, content: Content) -> list[Finding]:
-    """Byte-equal images, and such as are nearly the same picture."""
-    found = []
-    equal = _groups(readable, readable["sha256"])
-    inside = [group for group in equal if len({readable["split"][row] for row in group}) == 1]
-    across = [group for group in equal if group not in inside]
-    if inside:
-        text = f"groups of byte-equal images within a split: {len(inside):,}; a split keeps each on one side"
-        found.append(Finding("duplicates", "warning", text, tuple(inside)))
-    if across:
-        text = f"groups of byte-equal images across splits: {len(across):,}; training leaves them out"
-        found.append(Finding("duplicates across splits", "warning", text, tuple(across)))
-    found += _contradictions("duplicates, grades differ", "byte-equal images", equal, readable)
-    patterned = readable[content.bits[readable.index].sum(axis=1) >= FLAT]  # plain pictures are all alike
-    patterned = patterned.drop_duplicates("sha256")
-    near = _groups(patterned, pd.Series(near_groups(content.bits[patterned.index], NEAR), index=patterned.index))
-    if near:
-        crossing = sum(len({readable["split"][row] for row in group}) > 1 for group in near)
-        text = f"groups of nearly the same picture: {len(near):,}, across splits: {crossing:,}; look at them"
-        found.append(Finding("near-duplicates", "warning", text, tuple(near)))
-        found += _contradictions("near-duplicates, grades differ", "nearly the same picture", near, readable)
-    return found
-
-
-def _contradictions(kind: str, what: str, groups: list[tuple[int, ...]], table: pd.DataFrame) -> list[Finding]:
-    odd = tuple(group for group in groups if len({table["grade"][row] for row in group}) > 1)
-    return [Finding(kind, "warning", f"groups of {what} with different grades: {len(odd):,}", odd)] if odd else []
-
-
-def _groups(table: pd.DataFrame, keys: pd.Series[Any]) -> list[tuple[int, ...]]:
-    """Rows with the same key, where there are several."""
-    several = table[keys.duplicated(keep=False)]
-    return [tuple(int(row) for row in group) for group in several.groupby(keys, sort=False).groups.values()]
+def _field_of_view(readable: pd.DataFrame) -> list[Finding]:
+    """The decision that `prepare` makes for all photographs, where it is no circle."""
+    shape = shape_of_all(readable["fov_outline"])
+    text = shape_note(shape, int(readable["fov_found"].sum()), len(readable))
+    oval = readable[readable["fov_outline"] == "ellipse"]
+    return [Finding("field of view", "note" if shape == "ellipse" else "warning", text, _each(oval))] if text else []
 
 
 def _overlap(table: pd.DataFrame) -> list[Finding]:
@@ -166,6 +160,9 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
         splits = assign_splits(grouped)
     except DataError as error:
         return [Finding("no split", "error", f"a study could not split these images: {error}")]
+    if empty := [split for split in ("train", "val") if not (splits == split).any()]:
+        text = f"a study needs images in train and in val, but there is none in {' and '.join(empty)}"
+        return [Finding("no split", "error", f"{text}; divide the files anew")]
     ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
     chosen = splits.isin(ours) & (table["split"] == "train")
     sides = splits[chosen].groupby(grouped["group"][chosen]).nunique()

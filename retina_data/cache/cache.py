@@ -1,11 +1,14 @@
 """Photographs -> one uint8 memory map (N, S, S, 3), decoded once for each data set, size, crop and colour.
 
-    HOME/cache/DIGEST-SIZE-CROP[-COLOUR]/images.npy table.parquet manifest.json sources/FINGERPRINT
+    HOME/cache/DIGEST-SIZE-CROP[-SHAPE][-COLOUR]/images.npy table.parquet manifest.json sources/FINGERPRINT
     HOME/cache/.REQUEST.partial/                            one that is not finished; the next process goes on with it
 
 The digest is of names, grades, splits and file contents, not of places: a data set that moved is the same. Reading
 every byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path,
 size, modification time) that had this digest; when it matches, nothing is opened.
+
+How the field of view is found is one decision for all photographs (`shape_of_all`); the few that were taken for another
+shape before it was known are decoded again.
 """
 
 from __future__ import annotations
@@ -15,7 +18,7 @@ import json
 import os
 import shlex
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -31,6 +34,7 @@ from retina_data.errors import DataError
 from retina_data.files import file_lock, free_bytes
 from retina_data.images import decode
 from retina_data.images.decode import Colour, Crop, ImageSpec, Source
+from retina_data.images.field_of_view import Outline, Shape, shape_note, shape_of_all
 from retina_data.layouts.dataset import DataSet, some
 
 _SIZES = range(16, 2049)
@@ -43,7 +47,7 @@ class Cache:
     `images` (N, S, S, 3) uint8 is a read-only memory map; row n belongs to row n of `table`, which is the data set's
     table with the columns sha256 (of the file), fov_found (False where the crop is none), error (why the image was
     skipped and is black, else "") and group (patient, merged over byte-equal images). `digest` (hex) names the data,
-    wherever its files lie.
+    wherever its files lie. `spec.shape` is the decision on the field of view.
     """
 
     folder: Path
@@ -61,6 +65,12 @@ class Cache:
     def skipped(self) -> int:
         """Images that could not be read; `assign_splits` leaves them out."""
         return int((self.table["error"] != "").sum())
+
+    @property
+    def field_of_view_note(self) -> str:
+        """What a reader must know of the field of view; "" where it is a circle, as it is in most data sets."""
+        found, read = int(self.table["fov_found"].sum()), len(self.table) - self.skipped
+        return shape_note(self.spec.shape, found, read) if self.spec.crop == "fov" else ""
 
 
 def prepare(
@@ -97,6 +107,10 @@ def prepare(
                 unfinished = Unfinished(caches / f".{request}.partial", len(stats), image_size, stats)
                 try:
                     failed = _decode(dataset, unfinished, stats, spec, on_error, workers, progress)
+                    if not failed and crop == "fov":
+                        spec = replace(spec, shape=shape_of_all(_outlines(unfinished)))
+                        _forget_other_shapes(unfinished, spec.shape)
+                        failed = _decode(dataset, unfinished, stats, spec, on_error, workers, progress)
                 finally:
                     unfinished.close()
                 if failed:
@@ -116,6 +130,7 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         digest, spec = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
+        spec = replace(spec, shape=manifest.get("field_of_view", "circle"))  # before version 5 it was no other
     except (OSError, ValueError, KeyError) as error:
         reason = error.strerror if isinstance(error, OSError) else error  # without its folder
         raise DataError(f"{name} must be a prepared cache, but is not readable ({reason}); delete it") from error
@@ -145,7 +160,10 @@ def _check(dataset: DataSet, spec: ImageSpec) -> None:
         if value not in known:
             raise DataError(f"{name} must be {' or '.join(known)}, but got {value!r}")
     if dataset.labels_only:
-        raise DataError(f"preparing needs images, but {dataset.folder} has labels only; put the images beside them")
+        raise DataError(
+            f"preparing needs images, but {dataset.folder} has labels only: no picture lies there; put the images "
+            "beside the label files"
+        )
 
 
 def _decode(
@@ -161,17 +179,17 @@ def _decode(
 
     def work(row: int, source: Source) -> Done:
         try:
-            pixels, sha256, found = decode.read_photograph(source, spec)
+            pixels, sha256, outline = decode.read_photograph(source, spec)
         except Exception as error:  # Pillow's decoders raise nearly every kind
-            return Done(stats[row], _content(source), False, decode.reason(error))
+            return Done(stats[row], _content(source), "frame", decode.reason(error))
         unfinished.write(row, pixels)
-        return Done(stats[row], sha256, found, "")
+        return Done(stats[row], sha256, outline, "")
 
     if on_error == "fail":  # an earlier process skipped them
         unfinished.done = {row: one for row, one in unfinished.done.items() if not one.error}
     jobs = ((row, source) for row, source in enumerate(decode.sources(dataset)) if row not in unfinished.done)
     left = len(stats) - len(unfinished.done)
-    bar = f"preparing {'the other ' if unfinished.done else ''}photographs" if progress else ""
+    bar = f"preparing {'the other ' if unfinished.done else ''}photographs" if progress and left else ""
     failed: dict[int, str] = {}
     for row, one in decode.in_threads(work, jobs, left, workers or os.cpu_count() or 1, bar):
         if one.error and on_error == "fail":
@@ -181,12 +199,25 @@ def _decode(
     return failed
 
 
+def _outlines(unfinished: Unfinished) -> list[Outline]:
+    """What the field of view of each readable photograph was taken for."""
+    return [one.outline for one in unfinished.done.values() if not one.error]
+
+
+def _forget_other_shapes(unfinished: Unfinished, shape: Shape) -> None:
+    """Rows of another shape than that of all are done again; one in which no field of view was found stays."""
+    if shape != "each":
+        fits = ("frame", shape)
+        unfinished.done = {row: one for row, one in unfinished.done.items() if one.outline in fits}
+
+
 def _unreadable(dataset: DataSet, failed: dict[int, str], spec: ImageSpec, home: Path) -> DataError:
     """With the whole command that prepares this very cache without them, for a shell in any folder."""
     table = dataset.table
     data, flags = str(dataset.folder.resolve()), {"layout": dataset.layout, "image-size": spec.size, "crop": spec.crop}
     flags |= {"colour": spec.colour, "home": home, "on-error": "skip"}
     words = ["retina", "data", "prepare", data, *(str(word) for name in flags for word in (f"--{name}", flags[name]))]
+    words += replace(dataset.options, layout=None).flags()
     named = [f"{Path(table['path'][row]).name} ({reason})" for row, reason in failed.items()]
     return DataError(
         f"every image must be readable, but {len(failed):,} of {len(table):,} in {dataset.folder} are not: "
@@ -208,7 +239,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     rows = [unfinished.done[row] for row in range(len(dataset.table))]
     table = dataset.table.assign(
         sha256=[one.sha256 for one in rows],
-        fov_found=[one.fov_found for one in rows],
+        fov_found=[one.outline != "frame" for one in rows],
         error=[one.error for one in rows],
     )
     # Two files that are no images, say two empty ones, do not make their patients one.
@@ -221,6 +252,7 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
         "image_size": spec.size,
         "crop": spec.crop,
         "colour": spec.colour,
+        "field_of_view": spec.shape if spec.crop == "fov" else "frame",
         "images": len(table),
         "fov_found": int(table["fov_found"].sum()),
         "skipped": [{"image": i, "reason": r} for i, r in zip(skipped["image"], skipped["error"], strict=True)],
@@ -235,25 +267,31 @@ def _finish(dataset: DataSet, unfinished: Unfinished, caches: Path, fingerprint:
     for file in (PIXELS, "table.parquet", "manifest.json"):
         with open(partial / file, "rb+") as written:
             os.fsync(written.fileno())
-    return _published(unfinished, caches / folder_name(digest, spec), fingerprint)
+    return _published(unfinished, caches, digest, spec, fingerprint)
 
 
-def _published(unfinished: Unfinished, folder: Path, fingerprint: str) -> Path:
-    """Rename the folder; where the same data is there already, only remember that it has another source."""
-    with file_lock(folder.parent / f".{folder.name}.lock"):
+def _published(unfinished: Unfinished, caches: Path, digest: str, spec: ImageSpec, fingerprint: str) -> Path:
+    """Rename the folder; where the same data is there already, only remember that it has another source.
+
+    Caches of the same data of an older version go, also those of another shape: a study finds its own by the data.
+    """
+    folder = caches / folder_name(digest, spec)
+    with file_lock(caches / f".{folder.name}.lock"):
         if _current(folder):
             (folder / "sources" / fingerprint).touch()
             shutil.rmtree(unfinished.folder)
         else:
-            shutil.rmtree(folder, ignore_errors=True)  # of an older version
+            for other in (caches / folder_name(digest, replace(spec, shape=shape)) for shape in get_args(Shape)):
+                if not _current(other):
+                    shutil.rmtree(other, ignore_errors=True)
             unfinished.forget()
             os.rename(unfinished.folder, folder)
     return folder
 
 
 def _known(caches: Path, fingerprint: str) -> Path | None:
-    """The finished cache that was made from exactly these files."""
-    for source in caches.glob(f"*/sources/{fingerprint}"):
+    """The finished cache that was made from exactly these files; no unfinished one, about to be renamed."""
+    for source in caches.glob(f"[!.]*/sources/{fingerprint}"):
         if _current(source.parents[1]):
             return source.parents[1]
     return None

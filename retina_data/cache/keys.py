@@ -11,12 +11,15 @@ from retina_data.errors import DataError
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
-VERSION = 4  # of pixels and table: raised when either changes; an older cache is made again
+VERSION = 5  # of pixels and table: raised when either changes; an older cache is made again
+# 5: squashed photographs are made round, files that are damaged inside are refused, what is transparent is black, and
+# dark 16 bits are stretched. All other pixels are those of 4; but an older cache does not say which it has.
 
 
 def folder_name(digest: str, spec: ImageSpec) -> str:
-    """Name of a data set's cache below HOME/cache."""
-    return "-".join([digest[:16], str(spec.size), spec.crop, *([spec.colour] if spec.colour != "none" else [])])
+    """Name of a data set's cache below HOME/cache; a field of view that is no circle stands in it."""
+    shape = [spec.shape] if spec.crop == "fov" and spec.shape != "circle" else []
+    return "-".join([digest[:16], str(spec.size), spec.crop, *shape, *([spec.colour] if spec.colour != "none" else [])])
 
 
 def file_stats(table: pd.DataFrame) -> list[str]:

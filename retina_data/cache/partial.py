@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_data.files import file_lock
+from retina_data.images.field_of_view import Outline
 
 PIXELS, _JOURNAL = "images.npy", "journal.jsonl"
 
@@ -28,11 +29,11 @@ _ABANDONED = 7 * 86_400  # seconds
 
 
 class Done(NamedTuple):
-    """A finished row: its file's size and modification time, SHA-256, whether its field of view was found, error."""
+    """A finished row: its file's size and modification time, SHA-256, outline of its field of view, error."""
 
     stat: str
     sha256: str
-    fov_found: bool
+    outline: Outline
     error: str
 
 
@@ -123,8 +124,8 @@ def _read(journal: Path) -> dict[int, Done]:
         return found
     for line in lines[:-1]:
         try:
-            row, stat, sha256, fov_found, error = json.loads(line)
-            found[int(row)] = Done(str(stat), str(sha256), bool(fov_found), str(error))
+            row, stat, sha256, outline, error = json.loads(line)
+            found[int(row)] = Done(str(stat), str(sha256), outline, str(error))
         except (ValueError, TypeError):
             break
     return found

@@ -1,6 +1,6 @@
 """Decode photographs to upright RGB pixels of one size, in threads.
 
-Each file is refused with its reason when it is no JPEG, PNG or TIFF, ends early or is too large.
+Each file is refused with its reason when it is of no readable format, ends early, is damaged inside or is too large.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import warnings
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, NamedTuple, TypeVar
 
@@ -18,7 +19,16 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from retina_data.images.field_of_view import crop_to_field_of_view, field_of_view_in, graham, pad_to_square
+from retina_data.file_kind import NEEDED, kind_of
+from retina_data.images import depth, jpeg
+from retina_data.images.field_of_view import (
+    Outline,
+    Shape,
+    crop_to_field_of_view,
+    field_of_view_in,
+    graham,
+    pad_to_square,
+)
 from retina_data.layouts import medmnist
 from retina_data.layouts.dataset import DataSet
 
@@ -30,7 +40,7 @@ Crop = Literal["fov", "none"]
 
 Colour = Literal["none", "graham"]
 
-FORMATS = ("JPEG", "PNG", "TIFF")
+FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP")
 
 MAX_PIXELS = 89_478_485  # Pillow's own warning; a larger file is a mistake or an attack
 
@@ -39,20 +49,25 @@ _END_OF_JPEG, _SCAN_OF_JPEG, _END_OF_PNG = b"\xff\xd9", b"\xff\xda", b"IEND"
 Result = TypeVar("Result")
 
 
-class ImageSpec(NamedTuple):
-    """What pixels are wanted: side of the square, what is cut out, and the normalisation of colours."""
+@dataclass(frozen=True)
+class ImageSpec:
+    """What pixels are wanted: side of the square, what is cut out, the normalisation of colours.
+
+    shape: how the field of view is found where the crop is fov.
+    """
 
     size: int
     crop: Crop
     colour: Colour
+    shape: Shape = "each"
 
 
 class Photograph(NamedTuple):
-    """Pixels (S, S, 3) of a photograph, SHA-256 (hex) of its file, whether its field of view was found."""
+    """Pixels (S, S, 3) of a photograph, SHA-256 (hex) of its file, what its field of view was taken for."""
 
     pixels: Pixels
     sha256: str
-    fov_found: bool
+    outline: Outline
 
 
 def sources(dataset: DataSet) -> Iterator[Source]:
@@ -72,25 +87,34 @@ def read_photograph(source: Source, spec: ImageSpec) -> Photograph:
     data = source.read_bytes() if isinstance(source, Path) else source.tobytes()
     image = upright_rgb(data, 2 * spec.size) if isinstance(source, Path) else Image.fromarray(source)
     if spec.crop == "fov":
-        place = field_of_view_in(image)
-        square, found = crop_to_field_of_view(image, spec.size, place), place.found
+        place = field_of_view_in(image, spec.shape)
+        square, outline = crop_to_field_of_view(image, spec.size, place), place.outline
     else:
-        square, found = pad_to_square(image, spec.size), False
+        square, outline = pad_to_square(image, spec.size), "frame"
     if spec.colour == "graham":
         square = graham(square)
-    return Photograph(np.asarray(square), hashlib.sha256(data).hexdigest(), found)
+    return Photograph(np.asarray(square), hashlib.sha256(data).hexdigest(), outline)
 
 
 def upright_rgb(data: bytes, at_least: int) -> Image.Image:
-    """The image of a file's bytes as RGB, turned as its EXIF says, JPEGs scaled down to no less than `at_least` px."""
+    """The image of a file's bytes as RGB, turned as its EXIF says, JPEGs scaled down to no less than `at_least` px.
+
+    What is transparent is laid on black; of 16 bits those that are used become 8.
+    """
     image = open_image(data)
     if image.format in ("JPEG", "MPO"):
         image.draft(None, (at_least, at_least))
+        image = jpeg.decoded(image, data)
+    deep = depth.is_deep(image)
     image = ImageOps.exif_transpose(image)  # which loads it; what is made from its pixels below has no EXIF
     if image.mode.startswith("I"):  # 16 bits a pixel; convert() would clip
-        image = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).clip(0, 255).astype(np.uint8))
+        image = Image.fromarray(depth.eight_bits(np.asarray(image)))
     elif image.mode == "F":
         raise ValueError("its pixels are fractions, whose white is not known")
+    elif deep:
+        image = depth.merged(image, ImageOps.exif_transpose(depth.keep_lower_bytes(open_image(data))))
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, (0, 0, 0, 255)), image.convert("RGBA"))
     return image.convert("RGB")
 
 
@@ -101,7 +125,8 @@ def open_image(data: bytes) -> Image.Image:
     try:
         image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     except UnidentifiedImageError:
-        raise ValueError(f"no {', '.join(FORMATS)} image") from None
+        kind = kind_of(data[:NEEDED])
+        raise ValueError(f"no photograph but {kind}" if kind else f"no {', '.join(FORMATS)} image") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ValueError(f"more than {MAX_PIXELS:,} pixels") from None
     if image.width * image.height > MAX_PIXELS:

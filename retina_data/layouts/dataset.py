@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -12,12 +12,25 @@ import pandas as pd
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
-from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
-from retina_data.layouts.layouts import LAYOUTS
+from retina_data.layouts.contradictions import contradiction_line, contradictions
+from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
+from retina_data.layouts.grade_folders import collection, names_in_collection
+from retina_data.layouts.image_search import (
+    distinct_names,
+    refuse_links_out,
+    refuse_repeated,
+    splits_by_folder,
+)
+from retina_data.layouts.inventory import Fate, Fates, Inventory, fates_of, inventory_of, unused_line
+from retina_data.layouts.label_files import Entry, ReadOptions, some
+from retina_data.layouts.layouts import Chosen, choose_layout
+from retina_data.layouts.patients.keys import ParsedNames, parse
+from retina_data.layouts.patients.signs import Sign, warning_signs
+from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals
 
-__all__ = ["DataSet", "read_index", "some"]
+__all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
-_EYE = re.compile(r"(?P<patient>.+)_(?P<eye>left|right)", re.IGNORECASE)
+_LOOKED_INTO = "data/, images/, beside"
 
 
 @dataclass(frozen=True)
@@ -28,6 +41,7 @@ class DataSet:
     image (name as in the label file), patient (group number 0.. by first appearance), eye ("left", "right" or ""),
     grade (int64, 0..4), split ("train", "val" or "test") and path (absolute; "" where there is no file, and a MedMNIST
     file for all its images). `notes` are lines for the reader about what was chosen or is missing; they name no path.
+    `fates` names each file of the folder, and `refusals` some: both are for their owner, and never recorded.
     """
 
     folder: Path
@@ -35,135 +49,162 @@ class DataSet:
     table: pd.DataFrame
     notes: tuple[str, ...]
     labels_only: bool
-    patients_given: bool = False  # in a column of the label file, and not by the images' names
+    patients_given: bool = False  # in a column of the label file or by a pattern, and not by the images' names
+    signs: tuple[Sign, ...] = ()  # that the patients are wrong
+    options: ReadOptions = ReadOptions()
+    fates: Fates = field(default_factory=dict)
+    refusals: tuple[Refusal, ...] = ()
+
+    @property
+    def inventory(self) -> Inventory:
+        """How many files are used, and left out for which reason."""
+        return inventory_of(self.fates)
 
 
-def read_index(data: Path, layout: str | None = None, *, missing: Literal["fail", "keep"] = "fail") -> DataSet:
+def read_index(
+    data: Path, options: ReadOptions | str | None = None, *, missing: Literal["fail", "keep"] = "fail"
+) -> DataSet:
     """The data set at `data`: its folder, one of its label files, or a MedMNIST file.
 
-    `layout` chooses where several fit. Raises DataError when the folder is missing, no layout fits, a label file breaks
-    its form, an image is listed twice, or some images are missing (`missing="keep"` gives these an empty path). When no
-    image is there at all the result has `labels_only`, which is no error.
+    `options` says how to read it where several layouts fit, or none; a text is a layout. Raises DataError when the
+    folder is missing, no layout fits, a label file breaks its form, an image is listed twice, some images are missing,
+    or labelled images would be left out (`missing="keep"` gives missing images an empty path, and names in `refusals`
+    what would be left out). When no image is there at all the result has `labels_only`, which is no error.
     """
-    place, layout, notes = _choose_layout(Path(data), layout)
-    entries = LAYOUTS[layout].entries(place)
-    if not entries:
-        raise DataError(f"a data set must list at least one image, but the {layout} layout in {place} lists none")
-    _refuse_repeated(entries)
-    if layout == "medmnist":
-        return DataSet(place, layout, _table(entries, [str(place)] * len(entries)), (*notes, medmnist.NOTE), False)
-    folders = LAYOUTS[layout].image_folders
-    paths = _find_images(place, folders, entries)
-    labels_only = not any(paths)
+    options = options if isinstance(options, ReadOptions) else ReadOptions(layout=options)
+    chosen = choose_layout(Path(data), options)
+    absent: list[Entry] = []
+    if chosen.layout == "medmnist":
+        dataset = _arrays(chosen)
+    else:
+        refuse_links_out(chosen.tree, chosen.listed.entries, chosen.files)
+        refuse_repeated(chosen.listed.entries, chosen.files)
+        dataset, absent = _placed(chosen)
+    if missing == "fail":
+        _refuse_left_out(dataset, absent)
+    return dataset
+
+
+def holds_pictures(data: Path) -> bool:
+    """Whether pictures lie in a data set's folder, or in the folder of its label file, whatever their format."""
+    return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
+
+
+def _arrays(chosen: Chosen) -> DataSet:
+    """The data set of a MedMNIST file."""
+    tree, entries, options = chosen.tree, chosen.listed.entries, chosen.options
+    file = tree.root / chosen.listed.files[0]
+    fates = fates_of(tree, set(), set(), chosen.listed.files, ())
+    line = unused_line(fates, set())
+    return DataSet(
+        file,
+        chosen.layout,
+        _table(entries, [str(file)] * len(entries), _patients(entries, chosen.layout, options)[0]),
+        (*chosen.notes, medmnist.NOTE, *([line] if line else [])),
+        False,
+        options=options,
+        fates=fates,
+        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options) if one.kind != NONE_USED),
+    )
+
+
+def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
+    """The data set with the files that were found, and what becomes of each file; and the images that are not there."""
+    tree, options, unknown, notes = chosen.tree, chosen.options, chosen.listed.unknown, list(chosen.notes)
+    pairs = list(zip(splits_by_folder(chosen.listed.entries, chosen.files), chosen.files, strict=True))
+    used = {file for entry, file in pairs if file and entry.grade >= 0}
+    ungradable = {file for entry, file in pairs if file and entry.grade < 0}
+    fates = fates_of(tree, used, ungradable, chosen.listed.files, chain.from_iterable(unknown.values()))
+    pairs = [(entry, file) for entry, file in pairs if entry.grade >= 0]
+    if chosen.layout == "kaggle" and Fate.NOT_LISTED not in fates and used:
+        pairs, notes = _without_test(pairs, notes)
+    entries, files = distinct_names([entry for entry, _ in pairs]), [file for _, file in pairs]
+    labels_only = not all_pictures(tree)
     if labels_only:
-        notes.append(f"labels only: none of the {len(entries):,} images is beside the label files ({names(folders)})")
-    elif not all(paths) and missing == "fail":
-        absent = [f"{entry.image} ({entry.place})" for entry, path in zip(entries, paths, strict=True) if not path]
-        raise DataError(
-            f"every listed image must be in {place} ({names(folders)}), but {len(absent):,} of {len(entries):,} are "
-            f"not there: {some(absent)}; add them, or delete their lines"
+        packed = sum(is_archive(file) for file in tree.files)
+        unpack = f"; to unpack: {counted(packed, 'archive')}" if packed else ""
+        notes.append(
+            f"labels only: none of the {len(entries):,} images is beside the label files ({_LOOKED_INTO}){unpack}"
         )
-    patients_given = any(entry.patient for entry in entries)
-    return DataSet(place, layout, _table(entries, paths), tuple(notes), labels_only, patients_given)
+    used_entries = {file: entry for entry, file in pairs if file}
+    doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
+    notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
+    parsed, patients_given = _patients(entries, chosen.layout, options)
+    dataset = DataSet(
+        tree.root,
+        chosen.layout,
+        _table(entries, [os.path.join(tree.root, file) if file else "" for file in files], parsed),
+        tuple(notes),
+        labels_only,
+        patients_given,
+        tuple(warning_signs(parsed, patients_given)),
+        options,
+        fates,
+        (*refusals(tree, fates, unknown, {entry.split for entry in entries}, options), *doubts),
+    )
+    return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]
 
 
-def names(folders: tuple[str, ...]) -> str:
-    """Folders as words of a message."""
-    return ", ".join("beside" if folder == "." else f"{folder}/" for folder in folders)
+def _without_test(pairs: list[tuple[Entry, str]], notes: list[str]) -> tuple[list[tuple[Entry, str]], list[str]]:
+    """Kaggle's test grades are often there without their photographs: then there is no test split."""
+    test = [file for entry, file in pairs if entry.split == "test"]
+    if not test or any(test):
+        return pairs, notes
+    line = f"no test split: the grades of {len(test):,} test images are there, but none of the images"
+    return [pair for pair in pairs if pair[0].split != "test"], [*notes, line]
 
 
-def _choose_layout(data: Path, layout: str | None) -> tuple[Path, str, list[str]]:
-    """Folder, layout and notes."""
-    if layout is not None and layout not in LAYOUTS:
-        raise DataError(f"layout must be one of {', '.join(LAYOUTS)}, but got {layout!r}")
-    if not data.exists():
+def _refuse_left_out(dataset: DataSet, absent: list[Entry]) -> None:
+    """Raise DataError where listed images are not there, or labelled ones would not be used."""
+    if absent and not dataset.labels_only:
+        named = some([f"{entry.image} ({entry.place})" for entry in absent])
+        advice = advice_on_missing(dataset.fates, [entry.image for entry in absent])
         raise DataError(
-            f"DATA must be a folder, a label file or a MedMNIST file, but {data} does not exist; check the path"
+            f"every listed image must be in {dataset.folder}, but {len(absent):,} of {len(dataset.table):,} are not "
+            f"there: {named}; {advice}"
         )
-    data = data.resolve()
-    places = {name: one.find(data) for name, one in LAYOUTS.items() if layout in (None, name)}
-    fitting = {name: place for name, place in places.items() if place}
-    if not fitting:
-        wanted = "; ".join(f"{name}: {LAYOUTS[name].wanted}" for name in places)
-        raise DataError(f"{data} must hold a known layout, but none was recognised; looked for {wanted}")
-    chosen, *others = sorted(fitting, key=lambda name: not LAYOUTS[name].names_test)  # stable: else as they stand
-    if not others:
-        return fitting[chosen], chosen, []
-    why = ", which names a test split," if LAYOUTS[chosen].names_test else ""
-    return fitting[chosen], chosen, [
-        f"layout {chosen} is read{why} although {', '.join(others)} fits too (--layout chooses)"
-    ]  # fmt: skip
-
-
-def _refuse_repeated(entries: list[Entry]) -> None:
-    first: dict[str, Entry] = {}
-    repeated: list[str] = []
-    for entry in entries:
-        earlier = first.setdefault(stem_of(entry.image), entry)
-        if earlier is not entry:
-            repeated.append(f"{entry.image} ({earlier.place} and {entry.place})")
-    if repeated:
-        raise DataError(f"an image must be listed once, but {some(repeated)} stand twice; delete one line of each")
-
-
-def _find_images(folder: Path, image_folders: tuple[str, ...], entries: list[Entry]) -> list[str]:
-    """The absolute path of each entry's image, "" where there is none. Each folder is listed once."""
-    listings: dict[str, dict[str, str]] = {}
-    paths: list[str] = []
-    for entry in entries:
-        inner, _, name = entry.image.rpartition("/")
-        found = ""
-        for image_folder in image_folders:
-            place = os.path.normpath(folder / image_folder / inner)
-            if place not in listings:
-                listings[place] = _image_files(place)
-            file = listings[place].get(name) or listings[place].get(stem_of(name))
-            if file:
-                found = os.path.join(place, file)
-                break
-        if found and (inner or os.path.islink(found)):
-            _refuse_link_out(found, folder / image_folder, entry)
-        paths.append(found)
-    return paths
-
-
-def _image_files(folder: str) -> dict[str, str]:
-    """File name by name with and without extension; where stems are equal, the first of EXTENSIONS is taken."""
-    try:
-        found = [name for name in os.listdir(folder) if os.path.splitext(name)[1].lower() in EXTENSIONS]
-    except OSError:  # not there, no folder, or a name too long to be one
-        return {}
-    found.sort(key=lambda name: (EXTENSIONS.index(os.path.splitext(name)[1].lower()), name))
-    files = {name: name for name in found}
-    for name in found:
-        files.setdefault(stem_of(name), name)
-    return files
-
-
-def _refuse_link_out(found: str, image_folder: Path, entry: Entry) -> None:
-    target = Path(found).resolve()
-    if not target.is_relative_to(image_folder.resolve()):
+    refused = [one.text for one in dataset.refusals if not one.only_warns]
+    if refused and not dataset.options.allow_unused:
         raise DataError(
-            f"an image must lie in its folder, but {entry.image} ({entry.place}) is a link that leads to {target}; "
-            "put the file itself there, or link the whole folder"
+            f"labels and labelled pictures of {dataset.folder} must not be left out in silence, but "
+            f"{'; '.join(refused)}; --allow-unused goes on without them"
         )
 
 
-def _table(entries: list[Entry], paths: list[str]) -> pd.DataFrame:
-    images = [entry.image for entry in entries]
-    # The eye stands in the file's own name: a patient whose eyes lie in the folders of two grades is one patient.
-    matches = [_EYE.fullmatch(stem_of(image).rpartition("/")[2]) for image in images]
-    # A name without an eye is its own patient; the blank keeps it apart from a patient of the same name.
-    named = [m["patient"] if m else f" {stem_of(image)}" for m, image in zip(matches, images, strict=True)]
-    owners = [entry.patient or name for entry, name in zip(entries, named, strict=True)]
+def _patients(entries: list[Entry], layout: str, options: ReadOptions) -> tuple[ParsedNames, bool]:
+    """What the names tell of patients, with what the label file says of them; whether the patients are given."""
+    if layout == "medmnist":  # its names are numbers of ours
+        if options.patient_pattern is not None:
+            raise DataError("--patient-pattern reads images' names, but a MedMNIST file has none; drop it")
+        nothing = ("",) * len(entries)
+        own = tuple(entry.image for entry in entries)
+        return ParsedNames(own, nothing, nothing, nothing, (False,) * len(entries), nothing), False
+    parsed = parse(names_in_collection(entries, options.grades), options.patient_pattern)
+    named = any(entry.patient for entry in entries)
+    if named and options.patient_pattern is not None:
+        raise DataError(
+            "patients must be told in one way, but the label file has a column of them and --patient-pattern is given; "
+            "drop one of the two"
+        )
+    if named:
+        owners = [
+            f"{collection(entry.folder)}/{entry.patient}" if entry.patient else name
+            for entry, name in zip(entries, parsed.patient, strict=True)
+        ]
+        parsed = replace(parsed, patient=tuple(owners))
+    eyes = tuple(entry.eye or eye for entry, eye in zip(entries, parsed.eye, strict=True))
+    return replace(parsed, eye=eyes), named or options.patient_pattern is not None
+
+
+def _table(entries: list[Entry], paths: list[str], parsed: ParsedNames) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "row": pd.RangeIndex(len(entries)).to_numpy("int64"),
-            "image": images,
-            "patient": pd.factorize(pd.Series(owners))[0].astype("int64"),
-            "eye": [m["eye"].lower() if m else "" for m in matches],
+            "image": [entry.image for entry in entries],
+            "patient": pd.factorize(pd.Series(parsed.patient))[0].astype("int64"),
+            "eye": list(parsed.eye),
             "grade": pd.Series([entry.grade for entry in entries], dtype="int64"),
-            "split": [entry.split for entry in entries],
+            "split": [entry.split or "train" for entry in entries],
             "path": paths,
         }
     )

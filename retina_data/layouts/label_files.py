@@ -6,27 +6,86 @@ blank lines dropped) shift labels against images.
 
 from __future__ import annotations
 
-import os
+import codecs
+import csv
+import io
 import re
-from collections.abc import Iterator
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
+from retina_data.file_kind import kind_of
 
-EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff")
+EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".jfif", ".bmp", ".webp")
 
 NAMED = 10  # so many offenders are named in a message, the others counted
+
+UNGRADABLE = -1
+"""Grade of an image that its readers could not grade; it is left out and counted."""
+
+FROM_ONE = " ".join(f"--grade {grade + 1}={grade}" for grade in range(5))
+"""Flags that take 1 to 5 for the grades 0 to 4."""
+
+_LONGEST_LINE = 10_000  # characters; a longer one is no line of a label file
+
+_HEAD = 65_536  # bytes
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """How a data set is to be read where its own look does not say it.
+
+    layout: one of LAYOUTS. labels: the one label file to read, relative to the data set's folder or absolute; the
+    columns are of its header. grades: words of the label file, or names of folders, to grades 0..4; None leaves out.
+    patient_pattern: regular expression with the group `patient` (and `eye`), searched in each image's name.
+    allow_unused: go on although labelled images would be left out.
+    """
+
+    layout: str | None = None
+    labels: str | None = None
+    image_column: str | None = None
+    grade_column: str | None = None
+    patient_column: str | None = None
+    eye_column: str | None = None
+    split_column: str | None = None
+    grades: Mapping[str, int | None] = field(default_factory=dict)
+    patient_pattern: str | None = None
+    allow_unused: bool = False
+
+    def flags(self) -> list[str]:
+        """The same as flags of the command."""
+        plain = [(one.name, getattr(self, one.name)) for one in fields(self) if one.name != "grades"]
+        words = [f"--{name.replace('_', '-')}={value}" for name, value in plain if isinstance(value, str)]
+        words += [f"--grade={word}={'none' if grade is None else grade}" for word, grade in self.grades.items()]
+        return words + ["--allow-unused"] * self.allow_unused
 
 
 class Entry(NamedTuple):
     """One image that a data set lists."""
 
     image: str
-    grade: int
-    split: str  # "train", "val" or "test"
+    grade: int  # 0..4, or UNGRADABLE
+    split: str  # "train", "val", "test", or "" where nothing names one: it is for training then
     place: str  # file and line, for messages
     patient: str = ""  # where the label file says so; else the image's name may
+    eye: str = ""  # "left" or "right", where the label file says so
+    folder: str = ""  # of its label file, relative to the data set's
+    file: str = ""  # relative to the data set's folder, where the layout knows it
+
+
+class LabelTable(NamedTuple):
+    """A table as it stands: its name, the columns of its first line, and line number and fields of the others."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: list[tuple[int, list[str]]]
+
+    def column(self, *wanted: str) -> int | None:
+        """Number of the first column with one of these names, compared by their letters and digits alone."""
+        names = [plain(column) for column in self.columns]
+        return next((names.index(name) for name in map(plain, wanted) if name in names), None)
 
 
 def some(names: list[str]) -> str:
@@ -37,21 +96,23 @@ def some(names: list[str]) -> str:
 
 def stem_of(name: str) -> str:
     """The name without the extension of an image."""
-    root, extension = os.path.splitext(name)
-    return root if extension.lower() in EXTENSIONS else name
+    root, _, extension = name.rpartition(".")
+    return root if root and root[-1] != "/" and f".{extension.lower()}" in EXTENSIONS else name
+
+
+def plain(text: str) -> str:
+    """Letters and digits of a text, in small letters: what is left where spellings differ."""
+    return re.sub(r"[\W_]+", "", text).casefold()
+
+
+def clipped(text: str) -> str:
+    """A text of a file as a message shows it."""
+    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def read_lines(file: Path) -> list[str]:
     """Lines of a label file without blanks and quotes around; none may be blank. BOM and CRLF are tolerated."""
-    try:
-        text = file.read_bytes().decode("utf-8-sig")
-    except FileNotFoundError:
-        raise DataError(f"{file.name} must be beside the other label files, but {file} does not exist") from None
-    except UnicodeDecodeError as error:
-        broken = error.object[: error.start].count(b"\n") + 1
-        raise DataError(f"a label file must be UTF-8, but {file}, line {broken} is not; save it as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"a label file must be readable, but {file} is not: {error.strerror}") from None
+    text = _text(file)
     lines = [line.strip() for line in text.removesuffix("\n").split("\n")] if text else []
     for number, line in enumerate(lines, start=1):
         if not line:
@@ -59,36 +120,63 @@ def read_lines(file: Path) -> list[str]:
     return [line[1:-1] if len(line) > 1 and line[0] == line[-1] == '"' else line for line in lines]
 
 
-def two_columns(file: Path, header: tuple[str, str]) -> Iterator[Entry]:
-    """Training entries of a file of names and grades below this header, which may have a third column `patient`."""
-    lines = read_lines(file)
-    found = [field.strip().strip('"').lower() for field in lines[0].split(",")] if lines else []
-    columns = [*header, "patient"] if found[2:] == ["patient"] else list(header)
-    wanted = ",".join(columns)
-    if found != columns:
-        got = repr(lines[0]) if lines else "an empty file"
-        raise DataError(
-            f"{file.name} must begin with the header `{wanted}` (or `{','.join(header)},patient`), but got {got} "
-            f"({file}, line 1); add it"
-        )
-    for number, line in enumerate(lines[1:], start=2):
-        place = f"{file}, line {number}"
-        fields = [field.strip().strip('"') for field in line.split(",")]
-        if len(fields) != len(columns):
-            raise DataError(f"a line must be `{wanted}`, but got {line!r} ({place}); correct the line")
-        name, grade, *patient = fields
-        if patient == [""]:
-            raise DataError(f"a line must name its patient where one does, but {line!r} does not ({place}); fill it in")
-        yield Entry(
-            checked_name(name, place), checked_grade(grade, place), "train", f"{file.name}, line {number}", *patient
-        )
+def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
+    """A table with one line for each image; `,`, `;` or a tab between its fields, whichever its first line has most of.
+
+    BOM, any line ends, blank lines, blank columns at the end and quotes are tolerated. A text file without these has
+    blanks between its fields. head: only the first lines.
+    """
+    text = _text(file, _HEAD if head else None)
+    first = text.lstrip().split("\n", 1)[0].split("\r", 1)[0]
+    delimiter = max(",;\t", key=first.count)
+    if not first.count(delimiter) and file.suffix.lower() == ".txt":
+        lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
+    else:
+        reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        lines = [(reader.line_num, [text.strip() for text in found]) for found in reader]
+    lines = [(number, found) for number, found in lines if any(found)]
+    if head and len(lines) > 1:
+        del lines[-1]  # it may be cut
+    for number, found in lines:
+        if any("\n" in text or "\r" in text for text in found):
+            raise DataError(
+                f"a field must end on its line, but one that ends in line {number} of {file} does not: a quote is not "
+                "closed; close or delete it"
+            )
+    columns = tuple(lines[0][1]) if lines else ()
+    return LabelTable(name, columns, lines[1:])
+
+
+def _text(file: Path, most: int | None = None) -> str:
+    """Text of a label file, or of its first `most` bytes."""
+    try:
+        with open(file, "rb") as opened:
+            data = opened.read() if most is None else opened.read(most)
+        if kind := kind_of(data):
+            raise DataError(f"a label file must be text, but {file} is {kind}")
+        wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
+        text = data.decode("utf-16" if wide else "utf-8-sig", "strict" if most is None else "ignore")
+    except FileNotFoundError:
+        raise DataError(f"{file.name} must be beside the other label files, but {file} does not exist") from None
+    except UnicodeDecodeError as error:
+        broken = error.object[: error.start].count(b"\n") + 1
+        raise DataError(f"a label file must be UTF-8, but {file}, line {broken} is not; save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"a label file must be readable, but {file} is not: {error.strerror}") from None
+    for number, line in enumerate(text.splitlines() if len(text) > _LONGEST_LINE else (), start=1):
+        if len(line) > _LONGEST_LINE:
+            raise DataError(
+                f"a line of a label file must have at most {_LONGEST_LINE:,} characters, but {file}, line {number} has "
+                f"{len(line):,}; give a file with one line for each image"
+            )
+    return text
 
 
 def checked_grade(text: str, place: str) -> int:
     """The grade that a text says, 0..4."""
     if text in ("0", "1", "2", "3", "4"):
         return int(text)
-    raise DataError(f"a grade must be 0, 1, 2, 3 or 4, but got {text!r} ({place}); correct or delete the line")
+    raise DataError(f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line")
 
 
 def checked_name(name: str, place: str) -> str:
@@ -97,7 +185,7 @@ def checked_name(name: str, place: str) -> str:
         raise DataError(f"an image name must not be empty ({place}); correct the line")
     if name.startswith("/") or "\\" in name or "\0" in name or ".." in name.split("/") or re.match("[A-Za-z]:", name):
         raise DataError(
-            f"an image name must stay in its folder (not absolute, no `..`, backslash or NUL), but got {name!r} "
+            f"an image name must stay in its folder (not absolute, no `..`, backslash or NUL), but got {clipped(name)} "
             f"({place}); give the plain name"
         )
     return name

@@ -1,151 +1,203 @@
-"""The forms in which data sets come, each recognised by looking: what must be there, and the entries that it lists."""
+"""The forms in which data sets come, each recognised by looking: the files that it reads, and what these list."""
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
-from retina_data.layouts.label_files import (
-    EXTENSIONS,
-    Entry,
-    checked_grade,
-    checked_name,
-    read_lines,
-    stem_of,
-    two_columns,
-)
+from retina_data.layouts.folder_tree import Tree, scan, tree_of
+from retina_data.layouts.grade_folders import GradeFolders, read_grade_folders, refuse_two_classes
+from retina_data.layouts.image_search import find_images
+from retina_data.layouts.label_files import Entry, ReadOptions
+from retina_data.layouts.refusals import unrecognised
+from retina_data.layouts.tables.entries import read_label_tables, table_entries
+from retina_data.layouts.tables.lab import LAB_FILES, lab_entries, lab_files
+from retina_data.layouts.tables.published import FORMS, published, split_of_file, tables_with
 
-_LAB_FILES = ("train_img.csv", "train_label.csv", "test_img.csv", "test_label.csv")
-
-_KAGGLE_FILE, _APTOS_FILE = "trainLabels.csv", "train.csv"
-
-_KAGGLE_HEADER, _APTOS_HEADER = ("image", "level"), ("id_code", "diagnosis")
-
-_HEADERS = frozenset({"image", "images", "img", "name", "id", "id_code", "filename", "file", "level", "label"})
-
-_GRADE_FOLDERS = {
-    **{str(grade): grade for grade in range(5)},
-    "no_dr": 0, "mild": 1, "moderate": 2, "severe": 3, "proliferate_dr": 4, "proliferative_dr": 4,
-}  # fmt: skip
+LAYOUTS: dict[str, str] = {  # in the order of preference
+    "lab": f"{', '.join(LAB_FILES)} (no header)",
+    **{layout: known.wanted for layout, known in FORMS.items()},
+    "folders": "a folder for each grade (0..4, or No_DR, Mild, Moderate, Severe, Proliferate_DR), also below train/, "
+    "val/ and test/",
+    "medmnist": "one .npz file with train_images and train_labels",
+    "labels": "the file of --labels",
+}
+"""Layout -> what is looked for, in words."""
 
 
-class Layout(NamedTuple):
-    """A layout of data set. `find` gives the place that `entries` reads, None where the layout does not fit."""
+class Fit(NamedTuple):
+    """A layout that fits. files: label files that it would read, relative to the data set's folder."""
 
-    wanted: str  # what is looked for, in words
-    find: Callable[[Path], Path | None]
-    entries: Callable[[Path], list[Entry]]
-    image_folders: tuple[str, ...]  # looked into in this order; none: the images are in the file itself
+    files: list[str]
     names_test: bool
+    read: Callable[[], Listed]
 
 
-def _beside(*files: str) -> Callable[[Path], Path | None]:
-    """The folder that has one of these files; `data` is the folder, or one of the files."""
+class Listed(NamedTuple):
+    """What a layout lists. unknown: folders beside folders of grades that say no grade, with their pictures."""
 
-    def find(data: Path) -> Path | None:
-        if not data.is_dir():
-            return data.parent if data.name in files else None
-        return data if any((data / file).is_file() for file in files) else None
-
-    return find
+    entries: list[Entry]
+    files: list[str]
+    unknown: dict[str, list[str]]
 
 
-def _lab_entries(folder: Path) -> list[Entry]:
-    """The lab's files: names and grades in separate files of one column without header."""
-    entries: list[Entry] = []
-    has_test = any((folder / file).is_file() for file in _LAB_FILES[2:])
-    for split in ("train", "test") if has_test else ("train",):
-        image_file, label_file = folder / f"{split}_img.csv", folder / f"{split}_label.csv"
-        images, labels = read_lines(image_file), read_lines(label_file)
-        if images and images[0].lower() in _HEADERS:
-            raise DataError(
-                f"{image_file.name} must have no header, but got {images[0]!r} ({image_file}, line 1); delete this line"
-            )
-        if labels and not re.fullmatch(r"[+-]?[0-9]+", labels[0]):
-            raise DataError(
-                f"{label_file.name} must have no header, only grades 0..4, but got {labels[0]!r} "
-                f"({label_file}, line 1); delete this line"
-            )
-        if len(images) != len(labels):
-            raise DataError(
-                f"images and labels must have equal lengths, but {image_file} has {len(images):,} lines and "
-                f"{label_file} has {len(labels):,}; line n of one belongs to line n of the other"
-            )
-        for number, (image, label) in enumerate(zip(images, labels, strict=True), start=1):
-            place = f"{image_file}, line {number}"
-            if "," in image:
-                raise DataError(
-                    f"a name file must have one column, but got {image!r} ({place}); delete the other columns"
-                )
-            name, grade = checked_name(image, place), checked_grade(label, f"{label_file}, line {number}")
-            entries.append(Entry(name, grade, split, f"{image_file.name}, line {number}"))
-    return entries
+@dataclass(frozen=True)
+class Chosen:
+    """A layout that is read.
+
+    files: of each entry that it lists, relative to the tree; "" where there is none, and none for arrays.
+    files_of_others: label files of layouts that fit too.
+    """
+
+    tree: Tree
+    options: ReadOptions
+    layout: str
+    listed: Listed
+    files: list[str]
+    notes: list[str]
+    files_of_others: set[str]
 
 
-def _kaggle_entries(folder: Path) -> list[Entry]:
-    """Kaggle's EyePACS: `image,level`; all of it is the training split."""
-    return list(two_columns(folder / _KAGGLE_FILE, _KAGGLE_HEADER))
+def choose_layout(data: Path, options: ReadOptions) -> Chosen:
+    """The layout of `data` that is read, and what it lists.
+
+    Raises DataError where none fits, the chosen one lists nothing, or a label file breaks its form.
+    """
+    tree, options, fits = _found(data, options)
+    layout, listed, files = _best(tree, fits)
+    if data.is_file():  # the file that is given says which layout is meant
+        options = replace(options, layout=layout)
+    if not any(entry.grade >= 0 for entry in listed.entries):
+        raise DataError(f"a data set must list at least one image, but the {layout} layout in {tree.root} lists none")
+    _refuse_columns(layout, options)
+    others = {file for name, fit in fits.items() if name != layout for file in fit.files}
+    return Chosen(tree, options, layout, listed, files, _notes_on(layout, fits), others)
 
 
-def _aptos_place(data: Path) -> Path | None:
-    """`train.csv` is a common name: its header decides."""
-    folder = _beside(_APTOS_FILE)(data)
-    if folder is None or not (folder / _APTOS_FILE).is_file():
-        return None
-    with open(folder / _APTOS_FILE, encoding="utf-8-sig", errors="replace") as file:
-        first = file.readline(1000).lower()
-    return folder if _APTOS_HEADER[0] in first or _APTOS_HEADER[1] in first else None
+def _found(data: Path, options: ReadOptions) -> tuple[Tree, ReadOptions, dict[str, Fit]]:
+    """The files, the options with what `data` says, and the layouts that fit."""
+    if options.layout is not None and options.layout not in LAYOUTS:
+        raise DataError(f"layout must be one of {', '.join(LAYOUTS)}, but got {options.layout!r}")
+    if options.labels is not None and options.layout not in (None, "labels"):
+        raise DataError(f"one of --labels and --layout must choose, but both are given; drop --layout {options.layout}")
+    if not data.exists():
+        raise DataError(
+            f"DATA must be a folder, a label file or a MedMNIST file, but {data} does not exist; check the path"
+        )
+    data = data.resolve()
+    if data.is_dir():
+        tree = scan(data)
+    else:
+        tree = tree_of(data.parent, [data.name]) if data.suffix.lower() == ".npz" else scan(data.parent)
+        if options.labels is None and options.image_column is not None:
+            options = replace(options, labels=data.name)
+    labels = Path(options.labels or "")
+    if labels.is_absolute() and labels.resolve().is_relative_to(tree.root):
+        options = replace(options, labels=str(labels.resolve().relative_to(tree.root)))
+    fits = _fitting(tree, options)
+    if data.is_file():
+        fits = {name: fit for name, fit in fits.items() if data.name in fit.files or name == "labels"}
+    wanted = {name: fit for name, fit in fits.items() if options.layout in (None, name)}
+    if not wanted:
+        looked_for = "; ".join(f"{name}: {text}" for name, text in LAYOUTS.items() if options.layout in (None, name))
+        raise DataError(
+            f"{data} must hold a known layout, but none was recognised: {unrecognised(tree)}; looked for {looked_for}"
+        )
+    return tree, options, wanted
 
 
-def _aptos_entries(folder: Path) -> list[Entry]:
-    """APTOS 2019: `id_code,diagnosis`; its test.csv has no grades, so all of it is the training split."""
-    return list(two_columns(folder / _APTOS_FILE, _APTOS_HEADER))
+def _best(tree: Tree, fits: dict[str, Fit]) -> tuple[str, Listed, list[str]]:
+    """The first that names a test split, or the first; one without pictures only where no other has any.
+
+    With what it lists, and the file of each entry.
+    """
+    without: tuple[str, Listed, list[str]] | None = None
+    for layout in _in_order(fits):
+        try:
+            listed = fits[layout].read()
+        except DataError:
+            if without is None:
+                raise
+            continue
+        files = [] if layout == "medmnist" else find_images(tree, listed.entries)
+        if layout == "medmnist" or any(files) or not tree.pictures:
+            return layout, listed, files
+        without = without or (layout, listed, files)
+    assert without is not None  # there is one layout at least
+    return without
 
 
-def _grade_folders(folder: Path) -> list[tuple[str, int]]:
-    """Folders that are named by a grade, in the order of the grades."""
-    with os.scandir(folder) as found:
-        named = [(e.name, _GRADE_FOLDERS[e.name.lower()]) for e in found if e.name.lower() in _GRADE_FOLDERS]
-    return sorted(((n, g) for n, g in named if (folder / n).is_dir()), key=lambda pair: (pair[1], pair[0]))
+def _in_order(fits: dict[str, Fit]) -> list[str]:
+    """Layouts that name a test split first; else as they stand."""
+    return sorted(fits, key=lambda name: not fits[name].names_test)
 
 
-def _folders_place(data: Path) -> Path | None:
-    return data if data.is_dir() and len(_grade_folders(data)) > 1 else None
+def _notes_on(layout: str, fits: dict[str, Fit]) -> list[str]:
+    """Why this layout was taken, where others fit too."""
+    others = [name for name in fits if name != layout]
+    if not others:
+        return []
+    why = ", which names a test split," if fits[layout].names_test else ""
+    if layout != _in_order(fits)[0]:
+        why = ", whose pictures are there,"
+    return [f"layout {layout} is read{why} although {', '.join(others)} fits too (--layout chooses)"]
 
 
-def _folder_entries(folder: Path) -> list[Entry]:
-    """One folder for each grade. Of files that differ in their extension alone, one is listed."""
-    entries: list[Entry] = []
-    for name, grade in _grade_folders(folder):
-        files = [f for f in os.listdir(folder / name) if os.path.splitext(f)[1].lower() in EXTENSIONS]
-        stems = {stem_of(file) for file in files}
-        for stem in sorted(stems):
-            entries.append(Entry(checked_name(f"{name}/{stem}", str(folder / name)), grade, "train", f"folder {name}"))
-    return entries
+def _refuse_columns(layout: str, options: ReadOptions) -> None:
+    """Raise DataError where a column is named and no label file has any."""
+    named = [flag for flag in replace(options, layout=None).flags() if "-column=" in flag]
+    if named and layout in ("lab", "ddr", "folders", "medmnist"):
+        raise DataError(
+            f"{named[0].partition('=')[0]} must name a column of a label file with a header, but the layout {layout} "
+            "has none; drop it, or name the label file with --labels"
+        )
 
 
-LAYOUTS: dict[str, Layout] = {  # in the order of preference
-    "lab": Layout(
-        f"{', '.join(_LAB_FILES)} (no header)", _beside(*_LAB_FILES), _lab_entries, ("data", "images", "."), True
-    ),
-    "kaggle": Layout(
-        f"{_KAGGLE_FILE} (header {','.join(_KAGGLE_HEADER)})",
-        _beside(_KAGGLE_FILE), _kaggle_entries, ("train", "images", "."), False,
-    ),
-    "aptos": Layout(
-        f"{_APTOS_FILE} (header {','.join(_APTOS_HEADER)})",
-        _aptos_place, _aptos_entries, ("train_images", "images", "."), False,
-    ),
-    "folders": Layout(
-        "a folder for each grade (0..4, or No_DR, Mild, Moderate, Severe, Proliferate_DR)",
-        _folders_place, _folder_entries, (".",), False,
-    ),
-    "medmnist": Layout(
-        "one .npz file with train_images and train_labels", medmnist.find, medmnist.entries, (), True
-    ),
-}  # fmt: skip
+def _fitting(tree: Tree, options: ReadOptions) -> dict[str, Fit]:
+    """Layout -> how it would be read, of those that fit, in the order of LAYOUTS."""
+    if options.labels is not None:
+        files = [options.labels]
+        return {"labels": Fit(files, False, lambda: Listed(table_entries(tree, files[0], options), files, {}))}
+    fits: dict[str, Fit] = {}
+    if options.image_column is not None or options.grade_column is not None:
+        files = tables_with(tree, options)
+        return {"labels": Fit(files, _name_test(files), partial(_from_tables, tree, files, options))}
+    if lab := lab_files(tree):
+        fits["lab"] = Fit(lab, True, partial(_from_lab, tree, lab))
+    for layout, files in published(tree).items():
+        fits[layout] = Fit(files, _name_test(files), partial(_from_tables, tree, files, options))
+    folders = read_grade_folders(tree, options.grades)
+    if len({entry.grade for entry in folders.entries if entry.grade >= 0}) > 1:
+        tests = any(entry.split == "test" for entry in folders.entries)
+        fits["folders"] = Fit([], tests, partial(_from_folders, folders, options.layout == "folders"))
+    arrays = medmnist.find(tree)
+    if arrays is not None:
+        fits["medmnist"] = Fit([arrays], True, partial(_from_arrays, tree, arrays))
+    return fits
+
+
+def _name_test(files: list[str]) -> bool:
+    return any(split_of_file(file) == "test" for file in files)
+
+
+def _from_tables(tree: Tree, files: list[str], options: ReadOptions) -> Listed:
+    return Listed(*read_label_tables(tree, files, options), {})
+
+
+def _from_lab(tree: Tree, files: list[str]) -> Listed:
+    return Listed(*lab_entries(tree, files), {})
+
+
+def _from_folders(folders: GradeFolders, wanted: bool) -> Listed:
+    if not wanted:
+        refuse_two_classes(folders)
+    return Listed(folders.entries, [], folders.unknown)
+
+
+def _from_arrays(tree: Tree, file: str) -> Listed:
+    return Listed(medmnist.entries(tree.root / file), [file], {})

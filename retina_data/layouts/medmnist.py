@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, some
 
 SPLITS = ("train", "val", "test")
@@ -29,15 +30,13 @@ _MOST_LABELS = 10_000_000
 _SIDES = range(1, 4097)
 
 
-def find(data: Path) -> Path | None:
-    """The MedMNIST file that `data` is, or the only one in the folder `data`."""
-    if data.is_file():
-        return data if data.suffix.lower() == ".npz" and _fits(data) else None
-    fitting = [file for file in sorted(data.iterdir()) if file.suffix.lower() == ".npz" and _fits(file)]
+def find(tree: Tree) -> str | None:
+    """The only MedMNIST file of a data set's folder, not below it."""
+    here = [file for file in tree.files if file.lower().endswith(".npz") and "/" not in file]
+    fitting = [file for file in here if _fits(tree.root / file)]
     if len(fitting) > 1:
         raise DataError(
-            f"a folder must hold one MedMNIST file, but {data} holds {some([file.name for file in fitting])}; "
-            "give the file itself"
+            f"a folder must hold one MedMNIST file, but {tree.root} holds {some(fitting)}; give the file itself"
         )
     return fitting[0] if fitting else None
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import logging
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from retina_data.layouts.dataset import read_index
+from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_models.weights import Weights
 from study.api.home import home_folder
-from study.config.study import StudyConfig
+from study.config.study import StudyConfig, make_study_config, read_options
 from study.config.trial import TrialConfig
 from study.planning.pretrained_weights import read_source
-from study.training.data import SplitDataset, prepare_data
+from study.training.data import SplitDataset, prepare_data, warn_of
 from study.training.leakage import check_no_leakage, read_provenance
 from study.training.train import Epoch, TrainData, check
 from study.training.train import train as train_epochs
+
+log = logging.getLogger(__name__)
 
 
 def train(
@@ -24,6 +28,7 @@ def train(
     data: Path | str | TrainData,
     *,
     layout: str | None = None,
+    reading: Mapping[str, Any] | None = None,
     home: Path | str | None = None,
     weights: str | Path | None = None,
     device: str | torch.device | None = None,
@@ -39,6 +44,8 @@ def train(
         config: the configuration.
         data: folder with label files and photographs, a MedMNIST file, or prepared arrays.
         layout: take `data` as this layout; without it the layout is found.
+        reading: fields of a study that say how `data` is read, such as {"labels": "grades.csv", "image_column": "file",
+            "grade_column": "dr"}.
         home: folder of the cache; without it RETINA_HOME, or `runs/`.
         weights: for `pretrained=True`: "imagenet" (fetched once), "synthetic" (of `retina pretrain`) or a file.
         device: such as "cuda:1"; without it the first GPU, or the CPU.
@@ -65,7 +72,8 @@ def train(
     folder = home_folder(home)
     loaded, provenance = _weights(config, weights, folder)
     if not isinstance(data, TrainData):
-        prepared = _prepared(config, Path(data), layout, folder, val_fraction, split_seed)
+        options = read_options(make_study_config(dict(reading or {}), {}), layout)
+        prepared = _prepared(config, Path(data), options, folder, val_fraction, split_seed)
         if loaded is not None:
             check_no_leakage(config.architecture, loaded.source, provenance, prepared)
         data = prepared.train_data()
@@ -82,10 +90,14 @@ def _weights(config: TrialConfig, source: str | Path | None, home: Path) -> tupl
 
 
 def _prepared(
-    config: TrialConfig, data: Path, layout: str | None, home: Path, val_fraction: float, seed: int
+    config: TrialConfig, data: Path, options: ReadOptions, home: Path, val_fraction: float, seed: int
 ) -> SplitDataset:
+    dataset = read_index(data.expanduser().resolve(), options)
+    for line in dataset.notes:
+        log.info(f"note: {line}")
+    warn_of(dataset.signs)
     return prepare_data(
-        read_index(data.expanduser().resolve(), layout),
+        dataset,
         home,
         image_size=config.image_size,
         crop=config.crop,

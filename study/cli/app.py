@@ -22,13 +22,17 @@ from study.cli.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     EXIT_WRONG,
+    READ_FLAGS,
+    GradeWords,
     HomeOption,
     Layout,
     WeightFiles,
     examples,
     place,
+    read_values,
     weight_files,
 )
+from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
 from study.console import err, out, print_logs
 from study.errors import ConfigError, StudyError
@@ -105,7 +109,7 @@ def retina(
     """Search for the best way to grade diabetic retinopathy, with claims that can be checked."""
 
 
-@with_flags(field_flags(TrialConfig, "Configuration"))
+@with_flags([*READ_FLAGS, *field_flags(TrialConfig, "Configuration")])
 def train(
     data: Annotated[Path | None, typer.Argument(help="Folder with label files and photographs.")] = None,
     reproduce: Annotated[
@@ -113,6 +117,7 @@ def train(
     ] = None,
     folder: Annotated[Path, typer.Option("--out", help="Folder for weights and epochs.")] = Path("trained"),
     layout: Layout = None,
+    grade: GradeWords = None,
     weights: WeightFiles = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     home: HomeOption = None,
@@ -122,8 +127,9 @@ def train(
     from study.workflows import train
 
     here, target = place(home), folder.resolve()
+    reading = read_values(values, grade, data)
     if reproduce:
-        if drop_unset(values) or data or weights or threads:
+        if drop_unset(values) or reading or layout or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
         if not train.reproduce(reproduce, here.home, here.tracking_uri, target):
             sys.exit(EXIT_FAILED)
@@ -131,8 +137,9 @@ def train(
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")
     else:
         files = weight_files(weights)
+        options = read_options(make_study_config({}, reading), layout)
         train.train_new(
-            data.resolve(), layout, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
+            data.resolve(), options, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
         )
 
 

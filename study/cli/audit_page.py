@@ -10,12 +10,12 @@ from typing import Any
 import jinja2
 from PIL import Image
 
+from retina_data.audit.findings import Finding
 from retina_data.audit.image_scan import MISSING, pictures
-from retina_data.audit.report import Finding
 from retina_data.files import write_whole
 from retina_data.grades import GRADE_NAMES
 from retina_data.layouts.dataset import DataSet
-from study.cli.audit_tables import baselines, images, named
+from study.cli.audit_tables import baselines, counts, fates, images, named
 
 SIDE = 320  # of a picture, pixels
 
@@ -44,8 +44,9 @@ def write_page(path: Path, dataset: DataSet, report: dict[str, Any], issues: lis
     page = environment.get_template("audit_page.html.jinja").render(
         title=dataset.folder.name,
         report=report,
-        verdict=_verdict(report),
+        counts=counts(report),
         lines=[*images(report), *baselines(report)],
+        fates=fates(report),
         grade_names=GRADE_NAMES,
         issues=[
             {
@@ -71,21 +72,6 @@ def _examples(finding: Finding) -> list[list[int]]:
             break
         groups.append(some)
     return groups
-
-
-def _verdict(report: dict[str, Any]) -> dict[str, str]:
-    """What the findings come to, in a sentence."""
-    counts = {kind: sum(one["severity"] == kind for one in report["findings"]) for kind in ("error", "warning")}
-    counted = {kind: f"{n} {kind}{'s' if n != 1 else ''}" for kind, n in counts.items()}
-    if counts["error"]:
-        text = f"Training on this data would be wrong: {counted['error']} to mend first, and {counted['warning']}."
-        return {"severity": "error", "text": text}
-    if report["labels_only"]:
-        return {"severity": "note", "text": "Only the labels are here: nothing is known of the photographs."}
-    if counts["warning"]:
-        text = f"Nothing here makes training wrong; {counted['warning']} to know before a score is believed."
-        return {"severity": "warning", "text": text}
-    return {"severity": "note", "text": "Nothing was found that makes training or a score wrong."}
 
 
 def _data(picture: Image.Image | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from pathlib import PurePath
 from typing import Any
 
 from rich.console import Console
@@ -9,13 +11,17 @@ from rich.table import Table
 
 from retina_data.grades import GRADE_NAMES
 
+PLACES = 4  # of files, where their names are not given
+
 NAMED = 10  # images or groups of a finding; the page and --json name them all
 
 
 def print_audit(console: Console, report: dict[str, Any]) -> None:
-    """Counts by part and grade, what needs no image, what the images are, then the findings, the worst first."""
+    """The verdict, what becomes of each file, counts by part and grade, and the findings, the worst first."""
+    console.print(report["verdict"]["text"], counts(report), markup=False)
     for line in report["notes"]:
         console.print(line, markup=False)
+    console.print(_files(report))
     console.print(_grades(report))
     console.print("majority: share of the majority class, grade " + str(report["majority_grade"]))
     console.print(", ".join(f"{grade}: {name}" for grade, name in enumerate(GRADE_NAMES)), markup=False)
@@ -26,6 +32,26 @@ def print_audit(console: Console, report: dict[str, Any]) -> None:
     for line in images(report):
         console.print(line, markup=False)
     console.print(_findings(report))
+
+
+def counts(report: dict[str, Any]) -> str:
+    """Images used and left out, and patients, as a sentence."""
+    one = report["verdict"]
+    return f"Images used: {one['used']:,}, left out: {one['unused']:,}; patients: {one['patients']:,}."
+
+
+def fates(report: dict[str, Any]) -> list[tuple[int, str, str]]:
+    """Of each thing that becomes of files: how many, what it is, and the folders and extensions with most of them."""
+    rows = []
+    for fate, files in report["fates"].items():
+        places = Counter((file.rpartition("/")[0], PurePath(file).suffix.lower()) for file in files)
+        if len(files) <= PLACES:
+            where = list(files)
+        else:
+            where = [f"{folder or '.'}/ {n:,} {kind or 'files'}" for (folder, kind), n in places.most_common(PLACES)]
+        rest = max(0, len(places) - PLACES) if len(files) > PLACES else 0
+        rows.append((len(files), fate, ", ".join(where) + (f" and {rest:,} more folders" if rest else "")))
+    return rows
 
 
 def baselines(report: dict[str, Any]) -> list[str]:
@@ -79,6 +105,13 @@ def _grades(report: dict[str, Any]) -> Table:
         if count:
             grades = [str(number) for number in report["grades"][split]]
             table.add_row(split, f"{count:,}", *grades, f"{report['majority'][split]:.5f}")
+    return table
+
+
+def _files(report: dict[str, Any]) -> Table:
+    table = Table("files", "what becomes of them", "where")
+    for count, fate, where in fates(report):
+        table.add_row(f"{count:,}", fate, escaped(where))
     return table
 
 

@@ -5,11 +5,26 @@ from __future__ import annotations
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from study.cli.options import EXIT_FAILED, Data, HomeOption, Layout, examples, place
+from retina_data.errors import DataError
+from retina_data.files import check_writable
+from retina_data.layouts.label_files import ReadOptions
+from study.cli.field_options import with_flags
+from study.cli.options import (
+    EXIT_FAILED,
+    READ_FLAGS,
+    Data,
+    GradeWords,
+    HomeOption,
+    Layout,
+    examples,
+    place,
+    read_values,
+)
+from study.config.study import make_study_config, read_options
 from study.console import out
 from study.errors import ConfigError
 
@@ -31,6 +46,7 @@ def weights(
         out.print(f"{architecture}: {imagenet_file(architecture)}", markup=False)
 
 
+@with_flags(READ_FLAGS)
 def pretrain(
     data: Annotated[
         Path | None,
@@ -43,11 +59,13 @@ def pretrain(
         list[str] | None, typer.Option(help="resnet18, resnet50; may be repeated.", show_default="both")
     ] = None,
     layout: Layout = None,
+    grade: GradeWords = None,
     image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 64,
     epochs: Annotated[int, typer.Option(help="Passes; each draws as many photographs of each grade.")] = 10,
     patients: Annotated[int | None, typer.Option(help="Synthetic patients, two eyes each.", show_default="700")] = None,
     seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
     home: HomeOption = None,
+    **values: Any,
 ) -> None:
     """Train source weights for arms with pretraining.
 
@@ -63,13 +81,18 @@ def pretrain(
         raise ConfigError("--patients is of the synthetic photographs that are made without DATA; drop one of the two")
     if patients is None:
         patients = Source.patients
-    source = Source(data.resolve() if data else None, layout, patients, image_size, epochs, seed)
+    options = _options(values, layout, grade, data)
+    source = Source(data.resolve() if data else None, options, patients, image_size, epochs, seed)
     files = {name: make_source_weights(name, source, target, here.home) for name in architecture or ARCHITECTURES}
     if data is None and target == here.home / WEIGHTS:
         flags = "--weights synthetic"
     else:
         flags = " ".join(f"--weights {name}={shlex.quote(str(file))}" for name, file in files.items())
     out.print(f"next: retina search NAME --data DATA {flags}{here.rerun_flags}", markup=False)
+
+
+def _options(values: dict[str, Any], layout: str | None, grade: list[str] | None, data: Path | None) -> ReadOptions:
+    return read_options(make_study_config({}, read_values(values, grade, data)), layout)
 
 
 data_app = typer.Typer(no_args_is_help=True, help="Make, check and prepare data sets.")
@@ -91,13 +114,16 @@ def data_synth(
 
 
 @data_app.command("check", epilog=examples("retina data check photos", "retina data check photos --page audit.html"))
+@with_flags(READ_FLAGS)
 def data_check(
     data: Data,
     layout: Layout = None,
+    grade: GradeWords = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the findings as JSON.")] = False,
     page: Annotated[
         Path | None, typer.Option(help="Write a page (HTML) with an example of each finding.", show_default=False)
     ] = None,
+    **values: Any,
 ) -> None:
     """Print what is in a data set, and what is wrong with it.
 
@@ -105,11 +131,21 @@ def data_check(
     """
     from retina_data.audit.image_scan import look_at
     from retina_data.audit.report import check
-    from retina_data.layouts.dataset import read_index
+    from retina_data.layouts.dataset import holds_pictures, read_index
     from study.cli.audit_page import write_page
     from study.cli.audit_tables import print_audit
 
-    dataset = read_index(data.resolve(), layout, missing="keep")
+    if page:
+        check_writable(page.resolve().parent)
+    try:
+        dataset = read_index(data.resolve(), _options(values, layout, grade, data), missing="keep")
+    except DataError as error:
+        if not holds_pictures(data):
+            raise
+        # Pictures lie there, and none is used: that is the finding.
+        verdict = {"severity": "error", "text": f"Not fit to train on: {error}"}
+        out.print_json(data={"verdict": verdict}) if as_json else out.print(verdict["text"], markup=False)
+        sys.exit(EXIT_FAILED)
     report, issues = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
     if page:
         write_page(page.resolve(), dataset, report, issues)
@@ -123,6 +159,7 @@ def data_check(
 
 
 @data_app.command("prepare", epilog=examples("retina data prepare photos --image-size 256 --colour graham"))
+@with_flags(READ_FLAGS)
 def data_prepare(
     data: Data,
     image_size: Annotated[int, typer.Option(help="Side of the square input, pixels.")] = 256,
@@ -130,7 +167,9 @@ def data_prepare(
     colour: Annotated[str, typer.Option(help="none, graham.")] = "none",
     on_error: Annotated[str, typer.Option(help="What an unreadable image does: fail, skip.")] = "fail",
     layout: Layout = None,
+    grade: GradeWords = None,
     home: HomeOption = None,
+    **values: Any,
 ) -> None:
     """Decode a data set once, for all studies.
 
@@ -142,13 +181,16 @@ def data_prepare(
     if on_error not in ("fail", "skip"):
         raise ConfigError(f"--on-error must be fail or skip, but got {on_error!r}")
     cache = prepare(
-        read_index(data.resolve(), layout),
+        read_index(data.resolve(), _options(values, layout, grade, data)),
         place(home).home,
         image_size=image_size,
         crop=crop,  # type: ignore[arg-type]
         colour=colour,  # type: ignore[arg-type]
         on_error=on_error,  # type: ignore[arg-type]
     )
-    out.print(f"{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    kept = f"{len(cache.table) - cache.skipped} of " if cache.skipped else ""
+    out.print(f"{kept}{len(cache.table)} photographs at {image_size} px in {cache.folder}", markup=False)
+    if cache.field_of_view_note:
+        out.print(f"note: {cache.field_of_view_note}", markup=False)
     for row in cache.table[cache.table["error"] != ""].itertuples():
         out.print(f"skipped: {row.image}: {row.error}", markup=False)

@@ -51,6 +51,7 @@ def predict(
     For research: no medical device. The exit code is 1 where photographs cannot be read.
     """
     from analysis.tables.arm_comparison import csv_text, write_csv
+    from retina_data.files import check_writable
     from study.inference import predict_images
     from study.inference.model_dir import read_model
 
@@ -62,7 +63,7 @@ def predict(
         raise ConfigError(f"--out must not be there yet, but {csv} is; name another, or delete it")
     loaded, photographs = read_model(model), predict_images.find_photographs(images)
     if csv is not None:
-        predict_images.check_writable(csv.parent)
+        check_writable(csv.parent)
     overlays = target / predict_images.OVERLAYS if explain and target is not None else None
     if overlays is not None:
         overlays.mkdir(parents=True, exist_ok=True)

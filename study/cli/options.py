@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
-from study.config.study import NAMED_WEIGHTS
+from study.cli.field_options import drop_unset, field_flags
+from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
 from study.config.trial import Architecture
 from study.errors import ConfigError
 from study.storage.home import Home
@@ -43,6 +44,8 @@ def weight_files(pairs: list[str] | None) -> dict[str, str]:
 EXIT_FAILED, EXIT_WRONG, EXIT_LOCKED, EXIT_INTERRUPTED = 1, 2, 75, 130
 
 STUDY, BUDGET, COMPUTE, FIX = "Study", "Budget", "Compute", "Fix a field (and take it out of the space)"
+
+READING = "How DATA is read"
 """Panels of the help."""
 
 HomeOption = Annotated[
@@ -54,11 +57,42 @@ Data = Annotated[Path, typer.Argument(help="Folder with label files and photogra
 Layout = Annotated[
     str | None,
     typer.Option(
-        help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist.",
+        help="Take DATA as this layout: lab, kaggle, aptos, folders, medmnist, ...; see docs/data.",
         show_default=False,
-        rich_help_panel=STUDY,
+        rich_help_panel=READING,
     ),
 ]
+
+GradeWords = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--grade",
+        help="WORD=N: what a word of the label file, or a folder's name, means; WORD=none leaves out. May be repeated.",
+        rich_help_panel=READING,
+    ),
+]
+
+READ_FLAGS = [flag for flag in field_flags(StudyConfig, READING) if flag.name in READ_FIELDS]
+"""Flags that say how DATA is read, for commands that have none of a study's other fields."""
+
+
+def read_values(values: dict[str, Any], grade: list[str] | None, data: Path | None) -> dict[str, Any]:
+    """What the flags of a command say of reading DATA, as fields of a study; they are taken out of `values`.
+
+    A label file is named as below DATA where it lies there, else by its absolute path.
+    """
+    found = drop_unset({name: values.pop(name) for name in READ_FIELDS if name in values})
+    if grade:
+        pairs = [text.rpartition("=") for text in grade]
+        wrong = next((pair for pair in pairs if not pair[0] or pair[2] not in (*"01234", "none")), None)
+        if wrong:
+            raise ConfigError(f"--grade must be WORD=N with N from 0 to 4, or none, but got {''.join(wrong)!r}")
+        found["grades"] = {word: None if number == "none" else int(number) for word, _, number in pairs}
+    labels = Path(found.get("labels") or "")
+    if found.get("labels") and not (data and (data / labels).exists()) and labels.exists():
+        found["labels"] = str(labels.resolve())
+    return found
+
 
 WeightFiles = Annotated[
     list[str] | None,

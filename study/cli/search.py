@@ -16,20 +16,23 @@ from study.cli.field_options import drop_unset, field_flags, with_flags
 from study.cli.options import (
     BUDGET,
     FIX,
+    READING,
     STUDY,
     Address,
     CpusPerTrial,
     GpusPerTrial,
+    GradeWords,
     HomeOption,
     Insecure,
     Layout,
     TimeBudget,
     WeightFiles,
     place,
+    read_values,
     weight_files,
 )
 from study.config.axes import DEFAULT_SPACE
-from study.config.study import StudyConfig
+from study.config.study import READ_FIELDS, StudyConfig
 from study.config.trial import TrialConfig
 from study.console import err, out
 from study.storage.home import Home, study_name
@@ -43,11 +46,9 @@ if TYPE_CHECKING:
 
 LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
 
-STUDY_FLAGS = [
-    flag
-    for flag in field_flags(StudyConfig, STUDY, panels=dict.fromkeys(("trials", "finalists", "repeats"), BUDGET))
-    if flag.name != "fold"
-]
+_PANELS = {**dict.fromkeys(("trials", "finalists", "repeats"), BUDGET), **dict.fromkeys(READ_FIELDS, READING)}
+
+STUDY_FLAGS = [flag for flag in field_flags(StudyConfig, STUDY, panels=_PANELS) if flag.name != "fold"]
 """A fold is never alone: --folds makes a study of each."""
 
 Folds = Annotated[
@@ -91,6 +92,7 @@ def search(
         Path | None, typer.Option(help="YAML file with the study.", show_default=False, rich_help_panel=STUDY)
     ] = None,
     layout: Layout = None,
+    grade: GradeWords = None,
     weights: WeightFiles = None,
     gpus_per_trial: GpusPerTrial = None,
     cpus_per_trial: CpusPerTrial = None,
@@ -114,6 +116,7 @@ def search(
     from study.workflows import search  # only now, as it is heavy
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
+    values |= read_values(values, grade, data)
     inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.rerun_flags)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):

@@ -6,7 +6,8 @@ A field stands here once with its meaning, unit and bounds; the command line mak
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args, get_origin
+from dataclasses import fields
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import (
     BaseModel,
@@ -18,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from retina_data.layouts.label_files import ReadOptions
 from study.config.axes import BY_OPTIMIZER, DEFAULT_SPACE, Axis, bounds
 from study.config.messages import config_error, did_you_mean
 from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
@@ -80,6 +82,21 @@ class StudyConfig(BaseModel):
     val_fraction: float = Field(0.2, gt=0, lt=1, description="share of the training patients set aside for validation")
     seed: int = Field(0, ge=0, lt=2**31, description="seed of split, sampler and (plus its number) each trial")
     fold: str = Field("", pattern=r"^(\d{1,3}/\d{1,3})?$", description="outer fold that is the test split, such as 2/5")
+    labels: str | None = Field(None, description="label file to read, where DATA has none of the known forms")
+    image_column: str | None = Field(None, description="column of the label file with the images' names")
+    grade_column: str | None = Field(None, description="column with the grades")
+    patient_column: str | None = Field(None, description="column that tells the patient")
+    eye_column: str | None = Field(None, description="column that tells the eye: left, right, L, R, OS, OD")
+    split_column: str | None = Field(None, description="column that tells the split: train, val, test")
+    grades: dict[str, Annotated[int, Field(ge=0, le=4)] | None] = Field(
+        default_factory=dict, description="words of the label file, or names of folders, to grades; none leaves out"
+    )
+    patient_pattern: str | None = Field(
+        None,
+        description="regular expression that finds the patient in an image's name: (?P<patient>...), and (?P<eye>...) "
+        "if it likes; without it known endings of names tell them",
+    )
+    allow_unused: bool = Field(False, description="go on although pictures with grades are not used")
     fixed: dict[str, Value] = Field(
         default_factory=dict, validate_default=True, description="fields that are the same in all trials"
     )
@@ -178,6 +195,15 @@ class StudyConfig(BaseModel):
         """What a field that is not drawn from an interval can be in this study."""
         axis = self.space.get(name)
         return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
+
+
+READ_FIELDS = tuple(field.name for field in fields(ReadOptions) if field.name != "layout")
+"""Fields that say how DATA is read. What was read is compared by its digest, and not by these."""
+
+
+def read_options(config: StudyConfig, layout: str | None) -> ReadOptions:
+    """How the data of a study is read."""
+    return ReadOptions(layout=layout, **{name: getattr(config, name) for name in READ_FIELDS})
 
 
 NEVER_SEARCHED = {

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from analysis.number_format import with_bounds
-from analysis.schema import label
+from analysis.schema import AS_TOLD, label, patients_known
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
 from analysis.tables.model_card_scores import RESAMPLES, SplitScores
 from analysis.tables.score_models import AUC_RESAMPLES
@@ -47,6 +47,12 @@ The program that made this folder is under Apache-2.0. That says nothing about t
 them hangs on the terms of the photographs, and of the pretrained weights if any, that they were made from. Whoever
 passes them on has to know those.
 """
+
+
+GUESSED_PATIENTS = (
+    "The data does not tell every patient (see below): the number of patients, and that none stands in two splits, "
+    "hold as far as it does, and the intervals may be too narrow."
+)
 
 
 @dataclass(frozen=True)
@@ -98,7 +104,8 @@ def _what(winner: BestModel, settings: Settings) -> str:
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
     if winner.record.confirm and winner.record.confirm.exclude_test_patients:
-        made += ", patients of the test split taken out of training"
+        as_told = "" if patients_known(began.audit) else AS_TOLD
+        made += f", patients of the test split taken out of training{as_told}"
     networks = "one network" if settings.members == 1 else f"{settings.members} networks"
     fewer = "" if settings.views == config.views else " (the photographs that more were to be measured on had gone)"
     values = ", ".join(f"{name} {value}" for name, value in config.model_dump(mode="json").items())
@@ -141,6 +148,7 @@ def _scores(winner: BestModel, scores: list[SplitScores]) -> str:
             ],
         ),
         "",
+        *([] if patients_known(winner.began.audit) else [GUESSED_PATIENTS, ""]),
         "Majority class: the accuracy of always answering the most frequent grade. Recall, with a grade's photographs:",
         "",
         *_table(

@@ -19,6 +19,7 @@ from torch import Tensor
 from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
 from retina_data.files import write_whole
 from retina_data.grades import GRADE_NAMES, GRADES
+from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
 from retina_models.weights import listed, read_safetensors, save_weights
@@ -40,6 +41,8 @@ _NO_SHIFT: dict[str, tuple[Three, Three]] = {
     "unit": ((0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
     "imagenet": (IMAGENET_MEAN, IMAGENET_DEVIATION),
 }
+
+_FOUND_AS = {"circle": "a circle", "ellipse": "an ellipse", "each": "a circle, where none fits as an ellipse"}
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
@@ -91,6 +94,9 @@ class Preprocessing(BaseModel):
     image_size: int = Field(ge=16, le=2048, description="side of the square input, pixels")
     crop: Literal["fov", "none"]
     colour: Literal["none", "graham"]
+    field_of_view: Shape = Field(
+        "circle", description="how it is found, one decision for all photographs of the training; frame: not at all"
+    )
     normalisation: Literal["unit", "imagenet"]
     mean: list[float] = Field(min_length=3, max_length=3)
     deviation: list[float] = Field(min_length=3, max_length=3)
@@ -115,20 +121,20 @@ class Model:
     preprocessing: Preprocessing
 
 
-def describe(image_size: int, crop: str, colour: str, normalisation: str) -> Preprocessing:
-    """preprocessing.json of a configuration's four fields."""
+def describe(image_size: int, crop: str, colour: str, normalisation: str, shape: Shape = "circle") -> Preprocessing:
+    """preprocessing.json of a configuration's four fields, and of the shape that its data set's field of view has."""
     mean, deviation = _NO_SHIFT[normalisation]
     steps = [
-        "turn the photograph as its EXIF orientation says; take it as 8-bit RGB",
-        "find the field of view as a circle; cut the square around it; black outside; whole frame if none is found"
-        if crop == "fov"
+        "turn the photograph as its EXIF orientation says; take it as 8-bit RGB, what is transparent as black",
+        f"find the field of view as {_FOUND_AS[shape]}; cut the box around it; black outside; else the whole frame"
+        if crop == "fov" and shape != "frame"
         else "add black at the shorter sides until the frame is a square",
         f"resize to {image_size} x {image_size} pixels (Lanczos)",
     ]
     if colour == "graham":
         steps.append("subtract the local average colour (Gaussian, a sixtieth of the side), times 4, plus 128")
     steps += ["divide by 255", "subtract mean, divide by deviation, for each channel"]
-    values: dict[str, Any] = {"crop": crop, "colour": colour, "normalisation": normalisation}
+    values: dict[str, Any] = {"crop": crop, "colour": colour, "normalisation": normalisation, "field_of_view": shape}
     return Preprocessing(image_size=image_size, mean=list(mean), deviation=list(deviation), steps=steps, **values)
 
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryFile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -25,6 +25,7 @@ from retina_data.grades import PROBABILITIES
 from retina_data.images import decode
 from retina_data.images.decode import ImageSpec, Source
 from retina_data.images.quality import warnings_of
+from retina_data.layouts.folder_tree import UNREAD
 from retina_data.layouts.label_files import EXTENSIONS
 from study.errors import ConfigError
 from study.inference.gradcam import explain, png
@@ -66,10 +67,18 @@ def find_photographs(places: list[Path]) -> list[Path]:
         if not place.is_dir():
             inside = [place]  # whatever it is: it was asked for, and its row says what is wrong with it
         else:
-            inside = [f for f in _files(place) if f.suffix.lower() in EXTENSIONS and not f.name.startswith(".")]
+            files = [file for file in _files(place) if not file.name.startswith(".")]
+            inside = [file for file in files if file.suffix.lower() in EXTENSIONS]
+            kinds = Counter(file.suffix.lower() for file in files if file.suffix.lower() in UNREAD)
+            unread = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
+            if unread and inside:
+                log.warning(f"not graded, as they are in a format that is not read: {unread}")
         if not inside:
-            kinds = ", ".join(EXTENSIONS)
-            raise ConfigError(f"a folder must hold photographs ({kinds}), but {place} holds none; name another")
+            instead = f" ({unread} lie there, which are not read)" if unread else ""
+            raise ConfigError(
+                f"a folder must hold photographs ({', '.join(EXTENSIONS)}), but {place} holds none{instead}; "
+                "name another"
+            )
         for file in inside:
             # One spelling for each folder; a file that is a link stays one of its own, under its own name.
             found.setdefault(os.path.join(os.path.realpath(file.parent), file.name), file)
@@ -99,13 +108,6 @@ def _refuse(error: OSError) -> None:
         f"every folder below a named one must be readable, but {printable(Path(error.filename))} is not "
         f"({decode.reason(error)}); make it readable, or name the other folders and photographs one by one"
     ) from error
-
-
-def check_writable(folder: Path) -> None:
-    """Make a folder and raise OSError unless files can be written there: asked before hours of grading, not after."""
-    folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryFile(dir=folder):
-        pass
 
 
 def predict_photographs(model: Model, photographs: list[Path], *, overlays: Path | None = None) -> pd.DataFrame:
@@ -179,7 +181,7 @@ def _prediction_columns(model: Model, grade: int, row: NDArray[np.float64]) -> d
 def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
     """Photographs prepared by threads, a batch at a time, with a progress bar on stderr."""
     wanted = model.preprocessing
-    spec = ImageSpec(wanted.image_size, wanted.crop, wanted.colour)
+    spec = ImageSpec(wanted.image_size, wanted.crop, wanted.colour, wanted.field_of_view)
 
     def prepare(row: int, source: Source) -> PreparedImage:
         assert isinstance(source, Path)
@@ -187,7 +189,7 @@ def _batches(model: Model, photographs: list[Path]) -> Iterator[Batch]:
             if source.exists() and not source.is_file():
                 raise ValueError("no file")  # reading a pipe would never end
             pixels, _, _ = decode.read_photograph(source, spec)
-            warning = "; ".join(warnings_of(source.read_bytes(), wanted.image_size))
+            warning = "; ".join(warnings_of(source.read_bytes(), spec))
         except Exception as error:  # Pillow's decoders raise nearly every kind
             return PreparedImage(None, "", decode.reason(error))
         return PreparedImage(pixels, warning, "")

@@ -16,7 +16,7 @@ from study.planning.resume_checks import as_said_now, check_data, check_settings
 from study.planning.warm_start import make_warm_start, read_warm_start
 from study.storage.ranking import planned
 from study.storage.state import StudyState
-from study.training.data import SplitDataset, prepare_data, split_of
+from study.training.data import SplitDataset, prepare_data, split_of, warn_of
 from study.training.leakage import check_no_leakage
 
 
@@ -27,6 +27,7 @@ def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -
     """
     resolved = resolve(name, home, state, inputs)
     _check_settings(resolved)
+    warn_of(resolved.dataset.signs)
     requested = read_warm_start(resolved, state, inputs.source_study, inputs.enqueued)
     plan = _plan(resolved, _by_colour(resolved.dataset, home, resolved.config))
     _check_weights(plan)
@@ -98,10 +99,12 @@ def _notes(plan: Plan) -> tuple[str, ...]:
     ]
     if equal := equal_note(plan.prepared.cache.table):  # the audit counts patients by name, all else merged ones
         notes.append(equal)
-    skipped = plan.prepared.cache.skipped
-    if skipped:
-        notes.append(f"{skipped} images could not be read and were skipped when the data was prepared")
-    excluded = plan.prepared.count("excluded") - skipped
+    if field_of_view := plan.prepared.cache.field_of_view_note:
+        notes.append(field_of_view)
+    notes += [f"patients may be wrong: {sign.sentence}; {sign.remedy}" for sign in plan.prepared.placeholders()]
+    if line := plan.prepared.skipped_line:
+        notes.append(line)
+    excluded = plan.prepared.count("excluded") - plan.prepared.cache.skipped
     if excluded:
         notes.append(f"{excluded} training images stand byte for byte in the test list too, and are left out")
     if config.select_on == "test":

@@ -12,7 +12,7 @@ from typing import Any
 from retina_data.layouts.dataset import DataSet, read_index
 from study.config.arms import ArmSpec, groups_of
 from study.config.axes import bounds
-from study.config.study import StudyConfig, make_study_config
+from study.config.study import StudyConfig, make_study_config, read_options
 from study.config.trial import make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
@@ -123,7 +123,10 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
             f"a new study needs data, but there is no study {name} in {home} yet; add --data FOLDER, or --home FOLDER "
             "where it was begun in another home"
         )
-    dataset = read_index(source, inputs.layout or (known["layout"] if known else None))
+    named = config.labels or config.image_column  # these say more than the layout that the study began with
+    dataset = read_index(
+        source, read_options(config, inputs.layout or (known["layout"] if known and not named else None))
+    )
     if config.fold and (dataset.table["split"] == "test").any():
         raise ConfigError(
             f"--folds makes each image a test image once, but the layout {dataset.layout} names a test split; search "

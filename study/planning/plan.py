@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from analysis.schema import fold_name
-from retina_data.audit.labels import audit, unused
+from retina_data.audit.labels import audit, patient_findings, unused
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import DataSet
 from study.config.arms import ArmSpec, arm_name
-from study.config.study import StudyConfig
+from study.config.study import READ_FIELDS, StudyConfig
 from study.config.trial import TrialConfig
 from study.disk_space import needed
 from study.planning.pretrained_weights import NotRun, kept_file
@@ -30,7 +30,7 @@ def parent_name(name: str, config: StudyConfig) -> str:
 def settings_of(config: StudyConfig) -> dict[str, Any]:
     """The part of a study's identity that its configuration says."""
     values = config.model_dump(mode="json")
-    excluded = {"trials", "weights", "fixed", "space", *([] if config.fold else ["fold"])}
+    excluded = {"trials", "weights", "fixed", "space", *READ_FIELDS, *([] if config.fold else ["fold"])}
     fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
     space = {f"space.{name}": axis for name, axis in values["space"].items()}
     return {**{name: value for name, value in values.items() if name not in excluded}, **fixed, **space}
@@ -105,7 +105,7 @@ class Plan:
         """The event that starts or resumes the study; holds no path and no name of an image."""
         return StudyStarted(
             id=uuid.uuid4().hex,
-            config=self.config.model_dump(mode="json", exclude={"weights"}),
+            config=self._config(),
             objective=self.config.objective,
             identity=self.identity(),
             arms=self.arms,
@@ -123,10 +123,17 @@ class Plan:
             commands=self._commands(),
         )
 
+    def _config(self) -> dict[str, Any]:
+        """The configuration without places: of the label file its name, or its path below the data set's folder."""
+        config = self.config.model_dump(mode="json", exclude={"weights"})
+        labels = config["labels"]
+        return config | ({"labels": Path(labels).name} if labels and Path(labels).is_absolute() else {})
+
     def _audit(self) -> dict[str, Any]:
         report = audit(self.dataset)
         unused_rows = unused(self.prepared.cache.table, self.prepared.splits)
-        return {**report, "findings": [*report["findings"], *unused_rows]}
+        stand_ins = patient_findings(self.prepared.placeholders())
+        return {**report, "findings": [*report["findings"], *stand_ins, *unused_rows]}
 
     def _commands(self) -> list[str]:
         folds = self.config.fold.partition("/")[2]

@@ -26,7 +26,8 @@ def _result(state: StudyState, best: Candidate | None, ended: int) -> str:
         new_patients = all(f"test_new_patients/{score}" in test.scores for test in confirmed)
         values = [test.scores[f"{'test_new_patients' if new_patients else 'test'}/{score}"] for test in confirmed]
         n = confirmed[0].n_new_patients if new_patients else confirmed[0].n
-        whose = "whose patient is not in training" if new_patients else "of the test split"
+        as_told = "" if schema.patients_known(state.study.audit) else schema.AS_TOLD
+        whose = f"whose patient is not in training{as_told}" if new_patients else "of the test split"
         seeds = (
             f"mean of {len(values)} seeds, {min(values):.3f} to {max(values):.3f}" if len(values) > 1 else "one seed"
         )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,30 @@ import pandas as pd
 from retina_data.cache.cache import Cache, open_cache, prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
+from retina_data.layouts.patients.signs import Sign, placeholders
 from retina_data.splits import assign_splits, fold_splits, in_training, resplit, split_digest, without_test_patients
 from study.config.study import StudyConfig
 from study.training.train import TrainData
+
+log = logging.getLogger(__name__)
+
+
+def warn_of(signs: Iterable[Sign]) -> None:
+    """A line for each sign that patients are wrong; it names none of them."""
+    for sign in signs:
+        log.warning(f"patients may be wrong: {sign.sentence}; {sign.remedy}")
+
+
+def reading_record(dataset: DataSet) -> dict[str, Any]:
+    """How a data set was read and how many of its files are used: JSON values, no path and no name of a file."""
+    values = asdict(dataset.options) | {"layout": dataset.layout}
+    if dataset.options.labels:
+        values["labels"] = Path(dataset.options.labels).name
+    return {
+        **{name: value for name, value in values.items() if value not in (None, {})},
+        "inventory": asdict(dataset.inventory),
+        "notes": list(dataset.notes),
+    }
 
 
 def split_of(config: StudyConfig) -> dict[str, Any]:
@@ -37,6 +60,20 @@ class SplitDataset:
     def count(self, split: str) -> int:
         """Images of a split."""
         return int((self.splits == split).sum())
+
+    @property
+    def skipped_line(self) -> str:
+        """How many images could not be read and how many are left, "" where all could."""
+        skipped = self.cache.skipped
+        if not skipped:
+            return ""
+        left = len(self.cache.table) - skipped
+        return f"{skipped} images could not be read and were skipped when the data was prepared; {left} are left"
+
+    def placeholders(self) -> list[Sign]:
+        """The sign that one photograph stands for many patients."""
+        readable = self.cache.table[self.cache.table["error"] == ""]
+        return placeholders(readable["patient"].astype(str), readable["sha256"].tolist())
 
     def train_data(self) -> TrainData:
         """Arrays for `train`: the training split, and the split that choices are made on."""

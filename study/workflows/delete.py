@@ -9,8 +9,9 @@ import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from analysis import schema
 from study.config.study import make_study_config
@@ -137,6 +138,7 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
     """Caches of studies that are there; each has one for each colour normalisation that its trials may have."""
     from retina_data.cache.keys import folder_name
     from retina_data.images.decode import ImageSpec
+    from retina_data.images.field_of_view import Shape
 
     found = set()
     for folder in folders:
@@ -145,8 +147,8 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
             continue
         config, fields = make_study_config(event.config, {}), TrialConfig.model_fields
         side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
-        for colour in config.values("colour"):
-            spec = ImageSpec(int(side), str(crop), str(colour))  # type: ignore[arg-type]
+        for colour, shape in product(config.values("colour"), get_args(Shape)):
+            spec = ImageSpec(int(side), str(crop), str(colour), shape)  # type: ignore[arg-type]
             cache = home / "cache" / folder_name(event.identity["data_digest"], spec)
             found |= {cache} if cache.is_dir() else set()
     return found

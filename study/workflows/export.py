@@ -13,6 +13,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from analysis.schema import AS_TOLD, patients_known
 from analysis.stats.calibration import choose_threshold, fit_temperature, referral, with_temperature
 from analysis.tables.model_card_scores import score_split
 from retina_data.files import write_whole
@@ -73,7 +74,10 @@ def _write(folder: Path, home: Path, winner: BestModel) -> None:
     probabilities, grades = arrays(validation)
     temperature = fit_temperature(probabilities, grades)
     threshold = choose_threshold(with_temperature(probabilities, temperature.value), grades)
-    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation)
+    shape = cache.spec.shape if cache else "each"
+    if cache is None and config.crop == "fov":
+        log.info("note: the prepared photographs have gone, so the field of view of each graded one is found by itself")
+    preprocessing = describe(config.image_size, config.crop, config.colour, config.normalisation, shape)
     splits, pooled = _parts(winner, validation, winner.test()), _pooled(winner)
     split_scores = [score_split(split, table, config.decision) for split, table in (pooled | splits).items()]
     best = {*pooled, next(iter(splits))}  # the model's own too: one fold's may be worse than all together
@@ -117,7 +121,8 @@ def _parts(winner: BestModel, validation: pd.DataFrame, test: pd.DataFrame | Non
     if test is not None:
         new_patients = test[test["new_patients"].astype(bool)]
         if 0 < len(new_patients) < len(test):
-            splits["test, patients not in training"] = new_patients
+            as_told = "" if patients_known(winner.began.audit) else AS_TOLD
+            splits[f"test, patients not in training{as_told}"] = new_patients
         splits["test" if len(new_patients) == len(test) else "test, all"] = test
     return splits | {f"{winner.chosen_on} (chosen there: optimistic)": validation}
 

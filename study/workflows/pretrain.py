@@ -20,8 +20,9 @@ import torch
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from torch import Tensor
 
+from retina_data.files import check_writable
 from retina_data.grades import GRADES
-from retina_data.layouts.dataset import DataSet, read_index
+from retina_data.layouts.dataset import DataSet, ReadOptions, read_index
 from retina_data.synthetic.dataset import EVEN_MIX, make_dataset
 from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_weights, zero_init_residual
 from study.config.trial import TrialConfig, make_trial_config
@@ -30,7 +31,7 @@ from study.disk_space import check_room, needed
 from study.errors import ConfigError
 from study.storage.lock import locked
 from study.training.checkpoints import load_last, save_last, weights_metadata
-from study.training.data import SplitDataset, prepare_data
+from study.training.data import SplitDataset, prepare_data, warn_of
 from study.training.leakage import provenance_text
 from study.training.train import too_large, train
 
@@ -54,12 +55,12 @@ HYPERPARAMETERS: dict[str, Any] = {"optimizer": "adamw", "lr": 0.001, "batch_siz
 class Source:
     """What source weights are made from.
 
-    data: labelled photographs, in `layout` where several fit; None: synthetic ones of `patients`, two eyes each.
+    data: labelled photographs, read with `options`; None: synthetic ones of `patients`, two eyes each.
     image_size: side of the network's input, pixels. seed: of painting, split, initialisation, draws and augmentation.
     """
 
     data: Path | None = None
-    layout: str | None = None
+    options: ReadOptions = ReadOptions()
     patients: int = 700
     image_size: int = 64
     epochs: int = 10
@@ -81,6 +82,7 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
     work = out / f"{file.stem}.checkpoints"
     config = _config(architecture, source)
     check_room(work, needed({architecture}, {config.optimizer}, arms=1, max_concurrent=1, kept=0))
+    check_writable(out)
     prepared = _prepared(source, out, home)
     made_from = _made_from(config, source, prepared)
     if file.exists():
@@ -111,7 +113,10 @@ def _config(architecture: str, source: Source) -> TrialConfig:
 
 def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
     """The source, painted or read, and divided: what is held out is called validation, all the rest is training."""
-    dataset = read_index(source.data, source.layout) if source.data else _painted(source, out)
+    dataset = read_index(source.data, source.options) if source.data else _painted(source, out)
+    for line in dataset.notes:
+        log.info(f"note: {line}")
+    warn_of(dataset.signs)
     prepared = prepare_data(
         dataset, home, image_size=source.image_size, crop="fov", val_fraction=0.2, seed=source.seed,
         select_on="validation",
@@ -142,6 +147,7 @@ def _made_from(config: TrialConfig, source: Source, prepared: SplitDataset) -> d
         "grades": grades.tolist(),
         "data_digest": prepared.cache.digest,
         "split_digest": prepared.split_digest,
+        **({"allow_unused": True} if source.options.allow_unused else {}),
         "config": config.model_dump(mode="json") | {"pretrained": False},  # it began with random weights
     }
 

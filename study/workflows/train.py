@@ -6,17 +6,17 @@ import itertools
 import json
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 
-from retina_data.files import write_whole
-from retina_data.layouts.dataset import read_index
+from retina_data.files import check_writable, write_whole
+from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_models.weights import Weights, read_weights, save_weights
-from study.config.study import StudyConfig
+from study.config.study import StudyConfig, read_options
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
@@ -24,7 +24,7 @@ from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
 from study.storage.study_file import STUDY_FILE
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
-from study.training.data import SplitDataset, prepare_data, split_of
+from study.training.data import SplitDataset, prepare_data, reading_record, split_of, warn_of
 from study.training.leakage import check_no_leakage, provenance_text, read_provenance
 from study.training.train import Epoch, TrainingError, too_large, train
 
@@ -44,11 +44,12 @@ class Job:
     threads: int | None
     epochs: int
     provenance: str = ""  # what the weights were trained on
+    reading: dict[str, Any] = field(default_factory=dict)  # how the data was read
 
 
 def train_new(
     data: Path,
-    layout: str | None,
+    options: ReadOptions,
     home: Path,
     values: dict[str, Any],
     files: dict[str, str],
@@ -69,9 +70,14 @@ def train_new(
         log.info(f"weights {weights.source}: {check_fit(weights, config.head)}")
     elif files:
         raise ConfigError("--weights needs --pretrained; add it, or drop --weights")
+    dataset = read_index(data, options)
+    for line in dataset.notes:
+        log.info(f"note: {line}")
+    warn_of(dataset.signs)
+    _check_new(folder)
     defaults = StudyConfig.model_fields
     prepared = prepare_data(
-        read_index(data, layout),
+        dataset,
         home,
         image_size=config.image_size,
         crop=config.crop,
@@ -81,9 +87,19 @@ def train_new(
         seed=defaults["seed"].default,
         select_on=defaults["select_on"].default,
     )
+    if prepared.skipped_line:
+        log.info(f"note: {prepared.skipped_line}")
+    warn_of(prepared.placeholders())
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
-    run(Job(config, prepared, weights, threads, config.epochs, provenance), folder)
+    run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset)), folder)
+
+
+def _check_new(folder: Path) -> None:
+    """Refuse a folder that holds files or cannot be written, before any photograph is decoded."""
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
+    check_writable(folder)
 
 
 def run(job: Job, folder: Path) -> list[Epoch]:
@@ -91,13 +107,14 @@ def run(job: Job, folder: Path) -> list[Epoch]:
 
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise ConfigError(f"--out must be a new or empty folder, but {folder} holds files; name another")
-    folder.mkdir(parents=True, exist_ok=True)
-    write_whole(folder / "config.yaml", yaml.safe_dump(job.config.model_dump(mode="json"), sort_keys=False).encode())
+    _check_new(folder)
+    for name, values in (("config.yaml", job.config.model_dump(mode="json")), ("data.yaml", job.reading)):
+        write_whole(folder / name, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
     best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
     log.info(_opening(job))
+    if decision := job.prepared.cache.field_of_view_note:
+        log.info(f"note: {decision}")
     for epoch in _epochs(job):
         epochs.append(epoch)
         value = epoch.scores.get(objective)
@@ -143,19 +160,22 @@ def _line(epoch: Epoch, of: int) -> str:
 def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
     study, record, threads = _find(name, home, tracking_uri)
+    _check_new(folder)
     settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
     weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
+    dataset = read_index(Path(settings["data"]), read_options(config, settings["layout"]))
     prepared = prepare_data(
-        read_index(Path(settings["data"]), settings["layout"]),
+        dataset,
         home,
         image_size=trial.image_size,
         crop=trial.crop,
         colour=trial.colour,
         **split_of(config),
     )
-    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance), folder)
+    reading = reading_record(dataset)
+    epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance, reading), folder)
     return _compare(epochs, record)
 
 

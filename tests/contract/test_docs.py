@@ -109,6 +109,7 @@ def test_contributing_lists_files_and_the_names_in_them() -> None:
         "study/training/imbalance.py": "def strategy(",
         "tests/study/training/test_imbalance.py": "NAMES = ",
         "retina_data/layouts/layouts.py": "LAYOUTS",
+        "retina_data/layouts/tables/published.py": "FORMS",
         "study/cli/options.py": "Take DATA as this layout",
         "analysis/figures/drawing/figure_files.py": "class SkippedFigure",
         "analysis/stats/metrics.py": "def scores_from_confusion(",

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from retina_data.files import file_lock, free_bytes, write_whole
+from retina_data.files import check_writable, file_lock, free_bytes, write_whole
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -29,3 +29,11 @@ def test_file_lock_of_another_holder_is_none(tmp_path: Path) -> None:
 
 def test_free_bytes_of_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
     assert free_bytes(tmp_path / "not" / "there") > 0
+
+
+def test_check_writable_makes_the_folder_and_leaves_nothing_in_it(tmp_path: Path) -> None:
+    check_writable(tmp_path / "a" / "b")
+    assert list((tmp_path / "a" / "b").iterdir()) == []
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError):
+        check_writable(tmp_path / "file" / "b")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
+from analysis import schema
 from analysis.report import answer_warnings as warnings
 from analysis.results import columns
 from analysis.results.mlflow_reader import read_study
@@ -51,3 +53,16 @@ def test_kappa_beside_a_tie_in_accuracy() -> None:
         "In kappa, by the interval of each difference, not corrected for the number of pairs, it"
     )
     assert "is ahead of ResNet18 from scratch (+" in found[-1]
+
+
+def test_signs_that_patients_are_wrong_are_repeated() -> None:
+    four = read_study(fixture.four_arms(), "four")
+    findings = [
+        {"kind": schema.FINDING_DOUBTFUL_PATIENTS, "count": 9, "text": "all 9 are of one; name them"},
+        {"kind": "single eyes", "count": 1, "text": "one eye"},
+    ]
+    study = replace(four, study={**four.study, "audit": {"findings": findings}})
+    (found,) = [one for one in beside(study, "resnet50-pretrained") if "patients of this data" in one]
+    assert found.startswith("The patients of this data may be wrong: all 9 are of one; name them. Until then splits")
+    assert not warnings.patients_known(study)
+    assert warnings.patients_known(replace(four, study={**four.study, "audit": {"findings": findings[1:]}}))

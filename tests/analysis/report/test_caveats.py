@@ -153,3 +153,21 @@ def test_finalists_that_have_not_ended_are_counted() -> None:
     text = " ".join(said("finalists go on", [trial], finalists=again))
     assert "1 of 2 finalists is still to go on" in text
     assert "1 finalist failed and is in no table of scores" in text
+
+
+@pytest.mark.parametrize("kind", [schema.FINDING_DOUBTFUL_PATIENTS, schema.FINDING_NO_PATIENTS])
+def test_caveats_claim_nothing_about_patients_that_are_not_known(kind: str) -> None:
+    trial, name = TrialSpec(0, "resnet18-scratch"), f"old patients, {kind}"
+    uri = fixture.write_study(name, [trial], confirmations=[ConfirmSpec(0, trial, new_patients=0.0)])
+    for study in (read_study(uri, name), read_study(fixture.confirmed(), "confirmed")):
+        finding = {"kind": kind, "count": 3, "text": "patients are few"}
+        described = {**study.study, "audit": {**study.study.get("audit", {}), "findings": [finding]}}
+        described["test"] = {"exclude_test_patients": True}
+        doubted = dataclasses.replace(study, study=described)
+        found = " ".join(caveats(doubted, all_tables.make_tables(doubted)))
+        assert "has an image in training" not in found and "also has" not in found
+        assert "no image of a test patient in training, as far as the data tells patients; the search" in found
+        if study.name == "confirmed":
+            assert "80 are of patients who are not in training, as far as the data tells patients, and only" in found
+        else:
+            assert "Which test images are of patients that the models do not know cannot be said" in found

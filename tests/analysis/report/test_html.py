@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -144,6 +145,14 @@ def test_a_confirmed_study_is_judged_by_the_test_part(tmp_path: Path) -> None:
     ):
         assert word in " ".join(page.words.split())
     assert "nan" not in page.words.lower()
+
+
+def test_patients_that_are_a_guess_are_said_to_be_one(tmp_path: Path) -> None:
+    study = read_study(fixture.confirmed(), "confirmed")
+    findings = {"findings": [{"kind": schema.FINDING_NO_PATIENTS, "count": 3, "text": "names that tell no patient: 3"}]}
+    page, _ = page_of(replace(study, study={**study.study, "audit": findings}), tmp_path)
+    text = " ".join(page.words.split())
+    assert "80 are of patients who are not in training, as far as the data tells patients; the test split" in text
 
 
 def test_a_study_of_folds_is_one_page(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pandas as pd
@@ -236,3 +237,18 @@ def test_the_last_epoch_was_not_chosen() -> None:
     assert last.startswith("Trials and the winner were both chosen on the validation split itself")
     last = said(study_of("by the best", trials, select_epoch="best"))[-1]
     assert last.startswith("Trials, epochs and the winner were all chosen on the validation split itself")
+
+
+def test_the_answer_claims_nothing_about_patients_that_are_not_known() -> None:
+    trial = TrialSpec(0, "resnet18-scratch")
+    old = study_of("old patients", [trial], confirmations=[ConfirmSpec(0, trial, new_patients=0.0)])
+    assert "though each of its patients has an image in training" in said(old)[0]
+    findings = [{"kind": schema.FINDING_DOUBTFUL_PATIENTS, "count": 9, "text": "all 9 are of one"}]
+    for study, expected in (
+        (old, "on the test split, which the search never saw, with kappa"),
+        (read_study(fixture.confirmed(), "confirmed"), "who are not in training, as far as the data tells patients, w"),
+    ):
+        described = {**study.study, "audit": {**study.study.get("audit", {}), "findings": findings}}
+        first = said(replace(study, study=described))[0]
+        assert "has an image in training" not in first and expected in first
+        assert not re.search(r"of \d+ patients", first)  # their number is a guess as well

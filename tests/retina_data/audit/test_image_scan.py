@@ -11,9 +11,13 @@ import numpy as np
 from PIL import Image
 
 from retina_data.audit.image_scan import MISSING, look_at, pictures
+from retina_data.audit.repeats import NEAR
+from retina_data.duplicates import near_groups
 from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.painter import CAMERAS, draw_look, paint
 from tests.retina_data.layouts.test_medmnist import write_medmnist
+
+UNKNOWN = "no JPEG, PNG, TIFF, WEBP, BMP image"
 
 
 def write_photographs(folder: Path, count: int = 6, size: int = 96) -> Path:
@@ -57,13 +61,13 @@ def test_the_hash_hardly_changes_with_the_file(tmp_path: Path) -> None:
 
 def test_what_cannot_be_read_is_an_error_of_its_row(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path)
-    (folder / "images" / "1_left.png").write_bytes(b"<html>")
+    (folder / "images" / "1_left.png").write_bytes(b"words")
     (folder / "images" / "2_left.png").unlink()
     shutil.copy(folder / "images" / "1_left.png", folder / "images" / "3_left.png")
     data = read_index(folder, missing="keep")
     table = look_at(data, progress=False).table
-    assert table["error"].tolist() == ["", "no JPEG, PNG, TIFF image", MISSING, "no JPEG, PNG, TIFF image", "", ""]
-    assert table["sha256"][1] == table["sha256"][3] != "" and table["bytes"][1] == 6
+    assert table["error"].tolist() == ["", UNKNOWN, MISSING, UNKNOWN, "", ""]
+    assert table["sha256"][1] == table["sha256"][3] != "" and table["bytes"][1] == 5
     assert pictures(data, [0, 1], 64)[1] is None
 
 
@@ -89,3 +93,18 @@ def test_exif_turned_files_state_their_own_size(tmp_path: Path) -> None:
     Image.new("RGB", (200, 100), (120, 60, 20)).save(file, "JPEG", exif=exif)
     (folder / "images" / "1_left.png").write_bytes(file.getvalue())
     assert look_at(read_index(folder), progress=False).table["width"][1] == 200
+
+
+def test_squashed_eyes_are_no_near_duplicates_of_each_other_but_of_their_own_photograph(tmp_path: Path) -> None:
+    count = 24
+    folder = write_photographs(tmp_path, count=count, size=192)
+    for n in range(count):
+        image = Image.open(folder / "images" / f"{n}_left.png")
+        wide = image.crop((-48, 0, 240, 192)) if n else image  # 3:2; the first is copied unsquashed too
+        wide.resize((192, 192), Image.Resampling.BICUBIC).save(folder / "images" / f"{n}_left.png")
+    first = Image.open(folder / "images" / "0_left.png")
+    first.crop((-48, 0, 240, 192)).resize((192, 192), Image.Resampling.BICUBIC).save(folder / "images" / "1_left.png")
+    content = look_at(read_index(folder), progress=False)
+    assert content.table["fov_outline"].tolist() == ["circle"] + ["ellipse"] * (count - 1)
+    groups = near_groups(content.bits, NEAR)
+    assert groups.tolist() == [0, 0, *range(2, count)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from analysis import schema
-from retina_data.audit.labels import NO_PATIENTS, audit, unused
+from retina_data.audit.labels import DOUBTFUL_PATIENTS, NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES, audit, unused
 from retina_data.layouts.dataset import read_index
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data, write_lab
 
@@ -49,6 +50,26 @@ def test_majority_is_the_training_lists_most_frequent_grade(tmp_path: Path) -> N
     assert report["fellow_copy"] is None
 
 
+def found_of(kind: str, folder: Path) -> list[dict[str, Any]]:
+    return [one for one in audit(read_index(folder))["findings"] if one["kind"] == kind]
+
+
+def test_patients_of_another_visit_are_counted_and_fellow_eyes_once(tmp_path: Path) -> None:
+    folder = write_lab(tmp_path, "1_v1_left\n2_left\n", "0\n1\n")
+    (folder / "test_img.csv").write_text("1_v2_left\n2_right\n3_left\n")
+    (folder / "test_label.csv").write_text("0\n1\n2\n")
+    [one] = found_of(SHARED_PATIENTS, folder)
+    assert one["count"] == 2 and one["text"].startswith("2 of 3 test images are of patients who have an image in train")
+    (folder / "test_img.csv").write_text("1_v1_right\n2_right\n3_left\n")
+    assert found_of(SHARED_PATIENTS, folder) == [] and len(found_of("fellow eyes", folder)) == 1
+
+
+def test_grades_0_and_1_alone_are_two_classes(tmp_path: Path) -> None:
+    assert found_of(TWO_CLASSES, write_lab(tmp_path, "a\nb\n", "0\n1\n"))[0]["count"] == 2
+    assert found_of(TWO_CLASSES, write_lab(tmp_path, "a\nb\n", "0\n2\n")) == []
+    assert found_of("grades absent", tmp_path)[0]["text"] == "no train image has grade 1, 3, 4"
+
+
 def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:
     table = pd.DataFrame({"row": [0, 1, 2, 3], "image": list("abcd"), "error": ["", "the file is empty", "", "cut"]})
     splits = pd.Series(["train", "excluded", "excluded", "excluded"])
@@ -60,3 +81,4 @@ def test_what_training_leaves_out_is_told_by_row_and_reason() -> None:
 
 def test_the_finding_that_the_answer_looks_for_has_one_name() -> None:
     assert NO_PATIENTS == schema.FINDING_NO_PATIENTS  # retina_data imports nothing of analysis
+    assert DOUBTFUL_PATIENTS == schema.FINDING_DOUBTFUL_PATIENTS

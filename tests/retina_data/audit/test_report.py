@@ -12,9 +12,11 @@ import pytest
 from PIL import Image
 
 from retina_data.audit import report
+from retina_data.audit.findings import Finding
 from retina_data.audit.image_scan import look_at
-from retina_data.audit.report import Finding, check
-from retina_data.layouts.dataset import read_index
+from retina_data.audit.report import check
+from retina_data.layouts.dataset import ReadOptions, read_index
+from tests.retina_data.as_people_have_them.builder import build, graded
 from tests.retina_data.audit.test_image_scan import relabel, write_photographs
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data
 from tests.retina_data.layouts.test_medmnist import write_medmnist
@@ -96,6 +98,7 @@ def test_too_few_patients_for_a_split_are_an_error(tmp_path: Path) -> None:
 def test_labels_alone_are_no_error(tmp_path: Path) -> None:
     relabel(tmp_path, [("1_left", 0), ("2_left", 3)])
     report, findings = check(read_index(tmp_path), None)
+    assert report["verdict"]["text"].startswith("Not fit to train on yet: only the labels are here")
     assert "content" not in report and {one.severity for one in findings} == {"note"}
 
 
@@ -117,3 +120,73 @@ def test_what_is_known_of_the_real_photographs_is_found() -> None:
     assert names["duplicates, grades differ"] == {("021", "391"), ("028", "327")}
     assert report["content"]["fov_found"] == 413 and len(report["content"]["lowest_fov_support"]) == 10
     assert "error" not in {one.severity for one in findings}
+
+
+def test_verdict_counts_images_and_patients(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=6)
+    image_of(folder, 5).write_bytes(b"no picture")
+    (folder / "images" / "extra.png").write_bytes(image_of(folder, 0).read_bytes())
+    data = read_index(folder, missing="keep")
+    report, _ = check(data, look_at(data, progress=False))
+    assert report["verdict"] == {
+        "severity": "error", "text": "Not fit to train on: 1 error to mend first, and 0 warnings.", "used": 5,
+        "unused": 1, "patients": 6,
+    }  # fmt: skip
+    assert report["fates"]["not listed in the labels"] == ["images/extra.png"]
+
+
+def test_what_would_be_left_out_is_an_error_unless_it_is_allowed(tmp_path: Path) -> None:
+    build(tmp_path, {**graded("{folder}/{name}.png", "01234"), "odd/z.png": None})
+    for options, severity in ((ReadOptions(), "error"), (ReadOptions(allow_unused=True), "warning")):
+        found = {one.kind: one for one in check(read_index(tmp_path, options, missing="keep"), None)[1]}
+        assert found["unknown grade folder"].severity == severity and found["unknown grade folder"].count == 1
+
+
+def test_the_decision_on_the_field_of_view_is_said_where_it_is_no_circle(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=6)
+    assert "field of view" not in found_in(folder)[0]
+    for n in range(6):
+        image = Image.open(image_of(folder, n))
+        image.crop((-24, 0, 120, 96)).resize((96, 96), Image.Resampling.BICUBIC).save(image_of(folder, n))
+        if n == 2:
+            found, names = found_in(folder)
+            assert found["field of view"].severity == "warning" and "others not" in found["field of view"].text
+            assert names["field of view"] == [[f"{row}_left"] for row in range(3)]
+    found, _ = found_in(folder)
+    assert found["field of view"].severity == "note" and found["field of view"].count == 6
+    assert "squashed: their field of view is an ellipse (6 of 6), made round" in found["field of view"].text
+    for n in range(4):
+        Image.effect_noise((96, 96), 60).convert("RGB").save(image_of(folder, n))
+    found, _ = found_in(folder)
+    assert (
+        found["field of view"].severity == "warning" and "the whole frame is used of all" in found["field of view"].text
+    )
+    assert found["no field of view"].count == 4
+
+
+def test_patients_that_are_wrong_are_an_error(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=12)
+    names = [f"left_{n}" for n in range(12)]
+    for n, name in enumerate(names):
+        (folder / "images" / "c").mkdir(exist_ok=True)
+        shutil.move(image_of(folder, n), folder / "images" / "c" / f"{name}.png")
+    relabel(folder, [(f"c/{name}", n % 5) for n, name in enumerate(names)])
+    found, _ = found_in(folder)
+    one = found["doubtful patients"]
+    assert (one.severity, one.count) == ("error", 12)
+    assert "all 12 are taken for images of one; name the patients in a column" in one.text
+    assert "doubtful patients" not in {
+        one.kind for one in check(read_index(folder, ReadOptions(patient_pattern=r"(?P<patient>\d+)$")), None)[1]
+    }
+
+
+def test_one_photograph_of_many_patients_is_an_error(tmp_path: Path) -> None:
+    folder = write_photographs(tmp_path, count=12)
+    for n in range(1, 5):
+        shutil.copy(image_of(folder, 0), image_of(folder, n))
+    found, _ = found_in(folder)
+    assert found["doubtful patients"].severity == "error"
+    assert "5 images of 5 patients are byte for byte 1 photograph;" in found["doubtful patients"].text
+    assert found["doubtful patients"].rows == ((0, 1, 2, 3, 4),)
+    shutil.copy(image_of(folder, 7), image_of(folder, 4))
+    assert "doubtful patients" not in found_in(folder)[0]

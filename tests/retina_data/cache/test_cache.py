@@ -112,7 +112,7 @@ def test_byte_equal_images_are_one_group(tmp_path: Path) -> None:
 def test_unreadable_images_are_named_and_only_they_are_tried_again(tmp_path: Path, decoded: list[Path]) -> None:
     data = make_data(tmp_path / "data")
     Path(data.table["path"][2]).write_bytes(b"<html>")
-    with pytest.raises(DataError, match=r"1 of 8 .*1_left\.jpeg \(no JPEG.*--on-error skip"):
+    with pytest.raises(DataError, match=r"1 of 8 .*1_left\.jpeg \(no photograph but an HTML page.*--on-error skip"):
         ready(data, tmp_path / "home")
     assert not list((tmp_path / "home" / "cache").glob("*-32-fov"))
     Path(data.table["path"][2]).unlink()
@@ -170,11 +170,11 @@ from retina_data.cache.cache import prepare
 from retina_data.layouts.dataset import read_index
 partial._EVERY = 0.0
 read, seen = decode.read_photograph, []
-def slow(source, form):
+def slow(source, spec):
     seen.append(source)
     if len(seen) == 6:
         os.kill(os.getpid(), 9)
-    return read(source, form)
+    return read(source, spec)
 decode.read_photograph = slow
 prepare(read_index(Path(sys.argv[1])), Path(sys.argv[2]), image_size=32, workers=1, progress=False)
 """
@@ -187,6 +187,95 @@ def test_a_killed_prepare_goes_on_too(tmp_path: Path, decoded: list[Path]) -> No
     cache = ready(data, tmp_path / "home")
     assert 3 <= len(decoded) <= 7  # the sixth was under way; up to three were not yet noted
     assert np.array_equal(cache.images, ready(data, tmp_path / "other home").images)
+
+
+def squash(data: DataSet, rows: range) -> None:
+    """Squash photographs of a data set from 3:2 to a square, at the quality that they have."""
+    for path in data.table["path"][rows]:
+        image = Image.open(path)
+        wide = Image.new("RGB", (round(1.5 * image.width), image.height))
+        wide.paste(image, ((wide.width - image.width) // 2, 0))
+        wide.resize((96, 96), Image.Resampling.BICUBIC).save(path, quality=95)
+
+
+def test_squashed_photographs_are_made_round_by_one_decision(tmp_path: Path, decoded: list[Path]) -> None:
+    data = make_data(tmp_path / "data", patients=10)
+    plain = ready(data, tmp_path / "home")
+    assert plain.spec.shape == "circle" and plain.field_of_view_note == "" and len(decoded) == 20
+    squash(data, range(1, 20))  # the first stays as it is
+    cache = ready(read_index(data.folder), tmp_path / "home")
+    assert cache.spec.shape == "ellipse" and cache.folder.name.endswith("-32-fov-ellipse")
+    assert cache.field_of_view_note.startswith(
+        "photographs were squashed: their field of view is an ellipse (20 of 20)"
+    )
+    assert json.loads((cache.folder / "manifest.json").read_text())["field_of_view"] == "ellipse"
+    assert len(decoded) == 20 + 21 and decoded[-1] == Path(data.table["path"][0])  # it alone was no ellipse
+    assert open_cache(cache.folder).spec == cache.spec
+    lit = [one.images.max(axis=3) > 20 for one in (plain, cache)]
+    assert np.abs(lit[1].mean(axis=(1, 2)) - lit[0].mean(axis=(1, 2))).max() < 0.03
+
+
+def test_where_photographs_disagree_each_decides_and_that_is_said(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data")
+    squash(data, range(4))
+    cache = ready(read_index(data.folder), tmp_path / "home")
+    assert cache.spec.shape == "each" and cache.folder.name.endswith("-32-fov-each")
+    assert "some photographs were squashed, others not" in cache.field_of_view_note
+
+
+def test_where_most_show_no_field_of_view_the_whole_frame_is_taken_of_all(tmp_path: Path, decoded: list[Path]) -> None:
+    data = make_data(tmp_path / "data")
+    for path in data.table["path"][2:]:
+        Image.effect_noise((48, 48), 60).convert("RGB").save(path)
+    cache = ready(read_index(data.folder), tmp_path / "home")
+    assert cache.spec.shape == "frame" and not cache.table["fov_found"].any()
+    assert "found in most photographs (8 of 8), so the whole frame is used of all" in cache.field_of_view_note
+    assert len(decoded) == 8 + 2
+    assert np.array_equal(cache.images, ready(data, tmp_path / "home", crop="none").images)
+
+
+def test_killed_between_the_decision_and_its_end_it_decides_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data = make_data(tmp_path / "data", patients=10)
+    squash(data, range(1, 20))
+    data, original = read_index(data.folder), decode.read_photograph
+
+    def killed(source: Path, spec: decode.ImageSpec) -> object:
+        if spec.shape != "each":
+            raise KeyboardInterrupt
+        return original(source, spec)
+
+    monkeypatch.setattr(decode, "read_photograph", killed)
+    with pytest.raises(KeyboardInterrupt):
+        ready(data, tmp_path / "home")
+    monkeypatch.setattr(decode, "read_photograph", original)
+    cache = ready(data, tmp_path / "home")
+    assert cache.spec.shape == "ellipse"
+    assert np.array_equal(cache.images, ready(data, tmp_path / "other").images)
+
+
+def test_a_cache_of_an_older_version_gives_way_whatever_its_shape(tmp_path: Path) -> None:
+    data = make_data(tmp_path / "data", patients=2)
+    squash(data, range(4))
+    data = read_index(data.folder)
+    cache = ready(data, tmp_path / "home")
+    older = cache.folder.with_name(cache.folder.name.removesuffix("-ellipse"))
+    shutil.copytree(cache.folder, older)
+    for folder in (cache.folder, older):
+        manifest = json.loads((folder / "manifest.json").read_text())
+        (folder / "manifest.json").write_text(json.dumps(manifest | {"version": manifest["version"] - 1}))
+    assert ready(data, tmp_path / "home").folder == cache.folder
+    assert cache.folder.is_dir() and not older.exists()
+
+
+def test_a_cache_of_before_the_decision_has_circles(tmp_path: Path) -> None:
+    cache = ready(make_data(tmp_path / "data"), tmp_path / "home")
+    file = cache.folder / "manifest.json"
+    manifest = json.loads(file.read_text())
+    del manifest["field_of_view"]
+    file.write_text(json.dumps(manifest))
+    assert open_cache(cache.folder).spec.shape == "circle"
 
 
 def test_colour_normalisation_is_a_cache_of_its_own(tmp_path: Path) -> None:

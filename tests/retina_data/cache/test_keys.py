@@ -12,7 +12,7 @@ from retina_data.cache.keys import digest_of, fingerprint_of, folder_name, reque
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet
 
-FORM = ImageSpec(64, "fov", "none")
+FORM = ImageSpec(64, "fov", "none", "circle")
 TABLE = pd.DataFrame(
     {
         "image": ["1_left", "2_left"], "patient": [0, 1], "grade": [0, 3], "split": ["train", "test"],
@@ -43,3 +43,4 @@ def test_an_unfinished_cache_is_known_by_what_was_asked_for_whatever_became_of_t
     assert request_of(TABLE, FORM) != request_of(TABLE, ImageSpec(32, "fov", "none"))
     assert folder_name("ab" * 32, FORM) == "abababababababab-64-fov"
     assert folder_name("ab" * 32, ImageSpec(64, "none", "graham")) == "abababababababab-64-none-graham"
+    assert folder_name("ab" * 32, ImageSpec(64, "fov", "graham", "ellipse")) == "abababababababab-64-fov-ellipse-graham"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def test_another_format_under_a_jpegs_name_is_refused(tmp_path: Path) -> None:
     Image.new("RGB", (20, 20)).save(tmp_path / "a.jpeg", "GIF")
     (tmp_path / "b.jpeg").write_text("<html></html>")
     for name in "ab":
-        with pytest.raises(ValueError, match="no JPEG, PNG, TIFF image"):
+        with pytest.raises(ValueError, match="no photograph but (a GIF image|an HTML page)"):
             decode.read_photograph(tmp_path / f"{name}.jpeg", FORM)
 
 
@@ -156,3 +157,47 @@ def test_reasons_name_no_path(tmp_path: Path) -> None:
         (tmp_path / "gone").read_bytes()
     assert decode.reason(caught.value) == "No such file or directory"
     assert decode.reason(ValueError("a\n b")) == "a b" and decode.reason(KeyError()) == "KeyError"
+
+
+@pytest.mark.parametrize("format", ["WEBP", "BMP"])
+def test_other_formats_are_read_and_refused_where_they_end_early(format: str) -> None:
+    data = encoded(format, **({"lossless": True} if format == "WEBP" else {}))
+    assert np.array_equal(decode.upright_rgb(data, 16), Image.open(io.BytesIO(data)).convert("RGB"))
+    with pytest.raises((ValueError, OSError)):
+        decode.upright_rgb(data[: len(data) // 2], 16)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "palette with opacities"])
+def test_what_is_transparent_is_black(mode: str) -> None:
+    image = Image.new("RGBA", (40, 20), (200, 200, 200, 255))
+    image.paste((180, 180, 180, 0), (0, 0, 20, 20))  # grey that nobody sees
+    file = io.BytesIO()
+    if mode == "P":
+        plain = image.convert("RGB").quantize(4)
+        plain.save(file, "PNG", transparency=plain.getpixel((5, 5)))
+    elif mode == "palette with opacities":
+        image.quantize(4).save(file, "PNG")
+    else:
+        image.convert(mode).save(file, "PNG")
+    seen = decode.upright_rgb(file.getvalue(), 16)
+    assert (seen.mode, seen.getpixel((5, 5))) == ("RGB", (0, 0, 0))
+    right = seen.getpixel((30, 5))
+    assert isinstance(right, tuple) and all(abs(value - 200) <= 4 for value in right)
+
+
+def test_half_transparent_is_half_as_bright() -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (8, 8), (200, 100, 50, 128)).save(file, "WEBP", lossless=True)
+    assert decode.upright_rgb(file.getvalue(), 16).getpixel((2, 2)) == (100, 50, 25)
+
+
+def test_a_photograph_says_what_its_field_of_view_was_taken_for(tmp_path: Path) -> None:
+    place = (np.arange(90) + 0.5) / 90 * 2 - 1
+    disc = Image.fromarray((np.add.outer(place**2, place**2) < 0.8).astype(np.uint8) * 200).convert("RGB")
+    disc.save(tmp_path / "round.png")
+    disc.resize((60, 90)).crop((-15, 0, 75, 90)).save(tmp_path / "oval.png")
+    Image.new("RGB", (30, 30), (120, 120, 120)).save(tmp_path / "none.png")
+    for name, outline in (("round", "circle"), ("oval", "ellipse"), ("none", "frame")):
+        assert decode.read_photograph(tmp_path / f"{name}.png", FORM).outline == outline
+        assert decode.read_photograph(tmp_path / f"{name}.png", replace(FORM, crop="none")).outline == "frame"
+    assert decode.read_photograph(tmp_path / "oval.png", replace(FORM, shape="circle")).outline == "frame"

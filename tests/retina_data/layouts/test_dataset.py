@@ -74,8 +74,10 @@ def test_kaggle_layout_is_read_and_the_lab_is_preferred(tmp_path: Path) -> None:
     alone = read_index(tmp_path)
     assert (alone.layout, alone.table["grade"].tolist()) == ("kaggle", [0, 2])
     write_lab(tmp_path, ending=".jpeg")
-    both = read_index(tmp_path)
+    both = read_index(tmp_path, missing="keep")
     assert both.layout == "lab" and "kaggle" in both.notes[0]
+    with pytest.raises(DataError, match="`trainLabels.csv` has grades of 2 pictures that are not used"):
+        read_index(tmp_path)
     assert read_index(tmp_path, "kaggle").layout == "kaggle"
     assert read_index(tmp_path / "trainLabels.csv").layout == "kaggle"
     assert read_index(tmp_path / "train_img.csv").layout == "lab"

@@ -33,8 +33,8 @@ def test_each_finding_has_its_pictures(tmp_path: Path) -> None:
     shown = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
     assert len(shown) == 4 + 7  # two of each finding about the pair, seven fields of view
     assert all(base64.b64decode(data)[:2] == b"\xff\xd8" for data in shown)
-    assert "Training on this data would be wrong: 1 error to mend first" in page
-    assert '<p class="none">no JPEG, PNG, TIFF image</p>' in page and "<details>" not in page  # each is shown
+    assert "Not fit to train on: 1 error to mend first" in page
+    assert '<p class="none">no photograph but an HTML page' in page and "<details>" not in page  # each is shown
     assert not re.search(r"(src|href)=\"(?!data:|#)", page) and "<script" not in page
     assert str(folder.parent) not in page
 
@@ -50,9 +50,11 @@ def test_names_beyond_the_pictures_are_listed(tmp_path: Path) -> None:
 
 def test_it_says_what_the_findings_come_to(tmp_path: Path) -> None:
     folder = write_photographs(tmp_path, count=8)
-    assert "Nothing was found that makes training or a score wrong." in page_of(folder)
+    page = page_of(folder)
+    assert "Fit to train on: nothing was found that makes training or a score wrong." in page
+    assert "Images used: 8, left out: 0; patients: 8." in page and "read as label file" in page
     (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
-    assert "Nothing here makes training wrong; 2 warnings to know" in page_of(folder)
+    assert "Fit to train on, with 2 warnings to know" in page_of(folder)
 
 
 def test_names_are_text_never_markup(tmp_path: Path) -> None:
@@ -71,4 +73,4 @@ def test_a_page_is_written_whatever_there_is(tmp_path: Path, images: bool) -> No
     page = page_of(folder, images)
     assert page.rstrip().endswith("</html>")
     assert ("unreadable" in page) == images and "least sure edge" not in page
-    assert "Only the labels are here" in page or images
+    assert "only the labels are here" in page or images

@@ -11,6 +11,7 @@ import pytest
 
 from tests.fixtures.command import RETINA, copy_of, refused, retina
 from tests.fixtures.study import small_data
+from tests.retina_data.as_people_have_them.builder import build, names, pictures, table
 
 
 @pytest.fixture(scope="module")
@@ -22,15 +23,18 @@ def test_a_header_where_none_belongs(tmp_path: Path, data: Path) -> None:
     broken = copy_of(data, tmp_path / "data")
     labels = broken / "train_label.csv"
     labels.write_text("level\n" + labels.read_text())
-    line = refused(tmp_path / "home", "data", "check", str(broken))
-    assert "train_label.csv, line 1" in line
-    assert "level" in line
+    done = retina(tmp_path / "home", "data", "check", str(broken))
+    assert done.returncode == 1, done.stderr  # pictures lie there, and none can be used
+    assert done.stdout.startswith("Not fit to train on: train_label.csv must have no header, only grades")
+    assert "train_label.csv, line 1" in done.stdout
+    assert "train_label.csv, line 1" in refused(tmp_path / "home", "data", "prepare", str(broken))
 
 
 def test_check_prints_what_the_files_say(tmp_path: Path, data: Path) -> None:
     done = retina(tmp_path, "data", "check", str(data))
     assert done.returncode == 0
     assert "share of the majority class, grade 0" in done.stdout
+    assert done.stdout.startswith("Fit to train on")
     assert '"images"' in retina(tmp_path, "data", "check", str(data), "--json").stdout
 
 
@@ -101,3 +105,27 @@ def test_a_search_begins_from_synthetic_weights(tmp_path: Path) -> None:
     assert {event["group"] for event in events if event["event"] == "trial_started"} == {
         "resnet18-scratch", "resnet18-pretrained"
     }  # fmt: skip
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_image_is_looked_at(tmp_path: Path, data: Path) -> None:
+    (tmp_path / "file").touch()
+    line = refused(tmp_path / "home", "data", "check", str(data), "--page", str(tmp_path / "file" / "page.html"))
+    assert "give a folder that may be written" in line
+
+
+def test_prepare_says_how_many_images_are_left(tmp_path: Path, data: Path) -> None:
+    broken = copy_of(data, tmp_path / "data")
+    sorted((broken / "images").iterdir())[0].write_bytes(b"")
+    done = retina(tmp_path, "data", "prepare", str(broken), "--image-size", "32", "--on-error", "skip")
+    assert done.stdout.startswith("23 of 24 photographs at 32 px in "), done.stdout + done.stderr
+
+
+def test_labels_and_columns_are_the_same_for_prepare_and_check(tmp_path: Path) -> None:
+    build(tmp_path / "data", {"l.csv": table("file,dr", names(10)), **pictures("{}.png", names(10))})
+    flags = ["--labels", "l.csv", "--image-column", "file", "--grade-column", "dr"]
+    for command in (["check"], ["prepare", "--image-size", "32"]):
+        done = retina(tmp_path, "data", command[0], str(tmp_path / "data"), *command[1:], *flags)
+        assert done.returncode == 0, done.stdout + done.stderr
+    assert "--image-column and --grade-column must be given together" in refused(
+        tmp_path, "data", "prepare", str(tmp_path / "data"), "--image-column", "file"
+    )

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from study.cli.options import place, weight_files
+from study.cli.options import READ_FLAGS, place, read_values, weight_files
+from study.config.study import READ_FIELDS
 from study.errors import ConfigError
 
 
@@ -47,3 +48,23 @@ def test_weights_are_pairs_with_absolute_paths(tmp_path: Path, monkeypatch: pyte
     for pair in ("resnet18", "resnet18="):
         with pytest.raises(ConfigError, match="--weights must be ARCHITECTURE=FILE"):
             weight_files([pair])
+
+
+def test_reading_flags_are_taken_out_of_a_commands_values(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "inside.csv").touch()
+    (tmp_path / "outside.csv").touch()
+    monkeypatch.chdir(tmp_path)
+    values = {"labels": "inside.csv", "image_column": "file", "eye_column": None, "lr": 0.1}
+    found = read_values(values, ["PDR=4", "a=b=none"], Path("data"))
+    assert found == {"labels": "inside.csv", "image_column": "file", "grades": {"PDR": 4, "a=b": None}}
+    assert values == {"lr": 0.1}
+    place = read_values({"labels": "outside.csv"}, None, Path("data"))["labels"]
+    assert place == str(tmp_path / "outside.csv")
+    for wrong in ("PDR", "PDR=5", "=4", "PDR="):
+        with pytest.raises(ConfigError, match="--grade must be WORD=N"):
+            read_values({}, [wrong], None)
+
+
+def test_reading_flags_are_the_plain_fields() -> None:
+    assert {flag.name for flag in READ_FLAGS} == set(READ_FIELDS) - {"grades"}

@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 
-from study.config.study import StudyConfig, make_study_config
+from retina_data.layouts.label_files import ReadOptions
+from study.config.study import StudyConfig, make_study_config, read_options
 from study.config.trial import TrialConfig, make_trial_config
+from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
 
 
@@ -79,3 +82,14 @@ def test_a_study_comes_back_equal_from_what_the_ledger_keeps_of_it() -> None:
     for name in ("finalists", "repeats"):
         del older[name]
     assert StudyConfig.model_validate(older).repeats == 2
+
+
+def test_keys_of_a_study_file_say_how_data_is_read(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text("labels: l.csv\nimage_column: id\ngrades: {PDR: 4, blurred: null}\n")
+    config = read_study_config(tmp_path / "s.yaml")
+    expected = ReadOptions(layout="labels", labels="l.csv", image_column="id", grades={"PDR": 4, "blurred": None})
+    assert read_options(config, "labels") == expected
+    assert read_options(StudyConfig(), None) == ReadOptions()
+    (tmp_path / "s.yaml").write_text("trials: 4\ngrades: {PDR: 5}\n")
+    with pytest.raises(ConfigError, match=r"grades.PDR.*5.*\(s.yaml, line 2\)"):
+        read_study_config(tmp_path / "s.yaml")

@@ -3,10 +3,11 @@ from dataclasses import replace
 
 import pytest
 
+from analysis.schema import FINDING_NO_PATIENTS
 from analysis.stats.calibration import Referral, Temperature
 from analysis.tables.model_card_scores import score_split
 from study.inference.best_model import BestModel
-from study.inference.model_card import Facts, model_card
+from study.inference.model_card import GUESSED_PATIENTS, Facts, model_card
 from study.inference.model_dir import Settings
 from study.inference.model_selection import find_best_model
 from tests.fixtures.mlflow import LAB_TEST, TrialSpec, predictions
@@ -89,6 +90,14 @@ def test_the_lab_s_way_of_choosing_is_said(winner: BestModel) -> None:
     began = replace(began, weights={"resnet18": made})
     card = model_card(replace(winner, began=began, config=config), _facts(TrialSpec(1, "resnet18-scratch")))
     assert "begun from pretrained weights synthetic-resnet18.safetensors (kind synthetic, SHA-256 bbbbbbbbbbbb)" in card
+
+
+def test_patients_that_are_a_guess_are_said_to_be_one(winner: BestModel) -> None:
+    guess = {"findings": [{"kind": FINDING_NO_PATIENTS, "count": 3, "text": "names that tell no patient: 3"}]}
+    began = replace(winner.began, audit=winner.began.audit | guess)
+    card = model_card(replace(winner, began=began), _facts(TrialSpec(1, "resnet18-scratch")))
+    assert GUESSED_PATIENTS in card and "names that tell no patient: 3" in card
+    assert GUESSED_PATIENTS not in model_card(winner, _facts(TrialSpec(1, "resnet18-scratch")))
 
 
 @pytest.mark.parametrize("views", [1, 4, 8])

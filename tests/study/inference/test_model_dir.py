@@ -11,6 +11,7 @@ from safetensors.torch import save_file
 
 from analysis.schema import GRADES
 from analysis.tables.model_card_scores import score_split
+from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
 from study.errors import ConfigError
@@ -19,6 +20,7 @@ from study.inference.model_dir import (
     MAX_JSON,
     PREPROCESSING,
     WEIGHTS,
+    Preprocessing,
     describe,
     read_model,
     write_model,
@@ -235,3 +237,25 @@ def test_a_pickle_in_the_place_of_the_weights_is_never_run(folder: Path, monkeyp
     with pytest.raises(WeightsError, match="no safetensors file"):
         read_model(folder)
     assert not (folder / "harmed").exists()
+
+
+@pytest.mark.parametrize(
+    ("shape", "words"),
+    [
+        ("circle", "as a circle;"),
+        ("ellipse", "as an ellipse;"),
+        ("each", "as a circle, where none fits"),
+        ("frame", ""),
+    ],
+)
+def test_the_decision_on_the_field_of_view_is_written_in_both_ways(shape: Shape, words: str) -> None:
+    made = describe(64, "fov", "none", "imagenet", shape)
+    assert made.field_of_view == shape
+    assert any(words in step for step in made.steps)
+    assert any("find the field of view" in step for step in made.steps) is (shape != "frame")
+
+
+def test_a_folder_of_before_the_decision_has_circles() -> None:
+    values = describe(64, "fov", "none", "imagenet", "ellipse").model_dump()
+    del values["field_of_view"]
+    assert Preprocessing.model_validate(values).field_of_view == "circle"

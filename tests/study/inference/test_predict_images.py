@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import subprocess
 import sys
@@ -115,18 +116,20 @@ def test_what_cannot_be_read_is_named_and_the_others_are_done(
 ) -> None:
     good = made_study().files(made_study().predictions["row"][:3])
     whole = good[0].read_bytes()
-    bad = {"empty.jpeg": b"", "half.jpeg": whole[: len(whole) // 2], "page.png": b"<html></html>"}
+    half = whole[: len(whole) // 2]
+    bad = {"empty.jpeg": b"", "half.jpeg": half, "closed.jpeg": half + b"\xff\xd9", "page.png": b"<html></html>"}
     for name, content in bad.items():
         (tmp_path / name).write_bytes(content)
     os.mkfifo(tmp_path / "pipe.png")
     broken = [*(tmp_path / name for name in bad), tmp_path / "pipe.png", tmp_path / "gone.png"]
     table = predict_photographs(model, [good[0], *broken, good[1], good[2]])
-    assert [bool(error) for error in table["error"]] == [False, *[True] * 5, False, False]
-    assert table["grade"].isna().tolist() == [False, *[True] * 5, False, False]
+    assert [bool(error) for error in table["error"]] == [False, *[True] * 6, False, False]
+    assert table["grade"].isna().tolist() == [False, *[True] * 6, False, False]
+    assert table["error"][3] == "the file is damaged inside" and "HTML page" in table["error"][4]
     assert all(path.name in text for path, text in zip(broken, caplog.messages, strict=True))
-    assert table["error"].tolist()[4:6] == ["no file", "No such file or directory"]
+    assert table["error"].tolist()[5:7] == ["no file", "No such file or directory"]
     alone = predict_photographs(model, good)
-    assert np.allclose(table.loc[[0, 6, 7], list(PROBABILITIES)], alone[list(PROBABILITIES)], atol=1e-5)
+    assert np.allclose(table.loc[[0, 7, 8], list(PROBABILITIES)], alone[list(PROBABILITIES)], atol=1e-5)
     nothing = predict_photographs(model, broken)
     assert nothing["grade"].isna().all()
 
@@ -134,7 +137,9 @@ def test_what_cannot_be_read_is_named_and_the_others_are_done(
 def test_warnings_stand_beside_the_grade(model: Model, tmp_path: Path) -> None:
     Image.new("RGB", (60, 20)).save(tmp_path / "black.png")
     (row,) = predict_photographs(model, [tmp_path / "black.png"]).to_dict("records")
-    assert row["warning"] == "too dark; field of view not found; too small: 20 px, less than 32"
+    assert row["warning"] == (
+        "black or nearly so; with a side below 64 px; smaller than the network's input: 20 px, less than 32"
+    )
     assert row["grade"] in range(5)
 
 
@@ -163,6 +168,16 @@ def test_folders_give_their_photographs_by_name_and_none_twice(tmp_path: Path) -
     (tmp_path / "empty").mkdir()
     with pytest.raises(ConfigError, match="a folder must hold photographs"):
         find_photographs([tmp_path / "empty"])
+
+
+def test_pictures_that_are_not_read_are_counted_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", "b.HEIC", "c.heic", "d.dcm", "._e.heic", "notes.txt"):
+        (tmp_path / name).touch()
+    assert find_photographs([tmp_path]) == [tmp_path / "a.png"]
+    assert caplog.messages == ["not graded, as they are in a format that is not read: 2 .heic, 1 .dcm"]
+    (tmp_path / "a.png").unlink()
+    with pytest.raises(ConfigError, match=r"holds none \(2 .heic, 1 .dcm lie there, which are not read\)"):
+        find_photographs([tmp_path])
 
 
 def test_linked_folders_are_followed_and_each_folder_is_taken_once(tmp_path: Path) -> None:
@@ -248,3 +263,25 @@ def test_it_needs_neither_ray_nor_mlflow_nor_optuna(tmp_path: Path) -> None:
     table = pd.read_csv(tmp_path / "out" / "predictions.csv")
     assert table["image"].tolist() == files
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [OVERLAYS, "predictions.csv"]
+
+
+def test_the_decision_of_the_training_is_applied_to_one_photograph(tmp_path: Path) -> None:
+    made = made_study()
+    (good,) = made.files(made.predictions["row"][:1])
+    image = Image.open(good)
+    side = image.width
+    image.crop((-side // 4, 0, side + side // 4, side)).resize((side, side)).save(tmp_path / "oval.png")
+    answers, warned = {}, {}
+    for shape in ("circle", "ellipse", "frame", "each"):
+        folder = write(tmp_path / shape)
+        file = folder / "preprocessing.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | {"field_of_view": shape}))
+        table = predict_photographs(read_model(folder), [good, tmp_path / "oval.png"])
+        answers[shape], warned[shape] = table[list(PROBABILITIES)].to_numpy(np.float64), table["warning"].tolist()
+    assert np.abs(answers["each"][0] - answers["circle"][0]).max() < 1e-5
+    assert np.abs(answers["each"][1] - answers["ellipse"][1]).max() < 1e-5
+    assert np.abs(answers["circle"][1] - answers["frame"][1]).max() < 1e-5  # no circle fits, so it is the whole frame
+    assert np.abs(answers["circle"] - answers["ellipse"]).max() > 1e-4
+    assert "squashed" in warned["circle"][1] and "squashed" not in warned["circle"][0]
+    assert all("a field of view is seen" in one for one in warned["frame"])
+    assert not any("field of view" in one for one in warned["ellipse"] + warned["each"])

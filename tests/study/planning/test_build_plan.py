@@ -6,7 +6,10 @@ from typing import Any
 import pytest
 import yaml
 
+from analysis import schema
+from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
+from retina_data.layouts.patients.signs import Cause, Sign
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
 from retina_models.weights import save_weights
@@ -24,7 +27,7 @@ from study.storage.study_file import STUDY_FILE
 from study.tuning.confirmation import ConfirmationConfig, check_confirmable
 from study.workflows import search
 from study.workflows.running.run import Compute
-from tests.fixtures.study import end_event, epoch_event, small_data, trial_event
+from tests.fixtures.study import end_event, epoch_event, small_data, squash, trial_event
 
 BOTH = ["sgd", "adamw"]
 FLAGS = {"image_size": 32, "epochs": 3, "trials": 4}
@@ -287,6 +290,12 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
 
 
+def test_squashed_photographs_are_a_recorded_note(tmp_path: Path) -> None:
+    squash(small_data(tmp_path / "data"))
+    notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
+    assert sum("squashed: their field of view is an ellipse" in note for note in notes) == 1
+
+
 def test_another_layout_is_named_before_the_digests_that_follow_from_it(folder: Path, tmp_path: Path) -> None:
     place = small_data(tmp_path / "data")
     labels = read_index(place).table[["image", "grade"]].set_axis(["image", "level"], axis=1)
@@ -313,3 +322,33 @@ def test_what_needs_no_photograph_is_refused_before_any_is_decoded(
     ):
         with pytest.raises(ConfigError, match=message):
             make_plan("new", folder / "home", None, inputs)
+
+
+def test_a_pattern_of_patients_is_part_of_the_datas_identity(folder: Path) -> None:
+    plan = _plan(folder)
+    with pytest.raises(ConfigError, match="`data_digest` must stay what study s began with"):
+        _plan(folder, _started(plan), patient_pattern="(?P<patient>.+)")
+    again = _started(_plan(folder, patient_pattern="(?P<patient>.+)"))
+    assert make_plan("s", folder / "home", again, Inputs()).config.patient_pattern == "(?P<patient>.+)"
+
+
+def test_signs_that_patients_are_wrong_are_said_before_photographs_are_decoded(
+    folder: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def decode_nothing(*_: Any, **__: Any) -> None:
+        raise DataError("photographs are decoded now")
+
+    monkeypatch.setattr(plan_module, "prepare_data", decode_nothing)
+    with pytest.raises(DataError, match="photographs are decoded now"):
+        _plan(folder, patient_pattern="(?P<patient>_)")
+    (line,) = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert line.startswith("patients may be wrong: images must be of several patients, but all 60 are taken for")
+
+
+def test_signs_that_patients_are_wrong_are_recorded_without_a_name(folder: Path) -> None:
+    sign = Sign(Cause.MANY_IMAGES, "several", "name them", {"images": 9}, ("secret",))
+    plan = _plan(folder)
+    event = replace(plan, dataset=replace(plan.dataset, signs=(sign,))).event(1)
+    found = [one for one in event.audit["findings"] if one["kind"] == schema.FINDING_DOUBTFUL_PATIENTS]
+    assert found == [{"kind": "doubtful patients", "count": 9, "text": "several; name them"}]
+    assert b"secret" not in encode(event)

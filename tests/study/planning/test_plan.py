@@ -11,6 +11,7 @@ from study.planning.inputs import Inputs
 from study.storage.events import encode
 from study.storage.study_file import STUDY_FILE
 from tests.fixtures.study import small_data
+from tests.retina_data.as_people_have_them.builder import build, names, pictures, table
 from tests.study.planning.test_build_plan import FLAGS, _plan, _started
 
 
@@ -24,7 +25,8 @@ def test_images_that_were_skipped_are_recorded_by_row_never_by_name(tmp_path: Pa
     row = data.table["path"].tolist().index(str(broken))
     text = next(one["text"] for one in event.audit["findings"] if one["kind"] == "skipped")
     assert f"(row {row}: the file is empty)" in text and broken.stem not in encode(event).decode()
-    assert any("1 images could not be read" in note for note in event.notes)
+    left = len(data.table) - 1
+    assert f"1 images could not be read and were skipped when the data was prepared; {left} are left" in event.notes
 
 
 def test_nothing_that_is_recorded_holds_a_path_or_a_name_of_an_image(folder: Path) -> None:
@@ -41,3 +43,24 @@ def test_the_study_file_holds_what_going_on_needs(folder: Path) -> None:
     content = yaml.safe_load((plan.folder / STUDY_FILE).read_text())
     assert content["data"] == str((folder / "data").resolve())
     assert content["layout"] == "lab"
+
+
+def test_how_data_is_read_is_recorded_by_counts_and_goes_on_without_flags(tmp_path: Path) -> None:
+    listed, other = names(20), names(3, 50)
+    build(tmp_path / "data", {**pictures("{}.png", [*listed, *other]), "second_secret/z.heic": "ftyp"})
+    (tmp_path / "secret.csv").write_text(table("file,dr", listed))
+    reading = {"labels": str(tmp_path / "secret.csv"), "image_column": "file", "grade_column": "dr"}
+    flags = {**FLAGS, **reading, "allow_unused": True}
+    plan = make_plan("s", tmp_path / "home", None, Inputs(tmp_path / "data", overrides=flags))
+    event = plan.event(2)
+    assert event.audit["inventory"] == {
+        "used": {"used": 20}, "unused": {"not listed in the labels": 3, "in a format that is not read": 1}
+    }  # fmt: skip
+    assert "not used: 4 pictures (3 not listed in the labels, 1 in a format that is not read)" in event.notes
+    assert (event.config["labels"], event.config["allow_unused"]) == ("secret.csv", True)
+    text = encode(event).decode()
+    assert str(tmp_path) not in text and not any(name in text for name in (*listed, *other, "second_secret"))
+    again = make_plan("s", tmp_path / "home", _started(plan), Inputs())
+    assert again.identity() == plan.identity()
+    other_rule = Inputs(overrides={"allow_unused": False})
+    assert make_plan("s", tmp_path / "home", _started(plan), other_rule).identity() == plan.identity()

@@ -1,5 +1,8 @@
+from dataclasses import replace
+
 import pytest
 
+from analysis import schema
 from study.storage.events import Event
 from study.storage.state import study_state
 from study.tracking.experiment_note import closing_note, report_note
@@ -57,6 +60,16 @@ def test_a_confirmed_study_begins_with_what_the_test_part_said(new_patients: flo
     assert "trial 0000" in note and "optimistic" not in note
     one = closing_note(study_state([*search, *_confirm(0, "0000", 0.5, new_patients)]))
     assert one.startswith(f"**ResNet18, from scratch: kappa {said} (one seed).**")
+
+
+def test_patients_that_are_a_guess_are_said_to_be_one() -> None:
+    search = [study_event(), trial_event(0, epochs=1), epoch_event(0, 1, 0.9), end_event(0)]
+    events = [*search, *_confirm(0, "0000", 0.6, 0.4)]
+    for kind in (schema.FINDING_NO_PATIENTS, schema.FINDING_DOUBTFUL_PATIENTS):
+        guess = replace(search[0], audit={"findings": [{"kind": kind, "count": 3, "text": "x"}]})
+        note = closing_note(study_state([guess, *events[1:]]))
+        assert "whose patient is not in training, as far as the data tells patients (one seed)" in note
+    assert "as far as" not in closing_note(study_state(events))
 
 
 def test_a_study_with_finalists_says_the_mean_of_their_repeats() -> None:

@@ -8,10 +8,10 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from retina_data.errors import DataError
-from retina_data.layouts.dataset import read_index
+from retina_data.layouts.dataset import ReadOptions, read_index
 from study.cli.data import data_app
 from study.config.study import make_study_config
-from study.training.data import SplitDataset, open_data, prepare_data, split_of
+from study.training.data import SplitDataset, open_data, prepare_data, split_of, warn_of
 from tests.fixtures.study import small_data
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
@@ -97,3 +97,24 @@ def test_an_unreadable_image_gets_the_whole_command_that_leaves_it_out(tmp_path:
     done = CliRunner().invoke(data_app, shlex.split(command)[2:])
     assert not done.exception, done.output
     assert ready().cache.skipped == 1
+
+
+def test_warn_of_says_a_line_for_each_sign_and_names_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    labels = "image,level\n" + "".join(f"c/left_{n},0\n" for n in range(20))
+    (tmp_path / "trainLabels.csv").write_text(labels)
+    warn_of(read_index(tmp_path, ReadOptions(patient_pattern=r"(?P<patient>\d+)$")).signs)
+    assert not caplog.records
+    warn_of(read_index(tmp_path).signs)
+    (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("patients may be wrong: images must be of several patients, but all 20")
+    assert "--patient-pattern REGEX" in line and "left" not in line
+
+
+def test_placeholders_are_found_in_what_was_prepared(tmp_path: Path) -> None:
+    small_data(tmp_path / "data")
+    images = sorted((tmp_path / "data" / "images").glob("*_left.*"))
+    for image in images[1:5]:
+        image.write_bytes(images[0].read_bytes())
+    data = read_index(tmp_path / "data")
+    (sign,) = prepare_data(data, tmp_path, image_size=32, crop="none", **SPLIT).placeholders()  # type: ignore[arg-type]
+    assert sign.counts == {"images": 5, "patients": 5, "photographs": 1}

@@ -107,6 +107,12 @@ def _trials(here: Home, name: str) -> list[Any]:
     return list(client.search_runs([experiment.experiment_id], "tags.kind = 'trial'"))
 
 
+def test_a_cache_goes_whatever_the_shape_of_its_field_of_view(here: Home) -> None:
+    write_home_study(here, "eyes")
+    oval = cache(here).rename(here.home / "cache" / f"{DIGEST[:16]}-32-fov-ellipse")
+    assert find("eyes", here).caches == (oval,)
+
+
 def test_another_study_keeps_its_runs_and_the_cache_that_both_use(here: Home) -> None:
     write_home_study(here, "eyes")
     other, shared, own = write_home_study(here, "others"), cache(here), cache(here, 64)

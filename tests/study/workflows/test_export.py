@@ -2,6 +2,7 @@ import functools
 import json
 import os
 import warnings
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from study.inference.model_selection import find_best_model
 from study.inference.predict_images import predict_photographs
 from study.training.checkpoints import BEST
 from study.training.prediction import predict
-from study.workflows.export import CARD, export
+from study.workflows.export import CARD, _parts, export
 from tests.fixtures.winner import COLUMNS, NAME, Made, confirm, copy_of, folds, made_study
 
 ALL = sorted([CARD, onnx.MLMODEL, CONFIG, onnx.ONNX, onnx.PROGRAM, WEIGHTS, PREPROCESSING])
@@ -126,6 +127,19 @@ def test_nothing_in_the_folder_names_a_photograph_a_path_or_a_user(folder: Path)
             assert not [secret for secret in secrets if secret.encode() in content], path.name
         else:  # in megabytes of numbers short names may stand by chance
             assert not [secret for secret in secrets if len(secret) > 8 and secret.encode() in content], path.name
+
+
+@pytest.mark.parametrize(("kind", "row"), [
+    ("no patients", "test, patients not in training, as far as the data tells patients"),
+    ("single eyes", "test, patients not in training"),
+])  # fmt: skip
+def test_patients_that_are_a_guess_are_said_to_be_one(kind: str, row: str) -> None:
+    made = made_study()
+    winner = find_best_model(made.home, NAME)
+    findings = {"findings": [{"kind": kind, "count": 3, "text": "x"}]}
+    winner = replace(winner, began=replace(winner.began, audit=findings))
+    test = made.predictions.assign(new_patients=[n % 2 == 0 for n in range(len(made.predictions))])
+    assert list(_parts(winner, made.predictions, test))[:2] == [row, "test, all"]
 
 
 @pytest.mark.slow
@@ -259,3 +273,20 @@ def test_the_folder_can_be_registered_and_loaded_by_mlflow(folder: Path, tmp_pat
         expected = read_model(folder).grader(x).numpy()
     got = loaded.predict({"image": x.numpy()})
     assert np.abs(pd.DataFrame(got["log_probabilities"]).to_numpy() - expected).max() < 1e-4
+
+
+@pytest.mark.parametrize(("shape", "expected"), [("ellipse", "ellipse"), ("", "circle"), ("gone", "each")])
+def test_the_decision_on_the_field_of_view_goes_with_the_model(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, shape: str, expected: str
+) -> None:
+    made = copy_of(made_study(), tmp_path)
+    folder = made.home / "cache" / made.prepared.cache.folder.name
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").unlink()
+    if shape != "gone":
+        changed = manifest | {"field_of_view": shape or manifest["field_of_view"]}
+        (folder / "manifest.json").write_text(json.dumps(changed))
+    monkeypatch.setattr("study.workflows.export._write_graphs", lambda *_: {})
+    export(made.home, NAME, None, tmp_path / "model")
+    assert read_model(tmp_path / "model").preprocessing.field_of_view == expected
+    assert ("field of view of each graded one" in caplog.text) is (shape == "gone")

@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 import yaml
 
+from retina_data.errors import DataError
+from retina_data.layouts.dataset import ReadOptions
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18
 from retina_models.weights import read_weights, save_weights
@@ -14,7 +16,8 @@ from study.planning.pretrained_weights import synthetic_file
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.leakage import read_provenance
 from study.workflows.train import reproduce, train_new
-from tests.fixtures.study import SMALL, small_data
+from tests.fixtures.study import SMALL, small_data, squash
+from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures
 
 
 @pytest.fixture(scope="module")
@@ -26,7 +29,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def _train(folder: Path, name: str, files: dict[str, str] | None = None, **values: object) -> None:
     flags = {**SMALL, "epochs": 2, **values}
-    train_new(folder / "data", None, folder / "home", flags, files or {}, None, folder / name)
+    train_new(folder / "data", ReadOptions(), folder / "home", flags, files or {}, None, folder / name)
 
 
 def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -39,6 +42,29 @@ def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, cap
     assert config.epochs == 2
     assert len(pd.read_parquet(folder / "out" / PREDICTIONS)) == sum(map(sum, epochs[0]["confusion"]))
     assert read_weights(folder / "out" / BEST, "resnet18").source == BEST
+
+
+def test_what_was_left_out_and_allowed_is_recorded(tmp_path: Path) -> None:
+    files = {**graded("{folder}/{name}.png", "01234", 4), **pictures("Very severe/{}.png", names(3, 50))}
+    build(tmp_path / "data", files)
+    with pytest.raises(DataError, match="must not be left out in silence"):
+        _train(tmp_path, "out", epochs=1)
+    flags = {**SMALL, "epochs": 1}
+    options = ReadOptions(allow_unused=True, grades={"Very mild": 1})
+    train_new(tmp_path / "data", options, tmp_path / "home", flags, {}, None, tmp_path / "out")
+    text = (tmp_path / "out" / "data.yaml").read_text()
+    recorded = yaml.safe_load(text)
+    assert recorded["allow_unused"] is True and recorded["layout"] == "folders"
+    assert recorded["grades"] == {"Very mild": 1} and "labels" not in recorded
+    assert recorded["inventory"]["unused"] == {"in a folder whose name says no grade": 3}
+    assert recorded["notes"] == ["not used: 3 pictures (3 in a folder whose name says no grade)"]
+    assert str(tmp_path) not in text and "e050f" not in text
+
+
+def test_squashed_photographs_are_said_once(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    squash(small_data(tmp_path / "data"))
+    _train(tmp_path, "out", epochs=1)
+    assert caplog.text.count("note: photographs were squashed") == 1
 
 
 def test_the_same_configuration_gives_the_same_numbers(folder: Path) -> None:
@@ -102,3 +128,10 @@ def test_another_seed_trains_on_the_same_patients(folder: Path) -> None:
     _train(folder, "seed6", seed=6, epochs=1)
     rows = [pd.read_parquet(folder / name / PREDICTIONS)["row"].tolist() for name in ("seed5", "seed6")]
     assert rows[0] == rows[1]
+
+
+def test_a_folder_that_cannot_be_made_is_refused_before_photographs_are_decoded(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(OSError, match="Not a directory"):
+        train_new(folder / "data", ReadOptions(), tmp_path / "home", dict(SMALL), {}, None, tmp_path / "file" / "out")
+    assert not (tmp_path / "home" / "cache").exists()

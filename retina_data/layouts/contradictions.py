@@ -1,0 +1,104 @@
+"""Images to which a second source, a label file or folders of grades, gives another grade than the one that is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import Tree, counted
+from retina_data.layouts.grade_folders import read_grade_folders
+from retina_data.layouts.image_search import find_images
+from retina_data.layouts.label_files import Entry, ReadOptions, stem_of
+from retina_data.layouts.refusals import Refusal
+from retina_data.layouts.tables.entries import table_entries
+from retina_data.layouts.tables.lab import lab_entries, lab_files
+from retina_data.layouts.tables.published import PLACEHOLDERS
+from retina_data.layouts.tables.unread_table import look_into
+
+KIND = "grades disagree"
+
+Used = Mapping[str, Entry]
+"""Files of the images that are read, and what is read of each."""
+
+_WORDS = re.compile("mild|moderate|severe|proliferat|pdr|no[-_ ]?dr", re.IGNORECASE)
+
+
+def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], options: ReadOptions) -> list[Refusal]:
+    """What each second source contradicts. unread: label files that are not read.
+
+    Refused where the second source is as good as the one that is read, and nobody chose; else a warning.
+    """
+    chosen = options.layout is not None or options.labels is not None or options.image_column is not None
+    found = [] if layout == "folders" else _with_folders(tree, used, options, chosen)
+    if layout != "lab" and lab_files(tree):
+        found += _with_lab(tree, used, chosen)
+    for file in unread:
+        if not PLACEHOLDERS.search(file.rpartition("/")[2]):
+            found += _with_table(tree, file, used, options, chosen)
+    return found
+
+
+def contradiction_line(found: list[Refusal], options: ReadOptions) -> str:
+    """One line about those that are not refused, "" where there are none; it names no file."""
+    images = max((one.count for one in found if one.only_warns or options.allow_unused), default=0)
+    return f"another grade in labels that are not read: {counted(images, 'image')}; see data check" if images else ""
+
+
+def _with_folders(tree: Tree, used: Used, options: ReadOptions, chosen: bool) -> list[Refusal]:
+    """What folders of grades contradict. Numbers may be of patients or clinics, unless most agree with the grades."""
+    listed = read_grade_folders(tree, options.grades).entries
+    differ, both = _differ(used, ((entry, entry.file) for entry in listed))
+    if differ and (2 * len(differ) <= both or any(_WORDS.search(other.place) for _, other in differ)):
+        return [_refusal("folders of grades", differ, both, chosen)]
+    return []
+
+
+def _with_lab(tree: Tree, used: Used, chosen: bool) -> list[Refusal]:
+    try:
+        listed, _ = lab_entries(tree, lab_files(tree))
+    except DataError:
+        return []
+    differ, both = _differ(used, zip(listed, find_images(tree, listed), strict=True))
+    return [_refusal("the lab's label files", differ, both, chosen)] if differ else []
+
+
+def _with_table(tree: Tree, file: str, used: Used, options: ReadOptions, chosen: bool) -> list[Refusal]:
+    """What a label file contradicts: of a published form, or where its columns are a guess and most agree."""
+    guessed = False
+    try:
+        listed = table_entries(tree, file, ReadOptions(grades=options.grades))
+    except DataError:
+        guessed, listed = True, _by_guess(tree, file, used, options)
+    differ, both = _differ(used, zip(listed, find_images(tree, listed), strict=True))
+    if not differ or (guessed and 2 * len(differ) > both):
+        return []
+    return [_refusal(f"`{file}`", differ, both, chosen or guessed)]
+
+
+def _by_guess(tree: Tree, file: str, used: Used, options: ReadOptions) -> list[Entry]:
+    """Entries of a label file whose columns of images and grades are known by their fields alone."""
+    try:
+        one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in used))
+        if not one.image or not one.grade:
+            return []
+        columns = ReadOptions(image_column=one.image, grade_column=one.grade, grades=options.grades)
+        return table_entries(tree, file, columns)
+    except DataError:
+        return []
+
+
+def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple[Entry, Entry]], int]:
+    """Images with two grades, as they are read and as another source says; and how many both have."""
+    both = [(used[file], other) for other, file in others if file in used and other.grade >= 0]
+    return [(mine, other) for mine, other in both if mine.grade != other.grade], len(both)
+
+
+def _refusal(source: str, differ: list[tuple[Entry, Entry]], both: int, only_warns: bool) -> Refusal:
+    mine, other = differ[0]
+    text = (
+        f"{len(differ):,} of {both:,} images have another grade by {source}, such as "
+        f"{mine.image} ({mine.grade} by {mine.place}, {other.grade} by {other.place}): find out which is right, and "
+        "choose it with --layout or --labels"
+    )
+    return Refusal(KIND, len(differ), text, only_warns)

@@ -1,0 +1,139 @@
+"""All files below a data set's folder, listed once and by name alone, and which of them are the listed images."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from retina_data.errors import DataError
+from retina_data.layouts.label_files import EXTENSIONS, plain
+
+UNREAD = frozenset((
+    ".heic", ".heif", ".avif", ".dcm", ".dicom", ".ppm", ".pgm", ".pnm", ".gif", ".jp2", ".j2k", ".jxl", ".raw", ".cr2",
+    ".nef", ".dng", ".fda", ".e2e", ".oct", ".psd",
+))  # fmt: skip
+"""Pictures in formats that are not read."""
+
+TABLES = frozenset((".csv", ".tsv"))
+
+UNREAD_TABLES = {
+    ".xls": "an Excel table", ".xlsx": "an Excel table", ".xlsm": "an Excel table", ".ods": "an OpenDocument table",
+    ".json": "a JSON file", ".jsonl": "a JSON file", ".parquet": "a Parquet file", ".mat": "a MATLAB file",
+    ".pkl": "a Python pickle",
+}  # fmt: skip
+"""Extension -> what it is: tables in formats that are not read."""
+
+_ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
+
+_LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
+
+_SPLIT_WORDS = ((r"train\w*", "train"), (r"va(l|lid|lidation|lset)|dev", "val"), (r"test\w*|eval\w*|solution", "test"))
+
+_IMAGE_FOLDERS = frozenset((
+    "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
+))  # fmt: skip
+
+
+class Tree(NamedTuple):
+    """Files below `root`, by their paths relative to it, in the order of folders and names.
+
+    pictures: those with the extension of a format that is read. texts: those that may be label files by theirs.
+    links: files that are links. leftovers: what macOS, Windows or a program left there; in hidden folders too.
+    """
+
+    root: Path
+    files: tuple[str, ...]
+    pictures: tuple[str, ...] = ()
+    texts: tuple[str, ...] = ()
+    links: frozenset[str] = frozenset()
+    leftovers: tuple[str, ...] = ()
+
+
+def tree_of(root: Path, files: Iterable[str], links: Iterable[str] = (), leftovers: Iterable[str] = ()) -> Tree:
+    """A tree with its files in order and told apart by their extensions."""
+    ordered = tuple(sorted(files, key=lambda file: file.rpartition("/")[::2]))
+    kinds = [extension(file) for file in ordered]
+    pictures = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in EXTENSIONS)
+    texts = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in (".csv", ".tsv", ".txt"))
+    return Tree(root, ordered, pictures, texts, frozenset(links), tuple(sorted(leftovers)))
+
+
+def scan(root: Path) -> Tree:
+    """Every file below a folder; of linked folders too, each once. No file is opened.
+
+    Raises DataError where a folder cannot be listed: what is in it would be left out in silence.
+    """
+    files: list[str] = []
+    links: list[str] = []
+    leftovers: list[str] = []
+    waiting, visited = [("", False)], set()
+    while waiting:
+        folder, ignored = waiting.pop()
+        path = root / folder
+        try:
+            place = os.stat(path)
+            with os.scandir(path) as found:
+                entries = sorted((entry.name, entry.is_dir(), entry.is_symlink()) for entry in found)
+        except OSError as error:
+            raise DataError(
+                f"every folder of a data set must be readable, but {path} is not ({error.strerror}); make it readable, "
+                "or move it elsewhere"
+            ) from None
+        if (place.st_dev, place.st_ino) in visited:
+            continue
+        visited.add((place.st_dev, place.st_ino))
+        for name, is_folder, is_link in entries:
+            inside = f"{folder}/{name}" if folder else name
+            is_leftover = ignored or name.startswith(".") or name.lower() in _LEFTOVERS
+            if is_folder:
+                waiting.append((inside, is_leftover))
+            else:
+                (leftovers if is_leftover else files).append(inside)
+                links += [inside] if is_link else []
+    return tree_of(root, files, links, leftovers)
+
+
+def extension(file: str) -> str:
+    """Extension of a file's name in small letters, with its dot."""
+    _, dot, ending = file.rpartition(".")
+    return f".{ending.lower()}" if dot and "/" not in ending else ""
+
+
+def all_pictures(tree: Tree) -> list[str]:
+    """Pictures in formats that are read, and then those in others."""
+    return [*tree.pictures, *(file for file in tree.files if extension(file) in UNREAD)]
+
+
+def is_archive(file: str) -> bool:
+    """Whether a file's name is that of files packed into one."""
+    return extension(file) in _ARCHIVES
+
+
+def split_named(name: str) -> str:
+    """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    found = {split for word in words for pattern, split in _SPLIT_WORDS if re.fullmatch(pattern, word)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def split_of_path(path: str) -> str:
+    """The split that the outermost folder says, of those that say one."""
+    return next(filter(None, map(split_named, path.split("/"))), "")
+
+
+def names_images(folder: str) -> bool:
+    """Whether a folder's name says that images lie there, or those of a split, and nothing else."""
+    return plain(folder) in _IMAGE_FOLDERS or bool(split_named(folder))
+
+
+def examples(files: Iterable[str], most: int = 2) -> str:
+    """The first two of some files, as text for their owner."""
+    return ", ".join(f"`{file}`" for _, file in zip(range(most), files, strict=False))
+
+
+def counted(count: int, what: str) -> str:
+    """A number of things, as text."""
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,145 @@
+"""Folders that are named by a grade, at any depth, perhaps below folders that are named by a split."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import Tree, extension, names_images, split_of_path
+from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, checked_name, plain, stem_of
+
+_DISEASE = "(dr|retinopathy|diabeticretinopathy)"
+
+_SPELLINGS = (
+    (0, rf"no(apparent)?{_DISEASE}|normal|healthy"),
+    *((grade, rf"{word}(npdr|nonproliferative{_DISEASE}?|{_DISEASE})?") for grade, word in
+      ((1, "mild"), (2, "moderate"), (3, "severe"))),
+    (4, rf"proliferat(e|ive){_DISEASE}?|pdr"),
+    (UNGRADABLE, r"(un|non|not)grade?able"),
+)  # fmt: skip
+
+_NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?([0-4])?(.*?)([0-4])?")
+
+_DISEASED = frozenset((
+    "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
+    "diabeticretinopathy", "withdr", "sick",
+))  # fmt: skip
+
+_HEALTHY = frozenset((
+    "nodr", "nondr", "nrdr", "nonreferable", "notreferable", "nonreferabledr", "negative", "normal", "healthy",
+    "nosymptoms", "withoutdr", "noretinopathy",
+))  # fmt: skip
+
+
+class GradeFolders(NamedTuple):
+    """The images in folders of grades, and the pictures of folders beside these whose names say no grade."""
+
+    entries: list[Entry]
+    unknown: dict[str, list[str]]  # folder -> its pictures
+
+
+def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
+    """The grade that a word says, a folder's or a label file's; UNGRADABLE; or None where it says none.
+
+    Compared without case, blanks, `_` and `-`. words: what the user says of some of them; they come first.
+    """
+    spelled = plain(name)
+    for word, grade in words.items():
+        if plain(word) == spelled:
+            return UNGRADABLE if grade is None else grade
+    match = _NUMBERED.fullmatch(spelled)
+    assert match is not None  # it takes every text
+    before, word, after = match.groups()
+    if after and not word:  # two digits are the number of something else
+        return None
+    numbers = {int(number) for number in (before, after) if number}
+    if word:
+        numbers |= {grade for grade, pattern in _SPELLINGS if re.fullmatch(pattern, word)} or {9}
+    return numbers.pop() if len(numbers) == 1 and 9 not in numbers else None
+
+
+def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int] | None:
+    """The outermost folder of a path that is named by a grade, and that grade."""
+    components = folder.split("/") if folder else []
+    for number, name in enumerate(components, start=1):
+        grade = grade_of(name, words)
+        if grade is not None:
+            return "/".join(components[:number]), grade
+    return None
+
+
+def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
+    """All pictures below folders of grades. Of files that differ in their extension alone, one is listed."""
+    folders = {file.rpartition("/")[0] for file in tree.pictures}
+    graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
+    if not graded:
+        return GradeFolders([], {})
+    files: dict[str, str] = {}
+    for file in sorted(tree.pictures, key=lambda file: EXTENSIONS.index(extension(file))):
+        if file.rpartition("/")[0] in graded:
+            files.setdefault(stem_of(file), file)
+    parents = {folder.rpartition("/")[0] for folder, _ in graded.values()}
+    unknown: dict[str, list[str]] = defaultdict(list)
+    for file in tree.pictures:
+        components = file.split("/")
+        paths = ["/".join(components[:number]) for number in range(1, len(components))]
+        if "/".join(components[:-1]) not in graded:
+            beside = [path for path in paths if path.rpartition("/")[0] in parents]
+            if beside and not names_images(beside[0].rpartition("/")[2]):
+                unknown[beside[0]].append(file)
+    entries = [_entry(stem, file, graded[file.rpartition("/")[0]][1]) for stem, file in files.items()]
+    order = ("train", "", "val", "test")
+    entries.sort(key=lambda one: (order.index(one.split), one.grade, one.image.rpartition("/")[::2]))
+    return GradeFolders(entries, dict(unknown))
+
+
+def _entry(stem: str, file: str, grade: int) -> Entry:
+    folder = file.rpartition("/")[0]
+    return Entry(checked_name(stem, folder), grade, split_of_path(folder), f"folder {folder}", file=file)
+
+
+def collection(folder: str) -> str:
+    """A folder without its parts that say a split or images."""
+    return "/".join(name for name in folder.split("/") if name and not names_images(name))
+
+
+def names_in_collection(entries: list[Entry], words: Mapping[str, int | None]) -> list[str]:
+    """The images' names with their collection's folders; those of grades, splits and images are taken off."""
+    folders = [collection(f"{entry.folder}/{entry.image.rpartition('/')[0]}").split("/") for entry in entries]
+    graded = {name: grade_of(name, words) is not None for name in {name for folder in folders for name in folder}}
+    listed_by_grade = all(graded[folder[0]] for folder in folders)  # else numbers are of patients
+    names = []
+    for entry, folder in zip(entries, folders, strict=True):
+        first = next((number for number, name in enumerate(folder) if graded[name]), None)
+        if first is not None and (entry.file or listed_by_grade):
+            folder = folder[:first] + folder[first + 1 :]
+        names.append("/".join([*filter(None, folder), entry.image.rpartition("/")[2]]))
+    return names
+
+
+def two_classes(tree: Tree) -> str:
+    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
+    names: dict[str, dict[str, str]] = defaultdict(dict)
+    for folder in {file.rpartition("/")[0] for file in tree.pictures}:
+        components = folder.split("/")
+        for number, name in enumerate(components):
+            names["/".join(components[:number])][plain(name)] = name
+    for beside in names.values():
+        diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
+        if diseased and healthy and len(beside) == 2:
+            return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"
+    return ""
+
+
+def refuse_two_classes(folders: GradeFolders) -> None:
+    """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
+    of_images = {one.file.rpartition("/")[0] for one in folders.entries}
+    names = {plain(found[0].rpartition("/")[2]) for folder in of_images if (found := grade_folder(folder, {}))}
+    if names == {"0", "1"}:
+        raise DataError(
+            "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
+            "referable / referable; get the grades themselves, or take these for grades with --layout folders"
+        )

@@ -1,0 +1,123 @@
+"""Listed images -> their files: where each lies, that none stands twice, and names that tell equal ones apart."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter, defaultdict
+
+from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import Tree, extension, split_of_path
+from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
+
+
+def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
+    """The file of each entry, relative to the tree's root; "" where there is none.
+
+    A name is looked for in all folders, with or without extension, and as it is spelled first; never in the folder of
+    another split, where the entry's has one. Of several files the one below the label file's folder is taken, then
+    the one in the folder of the entry's split, in `data/`, in `images/` or beside the label file, then the one in the
+    folder that has most of the names.
+    """
+    by_stem: dict[str, list[str]] = defaultdict(list)
+    by_small_letters: dict[str, list[str]] = defaultdict(list)
+    for file in tree.pictures:
+        stem = stem_of(file.rpartition("/")[2])
+        by_stem[stem].append(file)
+        by_small_letters[stem.casefold()].append(file)
+    splits = {folder: split_of_path(folder) for folder in {file.rpartition("/")[0] for file in tree.pictures}}
+    candidates = []
+    for entry in entries:
+        inner, _, name = entry.image.rpartition("/")
+        stem = stem_of(name)
+        found = [entry.file] if entry.file else by_stem.get(stem) or by_small_letters.get(stem.casefold(), [])
+        if inner and not entry.file:
+            ending = f"/{os.path.normpath(inner)}/"
+            found = [file for file in found if f"/{file.rpartition('/')[0]}/".endswith(ending)]
+        if entry.split in splits.values() and not entry.file:
+            found = [file for file in found if splits[file.rpartition("/")[0]] in ("", entry.split)]
+        candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
+    coverage = Counter(_group(entry, file) for entry, files in zip(entries, candidates, strict=True) for file in files)
+
+    def rank(entry: Entry, file: str) -> tuple[bool, int, int, int, str, int, str]:
+        folder, _, name = file.rpartition("/")
+        inner = entry.image.rpartition("/")[0]
+        place = folder.removesuffix(inner).strip("/") if inner else folder
+        known = {"data": 1, "images": 2, "": 3}.get(place.removeprefix(entry.folder).strip("/"), 4)
+        first = 0 if entry.split and splits[folder] == entry.split else known
+        extensions = EXTENSIONS.index(extension(name))
+        outside = not f"{folder}/".startswith(f"{entry.folder}/" if entry.folder else "")
+        return outside, first, -coverage[_group(entry, file)], folder.count("/"), folder, extensions, name
+
+    def best(entry: Entry, files: list[str]) -> str:
+        return files[0] if len(files) == 1 else min(files, key=lambda file: rank(entry, file), default="")
+
+    return [best(entry, files) for entry, files in zip(entries, candidates, strict=True)]
+
+
+def _group(entry: Entry, file: str) -> tuple[str, str, str]:
+    """Entries of one label file and split, and the folder of a file: what is chosen for them together."""
+    return entry.folder, entry.split, file.rpartition("/")[0]
+
+
+def refuse_links_out(tree: Tree, entries: list[Entry], files: list[str]) -> None:
+    """Raise DataError where an entry's file is a link that leads out of its folder and of the data set's."""
+    root = os.path.realpath(tree.root)
+    for entry, file in zip(entries, files, strict=True):
+        if file in tree.links:
+            path = os.path.join(tree.root, file)
+            folder, target = os.path.realpath(os.path.dirname(path)), os.path.realpath(path)
+            if not target.startswith((f"{folder}/", f"{root}/")):
+                raise DataError(
+                    f"an image must lie in its data set's folder, but {entry.image} ({entry.place}) is a link that "
+                    f"leads to {target}; put the file itself there, or link the folder that it lies in"
+                )
+
+
+def refuse_repeated(entries: list[Entry], files: list[str]) -> None:
+    """Raise DataError where two lines list one image: one file, or one name in a split where there is none."""
+    first: dict[tuple[str, ...], Entry] = {}
+    repeated: list[tuple[Entry, Entry]] = []
+    for entry, file in zip(entries, files, strict=True):
+        earlier = first.setdefault((file,) if file else (entry.split, entry.folder, stem_of(entry.image)), entry)
+        if earlier is not entry:
+            repeated.append((earlier, entry))
+    if repeated:
+        named = [f"{entry.image} ({earlier.place} and {entry.place})" for earlier, entry in repeated]
+        if any(one.eye != other.eye for one, other in repeated):
+            advice = "the file's eyes differ: name the column of the images' own names with --image-column"
+        elif any(one.grade != other.grade for one, other in repeated):
+            advice = "their grades differ: find out which line is right, and delete the other"
+        else:
+            advice = "delete one line of each"
+        raise DataError(f"an image must be listed once, but {some(named)} stand twice; {advice}")
+
+
+def splits_by_folder(entries: list[Entry], files: list[str]) -> list[Entry]:
+    """The entries with the split of their file's folder, where no label file says one and the folders say several."""
+    folders = ["" if entry.split else file.rpartition("/")[0] for entry, file in zip(entries, files, strict=True)]
+    said = [split_of_path(folder) for folder in folders]
+    if "train" not in said or not {"val", "test"} & set(said):
+        return entries
+    return [
+        Entry(entry.image, entry.grade, split, *entry[3:]) if split else entry
+        for entry, split in zip(entries, said, strict=True)
+    ]
+
+
+def distinct_names(entries: list[Entry]) -> list[Entry]:
+    """The entries with distinct names: where two have one name, the folder or the split that tells them apart."""
+    if len({stem_of(entry.image) for entry in entries}) == len(entries):
+        return entries
+    namesakes: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        namesakes[stem_of(entry.image)].append(entry)
+
+    def name(entry: Entry) -> str:
+        same = namesakes[stem_of(entry.image)]
+        if len({one.split for one in same}) == len(same) > 1:
+            return f"{entry.split or 'train'}/{entry.image}"
+        if len({one.folder for one in same}) == len(same) > 1:
+            return f"{entry.folder}/{entry.image}"
+        return entry.image
+
+    return [Entry(name(entry), *entry[1:]) for entry in entries]

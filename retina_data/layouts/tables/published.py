@@ -1,0 +1,119 @@
+"""Label files that are published: what their headers are called, and where they lie below a data set's folder."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension, split_named, split_of_path
+from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of
+
+MOST_TABLES = 200  # that are looked into; one file for each image is no label file
+
+PLACEHOLDERS = re.compile("submission", re.IGNORECASE)
+"""Of the name of a file whose grades are none: Kaggle's example of an answer."""
+
+
+class TableForm(NamedTuple):
+    """A published label file: its columns, and what is looked for, in words."""
+
+    image: str
+    grades: tuple[str, ...]
+    wanted: str
+
+
+FORMS = {
+    "kaggle": TableForm("image", ("level",), "trainLabels.csv (header image,level), and retinopathy_solution.csv"),
+    "aptos": TableForm("id_code", ("diagnosis",), "train.csv (header id_code,diagnosis), and valid.csv, test.csv"),
+    "idrid": TableForm("image name", ("retinopathy grade",), "two csv files with Image name,Retinopathy grade"),
+    "messidor2": TableForm("image_id", ("adjudicated_dr_grade",), "a csv file with image_id,adjudicated_dr_grade"),
+    "deepdrid": TableForm(
+        "image_id", ("left_eye_dr_level", "right_eye_dr_level", "dr_levels"),
+        "csv files with image_id,left_eye_DR_Level,right_eye_DR_Level",
+    ),
+    "metadata": TableForm(
+        "file_name", ("label", "labels", "grade", "dr_grade", "level", "diagnosis"), "metadata.csv with file_name,label"
+    ),
+    "ddr": TableForm("", (), "train.txt, valid.txt, test.txt with lines `name.jpg grade`"),
+}  # fmt: skip
+
+
+def published(tree: Tree) -> dict[str, list[str]]:
+    """Layout -> the label files below the tree's root that have its form, the first lines of each looked at."""
+    found: dict[str, list[str]] = {}
+    for file in possible_tables(tree):
+        try:
+            table = read_table(tree.root / file, file, head=True)
+        except DataError:
+            continue  # it is named as a label file that is not read
+        layout = form_of(table)
+        if layout and not PLACEHOLDERS.search(file.rpartition("/")[2]):
+            found.setdefault(layout, []).append(file)
+    return {layout: found[layout] for layout in FORMS if layout in found}
+
+
+def possible_tables(tree: Tree) -> list[str]:
+    """Text files that may be label files, the outermost first; a .txt where its name says a split or labels."""
+    named = [file for file in tree.texts if extension(file) != ".txt" or _says_labels(file.rpartition("/")[2])]
+    return sorted(named, key=lambda file: file.count("/"))[:MOST_TABLES]
+
+
+def unread_tables(tree: Tree) -> dict[str, str]:
+    """Files that may hold labels in a format that is not read, and what each is; JSON where its name says labels."""
+    kinds = {file: UNREAD_TABLES.get(extension(file), "") for file in tree.files}
+    said = {file: extension(file) not in (".json", ".jsonl") or _says_labels(file.rpartition("/")[2]) for file in kinds}
+    return {file: kind for file, kind in kinds.items() if kind and said[file]}
+
+
+def _says_labels(name: str) -> bool:
+    return bool(split_named(name) or re.search("label|grade|annotation", name, re.IGNORECASE))
+
+
+def form_of(table: LabelTable) -> str | None:
+    """The layout of FORMS whose columns a label file has."""
+    if extension(table.name) == ".txt":
+        rows = [list(table.columns), *(fields for _, fields in table.rows[:20])]
+        if all(len(row) == 2 and stem_of(row[0]) != row[0] and _number(row[1]) for row in rows):
+            return "ddr"
+    for layout, known in FORMS.items():
+        if layout == "metadata" and table.name.rpartition("/")[2].lower() != "metadata.csv":
+            continue
+        if known.image and table.column(known.image) is not None and table.column(*known.grades) is not None:
+            return layout
+    return None
+
+
+def _number(text: str) -> bool:
+    return re.fullmatch("[0-9]", text) is not None
+
+
+def tables_with(tree: Tree, options: ReadOptions) -> list[str]:
+    """The label files that have the columns which the user names for images and grades."""
+    wanted = [column for column in (options.image_column, options.grade_column) if column is not None]
+    if len(wanted) < 2:
+        raise DataError(f"--image-column and --grade-column must be given together, but got {wanted[0]!r} alone")
+    found = []
+    for file in possible_tables(tree):
+        try:
+            table = read_table(tree.root / file, file, head=True)
+        except DataError:
+            continue
+        if all(table.column(column) is not None for column in wanted):
+            found.append(file)
+    if not found:
+        columns = " and ".join(map(repr, wanted))
+        raise DataError(f"a label file must have the columns {columns}, but none in {tree.root} has; correct the names")
+    return found
+
+
+def split_of_file(file: str) -> str:
+    """The split that a label file's name says, else its folder's."""
+    folder, _, name = file.rpartition("/")
+    return split_named(name.rpartition(".")[0]) or split_of_path(folder)
+
+
+def split_of_labels(file: str) -> str:
+    """The same of a file that may hold labels: a folder's where the name itself says labels."""
+    name = file.rpartition("/")[2]
+    return split_of_file(file if _says_labels(name) else name)

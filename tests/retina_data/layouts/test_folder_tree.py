@@ -1,0 +1,95 @@
+"""retina_data.layouts.folder_tree: every file once, by name alone; and the splits that names say."""
+
+from __future__ import annotations
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from retina_data.errors import DataError
+from retina_data.layouts.folder_tree import (
+    all_pictures,
+    counted,
+    examples,
+    names_images,
+    scan,
+    split_named,
+    split_of_path,
+)
+
+
+def touch(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_scan_finds_every_file_and_leftovers_apart(tmp_path: Path) -> None:
+    tree = scan(touch(tmp_path, "b/x.png", "a.csv", "b/c/y.JPG", ".git/x.png", "__MACOSX/b/._x.png", "b/Thumbs.db"))
+    assert tree.files == ("a.csv", "b/x.png", "b/c/y.JPG")
+    assert tree.leftovers == (".git/x.png", "__MACOSX/b/._x.png", "b/Thumbs.db")
+    assert tree.pictures == ("b/x.png", "b/c/y.JPG") and tree.texts == ("a.csv",)
+    assert all_pictures(scan(touch(tmp_path, "b/eye.HEIC"))) == ["b/x.png", "b/c/y.JPG", "b/eye.HEIC"]
+
+
+def test_scan_follows_links_to_folders_and_counts_each_once(tmp_path: Path) -> None:
+    touch(tmp_path, "elsewhere/x.png", "set/labels.csv")
+    (tmp_path / "set" / "images").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "set" / "again").symlink_to(tmp_path / "set")
+    assert [file.rpartition("/")[2] for file in scan(tmp_path / "set").files] == ["labels.csv", "x.png"]
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")
+def test_scan_refuses_a_folder_that_cannot_be_listed(tmp_path: Path) -> None:
+    touch(tmp_path, "closed/x.png")
+    (tmp_path / "closed").chmod(0)
+    with pytest.raises(DataError, match="every folder of a data set must be readable"):
+        scan(tmp_path)
+
+
+def test_scan_of_a_folder_that_is_gone_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="must be readable, but .*nowhere"):
+        scan(tmp_path / "nowhere")
+
+
+def test_scan_of_many_files_takes_a_fraction_of_a_second(tmp_path: Path) -> None:
+    for folder in range(10):
+        (tmp_path / str(folder)).mkdir()
+        for number in range(300):
+            (tmp_path / str(folder) / f"{number}.jpeg").touch()
+    begun = time.process_time()
+    assert len(scan(tmp_path).pictures) == 3000
+    assert time.process_time() - begun < 0.3  # about 0.01 s
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [
+        ("train_img", "train"), ("trainLabels", "train"), ("train_1", "train"), ("a. Training Set", "train"),
+        ("resized train 15", "train"), ("regular-fundus-training", "train"), ("valid", "val"), ("Validation", "val"),
+        ("val_images", "val"), ("testLabels15", "test"), ("TestingSet", "test"), ("retinopathy_solution", "test"),
+        ("TEST", "test"), ("images", ""), ("train_test", ""), ("values", ""), ("contest", ""), ("latest", ""),
+        ("constrained", ""),
+    ],
+)  # fmt: skip
+def test_split_named_reads_the_words_of_a_name(name: str, split: str) -> None:
+    assert split_named(name) == split
+
+
+def test_split_of_path_is_the_outermost() -> None:
+    assert split_of_path("archive/test/train_images") == "test" and split_of_path("") == ""
+
+
+def test_names_images_knows_folders_that_say_nothing_of_a_collection() -> None:
+    assert names_images("Images") and names_images("val_images") and not names_images("eyepacs")
+
+
+def test_examples_are_two() -> None:
+    assert examples(["a", "b", "c"]) == "`a`, `b`"
+
+
+def test_one_thing_is_counted_in_the_singular() -> None:
+    assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")
