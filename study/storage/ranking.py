@@ -49,11 +49,11 @@ def planned(config: StudyConfig, arms: int) -> int:
 def configurations(state: StudyState, arm: str) -> list[TrialRecord]:
     """An arm's trials by their own score, best first; of those that differ in their seed alone the one that has
     finalists, else the best one."""
-    again = {one.finalist.trial for one in state.finalists.values() if one.finalist}
+    repeated = {one.finalist.trial for one in state.finalists.values() if one.finalist}
     distinct: dict[str, TrialRecord] = {}
     for record in ranked(record for record in state.trials.values() if record.arm == arm):
         known = distinct.setdefault(record.duplicate_of or record.trial, record)
-        if record.trial in again and known.trial not in again:
+        if record.trial in repeated and known.trial not in repeated:
             distinct[record.duplicate_of or record.trial] = record
     return list(distinct.values())
 
@@ -86,10 +86,10 @@ def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
         repeats, first = repeats_of(state, one)
         standing = standings(repeats, first)
         for record in configurations(state, one):
-            own, again = record.best_score(), repeats.get(record.trial, {})
+            own, scores = record.best_score(), repeats.get(record.trial, {})
             assert own is not None  # it is ranked
-            candidate = Candidate(record, fmean(again.values()) if again else own, len(again))
-            found.append(((not again, -standing.get(record.trial, own), record.trial), candidate))
+            candidate = Candidate(record, fmean(scores.values()) if scores else own, len(scores))
+            found.append(((not scores, -standing.get(record.trial, own), record.trial), candidate))
     return [candidate for _, candidate in sorted(found, key=lambda entry: entry[0])]
 
 
