@@ -12,9 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-# "/x", "~jane/x", "C:\x" or "\\host\x", also after a "\n" of repr(); not "a/b", "./a", "**/*", "1 / 2", "http://host"
+_SCHEMES = (
+    "http", "https", "ftp", "tcp", "ray", "s3", "gs", "hdfs", "dbfs", "wasbs", "abfss", "mlflow-artifacts", "sqlite",
+    "postgresql", "psycopg2", "mysql", "pymysql", "mssql",
+)  # fmt: skip
+_AFTER_SCHEME = "|".join(f"(?<={scheme}:)" for scheme in _SCHEMES)
+
+# "/x", "~jane/x", "C:\x" or "\\host\x", also after a "\n" of repr() or "error:"; not "a/b", "./a", "**/*", "1 / 2",
+# "http://host"
 _ROOT = (
-    r"(?:(?i:(?<![a-z])file:/+)|(?:(?<![\w.*~/\\])|(?<=\\[nrt]))(?!(?<=\w:)//[^/])"
+    rf"(?:(?i:(?<![a-z])file:/+)|(?:(?<![\w.*~/\\])|(?<=\\[nrt]))(?!(?i:{_AFTER_SCHEME})//[^/])"
     r"""(?:[A-Za-z]:[/\\]|\\\\|~[\w.-]*[/\\]|/)[/\\]*(?![\s*'"`]))"""
 )
 

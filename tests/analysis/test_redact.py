@@ -24,6 +24,7 @@ NAMES = ("Jane", "Doe", "Brien", "Jané", "j.doe", "2024-05", "(old)", "x:y", "a
 @given(BEFORE, ROOT, st.lists(FOLDER, min_size=1, max_size=4), AFTER, st.sampled_from(["", "'", '"', "`"]))
 @example("", "/", ["home", "Jane Doe", "data"], "", "")
 @example("", "C:\\", ["Users", "Jane Doe"], "", '"')
+@example("error:", "//", ["Jane"], "", "")
 def test_no_folder_of_an_absolute_path_is_left(
     before: str, root: str, folders: list[str], after: str, quote: str
 ) -> None:

@@ -176,6 +176,7 @@ def test_analysis_reads_the_finalists_and_orders_by_them(home: Home, study: Stud
         assert best is not None and record.finalist is not None
         assert (row["trial"], row["seed_index"]) == (record.finalist.trial, record.finalist.seed_index)
         assert row["split_seed"] == str(record.finalist.split_seed)
+        assert row["baseline"] == record.finalist.baseline
         assert row["best_val_kappa"] == best.scores["val/kappa"]
         assert row["state"] == schema.STATE_COMPLETE
     board = leaderboard(study)

@@ -131,7 +131,7 @@ def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, 
     assert tags[schema.TAG_KIND] == schema.KIND_FINALIST == "finalist"
     named = (schema.TAG_FINALIST, schema.TAG_CONFIRMED_TRIAL, schema.TAG_SEED_INDEX, schema.TAG_SPLIT_SEED)
     assert [tags[tag] for tag in named] == ["f0000", "0000", "1", "77"]
-    assert schema.TAG_TRIAL not in tags and schema.TAG_BASELINE not in tags
+    assert schema.TAG_TRIAL not in tags and tags[schema.TAG_BASELINE] == "False"
     assert (run.data.metrics["best/val_kappa"], run.data.metrics["best/epoch"]) == (0.5, 1.0)
     assert run.info.status == "FINISHED" and tags["mlflow.parentRunId"] == runs["parent"].info.run_id
     assert len(client().get_metric_history(run.info.run_id, "val/kappa")) == 1
