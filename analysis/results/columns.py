@@ -174,8 +174,9 @@ DROP = (
     *("test", "split", "observed_before", "observed_after"),
 )
 """Columns of finalists.drop: `own` score of the winner's trial and `mean` of its repeats; by how much `score` is
-expected to fall on other patients `before` (chosen by its own score) and `after` (by the mean); on the test split it is
-`test`, and fell from own by observed_before, from mean by observed_after (NaN where that winner is not confirmed)."""
+expected to fall on other patients `before` (chosen by its own score) and `after` (by the mean; NaN of an arm's first
+trial, whose mean need not be the highest); on the test split it is `test`, and fell from own by observed_before, from
+mean by observed_after (NaN where that winner is not confirmed)."""
 
 GAIN = (
     *("status", "reason", "arm", "label", "trial", "first_trial", "measured_on", "split", "n", "patients", "seeds"),

@@ -128,9 +128,11 @@ def _of_fold(study: StudyRuns, ranked: pd.DataFrame, score: str) -> dict[str, An
     """Values of one arm in one fold; ranked: its rows of the board that have finalists, best first."""
     own, repeats = ranked["objective_value"].to_numpy(dtype=np.float64), _matrix(study, list(ranked["trial"]), score)
     before, after = expected_drop(own, repeats)
-    last = int(own.argmin())
-    if len(own) > 1 and ranked["trial"].iloc[last] in _baselines(study):  # it was not chosen by its own score
+    firsts, last = _baselines(study), int(own.argmin())
+    if len(own) > 1 and ranked["trial"].iloc[last] in firsts:  # it was not chosen by its own score
         before, _ = expected_drop(np.delete(own, last), np.delete(repeats, last, axis=0))
+    if ranked["trial"].iloc[0] in firsts:  # its mean did not have to be the highest
+        after = float("nan")
     found = {
         "trial": ranked["trial"].iloc[0],
         "own": float(own[0]),

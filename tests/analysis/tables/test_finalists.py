@@ -141,6 +141,8 @@ def test_the_first_trial_stays_where_another_is_better_in_the_mean_alone() -> No
     row = made.drop.iloc[0]
     assert row["before"] == pytest.approx(((own - mean)["0001"] + (own - mean)["0002"]) / 2)
     assert row["own"] == own["0000"] and row["mean"] == mean["0000"] and row["finalists"] == 3
+    assert np.isnan(row["after"])  # the winner's mean is not the highest, so choosing did not flatter it
+    assert "still flatters" not in finalists.drop_sentence(made.drop)
 
 
 def test_each_fold_has_finalists_of_its_own() -> None:
