@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -30,7 +31,11 @@ _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
 
-_SPLIT_WORDS = ((r"train\w*", "train"), (r"va(l|lid|lidation|lset)|dev", "val"), (r"test\w*|eval\w*|solution", "test"))
+_SPLIT_WORDS = (
+    (r"train\w*", "train"),
+    (r"va(l|lid|lidation|lset)|dev", "val"),
+    (r"test\w*|eval\w*|holdout|solution", "test"),
+)
 
 _IMAGE_FOLDERS = frozenset((
     "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
@@ -76,7 +81,7 @@ def scan(root: Path) -> Tree:
         try:
             place = os.stat(path)
             with os.scandir(path) as found:
-                entries = sorted((entry.name, entry.is_dir(), entry.is_symlink()) for entry in found)
+                entries = sorted((entry.name, entry.is_dir(), entry.is_symlink(), _waits(entry)) for entry in found)
         except OSError as error:
             raise DataError(
                 f"every folder of a data set must be readable, but {path} is not ({error.strerror}); make it readable, "
@@ -85,8 +90,13 @@ def scan(root: Path) -> Tree:
         if (place.st_dev, place.st_ino) in visited:
             continue
         visited.add((place.st_dev, place.st_ino))
-        for name, is_folder, is_link in entries:
+        for name, is_folder, is_link, waits in entries:
             inside = f"{folder}/{name}" if folder else name
+            if waits:
+                raise DataError(
+                    f"a data set must hold files and folders, but {root / inside} is a pipe, a socket or a device; "
+                    "move it elsewhere"
+                )
             is_leftover = ignored or name.startswith(".") or name.lower() in _LEFTOVERS
             if is_folder:
                 waiting.append((inside, is_leftover))
@@ -94,6 +104,15 @@ def scan(root: Path) -> Tree:
                 (leftovers if is_leftover else files).append(inside)
                 links += [inside] if is_link else []
     return tree_of(root, files, links, leftovers)
+
+
+def _waits(entry: os.DirEntry[str]) -> bool:
+    """Whether reading it might wait for ever; a link to nothing does not."""
+    try:
+        mode = entry.stat().st_mode
+    except OSError:
+        return False
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def extension(file: str) -> str:

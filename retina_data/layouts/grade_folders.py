@@ -48,7 +48,10 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
     """
     spelled = plain(name)
     for word, grade in words.items():
-        if plain(word) == spelled:
+        if plain(word) != spelled:
+            continue
+        signed = spelled.isdigit() and re.search("[-+?<>*~]", word + name)  # a sign is a part of a number
+        if word.strip() == name.strip() or not signed:
             return UNGRADABLE if grade is None else grade
     match = _NUMBERED.fullmatch(spelled)
     assert match is not None  # it takes every text
@@ -81,6 +84,7 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     for file in sorted(tree.pictures, key=lambda file: EXTENSIONS.index(extension(file))):
         if file.rpartition("/")[0] in graded:
             files.setdefault(stem_of(file), file)
+    _refuse_two_grades(graded, words)
     parents = {folder.rpartition("/")[0] for folder, _ in graded.values()}
     unknown: dict[str, list[str]] = defaultdict(list)
     for file in tree.pictures:
@@ -94,6 +98,20 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     order = ("train", "", "val", "test")
     entries.sort(key=lambda one: (order.index(one.split), one.grade, one.image.rpartition("/")[::2]))
     return GradeFolders(entries, dict(unknown))
+
+
+def _refuse_two_grades(graded: Mapping[str, tuple[str, int]], words: Mapping[str, int | None]) -> None:
+    """Raise DataError where all pictures lie in two folders of grades that differ: folds or databases with numbers.
+
+    Where some lie in one alone, the numbers below are of patients.
+    """
+    inner = {folder: grade_folder(folder[len(outer) :].strip("/"), words) for folder, (outer, _) in graded.items()}
+    differ = [folder for folder, found in inner.items() if found and found[1] != graded[folder][1]]
+    if differ and all(inner.values()):
+        raise DataError(
+            f"a picture must lie below one folder of a grade, but {differ[0]!r} names two; rename the outer folders "
+            "(such as `fold1`), or give one of them"
+        )
 
 
 def _entry(stem: str, file: str, grade: int) -> Entry:

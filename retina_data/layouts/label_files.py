@@ -83,9 +83,18 @@ class LabelTable(NamedTuple):
     rows: list[tuple[int, list[str]]]
 
     def column(self, *wanted: str) -> int | None:
-        """Number of the first column with one of these names, compared by their letters and digits alone."""
+        """Number of the first column with one of these names, compared by their letters and digits alone.
+
+        Raises DataError where two have it.
+        """
         names = [plain(column) for column in self.columns]
-        return next((names.index(name) for name in map(plain, wanted) if name in names), None)
+        found = next((name for name in map(plain, wanted) if name in names), None)
+        if found is not None and names.count(found) > 1:
+            both = " and ".join(repr(column) for column, name in zip(self.columns, names, strict=True) if name == found)
+            raise DataError(
+                f"a label file must have one column of a name, but {self.name} has {both}; rename or delete one of them"
+            )
+        return None if found is None else names.index(found)
 
 
 def some(names: list[str]) -> str:
@@ -133,7 +142,13 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
         lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
     else:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
-        lines = [(reader.line_num, [text.strip() for text in found]) for found in reader]
+        try:
+            lines = [(reader.line_num, [text.strip() for text in found]) for found in reader]
+        except csv.Error:  # a field that grew beyond csv's limit
+            raise DataError(
+                f"a field must end on its line, but one of {file} that ends after line {reader.line_num} does not: a "
+                "quote is not closed; close or delete it"
+            ) from None
     lines = [(number, found) for number, found in lines if any(found)]
     if head and len(lines) > 1:
         del lines[-1]  # it may be cut

@@ -27,7 +27,9 @@ from retina_data.layouts.tables.published import FORMS, form_of, split_of_file
 
 _EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
 
-_SPLITS = {"public": "test", "private": "test"}  # of Kaggle's test grades
+_SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
+
+_USAGE = {"public": "test", "private": "test"}  # of Kaggle's test grades
 
 
 Said = Callable[[str], int | None]
@@ -89,10 +91,21 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
     else:
         columns = _columns(table, options)
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
-    usage = "test" if columns.split is None and table.column("usage") is not None else ""
+    usage = "test" if columns.split is None and _all_in(table, "usage", lambda text: text.lower() in _USAGE) else ""
     split = usage or split_of_file(name)
     said = cache(lambda text: grade_said(text, options.grades))
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
+
+
+def _split_said(text: str) -> str:
+    """The split that a field says; "" where it says none, or more than its name."""
+    return _USAGE.get(text.lower(), "") or (split_named(text) if re.fullmatch(r"\w+", text) else "")
+
+
+def _all_in(table: LabelTable, column: str, known: Callable[[str], object]) -> bool:
+    """Whether a table has a column of this name, and something known in each of its fields."""
+    number = table.column(column)
+    return number is not None and all(len(row) > number and known(row[number]) for _, row in table.rows)
 
 
 def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
@@ -121,7 +134,7 @@ def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
         tuple(one for one in grades if one is not None),
         number("--patient-column", options.patient_column, "patient", "patient_id"),
         number("--eye-column", options.eye_column),
-        number("--split-column", options.split_column),
+        number("--split-column", options.split_column, *(["split"] if _all_in(table, "split", _split_said) else [])),
         table.column("adjudicated_gradable"),
     )
 
@@ -142,7 +155,7 @@ def _entry(
         raise DataError(f"an eye must be {some(list(_EYES))}, but got {clipped(eye)} ({place}); correct the line")
     if columns.split is not None:
         text = fields[columns.split]
-        split = _SPLITS.get(text.lower(), "") or split_named(text)
+        split = _split_said(text)
         if not split:
             raise DataError(
                 f"a split must be train, val or test, but got {clipped(text)} ({place}); correct the line, or drop "
@@ -162,23 +175,33 @@ def _entry(
 def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: str) -> int:
     """The grade of a line; of two eyes' columns that of its eye, and UNGRADABLE where the file says so."""
     texts = [fields[column] for column in columns.grades]
-    if len(texts) > 1 and re.search(r"_r\d*$", stem_of(image)):
-        texts[:2] = reversed(texts[:2])
+    if len(texts) > 1 and (side := _SIDE.search(stem_of(image))):
+        del texts[0 if side["right"] else 1]  # the other eye's
     text = next(filter(None, texts), "")
-    if columns.gradable is not None and (fields[columns.gradable] == "0" or not text):
+    if columns.gradable is not None and (_says_no(fields[columns.gradable]) or not text):
         return UNGRADABLE
     grade = said(text)
     if grade is None:
         remedy = "" if re.fullmatch(r"[-+.,\d]*", text) else f"; --grade {clipped(text)}=N says what it means"
-        remedy = f"; where 1 to 5 are grades counted from 1, {FROM_ONE} say so" if text == "5" else remedy
+        if re.sub(r"[.,]0*$", "", text) == "5":
+            remedy = (
+                "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out; where 1 to 5 are "
+                f"grades counted from 1, {FROM_ONE} say so"
+            )
         raise DataError(
             f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line{remedy}"
         )
     return grade
 
 
+def _says_no(text: str) -> bool:
+    return re.sub(r"[.,]0*$", "", text).lower() in ("0", "no", "n", "false", "f")
+
+
 def grade_said(text: str, words: Mapping[str, int | None]) -> int | None:
     """The grade of a field: a number, also as `2.0`, or a word; None where it is none."""
     number = re.sub(r"[.,]0*$", "", text)
+    if number in words:
+        return grade_of(number, words)
     said = re.fullmatch("[^-+.,]+", number) or not re.fullmatch(r"[-+.,\d]*", number)
-    return grade_of(number, words) if said else None
+    return grade_of(number, words) if said and not re.search("[?<>*~]", number) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import NamedTuple
 
 from retina_data.layouts.folder_tree import Tree
@@ -33,11 +34,7 @@ class UnreadTable(NamedTuple):
     def flags(self) -> str:
         """Flags that would read it."""
         columns = (("--image-column", self.image or "NAME"), ("--grade-column", self.grade or "NAME"))
-        return " ".join(f"{flag} {_quoted(value)}" for flag, value in (("--labels", self.file), *columns))
-
-
-def _quoted(text: str) -> str:
-    return text if re.fullmatch(r"[\w./-]+", text) else f"'{text}'"
+        return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in (("--labels", self.file), *columns))
 
 
 def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:

@@ -259,14 +259,32 @@ ROWS = [
     Row("a validation split of one image", {
         **graded("train/{folder}/{name}.png", NUMBERS), "val/0/90.png": None,
     }, "", 11, 0, [3, 2, 2, 2, 2], 11, (10, 1, 0), 1, "a study needs 2 images in train and 2 in val, but got 8 and 1"),
+    Row("a column that is named split", {
+        "labels.csv": table("id_code,diagnosis,split", A, "{name},{grade},train")
+        + table("", B, "{name},{grade},valid") + table("", C, "{name},{grade},test"),
+        **pictures("{}.png", [*A, *B, *C]),
+    }, "", 20, 0, DOUBLE, 20, (10, 5, 5), 0, "Fit to train"),
+    Row("a column of usage that says no test", {
+        "train.csv": table("id_code,diagnosis,usage", A, "{name},{grade},training"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
+    Row("a holdout", {
+        "train.csv": table(APTOS, A), "holdout.csv": table(APTOS, B), **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train"),
+    Row("Messidor-2 after Excel", {
+        "messidor_data.csv": table("image_id,adjudicated_dr_grade,adjudicated_gradable", A, "{name},{grade},1.0")
+        + table("", B, "{name},{grade},0.0"), **pictures("{}.png", [*A, *B]),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
+    Row("-1 for ungradable, as the user says", {
+        "train.csv": table(APTOS, A) + table("", B, "{name},-1"), **pictures("p/{}.png", [*A, *B]),
+    }, "--grade -1=none", 10, 5, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
     Row("patients in train and val, as the files divide them", {
         **{f"train/{n}/{n}_left.png": None for n in range(5)}, **{f"val/{n}/{n}_right.png": None for n in range(5)},
         **{f"test/{n}/{n}7_left.png": None for n in range(5)},
     }, "", 15, 0, [3, 3, 3, 3, 3], 10, (5, 5, 5), 0, "5 of 5 val images are of patients who have an image in train"),
     Row("a later visit of a patient in the test split", {
-        **{f"train/{n}/P{n}_visit1_left.png": None for n in range(5)},
-        **{f"test/{n}/P{n}_visit2_left.png": None for n in range(5)},
-    }, "", 10, 0, EVEN, 5, (5, 0, 5), 0, "5 of 5 test images are of patients who have an image in train too"),
+        **{f"train/{n % 5}/P{n}_visit1_left.png": None for n in range(10)},
+        **{f"test/{n % 5}/P{n}_visit2_left.png": None for n in range(10)},
+    }, "", 20, 0, DOUBLE, 10, (10, 0, 10), 0, "10 of 10 test images are of patients who have an image in train too"),
     # what must not be left out in silence
     Row("grades of a validation split in a spreadsheet", {
         "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
@@ -406,6 +424,18 @@ ROWS = [
     refused("a grade that is none", {
         "train.csv": table(APTOS, A) + "e055f,mild-ish\n", **pictures("train_images/{}.png", [*A, "e055f"]),
     }, "", "--grade 'mild-ish'=N says what it means"),
+    refused("a doubtful grade", {
+        "train.csv": table(APTOS, A) + "e055f,2?\n", **pictures("train_images/{}.png", [*A, "e055f"]),
+    }, "", "a grade must be 0, 1, 2, 3 or 4, but got '2?' (train.csv, line 12)"),
+    refused("two columns of one name", {
+        "labels.csv": table("image,level,Level ", A, "{name},{grade},0"), **pictures("{}.png", A),
+    }, "--labels labels.csv --image-column image --grade-column level", "has 'level' and 'Level'; rename or delete"),
+    refused("folds that are numbered like grades", {
+        f"{fold}/{folder}/{fold}{number}f.png": None for fold in "01234" for number, folder in enumerate(WORDS)
+    }, "", "names two; rename the outer folders"),
+    refused("a quote that is not closed in a large file", {
+        "train.csv": table(APTOS, A[:2]) + '"' + table("", map(str, range(20_000))), **pictures("p/{}.png", A),
+    }, "", "a quote is not closed"),
     refused("grade 5 where none is ungradable", {
         "train.csv": table(APTOS, A) + "e055f,5\n", **pictures("train_images/{}.png", [*A, "e055f"]),
     }, "", "a grade must be 0, 1, 2, 3 or 4, but got '5' (train.csv, line 12)"),

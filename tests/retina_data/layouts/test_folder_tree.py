@@ -93,3 +93,14 @@ def test_examples_are_two() -> None:
 
 def test_one_thing_is_counted_in_the_singular() -> None:
     assert (counted(1, "picture"), counted(1200, "picture")) == ("1 picture", "1,200 pictures")
+
+
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    with pytest.raises(DataError, match="a.png is a pipe, a socket or a device; move it elsewhere"):
+        scan(tmp_path)
+
+
+def test_a_link_to_nothing_is_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
+    assert list(scan(tmp_path).files) == ["a.png"]

@@ -115,3 +115,38 @@ def test_label_files_of_a_split_that_overlap_are_refused(tmp_path: Path, other: 
 def test_grade_said_by_numbers_and_words() -> None:
     texts = ("2", "2.0", "2,00", "4.", "2.5", "-1", "+1", "", "mild", "5", "22")
     assert [grade_said(text, {}) for text in texts] == [2, 2, 2, 4, None, None, None, None, 1, None, None]
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "grade"),
+    [
+        ("1", {"-1": None}, 1),
+        ("-1", {"-1": None}, UNGRADABLE),
+        ("-1.0", {"-1": None}, UNGRADABLE),
+        ("No DR", {"no-dr": 0}, 0),
+        ("2?", {}, None),
+        ("2?", {"2?": 2}, 2),
+        (">1", {}, None),
+        ("<3", {}, None),
+        ("2*", {}, None),
+        ("Moderate?", {}, None),
+    ],
+)
+def test_grade_said_takes_signs_and_doubts_as_they_stand(
+    text: str, words: dict[str, int | None], grade: int | None
+) -> None:
+    assert grade_said(text, words) == grade
+
+
+@pytest.mark.parametrize(
+    ("name", "grade"),
+    [("9_r1", 3), ("9_R1", 3), ("9_right", 3), ("9_OD2", 3), ("9_l1", 1), ("9_L", 1), ("9_left2", 1), ("9_OS", 1)],
+)
+def test_grade_of_an_eye_however_its_name_says_it(tmp_path: Path, name: str, grade: int) -> None:
+    text = f"image_id,left_eye_DR_Level,right_eye_DR_Level\n{name},1,3\n"
+    assert [entry.grade for entry in entries(tmp_path, text)] == [grade]
+
+
+def test_grade_of_the_other_eye_is_not_taken_for_a_blank(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="but got ''"):
+        entries(tmp_path, "image_id,left_eye_DR_Level,right_eye_DR_Level\n9_r1,2,\n")
