@@ -161,8 +161,8 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
     except DataError as error:
         return [Finding("no split", "error", f"a study could not split these images: {error}")]
     counts = {split: int((splits == split).sum()) for split in ("train", "val")}
-    if min(counts.values()) < 2:
-        text = f"a study needs 2 images in train and 2 in val, but got {counts['train']} and {counts['val']}"
+    if min(counts.values()) < 1:
+        text = f"a study needs images in train and in val, but got {counts['train']} and {counts['val']}"
         return [Finding("no split", "error", f"{text}; divide the files anew")]
     ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
     chosen = splits.isin(ours) & (table["split"] == "train")
