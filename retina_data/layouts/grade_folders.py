@@ -48,10 +48,8 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
     """
     spelled = plain(name)
     for word, grade in words.items():
-        if plain(word) != spelled:
-            continue
-        signed = spelled.isdigit() and re.search("[-+?<>*~]", word + name)  # a sign is a part of a number
-        if word.strip() == name.strip() or not signed:
+        # A sign is a part of a number.
+        if word.strip() == name.strip() if spelled.isdigit() else plain(word) == spelled:
             return UNGRADABLE if grade is None else grade
     match = _NUMBERED.fullmatch(spelled)
     assert match is not None  # it takes every text

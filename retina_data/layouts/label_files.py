@@ -142,22 +142,20 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
         lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
     else:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
+        lines = []
         try:
-            lines = [(reader.line_num, [text.strip() for text in found]) for found in reader]
-        except csv.Error:  # a field that grew beyond csv's limit
+            for found in reader:
+                if any("\n" in text or "\r" in text for text in found):
+                    raise csv.Error
+                lines.append((reader.line_num, [text.strip() for text in found]))
+        except csv.Error:  # a field on several lines, or one that grew beyond csv's limit
             raise DataError(
-                f"a field must end on its line, but one of {file} that ends after line {reader.line_num} does not: a "
+                f"a field must end on its line, but one that ends in line {reader.line_num} of {file} does not: a "
                 "quote is not closed; close or delete it"
             ) from None
     lines = [(number, found) for number, found in lines if any(found)]
     if head and len(lines) > 1:
         del lines[-1]  # it may be cut
-    for number, found in lines:
-        if any("\n" in text or "\r" in text for text in found):
-            raise DataError(
-                f"a field must end on its line, but one that ends in line {number} of {file} does not: a quote is not "
-                "closed; close or delete it"
-            )
     columns = tuple(lines[0][1]) if lines else ()
     return LabelTable(name, columns, lines[1:])
 

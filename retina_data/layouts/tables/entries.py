@@ -183,7 +183,7 @@ def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: 
     grade = said(text)
     if grade is None:
         remedy = "" if re.fullmatch(r"[-+.,\d]*", text) else f"; --grade {clipped(text)}=N says what it means"
-        if re.sub(r"[.,]0*$", "", text) == "5":
+        if _whole(text) == "5":
             remedy = (
                 "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out; where 1 to 5 are "
                 f"grades counted from 1, {FROM_ONE} say so"
@@ -194,13 +194,18 @@ def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: 
     return grade
 
 
+def _whole(text: str) -> str:
+    """A number without the `.0` that a spreadsheet adds."""
+    return re.sub(r"[.,]0*$", "", text)
+
+
 def _says_no(text: str) -> bool:
-    return re.sub(r"[.,]0*$", "", text).lower() in ("0", "no", "n", "false", "f")
+    return _whole(text).lower() in ("0", "no", "n", "false", "f")
 
 
 def grade_said(text: str, words: Mapping[str, int | None]) -> int | None:
     """The grade of a field: a number, also as `2.0`, or a word; None where it is none."""
-    number = re.sub(r"[.,]0*$", "", text)
+    number = _whole(text)
     if number in words:
         return grade_of(number, words)
     said = re.fullmatch("[^-+.,]+", number) or not re.fullmatch(r"[-+.,\d]*", number)
