@@ -175,7 +175,7 @@ def data_prepare(
 
     The same command resumes one that was interrupted.
     """
-    from retina_data.cache.cache import prepare
+    from retina_data.cache.preparation import prepare
     from retina_data.layouts.dataset import read_index
 
     if on_error not in ("fail", "skip"):

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retina_data.cache.cache import Cache, open_cache, prepare
+from retina_data.cache.cache import Cache, open_cache
+from retina_data.cache.preparation import prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.patients.signs import Sign, placeholders

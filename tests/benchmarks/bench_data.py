@@ -26,7 +26,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from retina_data.batches import batches, load_images
-from retina_data.cache.cache import Cache, prepare
+from retina_data.cache.cache import Cache
+from retina_data.cache.preparation import prepare
 from retina_data.images import decode, jpeg
 from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.synthetic.dataset import make_dataset
@@ -191,7 +192,7 @@ def test_batches_against_a_plain_copy(tmp_path: Path, augmentation: str, least: 
 _PEAK = """
 import sys
 from pathlib import Path
-from retina_data.cache.cache import prepare
+from retina_data.cache.preparation import prepare
 from retina_data.layouts.dataset import read_index
 prepare(read_index(Path(sys.argv[1])), Path(sys.argv[2]), image_size=96, workers=2, progress=False)
 # Not ru_maxrss, which begins with what the process that started this one has.

@@ -29,7 +29,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from retina_data.cache.cache import prepare
+from retina_data.cache.preparation import prepare
 from retina_data.layouts.dataset import read_index
 from retina_data.splits import assign_splits, fold_splits, resplit
 from retina_data.synthetic.dataset import make_dataset

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from analysis.stats.metrics import accuracy_and_kappa, auc_ovr, called, confusion_matrix
 from retina_data.batches import load_images
-from retina_data.cache.cache import Cache, prepare
+from retina_data.cache.cache import Cache
+from retina_data.cache.preparation import prepare
 from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.dataset import Mix, make_dataset
 from retina_models.resnet import ARCHITECTURES, ResNet

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from retina_data.audit.image_scan import look_at
-from retina_data.cache.cache import prepare
+from retina_data.cache.preparation import prepare
 from retina_data.errors import DataError
 from retina_data.images import decode, jpeg
 from retina_data.layouts.dataset import read_index

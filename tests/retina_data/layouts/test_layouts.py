@@ -9,7 +9,7 @@ from PIL import Image
 
 from retina_data.audit.labels import audit
 from retina_data.audit.report import check
-from retina_data.cache.cache import prepare
+from retina_data.cache.preparation import prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
 from retina_data.layouts.layouts import LAYOUTS

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from retina_data.cache.cache import prepare
+from retina_data.cache.preparation import prepare
 from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
