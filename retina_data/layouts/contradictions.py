@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from retina_data.errors import DataError
@@ -30,12 +31,13 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
     Refused where the second source is as good as the one that is read, and nobody chose; else a warning.
     """
     chosen = options.layout is not None or options.labels is not None or options.image_column is not None
-    found = [] if layout == "folders" else _with_folders(tree, used, options, chosen)
+    keep = "" if chosen else f": find out which is right, and take the first by --layout {layout}, or the second by "
+    found = [] if layout == "folders" else _with_folders(tree, used, options, keep)
     if layout != "lab" and lab_files(tree):
-        found += _with_lab(tree, used, chosen)
+        found += _with_lab(tree, used, options, keep)
     for file in unread:
         if not PLACEHOLDERS.search(file.rpartition("/")[2]):
-            found += _with_table(tree, file, used, options, chosen)
+            found += _with_table(tree, file, used, options, keep)
     return found
 
 
@@ -45,47 +47,48 @@ def contradiction_line(found: list[Refusal], options: ReadOptions) -> str:
     return f"another grade in labels that are not read: {counted(images, 'image')}; see data check" if images else ""
 
 
-def _with_folders(tree: Tree, used: Used, options: ReadOptions, chosen: bool) -> list[Refusal]:
+def _with_folders(tree: Tree, used: Used, options: ReadOptions, keep: str) -> list[Refusal]:
     """What folders of grades contradict. Numbers may be of patients or clinics, unless most agree with the grades."""
     listed = read_grade_folders(tree, options.grades).entries
     differ, both = _differ(used, ((entry, entry.file) for entry in listed))
     if differ and (2 * len(differ) <= both or any(_WORDS.search(other.place) for _, other in differ)):
-        return [_refusal("folders of grades", differ, both, chosen)]
+        return [_refusal("folders of grades", differ, both, keep, "--layout folders")]
     return []
 
 
-def _with_lab(tree: Tree, used: Used, chosen: bool) -> list[Refusal]:
+def _with_lab(tree: Tree, used: Used, options: ReadOptions, keep: str) -> list[Refusal]:
     try:
-        listed, _ = lab_entries(tree, lab_files(tree))
+        listed, _ = lab_entries(tree, lab_files(tree), options.grades)
     except DataError:
         return []
     differ, both = _differ(used, zip(listed, find_images(tree, listed), strict=True))
-    return [_refusal("the lab's label files", differ, both, chosen)] if differ else []
+    return [_refusal("the lab's label files", differ, both, keep, "--layout lab")] if differ else []
 
 
-def _with_table(tree: Tree, file: str, used: Used, options: ReadOptions, chosen: bool) -> list[Refusal]:
+def _with_table(tree: Tree, file: str, used: Used, options: ReadOptions, keep: str) -> list[Refusal]:
     """What a label file contradicts: of a published form, or where its columns are a guess and most agree."""
-    guessed = False
+    flags, guessed = f"--labels {shlex.quote(file)}", False
     try:
         listed = table_entries(tree, file, ReadOptions(grades=options.grades))
     except DataError:
-        guessed, listed = True, _by_guess(tree, file, used, options)
+        flags, listed = _by_guess(tree, file, used, options)
+        guessed = True
     differ, both = _differ(used, zip(listed, find_images(tree, listed), strict=True))
     if not differ or (guessed and 2 * len(differ) > both):
         return []
-    return [_refusal(f"`{file}`", differ, both, chosen or guessed)]
+    return [_refusal(f"`{file}`", differ, both, keep, flags, guessed)]
 
 
-def _by_guess(tree: Tree, file: str, used: Used, options: ReadOptions) -> list[Entry]:
-    """Entries of a label file whose columns of images and grades are known by their fields alone."""
+def _by_guess(tree: Tree, file: str, used: Used, options: ReadOptions) -> tuple[str, list[Entry]]:
+    """Flags and entries of a label file whose columns of images and grades are known by their fields alone."""
     try:
         one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in used))
         if not one.image or not one.grade:
-            return []
+            return "", []
         columns = ReadOptions(image_column=one.image, grade_column=one.grade, grades=options.grades)
-        return table_entries(tree, file, columns)
+        return one.flags, table_entries(tree, file, columns)
     except DataError:
-        return []
+        return "", []
 
 
 def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple[Entry, Entry]], int]:
@@ -94,11 +97,13 @@ def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple
     return [(mine, other) for mine, other in both if mine.grade != other.grade], len(both)
 
 
-def _refusal(source: str, differ: list[tuple[Entry, Entry]], both: int, only_warns: bool) -> Refusal:
+def _refusal(
+    source: str, differ: list[tuple[Entry, Entry]], both: int, keep: str, flags: str, guessed: bool = False
+) -> Refusal:
+    """keep: what takes the first of two grades, "" where the user chose; flags: those that take the second."""
     mine, other = differ[0]
     text = (
         f"{len(differ):,} of {both:,} images have another grade by {source}, such as "
-        f"{mine.image} ({mine.grade} by {mine.place}, {other.grade} by {other.place}): find out which is right, and "
-        "choose it with --layout or --labels"
+        f"{mine.image} ({mine.grade} by {mine.place}, {other.grade} by {other.place})"
     )
-    return Refusal(KIND, len(differ), text, only_warns)
+    return Refusal(KIND, len(differ), f"{text}{keep}{flags * bool(keep)}", guessed or not keep)

@@ -26,7 +26,7 @@ from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals
+from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals, scale_doubts
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -104,7 +104,7 @@ def _arrays(chosen: Chosen) -> DataSet:
         False,
         options=options,
         fates=fates,
-        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options) if one.kind != NONE_USED),
+        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options, "medmnist") if one.kind != NONE_USED),
     )
 
 
@@ -128,7 +128,9 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         )
     used_entries = {file: entry for entry, file in pairs if file}
     doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
+    scale = [] if unknown else scale_doubts(chosen.listed.entries, options)
     notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
+    notes += ["no image has grade 0: grades may be counted from 1; see data check"] * bool(scale)
     parsed, patients_given = _patients(entries, chosen.layout, options)
     dataset = DataSet(
         tree.root,
@@ -140,7 +142,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         tuple(warning_signs(parsed, patients_given)),
         options,
         fates,
-        (*refusals(tree, fates, unknown, {entry.split for entry in entries}, options), *doubts),
+        (*refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout), *doubts, *scale),
     )
     return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]
 

@@ -75,6 +75,9 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
     """All pictures below folders of grades. Of files that differ in their extension alone, one is listed."""
     folders = {file.rpartition("/")[0] for file in tree.pictures}
+    names = {name for folder in folders for name in folder.split("/")}
+    if names >= {*"012345"} and "6" not in names:
+        words = {"5": None, **words}  # DDR's ungradable ones
     graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
     if not graded:
         return GradeFolders([], {})
@@ -92,7 +95,7 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
             beside = [path for path in paths if path.rpartition("/")[0] in parents]
             if beside and not names_images(beside[0].rpartition("/")[2]):
                 unknown[beside[0]].append(file)
-    entries = [_entry(stem, file, graded[file.rpartition("/")[0]][1]) for stem, file in files.items()]
+    entries = [_entry(stem, file, *graded[file.rpartition("/")[0]]) for stem, file in files.items()]
     order = ("train", "", "val", "test")
     entries.sort(key=lambda one: (order.index(one.split), one.grade, one.image.rpartition("/")[::2]))
     return GradeFolders(entries, dict(unknown))
@@ -112,9 +115,9 @@ def _refuse_two_grades(graded: Mapping[str, tuple[str, int]], words: Mapping[str
         )
 
 
-def _entry(stem: str, file: str, grade: int) -> Entry:
-    folder = file.rpartition("/")[0]
-    return Entry(checked_name(stem, folder), grade, split_of_path(folder), f"folder {folder}", file=file)
+def _entry(stem: str, file: str, graded: str, grade: int) -> Entry:
+    folder, word = file.rpartition("/")[0], graded.rpartition("/")[2]
+    return Entry(checked_name(stem, folder), grade, split_of_path(folder), f"folder {folder}", file=file, word=word)
 
 
 def collection(folder: str) -> str:
@@ -136,14 +139,21 @@ def names_in_collection(entries: list[Entry], words: Mapping[str, int | None]) -
     return names
 
 
-def two_classes(tree: Tree) -> str:
-    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
-    names: dict[str, dict[str, str]] = defaultdict(dict)
-    for folder in {file.rpartition("/")[0] for file in tree.pictures}:
+def names_below(tree: Tree) -> dict[str, set[str]]:
+    """Folder -> the names of the folders in it that hold pictures, or have some below, but for splits and images."""
+    names: dict[str, set[str]] = defaultdict(set)
+    for folder in {file.rpartition("/")[0] for file in tree.pictures} - {""}:
         components = folder.split("/")
         for number, name in enumerate(components):
-            names["/".join(components[:number])][plain(name)] = name
-    for beside in names.values():
+            if not names_images(name):
+                names["/".join(components[:number])].add(name)
+    return names
+
+
+def two_classes(tree: Tree) -> str:
+    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
+    for below in names_below(tree).values():
+        beside = {plain(name): name for name in below}
         diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
         if diseased and healthy and len(beside) == 2:
             return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"

@@ -25,12 +25,11 @@ NAMED = 10  # so many offenders are named in a message, the others counted
 UNGRADABLE = -1
 """Grade of an image that its readers could not grade; it is left out and counted."""
 
-FROM_ONE = " ".join(f"--grade {grade + 1}={grade}" for grade in range(5))
-"""Flags that take 1 to 5 for the grades 0 to 4."""
-
 _LONGEST_LINE = 10_000  # characters; a longer one is no line of a label file
 
 _HEAD = 65_536  # bytes
+
+_TITLES = 10  # lines among which the header is
 
 
 @dataclass(frozen=True)
@@ -73,6 +72,7 @@ class Entry(NamedTuple):
     eye: str = ""  # "left" or "right", where the label file says so
     folder: str = ""  # of its label file, relative to the data set's
     file: str = ""  # relative to the data set's folder, where the layout knows it
+    word: str = ""  # that says the grade: a field of the label file, or a folder's name
 
 
 class LabelTable(NamedTuple):
@@ -81,6 +81,7 @@ class LabelTable(NamedTuple):
     name: str
     columns: tuple[str, ...]
     rows: list[tuple[int, list[str]]]
+    delimiter: str = ","
 
     def column(self, *wanted: str) -> int | None:
         """Number of the first column with one of these names, compared by their letters and digits alone.
@@ -130,15 +131,16 @@ def read_lines(file: Path) -> list[str]:
 
 
 def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
-    """A table with one line for each image; `,`, `;` or a tab between its fields, whichever its first line has most of.
+    """A table with one line for each image; `,`, `;` or a tab between its fields, of which its first lines have most.
 
-    BOM, any line ends, blank lines, blank columns at the end and quotes are tolerated. A text file without these has
-    blanks between its fields. head: only the first lines.
+    BOM, any line ends, blank lines, blank columns at the end, quotes, a title above the header (`sep=;`) and the header
+    once more are tolerated. A text file without these has blanks between its fields. head: only the first lines.
     """
     text = _text(file, _HEAD if head else None)
-    first = text.lstrip().split("\n", 1)[0].split("\r", 1)[0]
+    beginning = re.split("[\r\n]+", text.lstrip(), maxsplit=_TITLES)[:_TITLES]
+    first = next((line for line in beginning if re.search("[,;\t]", line)), "")
     delimiter = max(",;\t", key=first.count)
-    if not first.count(delimiter) and file.suffix.lower() == ".txt":
+    if not first and file.suffix.lower() == ".txt":
         lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
     else:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)
@@ -156,8 +158,14 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
     lines = [(number, found) for number, found in lines if any(found)]
     if head and len(lines) > 1:
         del lines[-1]  # it may be cut
-    columns = tuple(lines[0][1]) if lines else ()
-    return LabelTable(name, columns, lines[1:])
+    columns: list[str] = []
+    if file.suffix.lower() != ".txt":
+        titles = next((n for n, (_, found) in enumerate(lines[:_TITLES]) if any(found[1:])), 0)
+        columns = lines[titles][1] if lines else []
+        lines = [line for line in lines[titles:] if line[1] != columns]
+    elif lines:
+        columns = lines.pop(0)[1]
+    return LabelTable(name, tuple(columns), lines, delimiter)
 
 
 def _text(file: Path, most: int | None = None) -> str:
@@ -183,13 +191,6 @@ def _text(file: Path, most: int | None = None) -> str:
                 f"{len(line):,}; give a file with one line for each image"
             )
     return text
-
-
-def checked_grade(text: str, place: str) -> int:
-    """The grade that a text says, 0..4."""
-    if text in ("0", "1", "2", "3", "4"):
-        return int(text)
-    raise DataError(f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line")
 
 
 def checked_name(name: str, place: str) -> str:

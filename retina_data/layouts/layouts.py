@@ -168,7 +168,7 @@ def _fitting(tree: Tree, options: ReadOptions) -> dict[str, Fit]:
         files = tables_with(tree, options)
         return {"labels": Fit(files, _name_test(files), partial(_from_tables, tree, files, options))}
     if lab := lab_files(tree):
-        fits["lab"] = Fit(lab, True, partial(_from_lab, tree, lab))
+        fits["lab"] = Fit(lab, True, partial(_from_lab, tree, lab, options))
     for layout, files in published(tree).items():
         fits[layout] = Fit(files, _name_test(files), partial(_from_tables, tree, files, options))
     folders = read_grade_folders(tree, options.grades)
@@ -189,8 +189,8 @@ def _from_tables(tree: Tree, files: list[str], options: ReadOptions) -> Listed:
     return Listed(*read_label_tables(tree, files, options), {})
 
 
-def _from_lab(tree: Tree, files: list[str]) -> Listed:
-    return Listed(*lab_entries(tree, files), {})
+def _from_lab(tree: Tree, files: list[str], options: ReadOptions) -> Listed:
+    return Listed(*lab_entries(tree, files, options.grades), {})
 
 
 def _from_folders(folders: GradeFolders, wanted: bool) -> Listed:

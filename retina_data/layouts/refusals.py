@@ -18,13 +18,22 @@ from retina_data.layouts.folder_tree import (
     is_archive,
     split_of_path,
 )
-from retina_data.layouts.grade_folders import grade_folder, two_classes
+from retina_data.layouts.grade_folders import grade_folder, names_below, two_classes
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import FROM_ONE, ReadOptions, clipped, read_table, stem_of
-from retina_data.layouts.tables.published import possible_tables, split_of_file, split_of_labels, unread_tables
+from retina_data.layouts.label_files import Entry, ReadOptions, clipped, read_table, stem_of
+from retina_data.layouts.tables.published import (
+    FORMS,
+    possible_tables,
+    split_of_file,
+    split_of_labels,
+    unread_tables,
+)
+from retina_data.layouts.tables.scale import advice_on_words, doubt_of_scale
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
+
+COUNTED_FROM_ONE = "counted from 1"
 
 
 @dataclass(frozen=True)
@@ -41,43 +50,58 @@ class Refusal:
 
 
 def refusals(
-    tree: Tree, fates: Fates, unknown: Mapping[str, list[str]], splits: set[str], options: ReadOptions
+    tree: Tree, fates: Fates, unknown: Mapping[str, list[str]], splits: set[str], options: ReadOptions, layout: str
 ) -> list[Refusal]:
     """What would be left out although it has grades. splits: those of the images that are used."""
+    leave_out = f"leave that out with --layout {layout}"
     found: list[Refusal] = []
     unused = fates.get(Fate.NOT_LISTED, ())
     if (pictures := all_pictures(tree)) and Fate.PICTURE not in fates:
         found.append(Refusal(NONE_USED, len(pictures), f"{_lying(pictures)}, and none is used"))
     if unknown:
         count = sum(map(len, unknown.values()))
-        names = sorted(folder.rpartition("/")[2] for folder in unknown)
-        remedy = (
-            f"rename them, or say what they mean, such as --grade {clipped(f'{names[0]}=4')} (=none leaves them out)"
-        )
-        if names == ["5"] and not any(name == "0" for file in tree.pictures for name in file.split("/")[:-1]):
-            remedy = f"where 1 to 5 are grades counted from 1, {FROM_ONE} say so"
+        below = names_below(tree)
+        names = set[str]().union(*(below[folder.rpartition("/")[0]] for folder in unknown))
         text = (
             f"{counted(len(unknown), 'folder')} beside those of grades ({examples(unknown)}) with "
-            f"{counted(count, 'picture')} say no grade: {remedy}"
+            f"{counted(count, 'picture')} say no grade: {advice_on_words(names, options.grades) or 'rename them'}"
         )
         found.append(Refusal("unknown grade folder", count, text))
     if options.layout is not None or options.labels is not None or options.image_column is not None:
         return found  # the user chose
     for one in _with_grades(tree, fates, splits):
+        how = one.mending or _like_those_read(fates, one, layout) or f"read it alone with {one.flags}"
         text = (
-            f"`{one.file}` has grades of {counted(len(one.images), 'picture')} that are not used: read it with "
-            f"{one.flags}, or choose what is read with --layout"
+            f"`{one.file}` has grades of {counted(len(one.images), 'picture')} that are not used: {how}, or {leave_out}"
         )
         found.append(Refusal("labels not read", len(one.images), text))
-    found += _may_have_grades(tree, fates, splits)
+    found += [
+        Refusal("labels not read", len(unused), f"{text} (or {leave_out})")
+        for text in _may_have_grades(tree, fates, splits)
+    ]
     graded = [file for file in unused if split_of_path(file) and grade_folder(file.rpartition("/")[0], options.grades)]
     if graded:
         text = (
             f"{counted(len(graded), 'picture')} in folders of grades below a folder of a split ({examples(graded)}) "
-            "would not be used: choose what is read with --layout"
+            f"would not be used: list them in the label file, or {leave_out}"
         )
         found.append(Refusal("split not read", len(graded), text))
     return found
+
+
+def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal]:
+    """That grades may be counted from 1, where they are."""
+    said = {entry.word: entry.grade for entry in entries if entry.word}
+    text, refused = doubt_of_scale(said, options.grades)
+    return [Refusal(COUNTED_FROM_ONE, len(entries), text, not refused)] if text else []
+
+
+def _like_those_read(fates: Fates, one: UnreadTable, layout: str) -> str:
+    """What its columns must be called to be read beside the label files of a layout; "" where that is not known."""
+    if layout not in ("kaggle", "aptos", "idrid", "messidor2") or not one.image or not one.grade:
+        return ""
+    names = f"`{FORMS[layout].image}` and `{FORMS[layout].grades[0]}`, as in `{fates[Fate.LABELS][0]}`"
+    return f"call its columns `{one.image}` and `{one.grade}` {names}, so that both are read"
 
 
 def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable]:
@@ -98,7 +122,7 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
     return found
 
 
-def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal]:
+def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[str]:
     """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
     unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
     known = {"", *splits, *(["train"] if "" in splits else [])}
@@ -107,16 +131,19 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal
     for file in [*possible_tables(tree), *kinds] if unused else []:
         if file not in unread or split_of_labels(file) in known:
             continue
-        reason = f"`{file}` is {kinds[file]}, which is not read: save it as CSV" if file in kinds else ""
+        reason = _save_as_csv(file, kinds[file]) if file in kinds else ""
         if not reason:
             try:
                 read_table(tree.root / file, file, head=True)
                 continue
             except DataError as error:
                 reason = str(error)
-        grades = f"it may have the grades of {counted(unused, 'unused picture')}"
-        found.append(Refusal("labels not read", unused, f"{reason}; {grades} (--layout chooses what is read)"))
+        found.append(f"{reason}; it may have the grades of {counted(unused, 'unused picture')}")
     return found
+
+
+def _save_as_csv(file: str, kind: str) -> str:
+    return f"`{file}` is {kind}, which is not read: save it as `{file.rpartition('.')[0]}.csv`"
 
 
 def _lying(pictures: Sequence[str]) -> str:
@@ -158,6 +185,8 @@ def unrecognised(tree: Tree) -> str:
     texts = [_lying(tree.pictures) if tree.pictures else "no picture lies there"]
     if names := two_classes(tree):
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
+    if classes := _classes(tree):
+        texts.append(f"the folders {', '.join(map(clipped, classes))} may be grades: {advice_on_words(classes, {})}")
     stems = frozenset(stem_of(file.rpartition("/")[2]) for file in tree.pictures)
     for file in possible_tables(tree)[:2]:
         try:
@@ -167,18 +196,26 @@ def unrecognised(tree: Tree) -> str:
             continue
         texts.append(_about(one))
     kinds = [(file, UNREAD_TABLES.get(extension(file))) for file in tree.files]
-    texts += [f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in kinds if kind][:2]
+    texts += [_save_as_csv(file, kind) for file, kind in kinds if kind][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
     return "; ".join(texts)
 
 
+def _classes(tree: Tree) -> list[str]:
+    """Names of the outermost folders that are as many as grades are."""
+    levels: dict[int, set[str]] = {}
+    for folder, names in names_below(tree).items():
+        levels.setdefault(folder.count("/") + bool(folder), set()).update(names)
+    return next((sorted(levels[depth]) for depth in sorted(levels) if 2 < len(levels[depth]) < 9), [])
+
+
 def _about(one: UnreadTable) -> str:
     if not one.columns:
         return f"`{one.file}` is empty"
-    columns = ", ".join(map(clipped, one.columns[:10]))
-    if len(one.columns) == 2 and one.columns[1] in ("0", "1", "2", "3", "4"):
+    if one.header:
         first = clipped(",".join(one.columns))
-        return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): add `image,level`"
+        return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): {one.mending}"
     sure = "" if one.image and one.grade else ", if it has grades"
-    return f"`{one.file}` has the columns {columns}: read it with {one.flags}{sure}"
+    how = one.mending or f"read it with {one.flags}{sure}"
+    return f"`{one.file}` has the columns {', '.join(map(clipped, one.columns[:10]))}: {how}"

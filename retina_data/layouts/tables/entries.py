@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -12,7 +13,6 @@ from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree, split_named
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import (
-    FROM_ONE,
     UNGRADABLE,
     Entry,
     LabelTable,
@@ -24,6 +24,7 @@ from retina_data.layouts.label_files import (
     stem_of,
 )
 from retina_data.layouts.tables.published import FORMS, form_of, split_of_file
+from retina_data.layouts.tables.scale import not_a_grade
 
 _EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
 
@@ -32,8 +33,8 @@ _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
 _USAGE = {"public": "test", "private": "test"}  # of Kaggle's test grades
 
 
-Said = Callable[[str], int | None]
-"""Text of a label file -> its grade, or None where it says none."""
+Said = Callable[[str, str], int]
+"""Text of a label file and its place -> its grade. Raises DataError where it says none."""
 
 
 class _Columns(NamedTuple):
@@ -72,7 +73,7 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
             raise DataError(
                 f"an image must be listed by one label file, but {len(common):,} of {file} are in another one too, "
                 f"{len(differ):,} with another grade, such as {one.image} ({one.place} and {other.place}); choose one "
-                f"with --labels {file}, or move the other away"
+                f"with --labels {shlex.quote(file)}, or move the other away"
             )
         entries += listed
         read.append(file)
@@ -93,7 +94,15 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
     usage = "test" if columns.split is None and _all_in(table, "usage", lambda text: text.lower() in _USAGE) else ""
     split = usage or split_of_file(name)
-    said = cache(lambda text: grade_said(text, options.grades))
+    known = cache(lambda text: grade_said(text, options.grades))
+
+    def said(text: str, place: str) -> int:
+        grade = known(text)
+        if grade is None:
+            texts = {_whole(fields[n]) for _, fields in table.rows for n in columns.grades if n < len(fields)}
+            raise not_a_grade(text, place, texts, options.grades)
+        return grade
+
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
 
 
@@ -124,10 +133,12 @@ def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
     grade = number("--grade-column", options.grade_column)
     grades = [table.column(name) for name in (known.grades if known else ())] if grade is None else [grade]
     if image is None or not any(one is not None for one in grades):
-        missing = "image" if image is None else "grade"
+        missing = ["--image-column"] * (image is None) + ["--grade-column"] * (
+            not any(one is not None for one in grades)
+        )
         raise DataError(
-            f"a label file must have a column for the {missing}, but the header of {table.name} is "
-            f"{', '.join(map(clipped, table.columns[:20]))} ({table.name}, line 1); name it with --{missing}-column"
+            "a label file must have a column of images and one of grades, but the header of "
+            f"{table.name} is {', '.join(map(clipped, table.columns[:20]))}; name {' and '.join(missing)}"
         )
     return _Columns(
         image,
@@ -168,30 +179,19 @@ def _entry(
             "in"
         )
     image = checked_name(fields[columns.image], place)
-    grade = _grade(columns, said, fields, image, place)
-    return Entry(image, grade, split, place, patient, _EYES.get(eye, ""), folder)
+    grade, word = _grade(columns, said, fields, image, place)
+    return Entry(image, grade, split, place, patient, _EYES.get(eye, ""), folder, word=word)
 
 
-def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: str) -> int:
-    """The grade of a line; of two eyes' columns that of its eye, and UNGRADABLE where the file says so."""
+def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: str) -> tuple[int, str]:
+    """The grade of a line and its word; of two eyes' columns that of its eye, and UNGRADABLE where the file says so."""
     texts = [fields[column] for column in columns.grades]
     if len(texts) > 1 and (side := _SIDE.search(stem_of(image))):
         del texts[0 if side["right"] else 1]  # the other eye's
     text = next(filter(None, texts), "")
     if columns.gradable is not None and (_says_no(fields[columns.gradable]) or not text):
-        return UNGRADABLE
-    grade = said(text)
-    if grade is None:
-        remedy = "" if re.fullmatch(r"[-+.,\d]*", text) else f"; --grade {clipped(text)}=N says what it means"
-        if _whole(text) == "5":
-            remedy = (
-                "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out; where 1 to 5 are "
-                f"grades counted from 1, {FROM_ONE} say so"
-            )
-        raise DataError(
-            f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line{remedy}"
-        )
-    return grade
+        return UNGRADABLE, ""
+    return said(text, place), _whole(text)
 
 
 def _whole(text: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree
-from retina_data.layouts.label_files import Entry, checked_grade, checked_name, clipped, read_lines
+from retina_data.layouts.grade_folders import grade_of
+from retina_data.layouts.label_files import Entry, checked_name, clipped, read_lines
+from retina_data.layouts.tables.scale import not_a_grade
 
 LAB_FILES = ("train_img.csv", "train_label.csv", "test_img.csv", "test_label.csv")
 
@@ -19,8 +22,11 @@ def lab_files(tree: Tree) -> list[str]:
     return [file for file in tree.files if file.rpartition("/")[2] in LAB_FILES]
 
 
-def lab_entries(tree: Tree, files: list[str]) -> tuple[list[Entry], list[str]]:
-    """Entries of the lab's files in one folder, training first, and the files that were read."""
+def lab_entries(tree: Tree, files: list[str], words: Mapping[str, int | None]) -> tuple[list[Entry], list[str]]:
+    """Entries of the lab's files in one folder, training first, and the files that were read.
+
+    words: what the user says of some fields.
+    """
     places = sorted({file.rpartition("/")[0] for file in files}, key=lambda folder: (folder.count("/"), folder))
     place = places[0]
     if len(places) > 1 and place:
@@ -32,11 +38,11 @@ def lab_entries(tree: Tree, files: list[str]) -> tuple[list[Entry], list[str]]:
     read = [name for name in LAB_FILES if f"{place}/{name}".lstrip("/") in files]
     entries: list[Entry] = []
     for split in ("train", "test") if set(read) & set(LAB_FILES[2:]) else ("train",):
-        entries += _lab_split(folder, split, place)
+        entries += _lab_split(folder, split, place, words)
     return entries, [f"{place}/{name}".lstrip("/") for name in read]
 
 
-def _lab_split(folder: Path, split: str, place: str) -> list[Entry]:
+def _lab_split(folder: Path, split: str, place: str, words: Mapping[str, int | None]) -> list[Entry]:
     image_file, label_file = folder / f"{split}_img.csv", folder / f"{split}_label.csv"
     images, labels = read_lines(image_file), read_lines(label_file)
     if images and images[0].lower() in _HEADERS:
@@ -60,6 +66,9 @@ def _lab_split(folder: Path, split: str, place: str) -> list[Entry]:
             raise DataError(
                 f"a name file must have one column, but got {clipped(image)} ({line}); delete the other columns"
             )
-        name, grade = checked_name(image, line), checked_grade(label, f"{label_file}, line {number}")
-        entries.append(Entry(name, grade, split, f"{image_file.name}, line {number}", folder=place))
+        grade = grade_of(label, words) if label in words or re.fullmatch("[0-4]", label) else None
+        if grade is None:
+            raise not_a_grade(label, f"{label_file}, line {number}", labels, words)
+        where = f"{image_file.name}, line {number}"
+        entries.append(Entry(checked_name(image, line), grade, split, where, folder=place, word=label))
     return entries

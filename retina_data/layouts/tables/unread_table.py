@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.grade_folders import grade_of
-from retina_data.layouts.label_files import read_table, stem_of
+from retina_data.layouts.label_files import LabelTable, read_table, stem_of
 from retina_data.layouts.tables.entries import grade_said
 from retina_data.layouts.tables.published import PLACEHOLDERS
 
@@ -20,7 +20,8 @@ class UnreadTable(NamedTuple):
     """What a label file looks like that is not read.
 
     image: the column that names pictures. grades: columns whose fields may all be grades. grade: the one that is meant,
-    "" where that is not clear. images: the pictures that it lists, by their stems.
+    "" where that is not clear. few: the only column of few words. images: the pictures that it lists, by their stems.
+    header: what is to be put above its first line, "" where that is one. second: the column of other pictures.
     """
 
     file: str
@@ -28,13 +29,30 @@ class UnreadTable(NamedTuple):
     image: str
     grades: tuple[str, ...]
     grade: str
+    few: str
     images: frozenset[str]
+    header: str
+    second: str
 
     @property
     def flags(self) -> str:
         """Flags that would read it."""
-        columns = (("--image-column", self.image or "NAME"), ("--grade-column", self.grade or "NAME"))
+        columns = (("--image-column", self.image or "NAME"), ("--grade-column", self.grade or self.few or "NAME"))
         return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in (("--labels", self.file), *columns))
+
+    @property
+    def mending(self) -> str:
+        """What must be done before it can be read; "" where flags do."""
+        if self.header:
+            return f"add the header `{self.header}` above its first line"
+        if self.second:
+            return (
+                f"it has two pictures in a line ({self.image!r}, {self.second!r}): write a line for each, in a "
+                "label file with the header `image,level,patient`"
+            )
+        if len(one_for_each := [name for name in self.grades if grade_of(name, {}) is not None]) > 2:
+            return f"it has a column for each grade ({', '.join(one_for_each)}): write them as one, `level`, of 0 to 4"
+        return ""
 
 
 def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
@@ -45,12 +63,10 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     table = read_table(tree.root / file, file)
     rows = [fields + [""] * (len(table.columns) - len(fields)) for _, fields in table.rows]
     columns = {column: {row[number] for row in rows} for number, column in enumerate(table.columns)}
-    listed = {
-        column: frozenset(stem_of(re.split(r"[/\\]", value)[-1]) for value in values) & stems
-        for column, values in columns.items()
-    }
+    listed = {column: frozenset(map(_stem, values)) & stems for column, values in columns.items()}
     image = max(listed, key=lambda column: len(listed[column]), default="")
     images = listed.get(image, frozenset())
+    other = next((column for column, found in listed.items() if len(found - images) > len(images) / 2), "")
     grades = [column for column, values in columns.items() if column != image and _are_grades(values)]
     if PLACEHOLDERS.search(file.rpartition("/")[2]):
         grades = []
@@ -58,7 +74,27 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     several = [column for column in grades if len(columns[column] - {""}) > 2 and grade_of(column, {}) is None]
     usual = [column for column in several if _USUAL.search(column)]
     grade = usual[0] if usual else several[0] if len(several) == len(grades) == 1 else ""
-    return UnreadTable(file, table.columns, image if images else "", tuple(grades), grade, images)
+    few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) < len(rows) / 2]
+    return UnreadTable(
+        file, table.columns, image if images else "", tuple(grades), grade,
+        few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
+    )  # fmt: skip
+
+
+def _header(table: LabelTable, stems: frozenset[str]) -> str:
+    """A header for a table whose first line is a picture and a grade; "" for others."""
+    images = [number for number, text in enumerate(table.columns) if _stem(text) in stems]
+    grades = [number for number, text in enumerate(table.columns) if number not in images and _are_grades({text})]
+    if len(table.columns) == 2 and table.columns[1] in {*"01234"}:
+        images = [0]
+    if not images or not grades:
+        return ""
+    names = {images[0]: "image", grades[0]: "level"}
+    return table.delimiter.join(names.get(number, f"column{number}") for number in range(len(table.columns)))
+
+
+def _stem(text: str) -> str:
+    return stem_of(re.split(r"[/\\]", text)[-1])
 
 
 def _are_grades(values: set[str]) -> bool:

@@ -9,7 +9,6 @@ import pytest
 from retina_data.errors import DataError
 from retina_data.layouts.label_files import (
     ReadOptions,
-    checked_grade,
     checked_name,
     clipped,
     plain,
@@ -80,11 +79,8 @@ def test_a_name_that_leaves_its_folder_is_refused(name: str) -> None:
         checked_name(name, "file, line 3")
 
 
-def test_plain_names_and_grades_pass() -> None:
-    assert checked_name("sub/12_left.v2", "") == "sub/12_left.v2" and checked_grade("4", "") == 4
-    for text in ("5", "-1", "1.0", "", "\u0661"):
-        with pytest.raises(DataError, match="0, 1, 2, 3 or 4"):
-            checked_grade(text, "here")
+def test_plain_names_pass() -> None:
+    assert checked_name("sub/12_left.v2", "") == "sub/12_left.v2"
     assert stem_of("a.b.JPEG") == "a.b" and stem_of("a.v2") == "a.v2" and stem_of("a/.png") == "a/.png"
 
 

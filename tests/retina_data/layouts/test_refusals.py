@@ -18,8 +18,8 @@ from tests.retina_data.layouts.test_inventory import FATES, TREE
 
 def test_unknown_folders_are_refused_whatever_the_layout() -> None:
     for options in (ReadOptions(), ReadOptions(layout="folders")):
-        [one] = refusals(TREE, FATES, {"odd": ["odd/x.png"]}, {"train"}, options)
-        assert one.kind == "unknown grade folder" and one.count == 1 and "`odd`" in one.text and "'odd=4'" in one.text
+        [one] = refusals(TREE, FATES, {"odd": ["odd/x.png"]}, {"train"}, options, "folders")
+        assert one.kind == "unknown grade folder" and one.count == 1 and "`odd`" in one.text and "'odd=?'" in one.text
 
 
 def test_what_is_refused_is_an_error_unless_it_is_allowed(tmp_path: Path) -> None:

@@ -20,8 +20,8 @@ def entries(folder: Path, text: str, name: str = "train.csv", **options: object)
 
 def test_lines_become_entries(tmp_path: Path) -> None:
     assert entries(tmp_path, '"id_code","diagnosis","patient"\n"a1","3",ann\nb2.png,0.0,bob\n', "x/valid.csv") == [
-        Entry("a1", 3, "val", "x/valid.csv, line 2", "ann", folder="x"),
-        Entry("b2.png", 0, "val", "x/valid.csv, line 3", "bob", folder="x"),
+        Entry("a1", 3, "val", "x/valid.csv, line 2", "ann", folder="x", word="3"),
+        Entry("b2.png", 0, "val", "x/valid.csv, line 3", "bob", folder="x", word="0"),
     ]
 
 
@@ -52,7 +52,7 @@ def test_columns_are_the_users_or_a_published_forms(tmp_path: Path) -> None:
     assert [(one.image, one.grade, one.patient, one.eye, one.split) for one in found] == [
         ("a", 0, "x", "left", "train"), ("b", 4, "y", "right", "test")
     ]  # fmt: skip
-    with pytest.raises(DataError, match="a column for the image, but the header of l.csv is 'file', 'dr'"):
+    with pytest.raises(DataError, match="the header of l.csv is 'file', 'dr'.*name --image-column and --grade-column"):
         entries(tmp_path, text, "l.csv")
     with pytest.raises(DataError, match="--eye-column must name a column of l.csv .*'nose'"):
         entries(tmp_path, text, "l.csv", image_column="file", grade_column="dr", eye_column="nose")

@@ -1,0 +1,82 @@
+"""Words and numbers that are no grades 0 to 4: which scale they are of, and the flags that say what they mean."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+
+from retina_data.errors import DataError
+from retina_data.layouts.grade_folders import grade_of
+from retina_data.layouts.label_files import clipped, plain
+
+_NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?(?P<number>\d)(?P<word>\D*)")
+
+_UK = re.compile(r"r[0-4][as]?(m[01])?")  # R1M0, R3A
+
+_MOST_WORDS = 10  # a column with more words is none of grades
+
+
+def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None]) -> str:
+    """What would read the words of a scale, some of which say no grade; "" where they are too many for one.
+
+    words: what the user says of some of them.
+    """
+    names = sorted({text for text in texts if text and text not in words})
+    unknown = [name for name in names if grade_of(name, words) is None]
+    numbers = _numbers(names)
+    if {1, 5} <= numbers.keys() and 0 not in numbers:
+        counted = {**dict.fromkeys(unknown, "?"), **{name: str(n - 1) for n, of in numbers.items() for name in of}}
+        other = "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out" * ("5" in names)
+        return f"where these are grades counted from 1, {_flags(counted)} say so{other}"
+    if unknown == ["5"] and 0 in numbers:
+        return "where 5 stands for images that cannot be graded, --grade 5=none leaves them out"
+    if not 0 < len(unknown) <= _MOST_WORDS:
+        return ""
+    flags = f"{_flags(dict.fromkeys(unknown, '?'))}, with a grade from 0 to 4, or none, for each ?"
+    if sum(_UK.fullmatch(plain(name)) is not None for name in unknown) > 1:
+        return (
+            "these look like grades of the screening in the UK, which are another scale (R3 is proliferative in "
+            f"England, R4 in Scotland): get the grades 0 to 4, or say what each is taken for, {flags}"
+        )
+    return f"say what each means, {flags}"
+
+
+def not_a_grade(text: str, place: str, texts: Iterable[str], words: Mapping[str, int | None]) -> DataError:
+    """The error for a field that says no grade; texts: all fields of its column."""
+    advice = advice_on_words(texts, words)
+    return DataError(
+        f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line"
+        f"{f'; {advice}' if advice else ''}"
+    )
+
+
+def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> tuple[str, bool]:
+    """Why grades that are numbers may be counted from 1, "" where they are not; and whether they must be.
+
+    said: each word of the data set, and the grade that it is read as. words: what the user says of some of them.
+    """
+    chosen = set(map(plain, words))
+    numbers = _numbers(word for word in said if plain(word) not in chosen and re.fullmatch(r".*\d", plain(word)))
+    if 0 in said.values() or 1 not in numbers:
+        return "", False
+    if 5 in numbers:
+        return f"grades must be 0 to 4, but there are 1 to 5 and no 0: {advice_on_words(said, words)}", True
+    counted = {name: str(n - 1) for n, of in numbers.items() for name in of}
+    stays = {name: "1" for name in numbers[1]}
+    text = f"no image has grade 0: the grades are numbers from 1 to {max(numbers)}, and may be counted from 1"
+    return f"{text} ({_flags(counted)} say so), or no healthy eye is there ({_flags(stays)} says so)", False
+
+
+def _numbers(names: Iterable[str]) -> dict[int, list[str]]:
+    """Number -> the names that have it: `1`, `Grade_1`, `1 - No DR`."""
+    found: dict[int, list[str]] = {}
+    for name in names:
+        match = _NUMBERED.fullmatch(plain(name))
+        if match and re.fullmatch(r"\w[^?<>*~+.,]*", name):  # a sign, a part or a doubt makes it another number
+            found.setdefault(int(match["number"]), []).append(name)
+    return found
+
+
+def _flags(meanings: Mapping[str, str]) -> str:
+    return " ".join(f"--grade {shlex.quote(f'{name}={meaning}')}" for name, meaning in sorted(meanings.items()))
