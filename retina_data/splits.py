@@ -43,6 +43,12 @@ def assign_splits(
     readable = (table["error"] == "").to_numpy() if "error" in table.columns else np.ones(len(table), dtype=bool)
     if select_on == "test" and not named["test"].any():
         raise DataError("select_on=test needs a test list, but the data set has none; use select_on=validation")
+    if len(table) and not named["train"].any():
+        others = " and ".join(split for split in ("val", "test") if named[split].any())
+        raise DataError(
+            f"a study needs training images, but all {len(table):,} are in {others} by the names of label files and "
+            "folders; rename these so that they say train, or no split"
+        )
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()
 

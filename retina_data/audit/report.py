@@ -16,10 +16,10 @@ from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
 from retina_data.images.field_of_view import shape_note, shape_of_all
 from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
+from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.refusals import advice_on_missing
 from retina_data.splits import assign_splits
 
 SERIOUS = ("fellow eyes", NO_PATIENTS, SHARED_PATIENTS, TWO_CLASSES)

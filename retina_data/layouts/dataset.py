@@ -12,6 +12,7 @@ import pandas as pd
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
+from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.contradictions import contradiction_line, contradictions
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.grade_folders import collection, names_in_collection
@@ -26,7 +27,7 @@ from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals, scale_doubts
+from retina_data.layouts.refusals import COUNTED_FROM_ONE, NONE_USED, Refusal, refusals, scale_doubts
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -104,7 +105,10 @@ def _arrays(chosen: Chosen) -> DataSet:
         False,
         options=options,
         fates=fates,
-        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options, "medmnist") if one.kind != NONE_USED),
+        refusals=(
+            *(one for one in refusals(tree, fates, {}, set(), options, "medmnist") if one.kind != NONE_USED),
+            *scale_doubts(entries, options),
+        ),
     )
 
 
@@ -130,7 +134,8 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
     scale = [] if unknown else scale_doubts(chosen.listed.entries, options)
     notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
-    notes += ["no image has grade 0: grades may be counted from 1; see data check"] * bool(scale)
+    if any(one.kind == COUNTED_FROM_ONE for one in scale):
+        notes.append("no image has grade 0: grades may be counted from 1; see data check")
     parsed, patients_given = _patients(entries, chosen.layout, options)
     dataset = DataSet(
         tree.root,

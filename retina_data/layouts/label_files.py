@@ -178,7 +178,7 @@ def _text(file: Path, most: int | None = None) -> str:
         wide = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))  # Excel's "Unicode text"
         text = data.decode("utf-16" if wide else "utf-8-sig", "strict" if most is None else "ignore")
     except FileNotFoundError:
-        raise DataError(f"{file.name} must be beside the other label files, but {file} does not exist") from None
+        raise DataError(f"a label file must be there, but {file} does not exist; correct its name, or add it") from None
     except UnicodeDecodeError as error:
         broken = error.object[: error.start].count(b"\n") + 1
         raise DataError(f"a label file must be UTF-8, but {file}, line {broken} is not; save it as UTF-8") from None

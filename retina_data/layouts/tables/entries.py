@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.scale import grade_said, not_a_grade, without_point
 from retina_data.layouts.folder_tree import Tree, split_named
-from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import (
     UNGRADABLE,
     Entry,
@@ -24,7 +24,6 @@ from retina_data.layouts.label_files import (
     stem_of,
 )
 from retina_data.layouts.tables.published import FORMS, form_of, split_of_file
-from retina_data.layouts.tables.scale import not_a_grade
 
 _EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
 
@@ -99,7 +98,7 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
     def said(text: str, place: str) -> int:
         grade = known(text)
         if grade is None:
-            texts = {_whole(fields[n]) for _, fields in table.rows for n in columns.grades if n < len(fields)}
+            texts = {without_point(fields[n]) for _, fields in table.rows for n in columns.grades if n < len(fields)}
             raise not_a_grade(text, place, texts, options.grades)
         return grade
 
@@ -191,22 +190,8 @@ def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: 
     text = next(filter(None, texts), "")
     if columns.gradable is not None and (_says_no(fields[columns.gradable]) or not text):
         return UNGRADABLE, ""
-    return said(text, place), _whole(text)
-
-
-def _whole(text: str) -> str:
-    """A number without the `.0` that a spreadsheet adds."""
-    return re.sub(r"[.,]0*$", "", text)
+    return said(text, place), without_point(text)
 
 
 def _says_no(text: str) -> bool:
-    return _whole(text).lower() in ("0", "no", "n", "false", "f")
-
-
-def grade_said(text: str, words: Mapping[str, int | None]) -> int | None:
-    """The grade of a field: a number, also as `2.0`, or a word; None where it is none."""
-    number = _whole(text)
-    if number in words:
-        return grade_of(number, words)
-    said = re.fullmatch("[^-+.,]+", number) or not re.fullmatch(r"[-+.,\d]*", number)
-    return grade_of(number, words) if said and not re.search("[?<>*~]", number) else None
+    return without_point(text).lower() in ("0", "no", "n", "false", "f")

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.scale import not_a_grade
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import Entry, checked_name, clipped, read_lines
-from retina_data.layouts.tables.scale import not_a_grade
 
 LAB_FILES = ("train_img.csv", "train_label.csv", "test_img.csv", "test_label.csv")
 

@@ -6,10 +6,10 @@ import re
 import shlex
 from typing import NamedTuple
 
+from retina_data.layouts.advice.scale import grade_said
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import LabelTable, read_table, stem_of
-from retina_data.layouts.tables.entries import grade_said
 from retina_data.layouts.tables.published import PLACEHOLDERS
 
 _USUAL = re.compile("grade$|level|diagn|label|class|dr", re.IGNORECASE)
@@ -21,7 +21,8 @@ class UnreadTable(NamedTuple):
 
     image: the column that names pictures. grades: columns whose fields may all be grades. grade: the one that is meant,
     "" where that is not clear. few: the only column of few words. images: the pictures that it lists, by their stems.
-    header: what is to be put above its first line, "" where that is one. second: the column of other pictures.
+    header: what is to be put above its first line, with IMAGE and GRADE for these columns, "" where that is one.
+    second: the column of other pictures.
     """
 
     file: str
@@ -40,18 +41,18 @@ class UnreadTable(NamedTuple):
         columns = (("--image-column", self.image or "NAME"), ("--grade-column", self.grade or self.few or "NAME"))
         return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in (("--labels", self.file), *columns))
 
-    @property
-    def mending(self) -> str:
-        """What must be done before it can be read; "" where flags do."""
+    def mending(self, image: str = "image", grade: str = "level") -> str:
+        """What must be done before it can be read, "" where flags do. image, grade: what to call its columns."""
         if self.header:
-            return f"add the header `{self.header}` above its first line"
+            header = self.header.replace("IMAGE", image).replace("GRADE", grade)
+            return f"add the header `{header}` above its first line"
         if self.second:
             return (
-                f"it has two pictures in a line ({self.image!r}, {self.second!r}): write a line for each, in a "
-                "label file with the header `image,level,patient`"
+                f"it has two pictures in a line ({self.image!r}, {self.second!r}): write a line for each, in a label "
+                f"file with the header `{image},{grade},patient`"
             )
-        if len(one_for_each := [name for name in self.grades if grade_of(name, {}) is not None]) > 2:
-            return f"it has a column for each grade ({', '.join(one_for_each)}): write them as one, `level`, of 0 to 4"
+        if len(each := [name for name in self.grades if grade_of(name, {}) is not None]) > 2:
+            return f"it has a column for each grade ({', '.join(each)}): write them as one, `{grade}`, of 0 to 4"
         return ""
 
 
@@ -74,7 +75,7 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     several = [column for column in grades if len(columns[column] - {""}) > 2 and grade_of(column, {}) is None]
     usual = [column for column in several if _USUAL.search(column)]
     grade = usual[0] if usual else several[0] if len(several) == len(grades) == 1 else ""
-    few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) < len(rows) / 2]
+    few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) <= len(rows) / 2]
     return UnreadTable(
         file, table.columns, image if images else "", tuple(grades), grade,
         few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
@@ -89,7 +90,7 @@ def _header(table: LabelTable, stems: frozenset[str]) -> str:
         images = [0]
     if not images or not grades:
         return ""
-    names = {images[0]: "image", grades[0]: "level"}
+    names = {images[0]: "IMAGE", grades[0]: "GRADE"}
     return table.delimiter.join(names.get(number, f"column{number}") for number in range(len(table.columns)))
 
 

@@ -250,12 +250,40 @@ ROWS = [
         **pictures("p/{}.png", A),
     }, "", 10, 0, [5, 5, 0, 0, 0], 10, (10, 0, 0), 0, "0 and 1 alone look like not referable / referable"),
     Row("folders of grades that are counted from 1", graded("{folder}/{name}.png", "12345"), "",
-        8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 1, "where 1 to 5 are grades counted from 1, --grade 1=0 --grade 2=1"),
+        8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 1, "where these are grades counted from 1, --grade 1=0 --grade 2=1"),
     Row("the same, with their meaning", graded("{folder}/{name}.png", "12345"),
         "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
     Row("a validation and a test split without a training split", {
         **graded("val/{folder}/{name}.png", NUMBERS), **graded("test/{folder}/{name}.png", NUMBERS, 1, 50),
-    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (0, 10, 5), 1, "needs images in train and in val, but got 0 and"),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (0, 10, 5), 1, "a study needs training images, but all 15 are in val and test"),
+    Row("DDR's grades as folders", {
+        **graded("train/{folder}/{name}.jpg", "012345"), **graded("valid/{folder}/{name}.jpg", "012345", 1, 50),
+        **graded("test/{folder}/{name}.jpg", NUMBERS, 1, 70),
+    }, "", 20, 3, DOUBLE, 20, (10, 5, 5), 0, "not used: 3 pictures (3 ungradable)"),
+    Row("Excel's sep=; above the header", {
+        "train.csv": "sep=;\n" + table("id_code;diagnosis", A, "{name};{grade}"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
+    Row("titles above the header", {
+        "train.csv": "Grades;;\n\nby two readers;;\n" + table("id_code;diagnosis;", A, "{name};{grade};"),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
+    Row("two label files put together, each with its header", {
+        "train.csv": table(APTOS, A) + table(APTOS, B), **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "Fit to train"),
+    Row("grades from 1 to 4", graded("{folder}/{name}.png", "1234"), "",
+        8, 0, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "no image has grade 0: the grades are numbers from 1 to 4, and may be"),
+    Row("words without a healthy eye", graded("{folder}/{name}.png", WORDS[1:]), "",
+        8, 0, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "Fit to train on, with 1 warning"),
+    Row("DDR's lists from 1 to 5", {
+        "train.txt": table("", A, "{name}.jpg {grade}").replace(" 0", " 5"), **pictures("p/{}.jpg", A),
+    }, "", 8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 1, "grades must be 0 to 4, but there are 1 to 5 and no 0"),
+    Row("a word of --grade that is not there", graded("{folder}/{name}.png", WORDS), "--grade Leve=1",
+        10, 0, EVEN, 10, (10, 0, 0), 0, "--grade 'Leve' is no word that says a grade here"),
+    Row("one eye of two in a line", {
+        "labels.csv": "left,right,dr_left\n" + "".join(f"{n}_l,{n}_r,{n}\n" for n in range(5)),
+        **{f"{n}_{eye}.png": None for n in range(5) for eye in "lr"},
+    }, "--labels labels.csv --image-column left --grade-column dr_left", 5, 5, [1, 1, 1, 1, 1], 5, (5, 0, 0), 0,
+        "`labels.csv` lists 5 pictures that are not used in its column 'right': write a line for each picture"),
     Row("a column that is named split", {
         "labels.csv": table("id_code,diagnosis,split", A, "{name},{grade},train")
         + table("", B, "{name},{grade},valid") + table("", C, "{name},{grade},test"),
@@ -285,7 +313,7 @@ ROWS = [
     # what must not be left out in silence
     Row("grades of a validation split in a spreadsheet", {
         "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
-    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as CSV; it may"),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as `valid.csv`; it"),
     Row("grades of a test split in a JSON file", {
         "train.csv": table(APTOS, A), "test.json": "{}", **pictures("train/{}.png", A), **pictures("test/{}.png", B),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`test.json` is a JSON file, which is not read"),
@@ -320,7 +348,7 @@ ROWS = [
         "train.csv": table(APTOS, A), "valid.csv": table("name;dr_stage", B, "{name};{grade}"),
         **pictures("train_images/{}.png", A), **pictures("val_images/{}.png", B),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 1,
-        "`valid.csv` has grades of 5 pictures that are not used: read it with --labels valid.csv --image-column name"),
+        "`valid.csv` has grades of 5 pictures that are not used: call `name` and `dr_stage` `id_code` and `diagnosis`"),
     Row("the same, left out by --layout", {
         "train.csv": table(APTOS, A), "valid.csv": table("name;dr_stage", B, "{name};{grade}"),
         **pictures("train_images/{}.png", A), **pictures("val_images/{}.png", B),
@@ -420,7 +448,7 @@ ROWS = [
     }, "", "9 with another grade"),
     refused("a grade that is none", {
         "train.csv": table(APTOS, A) + "e055f,mild-ish\n", **pictures("train_images/{}.png", [*A, "e055f"]),
-    }, "", "--grade 'mild-ish'=N says what it means"),
+    }, "", "say what each means, --grade 'mild-ish=?', with a grade"),
     refused("a doubtful grade", {
         "train.csv": table(APTOS, A) + "e055f,2?\n", **pictures("train_images/{}.png", [*A, "e055f"]),
     }, "", "a grade must be 0, 1, 2, 3 or 4, but got '2?' (train.csv, line 12)"),
@@ -438,7 +466,7 @@ ROWS = [
     }, "", "a grade must be 0, 1, 2, 3 or 4, but got '5' (train.csv, line 12)"),
     refused("grades counted from 1", {
         "train.csv": table(APTOS, A).replace(",0", ",5"), **pictures("p/{}.png", A),
-    }, "", "where 1 to 5 are grades counted from 1, --grade 1=0"),
+    }, "", "where these are grades counted from 1, --grade 1=0"),
     refused("an empty label file", {"train.csv": "", **pictures("p/{}.png", A)}, "", "`train.csv` is empty"),
     refused("a column for each disease", {
         "Training_Labels.csv": "ID,Disease_Risk,DR\n" + "".join(f"{n},1,{n % 2}\n" for n in range(10)),
@@ -458,9 +486,9 @@ ROWS = [
     refused("DICOM files and nothing else", {f"{name}.dcm": b"" for name in A}, "",
             "no picture lies there; 10 files .dcm, which is not read"),
     refused("a spreadsheet", {"labels.xlsx": b"PK", **pictures("{}.png", A)}, "",
-            "`labels.xlsx` is an Excel table, which is not read: save it as CSV"),
+            "`labels.xlsx` is an Excel table, which is not read: save it as `labels.csv`"),
     refused("labels in a JSON file", {"labels.json": "{}", **pictures("{}.png", A)}, "",
-            "`labels.json` is a JSON file, which is not read: save it as CSV"),
+            "`labels.json` is a JSON file, which is not read: save it as `labels.csv`"),
     refused("a spreadsheet that is called .csv", {
         "train.csv": b"PK\x03\x04 [Content_Types].xml", **pictures("{}.png", A),
     }, "", "train.csv is an Excel table (.xlsx): save it as CSV"),

@@ -1,4 +1,4 @@
-"""retina_data.layouts.refusals: what is left out with its grades is refused, and advice looks first."""
+"""retina_data.layouts.refusals: what is left out with its grades is refused."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ import pytest
 
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
-from retina_data.layouts.folder_tree import scan, tree_of
-from retina_data.layouts.inventory import fates_of
 from retina_data.layouts.label_files import ReadOptions
-from retina_data.layouts.refusals import advice_on_missing, refusals, unrecognised
+from retina_data.layouts.refusals import refusals
 from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures, table
 from tests.retina_data.layouts.test_inventory import FATES, TREE
 
@@ -39,23 +37,3 @@ def test_a_label_file_of_a_split_is_looked_into_even_where_names_are_equal(tmp_p
     with pytest.raises(DataError, match="`test.csv` has grades of 5 pictures that are not used"):
         read_index(tmp_path)
     assert len(read_index(tmp_path, "aptos").table) == 5
-
-
-@pytest.mark.parametrize(
-    ("file", "advice"),
-    [
-        ("x/1_left.HEIC", "1 lie there in a format that is not read (`x/1_left.HEIC`): convert them to PNG"),
-        ("x.zip", "unpack `x.zip`, or add them"),
-        ("x/001_left.png", "1 picture that no line lists lie there (`x/001_left.png`)"),
-        ("README", "add them, or delete their lines"),
-    ],
-)
-def test_advice_on_missing_images_looks_first(file: str, advice: str) -> None:
-    fates = fates_of(tree_of(Path("/data"), [file]), set(), set(), [], [])
-    assert advice_on_missing(fates, ["1_left.jpeg", "2_left"]).startswith(advice)
-
-
-def test_unrecognised_folder_is_described(tmp_path: Path) -> None:
-    build(tmp_path, {"a.dcm": "DICM", "b.dcm": "DICM", "c.tar.gz": b""})
-    tree = scan(tmp_path)
-    assert unrecognised(tree) == "no picture lies there; 2 files .dcm, which is not read; 1 file .gz, which is not read"

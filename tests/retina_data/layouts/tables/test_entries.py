@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.scale import grade_said
 from retina_data.layouts.folder_tree import scan
 from retina_data.layouts.label_files import UNGRADABLE, Entry, ReadOptions
-from retina_data.layouts.tables.entries import grade_said, read_label_tables, table_entries
+from retina_data.layouts.tables.entries import read_label_tables, table_entries
 
 
 def entries(folder: Path, text: str, name: str = "train.csv", **options: object) -> list[Entry]:

@@ -17,13 +17,27 @@ _UK = re.compile(r"r[0-4][as]?(m[01])?")  # R1M0, R3A
 _MOST_WORDS = 10  # a column with more words is none of grades
 
 
+def grade_said(text: str, words: Mapping[str, int | None]) -> int | None:
+    """The grade of a field: a number, also as `2.0`, or a word; None where it is none."""
+    number = without_point(text)
+    if number in words:
+        return grade_of(number, words)
+    said = re.fullmatch("[^-+.,]+", number) or not re.fullmatch(r"[-+.,\d]*", number)
+    return grade_of(number, words) if said and not re.search("[?<>*~]", number) else None
+
+
+def without_point(text: str) -> str:
+    """A number without the `.0` that a spreadsheet adds."""
+    return re.sub(r"[.,]0*$", "", text)
+
+
 def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None]) -> str:
     """What would read the words of a scale, some of which say no grade; "" where they are too many for one.
 
     words: what the user says of some of them.
     """
     names = sorted({text for text in texts if text and text not in words})
-    unknown = [name for name in names if grade_of(name, words) is None]
+    unknown = [name for name in names if grade_said(name, words) is None]
     numbers = _numbers(names)
     if {1, 5} <= numbers.keys() and 0 not in numbers:
         counted = {**dict.fromkeys(unknown, "?"), **{name: str(n - 1) for n, of in numbers.items() for name in of}}

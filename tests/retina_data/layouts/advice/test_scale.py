@@ -1,0 +1,44 @@
+"""retina_data.layouts.advice.scale: words that are no grades get the flags that say what they mean."""
+
+from __future__ import annotations
+
+import pytest
+
+from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale, not_a_grade
+
+
+@pytest.mark.parametrize(("words", "advice"), [
+    ("1|2|3|4|5", "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4 say so; where 5 stands for images"),
+    ("1|3|5", "where these are grades counted from 1, --grade 1=0 --grade 3=2 --grade 5=4 say so"),
+    ("1 - No DR|5 - PDR", "counted from 1, --grade '1 - No DR=0' --grade '5 - PDR=4' say so"),
+    ("0|1|5", "where 5 stands for images that cannot be graded, --grade 5=none leaves them out"),
+    ("R0|R1|R3A", "another scale (R3 is proliferative in England, R4 in Scotland)"),
+    ("0|Leve|-1", "say what each means, --grade '-1=?' --grade 'Leve=?', with a grade from 0 to 4, or none, for each"),
+    ("-1|-5", "say what each means, --grade '-1=?' --grade '-5=?'"),
+    ("1.5|5", "say what each means, --grade '1.5=?' --grade '5=?'"),
+])  # fmt: skip
+def test_advice_names_each_word(words: str, advice: str) -> None:
+    assert advice in advice_on_words(words.split("|"), {})
+
+
+def test_no_advice_on_a_column_of_something_else() -> None:
+    assert advice_on_words(map(str, range(0, 40, 3)), {}) == "" == advice_on_words([], {})
+    assert advice_on_words(["Leve", "1"], {"Leve": 1}) == ""
+    assert str(not_a_grade("", "t.csv, line 2", [""], {})).endswith("(t.csv, line 2); correct or delete the line")
+
+
+@pytest.mark.parametrize(("said", "doubt", "refused"), [
+    ({"1": 1, "2": 2}, "numbers from 1 to 2, and may be counted from 1 (--grade 1=0 --grade 2=1 say so)", False),
+    ({"grade1": 1, "grade4": 4}, "or no healthy eye is there (--grade grade1=1 says so)", False),
+    ({"1": 1, "4": 4, "5": -1}, "there are 1 to 5 and no 0: where these are grades counted from 1", True),
+    ({"1": 1, "0": 0}, "", False), ({"2": 2, "4": 4}, "", False), ({"Mild": 1, "1-Mild": 1}, "", False),
+    ({}, "", False),
+])  # fmt: skip
+def test_numbers_without_0_may_be_counted_from_1(said: dict[str, int], doubt: str, refused: bool) -> None:
+    text, found = doubt_of_scale(said, {})
+    assert doubt in text and bool(text) == bool(doubt) and found == refused
+
+
+def test_what_the_user_says_is_not_doubted() -> None:
+    assert doubt_of_scale({"1": 1, "2": 2}, {"1": 1}) == ("", False)
+    assert doubt_of_scale({"1": 0, "2": 1}, {"1": 0, "2": 1}) == ("", False)

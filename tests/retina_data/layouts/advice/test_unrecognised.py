@@ -1,0 +1,15 @@
+"""retina_data.layouts.advice.unrecognised: a folder of no known layout is described."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from retina_data.layouts.advice.unrecognised import unrecognised
+from retina_data.layouts.folder_tree import scan
+from tests.retina_data.as_people_have_them.builder import build
+
+
+def test_unrecognised_folder_is_described(tmp_path: Path) -> None:
+    build(tmp_path, {"a.dcm": "DICM", "b.dcm": "DICM", "c.tar.gz": b""})
+    tree = scan(tmp_path)
+    assert unrecognised(tree) == "no picture lies there; 2 files .dcm, which is not read; 1 file .gz, which is not read"
