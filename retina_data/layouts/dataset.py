@@ -132,7 +132,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         )
     used_entries = {file: entry for entry, file in pairs if file}
     doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
-    scale = [] if unknown else scale_doubts(chosen.listed.entries, options)
+    scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
     if any(one.kind == COUNTED_FROM_ONE for one in scale):
         notes.append("no image has grade 0: grades may be counted from 1; see data check")

@@ -84,7 +84,7 @@ def refuse_repeated(entries: list[Entry], files: list[str]) -> None:
     if repeated:
         named = [f"{entry.image} ({earlier.place} and {entry.place})" for earlier, entry in repeated]
         if any(one.eye != other.eye for one, other in repeated):
-            advice = "the file's eyes differ: name the column of the images' own names with --image-column"
+            advice = "the file's eyes differ: name the column of the images' own names with --image-column, or add one"
         elif any(one.grade != other.grade for one, other in repeated):
             advice = "their grades differ: find out which line is right, and delete the other"
         else:

@@ -76,5 +76,7 @@ def predict(
         write_csv(csv, table)
     unread = int((table["error"] != "").sum())
     err.print(f"graded {len(table) - unread} of {len(table)} photographs{f': {csv}' if csv else ''}", markup=False)
+    if differ := predict_images.disagreement(table, loaded.settings):
+        err.print(f"note: {differ}", markup=False)
     if unread:
         sys.exit(EXIT_FAILED)

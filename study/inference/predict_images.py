@@ -29,7 +29,7 @@ from retina_data.layouts.folder_tree import UNREAD
 from retina_data.layouts.label_files import EXTENSIONS
 from study.errors import ConfigError
 from study.inference.gradcam import explain, png
-from study.inference.model_dir import Model
+from study.inference.model_dir import Model, Settings
 from study.training.prediction import at_once, logits
 
 log = logging.getLogger(__name__)
@@ -125,6 +125,19 @@ def predict_photographs(model: Model, photographs: list[Path], *, overlays: Path
         rows += _rows(model, batch, len(rows) + 1, overlays)
     table = pd.DataFrame(rows, columns=[*COLUMNS, *(["overlay"] if overlays is not None else [])])
     return table.astype({"grade": "Int64", "referable": "Int64"})
+
+
+def disagreement(table: pd.DataFrame, settings: Settings) -> str:
+    """Why grade and referral of a table's photographs say different things, "" where none do."""
+    graded = table[table["error"] == ""]
+    differ = int(((graded["grade"] >= settings.referable_from) != (graded["referable"] == 1)).sum())
+    if not differ:
+        return ""
+    return (
+        f"of {differ:,} of {len(graded):,} photographs grade and referable differ: the grade is the "
+        f"{settings.decision.replace('_', ' ')} one; referable is 1 where p_referable, the probability of grade "
+        f"{settings.referable_from} or more, reaches the model's threshold of {settings.referable_threshold:.4g}"
+    )
 
 
 def printable(path: Path) -> str:

@@ -65,21 +65,22 @@ def not_a_grade(text: str, place: str, texts: Iterable[str], words: Mapping[str,
     )
 
 
-def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> tuple[str, bool]:
-    """Why grades that are numbers may be counted from 1, "" where they are not; and whether they must be.
+def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> str:
+    """Why grades that are numbers may be counted from 1, "" where they are not.
 
-    said: each word of the data set, and the grade that it is read as. words: what the user says of some of them.
+    said: each word of the data set, and the grade that it is read as. words: what the user says of some of them. Raises
+    DataError where the numbers go to 5.
     """
     chosen = set(map(plain, words))
     numbers = _numbers(word for word in said if plain(word) not in chosen and re.fullmatch(r".*\d", plain(word)))
     if 0 in said.values() or 1 not in numbers:
-        return "", False
+        return ""
     if 5 in numbers:
-        return f"grades must be 0 to 4, but there are 1 to 5 and no 0: {advice_on_words(said, words)}", True
+        raise DataError(f"grades must be 0 to 4, but there are 1 to 5 and no 0; {advice_on_words(said, words)}")
     counted = {name: str(n - 1) for n, of in numbers.items() for name in of}
     stays = {name: "1" for name in numbers[1]}
     text = f"no image has grade 0: the grades are numbers from 1 to {max(numbers)}, and may be counted from 1"
-    return f"{text} ({_flags(counted)} say so), or no healthy eye is there ({_flags(stays)} says so)", False
+    return f"{text} ({_flags(counted)} say so), or no healthy eye is there ({_flags(stays)} says so)"
 
 
 def _numbers(names: Iterable[str]) -> dict[int, list[str]]:

@@ -184,9 +184,11 @@ BY_EDITS = [
     Edit("an Excel table", {"train.xlsx": b"PK", **P}, "save it as `train.csv`", {"train.csv": table(APTOS, A)}, EVEN),
     Edit("a Parquet file of a validation split", {**VALID, "valid.parquet": b"PAR1"}, "save it as `valid.csv`",
          {"valid.csv": table(APTOS, B), "valid.parquet": "-> old.parquet"}, [3, 3, 3, 3, 3], (10, 5, 0)),
+    Edit("an image listed twice", {"train.csv": table(APTOS, [*A, *A[:1]]), **P}, "delete one line of each",
+         {"train.csv": table(APTOS, A)}, EVEN),
     Edit("folds that are numbered like grades", {
-        f"{fold}/{word}/{fold}{number}f.png": None for fold in "01" for number, word in enumerate(WORDS)}, "rename the outer folders (such as `fold1`)",
-         {"0": "-> fold0", "1": "-> fold1"}, EVEN),
+        f"{fold}/{word}/{fold}{number}f.png": None for fold in "01" for number, word in enumerate(WORDS)
+    }, "rename the outer folders (such as `fold1`)", {"0": "-> fold0", "1": "-> fold1"}, EVEN),
     Edit("photographs of another split's folder", {
         "train.csv": table(APTOS, [*A, *B]), **pictures("train/{}.png", A), **pictures("val/{}.png", B),
     }, "call the label file by a name that says no split, such as labels.csv", {"train.csv": "-> labels.csv"},

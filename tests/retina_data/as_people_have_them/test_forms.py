@@ -274,9 +274,11 @@ ROWS = [
         8, 0, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "no image has grade 0: the grades are numbers from 1 to 4, and may be"),
     Row("words without a healthy eye", graded("{folder}/{name}.png", WORDS[1:]), "",
         8, 0, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "Fit to train on, with 1 warning"),
-    Row("DDR's lists from 1 to 5", {
+    refused("DDR's lists from 1 to 5", {
         "train.txt": table("", A, "{name}.jpg {grade}").replace(" 0", " 5"), **pictures("p/{}.jpg", A),
-    }, "", 8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 1, "grades must be 0 to 4, but there are 1 to 5 and no 0"),
+    }, "--allow-unused", "grades must be 0 to 4, but there are 1 to 5 and no 0"),
+    Row("folders from 1 to 5, allowed", graded("{folder}/{name}.png", "12345"), "--allow-unused",
+        8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "no image has grade 0: the grades are numbers from 1 to 4, and may be"),
     Row("a word of --grade that is not there", graded("{folder}/{name}.png", WORDS), "--grade Leve=1",
         10, 0, EVEN, 10, (10, 0, 0), 0, "--grade 'Leve' is no word that says a grade here"),
     Row("one eye of two in a line", {
@@ -313,7 +315,7 @@ ROWS = [
     # what must not be left out in silence
     Row("grades of a validation split in a spreadsheet", {
         "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
-    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as `valid.csv`; it"),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as `valid.csv"),
     Row("grades of a test split in a JSON file", {
         "train.csv": table(APTOS, A), "test.json": "{}", **pictures("train/{}.png", A), **pictures("test/{}.png", B),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`test.json` is a JSON file, which is not read"),

@@ -21,6 +21,7 @@ from study.inference.predict_images import (
     COLUMNS,
     OVERLAYS,
     PROBABILITIES,
+    disagreement,
     find_photographs,
     predict_photographs,
     printable,
@@ -109,6 +110,18 @@ def test_columns_referral_and_sums(tmp_path: Path) -> None:
     assert (table["referable"] == (table["p_referable"] >= threshold)).all()
     assert set(table["referable"]) == {0, 1}
     assert (table["error"] == "").all()
+
+
+def test_grade_and_referral_that_differ_are_explained(model: Model) -> None:
+    settings = model.settings.model_copy(update={"decision": "median", "referable_threshold": 0.62})
+    columns = ["grade", "referable", "error"]
+    table = pd.DataFrame([(2, 0, ""), (1, 0, ""), (1, 1, ""), (4, 1, ""), (None, None, "empty")], columns=columns)
+    table = table.astype({"grade": "Int64", "referable": "Int64"})
+    assert disagreement(table, settings) == (
+        "of 2 of 4 photographs grade and referable differ: the grade is the median one; referable is 1 where "
+        "p_referable, the probability of grade 2 or more, reaches the model's threshold of 0.62"
+    )
+    assert disagreement(table.iloc[[1, 3, 4]], settings) == "" == disagreement(table.iloc[4:], settings)
 
 
 def test_what_cannot_be_read_is_named_and_the_others_are_done(

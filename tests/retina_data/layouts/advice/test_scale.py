@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale, not_a_grade
 
 
@@ -27,18 +28,18 @@ def test_no_advice_on_a_column_of_something_else() -> None:
     assert str(not_a_grade("", "t.csv, line 2", [""], {})).endswith("(t.csv, line 2); correct or delete the line")
 
 
-@pytest.mark.parametrize(("said", "doubt", "refused"), [
-    ({"1": 1, "2": 2}, "numbers from 1 to 2, and may be counted from 1 (--grade 1=0 --grade 2=1 say so)", False),
-    ({"grade1": 1, "grade4": 4}, "or no healthy eye is there (--grade grade1=1 says so)", False),
-    ({"1": 1, "4": 4, "5": -1}, "there are 1 to 5 and no 0: where these are grades counted from 1", True),
-    ({"1": 1, "0": 0}, "", False), ({"2": 2, "4": 4}, "", False), ({"Mild": 1, "1-Mild": 1}, "", False),
-    ({}, "", False),
+@pytest.mark.parametrize(("said", "doubt"), [
+    ({"1": 1, "2": 2}, "numbers from 1 to 2, and may be counted from 1 (--grade 1=0 --grade 2=1 say so)"),
+    ({"grade1": 1, "grade4": 4}, "or no healthy eye is there (--grade grade1=1 says so)"),
+    ({"1": 1, "0": 0}, ""), ({"2": 2, "4": 4}, ""), ({"Mild": 1, "1-Mild": 1}, ""), ({}, ""),
 ])  # fmt: skip
-def test_numbers_without_0_may_be_counted_from_1(said: dict[str, int], doubt: str, refused: bool) -> None:
-    text, found = doubt_of_scale(said, {})
-    assert doubt in text and bool(text) == bool(doubt) and found == refused
+def test_numbers_without_0_may_be_counted_from_1(said: dict[str, int], doubt: str) -> None:
+    text = doubt_of_scale(said, {})
+    assert doubt in text and bool(text) == bool(doubt)
+    if doubt:
+        with pytest.raises(DataError, match="there are 1 to 5 and no 0; where these are grades counted from 1"):
+            doubt_of_scale({**said, "5": -1}, {})
 
 
 def test_what_the_user_says_is_not_doubted() -> None:
-    assert doubt_of_scale({"1": 1, "2": 2}, {"1": 1}) == ("", False)
-    assert doubt_of_scale({"1": 0, "2": 1}, {"1": 0, "2": 1}) == ("", False)
+    assert doubt_of_scale({"1": 1, "2": 2}, {"1": 1}) == "" == doubt_of_scale({"1": 0, "2": 1}, {"1": 0, "2": 1})
