@@ -23,7 +23,7 @@ from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
 
-COUNTED_FROM_ONE = "counted from 1"
+DOUBTFUL_SCALE = "doubtful scale"
 
 UNKNOWN_WORD = "unknown word of --grade"
 
@@ -82,11 +82,11 @@ def refusals(
 
 
 def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal]:
-    """That grades may be counted from 1, and words of the user's that are not there."""
+    """That grades may be of another scale, and words of the user's that are not there."""
     said = {entry.word: entry.grade for entry in entries if entry.word}
     text = doubt_of_scale(said, options.grades)
     unheard = [word for word in options.grades if plain(word) not in set(map(plain, said))]
-    found = [Refusal(COUNTED_FROM_ONE, len(entries), text, only_warns=True)] if text else []
+    found = [Refusal(DOUBTFUL_SCALE, len(entries), text, only_warns=True)] if text else []
     if unheard:
         text = f"--grade {', '.join(map(clipped, unheard))} is no word that says a grade here: correct or drop it"
         found.append(Refusal(UNKNOWN_WORD, len(unheard), text, only_warns=True))

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from retina_data.errors import DataError
 from retina_data.layouts.grade_folders import grade_of
-from retina_data.layouts.label_files import clipped, plain
+from retina_data.layouts.label_files import UNGRADABLE, clipped, plain
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?(?P<number>\d)(?P<word>\D*)")
 
@@ -39,11 +39,11 @@ def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None]) -> st
     names = sorted({text for text in texts if text and text not in words})
     unknown = [name for name in names if grade_said(name, words) is None]
     numbers = _numbers(names)
-    if {1, 5} <= numbers.keys() and 0 not in numbers:
+    if 5 in numbers and 0 not in numbers and len(numbers) > 1:
         counted = {**dict.fromkeys(unknown, "?"), **{name: str(n - 1) for n, of in numbers.items() for name in of}}
         other = "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out" * ("5" in names)
         return f"where these are grades counted from 1, {_flags(counted)} say so{other}"
-    if unknown == ["5"] and 0 in numbers:
+    if unknown == ["5"]:
         return "where 5 stands for images that cannot be graded, --grade 5=none leaves them out"
     if not 0 < len(unknown) <= _MOST_WORDS:
         return ""
@@ -66,11 +66,16 @@ def not_a_grade(text: str, place: str, texts: Iterable[str], words: Mapping[str,
 
 
 def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> str:
-    """Why grades that are numbers may be counted from 1, "" where they are not.
+    """Why grades that are numbers may be of another scale, counted from 1 or two of them as one; "" where they are not.
 
     said: each word of the data set, and the grade that it is read as. words: what the user says of some of them. Raises
     DataError where the numbers go to 5.
     """
+    for grade in set(said.values()) - {UNGRADABLE}:
+        same = _numbers(word for word, one in said.items() if one == grade)
+        if len(same) > 1:
+            both = " and ".join(map(str, sorted(same)))
+            return f"the numbers {both} are all read as grade {grade}: correct --grade, unless they are one grade"
     chosen = set(map(plain, words))
     numbers = _numbers(word for word in said if plain(word) not in chosen and re.fullmatch(r".*\d", plain(word)))
     if 0 in said.values() or 1 not in numbers:
@@ -88,7 +93,8 @@ def _numbers(names: Iterable[str]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for name in names:
         match = _NUMBERED.fullmatch(plain(name))
-        if match and re.fullmatch(r"\w[^?<>*~+.,]*", name):  # a sign, a part or a doubt makes it another number
+        # A sign, a part or a doubt makes it another number.
+        if match and re.fullmatch(r"\w[^?<>*~+]*", name) and not re.search(r"\d[.,]\d", name):
             found.setdefault(int(match["number"]), []).append(name)
     return found
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 
@@ -41,7 +42,9 @@ def _classes(tree: Tree) -> list[str]:
     levels: dict[int, set[str]] = {}
     for folder, names in names_below(tree).items():
         levels.setdefault(folder.count("/") + bool(folder), set()).update(names)
-    return next((sorted(levels[depth]) for depth in sorted(levels) if 2 < len(levels[depth]) < 9), [])
+    found = next((sorted(levels[depth]) for depth in sorted(levels) if 2 < len(levels[depth]) < 9), [])
+    letters = {re.sub(r"\d+", "", name) for name in found}
+    return [] if len(letters) == 1 and letters != {"R"} else found  # else they are numbers of patients or clinics
 
 
 def _about(one: UnreadTable) -> str:

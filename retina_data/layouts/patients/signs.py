@@ -29,7 +29,7 @@ _NAME_THEM = (
 
 _CORRECT_THEM = "correct the column of the patients, or the pattern"
 
-_DELETE_THEM = "delete these images where they show no retina (a picture that stands for a missing one)"
+_DELETE_THEM = "delete these images and their lines where they show no retina (a picture that stands for a missing one)"
 
 
 class Cause(StrEnum):

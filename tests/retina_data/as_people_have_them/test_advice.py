@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.retina_data.as_people_have_them.builder import Content, Files, build, eyes, graded, pictures, table
+from tests.retina_data.as_people_have_them.builder import Content, Files, build, eyes, graded, picture, pictures, table
 from tests.retina_data.as_people_have_them.test_forms import (
     APTOS,
     EVEN,
@@ -193,6 +193,13 @@ BY_EDITS = [
         "train.csv": table(APTOS, [*A, *B]), **pictures("train/{}.png", A), **pictures("val/{}.png", B),
     }, "call the label file by a name that says no split, such as labels.csv", {"train.csv": "-> labels.csv"},
         [3, 3, 3, 3, 3], (10, 5, 0)),
+    Edit("one picture for each eye that is missing", {
+        "trainLabels.csv": table(KAGGLE, eyes(10)), **pictures("train/{}.png", eyes(10)),
+        **{f"train/{n}_left.png": picture(900, "PNG") for n in range(5)},
+    }, "delete these images and their lines where they show no retina", {
+        "trainLabels.csv": table(KAGGLE, [f"{n}_right" for n in range(10)]),
+        **{f"train/{n}_left.png": f"-> ../gone{n}.png" for n in range(5)},
+    }, EVEN),
     Edit("HEIC files", {"train.csv": table(APTOS, A), **pictures("p/{}.png", A[1:]), "p/e000f.heic": b"ftyp"},
          "convert them to PNG", {"p/e000f.png": None, "p/e000f.heic": "-> old/e000f.heic"}, EVEN),
     Edit("names with more", {"train.csv": table(APTOS, A), **pictures("p/{}_small.png", A)},

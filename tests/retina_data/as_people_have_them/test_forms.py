@@ -279,6 +279,8 @@ ROWS = [
     }, "--allow-unused", "grades must be 0 to 4, but there are 1 to 5 and no 0"),
     Row("folders from 1 to 5, allowed", graded("{folder}/{name}.png", "12345"), "--allow-unused",
         8, 2, [0, 2, 2, 2, 2], 8, (8, 0, 0), 0, "no image has grade 0: the grades are numbers from 1 to 4, and may be"),
+    Row("grade 5 taken for 4", graded("{folder}/{name}.png", "012345"), "--grade 5=4",
+        12, 0, [2, 2, 2, 2, 4], 12, (12, 0, 0), 0, "the numbers 4 and 5 are all read as grade 4: correct --grade"),
     Row("a word of --grade that is not there", graded("{folder}/{name}.png", WORDS), "--grade Leve=1",
         10, 0, EVEN, 10, (10, 0, 0), 0, "--grade 'Leve' is no word that says a grade here"),
     Row("one eye of two in a line", {

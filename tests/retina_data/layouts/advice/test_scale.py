@@ -12,6 +12,8 @@ from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale, no
     ("1|2|3|4|5", "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4 say so; where 5 stands for images"),
     ("1|3|5", "where these are grades counted from 1, --grade 1=0 --grade 3=2 --grade 5=4 say so"),
     ("1 - No DR|5 - PDR", "counted from 1, --grade '1 - No DR=0' --grade '5 - PDR=4' say so"),
+    ("1. No DR|5. PDR", "counted from 1, --grade '1. No DR=0' --grade '5. PDR=4' say so"),
+    ("5", "where 5 stands for images that cannot be graded"), ("2|3|5", "counted from 1, --grade 2=1 --grade 3=2"),
     ("0|1|5", "where 5 stands for images that cannot be graded, --grade 5=none leaves them out"),
     ("R0|R1|R3A", "another scale (R3 is proliferative in England, R4 in Scotland)"),
     ("0|Leve|-1", "say what each means, --grade '-1=?' --grade 'Leve=?', with a grade from 0 to 4, or none, for each"),
@@ -32,11 +34,12 @@ def test_no_advice_on_a_column_of_something_else() -> None:
     ({"1": 1, "2": 2}, "numbers from 1 to 2, and may be counted from 1 (--grade 1=0 --grade 2=1 say so)"),
     ({"grade1": 1, "grade4": 4}, "or no healthy eye is there (--grade grade1=1 says so)"),
     ({"1": 1, "0": 0}, ""), ({"2": 2, "4": 4}, ""), ({"Mild": 1, "1-Mild": 1}, ""), ({}, ""),
+    ({"0": 0, "1": 0}, "the numbers 0 and 1 are all read as grade 0"), ({"0": 0, "10": 1, "20": 1}, ""),
 ])  # fmt: skip
 def test_numbers_without_0_may_be_counted_from_1(said: dict[str, int], doubt: str) -> None:
     text = doubt_of_scale(said, {})
     assert doubt in text and bool(text) == bool(doubt)
-    if doubt:
+    if "from 1" in doubt:
         with pytest.raises(DataError, match="there are 1 to 5 and no 0; where these are grades counted from 1"):
             doubt_of_scale({**said, "5": -1}, {})
 
