@@ -119,7 +119,10 @@ def _files(table: pd.DataFrame, fates: Fates) -> list[Finding]:
         found.append(Finding("missing", "error", text, _each(missing)))
     if len(unreadable):
         reasons = ", ".join(f"{reason} ({n})" for reason, n in unreadable["error"].value_counts().head(5).items())
-        text = f"cannot be read: {len(unreadable):,} images ({reasons}); replace them, or prepare with --on-error skip"
+        text = (
+            f"cannot be read: {len(unreadable):,} images ({reasons}); replace them, or leave them out by `retina data "
+            "prepare DATA --on-error skip`, with the study's image size, crop and colour"
+        )
         found.append(Finding("unreadable", "error", text, _each(unreadable), reasons=tuple(unreadable["error"])))
     return found
 
