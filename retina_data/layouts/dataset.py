@@ -27,7 +27,7 @@ from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.refusals import DOUBTFUL_SCALE, NONE_USED, Refusal, refusals, scale_doubts
+from retina_data.layouts.refusals import NONE_USED, Refusal, refusals, scale_doubts
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -134,8 +134,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
-    if any(one.kind == DOUBTFUL_SCALE for one in scale):
-        notes.append("the numbers of the grades may be of another scale than 0 to 4; see data check")
+    notes += [f"{one.kind}; see data check" for one in scale]
     parsed, patients_given = _patients(entries, chosen.layout, options)
     dataset = DataSet(
         tree.root,

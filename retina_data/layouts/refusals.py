@@ -23,10 +23,6 @@ from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
 
-DOUBTFUL_SCALE = "doubtful scale"
-
-UNKNOWN_WORD = "unknown word of --grade"
-
 
 @dataclass(frozen=True)
 class Refusal:
@@ -86,10 +82,10 @@ def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal
     said = {entry.word: entry.grade for entry in entries if entry.word}
     text = doubt_of_scale(said, options.grades)
     unheard = [word for word in options.grades if plain(word) not in set(map(plain, said))]
-    found = [Refusal(DOUBTFUL_SCALE, len(entries), text, only_warns=True)] if text else []
+    found = [Refusal("doubtful scale of grades", len(entries), text, only_warns=True)] if text else []
     if unheard:
         text = f"--grade {', '.join(map(clipped, unheard))} is no word that says a grade here: correct or drop it"
-        found.append(Refusal(UNKNOWN_WORD, len(unheard), text, only_warns=True))
+        found.append(Refusal("unknown word of --grade", len(unheard), text, only_warns=True))
     return found
 
 

@@ -37,3 +37,11 @@ def test_a_label_file_of_a_split_is_looked_into_even_where_names_are_equal(tmp_p
     with pytest.raises(DataError, match="`test.csv` has grades of 5 pictures that are not used"):
         read_index(tmp_path)
     assert len(read_index(tmp_path, "aptos").table) == 5
+
+
+def test_numbers_of_another_scale_and_words_that_are_not_there_are_a_line(tmp_path: Path) -> None:
+    build(tmp_path, graded("{folder}/{name}.png", "1234"))
+    data = read_index(tmp_path, ReadOptions(grades={"Leve": 1}))
+    assert data.notes == ("doubtful scale of grades; see data check", "unknown word of --grade; see data check")
+    assert all(one.only_warns for one in data.refusals) and len(data.refusals) == 2
+    assert read_index(tmp_path, ReadOptions(grades={"1": 1})).notes == ()
