@@ -12,7 +12,7 @@ from retina_data.layouts.label_files import UNGRADABLE, clipped, plain
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?(?P<number>\d)(?P<word>\D*)")
 
-_UK = re.compile(r"r[0-4][as]?(m[01])?")  # R1M0, R3A
+_UK = re.compile(r"r[0-46][as]?(m[01])?")  # R1M0, R3A; R6 is ungradable in Scotland
 
 _MOST_WORDS = 10  # a column with more words is none of grades
 
