@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,9 +23,30 @@ from retina_data.layouts.label_files import (
     some,
     stem_of,
 )
+from retina_data.layouts.patients.image_names import EYES
 from retina_data.layouts.tables.published import FORMS, form_of, split_of_file
 
-_EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
+PATIENT_COLUMNS = (
+    "patient", "patient_id", "patient_no", "patient_nr", "patient_number", "patient_code", "id_patient", "pid",
+    "pat_id", "subject", "subject_id", "subject_no", "subject_number", "participant", "participant_id", "person",
+    "person_id", "paciente", "id_paciente", "mrn",
+)  # fmt: skip
+"""Usual names of a column of patients, compared by their letters and digits."""
+
+SPLIT_COLUMNS = ("split", "usage", "set", "subset", "partition", "phase", "dataset_split", "data_split")
+
+_EYE_COLUMNS = (
+    "eye",
+    "laterality",
+    "side",
+    "eye_side",
+    "eye_laterality",
+    "image_laterality",
+    "exam_eye",
+    "lateralidad",
+)
+
+_EYES = {**EYES, "le": "left", "left eye": "left", "re": "right", "right eye": "right"}
 
 _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
 
@@ -66,6 +87,9 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
         common = [(one, earlier[key]) for one in listed if (key := (one.folder, stem_of(one.image))) in earlier]
         differ = [(one, other) for one, other in common if one.grade != other.grade]
         if len(common) == len(listed) and listed and not differ:
+            more = _with_patients(entries, {id(other): one for one, other in common})
+            read += [file] if more != entries else []
+            entries = more
             continue
         if common:
             one, other = (differ or common)[0]
@@ -77,6 +101,12 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
         entries += listed
         read.append(file)
     return entries, read
+
+
+def _with_patients(entries: list[Entry], repeated: Mapping[int, Entry]) -> list[Entry]:
+    """Entries with the patient and the eye that a file that repeats them adds; repeated: by the entries' identity."""
+    twins = [(entry, repeated.get(id(entry), entry)) for entry in entries]
+    return [entry._replace(patient=entry.patient or twin.patient, eye=entry.eye or twin.eye) for entry, twin in twins]
 
 
 def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
@@ -91,15 +121,18 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
     else:
         columns = _columns(table, options)
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
-    usage = "test" if columns.split is None and _all_in(table, "usage", lambda text: text.lower() in _USAGE) else ""
-    split = usage or split_of_file(name)
+    split = split_of_file(name)
     said = cache(lambda text: grade_said(text, options.grades))
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
 
 
-def _split_said(text: str) -> str:
+def split_said(text: str) -> str:
     """The split that a field says; "" where it says none, or more than its name."""
     return _USAGE.get(text.lower(), "") or (split_named(text) if re.fullmatch(r"\w+", text) else "")
+
+
+def _eye_said(text: str) -> bool:
+    return not text or text.lower() in _EYES
 
 
 def _all_in(table: LabelTable, column: str, known: Callable[[str], object]) -> bool:
@@ -132,9 +165,11 @@ def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
     return _Columns(
         image,
         tuple(one for one in grades if one is not None),
-        number("--patient-column", options.patient_column, "patient", "patient_id"),
-        number("--eye-column", options.eye_column),
-        number("--split-column", options.split_column, *(["split"] if _all_in(table, "split", _split_said) else [])),
+        number("--patient-column", options.patient_column, *PATIENT_COLUMNS),
+        number("--eye-column", options.eye_column, *filter(partial(_all_in, table, known=_eye_said), _EYE_COLUMNS)),
+        number(
+            "--split-column", options.split_column, *filter(partial(_all_in, table, known=split_said), SPLIT_COLUMNS)
+        ),
         table.column("adjudicated_gradable"),
     )
 
@@ -155,18 +190,14 @@ def _entry(
         raise DataError(f"an eye must be {some(list(_EYES))}, but got {clipped(eye)} ({place}); correct the line")
     if columns.split is not None:
         text = fields[columns.split]
-        split = _split_said(text)
+        split = split_said(text)
         if not split:
             raise DataError(
                 f"a split must be train, val or test, but got {clipped(text)} ({place}); correct the line, or drop "
                 "--split-column"
             )
-    patient = fields[columns.patient] if columns.patient is not None else ""
-    if columns.patient is not None and not patient:
-        raise DataError(
-            f"a line must name its patient where one does, but {clipped(','.join(fields))} does not ({place}); fill it "
-            "in"
-        )
+    # A blank is said to be one, so that it is counted beside other values that name nobody.
+    patient = fields[columns.patient] or "-" if columns.patient is not None else ""
     image = checked_name(fields[columns.image], place)
     grade = _grade(columns, said, fields, image, place)
     return Entry(image, grade, split, place, patient, _EYES.get(eye, ""), folder)
