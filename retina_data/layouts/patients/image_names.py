@@ -21,7 +21,7 @@ _DATE = (
 )
 _CLOCK = r"[-_T ]?(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
 _DATE_AND_CLOCK = rf"(?<=[^-_ .][-_ .])(?:19|20)\d\d-?[01]\d-?[0-3]\d{_CLOCK}"  # else six digits may be a patient
-SHORT_VISIT = r"[tmywd][-_ ]?\d{1,3}|(?:19|20)\d\d"
+SHORT_VISIT = r"[tmyw][-_ ]?\d{1,3}|(?:19|20)\d\d"
 """A visit, or a number of something else: T1, M12, 2019."""
 
 _VIEW = r"(?P<view>(?:view|field)[-_ ]?\d+)"
