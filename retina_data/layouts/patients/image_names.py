@@ -12,7 +12,8 @@ from retina_data.layouts.label_files import stem_of
 
 EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
 _EYE = r"(?P<eye>left|right|od|os|l|r)"
-_COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:FA|{COPY_WORDS})(?:[-_ ]?\d+)?)"
+_AUGMENTED = r"FA|aug|augment\w*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
+_COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{_AUGMENTED})(?:[-_ ]?\d+)?|{COPY_WORDS})"
 _VISIT = r"(?:visit|exam|session|follow[-_ ]?up)[-_ ]?\d+|baseline|follow[-_ ]?up"
 _TIME = r"(?:v|(?:day|week|month|year)s?)[-_ ]?\d+|\d+[-_ ]?(?:day|week|month|year)s?"
 _DATE = (
@@ -40,9 +41,11 @@ _WITHOUT_EYE = _ending(_COPY, f"(?P<visit>{_VISIT})")
 _AT_NUMBER = re.compile(r"(?<=\d)(?P<eye>left|right)[-_ .]?(?P<number>\d*)$", re.IGNORECASE)  # 12left
 _AT_ONLY_NUMBER = re.compile(r"(?:[-_ .]|^)[a-z]{0,3}\d+(?P<eye>od|os|l|r)$", re.IGNORECASE)  # 12L, P003OD
 _FIRST = _beginning(_EYE)
-_COPIES_FIRST = (_beginning(rf"(?:{COPY_WORDS})[-_ ]?\d+"), _beginning(COPY_WORDS))  # aug_0_12_left, aug_12_left
+_COPIES_FIRST = (_beginning(rf"(?:{_AUGMENTED})[-_ ]?\d+"), _beginning(COPY_WORDS))  # aug_0_12_left, aug_12_left
 _NUMBERED = re.compile(r"[-_ ]?\(\d+\)$")  # a second download, or a thousand files renamed at once
 _SIZE = re.compile(r"-\d{3,4}$")
+
+_SHORT = re.compile(rf"(?:^|[-_ ./])(?:{SHORT_VISIT})(?:$|[-_ .])", re.IGNORECASE)
 
 
 class _Visits(NamedTuple):
@@ -96,10 +99,12 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
     stems = [stem_of(name) for name in names]
     paths = [stem.rpartition("/")[0] for stem in stems]
     folders, listed = _read_folders(set(paths)), frozenset(stems)
-    read, others = ([_read(stem, listed, folders, visits) for stem in stems] for visits in (_LONG, _ALL))
-    short = [other for name, other in zip(read, others, strict=True) if name != other]
-    if len({name.visit for name in short}) <= len({(name.folder, name.stem) for name in short}) >= len(read) / 50:
-        read = others
+    read = [_read(stem, listed, folders, _LONG) for stem in stems]
+    with_short = {n: _read(stem, listed, folders, _ALL) for n, stem in enumerate(stems) if _SHORT.search(stem)}
+    short = {n: name for n, name in with_short.items() if name != read[n]}
+    patients = {(name.folder, name.stem) for name in short.values()}
+    if len({name.visit for name in short.values()}) <= len(patients) >= len(read) / 50:
+        read = [short.get(n, name) for n, name in enumerate(read)]
     return _without_size(_with_copies(read, [folders[path].copies for path in paths]))
 
 
