@@ -168,7 +168,7 @@ def _with_copies(read: list[ImageName], copies: list[str]) -> list[ImageName]:
     ranks = [(bool(copy) and not re.match("orig|raw", copy), copy) for copy in copies]
     for name, rank in zip(read, ranks, strict=True):
         first[name[:2]] = min(rank, first.get(name[:2], rank))
-    return [name._replace(copy=name.copy or rank != first[name[:2]]) for name, rank in zip(read, ranks, strict=True)]
+    return [ImageName(*one[:5], one.copy or rank != first[one[:2]]) for one, rank in zip(read, ranks, strict=True)]
 
 
 def _without_endings(stem: str, ending: re.Pattern[str]) -> tuple[str, dict[str, str]]:

@@ -105,8 +105,8 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
 
 def _with_patients(entries: list[Entry], repeated: Mapping[int, Entry]) -> list[Entry]:
     """Entries with the patient and the eye that a file that repeats them adds; repeated: by the entries' identity."""
-    twins = [(entry, repeated.get(id(entry), entry)) for entry in entries]
-    return [entry._replace(patient=entry.patient or twin.patient, eye=entry.eye or twin.eye) for entry, twin in twins]
+    twins = ((entry, repeated.get(id(entry), entry)) for entry in entries)
+    return [Entry(*one[:4], one.patient or twin.patient, one.eye or twin.eye, *one[6:]) for one, twin in twins]
 
 
 def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
