@@ -11,7 +11,8 @@ from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
 from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, stem_of
 from retina_data.layouts.refusals import Refusal
-from retina_data.layouts.tables.entries import PATIENT_COLUMNS, table_entries
+from retina_data.layouts.tables.columns import PATIENT_COLUMNS
+from retina_data.layouts.tables.entries import table_entries
 from retina_data.layouts.tables.lab import lab_entries, lab_files
 from retina_data.layouts.tables.published import PLACEHOLDERS
 from retina_data.layouts.tables.unread_table import look_into

@@ -12,8 +12,8 @@ from retina_data.layouts.folder_tree import counted
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.label_files import Entry, ReadOptions
 from retina_data.layouts.patients.keys import ParsedNames, parse
-from retina_data.layouts.patients.signs import Sign, alike, warning_signs
-from retina_data.layouts.patients.spellings import one_spelling
+from retina_data.layouts.patients.signs import Sign, warning_signs
+from retina_data.layouts.patients.spellings import alike, one_spelling
 
 _NOBODY = re.compile(
     r"\W*|unk|unknown|n/?a|nan|none|null|nil|missing|undefined|unidentified|anonymous|not[-_ ]?(available|known|given)",

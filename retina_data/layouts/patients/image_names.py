@@ -12,7 +12,7 @@ from retina_data.layouts.label_files import stem_of
 
 EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
 _EYE = r"(?P<eye>left|right|od|os|l|r)"
-_AUGMENTED = r"FA|aug|augment\w*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
+_AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
 _COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{_AUGMENTED})(?:[-_ ]?\d+)?|{COPY_WORDS})"
 _VISIT = r"(?:visit|exam|session|follow[-_ ]?up)[-_ ]?\d+|baseline|follow[-_ ]?up"
 _TIME = r"(?:v|(?:day|week|month|year)s?)[-_ ]?\d+|\d+[-_ ]?(?:day|week|month|year)s?"

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from statistics import median
 
-from retina_data.layouts.patients.image_names import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames
 
 HANDFUL = 10
@@ -80,35 +79,6 @@ def _originals(parsed: ParsedNames) -> list[int]:
     there = {eye for eye, copy in zip(eyes, parsed.copy, strict=True) if not copy}
     first = {eye: n for n, eye in reversed(list(enumerate(eyes)))}
     return [n for n, copy in enumerate(parsed.copy) if not copy or (eyes[n] not in there and first[eyes[n]] == n)]
-
-
-def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
-    """Images whose patient is another one's by the name but for one word or folder, which may be a visit or a copy.
-
-    Of a column's patients it is the collection alone. None where they are fewer than a tenth of the images.
-    """
-    columns = {key for key, column in zip(parsed.patient, by_column, strict=True) if column}
-    keys = {key: _words(key, key in columns) for key, known in zip(parsed.patient, parsed.known, strict=True) if known}
-    by_words = {words: key for key, words in keys.items()}
-    found = set[str]()
-    for place in range(max(map(len, by_words), default=0)):
-        groups: dict[tuple[str, ...], set[str]] = {}
-        for key, words in keys.items():
-            if 1 < len(words) > place and not (place and key in columns):
-                groups.setdefault(words[:place] + words[place + 1 :], set()).add(key)
-        groups = {rest: group | ({by_words[rest]} if rest in by_words else set()) for rest, group in groups.items()}
-        several = [group for group in groups.values() if 1 < len(group) <= HANDFUL]
-        differ = {keys[key][place] for group in several for key in group if len(keys[key]) > place}
-        visits = all(re.fullmatch(SHORT_VISIT, word, re.IGNORECASE) for word in differ)
-        if visits or len(differ) <= len(several) or len(several) >= MANY_FOLDERS:  # else it may be a patient's number
-            found.update(*several)
-    rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
-    return rows if 10 * len(rows) >= len(parsed.patient) else set()
-
-
-def _words(key: str, of_column: bool) -> tuple[str, ...]:
-    """The words of a key; of a column's the collection and the id."""
-    return tuple(key.casefold().rsplit("/", 1) if of_column else re.split(r"[-/_. ]+", key.casefold()))
 
 
 def _of_sizes(parsed: ParsedNames, originals: list[int], patients_given: bool) -> list[Sign]:

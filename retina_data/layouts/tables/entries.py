@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
-from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, split_named
+from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import (
     FROM_ONE,
@@ -23,49 +22,14 @@ from retina_data.layouts.label_files import (
     some,
     stem_of,
 )
-from retina_data.layouts.patients.image_names import EYES
-from retina_data.layouts.tables.published import FORMS, form_of, split_of_file
-
-PATIENT_COLUMNS = (
-    "patient", "patient_id", "patient_no", "patient_nr", "patient_number", "patient_code", "id_patient", "pid",
-    "pat_id", "subject", "subject_id", "subject_no", "subject_number", "participant", "participant_id", "person",
-    "person_id", "paciente", "id_paciente", "mrn",
-)  # fmt: skip
-"""Usual names of a column of patients, compared by their letters and digits."""
-
-SPLIT_COLUMNS = ("split", "usage", "set", "subset", "partition", "phase", "dataset_split", "data_split")
-
-_EYE_COLUMNS = (
-    "eye",
-    "laterality",
-    "side",
-    "eye_side",
-    "eye_laterality",
-    "image_laterality",
-    "exam_eye",
-    "lateralidad",
-)
-
-_EYES = {**EYES, "le": "left", "left eye": "left", "re": "right", "right eye": "right"}
+from retina_data.layouts.tables.columns import EYE_WORDS, Columns, columns_of, split_said
+from retina_data.layouts.tables.published import form_of, split_of_file
 
 _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
-
-_USAGE = {"public": "test", "private": "test"}  # of Kaggle's test grades
 
 
 Said = Callable[[str], int | None]
 """Text of a label file -> its grade, or None where it says none."""
-
-
-class _Columns(NamedTuple):
-    """Numbers of the columns that are read."""
-
-    image: int
-    grades: tuple[int, ...]
-    patient: int | None
-    eye: int | None
-    split: int | None
-    gradable: int | None
 
 
 def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tuple[list[Entry], list[str]]:
@@ -116,66 +80,18 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
     table = read_table(path, name)
     if form_of(table) == "ddr":
         table = LabelTable(table.name, ("image", "grade"), [(1, list(table.columns)), *table.rows])
-        columns = _Columns(0, (1,), None, None, None, None)
+        columns = Columns(0, (1,), None, None, None, None)
         options = ReadOptions(grades={"5": None, **options.grades})
     else:
-        columns = _columns(table, options)
+        columns = columns_of(table, options)
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
     split = split_of_file(name)
     said = cache(lambda text: grade_said(text, options.grades))
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
 
 
-def split_said(text: str) -> str:
-    """The split that a field says; "" where it says none, or more than its name."""
-    return _USAGE.get(text.lower(), "") or (split_named(text) if re.fullmatch(r"\w+", text) else "")
-
-
-def _eye_said(text: str) -> bool:
-    return not text or text.lower() in _EYES
-
-
-def _all_in(table: LabelTable, column: str, known: Callable[[str], object]) -> bool:
-    """Whether a table has a column of this name, and something known in each of its fields."""
-    number = table.column(column)
-    return number is not None and all(len(row) > number and known(row[number]) for _, row in table.rows)
-
-
-def _columns(table: LabelTable, options: ReadOptions) -> _Columns:
-    known = FORMS.get(form_of(table) or "")
-
-    def number(flag: str, named: str | None, *usual: str) -> int | None:
-        found = table.column(*([named] if named is not None else usual))
-        if found is None and named is not None:
-            raise DataError(
-                f"{flag} must name a column of {table.name} ({', '.join(map(clipped, table.columns[:20]))}), but got "
-                f"{named!r}; correct it"
-            )
-        return found
-
-    image = number("--image-column", options.image_column, *([known.image] if known else []))
-    grade = number("--grade-column", options.grade_column)
-    grades = [table.column(name) for name in (known.grades if known else ())] if grade is None else [grade]
-    if image is None or not any(one is not None for one in grades):
-        missing = "image" if image is None else "grade"
-        raise DataError(
-            f"a label file must have a column for the {missing}, but the header of {table.name} is "
-            f"{', '.join(map(clipped, table.columns[:20]))} ({table.name}, line 1); name it with --{missing}-column"
-        )
-    return _Columns(
-        image,
-        tuple(one for one in grades if one is not None),
-        number("--patient-column", options.patient_column, *PATIENT_COLUMNS),
-        number("--eye-column", options.eye_column, *filter(partial(_all_in, table, known=_eye_said), _EYE_COLUMNS)),
-        number(
-            "--split-column", options.split_column, *filter(partial(_all_in, table, known=split_said), SPLIT_COLUMNS)
-        ),
-        table.column("adjudicated_gradable"),
-    )
-
-
 def _entry(
-    table: LabelTable, columns: _Columns, said: Said, number: int, fields: list[str], split: str, folder: str
+    table: LabelTable, columns: Columns, said: Said, number: int, fields: list[str], split: str, folder: str
 ) -> Entry:
     place = f"{table.name}, line {number}"
     wide = len(table.columns)
@@ -186,8 +102,8 @@ def _entry(
         )
     fields = fields + [""] * (wide - len(fields))
     eye = fields[columns.eye].lower() if columns.eye is not None else ""
-    if eye and eye not in _EYES:
-        raise DataError(f"an eye must be {some(list(_EYES))}, but got {clipped(eye)} ({place}); correct the line")
+    if eye and eye not in EYE_WORDS:
+        raise DataError(f"an eye must be {some(list(EYE_WORDS))}, but got {clipped(eye)} ({place}); correct the line")
     if columns.split is not None:
         text = fields[columns.split]
         split = split_said(text)
@@ -200,10 +116,10 @@ def _entry(
     patient = fields[columns.patient] or "-" if columns.patient is not None else ""
     image = checked_name(fields[columns.image], place)
     grade = _grade(columns, said, fields, image, place)
-    return Entry(image, grade, split, place, patient, _EYES.get(eye, ""), folder)
+    return Entry(image, grade, split, place, patient, EYE_WORDS.get(eye, ""), folder)
 
 
-def _grade(columns: _Columns, said: Said, fields: list[str], image: str, place: str) -> int:
+def _grade(columns: Columns, said: Said, fields: list[str], image: str, place: str) -> int:
     """The grade of a line; of two eyes' columns that of its eye, and UNGRADABLE where the file says so."""
     texts = [fields[column] for column in columns.grades]
     if len(texts) > 1 and (side := _SIDE.search(stem_of(image))):

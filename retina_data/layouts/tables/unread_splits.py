@@ -9,7 +9,7 @@ from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import ReadOptions, clipped, read_table
 from retina_data.layouts.refusals import Refusal
-from retina_data.layouts.tables.entries import SPLIT_COLUMNS, split_said
+from retina_data.layouts.tables.columns import SPLIT_COLUMNS, split_said
 
 _MOST = 10
 """More values than this are no splits."""

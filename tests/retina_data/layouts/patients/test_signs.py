@@ -11,7 +11,7 @@ import pytest
 
 from retina_data.layouts.dataset import read_index
 from retina_data.layouts.patients.keys import parse
-from retina_data.layouts.patients.signs import Cause, alike, warning_signs
+from retina_data.layouts.patients.signs import Cause, warning_signs
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data, write_lab
 
 EYEPACS = [f"{n // 2}_{('left', 'right')[n % 2]}" for n in range(35_126)]
@@ -111,32 +111,6 @@ def test_signs_come_with_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"c/left_{n},0\n" for n in range(20)))
     assert [sign.cause for sign in read_index(tmp_path).signs] == [Cause.ONE_PATIENT]
     assert read_index(write_lab(tmp_path / "lab")).signs == ()
-
-
-@pytest.mark.parametrize(
-    ("names", "images"),
-    [
-        ([f"{place}/{n}_left" for place in ("eyepacs", "odir") for n in range(9)], 18),
-        ([f"{place}_{n}_left" for place in ("eyepacs", "odir") for n in range(9)], 18),
-        ([f"P{n}{end}_left" for n in range(9) for end in ("", "_later")], 18),
-        ([f"P{n}_{day}0{n}13_left" for n in range(6) for day in (18, 19)], 12),  # dates, perhaps
-        (["1_T0_left", "1_T1_left", "2_left"], 2),
-        ([f"clinic{n // 5}/{n}_left" for n in range(25)], 0),  # numbers go on
-        ([f"clinic{n // 50}/{n % 50}_left" for n in range(60)], 20),
-        ([f"{n}_left" for n in range(50)] + ["7_x_left"], 0),  # one of fifty
-        ([f"{n:04x}" for n in range(50)], 0),
-        ([f"P{n}/visit{visit}_left" for n in range(9) for visit in (1, 2)], 0),
-    ],
-)
-def test_alike_are_names_that_differ_in_one_word(names: list[str], images: int) -> None:
-    assert len(alike(parse(names), [False] * len(names))) == images
-
-
-def test_alike_by_a_column_are_equal_ids_of_two_collections() -> None:
-    patient = tuple(f"{site}/{n}" for site in ("a", "b") for n in range(3))
-    parsed = replace(parse(["x"] * 6), patient=patient, known=(True,) * 6)
-    assert len(alike(parsed, [True] * 6)) == 6
-    assert not alike(replace(parsed, patient=tuple(f"s{n // 2}/x-{n}" for n in range(6))), [True] * 6)
 
 
 def test_copies_without_their_originals_count_once() -> None:
