@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import counted
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.label_files import Entry, ReadOptions
+from retina_data.layouts.patients.image_names import read_names
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
 from retina_data.layouts.patients.spellings import alike, one_spelling
@@ -54,7 +55,8 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
                 "given; drop one of the two"
             )
         return Patients(parsed, (True,) * len(ids), 0, 0, tuple(warning_signs(parsed, True)), ())
-    keys = [f"{collection(entry.folder)}/{one}" if one else "" for entry, one in zip(entries, ids, strict=True)]
+    places = _collections({entry.folder for entry in entries})
+    keys = [f"{places[entry.folder]}/{one}" if one else "" for entry, one in zip(entries, ids, strict=True)]
     owners = _owners(parsed, keys)
     patients = [key or owners.get(name, name) for key, name in zip(keys, parsed.patient, strict=True)]
     known = tuple(bool(key) or known for key, known in zip(keys, parsed.known, strict=True))
@@ -70,8 +72,10 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
             f"{counted(merged, 'patient')} spelled in several ways (letters' case, zeros before a number, folders "
             "such as part1) are each taken for one"
         )
+    if ambiguous := len(apart | similar):
+        notes.append(f"{counted(ambiguous, 'image')} may be of a patient who is taken for another one; see data check")
     notes += _same_eye(entries, parsed, by_column)
-    return Patients(parsed, by_column, known.count(False), len(apart | similar), tuple(signs), tuple(notes))
+    return Patients(parsed, by_column, known.count(False), ambiguous, tuple(signs), tuple(notes))
 
 
 def _ids(values: Sequence[str]) -> list[str]:
@@ -82,6 +86,12 @@ def _ids(values: Sequence[str]) -> list[str]:
     most = [count for _, count in images.most_common(2)] + [0, 0]
     nobody = {value for value in images if _NUMBER_OF_NOBODY.fullmatch(value) and images[value] > 2 * most[1]}
     return [value if value in images and value not in nobody else "" for value in values]
+
+
+def _collections(folders: Iterable[str]) -> dict[str, str]:
+    """Folder of a label file -> its collection: without folders of splits, images, copies and visits."""
+    names = {folder: f"{collection(folder)}/name" for folder in folders}
+    return dict(zip(names, (name.folder for name in read_names(list(names.values()))), strict=True))
 
 
 def _owners(parsed: ParsedNames, keys: list[str]) -> Mapping[str, str]:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import split_named
-from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped
+from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, plain
 from retina_data.layouts.patients.image_names import EYES
 from retina_data.layouts.tables.published import FORMS, form_of
 
@@ -81,10 +81,12 @@ def _eye_said(text: str) -> bool:
 
 
 def _said_in(table: LabelTable, columns: tuple[str, ...], known: Callable[[str], object]) -> list[str]:
-    """Those of the columns that a table has, with something known in each field."""
-    numbers = {column: table.column(column) for column in columns}
+    """Those of the columns that a table has once, with something known in each field."""
+    names = list(map(plain, table.columns))
+    once = [column for column in columns if names.count(plain(column)) == 1]
+    numbers = {column: names.index(plain(column)) for column in once}
     return [
         column
         for column, number in numbers.items()
-        if number is not None and all(len(row) > number and known(row[number]) for _, row in table.rows)
+        if all(len(row) > number and known(row[number]) for _, row in table.rows)
     ]

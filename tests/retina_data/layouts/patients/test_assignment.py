@@ -54,3 +54,19 @@ def test_an_image_without_a_value_is_of_the_patient_whose_name_it_has() -> None:
 def test_signs_of_names_hold_for_images_without_a_value() -> None:
     found = patients(*((f"x{n}", "ann") for n in range(2)), ("1_left", ""), ("1_left", ""), ("2_left", ""))
     assert [sign.cause for sign in found.signs] == ["same eye twice"]
+
+
+@pytest.mark.parametrize(
+    ("folders", "expected"),
+    [
+        (("original", "augmented"), 1), (("2019", "2020"), 1), (("Baseline", "Follow-up"), 1), (("train", "test"), 1),
+        (("part1", "part2"), 1), (("eyepacs", "odir"), 2),
+    ],
+)  # fmt: skip
+def test_an_id_in_two_label_files_is_one_patient_unless_they_are_of_two_collections(
+    folders: tuple[str, ...], expected: int
+) -> None:
+    both = [(folder, one) for folder in folders for one in "78"]
+    entries = [Entry(f"x{n}y", 0, "", "", one, "", folder) for n, (folder, one) in enumerate(both)]
+    found = patients_of(entries, ReadOptions())
+    assert len(set(found.parsed.patient)) == 2 * expected and found.ambiguous == (4 if expected == 2 else 0)

@@ -28,6 +28,7 @@ def test_other_columns_are_none_of_patients(name: str) -> None:
 def test_eyes_and_splits_are_read_where_each_field_says_one() -> None:
     assert columns("Eye,laterality,set", "1,OD,train", "2,left eye,prueba") == (None, 3, 4)
     assert columns("side,subset", "LE,train", ",xunlian") == (None, 2, None)
+    assert columns("eye,Eye", "L,R") == (None, None, None)
     assert columns("split,side", "train,L", "test,x", eye_column="split") == (None, 2, 2)
 
 
