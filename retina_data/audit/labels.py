@@ -158,7 +158,7 @@ def _findings(report: dict[str, Any], dataset: DataSet) -> list[dict[str, Any]]:
         add(
             NO_PATIENTS,
             ambiguous,
-            f"images whose patient is another one's by the name but for one word, folder or letter's case: "
+            f"images whose patient is another one's by the name but for a folder, a few words or letters' case: "
             f"{ambiguous:,}; they are taken for different people: where that is a visit, a part or a copy, tell the "
             "patients by --patient-pattern REGEX, or in a column (--patient-column)",
         )

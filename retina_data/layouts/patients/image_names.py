@@ -41,7 +41,10 @@ _WITHOUT_EYE = _ending(_COPY, f"(?P<visit>{_VISIT})")
 _AT_NUMBER = re.compile(r"(?<=\d)(?P<eye>left|right)[-_ .]?(?P<number>\d*)$", re.IGNORECASE)  # 12left
 _AT_ONLY_NUMBER = re.compile(r"(?:[-_ .]|^)[a-z]{0,3}\d+(?P<eye>od|os|l|r)$", re.IGNORECASE)  # 12L, P003OD
 _FIRST = _beginning(_EYE)
-_COPIES_FIRST = (_beginning(rf"(?:{_AUGMENTED})[-_ ]?\d+"), _beginning(COPY_WORDS))  # aug_0_12_left, aug_12_left
+_COPIES_FIRST = (
+    _beginning(rf"(?:{_AUGMENTED})[-_ ]?\d+"),
+    _beginning(rf"copy[-_ ]of|{COPY_WORDS}"),
+)  # aug_0_12_left, aug_12_left
 _NUMBERED = re.compile(r"[-_ ]?\(\d+\)$")  # a second download, or a thousand files renamed at once
 _SIZE = re.compile(r"-\d{3,4}$")
 

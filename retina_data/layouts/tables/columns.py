@@ -84,9 +84,9 @@ def _said_in(table: LabelTable, columns: tuple[str, ...], known: Callable[[str],
     """Those of the columns that a table has once, with something known in each field."""
     names = list(map(plain, table.columns))
     once = [column for column in columns if names.count(plain(column)) == 1]
-    numbers = {column: names.index(plain(column)) for column in once}
+    numbers = [names.index(plain(column)) for column in once]
     return [
         column
-        for column, number in numbers.items()
+        for column, number in zip(once, numbers, strict=True)
         if all(len(row) > number and known(row[number]) for _, row in table.rows)
     ]

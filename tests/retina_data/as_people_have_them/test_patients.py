@@ -48,7 +48,7 @@ ROWS = [
     Row("copies in folders of unknown names", {
         f"{place}/{n % 5}/{name}.png": None for place in ("sharp", "vivid") for n, name in enumerate(eyes(5))
     }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0,
-        "patient is another one's by the name but for one word, folder or letter's case: 20; they are taken for"),
+        "patient is another one's by the name but for a folder, a few words or letters' case: 20; they are taken for"),
     Row("dates before the patient", {
         "trainLabels.csv": table(KAGGLE, DATED), **pictures("train/{}.png", DATED),
     }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found"),
@@ -57,7 +57,7 @@ ROWS = [
     }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_NAMES),
     Row("dates of an unknown form", {
         f"{n % 5}/P{n}_{day}03{n + 10}_{eye}.png": None for n in range(6) for day in (19, 20) for eye in "LR"
-    }, "", 24, 0, [8, 4, 4, 4, 4], 12, (24, 0, 0), 0, "patient is another one's by the name but for one word"),
+    }, "", 24, 0, [8, 4, 4, 4, 4], 12, (24, 0, 0), 0, "patient is another one's by the name but for a folder, a few words"),
     *(Row(f"folders of visits: {first}, {second}", {
         f"{visit}/{n % 5}/{name}.png": None for visit in (first, second) for n, name in enumerate(eyes(5))
     }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_FOLDERS),
@@ -67,7 +67,7 @@ ROWS = [
     Row("two patients in two letters' cases", {
         f"{n % 5}/{name}.png": None for n in range(5) for case in "Pp"
         for name in (f"{case}{n}_left", f"{case}{n}_right")
-    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "for one word, folder or letter's case: 20; they are taken for"),
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "for a folder, a few words or letters' case: 20; they are taken for"),
     Row("a column of patients in one of two label files", {
         "train.csv": "id_code,diagnosis,patient_id\n" + table("", enumerate(A), "{name[1]},{grade},{name[0]}"),
         "test.csv": table(APTOS, C), **pictures("p/{}.png", [*A, *C]),
@@ -88,7 +88,7 @@ ROWS = [
             f"part{number}/labels.csv": table(IDS, range(5), f"{{name}}x{number},{{grade}},{{name}},L"),
             **pictures(f"part{number}/p/{{}}x{number}.png", map(str, range(5))),
         }.items()
-    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "for one word, folder or letter's case: 10; they are taken for"),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "for a folder, a few words or letters' case: 10; they are taken for"),
     Row("two label files of the same images, the second with patients", {
         "a.csv": table(APTOS, A), "b.csv": table("id_code,diagnosis,patient_id", A, "{name},{grade},{grade}"),
         **pictures("p/{}.png", A),

@@ -52,6 +52,7 @@ from retina_data.layouts.patients.image_names import ImageName, read_names
         ("site1/2019/1_left", ImageName("site1", "1", "left", "2019", "", False)),
         ("aug_0_left", ImageName("", "0", "left", "", "", True)),
         ("aug_0_12_left", ImageName("", "12", "left", "", "", True)),
+        ("Copy of 12_left", ImageName("", "12", "left", "", "", True)),
         ("12_left_clahe", ImageName("", "12", "left", "", "", True)),
         ("eyepacs_raw_12_left", ImageName("", "eyepacs_raw_12", "left", "", "", False)),
         ("resized_512/1_left", ImageName("", "1", "left", "", "", False)),
