@@ -47,7 +47,7 @@ COPY_WORDS = (
 )
 """Regular expression: what was made of photographs, and what that was made from."""
 
-_COPY = re.compile(COPY_WORDS, re.IGNORECASE)
+_COPY = re.compile(rf"(?:{COPY_WORDS})\d*", re.IGNORECASE)
 
 _COUNT = re.compile(r"v?\d*(px)?|ben", re.IGNORECASE)
 

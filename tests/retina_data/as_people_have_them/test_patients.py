@@ -57,7 +57,7 @@ ROWS = [
     }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_NAMES),
     Row("dates of an unknown form", {
         f"{n % 5}/P{n}_{day}03{n + 10}_{eye}.png": None for n in range(6) for day in (19, 20) for eye in "LR"
-    }, "", 24, 0, [8, 4, 4, 4, 4], 12, (24, 0, 0), 0, "patient is another one's by the name but for a folder, a few words"),
+    }, "", 24, 0, [8, 4, 4, 4, 4], 12, (24, 0, 0), 0, "another one's by the name but for a folder, a few words"),
     *(Row(f"folders of visits: {first}, {second}", {
         f"{visit}/{n % 5}/{name}.png": None for visit in (first, second) for n, name in enumerate(eyes(5))
     }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_FOLDERS),
