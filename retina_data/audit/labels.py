@@ -63,7 +63,7 @@ def audit(dataset: DataSet) -> dict[str, Any]:
         "fellow_copy": _fellow_copy(fellow, splits["test"]),
         "notes": list(dataset.notes),
     }
-    return {**report, "findings": [*_findings(report, dataset.patients_given), *patient_findings(dataset.signs)]}
+    return {**report, "findings": [*_findings(report, dataset), *patient_findings(dataset.signs)]}
 
 
 def patient_findings(signs: Iterable[Sign]) -> list[dict[str, Any]]:
@@ -117,7 +117,7 @@ def _fellow_copy(fellow: pd.Series[float], test: pd.DataFrame) -> dict[str, Any]
     }
 
 
-def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, Any]]:
+def _findings(report: dict[str, Any], dataset: DataSet) -> list[dict[str, Any]]:
     """What a reader of a score on this data must know."""
     found: list[dict[str, Any]] = []
 
@@ -147,13 +147,20 @@ def _findings(report: dict[str, Any], patients_given: bool) -> list[dict[str, An
             add(TWO_CLASSES, images[split], f"{text} grades of five")
         elif absent and images[split]:
             add("grades absent", len(absent), f"no {split} image has grade {', '.join(map(str, absent))}")
-    unknown = 0 if patients_given else report["eyes"].get("unknown", 0)
-    if unknown:
+    if unknown := dataset.unknown_patients:
         add(
             NO_PATIENTS,
             unknown,
             f"names that tell no patient and eye: {unknown:,}; each is taken for its own patient, so that a patient "
             "with several images may stand on both sides of a split",
+        )
+    if ambiguous := dataset.ambiguous_patients:
+        add(
+            NO_PATIENTS,
+            ambiguous,
+            f"images whose patient is another one's by the name but for a folder, a few words or letters' case: "
+            f"{ambiguous:,}; they are taken for different people: where that is a visit, a part or a copy, tell the "
+            "patients by --patient-pattern REGEX, or in a column (--patient-column)",
         )
     single = report["patients"]["one_image_only"]
     if not unknown and single:

@@ -10,14 +10,17 @@ from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
-from retina_data.layouts.label_files import Entry, ReadOptions, stem_of
+from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, stem_of
 from retina_data.layouts.refusals import Refusal
+from retina_data.layouts.tables.columns import PATIENT_COLUMNS
 from retina_data.layouts.tables.entries import table_entries
 from retina_data.layouts.tables.lab import lab_entries, lab_files
 from retina_data.layouts.tables.published import PLACEHOLDERS
 from retina_data.layouts.tables.unread_table import look_into
 
 KIND = "grades disagree"
+
+UNREAD_PATIENTS = "patients not read"
 
 Used = Mapping[str, Entry]
 """Files of the images that are read, and what is read of each."""
@@ -38,13 +41,38 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
     for file in unread:
         if not PLACEHOLDERS.search(file.rpartition("/")[2]):
             found += _with_table(tree, file, used, options, keep)
+    return found + _unread_patients(tree, used, unread)
+
+
+def _unread_patients(tree: Tree, used: Used, unread: Sequence[str]) -> list[Refusal]:
+    """Label files that are not read and have a column of patients of the images, of which no file that is read has."""
+    stems = frozenset(stem_of(picture.rpartition("/")[2]) for picture in used)
+    found = []
+    for file in unread if not any(entry.patient for entry in used.values()) else ():
+        try:
+            one = look_into(tree, file, stems)
+            column = LabelTable(file, one.columns, []).column(*PATIENT_COLUMNS)
+        except DataError:
+            continue
+        if one.images and column is not None and one.columns[column] != one.image:
+            remedy = f", or read this one with {one.flags}" if one.grade else ""
+            text = (
+                f"`{file}` has a column of patients, {clipped(one.columns[column])}, for "
+                f"{counted(len(one.images), 'image')}, but is not read: copy it into the label file that is{remedy}"
+            )
+            found.append(Refusal(UNREAD_PATIENTS, len(one.images), text, only_warns=True))
     return found
 
 
 def contradiction_line(found: list[Refusal], options: ReadOptions) -> str:
     """One line about those that are not refused, "" where there are none; it names no file."""
-    images = max((one.count for one in found if one.only_warns or options.allow_unused), default=0)
-    return f"another grade in labels that are not read: {counted(images, 'image')}; see data check" if images else ""
+    texts = []
+    for kind, text in ((KIND, "another grade"), (UNREAD_PATIENTS, "patients")):
+        warned = [one.count for one in found if one.kind == kind and (one.only_warns or options.allow_unused)]
+        texts += (
+            [f"{text} in labels that are not read: {counted(max(warned), 'image')}; see data check"] if warned else []
+        )
+    return "; ".join(texts)
 
 
 def _with_folders(tree: Tree, used: Used, options: ReadOptions, keep: str) -> list[Refusal]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -15,9 +15,9 @@ from retina_data.layouts import medmnist
 from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.contradictions import contradiction_line, contradictions
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
-from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.image_search import (
     distinct_names,
+    folders_without_split,
     refuse_links_out,
     refuse_repeated,
     splits_by_folder,
@@ -25,9 +25,11 @@ from retina_data.layouts.image_search import (
 from retina_data.layouts.inventory import Fate, Fates, Inventory, fates_of, inventory_of, unused_line
 from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
-from retina_data.layouts.patients.keys import ParsedNames, parse
-from retina_data.layouts.patients.signs import Sign, warning_signs
+from retina_data.layouts.patients.assignment import patients_of
+from retina_data.layouts.patients.keys import ParsedNames
+from retina_data.layouts.patients.signs import Sign
 from retina_data.layouts.refusals import NONE_USED, Refusal, refusals, scale_doubts
+from retina_data.layouts.tables.unread_splits import unread_splits
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -51,6 +53,8 @@ class DataSet:
     notes: tuple[str, ...]
     labels_only: bool
     patients_given: bool = False  # in a column of the label file or by a pattern, and not by the images' names
+    unknown_patients: int = 0  # images whose patient nothing tells
+    ambiguous_patients: int = 0  # images whose patient may be one with another
     signs: tuple[Sign, ...] = ()  # that the patients are wrong
     options: ReadOptions = ReadOptions()
     fates: Fates = field(default_factory=dict)
@@ -95,14 +99,19 @@ def _arrays(chosen: Chosen) -> DataSet:
     """The data set of a MedMNIST file."""
     tree, entries, options = chosen.tree, chosen.listed.entries, chosen.options
     file = tree.root / chosen.listed.files[0]
+    if options.patient_pattern is not None:
+        raise DataError("--patient-pattern reads images' names, but a MedMNIST file has none; drop it")
+    nothing, own = ("",) * len(entries), tuple(entry.image for entry in entries)  # its names are numbers of ours
+    parsed = ParsedNames(own, nothing, nothing, nothing, (False,) * len(entries), nothing, (False,) * len(entries))
     fates = fates_of(tree, set(), set(), chosen.listed.files, ())
     line = unused_line(fates, set())
     return DataSet(
         file,
         chosen.layout,
-        _table(entries, [str(file)] * len(entries), _patients(entries, chosen.layout, options)[0]),
+        _table(entries, [str(file)] * len(entries), parsed),
         (*chosen.notes, medmnist.NOTE, *([line] if line else [])),
         False,
+        unknown_patients=len(entries),
         options=options,
         fates=fates,
         refusals=(
@@ -132,18 +141,22 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         )
     used_entries = {file: entry for entry, file in pairs if file}
     doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
+    doubts += unread_splits(tree, chosen.listed.files, options)
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
-    notes += filter(None, (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options)))
+    lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
+    notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
     notes += [f"{one.kind}; see data check" for one in scale]
-    parsed, patients_given = _patients(entries, chosen.layout, options)
+    patients = patients_of(entries, options)
     dataset = DataSet(
         tree.root,
         chosen.layout,
-        _table(entries, [os.path.join(tree.root, file) if file else "" for file in files], parsed),
-        tuple(notes),
+        _table(entries, [os.path.join(tree.root, file) if file else "" for file in files], patients.parsed),
+        (*notes, *patients.notes),
         labels_only,
-        patients_given,
-        tuple(warning_signs(parsed, patients_given)),
+        any(patients.by_column),
+        patients.unknown,
+        patients.ambiguous,
+        patients.signs,
         options,
         fates,
         (*refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout), *doubts, *scale),
@@ -175,31 +188,6 @@ def _refuse_left_out(dataset: DataSet, absent: list[Entry]) -> None:
             f"labels and labelled pictures of {dataset.folder} must not be left out in silence, but "
             f"{'; '.join(refused)}; --allow-unused goes on without them"
         )
-
-
-def _patients(entries: list[Entry], layout: str, options: ReadOptions) -> tuple[ParsedNames, bool]:
-    """What the names tell of patients, with what the label file says of them; whether the patients are given."""
-    if layout == "medmnist":  # its names are numbers of ours
-        if options.patient_pattern is not None:
-            raise DataError("--patient-pattern reads images' names, but a MedMNIST file has none; drop it")
-        nothing = ("",) * len(entries)
-        own = tuple(entry.image for entry in entries)
-        return ParsedNames(own, nothing, nothing, nothing, (False,) * len(entries), nothing), False
-    parsed = parse(names_in_collection(entries, options.grades), options.patient_pattern)
-    named = any(entry.patient for entry in entries)
-    if named and options.patient_pattern is not None:
-        raise DataError(
-            "patients must be told in one way, but the label file has a column of them and --patient-pattern is given; "
-            "drop one of the two"
-        )
-    if named:
-        owners = [
-            f"{collection(entry.folder)}/{entry.patient}" if entry.patient else name
-            for entry, name in zip(entries, parsed.patient, strict=True)
-        ]
-        parsed = replace(parsed, patient=tuple(owners))
-    eyes = tuple(entry.eye or eye for entry, eye in zip(entries, parsed.eye, strict=True))
-    return replace(parsed, eye=eyes), named or options.patient_pattern is not None
 
 
 def _table(entries: list[Entry], paths: list[str], parsed: ParsedNames) -> pd.DataFrame:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import re
 import stat
+import unicodedata
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,11 +33,23 @@ _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
 
-_SPLIT_WORDS = (
-    (r"train\w*", "train"),
-    (r"va(l|lid|lidation|lset)|dev", "val"),
-    (r"test\w*|eval\w*|holdout|solution", "test"),
+_SPLIT_WORDS = (  # English, Spanish, Portuguese, French, Italian, German, without accents
+    (r"train\w*|entrena\w*|trein(o|amento)|entrainement|apprentissage|addestramento", "train"),
+    (r"va(l|lid|lset)|valida(tion|cion|cao|zione)|validierung|dev", "val"),
+    (r"test\w*|eval\w*|holdout|solution|pruebas?|essai|prova|prue?f\w*", "test"),
 )
+
+COPY_WORDS = (
+    r"orig|originals?|raw|aug|augment[a-z]*|copy|copies|duplicates?|(?:re|up|down)(?:size|scale|sample)d?|crop(?:ped)?|clahe|"
+    r"graham|enhanced|(?:pre)?process(?:ed|ing)|filter(?:ed)?|gaussian|blur(?:red)?|sharpened|denoised?|normali[sz]ed|"
+    r"equali[sz]ed|gr[ae]y(?:scale)?|green(?:channel)?|masked|padded|squared?|flip(?:ped)?|[hv]flip|mirror(?:ed)?|"
+    r"rot(?:ated?)?|thumbs?|thumbnails?|compressed|converted|\d{2,4}x\d{2,4}(?:px)?"
+)
+"""Regular expression: what was made of photographs, and what that was made from."""
+
+_COPY = re.compile(rf"(?:{COPY_WORDS})\d*", re.IGNORECASE)
+
+_COUNT = re.compile(r"v?\d*(px)?|ben", re.IGNORECASE)
 
 _IMAGE_FOLDERS = frozenset((
     "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
@@ -133,7 +147,8 @@ def is_archive(file: str) -> bool:
 
 def split_named(name: str) -> str:
     """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
+    letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
+    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", letters)]
     found = {split for word in words for pattern, split in _SPLIT_WORDS if re.fullmatch(pattern, word)}
     return found.pop() if len(found) == 1 else ""
 
@@ -146,6 +161,20 @@ def split_of_path(path: str) -> str:
 def names_images(folder: str) -> bool:
     """Whether a folder's name says that images lie there, or those of a split, and nothing else."""
     return plain(folder) in _IMAGE_FOLDERS or bool(split_named(folder))
+
+
+@cache
+def without_copies(folder: str) -> tuple[str, str]:
+    """A folder's name without its words of copies (`clahe`, `resized_512`, `train_augmented`), and these words.
+
+    Where it has some, its words of images and splits and its numbers are off too.
+    """
+    words = re.split(r"[-_ .]+|(?<=[a-z])(?=[A-Z])", folder)
+    copies = [word for word in words if _COPY.fullmatch(word)]
+    if not copies:
+        return folder, ""
+    kept = [word for word in words if word not in copies and not names_images(word) and not _COUNT.fullmatch(word)]
+    return "_".join(kept), "_".join(copies).lower()
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, names_images, split_of_path
+from retina_data.layouts.folder_tree import Tree, extension, names_images, split_of_path, without_copies
 from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, checked_name, plain, stem_of
 
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"
@@ -121,8 +121,8 @@ def _entry(stem: str, file: str, graded: str, grade: int) -> Entry:
 
 
 def collection(folder: str) -> str:
-    """A folder without its parts that say a split or images."""
-    return "/".join(name for name in folder.split("/") if name and not names_images(name))
+    """A folder without its parts that say a split or images; words of copies stay."""
+    return "/".join(name for name in folder.split("/") if name and (without_copies(name)[1] or not names_images(name)))
 
 
 def names_in_collection(entries: list[Entry], words: Mapping[str, int | None]) -> list[str]:

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, split_of_path
+from retina_data.layouts.folder_tree import Tree, counted, extension, split_of_path
+from retina_data.layouts.grade_folders import grade_folder
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
+
+_FEW = 10
+"""Folders, or images of one: more folders are no splits, and a split has more images."""
 
 
 def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
@@ -102,6 +107,24 @@ def splits_by_folder(entries: list[Entry], files: list[str]) -> list[Entry]:
         Entry(entry.image, entry.grade, split, *entry[3:]) if split else entry
         for entry, split in zip(entries, said, strict=True)
     ]
+
+
+def folders_without_split(used: Mapping[str, Entry], words: Mapping[str, int | None]) -> str:
+    """One line about large folders of pictures in no split where others are, or where they are several; else "".
+
+    It names none. used: files and their entries; words: for folders of grades, which do not count.
+    """
+    images = Counter[str]()
+    for folder, entry in ((file.rpartition("/")[0], entry) for file, entry in used.items()):
+        outer, _ = grade_folder(folder, words) or ("", 0)
+        images[outer.rpartition("/")[0] + folder[len(outer) :]] += not entry.split
+    several = [folder for folder, count in images.items() if count > _FEW]
+    if not 1 < len(several) + any(entry.split for entry in used.values()) <= _FEW:
+        return ""
+    return (
+        f"the pictures of {counted(len(several), 'folder')} are in no split that the files name (train, val, test): "
+        "they are read as one, for training"
+    )
 
 
 def distinct_names(entries: list[Entry]) -> list[Entry]:

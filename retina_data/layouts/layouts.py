@@ -177,7 +177,7 @@ def _fitting(tree: Tree, options: ReadOptions) -> dict[str, Fit]:
         fits["folders"] = Fit([], tests, partial(_from_folders, folders, options.layout == "folders"))
     arrays = medmnist.find(tree)
     if arrays is not None:
-        fits["medmnist"] = Fit([arrays], True, partial(_from_arrays, tree, arrays))
+        fits["medmnist"] = Fit([arrays], True, partial(_from_arrays, tree, arrays, options.layout is not None))
     return fits
 
 
@@ -199,5 +199,5 @@ def _from_folders(folders: GradeFolders, wanted: bool) -> Listed:
     return Listed(folders.entries, [], folders.unknown)
 
 
-def _from_arrays(tree: Tree, file: str) -> Listed:
-    return Listed(medmnist.entries(tree.root / file), [file], {})
+def _from_arrays(tree: Tree, file: str, wanted: bool) -> Listed:
+    return Listed(medmnist.entries(tree.root / file, wanted), [file], {})

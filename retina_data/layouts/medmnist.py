@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_data.errors import DataError
+from retina_data.grades import GRADES
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, some
 
@@ -41,8 +42,11 @@ def find(tree: Tree) -> str | None:
     return fitting[0] if fitting else None
 
 
-def entries(file: Path) -> list[Entry]:
-    """Each image of each split that is there, named by split and number: `train_00012`."""
+def entries(file: Path, chosen: bool = False) -> list[Entry]:
+    """Each image of each split that is there, named by split and number: `train_00012`.
+
+    Raises DataError where no image has the last grade, unless the layout was chosen: the labels are of something else.
+    """
     found: list[Entry] = []
     for split in _splits(file):
         images, labels = _shape(file, f"{split}_images"), _labels(file, split)
@@ -57,6 +61,11 @@ def entries(file: Path) -> list[Entry]:
                 f"{len(labels):,} ({file})"
             )
         found += [Entry(f"{split}_{n:05}", g, split, f"{split}_labels, row {n}") for n, g in enumerate(labels)]
+    if found and not chosen and (most := max(entry.grade for entry in found)) < len(GRADES) - 1:
+        raise DataError(
+            f"a MedMNIST file must have RetinaMNIST's grades 0..4, but the labels of {file} are 0..{most}, as of other "
+            "diseases (OCTMNIST has four classes); get RetinaMNIST, or take these for grades with --layout medmnist"
+        )
     return found
 
 

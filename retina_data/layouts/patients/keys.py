@@ -21,7 +21,8 @@ class ParsedNames:
     """What the names of N images tell: tuples of N.
 
     patient: equal for the images of one patient. eye: "left", "right" or "". visit, view: as named, "" where the name
-    tells none. copy: whether the name says that the image is a copy of another one. folder: of the collection.
+    tells none. copy: whether the name says that the image is a copy of another one. folder: of the collection. known:
+    whether the name tells the patient; else the image is its own.
     """
 
     patient: tuple[str, ...]
@@ -30,6 +31,7 @@ class ParsedNames:
     view: tuple[str, ...]
     copy: tuple[bool, ...]
     folder: tuple[str, ...]
+    known: tuple[bool, ...]
 
 
 def parse(names: Sequence[str], pattern: str | None = None) -> ParsedNames:
@@ -39,9 +41,10 @@ def parse(names: Sequence[str], pattern: str | None = None) -> ParsedNames:
     extension; its patient is the key. Raises DataError for a pattern that is none, or that a name does not fit.
     """
     read = read_names(names)
-    keys, eyes = _keys(read), [name.eye for name in read]
+    keys, known, eyes = _keys(read), [_known(name) for name in read], [name.eye for name in read]
     if pattern is not None:
         keys, named = _by_pattern([stem_of(name) for name in names], pattern)
+        known = [True] * len(keys)
         eyes = [eye or name.eye for eye, name in zip(named, read, strict=True)]
     return ParsedNames(
         patient=tuple(keys),
@@ -50,7 +53,13 @@ def parse(names: Sequence[str], pattern: str | None = None) -> ParsedNames:
         view=tuple(name.view for name in read),
         copy=tuple(name.copy for name in read),
         folder=tuple(name.folder for name in read),
+        known=tuple(known),
     )
+
+
+def _known(name: ImageName) -> bool:
+    """Whether a name tells its patient."""
+    return not name.stem or bool(name.eye or name.visit)
 
 
 def _keys(read: list[ImageName]) -> list[str]:
@@ -62,7 +71,7 @@ def _keys(read: list[ImageName]) -> list[str]:
             keys.append(name.folder or name.visit + name.view or " ")
             continue
         prefix = f"{name.folder}/" if name.folder else ""
-        if name.eye or name.visit:
+        if _known(name):
             keys.append(prefix + name.stem)
             continue
         # Its own patient: the blank keeps it apart from a patient of the same name, the number from its namesakes.

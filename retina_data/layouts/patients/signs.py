@@ -65,12 +65,20 @@ def warning_signs(parsed: ParsedNames, patients_given: bool, digests: Sequence[s
     patients_given: by a column or a pattern. Such patients are doubted only where no true list looks so; those by names
     alone also where they may be apart apart or put together. digests: of each image's content, "" where unknown.
     """
-    originals = [n for n, copy in enumerate(parsed.copy) if not copy]
+    originals = _originals(parsed)
     signs = _of_sizes(parsed, originals, patients_given)
     if not patients_given:
         signs += _same_eye_twice(parsed, originals) + _many_folders(parsed, originals)
         signs += _two_numbers(parsed, originals)
     return signs + placeholders(parsed.patient, digests or ())
+
+
+def _originals(parsed: ParsedNames) -> list[int]:
+    """Images that are no copies, and the first of copies without one."""
+    eyes = list(zip(parsed.patient, parsed.eye, parsed.visit, parsed.view, strict=True))
+    there = {eye for eye, copy in zip(eyes, parsed.copy, strict=True) if not copy}
+    first = {eye: n for n, eye in reversed(list(enumerate(eyes)))}
+    return [n for n, copy in enumerate(parsed.copy) if not copy or (eyes[n] not in there and first[eyes[n]] == n)]
 
 
 def _of_sizes(parsed: ParsedNames, originals: list[int], patients_given: bool) -> list[Sign]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import string
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -93,6 +94,29 @@ def test_folders_of_grades_are_read_and_every_file_is_counted(
         expected = {"train": len(stems) - splits * (len(stems) // 2), "test": splits * (len(stems) // 2)}
         assert found.table["split"].value_counts().to_dict() == {split: n for split, n in expected.items() if n}
         assert found.inventory.files == files_below(folder)
+
+
+@quick
+@given(
+    patients=st.lists(st.integers(1, 99), min_size=4, max_size=8, unique=True), upper=st.sets(st.integers(0, 7)),
+    copies=st.lists(st.sampled_from(("raw", "CLAHE", "aug", "resized_512", "train_cropped")), max_size=2, unique=True),
+    visits=st.sampled_from(((), ("2019", "2020"), ("Visit 1", "Visit 2"), ("baseline", "T1"))),
+    name=st.sampled_from(("p{}_{}", "20190312_p{}_{}", "p{}_T0_{}", "aug_1_p{}_{}", "p{}_{}_clahe")),
+)  # fmt: skip
+def test_patients_stay_whatever_is_copied_revisited_and_written_in_capitals(
+    patients: list[int], upper: set[int], copies: list[str], visits: tuple[str, ...], name: str
+) -> None:
+    with TemporaryDirectory() as root:
+        for visit in visits or (".",):
+            for copy in (".", *copies):
+                for n, (patient, eye) in enumerate((patient, eye) for patient in patients for eye in ("left", "right")):
+                    file = name.format(patient, eye)
+                    write(Path(root), f"{n % 5}/{visit}/{copy}/{file.upper() if n in upper else file}.png")
+        found = read_index(Path(root)).table
+        number = found["image"].str.extract(r"p(\d+)_", flags=re.IGNORECASE)[0]
+        assert len(found) == 2 * len(patients) * max(1, len(visits)) * (1 + len(copies))
+        assert found["patient"].nunique() == len(patients)
+        assert (found.groupby(number)["patient"].nunique() == 1).all()
 
 
 @quick

@@ -17,6 +17,7 @@ from retina_data.layouts.folder_tree import (
     scan,
     split_named,
     split_of_path,
+    without_copies,
 )
 
 
@@ -72,7 +73,8 @@ def test_scan_of_many_files_takes_a_fraction_of_a_second(tmp_path: Path) -> None
         ("resized train 15", "train"), ("regular-fundus-training", "train"), ("valid", "val"), ("Validation", "val"),
         ("val_images", "val"), ("testLabels15", "test"), ("TestingSet", "test"), ("retinopathy_solution", "test"),
         ("TEST", "test"), ("images", ""), ("train_test", ""), ("values", ""), ("contest", ""), ("latest", ""),
-        ("constrained", ""),
+        ("constrained", ""), ("validación", "val"), ("Entraînement", "train"), ("treino", "train"), ("prueba", "test"),
+        ("validated", ""), ("improvable", ""),
     ],
 )  # fmt: skip
 def test_split_named_reads_the_words_of_a_name(name: str, split: str) -> None:
@@ -85,6 +87,19 @@ def test_split_of_path_is_the_outermost() -> None:
 
 def test_names_images_knows_folders_that_say_nothing_of_a_collection() -> None:
     assert names_images("Images") and names_images("val_images") and not names_images("eyepacs")
+
+
+@pytest.mark.parametrize(
+    ("folder", "left"),
+    [
+        ("clahe", ("", "clahe")), ("resized_512", ("", "resized")), ("train_augmented", ("", "augmented")),
+        ("1. Original Images", ("", "original")), ("ResizedImages", ("", "resized")), ("odir-aug2", ("odir", "aug2")),
+        ("odir_cropped", ("odir", "cropped")), ("eyepacs", ("eyepacs", "")), ("August", ("August", "")),
+        ("512x512", ("", "512x512")), ("P001", ("P001", "")),
+    ],
+)  # fmt: skip
+def test_words_of_copies_are_taken_off_a_folders_name(folder: str, left: tuple[str, str]) -> None:
+    assert without_copies(folder) == (left if left[1] else (folder, ""))
 
 
 def test_examples_are_two() -> None:

@@ -135,6 +135,9 @@ def test_other_patients_are_another_data_set(tmp_path: Path) -> None:
     assert not caches[0].table["group"].equals(caches[1].table["group"])
 
 
-def test_a_patient_that_is_not_named_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"must name its patient where one does, .*trainLabels.csv, line 3"):
-        read_index(_with_patients(tmp_path, "ann", "", "bob"))
+def test_an_image_whose_patient_is_not_named_is_told_by_its_name(tmp_path: Path) -> None:
+    data = read_index(_with_patients(tmp_path, "ann", "", "ann", "n/a"))
+    assert data.table["patient"].tolist() == [0, 1, 0, 2] and data.unknown_patients == 2
+    assert (
+        "patients: by a column for 2 images, by the names alone for 2; 2 of these have a value that" in data.notes[-1]
+    )

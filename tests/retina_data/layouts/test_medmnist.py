@@ -100,6 +100,17 @@ def test_a_file_that_says_more_than_it_has_is_refused(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("train_images.npy", header.getvalue())
         archive.writestr("train_labels.npy", labels.getvalue())
-    read_index(tmp_path / "a.npz")
+    read_index(tmp_path / "a.npz", "medmnist")
     with pytest.raises(DataError, match="ends early"):
         next(medmnist.pixels(tmp_path / "a.npz"))
+
+
+def test_labels_of_another_disease_are_refused_unless_they_are_chosen(tmp_path: Path) -> None:
+    labels = {f"{split}_labels": (np.arange(count, dtype=np.uint8) % 4)[:, None] for split, count in COUNTS.items()}
+    write_medmnist(tmp_path / "octmnist.npz", channels=(), **labels)
+    for data in (tmp_path, tmp_path / "octmnist.npz"):
+        with pytest.raises(
+            DataError, match=r"grades 0\.\.4, but the labels of .*octmnist\.npz are 0\.\.3.*--layout medmnist"
+        ):
+            read_index(data)
+    assert read_index(tmp_path, "medmnist").table["grade"].max() == 3

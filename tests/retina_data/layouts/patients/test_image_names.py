@@ -40,6 +40,23 @@ from retina_data.layouts.patients.image_names import ImageName, read_names
         ("eyepacs/a/1_left", ImageName("eyepacs/a", "1", "left", "", "", False)),
         ("P1/left/1", ImageName("P1", "1", "left", "", "", False)),
         ("P1/visit2/1", ImageName("P1", "1", "", "visit2", "", False)),
+        ("20190312_P0_left", ImageName("", "P0", "left", "20190312", "", False)),
+        ("20190312_043808_left", ImageName("", "043808", "left", "20190312", "", False)),
+        ("20190312_101530_P0_left", ImageName("", "P0", "left", "20190312", "", False)),
+        ("P0_20190312_101530_OD", ImageName("", "P0", "right", "20190312_101530", "", False)),
+        ("P0_31.12.2019_OD", ImageName("", "P0", "right", "31.12.2019", "", False)),
+        ("P0_T1_OD", ImageName("", "P0", "right", "T1", "", False)),
+        ("P0_followup_v2_L", ImageName("", "P0", "left", "followup_v2", "", False)),
+        ("P0_6months_L", ImageName("", "P0", "left", "6months", "", False)),
+        ("P0_baseline", ImageName("", "P0", "", "baseline", "", False)),
+        ("site1/2019/1_left", ImageName("site1", "1", "left", "2019", "", False)),
+        ("aug_0_left", ImageName("", "0", "left", "", "", True)),
+        ("aug_0_12_left", ImageName("", "12", "left", "", "", True)),
+        ("Copy of 12_left", ImageName("", "12", "left", "", "", True)),
+        ("12_left_clahe", ImageName("", "12", "left", "", "", True)),
+        ("eyepacs_raw_12_left", ImageName("", "eyepacs_raw_12", "left", "", "", False)),
+        ("resized_512/1_left", ImageName("", "1", "left", "", "", False)),
+        ("odir_augmented/1_left", ImageName("odir", "1", "left", "", "", False)),
         # nothing is told
         ("000c1434d8d7", ImageName("", "000c1434d8d7", "", "", "", False)),
         ("IDRiD_001", ImageName("", "IDRiD_001", "", "", "", False)),
@@ -68,3 +85,25 @@ def test_a_number_that_all_names_have_is_a_size_where_there_are_copies() -> None
     assert [(n.stem, n.copy) for n in read_names(["x-600", "x"])] == [("x", True), ("x", False)]
     assert [n.stem for n in read_names(["x-600", "y-600"])] == ["x-600", "y-600"]
     assert [n.stem for n in read_names(["x-600", "x-601", "x"])] == ["x-600", "x-601", "x"]
+
+
+def test_a_word_before_a_name_is_of_a_copy_where_its_original_is_listed() -> None:
+    assert [(n.stem, n.copy) for n in read_names(["0_12_left", "aug_0_12_left"])] == [("0_12", False), ("0_12", True)]
+    assert [(n.stem, n.copy) for n in read_names(["e0f", "aug_1_e0f"])] == [("e0f", False), ("e0f", True)]
+    assert [n.stem for n in read_names(["aug_1_e0f"])] == ["aug_1_e0f"]
+
+
+def test_of_folders_of_copies_the_first_has_the_originals() -> None:
+    names = ["clahe/1_left", "aug/1_left", "raw/1_left", "aug/2_left"]
+    assert [name.copy for name in read_names(names)] == [True, True, False, False]
+    assert {name.folder for name in read_names(names)} == {""}
+
+
+def test_short_visits_are_no_numbers_of_patients() -> None:
+    assert {name.stem for name in read_names([f"P{n}_T{t}_left" for n in range(3) for t in (0, 1)])} == {
+        "P0",
+        "P1",
+        "P2",
+    }
+    assert len({name.stem for name in read_names([f"clinic_M{n}_left" for n in range(9)])}) == 9
+    assert len({name.folder for name in read_names([f"{year}/1_left" for year in (2019, 2020, 17)])}) == 3

@@ -53,7 +53,7 @@ def test_parse_makes_one_key_for_each_patient(names: list[str], expected: list[i
 def test_parse_keeps_the_order_of_the_names_in_every_field() -> None:
     parsed = parse(["a/1_left_2.png", "P1/visit3_OD (1).png"])
     assert parsed == ParsedNames(
-        ("a/1", "P1"), ("left", "right"), ("", "visit3"), ("2", ""), (False, True), ("a", "P1")
+        ("a/1", "P1"), ("left", "right"), ("", "visit3"), ("2", ""), (False, True), ("a", "P1"), (True, True)
     )
 
 

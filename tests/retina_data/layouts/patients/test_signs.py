@@ -111,3 +111,8 @@ def test_signs_come_with_a_data_set(tmp_path: Path) -> None:
     (tmp_path / "trainLabels.csv").write_text("image,level\n" + "".join(f"c/left_{n},0\n" for n in range(20)))
     assert [sign.cause for sign in read_index(tmp_path).signs] == [Cause.ONE_PATIENT]
     assert read_index(write_lab(tmp_path / "lab")).signs == ()
+
+
+def test_copies_without_their_originals_count_once() -> None:
+    assert causes([f"{n}_left_aug_{k}" for n in range(3) for k in range(20)]) == []
+    assert causes([f"c/left_{n}_aug_{k}" for n in range(11) for k in range(3)]) == [Cause.ONE_PATIENT]

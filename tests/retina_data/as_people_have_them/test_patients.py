@@ -1,0 +1,138 @@
+"""Patients and splits as people name them: what `retina data check` makes of each; none torn apart in silence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.retina_data.as_people_have_them.builder import eyes, graded, pictures, table
+from tests.retina_data.as_people_have_them.test_forms import (
+    APTOS,
+    DOUBLE,
+    EVEN,
+    KAGGLE,
+    NUMBERS,
+    A,
+    C,
+    Row,
+    assert_read,
+)
+
+IDS = "image,level,patient_id,eye"
+DATED = [f"{day}_P{n:03}_{eye}" for day in (20190312, 20200401) for n in range(5) for eye in ("left", "right")]
+VISIT_NAMES = (("T0", "T1"), ("V1", "V2"), ("baseline", "followup"), ("M0", "M12"), ("2019-03-12", "2020-04-01"),
+               ("12.03.2019", "01.04.2020"), ("2019", "2020"), ("20190312_101500", "20200401_093000"))  # fmt: skip
+VISIT_FOLDERS = (("2019", "2020"), ("Baseline", "FollowUp"), ("Visit 1", "Visit 2"), ("T0", "T1"))
+NOBODY = "by a column for 5 images, by the names alone for 5; 5 of these have a value that names nobody"
+ID_SPELLINGS = (  # of a patient's two images; patients, and what is said
+    ("a spreadsheet's .0", "{}", "{}.0", 5, "Fit to train on: nothing was found"),
+    ("zeros before numbers", "{:03}", "{}", 5, "5 patients spelled in several ways"),
+    ("two letters' cases", "P{}", "p{} ", 5, "5 patients spelled in several ways"),
+    *((f"{word!r} for nobody", "P{}", word, 10, NOBODY) for word in ("unknown", "N/A", "none", "-", "", "0")),
+)  # fmt: skip
+ID_COLUMNS = (("subject", "eye"), ("Subject ID", "laterality"), ("patientID", "side"), ("pid", "Eye"))
+SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
+
+ROWS = [
+    Row("originals and their copies in folders of their own", {
+        f"{place}/{n % 5}/{name}.png": None for place in ("original", "clahe_512", "augmented")
+        for n, name in enumerate(eyes(5))
+    }, "", 30, 0, [6, 6, 6, 6, 6], 5, (30, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("augmented copies beside the training split, by a word before the name", {
+        **{f"train/{n % 5}/{name}.png": None for n, name in enumerate(eyes(5))},
+        **{f"train_aug/{n % 5}/aug_{k}_{name}.png": None for n, name in enumerate(eyes(5)) for k in (0, 1)},
+        **{f"test/{n % 5}/{name}.png": None for n, name in enumerate(eyes(5, 10))},
+    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (30, 0, 10), 0, "Fit to train on: nothing was found"),
+    Row("copies in folders of unknown names", {
+        f"{place}/{n % 5}/{name}.png": None for place in ("sharp", "vivid") for n, name in enumerate(eyes(5))
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0,
+        "patient is another one's by the name but for a folder, a few words or letters' case: 20; they are taken for"),
+    Row("dates before the patient", {
+        "trainLabels.csv": table(KAGGLE, DATED), **pictures("train/{}.png", DATED),
+    }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found"),
+    *(Row(f"visits after the patient: {first}, {second}", {
+        f"{n % 5}/P{n:03}_{visit}_{eye}.png": None for n in range(5) for visit in (first, second) for eye in "LR"
+    }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_NAMES),
+    Row("dates of an unknown form", {
+        f"{n % 5}/P{n}_{day}03{n + 10}_{eye}.png": None for n in range(6) for day in (19, 20) for eye in "LR"
+    }, "", 24, 0, [8, 4, 4, 4, 4], 12, (24, 0, 0), 0, "another one's by the name but for a folder, a few words"),
+    *(Row(f"folders of visits: {first}, {second}", {
+        f"{visit}/{n % 5}/{name}.png": None for visit in (first, second) for n, name in enumerate(eyes(5))
+    }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "Fit to train on: nothing was found") for first, second in VISIT_FOLDERS),
+    Row("a patient's eyes in two letters' cases", {
+        f"{n % 5}/{name}.png": None for n in range(5) for name in (f"P{n}_left", f"p{n}_right")
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "5 patients spelled in several ways"),
+    Row("two patients in two letters' cases", {
+        f"{n % 5}/{name}.png": None for n in range(5) for case in "Pp"
+        for name in (f"{case}{n}_left", f"{case}{n}_right")
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "for a folder, a few words or letters' case: 20; they are taken for"),
+    Row("a column of patients in one of two label files", {
+        "train.csv": "id_code,diagnosis,patient_id\n" + table("", enumerate(A), "{name[1]},{grade},{name[0]}"),
+        "test.csv": table(APTOS, C), **pictures("p/{}.png", [*A, *C]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "names that tell no patient and eye: 5; each"),
+    *(Row(f"a column of patients with {what}", {
+        "train.csv": "id_code,diagnosis,patient\n"
+        + "".join(f"{name},{n % 5},{(first, second)[n % 2].format(n // 2 + 1)}\n" for n, name in enumerate(A)),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, patients, (10, 0, 0), 0, sentence) for what, first, second, patients, sentence in ID_SPELLINGS),
+    Row("eyes of a patient in two parts with label files of their own", {
+        file: content for number, eye in enumerate(("left", "right"), 1) for file, content in {
+            f"part{number}/labels.csv": table(IDS, range(5), f"{{name}}x{number},{{grade}},{{name}},{eye}"),
+            **pictures(f"part{number}/p/{{}}x{number}.png", map(str, range(5))),
+        }.items()
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "5 patients spelled in several ways"),
+    Row("equal patients with equal eyes in two parts", {
+        file: content for number in (1, 2) for file, content in {
+            f"part{number}/labels.csv": table(IDS, range(5), f"{{name}}x{number},{{grade}},{{name}},L"),
+            **pictures(f"part{number}/p/{{}}x{number}.png", map(str, range(5))),
+        }.items()
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "for a folder, a few words or letters' case: 10; they are taken for"),
+    Row("two label files of the same images, the second with patients", {
+        "a.csv": table(APTOS, A), "b.csv": table("id_code,diagnosis,patient_id", A, "{name},{grade},{grade}"),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on"),
+    Row("a list of patients that is not read", {
+        "train.csv": table(APTOS, A), "patients.csv": table("id_code,patient_id", A, "{name},p{grade}"),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "`patients.csv` has a column of patients, 'patient_id', for 10 images, but"),
+    *(Row(f"a column of patients that is called {column}, and one of eyes that is called {eye}", {
+        "train.csv": f"id_code,diagnosis,{column},{eye}\n"
+        + "".join(f"{name},{n % 5},p{n // 2},{'LR'[n % 2]}\n" for n, name in enumerate(A)),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on: nothing was found") for column, eye in ID_COLUMNS),
+    Row("one eye of a patient twice, by the columns", {
+        "train.csv": table("id_code,diagnosis,patient,eye", A, "{name},{grade},p{grade},OD"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "5 patients of the column have several images of one eye"),
+    # splits in other words
+    *(Row(f"folders {train} and {test}", {
+        **graded(f"{train}/{{folder}}/{{name}}.png", NUMBERS),
+        **graded(f"{test}/{{folder}}/{{name}}.png", NUMBERS, 1, 50),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train on") for train, test in SPLIT_WORDS),
+    Row("a folder validación", {
+        **graded("train/{folder}/{name}.png", NUMBERS), **graded("validación/{folder}/{name}.png", NUMBERS, 1, 50),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 5, 0), 0, "Fit to train on"),
+    Row("a column of splits in Spanish", {
+        "train.csv": table("id_code,diagnosis,set", A, "{name},{grade},entrenamiento")
+        + table("", C, "{name},{grade},prueba"),
+        **pictures("p/{}.png", [*A, *C]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train on"),
+    Row("folders of splits in words that are not understood", {
+        **graded("xunlian/{folder}/{name}.png", NUMBERS, 4), **graded("ceshi/{folder}/{name}.png", NUMBERS, 3, 50),
+    }, "", 35, 0, [7, 7, 7, 7, 7], 35, (35, 0, 0), 0, "the pictures of 2 folders are in no split that the files name"),
+    Row("a column of splits in words that are not understood", {
+        "labels.csv": table("id_code,diagnosis,split", A, "{name},{grade},xunlian")
+        + table("", C, "{name},{grade},ceshi"),
+        **pictures("p/{}.png", [*A, *C]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "but is not read, as 'xunlian' is none of train, val and test"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_patients_as_people_name_them(row: Row, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert_read(row, tmp_path, monkeypatch, capsys)
+
+
+def test_rows_have_names_of_their_own() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
