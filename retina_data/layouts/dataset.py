@@ -26,7 +26,14 @@ from retina_data.layouts.label_files import Entry, ReadOptions, some
 from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.refusals import NONE_USED, Refusal, advice_on_missing, refusals
+from retina_data.layouts.refusals import (
+    FEW_LISTED,
+    NONE_USED,
+    TWO_VERSIONS,
+    Refusal,
+    advice_on_missing,
+    refusals,
+)
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -59,6 +66,11 @@ class DataSet:
     def inventory(self) -> Inventory:
         """How many files are used, and left out for which reason."""
         return inventory_of(self.fates)
+
+    @property
+    def warnings(self) -> list[str]:
+        """Lines about pictures that may be left out, or taken, by mistake; they name files."""
+        return [one.text for one in self.refusals if one.kind in (FEW_LISTED, TWO_VERSIONS)]
 
 
 def read_index(

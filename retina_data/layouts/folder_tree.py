@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 from retina_data.errors import DataError
+from retina_data.file_kind import NEEDED, extension_of
 from retina_data.layouts.label_files import EXTENSIONS, plain
 
 UNREAD = frozenset((
@@ -29,6 +31,9 @@ UNREAD_TABLES = {
 
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 
+_NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *UNREAD_TABLES, *_ARCHIVES, ".txt", ".md", ".pdf", ".npz"}
+"""Extensions of files that need not be opened to know what they are."""
+
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
 
 _SPLIT_WORDS = (
@@ -36,6 +41,13 @@ _SPLIT_WORDS = (
     (r"va(l|lid|lidation|lset)|dev", "val"),
     (r"test\w*|eval\w*|holdout|solution", "test"),
 )
+
+_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+_MADE = re.compile(
+    r"masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|(grad)?cams?|heatmaps?|thumbs?|thumbnails?"
+)
+"""Of a folder's name: what is made from photographs."""
 
 _IMAGE_FOLDERS = frozenset((
     "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
@@ -47,6 +59,7 @@ class Tree(NamedTuple):
 
     pictures: those with the extension of a format that is read. texts: those that may be label files by theirs.
     links: files that are links. leftovers: what macOS, Windows or a program left there; in hidden folders too.
+    misnamed: pictures by their content alone, with the extension that they should have.
     """
 
     root: Path
@@ -55,19 +68,20 @@ class Tree(NamedTuple):
     texts: tuple[str, ...] = ()
     links: frozenset[str] = frozenset()
     leftovers: tuple[str, ...] = ()
+    misnamed: Mapping[str, str] = MappingProxyType({})
 
 
 def tree_of(root: Path, files: Iterable[str], links: Iterable[str] = (), leftovers: Iterable[str] = ()) -> Tree:
     """A tree with its files in order and told apart by their extensions."""
     ordered = tuple(sorted(files, key=lambda file: file.rpartition("/")[::2]))
     kinds = [extension(file) for file in ordered]
-    pictures = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in EXTENSIONS)
+    pictures = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in EXTENSIONS and not hidden(file))
     texts = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in (".csv", ".tsv", ".txt"))
     return Tree(root, ordered, pictures, texts, frozenset(links), tuple(sorted(leftovers)))
 
 
 def scan(root: Path) -> Tree:
-    """Every file below a folder; of linked folders too, each once. No file is opened.
+    """Every file below a folder; of linked folders too, each once. Files of unknown extensions alone are opened.
 
     Raises DataError where a folder cannot be listed: what is in it would be left out in silence.
     """
@@ -97,13 +111,30 @@ def scan(root: Path) -> Tree:
                     f"a data set must hold files and folders, but {root / inside} is a pipe, a socket or a device; "
                     "move it elsewhere"
                 )
-            is_leftover = ignored or name.startswith(".") or name.lower() in _LEFTOVERS
+            # A hidden picture may be one of the data set's; `._x.png` is what macOS notes of one.
+            left = name.startswith("._" if extension(name) in EXTENSIONS else ".") or name.lower() in _LEFTOVERS
+            is_leftover = ignored or left
             if is_folder:
                 waiting.append((inside, is_leftover))
             else:
                 (leftovers if is_leftover else files).append(inside)
                 links += [inside] if is_link else []
-    return tree_of(root, files, links, leftovers)
+    kinds = {file: _kind(root / file) for file in files if extension(file) not in _NAMED}
+    return tree_of(root, files, links, leftovers)._replace(misnamed={file: kind for file, kind in kinds.items() if kind})
+
+
+def _kind(path: Path) -> str:
+    """Extension of a picture by its content; "" for all else."""
+    try:
+        with path.open("rb") as opened:
+            return extension_of(opened.read(NEEDED))
+    except OSError:
+        return ""
+
+
+def hidden(file: str) -> bool:
+    """Whether a file's name begins with a dot."""
+    return file.rpartition("/")[2].startswith(".")
 
 
 def _waits(entry: os.DirEntry[str]) -> bool:
@@ -122,8 +153,10 @@ def extension(file: str) -> str:
 
 
 def all_pictures(tree: Tree) -> list[str]:
-    """Pictures in formats that are read, and then those in others."""
-    return [*tree.pictures, *(file for file in tree.files if extension(file) in UNREAD)]
+    """Pictures in formats that are read, and then those in others, under other names or hidden."""
+    kinds = UNREAD.union(EXTENSIONS)
+    others = (file for file in tree.files if extension(file) in kinds or file in tree.misnamed)
+    return list(dict.fromkeys([*tree.pictures, *others]))
 
 
 def is_archive(file: str) -> bool:
@@ -133,9 +166,18 @@ def is_archive(file: str) -> bool:
 
 def split_named(name: str) -> str:
     """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
-    words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
-    found = {split for word in words for pattern, split in _SPLIT_WORDS if re.fullmatch(pattern, word)}
+    found = set(filter(None, map(_split_word, _WORD.findall(name))))
     return found.pop() if len(found) == 1 else ""
+
+
+def _split_word(word: str) -> str:
+    return next((split for pattern, split in _SPLIT_WORDS if re.fullmatch(pattern, word.lower())), "")
+
+
+def without_split(name: str) -> str:
+    """What a name says beside its split, "" for numbers alone: these are of parts."""
+    rest = _WORD.sub(lambda word: "" if _split_word(word[0]) else word[0], name)
+    return rest if _WORD.search(rest) else ""
 
 
 def split_of_path(path: str) -> str:
@@ -146,6 +188,24 @@ def split_of_path(path: str) -> str:
 def names_images(folder: str) -> bool:
     """Whether a folder's name says that images lie there, or those of a split, and nothing else."""
     return plain(folder) in _IMAGE_FOLDERS or bool(split_named(folder))
+
+
+def made_from_photographs(files: Iterable[str]) -> dict[str, int]:
+    """Folder of each file -> how many of its parts say masks, lesions, heat maps or thumbnails: 0 for photographs.
+
+    `od` is the optic disc, but an eye beside `os`.
+    """
+    folders = {file.rpartition("/")[0] for file in files}
+    parts = {part for folder in folders for part in folder.split("/")}
+    disc = {"od", "opticdisc"} if "os" not in map(plain, parts) else {"opticdisc"}
+    made = {
+        part for part in parts if plain(part) in disc or any(map(_MADE.fullmatch, [plain(part), *_words(part)]))
+    }
+    return {folder: sum(part in made for part in folder.split("/")) for folder in folders}
+
+
+def _words(name: str) -> list[str]:
+    return [word.lower() for word in _WORD.findall(name)]
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:

@@ -8,7 +8,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, names_images, split_of_path
+from retina_data.layouts.folder_tree import (
+    Tree,
+    extension,
+    made_from_photographs,
+    names_images,
+    split_of_path,
+    without_split,
+)
 from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, checked_name, plain, stem_of
 
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"
@@ -67,17 +74,21 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
     components = folder.split("/") if folder else []
     for number, name in enumerate(components, start=1):
         grade = grade_of(name, words)
+        if grade is None and (rest := without_split(name)) != name:  # `PDR train`
+            grade = grade_of(rest, words)
         if grade is not None:
             return "/".join(components[:number]), grade
     return None
 
 
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
-    """All pictures below folders of grades. Of files that differ in their extension alone, one is listed."""
-    folders = {file.rpartition("/")[0] for file in tree.pictures}
-    graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
+    """All pictures below folders of grades, but masks and the like. Of files that differ in extension, one is listed."""
+    made = made_from_photographs(tree.pictures)
+    graded = {folder: found for folder in made if (found := grade_folder(folder, words))}
     if not graded:
         return GradeFolders([], {})
+    least = min(made[folder] for folder in graded)
+    graded = {folder: found for folder, found in graded.items() if made[folder] == least}
     files: dict[str, str] = {}
     for file in sorted(tree.pictures, key=lambda file: EXTENSIONS.index(extension(file))):
         if file.rpartition("/")[0] in graded:
@@ -88,7 +99,7 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     for file in tree.pictures:
         components = file.split("/")
         paths = ["/".join(components[:number]) for number in range(1, len(components))]
-        if "/".join(components[:-1]) not in graded:
+        if "/".join(components[:-1]) not in graded and made["/".join(components[:-1])] <= least:
             beside = [path for path in paths if path.rpartition("/")[0] in parents]
             if beside and not names_images(beside[0].rpartition("/")[2]):
                 unknown[beside[0]].append(file)

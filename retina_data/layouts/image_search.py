@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
+from unicodedata import normalize
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, split_of_path
+from retina_data.layouts.folder_tree import Tree, extension, made_from_photographs, split_of_path
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
 
 
@@ -14,9 +15,10 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
     """The file of each entry, relative to the tree's root; "" where there is none.
 
     A name is looked for in all folders, with or without extension, and as it is spelled first; never in the folder of
-    another split, where the entry's has one. Of several files the one below the label file's folder is taken, then
-    the one in the folder of the entry's split, in `data/`, in `images/` or beside the label file, then the one in the
-    folder that has most of the names.
+    another split, where the entry's has one, in a folder of masks, where photographs lie elsewhere, or outside of the
+    label file's folder, where others of its images lie in it. Of several files the one in the folder of the entry's
+    split is taken, then in `data/`, in `images/` or beside the label file, then the one in the folder that has most of
+    the names.
     """
     by_stem: dict[str, list[str]] = defaultdict(list)
     by_small_letters: dict[str, list[str]] = defaultdict(list)
@@ -25,33 +27,49 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         by_stem[stem].append(file)
         by_small_letters[stem.casefold()].append(file)
     splits = {folder: split_of_path(folder) for folder in {file.rpartition("/")[0] for file in tree.pictures}}
+    made = made_from_photographs(tree.pictures)
     candidates = []
     for entry in entries:
         inner, _, name = entry.image.rpartition("/")
         stem = stem_of(name)
         found = [entry.file] if entry.file else by_stem.get(stem) or by_small_letters.get(stem.casefold(), [])
         if inner and not entry.file:
-            ending = f"/{os.path.normpath(inner)}/"
-            found = [file for file in found if f"/{file.rpartition('/')[0]}/".endswith(ending)]
+            ending = f"/{normalize('NFC', os.path.normpath(inner))}/"
+            found = [file for file in found if normalize("NFC", f"/{file.rpartition('/')[0]}/").endswith(ending)]
         if entry.split in splits.values() and not entry.file:
             found = [file for file in found if splits[file.rpartition("/")[0]] in ("", entry.split)]
         candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
+    least = min((made[file.rpartition("/")[0]] for files in candidates for file in files), default=0)
+    below = {
+        entry.folder for entry, files in zip(entries, candidates, strict=True) if any(_is_below(entry, f) for f in files)
+    }
+    for number, entry in enumerate(entries):
+        named = entry.file or "/" in entry.image  # its folder is said
+        candidates[number] = [
+            file
+            for file in candidates[number]
+            if (named or made[file.rpartition("/")[0]] == least) and (entry.folder not in below or _is_below(entry, file))
+        ]
     coverage = Counter(_group(entry, file) for entry, files in zip(entries, candidates, strict=True) for file in files)
 
-    def rank(entry: Entry, file: str) -> tuple[bool, int, int, int, str, int, str]:
+    def rank(entry: Entry, file: str) -> tuple[int, int, int, str, int, str]:
         folder, _, name = file.rpartition("/")
         inner = entry.image.rpartition("/")[0]
         place = folder.removesuffix(inner).strip("/") if inner else folder
         known = {"data": 1, "images": 2, "": 3}.get(place.removeprefix(entry.folder).strip("/"), 4)
         first = 0 if entry.split and splits[folder] == entry.split else known
         extensions = EXTENSIONS.index(extension(name))
-        outside = not f"{folder}/".startswith(f"{entry.folder}/" if entry.folder else "")
-        return outside, first, -coverage[_group(entry, file)], folder.count("/"), folder, extensions, name
+        return first, -coverage[_group(entry, file)], folder.count("/"), folder, extensions, name
 
     def best(entry: Entry, files: list[str]) -> str:
         return files[0] if len(files) == 1 else min(files, key=lambda file: rank(entry, file), default="")
 
     return [best(entry, files) for entry, files in zip(entries, candidates, strict=True)]
+
+
+def _is_below(entry: Entry, file: str) -> bool:
+    """Whether a file lies in the folder of the entry's label file, or below."""
+    return file.startswith(f"{entry.folder}/" if entry.folder else "")
 
 
 def _group(entry: Entry, file: str) -> tuple[str, str, str]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from unicodedata import normalize
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import (
@@ -25,6 +26,10 @@ from retina_data.layouts.tables.published import possible_tables, split_of_file,
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
+
+FEW_LISTED = "most pictures not listed"
+
+TWO_VERSIONS = "pictures of two folders"
 
 
 @dataclass(frozen=True)
@@ -61,6 +66,11 @@ def refusals(
             f"{counted(count, 'picture')} say no grade: {remedy}"
         )
         found.append(Refusal("unknown grade folder", count, text))
+    found += _two_versions(fates)
+    unlisted = sum(split_of_path(file.rpartition("/")[0]) in _known(splits) for file in unused)
+    if unlisted > (used := len(fates.get(Fate.PICTURE, ()))) > 0 and options.layout is None:
+        text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as no line of the labels lists them"
+        found.append(Refusal(FEW_LISTED, unlisted, f"{text}: find out whether the label file is whole", True))
     if options.layout is not None or options.labels is not None or options.image_column is not None:
         return found  # the user chose
     for one in _with_grades(tree, fates, splits):
@@ -78,6 +88,24 @@ def refusals(
         )
         found.append(Refusal("split not read", len(graded), text))
     return found
+
+
+def _two_versions(fates: Fates) -> list[Refusal]:
+    """Images of a folder whose other pictures are left out for those of the same names elsewhere."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for file in fates.get(Fate.PICTURE, ()):
+        folder, _, name = file.rpartition("/")
+        used[folder].add(stem_of(name))
+    others = [file.rpartition("/")[::2] for file in fates.get(Fate.SAME_NAME, ())]
+    folders = sorted({folder for folder, name in others if folder in used and stem_of(name) not in used[folder]})
+    if not folders:
+        return []
+    count = sum(len(used[folder]) for folder in folders)
+    text = (
+        f"{counted(count, 'image')} of {examples(folders)} may be of other people, or another version: of other names "
+        "there the pictures of other folders are used. Name the folder in the label file, or move one of them away"
+    )
+    return [Refusal(TWO_VERSIONS, count, text, True)]
 
 
 def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable]:
@@ -101,7 +129,7 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
 def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal]:
     """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
     unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
-    known = {"", *splits, *(["train"] if "" in splits else [])}
+    known = _known(splits)
     kinds = unread_tables(tree)
     found = []
     for file in [*possible_tables(tree), *kinds] if unused else []:
@@ -119,6 +147,11 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[Refusal
     return found
 
 
+def _known(splits: set[str]) -> set[str]:
+    """Splits that are read, as a name says them; one that says none is of a training split."""
+    return {"", *splits, *(["train"] if "" in splits else [])}
+
+
 def _lying(pictures: Sequence[str]) -> str:
     """What pictures lie in the data set's folder."""
     return f"{counted(len(pictures), 'picture')} lie there ({examples(pictures)})"
@@ -127,19 +160,32 @@ def _lying(pictures: Sequence[str]) -> str:
 def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     """What to do about listed images that are not there, after a look at what is."""
     stems = {name.rpartition("/")[2].rpartition(".")[0] or name for name in absent} | {stem_of(one) for one in absent}
+    misnamed = [file for file in fates.get(Fate.MISNAMED, ()) if _stem(file).partition(".")[0] in stems]
+    if misnamed:
+        return (
+            f"{len(misnamed):,} lie there under names without the extension of a picture ({examples(misnamed)}): "
+            "rename them to .jpg, .png or .tif"
+        )
     unread = [file for file in fates.get(Fate.UNSUPPORTED, ()) if _stem(file) in stems]
     if unread:
         return f"{len(unread):,} lie there in a format that is not read ({examples(unread)}): convert them to PNG"
     packed = [file for file in fates.get(Fate.OTHER, ()) if is_archive(file)]
     if packed:
         return f"unpack {examples(packed)}, or add them"
-    others = [file for fate in (Fate.NOT_LISTED, Fate.SAME_NAME) for file in fates.get(fate, ())]
+    kinds = (Fate.NOT_LISTED, Fate.SAME_NAME, Fate.MADE, Fate.HIDDEN)
+    others = [file for fate in kinds for file in fates.get(fate, ())]
     elsewhere = [file for file in others if split_of_path(file.rpartition("/")[0]) and _stem(file) in stems]
     if elsewhere:
         return (
             f"{counted(len(elsewhere), 'picture')} of these names lie in a folder of another split "
             f"({examples(elsewhere)}): move them, or call the label file by a name that says no split, such as "
             "labels.csv, so that the folders say it"
+        )
+    elsewhere = [file for file in others if _stem(file) in stems]
+    if elsewhere:
+        return (
+            f"{counted(len(elsewhere), 'picture')} of these names may be of something else, by their folders or a dot "
+            f"({examples(elsewhere)}): where these are the same ones, move or rename them; else delete the lines"
         )
     if others:
         return (
@@ -150,12 +196,14 @@ def advice_on_missing(fates: Fates, absent: list[str]) -> str:
 
 
 def _stem(file: str) -> str:
-    return file.rpartition("/")[2].rpartition(".")[0]
+    name = normalize("NFC", file.rpartition("/")[2])
+    return name.rpartition(".")[0] or name
 
 
 def unrecognised(tree: Tree) -> str:
     """What lies in a folder of no known layout, and what would read it."""
-    texts = [_lying(tree.pictures) if tree.pictures else "no picture lies there"]
+    lying = [*tree.pictures, *tree.misnamed]
+    texts = [_lying(lying) if lying else "no picture lies there"]
     if names := two_classes(tree):
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
     stems = frozenset(stem_of(file.rpartition("/")[2]) for file in tree.pictures)
@@ -170,6 +218,7 @@ def unrecognised(tree: Tree) -> str:
     texts += [f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in kinds if kind][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
+    texts += [f"`{file}` is a picture ({kind}): give it that extension" for file, kind in tree.misnamed.items()][:2]
     return "; ".join(texts)
 
 
