@@ -99,7 +99,10 @@ def read_index(
 
 def holds_pictures(data: Path) -> bool:
     """Whether pictures lie in a data set's folder, or in the folder of its label file, whatever their format."""
-    return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
+    try:
+        return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
+    except (DataError, OSError):  # it cannot be listed
+        return False
 
 
 def _arrays(chosen: Chosen) -> DataSet:
@@ -116,7 +119,7 @@ def _arrays(chosen: Chosen) -> DataSet:
         False,
         options=options,
         fates=fates,
-        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options) if one.kind != NONE_USED),
+        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options) if one.kind not in (NONE_USED, FEW_LISTED)),
     )
 
 

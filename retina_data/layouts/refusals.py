@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from unicodedata import normalize
+from zipfile import is_zipfile
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import (
@@ -218,6 +219,8 @@ def unrecognised(tree: Tree) -> str:
     texts += [f"`{file}` is {kind}, which is not read: save it as CSV" for file, kind in kinds if kind][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
+    npz = [file for file in tree.files if extension(file) == ".npz" and not is_zipfile(tree.root / file)]
+    texts += [f"`{file}` is no whole .npz file: get it again" for file in npz[:2]]
     texts += [f"`{file}` is a picture ({kind}): give it that extension" for file, kind in tree.misnamed.items()][:2]
     return "; ".join(texts)
 
