@@ -142,6 +142,12 @@ def open_image(data: bytes) -> Image.Image:
     return image
 
 
+def pages_of(data: bytes) -> int:
+    """Pages of a file, of which the first is read; most formats have one."""
+    image = open_image(data)
+    return tiff.pages_of(image) if isinstance(image, TiffImageFile) else 1
+
+
 def in_threads(
     work: Callable[[int, Source], Result], jobs: Iterable[tuple[int, Source]], count: int, workers: int, bar: str
 ) -> Iterator[tuple[int, Result]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterator
 
-from PIL.TiffImagePlugin import ImageFileDirectory_v2
+from PIL.TiffImagePlugin import ImageFileDirectory_v2, TiffImageFile
 
 from retina_data.images import jpeg
 
@@ -25,6 +25,18 @@ def refuse_damaged(tags: ImageFileDirectory_v2, data: bytes) -> None:
     elif tags.get(_COMPRESSION) in _DEFLATE:
         for part in _parts(tags, data):
             _inflate(part)
+
+
+def pages_of(image: TiffImageFile) -> int:
+    """Pages of a TIFF file, opened: the first is read. Smaller copies of it are none."""
+    width, pages = image.width, 1
+    try:
+        for number in range(1, image.n_frames):
+            image.seek(number)
+            pages += 2 * image.width > width
+    except (OSError, EOFError, ValueError, SyntaxError):  # what stands behind the first is damaged
+        pass
+    return pages
 
 
 def _parts(tags: ImageFileDirectory_v2, data: bytes) -> Iterator[bytes]:

@@ -148,7 +148,7 @@ def data_check(
         finding = isinstance(error, DataError) and holds_pictures(data)
         if not finding and not as_json:
             raise
-        verdict = {"severity": "error", "text": f"Not fit to train on: {error}"}
+        verdict = {"severity": "error", "text": f"{'Not fit to train on' if finding else 'Not checked'}: {error}"}
         if as_json:
             out.print_json(data={"verdict": verdict, "error": str(error)})
         else:
