@@ -119,7 +119,9 @@ def _arrays(chosen: Chosen) -> DataSet:
         False,
         options=options,
         fates=fates,
-        refusals=tuple(one for one in refusals(tree, fates, {}, set(), options) if one.kind not in (NONE_USED, FEW_LISTED)),
+        refusals=tuple(
+            one for one in refusals(tree, fates, {}, set(), options) if one.kind not in (NONE_USED, FEW_LISTED)
+        ),
     )
 
 

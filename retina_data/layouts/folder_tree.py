@@ -45,7 +45,7 @@ _SPLIT_WORDS = (
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _MADE = re.compile(
-    r"masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|(grad)?cams?|heatmaps?|thumbs?|thumbnails?"
+    "masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|gradcams?|heatmaps?|thumbs?|thumbnails?"
 )
 """Of a folder's name: what is made from photographs."""
 
@@ -83,7 +83,7 @@ def tree_of(root: Path, files: Iterable[str], links: Iterable[str] = (), leftove
 def scan(root: Path) -> Tree:
     """Every file below a folder; of linked folders too, each once. Files of unknown extensions alone are opened.
 
-    Raises DataError where a folder cannot be listed: what is in it would be left out in silence.
+    Raises DataError where a folder cannot be listed, or a name is no text: it would be left out in silence.
     """
     files: list[str] = []
     links: list[str] = []
@@ -106,6 +106,8 @@ def scan(root: Path) -> Tree:
         visited.add((place.st_dev, place.st_ino))
         for name, is_folder, is_link, waits in entries:
             inside = f"{folder}/{name}" if folder else name
+            if any("\ud800" <= letter <= "\udfff" for letter in name):
+                raise DataError(f"a file's name must be UTF-8, but {ascii(inside)} is not; rename it")
             if waits:
                 raise DataError(
                     f"a data set must hold files and folders, but {root / inside} is a pipe, a socket or a device; "
@@ -120,7 +122,9 @@ def scan(root: Path) -> Tree:
                 (leftovers if is_leftover else files).append(inside)
                 links += [inside] if is_link else []
     kinds = {file: _kind(root / file) for file in files if extension(file) not in _NAMED}
-    return tree_of(root, files, links, leftovers)._replace(misnamed={file: kind for file, kind in kinds.items() if kind})
+    return tree_of(root, files, links, leftovers)._replace(
+        misnamed={file: kind for file, kind in kinds.items() if kind}
+    )
 
 
 def _kind(path: Path) -> str:
@@ -197,15 +201,9 @@ def made_from_photographs(files: Iterable[str]) -> dict[str, int]:
     """
     folders = {file.rpartition("/")[0] for file in files}
     parts = {part for folder in folders for part in folder.split("/")}
-    disc = {"od", "opticdisc"} if "os" not in map(plain, parts) else {"opticdisc"}
-    made = {
-        part for part in parts if plain(part) in disc or any(map(_MADE.fullmatch, [plain(part), *_words(part)]))
-    }
+    made = {part for part in parts if any(map(_MADE.fullmatch, [plain(part), *map(str.lower, _WORD.findall(part))]))}
+    made |= {part for part in parts if plain(part) == "od" and "os" not in map(plain, parts)}
     return {folder: sum(part in made for part in folder.split("/")) for folder in folders}
-
-
-def _words(name: str) -> list[str]:
-    return [word.lower() for word in _WORD.findall(name)]
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:

@@ -82,7 +82,7 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
 
 
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
-    """All pictures below folders of grades, but masks and the like. Of files that differ in extension, one is listed."""
+    """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
     made = made_from_photographs(tree.pictures)
     graded = {folder: found for folder in made if (found := grade_folder(folder, words))}
     if not graded:

@@ -41,14 +41,17 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
     least = min((made[file.rpartition("/")[0]] for files in candidates for file in files), default=0)
     below = {
-        entry.folder for entry, files in zip(entries, candidates, strict=True) if any(_is_below(entry, f) for f in files)
+        entry.folder
+        for entry, files in zip(entries, candidates, strict=True)
+        if any(_is_below(entry, f) for f in files)
     }
     for number, entry in enumerate(entries):
         named = entry.file or "/" in entry.image  # its folder is said
         candidates[number] = [
             file
             for file in candidates[number]
-            if (named or made[file.rpartition("/")[0]] == least) and (entry.folder not in below or _is_below(entry, file))
+            if (named or made[file.rpartition("/")[0]] == least)
+            and (entry.folder not in below or _is_below(entry, file))
         ]
     coverage = Counter(_group(entry, file) for entry, files in zip(entries, candidates, strict=True) for file in files)
 

@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from study.cli.app import main
-from tests.retina_data.as_people_have_them.builder import Files, build, eyes, graded, names, pages, picture, pictures, table
+from tests.retina_data.as_people_have_them.builder import (
+    Files,
+    build,
+    eyes,
+    graded,
+    names,
+    pages,
+    picture,
+    pictures,
+    table,
+)
 from tests.retina_data.layouts.test_medmnist import write_medmnist
 
 A, B, C = names(10), names(5, 10), names(5, 20)
@@ -409,7 +419,7 @@ ROWS = [
     Row("photographs without extension", {
         "trainLabels.csv": table(KAGGLE, eyes(5)),
         **{f"train/{name}": picture(n, "JPEG") for n, name in enumerate(eyes(5))},
-    }, "", 0, 10, EVEN, 5, (10, 0, 0), 1, "10 lie there under names without the extension of a picture (`train/0_left`"),
+    }, "", 0, 10, EVEN, 5, (10, 0, 0), 1, "10 lie there under names without the extension of a picture ("),
     Row("photographs under other names, and DICOM files without extension", {
         **graded("{folder}/{name}.jpe", NUMBERS), "0/a.JPEG_": picture(70, "JPEG"), "0/b.jpg.1": picture(71, "PNG"),
         "0/c": bytes(128) + b"DICM", "0/d": "no picture",
