@@ -45,9 +45,9 @@ class Content:
     """What the images of a data set are.
 
     `table` has the data set's index and the columns bytes, width, height, pages (of the file), sha256, error (why it
-    cannot be read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found, fov_outline and
-    fov_support (share of the field of view's edge that lies on its outline). `bits` (N, 512) is a perceptual hash: it
-    hardly changes when a photograph is saved again, resized or made brighter.
+    cannot be read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found, fov_outline
+    and fov_support (share of the field of view's edge that lies on its outline). `bits` (N, 512) is a perceptual hash:
+    it hardly changes when a photograph is saved again, resized or made brighter.
     """
 
     table: pd.DataFrame
