@@ -20,11 +20,11 @@ def refuse_damaged(tags: ImageFileDirectory_v2, data: bytes) -> None:
     """Raise ValueError where a JPEG or deflated data in a TIFF's bytes are damaged inside."""
     if tags.get(_COMPRESSION) == _JPEG:
         tables = bytes(tags.get(_JPEG_TABLES, b""))[:-2]  # without its end
-        for part in _parts(tags, data):
-            jpeg.checked(tables + part[2:] if tables else part, "RGB", 1, 1)
+        for strip in _strips(tags, data):
+            jpeg.checked(tables + strip[2:] if tables else strip, "RGB", 1, 1)
     elif tags.get(_COMPRESSION) in _DEFLATE:
-        for part in _parts(tags, data):
-            _inflate(part)
+        for strip in _strips(tags, data):
+            _inflate(strip)
 
 
 def pages_of(image: TiffImageFile) -> int:
@@ -39,18 +39,18 @@ def pages_of(image: TiffImageFile) -> int:
     return pages
 
 
-def _parts(tags: ImageFileDirectory_v2, data: bytes) -> Iterator[bytes]:
+def _strips(tags: ImageFileDirectory_v2, data: bytes) -> Iterator[bytes]:
     places, lengths = (next(filter(None, (tags.get(tag) for tag in kind)), ()) for kind in (_PLACES, _LENGTHS))
-    if sum(lengths) <= len(data):  # parts that overlap are no photograph's, and might be looked at for ever
+    if sum(lengths) <= len(data):  # strips that overlap are no photograph's, and might be looked at for ever
         yield from (data[place : place + length] for place, length in zip(places, lengths, strict=False))
 
 
-def _inflate(part: bytes) -> None:
+def _inflate(strip: bytes) -> None:
     """Raise ValueError where deflated data break their form, end early or have another checksum."""
     inflated = zlib.decompressobj()
     try:
-        while part and not inflated.eof:  # in pieces, so that a few bytes that unpack to a memory's fill do no harm
-            inflated.decompress(part, 1 << 20)
-            part = inflated.unconsumed_tail
+        while strip and not inflated.eof:  # in pieces, so that a few bytes that unpack to a memory's fill do no harm
+            inflated.decompress(strip, 1 << 20)
+            strip = inflated.unconsumed_tail
     except zlib.error:
         raise ValueError("the file is damaged inside") from None

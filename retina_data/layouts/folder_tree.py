@@ -200,10 +200,10 @@ def made_from_photographs(files: Iterable[str]) -> dict[str, int]:
     `od` is the optic disc, but an eye beside `os`.
     """
     folders = {file.rpartition("/")[0] for file in files}
-    parts = {part for folder in folders for part in folder.split("/")}
-    made = {part for part in parts if any(map(_MADE.fullmatch, [plain(part), *map(str.lower, _WORD.findall(part))]))}
-    made |= {part for part in parts if plain(part) == "od" and "os" not in map(plain, parts)}
-    return {folder: sum(part in made for part in folder.split("/")) for folder in folders}
+    names = {name for folder in folders for name in folder.split("/")}
+    made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
+    made |= {name for name in names if plain(name) == "od" and "os" not in map(plain, names)}
+    return {folder: sum(name in made for name in folder.split("/")) for folder in folders}
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:
