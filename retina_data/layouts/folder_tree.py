@@ -54,6 +54,9 @@ _IMAGE_FOLDERS = frozenset((
 ))  # fmt: skip
 
 
+_NOTHING: Mapping[str, str] = MappingProxyType({})
+
+
 class Tree(NamedTuple):
     """Files below `root`, by their paths relative to it, in the order of folders and names.
 
@@ -68,16 +71,22 @@ class Tree(NamedTuple):
     texts: tuple[str, ...] = ()
     links: frozenset[str] = frozenset()
     leftovers: tuple[str, ...] = ()
-    misnamed: Mapping[str, str] = MappingProxyType({})
+    misnamed: Mapping[str, str] = _NOTHING
 
 
-def tree_of(root: Path, files: Iterable[str], links: Iterable[str] = (), leftovers: Iterable[str] = ()) -> Tree:
+def tree_of(
+    root: Path,
+    files: Iterable[str],
+    links: Iterable[str] = (),
+    leftovers: Iterable[str] = (),
+    misnamed: Mapping[str, str] = _NOTHING,
+) -> Tree:
     """A tree with its files in order and told apart by their extensions."""
     ordered = tuple(sorted(files, key=lambda file: file.rpartition("/")[::2]))
     kinds = [extension(file) for file in ordered]
     pictures = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in EXTENSIONS and not hidden(file))
     texts = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in (".csv", ".tsv", ".txt"))
-    return Tree(root, ordered, pictures, texts, frozenset(links), tuple(sorted(leftovers)))
+    return Tree(root, ordered, pictures, texts, frozenset(links), tuple(sorted(leftovers)), misnamed)
 
 
 def scan(root: Path) -> Tree:
@@ -122,9 +131,7 @@ def scan(root: Path) -> Tree:
                 (leftovers if is_leftover else files).append(inside)
                 links += [inside] if is_link else []
     kinds = {file: _kind(root / file) for file in files if extension(file) not in _NAMED}
-    return tree_of(root, files, links, leftovers)._replace(
-        misnamed={file: kind for file, kind in kinds.items() if kind}
-    )
+    return tree_of(root, files, links, leftovers, {file: kind for file, kind in kinds.items() if kind})
 
 
 def _kind(path: Path) -> str:

@@ -11,7 +11,7 @@ FILES = (
     "l.csv", "more.xlsx", "README", "used.png", "copy/used.jpg", "other.png", "odd/x.png", "bad.png", "eye.heic",
     "scan", "eye", "masks/used.png", ".x.png",
 )  # fmt: skip
-TREE = tree_of(Path("/data"), FILES, leftovers=[".DS_Store"])._replace(misnamed={"scan": ".dcm", "eye": ".jpg"})
+TREE = tree_of(Path("/data"), FILES, leftovers=[".DS_Store"], misnamed={"scan": ".dcm", "eye": ".jpg"})
 FATES = fates_of(TREE, {"used.png"}, {"bad.png"}, ["l.csv"], ["odd/x.png"])
 
 
