@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.file_kind import NEEDED, extension_of
-from retina_data.layouts.label_files import EXTENSIONS, plain
+from retina_data.layouts.label_files import EXTENSIONS, plain, stem_of
 
 UNREAD = frozenset((
     ".heic", ".heif", ".avif", ".dcm", ".dicom", ".ppm", ".pgm", ".pnm", ".gif", ".jp2", ".j2k", ".jxl", ".raw", ".cr2",
@@ -202,15 +202,26 @@ def names_images(folder: str) -> bool:
 
 
 def made_from_photographs(files: Iterable[str]) -> dict[str, int]:
-    """Folder of each file -> how many of its parts say masks, lesions, heat maps or thumbnails: 0 for photographs.
+    """Of each file how many of its folders say masks, lesions, heat maps or thumbnails: 0 for photographs.
 
-    `od` is the optic disc, but an eye beside `os`.
+    `od` is the optic disc, but an eye beside `os`. Beside `a.png` the file `a_mask.png` counts one more.
     """
-    folders = {file.rpartition("/")[0] for file in files}
-    names = {name for folder in folders for name in folder.split("/")}
+    listed = [file.rpartition("/")[::2] for file in files]
+    names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
     made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
     made |= {name for name in names if plain(name) == "od" and "os" not in map(plain, names)}
-    return {folder: sum(name in made for name in folder.split("/")) for folder in folders}
+    of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
+    stems = {(folder, stem_of(name)) for folder, name in listed}
+
+    def beside_its_photograph(folder: str, name: str) -> bool:
+        stem, _, word = re.sub(r"[-\s]", "_", stem_of(name)).rpartition("_")
+        photograph = stem_of(name)[: len(stem)]
+        return _MADE.fullmatch(word.lower()) is not None and (folder, photograph) in stems
+
+    return {
+        f"{folder}/{name}".lstrip("/"): of_folder[folder] + beside_its_photograph(folder, name)
+        for folder, name in listed
+    }
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:

@@ -84,22 +84,24 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
     """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
     made = made_from_photographs(tree.pictures)
-    graded = {folder: found for folder in made if (found := grade_folder(folder, words))}
+    folders = {file.rpartition("/")[0] for file in made}
+    graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
     if not graded:
         return GradeFolders([], {})
-    least = min(made[folder] for folder in graded)
-    graded = {folder: found for folder, found in graded.items() if made[folder] == least}
+    least = min(number for file, number in made.items() if file.rpartition("/")[0] in graded)
+    photographs = [file for file in tree.pictures if made[file] <= least]
+    graded = {folder: graded[folder] for file in photographs if (folder := file.rpartition("/")[0]) in graded}
     files: dict[str, str] = {}
-    for file in sorted(tree.pictures, key=lambda file: EXTENSIONS.index(extension(file))):
+    for file in sorted(photographs, key=lambda file: EXTENSIONS.index(extension(file))):
         if file.rpartition("/")[0] in graded:
             files.setdefault(stem_of(file), file)
     _refuse_two_grades(graded, words)
     parents = {folder.rpartition("/")[0] for folder, _ in graded.values()}
     unknown: dict[str, list[str]] = defaultdict(list)
-    for file in tree.pictures:
+    for file in photographs:
         components = file.split("/")
         paths = ["/".join(components[:number]) for number in range(1, len(components))]
-        if "/".join(components[:-1]) not in graded and made["/".join(components[:-1])] <= least:
+        if "/".join(components[:-1]) not in graded:
             beside = [path for path in paths if path.rpartition("/")[0] in parents]
             if beside and not names_images(beside[0].rpartition("/")[2]):
                 unknown[beside[0]].append(file)

@@ -15,10 +15,10 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
     """The file of each entry, relative to the tree's root; "" where there is none.
 
     A name is looked for in all folders, with or without extension, and as it is spelled first; never in the folder of
-    another split, where the entry's has one, in a folder of masks, where photographs lie elsewhere, or outside of the
-    label file's folder, where others of its images lie in it. Of several files the one in the folder of the entry's
-    split is taken, then in `data/`, in `images/` or beside the label file, then the one in the folder that has most of
-    the names.
+    another split, where the entry's has one, a mask where photographs lie elsewhere, or in a folder further from the
+    label file than the nearest that has some of its images. Of several files the one in the folder of the entry's split
+    is taken, then in `data/`, in `images/` or beside the label file, then the one in the folder that has most of the
+    names.
     """
     by_stem: dict[str, list[str]] = defaultdict(list)
     by_small_letters: dict[str, list[str]] = defaultdict(list)
@@ -27,7 +27,6 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         by_stem[stem].append(file)
         by_small_letters[stem.casefold()].append(file)
     splits = {folder: split_of_path(folder) for folder in {file.rpartition("/")[0] for file in tree.pictures}}
-    made = made_from_photographs(tree.pictures)
     candidates = []
     for entry in entries:
         inner, _, name = entry.image.rpartition("/")
@@ -39,20 +38,7 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         if entry.split in splits.values() and not entry.file:
             found = [file for file in found if splits[file.rpartition("/")[0]] in ("", entry.split)]
         candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
-    least = min((made[file.rpartition("/")[0]] for files in candidates for file in files), default=0)
-    below = {
-        entry.folder
-        for entry, files in zip(entries, candidates, strict=True)
-        if any(_is_below(entry, f) for f in files)
-    }
-    for number, entry in enumerate(entries):
-        named = entry.file or "/" in entry.image  # its folder is said
-        candidates[number] = [
-            file
-            for file in candidates[number]
-            if (named or made[file.rpartition("/")[0]] == least)
-            and (entry.folder not in below or _is_below(entry, file))
-        ]
+    candidates = _narrowed(tree, entries, candidates)
     coverage = Counter(_group(entry, file) for entry, files in zip(entries, candidates, strict=True) for file in files)
 
     def rank(entry: Entry, file: str) -> tuple[int, int, int, str, int, str]:
@@ -70,9 +56,30 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
     return [best(entry, files) for entry, files in zip(entries, candidates, strict=True)]
 
 
-def _is_below(entry: Entry, file: str) -> bool:
-    """Whether a file lies in the folder of the entry's label file, or below."""
-    return file.startswith(f"{entry.folder}/" if entry.folder else "")
+def _narrowed(tree: Tree, entries: list[Entry], candidates: list[list[str]]) -> list[list[str]]:
+    """Of each entry's files those around its label file that are no masks, as far as other entries have such files."""
+    made = made_from_photographs(tree.pictures)
+    least = min((made[file] for files in candidates for file in files), default=0)
+    of_folder: dict[str, set[str]] = defaultdict(set)
+    for entry, files in zip(entries, candidates, strict=True):
+        of_folder[entry.folder].update(file for file in files if entry.file or made[file] == least)
+    around = {folder: _nearest(folder, files) for folder, files in of_folder.items()}
+    return [
+        [
+            file
+            for file in files
+            # The folder of a name with one is said.
+            if (entry.file or "/" in entry.image or made[file] == least) and file.startswith(around[entry.folder])
+        ]
+        for entry, files in zip(entries, candidates, strict=True)
+    ]
+
+
+def _nearest(folder: str, files: set[str]) -> str:
+    """The folder, or the innermost one around it, in which some of the files lie, with a slash; "" for the root."""
+    while folder and not any(file.startswith(f"{folder}/") for file in files):
+        folder = folder.rpartition("/")[0]
+    return f"{folder}/" if folder else ""
 
 
 def _group(entry: Entry, file: str) -> tuple[str, str, str]:

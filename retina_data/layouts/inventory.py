@@ -22,7 +22,7 @@ class Fate(StrEnum):
     LABELS = "read as label file"
     NOT_LISTED = "not listed in the labels"
     SAME_NAME = "same name as one that is used"
-    MADE = "in a folder of masks, annotations or thumbnails"
+    MADE = "masks, annotations or thumbnails by their names"
     UNKNOWN_FOLDER = "in a folder whose name says no grade"
     UNGRADABLE = "ungradable"
     UNSUPPORTED = "in a format that is not read"
@@ -66,7 +66,7 @@ def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], 
     """Files by what becomes of them. read: label files; unknown: pictures in folders whose names say no grade."""
     stems = {stem_of(file.rpartition("/")[2]) for file in used}
     made = made_from_photographs(tree.pictures)
-    least = min((made[file.rpartition("/")[0]] for file in used), default=0)
+    least = min((made[file] for file in used), default=0)
     labels, no_grade, tables = set(read), set(unknown), {*possible_tables(tree), *unread_tables(tree)}
 
     def fate(file: str) -> Fate:
@@ -77,7 +77,7 @@ def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], 
         kind = extension(file)
         if kind in EXTENSIONS and hidden(file):
             return Fate.HIDDEN
-        if kind in EXTENSIONS and used and made[file.rpartition("/")[0]] > least:
+        if kind in EXTENSIONS and used and made[file] > least:
             return Fate.MADE
         if kind in EXTENSIONS:
             repeated = Fate.SAME_NAME if stem_of(file.rpartition("/")[2]) in stems else Fate.NOT_LISTED

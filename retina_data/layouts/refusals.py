@@ -161,7 +161,8 @@ def _lying(pictures: Sequence[str]) -> str:
 def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     """What to do about listed images that are not there, after a look at what is."""
     stems = {name.rpartition("/")[2].rpartition(".")[0] or name for name in absent} | {stem_of(one) for one in absent}
-    misnamed = [file for file in fates.get(Fate.MISNAMED, ()) if _stem(file).partition(".")[0] in stems]
+    plain_names = {stem.partition(".")[0] for stem in stems}
+    misnamed = [file for file in fates.get(Fate.MISNAMED, ()) if _stem(file).partition(".")[0] in plain_names]
     if misnamed:
         return (
             f"{len(misnamed):,} lie there under names without the extension of a picture ({examples(misnamed)}): "

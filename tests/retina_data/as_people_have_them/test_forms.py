@@ -381,16 +381,16 @@ ROWS = [
     # which of several files is taken, and what is left out
     Row("masks of the photographs' names", {
         "labels.csv": table(APTOS, A), **pictures("Mask/{}.png", A), **pictures("fundus_photos/{}.png", A),
-    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 pictures (10 in a folder of masks, annotations or thumbnails)"),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 pictures (10 masks, annotations or thumbnails by their names)"),
     Row("a photograph is missing whose mask is there", {
         "labels.csv": table(APTOS, A), **pictures("od_segmentation/{}.png", A), **pictures("photos/{}.png", A[1:]),
     }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "1 picture of these names may be of something else, by their folders"),
     Row("folders of grades twice, of photographs and of heat maps", {
         **graded("images/{folder}/{name}.png", NUMBERS), **graded("gradcam/{folder}/{name}.png", NUMBERS),
-    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 in a folder of masks, annotations or thumbnails"),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 masks, annotations or thumbnails by their names"),
     Row("thumbnails beside folders of grades", {
         **graded("{folder}/{name}.png", NUMBERS), **pictures("thumbs/{}.png", A), "0/masks/e000f.png": None,
-    }, "", 10, 11, EVEN, 10, (10, 0, 0), 0, "11 in a folder of masks, annotations or thumbnails"),
+    }, "", 10, 11, EVEN, 10, (10, 0, 0), 0, "11 masks, annotations or thumbnails by their names"),
     Row("photographs that lie in a folder of lesions alone", {
         "labels.csv": table(APTOS, A), **pictures("lesions/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
@@ -398,6 +398,17 @@ ROWS = [
         "siteA/labels.csv": table(APTOS, A), **pictures("siteA/images/{}.jpg", A[1:]),
         **pictures("siteB/images/{}.jpg", A),
     }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "(`siteB/images/e000f.jpg`): where these are the same ones, move or rename"),
+    Row("the same, with the label file in a folder of its own", {
+        "siteA/meta/labels.csv": table(APTOS, A), **pictures("siteA/images/{}.jpg", A[1:]),
+        **pictures("siteB/images/{}.jpg", A),
+    }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "(`siteB/images/e000f.jpg`): where these are the same ones, move or rename"),
+    Row("two sites of equal names, label files in folders of their own", {
+        f"site{site}/{name}": content for site in "AB"
+        for name, content in {"meta/labels.csv": table(APTOS, A), **pictures("images/{}.jpg", A)}.items()
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "the files name no test split"),
+    Row("masks beside their photographs, in folders of grades", {
+        **graded("{folder}/{name}.png", NUMBERS), **graded("{folder}/{name}_mask.png", NUMBERS),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 masks, annotations or thumbnails by their names"),
     Row("a label file in a folder of its own", {
         "labels/labels.csv": table(APTOS, A), **pictures("images/{}.jpg", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
@@ -420,6 +431,10 @@ ROWS = [
         "trainLabels.csv": table(KAGGLE, eyes(5)),
         **{f"train/{name}": picture(n, "JPEG") for n, name in enumerate(eyes(5))},
     }, "", 0, 10, EVEN, 5, (10, 0, 0), 1, "10 lie there under names without the extension of a picture ("),
+    Row("photographs that a download numbered", {
+        "labels.csv": table(APTOS, A, "{name}.jpg,{grade}"),
+        **{f"p/{name}.jpg.1": picture(n, "JPEG") for n, name in enumerate(A)},
+    }, "", 0, 10, EVEN, 10, (10, 0, 0), 1, "10 lie there under names without the extension of a picture ("),
     Row("photographs under other names, and DICOM files without extension", {
         **graded("{folder}/{name}.jpe", NUMBERS), "0/a.JPEG_": picture(70, "JPEG"), "0/b.jpg.1": picture(71, "PNG"),
         "0/c": bytes(128) + b"DICM", "0/d": "no picture",

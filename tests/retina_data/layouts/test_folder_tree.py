@@ -139,11 +139,11 @@ def test_hidden_pictures_are_no_leftovers_but_what_macos_notes_of_them_is(tmp_pa
     ],
 )  # fmt: skip
 def test_folders_of_what_is_made_from_photographs(folder: str, parts: int) -> None:
-    assert made_from_photographs([f"{folder}/a.png"]) == {folder: parts}
+    assert made_from_photographs([f"{folder}/a.png"]) == {f"{folder}/a.png": parts}
 
 
 def test_od_is_an_eye_beside_os() -> None:
-    assert made_from_photographs(["OD/a.png", "OS/b.png"]) == {"OD": 0, "OS": 0}
+    assert made_from_photographs(["OD/a.png", "OS/b.png"]) == {"OD/a.png": 0, "OS/b.png": 0}
 
 
 @pytest.mark.parametrize(("name", "rest"), [("PDR train", "PDR "), ("train_1", ""), ("mild", "mild"), ("test", "")])
