@@ -35,7 +35,7 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         if inner and not entry.file:
             ending = f"/{normalize('NFC', os.path.normpath(inner))}/"
             found = [file for file in found if normalize("NFC", f"/{file.rpartition('/')[0]}/").endswith(ending)]
-        if entry.split in splits.values() and not entry.file:
+        if entry.split and entry.split in splits.values() and not entry.file:
             found = [file for file in found if splits[file.rpartition("/")[0]] in ("", entry.split)]
         candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
     candidates = _narrowed(tree, entries, candidates)

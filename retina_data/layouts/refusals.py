@@ -204,7 +204,7 @@ def _stem(file: str) -> str:
 
 def unrecognised(tree: Tree) -> str:
     """What lies in a folder of no known layout, and what would read it."""
-    lying = [*tree.pictures, *tree.misnamed]
+    lying = [file for file in all_pictures(tree) if extension(file) not in UNREAD]
     texts = [_lying(lying) if lying else "no picture lies there"]
     if names := two_classes(tree):
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")

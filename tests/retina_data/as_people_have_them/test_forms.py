@@ -391,6 +391,10 @@ ROWS = [
     Row("thumbnails beside folders of grades", {
         **graded("{folder}/{name}.png", NUMBERS), **pictures("thumbs/{}.png", A), "0/masks/e000f.png": None,
     }, "", 10, 11, EVEN, 10, (10, 0, 0), 0, "11 masks, annotations or thumbnails by their names"),
+    Row("folders of splits beside one of masks", {
+        "labels.csv": table(APTOS, [*A, *C]), **pictures("train/{}.png", A), **pictures("test/{}.png", C),
+        **pictures("Mask/{}.png", [*A, *C]), "logo.png": None,
+    }, "", 15, 16, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "15 masks, annotations or thumbnails by their names"),
     Row("photographs that lie in a folder of lesions alone", {
         "labels.csv": table(APTOS, A), **pictures("lesions/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
