@@ -11,7 +11,8 @@ from retina_data.errors import DataError
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
-VERSION = 5  # of pixels and table: raised when either changes; an older cache is made again
+VERSION = 6  # of pixels and table: raised when either changes; an older cache is made again
+# 6: damage within JPEGs (a run of zeros, CMYK) and TIFF files is refused; the pixels are those of 5.
 # 5: squashed photographs are made round, files that are damaged inside are refused, what is transparent is black, and
 # dark 16 bits are stretched. All other pixels are those of 4; but an older cache does not say which it has.
 
