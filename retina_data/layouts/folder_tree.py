@@ -6,6 +6,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -45,7 +46,7 @@ _SPLIT_WORDS = (
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 _MADE = re.compile(
-    "masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|gradcams?|heatmaps?|thumbs?|thumbnails?"
+    "masks?|segmentations?|labels?|lesions?|vessels?|gts?|(ground)?truths?|annotations?|gradcams?|heatmaps?|thumb(nail)?s?"
 )
 """Of a folder's name: what is made from photographs."""
 
@@ -201,7 +202,8 @@ def names_images(folder: str) -> bool:
     return plain(folder) in _IMAGE_FOLDERS or bool(split_named(folder))
 
 
-def made_from_photographs(files: Iterable[str]) -> dict[str, int]:
+@lru_cache(maxsize=2)  # it is asked of the same pictures again and again
+def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     """Of each file how many of its folders say masks, lesions, heat maps or thumbnails: 0 for photographs.
 
     `od` is the optic disc, but an eye beside `os`. Beside `a.png` the file `a_mask.png` counts one more.

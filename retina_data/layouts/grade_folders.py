@@ -74,7 +74,7 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
     components = folder.split("/") if folder else []
     for number, name in enumerate(components, start=1):
         grade = grade_of(name, words)
-        if grade is None and (rest := without_split(name)) != name:  # `PDR train`
+        if grade is None and (rest := without_split(name)) not in ("", name):  # `PDR train`
             grade = grade_of(rest, words)
         if grade is not None:
             return "/".join(components[:number]), grade

@@ -70,8 +70,8 @@ def refusals(
     found += _two_versions(fates)
     unlisted = sum(split_of_path(file.rpartition("/")[0]) in _known(splits) for file in unused)
     if unlisted > (used := len(fates.get(Fate.PICTURE, ()))) > 0 and options.layout is None:
-        text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as no line of the labels lists them"
-        found.append(Refusal(FEW_LISTED, unlisted, f"{text}: find out whether the label file is whole", True))
+        text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as the labels do not list them"
+        found.append(Refusal(FEW_LISTED, unlisted, f"{text}: find out whether these are whole", True))
     if options.layout is not None or options.labels is not None or options.image_column is not None:
         return found  # the user chose
     for one in _with_grades(tree, fates, splits):

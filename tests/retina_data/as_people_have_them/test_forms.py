@@ -423,10 +423,10 @@ ROWS = [
         10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
     Row("labels of a third of the pictures", {
         "labels.csv": table(APTOS, A), **pictures("pictures/{}.png", names(30)),
-    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as no line of the labels lists them"),
+    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
     Row("labels of some pictures, the others in folders of grades", {
         "labels.csv": table(APTOS, A), **pictures("pictures/{}.png", A), **graded("{folder}/{name}.png", WORDS, 4, 50),
-    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as no line of the labels lists them"),
+    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
     Row("EyePACS with more test photographs than graded ones", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)),
         **pictures("test/{}.jpeg", eyes(10, 5)),

@@ -135,15 +135,21 @@ def test_hidden_pictures_are_no_leftovers_but_what_macos_notes_of_them_is(tmp_pa
     ("folder", "parts"),
     [
         ("images", 0), ("Mask", 1), ("OD_Segmentation/masks", 2), ("1. Groundtruths", 1), ("Ground Truth", 1),
-        ("Grad-CAM", 1), ("vessel_maps", 1), ("thumbs", 1), ("od", 1), ("camera", 0), ("masked", 0), ("0_No_DR", 0),
+        ("Grad-CAM", 1), ("vessel_maps", 1), ("thumbs", 1), ("od", 1), ("gt", 1), ("camera", 0),
+        ("masked", 0), ("0_No_DR", 0),
     ],
 )  # fmt: skip
 def test_folders_of_what_is_made_from_photographs(folder: str, parts: int) -> None:
-    assert made_from_photographs([f"{folder}/a.png"]) == {f"{folder}/a.png": parts}
+    assert made_from_photographs((f"{folder}/a.png",)) == {f"{folder}/a.png": parts}
+
+
+def test_a_mask_beside_its_photograph_is_known_by_its_name() -> None:
+    files = ("a.png", "a_mask.tif", "b-mask.png", "x y.png", "x y Mask.png")
+    assert [file for file, number in made_from_photographs(files).items() if number] == ["a_mask.tif", "x y Mask.png"]
 
 
 def test_od_is_an_eye_beside_os() -> None:
-    assert made_from_photographs(["OD/a.png", "OS/b.png"]) == {"OD/a.png": 0, "OS/b.png": 0}
+    assert made_from_photographs(("OD/a.png", "OS/b.png")) == {"OD/a.png": 0, "OS/b.png": 0}
 
 
 @pytest.mark.parametrize(("name", "rest"), [("PDR train", "PDR "), ("train_1", ""), ("mild", "mild"), ("test", "")])

@@ -116,7 +116,7 @@ def test_warn_of_says_that_most_pictures_are_not_listed(tmp_path: Path, caplog: 
     dataset = read_index(tmp_path)
     warn_of(dataset.signs, dataset.warnings)
     assert [record.levelname for record in caplog.records] == ["WARNING"]
-    assert caplog.messages[0].startswith("warning: 7 of 12 pictures are not used, as no line of the labels lists them")
+    assert caplog.messages[0].startswith("warning: 7 of 12 pictures are not used, as the labels do not list them")
 
 
 def test_placeholders_are_found_in_what_was_prepared(tmp_path: Path) -> None:
