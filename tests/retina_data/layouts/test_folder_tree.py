@@ -136,7 +136,7 @@ def test_hidden_pictures_are_no_leftovers_but_what_macos_notes_of_them_is(tmp_pa
     [
         ("images", 0), ("Mask", 1), ("OD_Segmentation/masks", 2), ("1. Groundtruths", 1), ("Ground Truth", 1),
         ("Grad-CAM", 1), ("vessel_maps", 1), ("thumbs", 1), ("od", 1), ("gt", 1), ("camera", 0),
-        ("masked", 0), ("0_No_DR", 0),
+        ("masked", 0), ("0_No_DR", 0), ("labels", 1), ("label_0", 0),
     ],
 )  # fmt: skip
 def test_folders_of_what_is_made_from_photographs(folder: str, parts: int) -> None:
