@@ -211,8 +211,8 @@ def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     listed = [file.rpartition("/")[::2] for file in files]
     names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
     made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
-    whole = {"gt", "label", "labels", *({"od"} if "os" not in map(plain, names) else ())}  # `label 3` is a grade
-    made |= {name for name in names if plain(name) in whole}
+    exact = {"gt", "label", "labels", *({"od"} if "os" not in map(plain, names) else ())}  # `label 3` is a grade
+    made |= {name for name in names if plain(name) in exact}
     of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
     stems = {(folder, stem_of(name)) for folder, name in listed}
 
