@@ -28,6 +28,25 @@ _BRANDS = {  # of the ISO base media file format, at byte 8
 }  # fmt: skip
 
 
+_PICTURES = (
+    (b"\xff\xd8\xff", ".jpg"), (b"\x89PNG\r\n\x1a\n", ".png"), (b"II*\0", ".tif"), (b"MM\0*", ".tif"),
+    (b"GIF8", ".gif"), (b"\0\0\0\x0cjP  ", ".jp2"), (b"\0\0\0\x0cJXL ", ".jxl"),
+)  # fmt: skip
+
+
+def extension_of(data: bytes) -> str:
+    """Usual extension of a picture by its first NEEDED bytes; "" where it is none that is known."""
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return ".webp"
+    if data[:2] == b"BM" and data[6:10] == bytes(4):
+        return ".bmp"
+    if data[4:8] == b"ftyp" and data[8:12] in _BRANDS:
+        return ".avif" if data[8:10] == b"av" else ".heic"
+    if data[128:132] == b"DICM":
+        return ".dcm"
+    return next((kind for beginning, kind in _PICTURES if data.startswith(beginning)), "")
+
+
 def kind_of(data: bytes) -> str:
     """Kind of a file by its first NEEDED bytes, and what to do with it, in words; "" where it is not known."""
     if data[4:8] == b"ftyp":

@@ -29,6 +29,7 @@ class _Look(NamedTuple):
     bytes: int
     width: int
     height: int
+    pages: int
     sha256: str
     error: str
     light: float
@@ -43,10 +44,10 @@ class _Look(NamedTuple):
 class Content:
     """What the images of a data set are.
 
-    `table` has the data set's index and the columns bytes, width, height (of the file), sha256, error (why it cannot be
-    read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found, fov_outline and
-    fov_support (share of the field of view's edge that lies on its outline). `bits` (N, 512) is a perceptual hash: it
-    hardly changes when a photograph is saved again, resized or made brighter.
+    `table` has the data set's index and the columns bytes, width, height, pages (of the file), sha256, error (why it
+    cannot be read, else ""), light (its 99th percentile, 0..255), white (share of its pixels), fov_found, fov_outline
+    and fov_support (share of the field of view's edge that lies on its outline). `bits` (N, 512) is a perceptual hash:
+    it hardly changes when a photograph is saved again, resized or made brighter.
     """
 
     table: pd.DataFrame
@@ -88,17 +89,18 @@ def pictures(dataset: DataSet, rows: Iterable[int], side: int) -> dict[int, Imag
 def _look(row: int, source: Source) -> _Look:
     nothing = np.zeros(2 * _HASH * _HASH, dtype=bool)
     if isinstance(source, Path) and source == Path(""):
-        return _Look(0, 0, 0, "", MISSING, 0.0, 0.0, False, "frame", 0.0, nothing)
+        return _Look(0, 0, 0, 0, "", MISSING, 0.0, 0.0, False, "frame", 0.0, nothing)
     try:
         image, (width, height), data = _opened(source)
     except Exception as error:  # Pillow's decoders raise nearly every kind
         size, sha256 = _file(source)
-        return _Look(size, 0, 0, sha256, decode.reason(error), 0.0, 0.0, False, "frame", 0.0, nothing)
+        return _Look(size, 0, 0, 0, sha256, decode.reason(error), 0.0, 0.0, False, "frame", 0.0, nothing)
     light, place = light_of(image), field_of_view_in(image)
     return _Look(
         bytes=len(data),
         width=width,
         height=height,
+        pages=decode.pages_of(data) if isinstance(source, Path) else 1,
         sha256=hashlib.sha256(data).hexdigest(),
         error="",
         light=light.percentile,

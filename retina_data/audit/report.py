@@ -15,7 +15,7 @@ from retina_data.audit.size_baseline import size_only_baseline
 from retina_data.duplicates import merged_groups
 from retina_data.errors import DataError
 from retina_data.images.field_of_view import shape_note, shape_of_all
-from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SMALL, TINY, WHITE
+from retina_data.images.quality import BLACK, BLOWN_OUT, DARK, LOST, SEVERAL, SMALL, TINY, WHITE
 from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.inventory import Fates
@@ -138,6 +138,7 @@ def _pictures(readable: pd.DataFrame) -> list[Finding]:
         ("black", black, BLACK),
         ("blown out", white, WHITE),
         ("tiny", tiny, SMALL),
+        ("several pages", readable["pages"] > 1, SEVERAL),
         ("no field of view", lost, f"{LOST}, so the whole frame is used"),
     )
     return found + [
@@ -164,8 +165,8 @@ def _overlap(table: pd.DataFrame) -> list[Finding]:
     except DataError as error:
         return [Finding("no split", "error", f"a study could not split these images: {error}")]
     counts = {split: int((splits == split).sum()) for split in ("train", "val")}
-    if min(counts.values()) < 1:
-        text = f"a study needs images in train and in val, but got {counts['train']} and {counts['val']}"
+    if min(counts.values()) < 2:
+        text = f"a study needs 2 images in train and 2 in val, but got {counts['train']} and {counts['val']}"
         return [Finding("no split", "error", f"{text}; divide the files anew")]
     ours = ["train", "val"] if (table["split"] == "test").any() else ["train", "val", "test"]
     chosen = splits.isin(ours) & (table["split"] == "train")

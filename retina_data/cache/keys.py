@@ -12,7 +12,8 @@ from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet, some
 
 VERSION = 6  # of pixels and table: raised when either changes; an older cache is made again
-# 6: patients by names, which a digest does not hold, are others where words of copies, visits and dates stand in these.
+# 6: damage within JPEGs (runs of zeros, CMYK) and TIFF files is refused, and patients by names, which a digest does not
+# hold, are others where words of copies, visits and dates stand in these; the pixels are those of 5.
 # 5: squashed photographs are made round, files that are damaged inside are refused, what is transparent is black, and
 # dark 16 bits are stretched. All other pixels are those of 4; but an older cache does not say which it has.
 

@@ -18,9 +18,10 @@ from typing import Literal, NamedTuple, TypeVar
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 from retina_data.file_kind import NEEDED, kind_of
-from retina_data.images import depth, jpeg
+from retina_data.images import depth, jpeg, tiff
 from retina_data.images.field_of_view import (
     Outline,
     Shape,
@@ -105,6 +106,8 @@ def upright_rgb(data: bytes, at_least: int) -> Image.Image:
     if image.format in ("JPEG", "MPO"):
         image.draft(None, (at_least, at_least))
         image = jpeg.decoded(image, data)
+    elif isinstance(image, TiffImageFile):
+        tiff.refuse_damaged(image.tag_v2, data)
     deep = depth.is_deep(image)
     image = ImageOps.exif_transpose(image)  # which loads it; what is made from its pixels below has no EXIF
     if image.mode.startswith("I"):  # 16 bits a pixel; convert() would clip
@@ -137,6 +140,12 @@ def open_image(data: bytes) -> Image.Image:
     if image.format == "PNG" and not 0 <= data.rfind(_END_OF_PNG) <= len(data) - 8:  # name and checksum
         raise ValueError("the file ends early")
     return image
+
+
+def pages_of(data: bytes) -> int:
+    """Pages of a file, of which the first is read; most formats have one."""
+    image = open_image(data)
+    return tiff.pages_of(image) if isinstance(image, TiffImageFile) else 1
 
 
 def in_threads(

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from retina_data.images.decode import ImageSpec, open_image, upright_rgb
+from retina_data.images.decode import ImageSpec, open_image, pages_of, upright_rgb
 from retina_data.images.field_of_view import field_of_view_in
 
 SEEN_AT = 256  # pixels: enough for the field of view and for light and dark
@@ -25,6 +25,8 @@ BLACK, WHITE = "black or nearly so", f"white on more than {BLOWN_OUT:.0%} of the
 SMALL = f"with a side below {TINY} px"
 
 LOST = "no field of view was found"
+
+SEVERAL = "of several pages, of which the first is used"
 
 _WHOLE = "the whole frame is used"
 
@@ -54,6 +56,8 @@ def warnings_of(data: bytes, spec: ImageSpec) -> list[str]:
     found = [text for wrong, text in ((black, BLACK), (white, WHITE), (shorter < TINY, SMALL)) if wrong]
     if not black and not white:
         found += _field_of_view(image, spec)
+    if (pages := pages_of(data)) > 1:
+        found.append(f"{SEVERAL}: {pages} pages")
     if shorter < spec.size:
         found.append(f"smaller than the network's input: {shorter} px, less than {spec.size}")
     return found

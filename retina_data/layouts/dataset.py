@@ -28,7 +28,7 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.refusals import NONE_USED, Refusal, refusals, scale_doubts
+from retina_data.layouts.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.tables.unread_splits import unread_splits
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
@@ -65,6 +65,11 @@ class DataSet:
         """How many files are used, and left out for which reason."""
         return inventory_of(self.fates)
 
+    @property
+    def warnings(self) -> list[str]:
+        """Lines about pictures that may be left out, or taken, by mistake; they name files."""
+        return [one.text for one in self.refusals if one.kind in (FEW_LISTED, TWO_VERSIONS)]
+
 
 def read_index(
     data: Path, options: ReadOptions | str | None = None, *, missing: Literal["fail", "keep"] = "fail"
@@ -92,7 +97,10 @@ def read_index(
 
 def holds_pictures(data: Path) -> bool:
     """Whether pictures lie in a data set's folder, or in the folder of its label file, whatever their format."""
-    return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
+    try:
+        return data.exists() and bool(all_pictures(scan(data if data.is_dir() else data.parent)))
+    except (DataError, OSError):  # it cannot be listed
+        return False
 
 
 def _arrays(chosen: Chosen) -> DataSet:
@@ -105,6 +113,7 @@ def _arrays(chosen: Chosen) -> DataSet:
     parsed = ParsedNames(own, nothing, nothing, nothing, (False,) * len(entries), nothing, (False,) * len(entries))
     fates = fates_of(tree, set(), set(), chosen.listed.files, ())
     line = unused_line(fates, set())
+    of_files = refusals(tree, fates, {}, set(), options, "medmnist")
     return DataSet(
         file,
         chosen.layout,
@@ -115,7 +124,7 @@ def _arrays(chosen: Chosen) -> DataSet:
         options=options,
         fates=fates,
         refusals=(
-            *(one for one in refusals(tree, fates, {}, set(), options, "medmnist") if one.kind != NONE_USED),
+            *(one for one in of_files if one.kind not in (NONE_USED, FEW_LISTED)),
             *scale_doubts(entries, options),
         ),
     )

@@ -8,7 +8,15 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, extension, names_images, split_of_path, without_copies
+from retina_data.layouts.folder_tree import (
+    Tree,
+    extension,
+    made_from_photographs,
+    names_images,
+    split_of_path,
+    without_copies,
+    without_split,
+)
 from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, checked_name, plain, stem_of
 
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"
@@ -67,28 +75,34 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
     components = folder.split("/") if folder else []
     for number, name in enumerate(components, start=1):
         grade = grade_of(name, words)
+        if grade is None and (rest := without_split(name)) not in ("", name):  # `PDR train`
+            grade = grade_of(rest, words)
         if grade is not None:
             return "/".join(components[:number]), grade
     return None
 
 
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
-    """All pictures below folders of grades. Of files that differ in their extension alone, one is listed."""
-    folders = {file.rpartition("/")[0] for file in tree.pictures}
+    """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
+    made = made_from_photographs(tree.pictures)
+    folders = {file.rpartition("/")[0] for file in made}
     names = {name for folder in folders for name in folder.split("/")}
     if names >= {*"012345"} and "6" not in names:
         words = {"5": None, **words}  # DDR's ungradable ones
     graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
     if not graded:
         return GradeFolders([], {})
+    least = min(number for file, number in made.items() if file.rpartition("/")[0] in graded)
+    photographs = [file for file in tree.pictures if made[file] <= least]
+    graded = {folder: graded[folder] for file in photographs if (folder := file.rpartition("/")[0]) in graded}
     files: dict[str, str] = {}
-    for file in sorted(tree.pictures, key=lambda file: EXTENSIONS.index(extension(file))):
+    for file in sorted(photographs, key=lambda file: EXTENSIONS.index(extension(file))):
         if file.rpartition("/")[0] in graded:
             files.setdefault(stem_of(file), file)
     _refuse_two_grades(graded, words)
     parents = {folder.rpartition("/")[0] for folder, _ in graded.values()}
     unknown: dict[str, list[str]] = defaultdict(list)
-    for file in tree.pictures:
+    for file in photographs:
         components = file.split("/")
         paths = ["/".join(components[:number]) for number in range(1, len(components))]
         if "/".join(components[:-1]) not in graded:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from unicodedata import normalize
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, counted, extension, split_of_path
+from retina_data.layouts.folder_tree import Tree, counted, extension, made_from_photographs, split_of_path
 from retina_data.layouts.grade_folders import grade_folder
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
 
@@ -19,9 +20,10 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
     """The file of each entry, relative to the tree's root; "" where there is none.
 
     A name is looked for in all folders, with or without extension, and as it is spelled first; never in the folder of
-    another split, where the entry's has one. Of several files the one below the label file's folder is taken, then
-    the one in the folder of the entry's split, in `data/`, in `images/` or beside the label file, then the one in the
-    folder that has most of the names.
+    another split, where the entry's has one, a mask where photographs lie elsewhere, or in a folder further from the
+    label file than the nearest that has some of its images. Of several files the one in the folder of the entry's split
+    is taken, then in `data/`, in `images/` or beside the label file, then the one in the folder that has most of the
+    names.
     """
     by_stem: dict[str, list[str]] = defaultdict(list)
     by_small_letters: dict[str, list[str]] = defaultdict(list)
@@ -36,27 +38,53 @@ def find_images(tree: Tree, entries: list[Entry]) -> list[str]:
         stem = stem_of(name)
         found = [entry.file] if entry.file else by_stem.get(stem) or by_small_letters.get(stem.casefold(), [])
         if inner and not entry.file:
-            ending = f"/{os.path.normpath(inner)}/"
-            found = [file for file in found if f"/{file.rpartition('/')[0]}/".endswith(ending)]
-        if entry.split in splits.values() and not entry.file:
+            ending = f"/{normalize('NFC', os.path.normpath(inner))}/"
+            found = [file for file in found if normalize("NFC", f"/{file.rpartition('/')[0]}/").endswith(ending)]
+        if entry.split and entry.split in splits.values() and not entry.file:
             found = [file for file in found if splits[file.rpartition("/")[0]] in ("", entry.split)]
         candidates.append([file for file in found if file.rpartition("/")[2] == name] or found)
+    candidates = _narrowed(tree, entries, candidates)
     coverage = Counter(_group(entry, file) for entry, files in zip(entries, candidates, strict=True) for file in files)
 
-    def rank(entry: Entry, file: str) -> tuple[bool, int, int, int, str, int, str]:
+    def rank(entry: Entry, file: str) -> tuple[int, int, int, str, int, str]:
         folder, _, name = file.rpartition("/")
         inner = entry.image.rpartition("/")[0]
         place = folder.removesuffix(inner).strip("/") if inner else folder
         known = {"data": 1, "images": 2, "": 3}.get(place.removeprefix(entry.folder).strip("/"), 4)
         first = 0 if entry.split and splits[folder] == entry.split else known
         extensions = EXTENSIONS.index(extension(name))
-        outside = not f"{folder}/".startswith(f"{entry.folder}/" if entry.folder else "")
-        return outside, first, -coverage[_group(entry, file)], folder.count("/"), folder, extensions, name
+        return first, -coverage[_group(entry, file)], folder.count("/"), folder, extensions, name
 
     def best(entry: Entry, files: list[str]) -> str:
         return files[0] if len(files) == 1 else min(files, key=lambda file: rank(entry, file), default="")
 
     return [best(entry, files) for entry, files in zip(entries, candidates, strict=True)]
+
+
+def _narrowed(tree: Tree, entries: list[Entry], candidates: list[list[str]]) -> list[list[str]]:
+    """Of each entry's files those around its label file that are no masks, as far as other entries have such files."""
+    made = made_from_photographs(tree.pictures)
+    least = min((made[file] for files in candidates for file in files), default=0)
+    of_folder: dict[str, set[str]] = defaultdict(set)
+    for entry, files in zip(entries, candidates, strict=True):
+        of_folder[entry.folder].update(file for file in files if entry.file or made[file] == least)
+    around = {folder: _nearest(folder, files) for folder, files in of_folder.items()}
+    return [
+        [
+            file
+            for file in files
+            # The folder of a name with one is said.
+            if (entry.file or "/" in entry.image or made[file] == least) and file.startswith(around[entry.folder])
+        ]
+        for entry, files in zip(entries, candidates, strict=True)
+    ]
+
+
+def _nearest(folder: str, files: set[str]) -> str:
+    """The folder, or the innermost one around it, in which some of the files lie, with a slash; "" for the root."""
+    while folder and not any(file.startswith(f"{folder}/") for file in files):
+        folder = folder.rpartition("/")[0]
+    return f"{folder}/" if folder else ""
 
 
 def _group(entry: Entry, file: str) -> tuple[str, str, str]:

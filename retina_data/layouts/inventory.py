@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension
+from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden, made_from_photographs
 from retina_data.layouts.label_files import EXTENSIONS, stem_of
 from retina_data.layouts.tables.published import possible_tables, unread_tables
 
@@ -22,9 +22,12 @@ class Fate(StrEnum):
     LABELS = "read as label file"
     NOT_LISTED = "not listed in the labels"
     SAME_NAME = "same name as one that is used"
+    MADE = "masks, annotations or thumbnails by their names"
     UNKNOWN_FOLDER = "in a folder whose name says no grade"
     UNGRADABLE = "ungradable"
     UNSUPPORTED = "in a format that is not read"
+    MISNAMED = "without the extension of a picture: rename to .jpg, .png or .tif"
+    HIDDEN = "hidden, as the name begins with a dot"
     UNREAD_LABELS = "label file that is not read"
     LEFTOVER = "left there by macOS, Windows or a program"
     OTHER = "neither picture nor label file"
@@ -32,7 +35,10 @@ class Fate(StrEnum):
 
 USED = (Fate.PICTURE, Fate.LABELS)
 
-_PICTURES = (Fate.NOT_LISTED, Fate.SAME_NAME, Fate.UNKNOWN_FOLDER, Fate.UNGRADABLE, Fate.UNSUPPORTED)
+_PICTURES = (
+    Fate.NOT_LISTED, Fate.SAME_NAME, Fate.MADE, Fate.UNKNOWN_FOLDER, Fate.UNGRADABLE, Fate.UNSUPPORTED, Fate.MISNAMED,
+    Fate.HIDDEN,
+)  # fmt: skip
 
 Fates = Mapping[Fate, tuple[str, ...]]
 """Files by what becomes of them, relative to the data set's folder: each file once."""
@@ -59,6 +65,8 @@ class Inventory:
 def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], unknown: Iterable[str]) -> Fates:
     """Files by what becomes of them. read: label files; unknown: pictures in folders whose names say no grade."""
     stems = {stem_of(file.rpartition("/")[2]) for file in used}
+    made = made_from_photographs(tree.pictures)
+    least = min((made[file] for file in used), default=0)
     labels, no_grade, tables = set(read), set(unknown), {*possible_tables(tree), *unread_tables(tree)}
 
     def fate(file: str) -> Fate:
@@ -67,11 +75,17 @@ def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], 
         if file in labels:
             return Fate.LABELS
         kind = extension(file)
+        if kind in EXTENSIONS and hidden(file):
+            return Fate.HIDDEN
+        if kind in EXTENSIONS and used and made[file] > least:
+            return Fate.MADE
         if kind in EXTENSIONS:
             repeated = Fate.SAME_NAME if stem_of(file.rpartition("/")[2]) in stems else Fate.NOT_LISTED
             return Fate.UNKNOWN_FOLDER if file in no_grade else repeated
-        if kind in UNREAD:
+        if kind in UNREAD or tree.misnamed.get(file) in UNREAD:
             return Fate.UNSUPPORTED
+        if file in tree.misnamed:
+            return Fate.MISNAMED
         return Fate.UNREAD_LABELS if file in tables or kind in TABLES else Fate.OTHER
 
     found: dict[Fate, list[str]] = defaultdict(list)

@@ -10,6 +10,7 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -18,7 +19,7 @@ from typing import NamedTuple
 from retina_data.errors import DataError
 from retina_data.file_kind import kind_of
 
-EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".jfif", ".bmp", ".webp")
+EXTENSIONS = (".jpeg", ".jpg", ".png", ".tif", ".tiff", ".jfif", ".jpe", ".bmp", ".webp")
 
 NAMED = 10  # so many offenders are named in a message, the others counted
 
@@ -105,7 +106,8 @@ def some(names: list[str]) -> str:
 
 
 def stem_of(name: str) -> str:
-    """The name without the extension of an image."""
+    """The name without the extension of an image, its accents composed: macOS takes them apart in files' names."""
+    name = unicodedata.normalize("NFC", name)
     root, _, extension = name.rpartition(".")
     return root if root and root[-1] != "/" and f".{extension.lower()}" in EXTENSIONS else name
 

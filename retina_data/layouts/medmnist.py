@@ -7,6 +7,7 @@ unpacks to more than memory holds does no harm.
 from __future__ import annotations
 
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -25,6 +26,9 @@ NOTE = (
     "the file names no patients, so each image is taken for its own patient; "
     "where a patient has several images, intervals are too narrow"
 )
+
+_BROKEN = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
+"""What a zip file raises that is damaged, encrypted or packed in another way."""
 
 _MOST_LABELS = 10_000_000
 
@@ -85,7 +89,7 @@ def pixels(file: Path) -> Iterator[npt.NDArray[np.uint8]]:
 def _read(member: IO[bytes], size: int, file: Path) -> bytes:
     try:
         data = member.read(size)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
+    except _BROKEN as error:
         raise DataError(f"{file} must be a whole MedMNIST file, but is damaged ({error}); get it again") from error
     if len(data) < size:
         raise DataError(f"{file} must be a whole MedMNIST file, but ends early; get it again")
@@ -140,7 +144,7 @@ def _header(member: IO[bytes], file: Path, name: str) -> tuple[tuple[int, ...], 
         version = np.lib.format.read_magic(member)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, fortran, dtype = read(member)
-    except (ValueError, OSError, zipfile.BadZipFile) as error:
+    except (ValueError, *_BROKEN) as error:
         raise DataError(f"{name} must be an array, but is not readable ({error}; {file}); get the file again") from None
     if dtype.hasobject or (fortran and len(shape) > 1 and name.endswith("_images")) or not shape:
         raise DataError(f"{name} must be an array of numbers in C order, but is not ({file})")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,10 @@ from retina_data.layouts.tables.published import (
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 NONE_USED = "no picture used"
+
+FEW_LISTED = "most pictures not listed"
+
+TWO_VERSIONS = "pictures of two folders"
 
 
 @dataclass(frozen=True)
@@ -55,6 +60,11 @@ def refusals(
             f"{counted(count, 'picture')} say no grade: {advice_on_words(names, options.grades) or 'rename them'}"
         )
         found.append(Refusal("unknown grade folder", count, text))
+    found += _two_versions(fates)
+    unlisted = sum(split_of_path(file.rpartition("/")[0]) in _known(splits) for file in unused)
+    if unlisted > (used := len(fates.get(Fate.PICTURE, ()))) > 0 and options.layout is None:
+        text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as the labels do not list them"
+        found.append(Refusal(FEW_LISTED, unlisted, f"{text}: find out whether these are whole", True))
     if options.layout is not None or options.labels is not None or options.image_column is not None:
         return found + (_of_the_other_eye(tree, fates) if options.image_column else [])  # the user chose
     for one in _with_grades(tree, fates, splits):
@@ -115,6 +125,24 @@ def _of_the_other_eye(tree: Tree, fates: Fates) -> list[Refusal]:
     return found
 
 
+def _two_versions(fates: Fates) -> list[Refusal]:
+    """Images of a folder whose other pictures are left out for those of the same names elsewhere."""
+    used: dict[str, set[str]] = defaultdict(set)
+    for file in fates.get(Fate.PICTURE, ()):
+        folder, _, name = file.rpartition("/")
+        used[folder].add(stem_of(name))
+    others = [file.rpartition("/")[::2] for file in fates.get(Fate.SAME_NAME, ())]
+    folders = sorted({folder for folder, name in others if folder in used and stem_of(name) not in used[folder]})
+    if not folders:
+        return []
+    count = sum(len(used[folder]) for folder in folders)
+    text = (
+        f"{counted(count, 'image')} of {examples(folders)} may be of other people, or another version: of other names "
+        "there the pictures of other folders are used. Name the folder in the label file, or move one of them away"
+    )
+    return [Refusal(TWO_VERSIONS, count, text, True)]
+
+
 def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable]:
     """Label files that are not read and have grades of pictures that are not used."""
     unread = set(fates.get(Fate.UNREAD_LABELS, ()))
@@ -136,7 +164,7 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
 def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[str]:
     """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
     unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
-    known = {"", *splits, *(["train"] if "" in splits else [])}
+    known = _known(splits)
     kinds = unread_tables(tree)
     found = []
     for file in [*possible_tables(tree), *kinds] if unused else []:
@@ -151,3 +179,8 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[str]:
                 reason = str(error)
         found.append(f"{reason}; it may have the grades of {counted(unused, 'unused picture')}")
     return found
+
+
+def _known(splits: set[str]) -> set[str]:
+    """Splits that are read, as a name says them; one that says none is of a training split."""
+    return {"", *splits, *(["train"] if "" in splits else [])}

@@ -95,7 +95,7 @@ def _prepared(
     dataset = read_index(data.expanduser().resolve(), options)
     for line in dataset.notes:
         log.info(f"note: {line}")
-    warn_of(dataset.signs)
+    warn_of(dataset.signs, dataset.warnings)
     return prepare_data(
         dataset,
         home,

@@ -15,6 +15,7 @@ from retina_data.layouts.label_files import ReadOptions
 from study.cli.field_options import with_flags
 from study.cli.options import (
     EXIT_FAILED,
+    EXIT_WRONG,
     READ_FLAGS,
     Data,
     GradeWords,
@@ -26,7 +27,7 @@ from study.cli.options import (
 )
 from study.config.study import make_study_config, read_options
 from study.console import out
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 
 
 def weights(
@@ -135,20 +136,24 @@ def data_check(
     from study.cli.audit_page import write_page
     from study.cli.audit_tables import print_audit
 
-    if page:
-        check_writable(page.resolve().parent)
     try:
+        if page:
+            check_writable(page.resolve().parent)
         dataset = read_index(data.resolve(), _options(values, layout, grade, data), missing="keep")
-    except DataError as error:
-        if not holds_pictures(data):
-            raise
+        report, issues = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
+        if page:
+            write_page(page.resolve(), dataset, report, issues)
+    except (DataError, StudyError, OSError) as error:
         # Pictures lie there, and none is used: that is the finding.
-        verdict = {"severity": "error", "text": f"Not fit to train on: {error}"}
-        out.print_json(data={"verdict": verdict}) if as_json else out.print(verdict["text"], markup=False)
-        sys.exit(EXIT_FAILED)
-    report, issues = check(dataset, None if dataset.labels_only else look_at(dataset, progress=not as_json))
-    if page:
-        write_page(page.resolve(), dataset, report, issues)
+        finding = isinstance(error, DataError) and holds_pictures(data)
+        if not finding and not as_json:
+            raise
+        verdict = {"severity": "error", "text": f"{'Not fit to train on' if finding else 'Not checked'}: {error}"}
+        if as_json:
+            out.print_json(data={"verdict": verdict, "error": str(error)})
+        else:
+            out.print(verdict["text"], markup=False)
+        sys.exit(EXIT_FAILED if finding else EXIT_WRONG)
     if as_json:
         out.print_json(data=report)
     else:

@@ -25,7 +25,7 @@ from retina_data.grades import PROBABILITIES
 from retina_data.images import decode
 from retina_data.images.decode import ImageSpec, Source
 from retina_data.images.quality import warnings_of
-from retina_data.layouts.folder_tree import UNREAD
+from retina_data.layouts.folder_tree import hidden
 from retina_data.layouts.label_files import EXTENSIONS
 from study.errors import ConfigError
 from study.inference.gradcam import explain, png
@@ -67,14 +67,13 @@ def find_photographs(places: list[Path]) -> list[Path]:
         if not place.is_dir():
             inside = [place]  # whatever it is: it was asked for, and its row says what is wrong with it
         else:
-            files = [file for file in _files(place) if not file.name.startswith(".")]
-            inside = [file for file in files if file.suffix.lower() in EXTENSIONS]
-            kinds = Counter(file.suffix.lower() for file in files if file.suffix.lower() in UNREAD)
-            unread = ", ".join(f"{count:,} {kind}" for kind, count in kinds.items())
-            if unread and inside:
-                log.warning(f"not graded, as they are in a format that is not read: {unread}")
+            files = _files(place)
+            inside = [file for file in files if file.suffix.lower() in EXTENSIONS and not hidden(file.name)]
+            skipped = _kinds(sorted(set(files) - set(inside)))
+            if skipped and inside:
+                log.warning(f"not graded, as they are hidden or no photograph by their names: {skipped}")
         if not inside:
-            instead = f" ({unread} lie there, which are not read)" if unread else ""
+            instead = f" ({skipped} lie there, which are not read)" if skipped else ""
             raise ConfigError(
                 f"a folder must hold photographs ({', '.join(EXTENSIONS)}), but {place} holds none{instead}; "
                 "name another"
@@ -83,6 +82,15 @@ def find_photographs(places: list[Path]) -> list[Path]:
             # One spelling for each folder; a file that is a link stays one of its own, under its own name.
             found.setdefault(os.path.join(os.path.realpath(file.parent), file.name), file)
     return list(found.values())
+
+
+def _kinds(files: list[Path]) -> str:
+    """How many files there are of each extension, each kind with an example."""
+    first: dict[str, str] = {}
+    for file in files:
+        first.setdefault(file.suffix.lower(), printable(Path(file.name)))
+    kinds = Counter(file.suffix.lower() for file in files)
+    return ", ".join(f"{n:,} {kind or 'without extension'} ({first[kind]})" for kind, n in kinds.items())
 
 
 def _files(place: Path) -> list[Path]:

@@ -27,7 +27,7 @@ def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -
     """
     resolved = resolve(name, home, state, inputs)
     _check_settings(resolved)
-    warn_of(resolved.dataset.signs)
+    warn_of(resolved.dataset.signs, resolved.dataset.warnings)
     requested = read_warm_start(resolved, state, inputs.source_study, inputs.enqueued)
     plan = _plan(resolved, _by_colour(resolved.dataset, home, resolved.config))
     _check_weights(plan)

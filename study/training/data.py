@@ -23,10 +23,12 @@ from study.training.train import TrainData
 log = logging.getLogger(__name__)
 
 
-def warn_of(signs: Iterable[Sign]) -> None:
-    """A line for each sign that patients are wrong; it names none of them."""
+def warn_of(signs: Iterable[Sign], others: Iterable[str] = ()) -> None:
+    """A line for each sign that patients are wrong, which names none of them, and for each of the other warnings."""
     for sign in signs:
         log.warning(f"patients may be wrong: {sign.sentence}; {sign.remedy}")
+    for line in others:
+        log.warning(f"warning: {line}")
 
 
 def reading_record(dataset: DataSet) -> dict[str, Any]:

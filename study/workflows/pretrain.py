@@ -116,7 +116,7 @@ def _prepared(source: Source, out: Path, home: Path) -> SplitDataset:
     dataset = read_index(source.data, source.options) if source.data else _painted(source, out)
     for line in dataset.notes:
         log.info(f"note: {line}")
-    warn_of(dataset.signs)
+    warn_of(dataset.signs, dataset.warnings)
     prepared = prepare_data(
         dataset, home, image_size=source.image_size, crop="fov", val_fraction=0.2, seed=source.seed,
         select_on="validation",

@@ -73,7 +73,7 @@ def train_new(
     dataset = read_index(data, options)
     for line in dataset.notes:
         log.info(f"note: {line}")
-    warn_of(dataset.signs)
+    warn_of(dataset.signs, dataset.warnings)
     _check_new(folder)
     defaults = StudyConfig.model_fields
     prepared = prepare_data(

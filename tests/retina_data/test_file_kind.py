@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from retina_data.file_kind import kind_of
+from retina_data.file_kind import extension_of, kind_of
 from retina_data.images.decode import open_image
 
 LFS = b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 12345\n"
@@ -61,3 +61,18 @@ def test_a_photograph_is_no_other_kind(tmp_path: Path, format: str) -> None:
     Image.effect_noise((60, 40), 60).convert("RGB").save(file, format)
     assert kind_of(file.getvalue()) == ""
     assert open_image(file.getvalue()).size == (60, 40)
+
+
+@pytest.mark.parametrize(
+    ("form", "extension"),
+    [("JPEG", ".jpg"), ("PNG", ".png"), ("TIFF", ".tif"), ("BMP", ".bmp"), ("WEBP", ".webp"), ("GIF", ".gif")],
+)
+def test_a_picture_is_known_by_its_first_bytes(form: str, extension: str) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (20, 20)).save(file, form)
+    assert extension_of(file.getvalue()[:512]) == extension
+
+
+def test_extension_of_pictures_that_are_not_read_and_of_none() -> None:
+    data = (bytes(128) + b"DICM", b"\0\0\0\x18ftypheic", b"\0\0\0\x18ftypavif", b"BM, of a text", LFS, b"")
+    assert [extension_of(one) for one in data] == [".dcm", ".heic", ".avif", "", "", ""]

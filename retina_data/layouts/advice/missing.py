@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from unicodedata import normalize
+
 from retina_data.layouts.folder_tree import counted, examples, is_archive, split_of_path
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import stem_of
@@ -10,19 +12,33 @@ from retina_data.layouts.label_files import stem_of
 def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     """What to do about listed images that are not there, after a look at what is."""
     stems = {name.rpartition("/")[2].rpartition(".")[0] or name for name in absent} | {stem_of(one) for one in absent}
+    plain_names = {stem.partition(".")[0] for stem in stems}
+    misnamed = [file for file in fates.get(Fate.MISNAMED, ()) if _stem(file).partition(".")[0] in plain_names]
+    if misnamed:
+        return (
+            f"{len(misnamed):,} lie there under names without the extension of a picture ({examples(misnamed)}): "
+            "rename them to .jpg, .png or .tif"
+        )
     unread = [file for file in fates.get(Fate.UNSUPPORTED, ()) if _stem(file) in stems]
     if unread:
         return f"{len(unread):,} lie there in a format that is not read ({examples(unread)}): convert them to PNG"
     packed = [file for file in fates.get(Fate.OTHER, ()) if is_archive(file)]
     if packed:
         return f"unpack {examples(packed)}, or add them"
-    others = [file for fate in (Fate.NOT_LISTED, Fate.SAME_NAME) for file in fates.get(fate, ())]
+    kinds = (Fate.NOT_LISTED, Fate.SAME_NAME, Fate.MADE, Fate.HIDDEN)
+    others = [file for fate in kinds for file in fates.get(fate, ())]
     elsewhere = [file for file in others if split_of_path(file.rpartition("/")[0]) and _stem(file) in stems]
     if elsewhere:
         return (
             f"{counted(len(elsewhere), 'picture')} of these names lie in a folder of another split "
             f"({examples(elsewhere)}): move them, or call the label file by a name that says no split, such as "
             "labels.csv, so that the folders say it"
+        )
+    elsewhere = [file for file in others if _stem(file) in stems]
+    if elsewhere:
+        return (
+            f"{counted(len(elsewhere), 'picture')} of these names may be of something else, by their folders or a dot "
+            f"({examples(elsewhere)}): where these are the same ones, move or rename them; else delete the lines"
         )
     if others:
         return (
@@ -33,4 +49,5 @@ def advice_on_missing(fates: Fates, absent: list[str]) -> str:
 
 
 def _stem(file: str) -> str:
-    return file.rpartition("/")[2].rpartition(".")[0]
+    name = normalize("NFC", file.rpartition("/")[2])
+    return name.rpartition(".")[0] or name

@@ -5,10 +5,20 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from zipfile import is_zipfile
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import advice_on_words
-from retina_data.layouts.folder_tree import UNREAD, UNREAD_TABLES, Tree, counted, examples, extension, is_archive
+from retina_data.layouts.folder_tree import (
+    UNREAD,
+    UNREAD_TABLES,
+    Tree,
+    all_pictures,
+    counted,
+    examples,
+    extension,
+    is_archive,
+)
 from retina_data.layouts.grade_folders import names_below, two_classes
 from retina_data.layouts.label_files import clipped, stem_of
 from retina_data.layouts.tables.published import possible_tables
@@ -17,7 +27,8 @@ from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 def unrecognised(tree: Tree) -> str:
     """What lies in a folder of no known layout, and what would read it."""
-    texts = [lying(tree.pictures) if tree.pictures else "no picture lies there"]
+    pictures = [file for file in all_pictures(tree) if extension(file) not in UNREAD]
+    texts = [lying(pictures) if pictures else "no picture lies there"]
     if names := two_classes(tree):
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
     if classes := _classes(tree):
@@ -34,6 +45,9 @@ def unrecognised(tree: Tree) -> str:
     texts += [save_as_csv(file, kind) for file, kind in kinds if kind][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
+    npz = [file for file in tree.files if extension(file) == ".npz" and not is_zipfile(tree.root / file)]
+    texts += [f"`{file}` is no whole .npz file: get it again" for file in npz[:2]]
+    texts += [f"`{file}` is a picture ({kind}): give it that extension" for file, kind in tree.misnamed.items()][:2]
     return "; ".join(texts)
 
 

@@ -44,6 +44,14 @@ def picture(number: int, form: str) -> bytes:
     return file.getvalue()
 
 
+def pages(count: int) -> bytes:
+    """A TIFF file of several pictures."""
+    file = io.BytesIO()
+    first, *others = (Image.open(io.BytesIO(picture(800 + number, "PNG"))) for number in range(count))
+    first.save(file, "TIFF", save_all=True, append_images=others)
+    return file.getvalue()
+
+
 def names(count: int, first: int = 0) -> list[str]:
     """Names that tell neither patient nor eye: `e000f`, ..."""
     return [f"e{number:03}f" for number in range(first, first + count)]

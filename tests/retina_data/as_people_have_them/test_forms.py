@@ -10,7 +10,17 @@ from typing import Any, NamedTuple
 import pytest
 
 from study.cli.app import main
-from tests.retina_data.as_people_have_them.builder import Files, build, eyes, graded, names, picture, pictures, table
+from tests.retina_data.as_people_have_them.builder import (
+    Files,
+    build,
+    eyes,
+    graded,
+    names,
+    pages,
+    picture,
+    pictures,
+    table,
+)
 from tests.retina_data.layouts.test_medmnist import write_medmnist
 
 A, B, C = names(10), names(5, 10), names(5, 20)
@@ -24,6 +34,7 @@ EVEN, DOUBLE = [2, 2, 2, 2, 2], [4, 4, 4, 4, 4]
 
 LFS = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n"
 HTML = "<!DOCTYPE html><html><body>Sign in</body></html>"
+PAGES = pages(3)
 VISITS = [f"P{n}/visit{visit}_{eye}" for n in range(5) for visit in (1, 2) for eye in ("left", "right")]
 NUMBERED = [f"P{n}_{number}_left" for n in range(10) for number in (1, 2)]
 COPIES = ("", " (1)", "_aug_2")
@@ -288,6 +299,10 @@ ROWS = [
         **{f"{n}_{eye}.png": None for n in range(5) for eye in "lr"},
     }, "--labels labels.csv --image-column left --grade-column dr_left", 5, 5, [1, 1, 1, 1, 1], 5, (5, 0, 0), 0,
         "`labels.csv` lists 5 pictures that are not used in its column 'right': write a line for each picture"),
+    Row("a validation split of one image", {
+        **graded("train/{folder}/{name}.png", NUMBERS), "val/0/e070f.png": None,
+        **graded("test/{folder}/{name}.png", NUMBERS, 1, 50),
+    }, "", 16, 0, [4, 3, 3, 3, 3], 16, (10, 1, 5), 1, "a study needs 2 images in train and 2 in val, but got 10 and 1"),
     Row("a column that is named split", {
         "labels.csv": table("id_code,diagnosis,split", A, "{name},{grade},train")
         + table("", B, "{name},{grade},valid") + table("", C, "{name},{grade},test"),
@@ -395,6 +410,87 @@ ROWS = [
     Row("names in other letters than the files", {
         "trainLabels.csv": table(KAGGLE, [name.upper() for name in eyes(5)]), **pictures("train/{}.JPG", eyes(5)),
     }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "the files name no test split"),
+    # which of several files is taken, and what is left out
+    Row("masks of the photographs' names", {
+        "labels.csv": table(APTOS, A), **pictures("Mask/{}.png", A), **pictures("fundus_photos/{}.png", A),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 pictures (10 masks, annotations or thumbnails by their names)"),
+    Row("a photograph is missing whose mask is there", {
+        "labels.csv": table(APTOS, A), **pictures("od_segmentation/{}.png", A), **pictures("photos/{}.png", A[1:]),
+    }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "1 picture of these names may be of something else, by their folders"),
+    Row("folders of grades twice, of photographs and of heat maps", {
+        **graded("images/{folder}/{name}.png", NUMBERS), **graded("gradcam/{folder}/{name}.png", NUMBERS),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 masks, annotations or thumbnails by their names"),
+    Row("thumbnails beside folders of grades", {
+        **graded("{folder}/{name}.png", NUMBERS), **pictures("thumbs/{}.png", A), "0/masks/e000f.png": None,
+    }, "", 10, 11, EVEN, 10, (10, 0, 0), 0, "11 masks, annotations or thumbnails by their names"),
+    Row("folders of splits beside one of masks", {
+        "labels.csv": table(APTOS, [*A, *C]), **pictures("train/{}.png", A), **pictures("test/{}.png", C),
+        **pictures("Mask/{}.png", [*A, *C]), "logo.png": None,
+    }, "", 15, 16, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "15 masks, annotations or thumbnails by their names"),
+    Row("photographs that lie in a folder of lesions alone", {
+        "labels.csv": table(APTOS, A), **pictures("lesions/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    Row("an image is missing that another site has", {
+        "siteA/labels.csv": table(APTOS, A), **pictures("siteA/images/{}.jpg", A[1:]),
+        **pictures("siteB/images/{}.jpg", A),
+    }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "(`siteB/images/e000f.jpg`): where these are the same ones, move or rename"),
+    Row("the same, with the label file in a folder of its own", {
+        "siteA/meta/labels.csv": table(APTOS, A), **pictures("siteA/images/{}.jpg", A[1:]),
+        **pictures("siteB/images/{}.jpg", A),
+    }, "", 9, 10, EVEN, 10, (10, 0, 0), 1, "(`siteB/images/e000f.jpg`): where these are the same ones, move or rename"),
+    Row("two sites of equal names, label files in folders of their own", {
+        f"site{site}/{name}": content for site in "AB"
+        for name, content in {"meta/labels.csv": table(APTOS, A), **pictures("images/{}.jpg", A)}.items()
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "the files name no test split"),
+    Row("masks beside their photographs, in folders of grades", {
+        **graded("{folder}/{name}.png", NUMBERS), **graded("{folder}/{name}_mask.png", NUMBERS),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 masks, annotations or thumbnails by their names"),
+    Row("a label file in a folder of its own", {
+        "labels/labels.csv": table(APTOS, A), **pictures("images/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    Row("some images in one version, some in another", {
+        "labels.csv": table(APTOS, A), **pictures("cropped/{}.jpg", A[5:]), **pictures("full/{}.jpg", A[:9]),
+    }, "", 10, 4, EVEN, 10, (10, 0, 0), 0, "1 image of `cropped` may be of other people, or another version"),
+    Row("one folder of a grade that says its split too", graded("{folder}/{name}.png", (*WORDS[:4], "PDR train")), "",
+        10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    Row("labels of a third of the pictures", {
+        "labels.csv": table(APTOS, A), **pictures("pictures/{}.png", names(30)),
+    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
+    Row("labels of some pictures, the others in folders of grades", {
+        "labels.csv": table(APTOS, A), **pictures("pictures/{}.png", A), **graded("{folder}/{name}.png", WORDS, 4, 50),
+    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
+    Row("EyePACS with more test photographs than graded ones", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)),
+        **pictures("test/{}.jpeg", eyes(10, 5)),
+    }, "", 10, 20, EVEN, 5, (10, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("photographs without extension", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)),
+        **{f"train/{name}": picture(n, "JPEG") for n, name in enumerate(eyes(5))},
+    }, "", 0, 10, EVEN, 5, (10, 0, 0), 1, "10 lie there under names without the extension of a picture ("),
+    Row("photographs that a download numbered", {
+        "labels.csv": table(APTOS, A, "{name}.jpg,{grade}"),
+        **{f"p/{name}.jpg.1": picture(n, "JPEG") for n, name in enumerate(A)},
+    }, "", 0, 10, EVEN, 10, (10, 0, 0), 1, "10 lie there under names without the extension of a picture ("),
+    Row("photographs under other names, and DICOM files without extension", {
+        **graded("{folder}/{name}.jpe", NUMBERS), "0/a.JPEG_": picture(70, "JPEG"), "0/b.jpg.1": picture(71, "PNG"),
+        "0/c": bytes(128) + b"DICM", "0/d": "no picture",
+    }, "", 10, 3, EVEN, 10, (10, 0, 0), 0,
+        "3 pictures (1 in a format that is not read, 2 without the extension of a picture: rename to .jpg"),
+    refused("pictures without extension and nothing else", {
+        name: picture(n, "JPEG") for n, name in enumerate(A)
+    }, "", "`e000f` is a picture (.jpg): give it that extension"),
+    Row("a hidden picture, and what macOS notes of one", {
+        **graded("{folder}/{name}.png", NUMBERS), "0/.x00.png": None, "0/._e000f.png": b"\x00\x05\x16\x07",
+    }, "", 10, 1, EVEN, 10, (10, 0, 0), 0, "not used: 1 picture (1 hidden, as the name begins with a dot)"),
+    Row("accents that macOS takes apart", {
+        "labels.csv": table(APTOS, [f"caf\xe9/\xe9{name}" for name in A]),
+        **pictures("cafe\u0301/e\u0301{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "the files name no test split"),
+    refused("a MedMNIST file that ends early", {"retinamnist.npz": b"PK\x03\x04" + bytes(900)}, "",
+            "`retinamnist.npz` is no whole .npz file: get it again", code=2),
+    Row("TIFF files of several pages", {
+        "train.csv": table(APTOS, A), **pictures("p/{}.png", A[1:]), "p/e000f.tif": PAGES,
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "of several pages, of which the first is used: 1 of 10 images"),
     # advice after a look
     Row("photographs under another name", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}_resized.jpeg", eyes(5)),

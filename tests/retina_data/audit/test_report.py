@@ -36,7 +36,7 @@ def image_of(folder: Path, number: int) -> Path:
 
 
 def test_sound_photographs_have_no_warning(tmp_path: Path) -> None:
-    found, _ = found_in(write_photographs(tmp_path, count=8))
+    found, _ = found_in(write_photographs(tmp_path, count=10))
     assert {one.severity for one in found.values()} == {"note"}
 
 
@@ -123,14 +123,14 @@ def test_what_is_known_of_the_real_photographs_is_found() -> None:
 
 
 def test_verdict_counts_images_and_patients(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path, count=6)
+    folder = write_photographs(tmp_path, count=12)
     image_of(folder, 5).write_bytes(b"no picture")
     (folder / "images" / "extra.png").write_bytes(image_of(folder, 0).read_bytes())
     data = read_index(folder, missing="keep")
     report, _ = check(data, look_at(data, progress=False))
     assert report["verdict"] == {
-        "severity": "error", "text": "Not fit to train on: 1 error to mend first, and 0 warnings.", "used": 5,
-        "unused": 1, "patients": 6,
+        "severity": "error", "text": "Not fit to train on: 1 error to mend first, and 0 warnings.", "used": 11,
+        "unused": 1, "patients": 12,
     }  # fmt: skip
     assert report["fates"]["not listed in the labels"] == ["images/extra.png"]
 

@@ -61,6 +61,42 @@ def test_cmyk_is_left_to_pillow() -> None:
     assert jpeg.decoded(opened, data) is opened
 
 
+def test_damage_of_cmyk_is_found() -> None:
+    data = encoded(Image.effect_noise((300, 200), 60).convert("CMYK"))
+    assert decode.upright_rgb(data, 500).tobytes() == by_pillow(data, 500).tobytes()
+    place = len(data) // 2
+    with pytest.raises(ValueError, match="the file is damaged inside"):
+        decode.upright_rgb(data[:place] + bytes(400) + data[place + 400 :], 500)
+
+
+@pytest.mark.parametrize("options", [{"optimize": True}, {"progressive": True}, {"optimize": True, "subsampling": 0}])
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+def test_zeros_of_flat_areas_are_no_damage(mode: str, options: dict[str, object]) -> None:
+    picture = Image.new("RGB", (900, 700), (10, 20, 30))
+    picture.paste(Image.effect_noise((200, 200), 60).convert("RGB"), (0, 500))
+    data = encoded(Image.new("RGB", (2000, 1500)).convert(mode), **options)
+    assert bytes(64) in data[data.index(b"\xff\xda") :]  # they are there
+    for one in (data, encoded(picture.convert(mode), **options)):
+        assert decode.upright_rgb(one, 64).size[0] >= 64
+
+
+def test_zeros_in_metadata_are_no_damage() -> None:
+    data = encoded(Image.effect_noise((90, 60), 60).convert("RGB"), comment=bytes(400))
+    assert bytes(64) in data and decode.upright_rgb(data, 16).size
+
+
+@needs_data
+def test_a_hundred_zeros_in_real_photographs_are_found() -> None:
+    rng = np.random.default_rng(4)
+    for number, path in enumerate(sorted((SHARED / "idrid/images").iterdir())[::20]):
+        data = path.read_bytes()
+        if number % 2:
+            data = encoded(Image.open(path), quality=92, optimize=True)
+        place = int(rng.integers(2000, len(data) - 2000))
+        with pytest.raises(ValueError, match="the file is damaged inside"):
+            decode.upright_rgb(data[:place] + bytes(100) + data[place + 100 :], 256)
+
+
 def test_a_warning_that_concerns_no_pixel_does_no_harm() -> None:
     data = bytearray(encoded(Image.effect_noise((90, 60), 60).convert("RGB")))
     data[data.index(b"JFIF\0") + 5] = 9  # revision 9 of the container

@@ -12,6 +12,7 @@ from retina_data.images.decode import ImageSpec
 from retina_data.images.field_of_view import Shape
 from retina_data.images.quality import BLACK, LOST, SMALL, WHITE, warnings_of
 from retina_data.layouts.dataset import read_index
+from tests.retina_data.as_people_have_them.builder import pages
 from tests.retina_data.audit.test_image_scan import relabel
 
 FORM = ImageSpec(256, "fov", "none", "circle")
@@ -87,6 +88,10 @@ def test_a_photograph_that_is_not_as_the_training_s_is_named(
     for image, words in ((squashed, oval), (disc, round_one), (Image.new("RGB", (400, 400), (120, 120, 120)), none)):
         found = warnings_of(_png(image), replace(FORM, shape=shape))
         assert found == [] if not words else len(found) == 1 and words in found[0]
+
+
+def test_several_pages_are_said() -> None:
+    assert "of several pages, of which the first is used: 3 pages" in warnings_of(pages(3), FORM)
 
 
 def test_no_image_is_an_error() -> None:

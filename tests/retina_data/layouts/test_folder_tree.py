@@ -1,4 +1,4 @@
-"""retina_data.layouts.folder_tree: every file once, by name alone; and the splits that names say."""
+"""retina_data.layouts.folder_tree: every file once, by name or content; and the splits that names say."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from retina_data.layouts.folder_tree import (
     all_pictures,
     counted,
     examples,
+    hidden,
+    made_from_photographs,
     names_images,
     scan,
     split_named,
     split_of_path,
     without_copies,
+    without_split,
 )
 
 
@@ -119,3 +122,51 @@ def test_a_pipe_is_refused(tmp_path: Path) -> None:
 def test_a_link_to_nothing_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "a.png").symlink_to(tmp_path / "gone.png")
     assert list(scan(tmp_path).files) == ["a.png"]
+
+
+def test_a_name_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    os.close(os.open(os.fsencode(tmp_path) + b"/\xff.png", os.O_CREAT))
+    with pytest.raises(DataError, match=r"a file's name must be UTF-8, but '\\udcff.png' is not; rename it"):
+        scan(tmp_path)
+
+
+def test_pictures_are_known_by_their_content_where_their_names_do_not_say_it(tmp_path: Path) -> None:
+    for name in ("a", "b.JPEG_", "d.csv"):
+        (tmp_path / name).write_bytes(b"\xff\xd8\xff\xe0")
+    (tmp_path / "c").write_bytes(b"none")
+    tree = scan(tmp_path)
+    assert tree.misnamed == {"a": ".jpg", "b.JPEG_": ".jpg"} and all_pictures(tree) == ["a", "b.JPEG_"]
+
+
+def test_hidden_pictures_are_no_leftovers_but_what_macos_notes_of_them_is(tmp_path: Path) -> None:
+    for name in (".x.png", "._x.png", ".DS_Store", "y.png"):
+        (tmp_path / name).touch()
+    tree = scan(tmp_path)
+    assert (tree.pictures, tree.leftovers) == (("y.png",), (".DS_Store", "._x.png"))
+    assert hidden("a/.x.png") and all_pictures(tree) == ["y.png", ".x.png"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "parts"),
+    [
+        ("images", 0), ("Mask", 1), ("OD_Segmentation/masks", 2), ("1. Groundtruths", 1), ("Ground Truth", 1),
+        ("Grad-CAM", 1), ("vessel_maps", 1), ("thumbs", 1), ("od", 1), ("gt", 1), ("camera", 0),
+        ("masked", 0), ("0_No_DR", 0), ("labels", 1), ("label_0", 0),
+    ],
+)  # fmt: skip
+def test_folders_of_what_is_made_from_photographs(folder: str, parts: int) -> None:
+    assert made_from_photographs((f"{folder}/a.png",)) == {f"{folder}/a.png": parts}
+
+
+def test_a_mask_beside_its_photograph_is_known_by_its_name() -> None:
+    files = ("a.png", "a_mask.tif", "b-mask.png", "x y.png", "x y Mask.png")
+    assert [file for file, number in made_from_photographs(files).items() if number] == ["a_mask.tif", "x y Mask.png"]
+
+
+def test_od_is_an_eye_beside_os() -> None:
+    assert made_from_photographs(("OD/a.png", "OS/b.png")) == {"OD/a.png": 0, "OS/b.png": 0}
+
+
+@pytest.mark.parametrize(("name", "rest"), [("PDR train", "PDR "), ("train_1", ""), ("mild", "mild"), ("test", "")])
+def test_what_a_name_says_beside_its_split(name: str, rest: str) -> None:
+    assert without_split(name) == rest

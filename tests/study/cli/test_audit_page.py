@@ -25,13 +25,13 @@ def page_of(folder: Path, images: bool = True) -> str:
 
 
 def test_each_finding_has_its_pictures(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path, count=8)
+    folder = write_photographs(tmp_path, count=12)
     images = folder / "images"
     (images / "3_left.png").write_bytes((images / "0_left.png").read_bytes())
     (images / "5_left.png").write_bytes(b"<script>")
     page = page_of(folder)
     shown = re.findall(r'src="data:image/jpeg;base64,([^"]+)"', page)
-    assert len(shown) == 4 + 7  # two of each finding about the pair, seven fields of view
+    assert len(shown) == 4 + 10  # two of each finding about the pair, ten fields of view
     assert all(base64.b64decode(data)[:2] == b"\xff\xd8" for data in shown)
     assert "Not fit to train on: 1 error to mend first" in page
     assert '<p class="none">no photograph but an HTML page' in page and "<details>" not in page  # each is shown
@@ -49,10 +49,10 @@ def test_names_beyond_the_pictures_are_listed(tmp_path: Path) -> None:
 
 
 def test_it_says_what_the_findings_come_to(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path, count=8)
+    folder = write_photographs(tmp_path, count=12)
     page = page_of(folder)
     assert "Fit to train on: nothing was found that makes training or a score wrong." in page
-    assert "Images used: 8, left out: 0; patients: 8." in page and "read as label file" in page
+    assert "Images used: 12, left out: 0; patients: 12." in page and "read as label file" in page
     (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
     assert "Fit to train on, with 2 warnings to know" in page_of(folder)
 

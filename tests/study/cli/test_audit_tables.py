@@ -23,11 +23,11 @@ def printed(folder: Path, images: bool = True) -> str:
 
 
 def test_counts_sizes_and_findings_are_printed(tmp_path: Path) -> None:
-    folder = write_photographs(tmp_path)
+    folder = write_photographs(tmp_path, count=12)
     (folder / "images" / "3_left.png").write_bytes((folder / "images" / "0_left.png").read_bytes())
     text = printed(folder)
-    assert text.startswith("Fit to train on, with 2 warnings to know before a score is believed. Images used: 6,")
-    assert "field of view was found in 6 of 6 images" in text and "96x96 (6)" in text
+    assert text.startswith("Fit to train on, with 2 warnings to know before a score is believed. Images used: 12,")
+    assert "field of view was found in 12 of 12 images" in text and "96x96 (12)" in text
     assert "majority class, grade 0" in text and "image size and file size alone: accuracy" in text
     assert "0_left = 3_left" in text and "duplicates, grades differ" in text
 

@@ -38,6 +38,18 @@ def test_check_prints_what_the_files_say(tmp_path: Path, data: Path) -> None:
     assert '"images"' in retina(tmp_path, "data", "check", str(data), "--json").stdout
 
 
+def test_what_cannot_be_checked_is_json_too(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    for folder, flags, said in (
+        ("none", [], "does not exist"), ("empty", [], "none was recognised"), ("empty", ["--grade", "x"], "WORD=N"),
+        ("empty", ["--layout", "odd"], "layout must be one of"), ("empty", ["--page", "/dev/null/x"], "exists"),
+    ):  # fmt: skip
+        done = retina(tmp_path, "data", "check", str(tmp_path / folder), "--json", *flags)
+        found = json.loads(done.stdout)
+        assert done.returncode == 2 and said in found["error"]
+        assert found["verdict"] == {"severity": "error", "text": f"Not checked: {found['error']}"}
+
+
 TINY = ["--patients", "24", "--image-size", "32", "--epochs", "1"]
 
 

@@ -183,13 +183,14 @@ def test_folders_give_their_photographs_by_name_and_none_twice(tmp_path: Path) -
         find_photographs([tmp_path / "empty"])
 
 
-def test_pictures_that_are_not_read_are_counted_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("a.png", "b.HEIC", "c.heic", "d.dcm", "._e.heic", "notes.txt"):
+def test_files_that_are_not_graded_are_counted_in_one_line(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("a.png", "b.HEIC", "c.heic", "d.dcm", "._e.png", "notes.txt", "IMG_1"):
         (tmp_path / name).touch()
     assert find_photographs([tmp_path]) == [tmp_path / "a.png"]
-    assert caplog.messages == ["not graded, as they are in a format that is not read: 2 .heic, 1 .dcm"]
+    kinds = "1 .png (._e.png), 1 without extension (IMG_1), 2 .heic (b.HEIC), 1 .dcm (d.dcm), 1 .txt (notes.txt)"
+    assert caplog.messages == [f"not graded, as they are hidden or no photograph by their names: {kinds}"]
     (tmp_path / "a.png").unlink()
-    with pytest.raises(ConfigError, match=r"holds none \(2 .heic, 1 .dcm lie there, which are not read\)"):
+    with pytest.raises(ConfigError, match=r"holds none \(1 .png \(._e.png\), 1 without .* which are not read\)"):
         find_photographs([tmp_path])
 
 

@@ -13,6 +13,7 @@ from study.cli.data import data_app
 from study.config.study import make_study_config
 from study.training.data import SplitDataset, open_data, prepare_data, split_of, warn_of
 from tests.fixtures.study import small_data
+from tests.retina_data.as_people_have_them.builder import build, names, pictures, table
 
 SPLIT = {"val_fraction": 0.3, "seed": 1, "select_on": "validation"}
 
@@ -108,6 +109,14 @@ def test_warn_of_says_a_line_for_each_sign_and_names_nobody(tmp_path: Path, capl
     (line,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line.startswith("patients may be wrong: images must be of several patients, but all 20")
     assert "--patient-pattern REGEX" in line and "left" not in line
+
+
+def test_warn_of_says_that_most_pictures_are_not_listed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    build(tmp_path, {"train.csv": table("id_code,diagnosis", names(5)), **pictures("p/{}.png", names(12))})
+    dataset = read_index(tmp_path)
+    warn_of(dataset.signs, dataset.warnings)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert caplog.messages[0].startswith("warning: 7 of 12 pictures are not used, as the labels do not list them")
 
 
 def test_placeholders_are_found_in_what_was_prepared(tmp_path: Path) -> None:
