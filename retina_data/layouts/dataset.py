@@ -12,8 +12,9 @@ import pandas as pd
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
+from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
-from retina_data.layouts.contradictions import contradiction_line, contradictions
+from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -28,7 +29,6 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.tables.unread_splits import unread_splits
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]

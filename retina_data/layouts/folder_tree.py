@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
-import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.file_kind import NEEDED, extension_of
-from retina_data.layouts.label_files import EXTENSIONS, plain, stem_of
+from retina_data.layouts.label_files import EXTENSIONS
 
 UNREAD = frozenset((
     ".heic", ".heif", ".avif", ".dcm", ".dicom", ".ppm", ".pgm", ".pnm", ".gif", ".jp2", ".j2k", ".jxl", ".raw", ".cr2",
@@ -37,34 +34,6 @@ _NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *UNREAD_TABLES, *_ARCHIVES, ".txt", ".m
 """Extensions of files that need not be opened to know what they are."""
 
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
-
-_SPLIT_WORDS = (  # English, Spanish, Portuguese, French, Italian, German, without accents
-    (r"train\w*|entrena\w*|trein(o|amento)|entrainement|apprentissage|addestramento", "train"),
-    (r"va(l|lid|lset)|valida(tion|cion|cao|zione)|validierung|dev", "val"),
-    (r"test\w*|eval\w*|holdout|solution|pruebas?|essai|prova|prue?f\w*", "test"),
-)
-
-COPY_WORDS = (
-    r"orig|originals?|raw|aug|augment[a-z]*|copy|copies|duplicates?|(?:re|up|down)(?:size|scale|sample)d?|crop(?:ped)?|clahe|"
-    r"graham|enhanced|(?:pre)?process(?:ed|ing)|filter(?:ed)?|gaussian|blur(?:red)?|sharpened|denoised?|normali[sz]ed|"
-    r"equali[sz]ed|gr[ae]y(?:scale)?|green(?:channel)?|masked|padded|squared?|flip(?:ped)?|[hv]flip|mirror(?:ed)?|"
-    r"rot(?:ated?)?|thumbs?|thumbnails?|compressed|converted|\d{2,4}x\d{2,4}(?:px)?"
-)
-"""Regular expression: what was made of photographs, and what that was made from."""
-
-_COPY = re.compile(rf"(?:{COPY_WORDS})\d*", re.IGNORECASE)
-
-_COUNT = re.compile(r"v?\d*(px)?|ben", re.IGNORECASE)
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
-
-_MADE = re.compile(
-    "masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|gradcams?|heatmaps?|thumb(nail)?s?"
-)
-"""Of a folder's name: what is made from photographs."""
-
-_IMAGE_FOLDERS = frozenset((
-    "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
-))  # fmt: skip
 
 
 _NOTHING: Mapping[str, str] = MappingProxyType({})
@@ -186,72 +155,6 @@ def all_pictures(tree: Tree) -> list[str]:
 def is_archive(file: str) -> bool:
     """Whether a file's name is that of files packed into one."""
     return extension(file) in _ARCHIVES
-
-
-def split_named(name: str) -> str:
-    """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
-    letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
-    found = set(filter(None, map(_split_word, _WORD.findall(letters))))
-    return found.pop() if len(found) == 1 else ""
-
-
-def _split_word(word: str) -> str:
-    return next((split for pattern, split in _SPLIT_WORDS if re.fullmatch(pattern, word.lower())), "")
-
-
-def without_split(name: str) -> str:
-    """What a name says beside its split, "" for numbers alone: these are of parts."""
-    rest = _WORD.sub(lambda word: "" if _split_word(word[0]) else word[0], name)
-    return rest if _WORD.search(rest) else ""
-
-
-def split_of_path(path: str) -> str:
-    """The split that the outermost folder says, of those that say one."""
-    return next(filter(None, map(split_named, path.split("/"))), "")
-
-
-def names_images(folder: str) -> bool:
-    """Whether a folder's name says that images lie there, or those of a split, and nothing else."""
-    return plain(folder) in _IMAGE_FOLDERS or bool(split_named(folder))
-
-
-@cache
-def without_copies(folder: str) -> tuple[str, str]:
-    """A folder's name without its words of copies (`clahe`, `resized_512`, `train_augmented`), and these words.
-
-    Where it has some, its words of images and splits and its numbers are off too.
-    """
-    words = re.split(r"[-_ .]+|(?<=[a-z])(?=[A-Z])", folder)
-    copies = [word for word in words if _COPY.fullmatch(word)]
-    if not copies:
-        return folder, ""
-    kept = [word for word in words if word not in copies and not names_images(word) and not _COUNT.fullmatch(word)]
-    return "_".join(kept), "_".join(copies).lower()
-
-
-@lru_cache(maxsize=2)  # it is asked of the same pictures again and again
-def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
-    """Of each file how many of its folders say masks, lesions, heat maps or thumbnails: 0 for photographs.
-
-    `od` is the optic disc, but an eye beside `os`. Beside `a.png` the file `a_mask.png` counts one more.
-    """
-    listed = [file.rpartition("/")[::2] for file in files]
-    names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
-    made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
-    exact = {"gt", "label", "labels", *({"od"} if "os" not in map(plain, names) else ())}  # `label 3` is a grade
-    made |= {name for name in names if plain(name) in exact}
-    of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
-    stems = {(folder, stem_of(name)) for folder, name in listed}
-
-    def beside_its_photograph(folder: str, name: str) -> bool:
-        stem, _, word = re.sub(r"[-\s]", "_", stem_of(name)).rpartition("_")
-        photograph = stem_of(name)[: len(stem)]
-        return _MADE.fullmatch(word.lower()) is not None and (folder, photograph) in stems
-
-    return {
-        f"{folder}/{name}".lstrip("/"): of_folder[folder] + beside_its_photograph(folder, name)
-        for folder, name in listed
-    }
 
 
 def examples(files: Iterable[str], most: int = 2) -> str:

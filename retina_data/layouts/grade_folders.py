@@ -8,15 +8,14 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import (
-    Tree,
-    extension,
+from retina_data.layouts.folder_names import (
     made_from_photographs,
     names_images,
     split_of_path,
     without_copies,
     without_split,
 )
+from retina_data.layouts.folder_tree import Tree, extension
 from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, checked_name, plain, stem_of
 
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"

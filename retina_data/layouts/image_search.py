@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from unicodedata import normalize
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import Tree, counted, extension, made_from_photographs, split_of_path
+from retina_data.layouts.folder_names import made_from_photographs, split_of_path
+from retina_data.layouts.folder_tree import Tree, counted, extension
 from retina_data.layouts.grade_folders import grade_folder
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
 

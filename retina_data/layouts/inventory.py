@@ -10,7 +10,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden, made_from_photographs
+from retina_data.layouts.folder_names import made_from_photographs
+from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden
 from retina_data.layouts.label_files import EXTENSIONS, stem_of
 from retina_data.layouts.tables.published import possible_tables, unread_tables
 

@@ -1,1 +1,1 @@
-"""What to do where a data set cannot be read as it is, after a look at what is there."""
+"""What is refused or doubted of a data set, and what to do about it, after a look at what is there."""

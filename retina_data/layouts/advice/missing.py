@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from unicodedata import normalize
 
-from retina_data.layouts.folder_tree import counted, examples, is_archive, split_of_path
+from retina_data.layouts.folder_names import split_of_path
+from retina_data.layouts.folder_tree import counted, examples, is_archive
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import stem_of
 

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from retina_data.layouts.folder_tree import COPY_WORDS, without_copies
+from retina_data.layouts.folder_names import COPY_WORDS, without_copies
 from retina_data.layouts.label_files import stem_of
 
 EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}

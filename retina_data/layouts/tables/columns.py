@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import split_named
+from retina_data.layouts.folder_names import split_named
 from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, plain
 from retina_data.layouts.patients.image_names import EYES
 from retina_data.layouts.tables.published import FORMS, form_of

@@ -6,7 +6,8 @@ import re
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension, split_named, split_of_path
+from retina_data.layouts.folder_names import split_named, split_of_path
+from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension
 from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of
 
 MOST_TABLES = 200  # that are looked into; one file for each image is no label file

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import ReadOptions, clipped, read_table
-from retina_data.layouts.refusals import Refusal
 from retina_data.layouts.tables.columns import SPLIT_COLUMNS, split_said
 
 _MOST = 10

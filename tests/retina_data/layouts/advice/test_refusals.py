@@ -1,4 +1,4 @@
-"""retina_data.layouts.refusals: what is left out with its grades is refused."""
+"""retina_data.layouts.advice.refusals: what is left out with its grades is refused."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.refusals import refusals
 from retina_data.layouts.dataset import read_index
 from retina_data.layouts.label_files import ReadOptions
-from retina_data.layouts.refusals import refusals
 from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures, table
 from tests.retina_data.layouts.test_inventory import FATES, TREE
 

@@ -1,4 +1,4 @@
-"""retina_data.layouts.contradictions: a second source of grades that disagrees is refused, or warned of."""
+"""retina_data.layouts.advice.contradictions: a second source of grades that disagrees is refused, or warned of."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from retina_data.errors import DataError
-from retina_data.layouts.contradictions import KIND
+from retina_data.layouts.advice.contradictions import KIND
 from retina_data.layouts.dataset import DataSet, read_index
 from retina_data.layouts.label_files import ReadOptions
 from tests.retina_data.as_people_have_them.builder import Content, build, names, table

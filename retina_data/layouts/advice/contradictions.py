@@ -7,11 +7,11 @@ import shlex
 from collections.abc import Iterable, Mapping, Sequence
 
 from retina_data.errors import DataError
+from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
 from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, stem_of
-from retina_data.layouts.refusals import Refusal
 from retina_data.layouts.tables.columns import PATIENT_COLUMNS
 from retina_data.layouts.tables.entries import table_entries
 from retina_data.layouts.tables.lab import lab_entries, lab_files
