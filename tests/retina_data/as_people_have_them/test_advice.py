@@ -11,7 +11,17 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from tests.retina_data.as_people_have_them.builder import Content, Files, build, eyes, graded, picture, pictures, table
+from tests.retina_data.as_people_have_them.builder import (
+    Content,
+    Files,
+    build,
+    eyes,
+    graded,
+    names,
+    picture,
+    pictures,
+    table,
+)
 from tests.retina_data.as_people_have_them.test_forms import (
     APTOS,
     EVEN,
@@ -29,7 +39,7 @@ SPANISH = dict(zip(("Sano", "Leve", "Moderado", "Severo", "Proliferativo"), rang
 GERMAN = {"leicht": 1, "mittel": 2, "schwer": 3, "proliferativ": 4}
 ENGLAND = {"R0": 0, "R1": 1, "R2": 3, "R3": 4}
 COUNTED = ("1 - No DR", "2 - Mild", "3 - Moderate", "4 - Severe", "5 - PDR")
-UNHEALTHY = [0, 2, 2, 2, 2]
+UNHEALTHY = [0, 3, 3, 3, 3]
 TWO_EYES = "left_image,right_image,left_grade,right_grade\n" + "".join(f"{n}_l,{n}_r,{n},{n}\n" for n in range(5))
 ONE_EYE = "image,level,patient\n" + "".join(f"{n}_{eye},{n},{n}\n" for n in range(5) for eye in "lr")
 EACH_GRADE = "file,No_DR,Mild,Moderate,Severe,PDR\n" + "".join(
@@ -60,14 +70,16 @@ class Flags(NamedTuple):
 
 
 P = pictures("p/{}.png", A)
+Q = names(15)
+Q_PICTURES = pictures("p/{}.png", Q)
 FOLDERS_DIFFER = {"train.csv": table(APTOS, A), **pictures_by_grade("f/{folder}/{name}.png", A, wrong=2)}
 
 BY_FLAGS = [
     Flags("a label file with 1 to 5", {"train.csv": labels(APTOS, "12345"), **P}, 1, "counted from 1", EVEN),
-    Flags("the same, where 5 is ungradable", {"train.csv": labels(APTOS, "12345"), **P}, 1, "5 stands for images",
-          UNHEALTHY, choice=1, unused=2),
-    Flags("a label file with 0 to 5", {"train.csv": labels(APTOS, "012345"), **P}, 1, "5 stands for images",
-          [2, 2, 2, 2, 1], unused=1),
+    Flags("the same, where 5 is ungradable", {"train.csv": labels(APTOS, "12345", Q), **Q_PICTURES}, 1,
+          "5 stands for images", UNHEALTHY, choice=1, unused=3),
+    Flags("a label file with 0 to 5", {"train.csv": labels(APTOS, "012345", Q), **Q_PICTURES}, 1, "5 stands for images",
+          [3, 3, 3, 2, 2], unused=2),
     Flags("a label file with 1.0 to 5.0", {"train.csv": labels(APTOS, "12345", line="{},{}.0"), **P}, 1,
           "counted from 1", EVEN),
     Flags("a label file with 1 to 4", {"train.csv": labels(APTOS, "1234"), **P}, 0, "no image has grade 0",
@@ -80,20 +92,20 @@ BY_FLAGS = [
         "train_img.csv": table("", A, "{name}"), "train_label.csv": "1\n2\n3\n4\n5\n" * 2, **P,
     }, 1, "counted from 1", EVEN),
     Flags("the lab's files with 1 to 4", {
-        "train_img.csv": table("", A[:8], "{name}"), "train_label.csv": "1\n2\n3\n4\n" * 2, **P,
-    }, 0, "may be counted from 1", [2, 2, 2, 2, 0], unused=2),
+        "train_img.csv": table("", Q[:12], "{name}"), "train_label.csv": "1\n2\n3\n4\n" * 3, **Q_PICTURES,
+    }, 0, "may be counted from 1", [3, 3, 3, 3, 0], unused=3),
     Flags("folders 1 to 5 below splits", {
         **graded("train/{folder}/{name}.png", "12345"), **graded("test/{folder}/{name}.png", "12345", 2, 50),
     }, 1, "say no grade: where these are grades counted from 1", [4, 4, 4, 4, 4]),
     Flags("folders Grade_1 to Grade_5", graded("{folder}/{name}.png", [f"Grade_{n}" for n in range(1, 6)]), 1,
           "counted from 1, --grade Grade_1=0", EVEN),
-    Flags("folders Grade_1 to Grade_4", graded("{folder}/{name}.png", [f"Grade_{n}" for n in range(1, 5)]), 0,
-          "may be counted from 1", [2, 2, 2, 2, 0]),
+    Flags("folders Grade_1 to Grade_4", graded("{folder}/{name}.png", [f"Grade_{n}" for n in range(1, 5)], 3), 0,
+          "may be counted from 1", [3, 3, 3, 3, 0]),
     Flags("folders of numbered words from 1", graded("{folder}/{name}.png", COUNTED), 1, "--grade '1 - No DR=0'", EVEN),
     Flags("numbered words from 1 in a label file", {"train.csv": labels(APTOS, COUNTED), **P}, 1,
           "--grade '1 - No DR=0'", EVEN),
-    Flags("folders R0 to R3", graded("{folder}/{name}.png", ENGLAND), 1, "screening in the UK, which are another scale",
-          [2, 2, 0, 2, 2], ENGLAND),
+    Flags("folders R0 to R3", graded("{folder}/{name}.png", ENGLAND, 3), 1, "screening in the UK, which are another",
+          [3, 3, 0, 3, 3], ENGLAND),
     Flags("R0 to R3 in a label file", {"train.csv": labels(APTOS, ENGLAND), **P}, 1, "screening in the UK",
           [3, 3, 0, 2, 2], ENGLAND),
     Flags("Spanish folders", graded("{folder}/{name}.png", SPANISH), 1, "may be grades: say what each means", EVEN,
@@ -126,10 +138,10 @@ BY_FLAGS = [
         "train.csv": table(APTOS, A), **pictures("train_images/{}.png", A),
         **graded("val/{folder}/{name}.png", NUMBERS, 1, 60),
     }, 1, "list them in the label file, or leave them out with --layout aptos", EVEN, unused=5),
-    Flags("two classes by number", graded("{folder}/{name}.png", "01"), 1, "with --layout folders", [2, 2, 0, 0, 0]),
+    Flags("two classes by number", graded("{folder}/{name}.png", "01", 5), 1, "with --layout folders", [5, 5, 0, 0, 0]),
     Flags("two label files that overlap", {
-        "labels a.csv": table(APTOS, A), "labels_b.csv": table(APTOS, A[1:]), **P,
-    }, 1, "choose one with --labels", [2, 2, 2, 2, 1], unused=1),
+        "labels a.csv": table(APTOS, Q), "labels_b.csv": table(APTOS, Q[1:]), **Q_PICTURES,
+    }, 1, "choose one with --labels", [3, 3, 3, 3, 2], unused=1),
 ]  # fmt: skip
 
 
