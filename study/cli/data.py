@@ -83,7 +83,7 @@ def pretrain(
     if patients is None:
         patients = Source.patients
     options = _options(values, layout, grade, data)
-    source = Source(data.resolve() if data else None, options, patients, image_size, epochs, seed)
+    source = Source(data.resolve() if data else None, options, patients, image_size, epochs, seed=seed)
     files = {name: make_source_weights(name, source, target, here.home) for name in architecture or ARCHITECTURES}
     if data is None and target == here.home / WEIGHTS:
         flags = "--weights synthetic"

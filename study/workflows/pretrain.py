@@ -47,7 +47,7 @@ HELD_OUT = 0.1
 MADE_FROM, HELD_OUT_SCORES = "made_from", "held_out"
 """Of a file's metadata, as JSON: what it was made from, and how it grades what it was not trained on."""
 
-HYPERPARAMETERS: dict[str, Any] = {"optimizer": "adamw", "lr": 0.001, "batch_size": 16}
+HYPERPARAMETERS: dict[str, Any] = {"optimizer": "adamw", "lr": 0.001}
 """A ResNet18 and a ResNet50 learn with these from about a thousand photographs in ten epochs."""
 
 
@@ -56,7 +56,8 @@ class Source:
     """What source weights are made from.
 
     data: labelled photographs, read with `options`; None: synthetic ones of `patients`, two eyes each.
-    image_size: side of the network's input, pixels. seed: of painting, split, initialisation, draws and augmentation.
+    image_size: side of the network's input, pixels. batch_size: images of a step. seed: of painting, split,
+    initialisation, draws and augmentation.
     """
 
     data: Path | None = None
@@ -64,6 +65,7 @@ class Source:
     patients: int = 700
     image_size: int = 64
     epochs: int = 10
+    batch_size: int = 16
     seed: int = 0
 
     @property
@@ -106,7 +108,8 @@ def _config(architecture: str, source: Source) -> TrialConfig:
     """Each epoch draws as many photographs of each grade; a synthetic source is even by itself."""
     values = {
         **HYPERPARAMETERS, "architecture": architecture, "pretrained": True, "image_size": source.image_size,
-        "epochs": source.epochs, "seed": source.seed, "imbalance": "undersample" if source.data else "none",
+        "epochs": source.epochs, "batch_size": source.batch_size, "seed": source.seed,
+        "imbalance": "undersample" if source.data else "none",
     }  # fmt: skip
     return make_trial_config(values)
 

@@ -19,9 +19,9 @@ import sys
 from study.cli import app
 from study.workflows import demo
 if __name__ == "__main__":  # painting starts processes that import this file again
-    demo.PATIENTS, demo.SOURCE_PATIENTS, demo.SIZE = 24, 24, 32
-    demo.SOURCE_EPOCHS |= {"resnet18": 1, "resnet50": 1}
-    demo.SEARCH |= {"epochs": 1, "image_size": 32, "trials": 4}
+    demo.PATIENTS, demo.SOURCE_PATIENTS = 24, 24
+    demo.SOURCE |= {"epochs": 1}
+    demo.SEARCH |= {"epochs": 1, "trials": 4}
     sys.argv = ["retina", "demo"]
     app.main()
 """
