@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from retina_data.errors import DataError
 from retina_data.layouts.label_files import some, stem_of
-from retina_data.layouts.patients.image_names import EYES, ImageName, read_names
+from retina_data.layouts.patients.eye_words import EYE_WORDS, EYES
+from retina_data.layouts.patients.image_names import ImageName, read_names
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,7 @@ def _by_pattern(stems: list[str], pattern: str) -> tuple[list[str], list[str]]:
         )
     found = [match for match in matches if match]
     eyes = [(match["eye"] or "").lower() if "eye" in groups else "" for match in found]
-    unknown = sorted({eye for eye in eyes if eye and eye not in EYES})
+    unknown = sorted({eye for eye in eyes if eye and eye not in EYE_WORDS})
     if unknown:
         raise DataError(f"the group `eye` must be one of {', '.join(EYES)}, but got {some(unknown)}; correct it")
-    return [match["patient"] for match in found], [EYES.get(eye, "") for eye in eyes]
+    return [match["patient"] for match in found], [EYE_WORDS.get(eye, "") for eye in eyes]

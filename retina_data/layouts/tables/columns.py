@@ -9,7 +9,7 @@ from typing import NamedTuple
 from retina_data.errors import DataError
 from retina_data.layouts.folder_names import split_named
 from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, plain
-from retina_data.layouts.patients.image_names import EYES
+from retina_data.layouts.patients.eye_words import eye_of
 from retina_data.layouts.tables.published import FORMS, form_of
 
 PATIENT_COLUMNS = (
@@ -22,8 +22,6 @@ PATIENT_COLUMNS = (
 SPLIT_COLUMNS = ("split", "usage", "set", "subset", "partition", "phase", "dataset_split", "data_split")
 
 _EYE_COLUMNS = ("eye", "laterality", "side", "eye_side", "eye_laterality", "image_laterality", "exam_eye")
-
-EYE_WORDS = {**EYES, "le": "left", "left eye": "left", "re": "right", "right eye": "right"}
 
 _USAGE = {"public": "test", "private": "test"}  # of Kaggle's test grades
 
@@ -79,7 +77,7 @@ def split_said(text: str) -> str:
 
 
 def _eye_said(text: str) -> bool:
-    return not text or text.lower() in EYE_WORDS
+    return not text or bool(eye_of(text))
 
 
 def _said_in(table: LabelTable, columns: tuple[str, ...], known: Callable[[str], object]) -> list[str]:

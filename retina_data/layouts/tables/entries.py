@@ -22,7 +22,8 @@ from retina_data.layouts.label_files import (
     some,
     stem_of,
 )
-from retina_data.layouts.tables.columns import EYE_WORDS, Columns, columns_of, split_said
+from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_of
+from retina_data.layouts.tables.columns import Columns, columns_of, split_said
 from retina_data.layouts.tables.published import form_of, split_of_file
 
 _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
@@ -109,8 +110,8 @@ def _entry(
             "the line"
         )
     fields = fields + [""] * (wide - len(fields))
-    eye = fields[columns.eye].lower() if columns.eye is not None else ""
-    if eye and eye not in EYE_WORDS:
+    eye = fields[columns.eye] if columns.eye is not None else ""
+    if eye and not eye_of(eye):
         raise DataError(f"an eye must be {some(list(EYE_WORDS))}, but got {clipped(eye)} ({place}); correct the line")
     if columns.split is not None:
         text = fields[columns.split]
@@ -124,7 +125,7 @@ def _entry(
     patient = fields[columns.patient] or "-" if columns.patient is not None else ""
     image = checked_name(fields[columns.image], place)
     grade, word = _grade(columns, said, fields, image, place)
-    return Entry(image, grade, split, place, patient, EYE_WORDS.get(eye, ""), folder, word=word)
+    return Entry(image, grade, split, place, patient, eye_of(eye), folder, word=word)
 
 
 def _grade(columns: Columns, said: Said, fields: list[str], image: str, place: str) -> tuple[int, str]:

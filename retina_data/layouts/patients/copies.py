@@ -1,0 +1,90 @@
+"""Images whose names say that they are copies of others: by folders, by sizes, by words and numbers after a name."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Container, Sequence
+from typing import NamedTuple
+
+MANY = 3
+"""Originals: a word after so many of them is what was made of each."""
+
+_SIZE = re.compile(r"-\d{3,4}$")
+_BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
+_KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
+
+
+class ImageName(NamedTuple):
+    """What one name tells; "" and False where it tells nothing."""
+
+    folder: str
+    stem: str  # without endings
+    eye: str
+    visit: str
+    view: str
+    copy: bool
+
+
+def of_folders(read: list[ImageName], copies: list[str]) -> list[ImageName]:
+    """Of a patient's images in folders of several copies all are copies but those of the first; of originals first."""
+    first: dict[tuple[str, str], tuple[bool, str]] = {}
+    ranks = [(bool(copy) and not re.match("orig|raw", copy), copy) for copy in copies]
+    for name, rank in zip(read, ranks, strict=True):
+        first[name[:2]] = min(rank, first.get(name[:2], rank))
+    return [ImageName(*one[:5], one.copy or rank != first[one[:2]]) for one, rank in zip(read, ranks, strict=True)]
+
+
+def without_size(read: list[ImageName]) -> list[ImageName]:
+    """`x-600`, its copies and `x` are one: a number that is the same in all names that end in one is a size."""
+    sized = {n: match for n, name in enumerate(read) if not name.eye and (match := _SIZE.search(name.stem))}
+    if len({match[0] for match in sized.values()}) != 1:
+        return read
+    stems = {(name.folder, name.stem) for name in read}
+    bare = {n: read[n].stem[: match.start()] for n, match in sized.items()}
+    copies = {n: read[n].copy or (read[n].folder, stem) in stems for n, stem in bare.items()}
+    if not any(copies.values()):
+        return read
+    return [
+        ImageName(name.folder, bare[n], "", name.visit, name.view, copies[n]) if n in bare else name
+        for n, name in enumerate(read)
+    ]
+
+
+def before_words(name: str, listed: Container[str]) -> str:
+    """The longest of the listed names that, with words after it, is this one (`x` of `x_bright`); "" for none."""
+    starts = [match.start() for match in _BEFORE_WORD.finditer(name)]
+    return next((name[:start] for start in reversed(starts) if name[:start] in listed), "")
+
+
+def originals(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
+    """Copy -> its original, of names whose endings are unknown: the same word follows many, or a number of Keras's."""
+    found = {name: original for name in names if (original := before_words(name, listed))}
+    words = {name: re.sub(r"\d+", "", name[len(original) :]).lower() for name, original in found.items()}
+    of_word = defaultdict(set)
+    for name, word in words.items():
+        of_word[word].add(found[name])
+    found = {name: original for name, original in found.items() if len(of_word[words[name]]) >= MANY}
+    found |= _of_keras([name for name in names if name not in found])
+    for name, original in found.items():
+        while original in found:  # x, x_zoom, x_zoom_bright
+            original = found[original]
+        found[name] = original
+    return found
+
+
+def _of_keras(names: Sequence[str]) -> dict[str, str]:
+    """Names that `save_to_dir` gives, PREFIX_INDEX_NUMBER, without the number: it is drawn, and so not near others."""
+    groups: dict[str, dict[str, int]] = defaultdict(dict)
+    for name in names:
+        if match := _KERAS.fullmatch(name):
+            groups[match["original"]][name] = int(match["number"])
+    drawn = {
+        original: group
+        for original, group in groups.items()
+        if len(group) > 1 and max(group.values()) - min(group.values()) > 50 * len(group)
+    }
+    # Else the first number may be that of a clinic, and the second one that of a patient.
+    if len(drawn) < MANY or sum(map(len, drawn.values())) > len(drawn) ** 2:
+        return {}
+    return {name: original for original, group in drawn.items() for name in group}
