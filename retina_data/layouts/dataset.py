@@ -29,7 +29,7 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.tables.unread_splits import unread_splits
+from retina_data.layouts.tables.unread_columns import unread_patients, unread_splits
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -156,6 +156,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
     notes += [f"{one.kind}; see data check" for one in scale]
     patients = patients_of(entries, options)
+    doubts += unread_patients(tree, chosen.listed.files) if patients.unknown and not any(patients.by_column) else []
     dataset = DataSet(
         tree.root,
         chosen.layout,

@@ -25,6 +25,8 @@ _NOBODY = re.compile(
 _NUMBER_OF_NOBODY = re.compile(r"0+|-1|9{3,}")
 """The same, where it has more than twice the images of any other."""
 
+_YEAR = re.compile(r"(?:19|20)\d\d")
+
 
 @dataclass(frozen=True)
 class Patients:
@@ -69,12 +71,12 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
     notes = [_sources(entries, keys)] if any(entry.patient for entry in entries) and not all(keys) else []
     if merged:
         notes.append(
-            f"{counted(merged, 'patient')} spelled in several ways (letters' case, zeros before a number, folders "
-            "such as part1) are each taken for one"
+            f"{counted(merged, 'patient')} spelled in several ways (letters' case, zeros before a number, P-1, "
+            "folders such as part1) are each taken for one"
         )
     if ambiguous := len(apart | similar):
         notes.append(f"{counted(ambiguous, 'image')} may be of a patient who is taken for another one; see data check")
-    notes += _same_eye(entries, parsed, by_column)
+    notes += _same_eye(entries, parsed, by_column) + _years(parsed, by_column)
     return Patients(parsed, by_column, known.count(False), ambiguous, tuple(signs), tuple(notes))
 
 
@@ -123,3 +125,16 @@ def _same_eye(entries: Sequence[Entry], parsed: ParsedNames, by_column: Sequence
     times = Counter(row[3:] for row in rows if row[0].eye and row[1] and not row[2])
     patients = len({key[0] for key, count in times.items() if count > 1})
     return [f"{counted(patients, 'patient')} of the column have several images of one eye"] if patients else []
+
+
+def _years(parsed: ParsedNames, by_column: Sequence[bool]) -> list[str]:
+    """The line about patients whose visits are years alone: these may as well part their numbers (2018-0001)."""
+    rows = zip(parsed.patient, parsed.visit, by_column, strict=True)
+    years = {(patient, visit) for patient, visit, column in rows if not column and _YEAR.fullmatch(visit)}
+    patients = sum(count > 1 for count in Counter(patient for patient, _ in years).values())
+    if not patients:
+        return []
+    return [
+        f"{counted(patients, 'patient')} with images of several years, by the names, are each taken for one; where "
+        "numbers begin anew each year they are different people: tell them by --patient-pattern REGEX"
+    ]

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from retina_data.layouts.label_files import plain
+from retina_data.layouts.patients.copies import before_words
 from retina_data.layouts.patients.image_names import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
@@ -44,6 +45,7 @@ def _plain(key: str) -> str:
     """A key as it is compared."""
     folder, _, name = key.casefold().rpartition("/")
     places = [place for place in folder.split("/") if place and not _PART.fullmatch(plain(place))]
+    name = re.sub(r"(?<=[^\W\d_])[-_ .]+(?=\d)", "", name)  # P-1, P1
     return "/".join([*places, name.lstrip("0") or "0" if name.isdigit() else name])
 
 
@@ -72,6 +74,9 @@ def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
         visits = all(re.fullmatch(SHORT_VISIT, " ".join(words), re.IGNORECASE) for words in differ)
         if visits or len(differ) <= len(several) or len(several) >= MANY_FOLDERS:  # else it may be a patient's number
             found.update(*several)
+    unknown = [key for key, known in zip(parsed.patient, parsed.known, strict=True) if not known]
+    names = set(unknown)
+    found.update(one for key in unknown if (other := before_words(key, names)) for one in (key, other))
     rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
     return rows if 10 * len(rows) >= len(parsed.patient) else set()
 

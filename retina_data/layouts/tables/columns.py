@@ -13,9 +13,10 @@ from retina_data.layouts.patients.eye_words import eye_of
 from retina_data.layouts.tables.published import FORMS, form_of
 
 PATIENT_COLUMNS = (
-    "patient", "patient_id", "patient_no", "patient_nr", "patient_number", "patient_code", "id_patient", "pid",
-    "pat_id", "subject", "subject_id", "subject_no", "subject_number", "participant", "participant_id", "person",
-    "person_id", "paciente", "id_paciente", "mrn",
+    "patient", "patient_id", "patient_no", "patient_nr", "patient_number", "patient_code", "patient_key", "id_patient",
+    "patient_name", "patienten_id", "patienten_nr", "patientennummer", "patienten_name", "pid", "pat_id", "pat_nr",
+    "pat_no", "pat_name", "subject", "subject_id", "subject_no", "subject_number", "participant", "participant_id",
+    "person", "person_id", "paciente", "paciente_id", "id_paciente", "mrn",
 )  # fmt: skip
 """Usual names of a column of patients, compared by their letters and digits."""
 

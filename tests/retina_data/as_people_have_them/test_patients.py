@@ -33,6 +33,18 @@ ID_SPELLINGS = (  # of a patient's two images; patients, and what is said
     *((f"{word!r} for nobody", "P{}", word, 10, NOBODY) for word in ("unknown", "N/A", "none", "-", "", "0")),
 )  # fmt: skip
 ID_COLUMNS = (("subject", "eye"), ("Subject ID", "laterality"), ("patientID", "side"), ("pid", "Eye"))
+EYE_NAMES = (
+    *((f"P{{n}}_{right}", f"P{{n}}_{left}") for right, left in (
+        ("OD", "OI"), ("OD", "OE"), ("OD", "OG"), ("RE", "LE"), ("Rt", "Lt"), ("RA", "LA"), ("rechts", "links"),
+        ("derecho", "izquierdo"), ("droit", "gauche"), ("direito", "esquerdo"))),
+    *((name.format(eye="OD", n="{n}"), name.format(eye="OS", n="{n}")) for name in (
+        "0{n}_{eye}_macula", "0{n}_{eye}_F1", "0{n}_{eye}_45deg", "0{n}_20190312101500_{eye}_FUNDUS",
+        "{n}_{eye}_10-15-30", "Image {n} ({eye})", "Color_{eye}_P{n}")),
+    *((f"{right}/{{n}}", f"{left}/{{n}}") for right, left in (
+        ("RE", "LE"), ("Right Eye", "Left Eye"), ("right_eye", "left_eye"), ("Right images", "Left images"))),
+)
+MADE = ("bright", "zoom", "shift")
+ID_NAMES = ("Patient Name", "Patienten-ID", "patnr", "patient_key", "id_paciente")
 SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
 
 ROWS = [
@@ -126,6 +138,52 @@ ROWS = [
         + table("", C, "{name},{grade},ceshi"),
         **pictures("p/{}.png", [*A, *C]),
     }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "but is not read, as 'xunlian' is none of train, val and test"),
+    # eyes, copies and columns in other words
+    *(Row(f"both eyes as {right} and {left}", {
+        f"{n % 5}/{name.format(n=n)}.png": None for n in range(10) for name in (right, left)
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "Fit to train on: nothing was found") for right, left in EYE_NAMES),
+    Row("LE without RE is no eye", {
+        f"{n % 5}/P{n}_{word}.png": None for n in range(10) for word in ("LE", "XE")
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "names that tell no patient and eye: 20"),
+    Row("copies that Keras saves", {
+        f"{n % 5}/aug_{n}_{number}.png": None for n in range(10) for number in (11 + n, 2222 + 7 * n, 3333 + 13 * n)
+    }, "", 30, 0, [6, 6, 6, 6, 6], 10, (30, 0, 0), 0, "Fit to train on"),
+    Row("copies that Keras saves, of eyes", {
+        f"{n % 5}/{name}_0_{number}.png": None for n, name in enumerate(eyes(5)) for number in (11, 222, 3333)
+    }, "", 30, 0, [6, 6, 6, 6, 6], 5, (30, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("clinics and patients, which are no copies of Keras's", {
+        f"{n % 5}/site_{n % 2}_{1000 + 37 * n}.png": None for n in range(20)
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "names that tell no patient and eye: 20"),
+    Row("copies by words after the name", {
+        f"{n % 5}/{name}{word}.png": None for n, name in enumerate(A) for word in ("", *(f"_{one}" for one in MADE))
+    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (40, 0, 0), 0, "Fit to train on"),
+    Row("copies by words after the eye", {
+        f"{n % 5}/{name}{word}.png": None for n, name in enumerate(eyes(5))
+        for word in ("", *(f"_{one}" for one in MADE))
+    }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found"),
+    Row("a word after two names of ten", {
+        f"{n % 5}/{name}.png": None for n, name in enumerate([*A, "e000f_bright", "e001f_bright"])
+    }, "", 12, 0, [3, 3, 2, 2, 2], 12, (12, 0, 0), 0, "for a folder, a few words or letters' case: 4; they are taken"),
+    Row("numbers of patients that begin anew each year, perhaps", {
+        f"{n % 5}/{year}-{n:04}_{eye}.png": None for year in (2018, 2019) for n in range(5) for eye in ("OD", "OS")
+    }, "", 20, 0, DOUBLE, 5, (20, 0, 0), 0, "5 patients with images of several years, by the names, are each taken"),
+    *(Row(f"a column of patients that is called {column}", {
+        "train.csv": table(f"id_code,diagnosis,{column}", A, "{name},{grade},p{grade}"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on: nothing was found") for column in ID_NAMES),
+    *(Row(f"a column {column} that may be of patients", {
+        "train.csv": table(f"id_code,diagnosis,{column}", A, "{name},{grade},p{grade}"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, f"a patient, add --patient-column {column}")
+        for column in ("case", "case_id", "record_id", "study_id")),
+    Row("a column of patients with and without a dash", {
+        "train.csv": "id_code,diagnosis,patient\n"
+        + "".join(f"{name},{n % 5},P{'-' * (n % 2)}{n // 2}\n" for n, name in enumerate(A)),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "5 patients spelled in several ways"),
+    Row("a column of eyes in Spanish", {
+        "train.csv": "id_code,diagnosis,patient,laterality\n"
+        + "".join(f"{name},{n % 5},p{n // 2},{('OD', 'OI')[n % 2]}\n" for n, name in enumerate(A)),
+        **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on: nothing was found"),
 ]  # fmt: skip
 
 

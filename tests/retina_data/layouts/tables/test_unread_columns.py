@@ -1,4 +1,4 @@
-"""retina_data.layouts.tables.unread_splits: a column that may say splits is read, or named."""
+"""retina_data.layouts.tables.unread_columns: columns that may say splits or patients are read, or named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from retina_data.layouts.folder_tree import scan
 from retina_data.layouts.label_files import ReadOptions
-from retina_data.layouts.tables.unread_splits import unread_splits
+from retina_data.layouts.tables.unread_columns import unread_splits
 
 
 @pytest.mark.parametrize(
