@@ -103,25 +103,25 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
     if len({name.visit for name in short.values()}) <= len(patients) >= len(read) / 50:
         read, patterns = [short.get(n, name) for n, name in enumerate(read)], all_visits
 
-    def again(stem: str) -> ImageName:
+    def reread(stem: str) -> ImageName:
         return _read(stem, listed, folders, patterns)
 
     unread = [stem for stem, name in zip(stems, read, strict=True) if stem.rpartition("/")[2] == name.stem]
-    copies = {stem: again(original)._replace(copy=True) for stem, original in originals(unread, listed).items()}
-    eyes = _middle_eyes([stem for stem in unread if stem not in copies], patterns.middle, again)
+    copies = {stem: ImageName(*reread(original)[:5], True) for stem, original in originals(unread, listed).items()}
+    eyes = _middle_eyes([stem for stem in unread if stem not in copies], patterns.middle, reread)
     read = [copies.get(stem) or eyes.get(stem) or name for stem, name in zip(stems, read, strict=True)]
     return without_size(of_folders(read, [folders[path].copies for path in paths]))
 
 
-def _middle_eyes(names: list[str], middle: re.Pattern[str], again: Callable[[str], ImageName]) -> dict[str, ImageName]:
+def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[str], ImageName]) -> dict[str, ImageName]:
     """Names with an eye in the middle, where both eyes are there: a view follows it, or the patient's number."""
     matches = {name: match for name in names if (match := middle.fullmatch(name)) and "/" not in match["view"]}
     if len({EYE_WORDS[match["eye"].lower()] for match in matches.values()}) < 2:
         return {}
     if 10 * len({match["rest"] for match in matches.values()}) < len(matches):  # Color_OD_00001
-        return {name: again(f"{match['rest']}_{match['view']}_{match['eye']}") for name, match in matches.items()}
-    read = {name: again(f"{match['rest']}_{match['eye']}") for name, match in matches.items()}
-    return {name: one._replace(view=f"{one.view}{matches[name]['view']}") for name, one in read.items()}
+        return {name: reread(f"{match['rest']}_{match['view']}_{match['eye']}") for name, match in matches.items()}
+    read = {name: reread(f"{match['rest']}_{match['eye']}") for name, match in matches.items()}
+    return {name: ImageName(*one[:4], f"{one.view}{matches[name]['view']}", one.copy) for name, one in read.items()}
 
 
 def _read(name: str, listed: frozenset[str], folders: Mapping[str, _Folder], patterns: _Patterns) -> ImageName:

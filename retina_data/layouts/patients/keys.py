@@ -13,8 +13,9 @@ from dataclasses import dataclass
 
 from retina_data.errors import DataError
 from retina_data.layouts.label_files import some, stem_of
+from retina_data.layouts.patients.copies import ImageName
 from retina_data.layouts.patients.eye_words import EYE_WORDS, EYES
-from retina_data.layouts.patients.image_names import ImageName, read_names
+from retina_data.layouts.patients.image_names import read_names
 
 
 @dataclass(frozen=True)

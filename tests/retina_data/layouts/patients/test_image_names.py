@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from retina_data.layouts.patients.image_names import ImageName, read_names
+from retina_data.layouts.patients.copies import ImageName
+from retina_data.layouts.patients.image_names import read_names
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 
 from retina_data.layouts.folder_tree import scan
 from retina_data.layouts.label_files import ReadOptions
-from retina_data.layouts.tables.unread_columns import unread_splits
+from retina_data.layouts.tables.unread_columns import unread_patients, unread_splits
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,14 @@ def test_a_column_of_splits_with_other_words_is_named(tmp_path: Path, column: st
     found = unread_splits(scan(tmp_path), ["a.csv"], ReadOptions())
     assert [(one.count, one.only_warns) for one in found] == [(len(lines), True)] * warned
     assert not unread_splits(scan(tmp_path), ["a.csv"], ReadOptions(split_column="x"))
+
+
+@pytest.mark.parametrize(
+    ("column", "each", "named"),
+    [("case_id", 2, True), ("study_id", 1, False), ("ID", 12, False), ("grader_id", 2, False)],
+)
+def test_a_column_that_repeats_as_patients_do_is_named(tmp_path: Path, column: str, each: int, named: bool) -> None:
+    rows = "".join(f"x{n},0,v{n // each}\n" for n in range(60))
+    (tmp_path / "train.csv").write_text(f"id_code,diagnosis,{column}\n{rows}")
+    found = unread_patients(scan(tmp_path), ["train.csv"])
+    assert [one.text.endswith(f"--patient-column {column}") for one in found] == [True] * named
