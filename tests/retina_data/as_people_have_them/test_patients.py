@@ -42,7 +42,7 @@ EYE_NAMES = (
         "{n}_{eye}_10-15-30", "Image {n} ({eye})", "Color_{eye}_P{n}")),
     *((f"{right}/{{n}}", f"{left}/{{n}}") for right, left in (
         ("RE", "LE"), ("Right Eye", "Left Eye"), ("right_eye", "left_eye"), ("Right images", "Left images"))),
-)
+)  # fmt: skip
 MADE = ("bright", "zoom", "shift")
 ID_NAMES = ("Patient Name", "Patienten-ID", "patnr", "patient_key", "id_paciente")
 SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
