@@ -85,8 +85,7 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
     made = made_from_photographs(tree.pictures)
     folders = {file.rpartition("/")[0] for file in made}
-    names = {name for folder in folders for name in folder.split("/")}
-    if names >= {*"012345"} and "6" not in names:
+    if any(names >= {*"012345"} and "6" not in names for names in names_below(tree).values()):
         words = {"5": None, **words}  # DDR's ungradable ones
     graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
     if not graded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
-from retina_data.layouts.folder_names import split_of_path
+from retina_data.layouts.folder_names import is_made_of, split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
 from retina_data.layouts.grade_folders import grade_folder, names_below
 from retina_data.layouts.inventory import Fate, Fates
@@ -28,6 +29,10 @@ NONE_USED = "no picture used"
 FEW_LISTED = "most pictures not listed"
 
 TWO_VERSIONS = "pictures of two folders"
+
+
+_NUMBER = re.compile(r"0?[6-9]|\d{2,}")
+"""Of a folder: a number that is no grade."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +83,46 @@ def refusals(
         Refusal("labels not read", len(unused), f"{text} (or {leave_out})")
         for text in _may_have_grades(tree, fates, splits)
     ]
-    graded = [file for file in unused if split_of_path(file) and grade_folder(file.rpartition("/")[0], options.grades)]
-    if graded:
+    return found + _graded(tree, fates, options, leave_out)
+
+
+def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:
+    """Pictures in folders of grades that are not used, and that nothing shows to be made of those that are."""
+    used = {stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.PICTURE, ())}
+    below = names_below(tree)
+
+    def graded(fate: Fate) -> list[str]:
+        found: dict[str, list[str]] = defaultdict(list)
+        grades: dict[str, set[int]] = defaultdict(set)
+        for file in fates.get(fate, ()):
+            folder, _, name = file.rpartition("/")
+            if (grade := grade_folder(folder, options.grades)) and not is_made_of(stem_of(name), used):
+                parent = grade[0].rpartition("/")[0]
+                found[parent].append(file)
+                grades[parent].add(grade[1])
+        return [
+            file
+            for parent, files in found.items()
+            # One or two grades, or higher numbers, may be of patients.
+            if split_of_path(parent) or (len(grades[parent]) > 2 and not any(_NUMBER.fullmatch(n) for n in below[parent]))
+            for file in files
+        ]
+
+    unlisted, made = graded(Fate.NOT_LISTED), graded(Fate.MADE)
+    found = []
+    if unlisted:
+        split = " below a folder of a split" if any(map(split_of_path, unlisted)) else ""
         text = (
-            f"{counted(len(graded), 'picture')} in folders of grades below a folder of a split ({examples(graded)}) "
-            f"would not be used: list them in the label file, or leave them out with --layout {layout}"
+            f"{counted(len(unlisted), 'picture')} in folders of grades{split} ({examples(unlisted)}) would not be "
+            f"used: list them in the label file, or {leave_out}"
         )
-        found.append(Refusal("split not read", len(graded), text))
+        found.append(Refusal("split not read" if split else "grades not read", len(unlisted), text))
+    if made:
+        text = (
+            f"{counted(len(made), 'picture')} in folders of grades ({examples(made)}) look like {Fate.MADE}, but no "
+            f"picture that is used has their names: rename the folders, or {leave_out}"
+        )
+        found.append(Refusal("grades not read", len(made), text))
     return found
 
 
