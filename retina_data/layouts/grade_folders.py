@@ -21,8 +21,8 @@ from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, check
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"
 
 _SPELLINGS = (
-    (0, rf"no(apparent)?{_DISEASE}|normal|healthy"),
-    *((grade, rf"{word}(npdr|nonproliferative{_DISEASE}?|{_DISEASE})?") for grade, word in
+    (0, rf"no(apparent)?{_DISEASE}(signs?)?|normal|healthy"),
+    *((grade, rf"(npdr)?{word}(npdr|nonproliferative{_DISEASE}?|{_DISEASE})?") for grade, word in
       ((1, "mild"), (2, "moderate"), (3, "severe"))),
     (4, rf"proliferat(e|ive){_DISEASE}?|pdr"),
     (UNGRADABLE, r"(un|non|not)grade?able"),
@@ -58,7 +58,7 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
         # A sign is a part of a number.
         if word.strip() == name.strip() if spelled.isdigit() else plain(word) == spelled:
             return UNGRADABLE if grade is None else grade
-    match = _NUMBERED.fullmatch(spelled)
+    match = _NUMBERED.fullmatch(plain(re.sub(r"\(\d{2,}\)$", "", name)))  # `Mild (370)`
     assert match is not None  # it takes every text
     before, word, after = match.groups()
     if after and not word:  # two digits are the number of something else

@@ -33,9 +33,7 @@ def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     if elsewhere:
         remedy = "correct the column of splits in the label file"  # it says them where no file's name does
         if any(map(split_of_file, fates.get(Fate.LABELS, ()))):
-            remedy = (
-                "call the label file by a name that says no split, such as labels.csv, so that the folders say it"
-            )
+            remedy = "call the label file by a name that says no split, such as labels.csv, so that the folders say it"
         return (
             f"{counted(len(elsewhere), 'picture')} of these names lie in a folder of another split "
             f"({examples(elsewhere)}): move them, or {remedy}"

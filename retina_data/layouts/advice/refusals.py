@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale
+from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, doubt_of_scale
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
 from retina_data.layouts.folder_names import is_made_of, split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
@@ -60,10 +60,13 @@ def refusals(
     if unknown:
         count = sum(map(len, unknown.values()))
         below = names_below(tree)
-        names = set[str]().union(*(below[folder.rpartition("/")[0]] for folder in unknown))
+        parents = {folder.rpartition("/")[0] for folder in unknown}
+        names = set[str]().union(*(below[parent] for parent in parents))
+        others = set[str]().union(*(found for parent, found in below.items() if parent not in parents))
+        advice = advice_on_words(names, options.grades, others) or "rename them"
         text = (
             f"{counted(len(unknown), 'folder')} beside those of grades ({examples(unknown)}) with "
-            f"{counted(count, 'picture')} say no grade: {advice_on_words(names, options.grades) or 'rename them'}"
+            f"{counted(count, 'picture')} say no grade: {advice}"
         )
         found.append(Refusal("unknown grade folder", count, text))
     found += _two_versions(fates)
@@ -83,7 +86,7 @@ def refusals(
         Refusal("labels not read", len(unused), f"{text} (or {leave_out})")
         for text in _may_have_grades(tree, fates, splits)
     ]
-    return found + _graded(tree, fates, options, leave_out)
+    return found + _graded(tree, fates, options, f"leave them out with --layout {layout}")
 
 
 def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:
@@ -104,7 +107,8 @@ def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> l
             file
             for parent, files in found.items()
             # One or two grades, or higher numbers, may be of patients.
-            if split_of_path(parent) or (len(grades[parent]) > 2 and not any(_NUMBER.fullmatch(n) for n in below[parent]))
+            if split_of_path(parent)
+            or (len(grades[parent]) > 2 and not any(_NUMBER.fullmatch(n) for n in below[parent]))
             for file in files
         ]
 
@@ -129,7 +133,12 @@ def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> l
 def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal]:
     """That grades may be of another scale, and words of the user's that are not there."""
     said = {entry.word: entry.grade for entry in entries if entry.word}
-    text = doubt_of_scale(said, options.grades)
+    sources: dict[str, dict[str, int]] = defaultdict(dict)
+    for entry in entries:
+        if entry.word:
+            source = entry.place.rpartition(", line ")[0] or entry.place.partition(f"/{entry.word}")[0]
+            sources[f"{entry.split} of {source}" if entry.split else source][entry.word] = entry.grade
+    text = doubt_of_scale(said, options.grades) or doubt_of_parts(sources, options.grades)
     unheard = [word for word in options.grades if plain(word) not in set(map(plain, said))]
     found = [Refusal("doubtful scale of grades", len(entries), text, only_warns=True)] if text else []
     if unheard:

@@ -10,7 +10,10 @@ from typing import NamedTuple
 from retina_data.layouts.folder_names import COPY_WORDS, without_copies
 from retina_data.layouts.label_files import stem_of
 
-EYES = {"left": "left", "l": "left", "os": "left", "right": "right", "r": "right", "od": "right"}
+EYES = {
+    **dict.fromkeys(("left", "l", "os", "oi", "oe", "og"), "left"),
+    **dict.fromkeys(("right", "r", "od"), "right"),
+}
 _EYE = r"(?P<eye>left|right|od|os|l|r)"
 _AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
 _COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{_AUGMENTED})(?:[-_ ]?\d+)?|{COPY_WORDS})"
