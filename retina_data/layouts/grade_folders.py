@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_names import (
+    is_made_of,
     made_from_photographs,
     names_images,
     split_of_path,
@@ -29,6 +30,8 @@ _SPELLINGS = (
 )  # fmt: skip
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?([0-4])?(.*?)([0-4])?")
+
+_HIGHER = re.compile(r"0?[6-9]|\d{2,}")
 
 _DISEASED = frozenset((
     "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
@@ -160,6 +163,28 @@ def names_below(tree: Tree) -> dict[str, set[str]]:
             if not names_images(name):
                 names["/".join(components[:number])].add(name)
     return names
+
+
+def left_out(tree: Tree, unused: Sequence[str], used: Container[str], words: Mapping[str, int | None]) -> list[str]:
+    """Of pictures that are not used those in folders of grades that are not made of the ones that are.
+
+    used: stems of these. Below a folder that says no split, one or two grades, or higher numbers, may be of patients.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    grades: dict[str, set[int]] = defaultdict(set)
+    for file in unused:
+        folder, _, name = file.rpartition("/")
+        if (graded := grade_folder(folder, words)) and not is_made_of(stem_of(name), used):
+            parent = graded[0].rpartition("/")[0]
+            found[parent].append(file)
+            grades[parent].add(graded[1])
+    below = names_below(tree) if found else {}
+    sure = {
+        parent
+        for parent in found
+        if split_of_path(parent) or (len(grades[parent]) > 2 and not any(map(_HIGHER.fullmatch, below[parent])))
+    }
+    return [file for parent, files in found.items() if parent in sure for file in files]
 
 
 def two_classes(tree: Tree) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,9 +9,9 @@ from dataclasses import dataclass
 from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, doubt_of_scale
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
-from retina_data.layouts.folder_names import is_made_of, split_of_path
+from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import grade_folder, names_below
+from retina_data.layouts.grade_folders import left_out, names_below
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of
 from retina_data.layouts.tables.published import (
@@ -29,10 +28,6 @@ NONE_USED = "no picture used"
 FEW_LISTED = "most pictures not listed"
 
 TWO_VERSIONS = "pictures of two folders"
-
-
-_NUMBER = re.compile(r"0?[6-9]|\d{2,}")
-"""Of a folder: a number that is no grade."""
 
 
 @dataclass(frozen=True)
@@ -92,27 +87,9 @@ def refusals(
 def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:
     """Pictures in folders of grades that are not used, and that nothing shows to be made of those that are."""
     used = {stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.PICTURE, ())}
-    below = names_below(tree)
-
-    def graded(fate: Fate) -> list[str]:
-        found: dict[str, list[str]] = defaultdict(list)
-        grades: dict[str, set[int]] = defaultdict(set)
-        for file in fates.get(fate, ()):
-            folder, _, name = file.rpartition("/")
-            if (grade := grade_folder(folder, options.grades)) and not is_made_of(stem_of(name), used):
-                parent = grade[0].rpartition("/")[0]
-                found[parent].append(file)
-                grades[parent].add(grade[1])
-        return [
-            file
-            for parent, files in found.items()
-            # One or two grades, or higher numbers, may be of patients.
-            if split_of_path(parent)
-            or (len(grades[parent]) > 2 and not any(_NUMBER.fullmatch(n) for n in below[parent]))
-            for file in files
-        ]
-
-    unlisted, made = graded(Fate.NOT_LISTED), graded(Fate.MADE)
+    unlisted, made = (
+        left_out(tree, fates.get(fate, ()), used, options.grades) for fate in (Fate.NOT_LISTED, Fate.MADE)
+    )
     found = []
     if unlisted:
         split = " below a folder of a split" if any(map(split_of_path, unlisted)) else ""
