@@ -165,7 +165,9 @@ def names_below(tree: Tree) -> dict[str, set[str]]:
     return names
 
 
-def left_out(tree: Tree, unused: Sequence[str], used: Container[str], words: Mapping[str, int | None]) -> list[str]:
+def unused_graded(
+    tree: Tree, unused: Sequence[str], used: Container[str], words: Mapping[str, int | None]
+) -> list[str]:
     """Of pictures that are not used those in folders of grades that are not made of the ones that are.
 
     used: stems of these. Below a folder that says no split, one or two grades, or higher numbers, may be of patients.

@@ -11,7 +11,7 @@ from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, do
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
 from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import left_out, names_below
+from retina_data.layouts.grade_folders import unused_graded, names_below
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of
 from retina_data.layouts.tables.published import (
@@ -88,7 +88,7 @@ def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> l
     """Pictures in folders of grades that are not used, and that nothing shows to be made of those that are."""
     used = {stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.PICTURE, ())}
     unlisted, made = (
-        left_out(tree, fates.get(fate, ()), used, options.grades) for fate in (Fate.NOT_LISTED, Fate.MADE)
+        unused_graded(tree, fates.get(fate, ()), used, options.grades) for fate in (Fate.NOT_LISTED, Fate.MADE)
     )
     found = []
     if unlisted:
