@@ -100,12 +100,12 @@ def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
     made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
     made |= {name for name in names if plain(name) in ("gt", "label", "labels")}  # `label 3` is a grade
-    discs = {name for name in names if plain(name) == "od"}
-    if discs and not _BESIDE_OD & set(map(plain, names)):
-        inside = [not discs.isdisjoint(folder.split("/")) for folder, _ in listed]
-        others = {stem_of(name) for (_, name), disc in zip(listed, inside, strict=True) if not disc}
-        found = [is_made_of(stem_of(name), others) for (_, name), disc in zip(listed, inside, strict=True) if disc]
-        made |= discs if 2 * sum(found) > len(found) else set()
+    od_names = {name for name in names if plain(name) == "od"}
+    if od_names and not _BESIDE_OD & set(map(plain, names)):
+        inside = [not od_names.isdisjoint(folder.split("/")) for folder, _ in listed]
+        others = {stem_of(name) for (_, name), is_od in zip(listed, inside, strict=True) if not is_od}
+        found = [is_made_of(stem_of(name), others) for (_, name), is_od in zip(listed, inside, strict=True) if is_od]
+        made |= od_names if 2 * sum(found) > len(found) else set()
     of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
     stems = {(folder, stem_of(name)) for folder, name in listed}
 

@@ -11,7 +11,7 @@ from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, do
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
 from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import unused_graded, names_below
+from retina_data.layouts.grade_folders import names_below, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of
 from retina_data.layouts.tables.published import (
