@@ -85,8 +85,8 @@ def without_copies(folder: str) -> tuple[str, str]:
 
 def is_made_of(stem: str, stems: Container[str]) -> bool:
     """Whether a stem is one of some others, or one of these with a word before or after it: `a_rot90`, `mask-a`."""
-    parts = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_ .]", stem)]
-    return stem in stems or any(before in stems or after in stems for before, after in parts)
+    pairs = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_ .]", stem)]
+    return stem in stems or any(before in stems or after in stems for before, after in pairs)
 
 
 @lru_cache(maxsize=2)  # it is asked of the same pictures again and again
