@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from functools import cache, lru_cache
 
 from retina_data.layouts.label_files import plain, stem_of
@@ -34,6 +34,9 @@ _MADE = re.compile(
 )
 """Of a folder's name: what is made from photographs."""
 
+_BESIDE_OD = frozenset(("os", "oi", "oe", "og", "left", "lefteye", "l", "le", "macula"))
+"""Folders beside `od` where that is an eye, or a photograph centred on the disc."""
+
 _IMAGE_FOLDERS = frozenset((
     "data", "image", "images", "img", "imgs", "jpeg", "jpg", "png", "photo", "photos", "picture", "pictures", "fundus",
 ))  # fmt: skip
@@ -57,8 +60,8 @@ def without_split(name: str) -> str:
 
 
 def split_of_path(path: str) -> str:
-    """The split that the outermost folder says, of those that say one."""
-    return next(filter(None, map(split_named, path.split("/"))), "")
+    """The split that the innermost folder says, of those that say one: `training_data/test` is a test split."""
+    return next(filter(None, map(split_named, reversed(path.split("/")))), "")
 
 
 def names_images(folder: str) -> bool:
@@ -80,17 +83,29 @@ def without_copies(folder: str) -> tuple[str, str]:
     return "_".join(kept), "_".join(copies).lower()
 
 
+def is_made_of(stem: str, stems: Container[str]) -> bool:
+    """Whether a stem is one of some others, or one of these with a word before or after it: `a_rot90`, `mask-a`."""
+    pairs = [(stem[: mark.start()], stem[mark.end() :]) for mark in re.finditer(r"[-_ .]", stem)]
+    return stem in stems or any(before in stems or after in stems for before, after in pairs)
+
+
 @lru_cache(maxsize=2)  # it is asked of the same pictures again and again
 def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     """Of each file how many of its folders say masks, lesions, heat maps or thumbnails: 0 for photographs.
 
-    `od` is the optic disc, but an eye beside `os`. Beside `a.png` the file `a_mask.png` counts one more.
+    `od` is the optic disc, but an eye beside `os` and where most of its pictures have no namesake elsewhere. Beside
+    `a.png` the file `a_mask.png` counts one more.
     """
     listed = [file.rpartition("/")[::2] for file in files]
     names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
     made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
-    exact = {"gt", "label", "labels", *({"od"} if "os" not in map(plain, names) else ())}  # `label 3` is a grade
-    made |= {name for name in names if plain(name) in exact}
+    made |= {name for name in names if plain(name) in ("gt", "label", "labels")}  # `label 3` is a grade
+    od_names = {name for name in names if plain(name) == "od"}
+    if od_names and not _BESIDE_OD & set(map(plain, names)):
+        inside = [not od_names.isdisjoint(folder.split("/")) for folder, _ in listed]
+        others = {stem_of(name) for (_, name), is_od in zip(listed, inside, strict=True) if not is_od}
+        found = [is_made_of(stem_of(name), others) for (_, name), is_od in zip(listed, inside, strict=True) if is_od]
+        made |= od_names if 2 * sum(found) > len(found) else set()
     of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
     stems = {(folder, stem_of(name)) for folder, name in listed}
 

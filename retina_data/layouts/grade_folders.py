@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Container, Mapping, Sequence
 from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_names import (
+    is_made_of,
     made_from_photographs,
     names_images,
     split_of_path,
@@ -21,14 +22,16 @@ from retina_data.layouts.label_files import EXTENSIONS, UNGRADABLE, Entry, check
 _DISEASE = "(dr|retinopathy|diabeticretinopathy)"
 
 _SPELLINGS = (
-    (0, rf"no(apparent)?{_DISEASE}|normal|healthy"),
-    *((grade, rf"{word}(npdr|nonproliferative{_DISEASE}?|{_DISEASE})?") for grade, word in
+    (0, rf"no(apparent)?{_DISEASE}(signs?)?|normal|healthy"),
+    *((grade, rf"(npdr)?{word}(npdr|nonproliferative{_DISEASE}?|{_DISEASE})?") for grade, word in
       ((1, "mild"), (2, "moderate"), (3, "severe"))),
     (4, rf"proliferat(e|ive){_DISEASE}?|pdr"),
     (UNGRADABLE, r"(un|non|not)grade?able"),
 )  # fmt: skip
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?([0-4])?(.*?)([0-4])?")
+
+_HIGHER = re.compile(r"0?[6-9]|\d{2,}")
 
 _DISEASED = frozenset((
     "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
@@ -58,7 +61,7 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
         # A sign is a part of a number.
         if word.strip() == name.strip() if spelled.isdigit() else plain(word) == spelled:
             return UNGRADABLE if grade is None else grade
-    match = _NUMBERED.fullmatch(spelled)
+    match = _NUMBERED.fullmatch(plain(re.sub(r"\(\d{2,}\)$", "", name)))  # `Mild (370)`
     assert match is not None  # it takes every text
     before, word, after = match.groups()
     if after and not word:  # two digits are the number of something else
@@ -85,8 +88,7 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
     made = made_from_photographs(tree.pictures)
     folders = {file.rpartition("/")[0] for file in made}
-    names = {name for folder in folders for name in folder.split("/")}
-    if names >= {*"012345"} and "6" not in names:
+    if any(names >= {*"012345"} and "6" not in names for names in names_below(tree).values()):
         words = {"5": None, **words}  # DDR's ungradable ones
     graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
     if not graded:
@@ -161,6 +163,30 @@ def names_below(tree: Tree) -> dict[str, set[str]]:
             if not names_images(name):
                 names["/".join(components[:number])].add(name)
     return names
+
+
+def unused_graded(
+    tree: Tree, unused: Sequence[str], used: Container[str], words: Mapping[str, int | None]
+) -> list[str]:
+    """Of pictures that are not used those in folders of grades that are not made of the ones that are.
+
+    used: stems of these. Below a folder that says no split, one or two grades, or higher numbers, may be of patients.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    grades: dict[str, set[int]] = defaultdict(set)
+    for file in unused:
+        folder, _, name = file.rpartition("/")
+        if (graded := grade_folder(folder, words)) and not is_made_of(stem_of(name), used):
+            parent = graded[0].rpartition("/")[0]
+            found[parent].append(file)
+            grades[parent].add(graded[1])
+    below = names_below(tree) if found else {}
+    sure = {
+        parent
+        for parent in found
+        if split_of_path(parent) or (len(grades[parent]) > 2 and not any(map(_HIGHER.fullmatch, below[parent])))
+    }
+    return [file for parent, files in found.items() if parent in sure for file in files]
 
 
 def two_classes(tree: Tree) -> str:

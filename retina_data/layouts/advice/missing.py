@@ -8,6 +8,7 @@ from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import counted, examples, is_archive
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import stem_of
+from retina_data.layouts.tables.published import split_of_file
 
 
 def advice_on_missing(fates: Fates, absent: list[str]) -> str:
@@ -30,10 +31,12 @@ def advice_on_missing(fates: Fates, absent: list[str]) -> str:
     others = [file for fate in kinds for file in fates.get(fate, ())]
     elsewhere = [file for file in others if split_of_path(file.rpartition("/")[0]) and _stem(file) in stems]
     if elsewhere:
+        remedy = "correct the column of splits in the label file"  # it says them where no file's name does
+        if any(map(split_of_file, fates.get(Fate.LABELS, ()))):
+            remedy = "call the label file by a name that says no split, such as labels.csv, so that the folders say it"
         return (
             f"{counted(len(elsewhere), 'picture')} of these names lie in a folder of another split "
-            f"({examples(elsewhere)}): move them, or call the label file by a name that says no split, such as "
-            "labels.csv, so that the folders say it"
+            f"({examples(elsewhere)}): move them, or {remedy}"
         )
     elsewhere = [file for file in others if _stem(file) in stems]
     if elsewhere:

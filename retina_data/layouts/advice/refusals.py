@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale
+from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, doubt_of_scale
 from retina_data.layouts.advice.unrecognised import lying, save_as_csv
 from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import grade_folder, names_below
+from retina_data.layouts.grade_folders import names_below, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of
 from retina_data.layouts.tables.published import (
@@ -55,10 +55,13 @@ def refusals(
     if unknown:
         count = sum(map(len, unknown.values()))
         below = names_below(tree)
-        names = set[str]().union(*(below[folder.rpartition("/")[0]] for folder in unknown))
+        parents = {folder.rpartition("/")[0] for folder in unknown}
+        names = set[str]().union(*(below[parent] for parent in parents))
+        others = set[str]().union(*(found for parent, found in below.items() if parent not in parents))
+        advice = advice_on_words(names, options.grades, others) or "rename them"
         text = (
             f"{counted(len(unknown), 'folder')} beside those of grades ({examples(unknown)}) with "
-            f"{counted(count, 'picture')} say no grade: {advice_on_words(names, options.grades) or 'rename them'}"
+            f"{counted(count, 'picture')} say no grade: {advice}"
         )
         found.append(Refusal("unknown grade folder", count, text))
     found += _two_versions(fates)
@@ -78,20 +81,41 @@ def refusals(
         Refusal("labels not read", len(unused), f"{text} (or {leave_out})")
         for text in _may_have_grades(tree, fates, splits)
     ]
-    graded = [file for file in unused if split_of_path(file) and grade_folder(file.rpartition("/")[0], options.grades)]
-    if graded:
+    return found + _graded(tree, fates, options, f"leave them out with --layout {layout}")
+
+
+def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:
+    """Pictures in folders of grades that are not used, and that nothing shows to be made of those that are."""
+    used = {stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.PICTURE, ())}
+    unlisted, made = (
+        unused_graded(tree, fates.get(fate, ()), used, options.grades) for fate in (Fate.NOT_LISTED, Fate.MADE)
+    )
+    found = []
+    if unlisted:
+        split = " below a folder of a split" if any(map(split_of_path, unlisted)) else ""
         text = (
-            f"{counted(len(graded), 'picture')} in folders of grades below a folder of a split ({examples(graded)}) "
-            f"would not be used: list them in the label file, or leave them out with --layout {layout}"
+            f"{counted(len(unlisted), 'picture')} in folders of grades{split} ({examples(unlisted)}) would not be "
+            f"used: list them in the label file, or {leave_out}"
         )
-        found.append(Refusal("split not read", len(graded), text))
+        found.append(Refusal("split not read" if split else "grades not read", len(unlisted), text))
+    if made:
+        text = (
+            f"{counted(len(made), 'picture')} in folders of grades ({examples(made)}) look like {Fate.MADE}, but no "
+            f"picture that is used has their names: rename the folders, or {leave_out}"
+        )
+        found.append(Refusal("grades not read", len(made), text))
     return found
 
 
 def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal]:
     """That grades may be of another scale, and words of the user's that are not there."""
     said = {entry.word: entry.grade for entry in entries if entry.word}
-    text = doubt_of_scale(said, options.grades)
+    sources: dict[str, dict[str, int]] = defaultdict(dict)
+    for entry in entries:
+        if entry.word:
+            source = entry.place.rpartition(", line ")[0] or entry.place.partition(f"/{entry.word}")[0]
+            sources[f"{entry.split} of {source}" if entry.split else source][entry.word] = entry.grade
+    text = doubt_of_scale(said, options.grades) or doubt_of_parts(sources, options.grades)
     unheard = [word for word in options.grades if plain(word) not in set(map(plain, said))]
     found = [Refusal("doubtful scale of grades", len(entries), text, only_warns=True)] if text else []
     if unheard:

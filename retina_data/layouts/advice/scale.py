@@ -31,18 +31,20 @@ def without_point(text: str) -> str:
     return re.sub(r"[.,]0*$", "", text)
 
 
-def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None]) -> str:
+def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None], others: Iterable[str] = ()) -> str:
     """What would read the words of a scale, some of which say no grade; "" where they are too many for one.
 
-    words: what the user says of some of them.
+    words: what the user says of some of them. others: words elsewhere, which a flag would change too.
     """
     names = sorted({text for text in texts if text and text not in words})
     unknown = [name for name in names if grade_said(name, words) is None]
     numbers = _numbers(names)
     if 5 in numbers and 0 not in numbers and len(numbers) > 1:
+        if 0 in _numbers(others):
+            return "where these are grades counted from 1, as others are from 0, rename them 0 to 4"
         counted = {**dict.fromkeys(unknown, "?"), **{name: str(n - 1) for n, of in numbers.items() for name in of}}
         other = "; where 5 stands for images that cannot be graded, --grade 5=none leaves them out" * ("5" in names)
-        return f"where these are grades counted from 1, {_flags(counted)} say so{other}"
+        return f"where these are grades counted from 1, {_flags(counted)} say so everywhere{other}"
     if unknown == ["5"]:
         return "where 5 stands for images that cannot be graded, --grade 5=none leaves them out"
     if not 0 < len(unknown) <= _MOST_WORDS:
@@ -75,7 +77,10 @@ def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> 
         same = _numbers(word for word, one in said.items() if one == grade)
         if len(same) > 1:
             both = " and ".join(map(str, sorted(same)))
-            return f"the numbers {both} are all read as grade {grade}: correct --grade, unless they are one grade"
+            return (
+                f"the numbers {both} are all read as grade {grade}: correct --grade, unless they are one grade; where "
+                "some count from 1 and others from 0, renumber them"
+            )
     chosen = set(map(plain, words))
     numbers = _numbers(word for word in said if plain(word) not in chosen and re.fullmatch(r".*\d", plain(word)))
     if 0 in said.values() or 1 not in numbers:
@@ -86,6 +91,23 @@ def doubt_of_scale(said: Mapping[str, int], words: Mapping[str, int | None]) -> 
     stays = {name: "1" for name in numbers[1]}
     text = f"no image has grade 0: the grades are numbers from 1 to {max(numbers)}, and may be counted from 1"
     return f"{text} ({_flags(counted)} say so), or no healthy eye is there ({_flags(stays)} says so)"
+
+
+def doubt_of_parts(sources: Mapping[str, Mapping[str, int]], words: Mapping[str, int | None]) -> str:
+    """Why the numbers of one source of grades may be counted from 1 where others have 0; "" where none is.
+
+    sources: a label file, or the folder around those of grades -> each of its words, and the grade that it is read as.
+    """
+    chosen = set(map(plain, words))
+    if any(0 in said.values() for said in sources.values()):
+        for source, said in sources.items():
+            numbers = _numbers(word for word in said if plain(word) not in chosen)
+            if 0 not in said.values() and numbers.keys() >= {1, 2, 3, 4}:
+                return (
+                    f"no image has grade 0 in {source}, but others have: the numbers from 1 to {max(numbers)} may be "
+                    "counted from 1 there: renumber them from 0, unless no healthy eye is there"
+                )
+    return ""
 
 
 def _numbers(names: Iterable[str]) -> dict[int, list[str]]:

@@ -458,7 +458,7 @@ ROWS = [
     }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
     Row("labels of some pictures, the others in folders of grades", {
         "labels.csv": table(APTOS, A), **pictures("pictures/{}.png", A), **graded("{folder}/{name}.png", WORDS, 4, 50),
-    }, "", 10, 20, EVEN, 10, (10, 0, 0), 0, "20 of 30 pictures are not used, as the labels do not list them"),
+    }, "", 10, 20, EVEN, 10, (10, 0, 0), 1, "20 pictures in folders of grades (`Mild/e054f.png`"),
     Row("EyePACS with more test photographs than graded ones", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)),
         **pictures("test/{}.jpeg", eyes(10, 5)),
@@ -491,6 +491,58 @@ ROWS = [
     Row("TIFF files of several pages", {
         "train.csv": table(APTOS, A), **pictures("p/{}.png", A[1:]), "p/e000f.tif": PAGES,
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "of several pages, of which the first is used: 1 of 10 images"),
+    *(Row(f"the eyes of OD and {other} {where} grades", {
+        pattern.format(eye=eye, grade=n % 5, n=n): None for n in range(10) for eye in ("OD", other)
+      }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "Fit to train on") for other in ("OS", "OI", "OE", "OG")
+      for where, pattern in (("above", "{eye}/{grade}/{n:03}.jpg"), ("below", "{grade}/{eye}/{n:03}.jpg"))),
+    Row("photographs centred on disc and macula", {
+        f"{n % 5}/{field}/{n:03}.jpg": None for n in range(10) for field in ("OD", "macula")
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "Fit to train on"),
+    Row("masks of the optic disc", {
+        "labels.csv": table(APTOS, A), **pictures("od/{}.png", A), **pictures("photos/{}.png", A),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "10 masks, annotations or thumbnails by their names"),
+    Row("splits below a folder that says training", {
+        **graded("training_data/train/{folder}/{name}.jpg", NUMBERS),
+        **graded("training_data/val/{folder}/{name}.jpg", NUMBERS, 1, 20),
+        **graded("training_data/test/{folder}/{name}.jpg", NUMBERS, 1, 40),
+    }, "", 20, 0, DOUBLE, 20, (10, 5, 5), 0, "Fit to train on"),
+    Row("splits with label files below a folder that says training", {
+        f"DR_training_set/{split}/{name}": content for split, listed in (("train", A), ("test", C))
+        for name, content in {"labels.csv": table(KAGGLE, listed), **pictures("{}.png", listed)}.items()
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train on"),
+    Row("splits below a folder that says test", {
+        **graded("dr-test-project/train/{folder}/{name}.jpg", NUMBERS),
+        **graded("dr-test-project/val/{folder}/{name}.jpg", NUMBERS, 1, 20),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 5, 0), 0, "Fit to train on"),
+    Row("folders of grades of another collection beside a label file", {
+        "aptos/train.csv": table(APTOS, names(20)), **pictures("aptos/train_images/{}.png", names(20)),
+        **graded("messidor/{folder}/{name}.png", NUMBERS, 2, 50),
+    }, "", 20, 10, DOUBLE, 20, (20, 0, 0), 1, "10 pictures in folders of grades (`messidor/0/e050f.png`"),
+    Row("folders of grades of copies beside a label file", {
+        "train.csv": table(APTOS, A), **pictures("train_images/{}.png", A),
+        **{f"aug/{n % 5}/{name}_rot90.png": None for n, name in enumerate(A)},
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "not used: 10 pictures (10 not listed in the labels)"),
+    Row("folders of patients with numbers that no line lists", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)),
+        **{f"extra/{n}/{n}_l1.jpg": None for n in range(9)},
+    }, "", 10, 9, EVEN, 5, (10, 0, 0), 0, "not used: 9 pictures (9 not listed in the labels)"),
+    *(Row(f"grade folders in one called {folder}", {
+        **graded(f"{folder}/{{folder}}/{{name}}.png", NUMBERS), **graded("pilot/{folder}/{name}.png", NUMBERS, 2, 50),
+      }, "", 10, 10, EVEN, 10, (10, 0, 0), 1, "but no picture that is used has their names: rename the folders")
+      for folder in ("annotation_2019", "labels")),
+    Row("a test split in folders from 1 to 5", {
+        **graded("train/{folder}/{name}.png", NUMBERS), **graded("test/{folder}/{name}.png", "12345", 1, 50),
+    }, "", 14, 1, [2, 3, 3, 3, 3], 14, (10, 0, 4), 1, "counted from 1, as others are from 0, rename them 0 to 4"),
+    Row("two label files, one of which counts from 1 to 4", {
+        "a/labels.csv": table(APTOS, A), **pictures("a/p/{}.png", A), **pictures("b/p/{}.png", C),
+        "b/labels.csv": "id_code,diagnosis\n" + "".join(f"{name},{1 + n % 4}\n" for n, name in enumerate(C)),
+    }, "", 15, 0, [2, 4, 3, 3, 3], 15, (15, 0, 0), 0, "no image has grade 0 in b/labels.csv, but others have"),
+    Row("a column of splits against folders of others", {
+        "labels.csv": table("id_code,diagnosis,split", A, "{name},{grade},train") + table("", C, "{name},{grade},test"),
+        **pictures("test/{}.png", A), **pictures("train/{}.png", C),
+    }, "", 0, 15, [3, 3, 3, 3, 3], 15, (10, 0, 5), 1, "move them, or correct the column of splits in the label file"),
+    Row("folders with counts and signs", graded("{folder}/{name}.png", ("No DR Signs (1805)", "NPDR mild",
+        "Moderate (37)", "Severe", "PDR")), "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
     # advice after a look
     Row("photographs under another name", {
         "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}_resized.jpeg", eyes(5)),

@@ -9,7 +9,7 @@ from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale, no
 
 
 @pytest.mark.parametrize(("words", "advice"), [
-    ("1|2|3|4|5", "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4 say so; where 5 stands for images"),
+    ("1|2|3|4|5", "--grade 1=0 --grade 2=1 --grade 3=2 --grade 4=3 --grade 5=4 say so everywhere; where 5"),
     ("1|3|5", "where these are grades counted from 1, --grade 1=0 --grade 3=2 --grade 5=4 say so"),
     ("1 - No DR|5 - PDR", "counted from 1, --grade '1 - No DR=0' --grade '5 - PDR=4' say so"),
     ("1. No DR|5. PDR", "counted from 1, --grade '1. No DR=0' --grade '5. PDR=4' say so"),
