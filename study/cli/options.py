@@ -84,7 +84,7 @@ def read_values(values: dict[str, Any], grade: list[str] | None, data: Path | No
     found = drop_unset({name: values.pop(name) for name in READ_FIELDS if name in values})
     if grade:
         pairs = [text.rpartition("=") for text in grade]
-        wrong = next((pair for pair in pairs if not pair[0] or pair[2] not in (*"01234", "none")), None)
+        wrong = next((pair for pair in pairs if not pair[1] or pair[2] not in (*"01234", "none")), None)
         if wrong:
             raise ConfigError(f"--grade must be WORD=N with N from 0 to 4, or none, but got {''.join(wrong)!r}")
         found["grades"] = {word: None if number == "none" else int(number) for word, _, number in pairs}
