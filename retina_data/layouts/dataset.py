@@ -29,7 +29,8 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.tables.unread_columns import unread_patients, unread_splits
+from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
+from retina_data.layouts.tables.unread_columns import unread_lists, unread_patients, unread_splits
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -148,13 +149,16 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         notes.append(
             f"labels only: none of the {len(entries):,} images is beside the label files ({_LOOKED_INTO}){unpack}"
         )
+    unread = fates.get(Fate.UNREAD_LABELS, ())
     used_entries = {file: entry for entry, file in pairs if file}
-    doubts = contradictions(tree, chosen.layout, used_entries, fates.get(Fate.UNREAD_LABELS, ()), options)
-    doubts += unread_splits(tree, chosen.listed.files, options)
+    doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
+    tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
+    if options.layout is None and options.labels is None:
+        tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
-    notes += [f"{one.kind}; see data check" for one in scale]
+    notes += [f"{kind}; see data check" for kind in dict.fromkeys(one.kind for one in (*tables, *scale))]
     patients = patients_of(entries, options)
     doubts += unread_patients(tree, chosen.listed.files) if patients.unknown and not any(patients.by_column) else []
     dataset = DataSet(
@@ -169,7 +173,10 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         patients.signs,
         options,
         fates,
-        (*refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout), *doubts, *scale),
+        (
+            *refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout),
+            *(*doubts, *tables, *scale),
+        ),
     )
     return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]
 

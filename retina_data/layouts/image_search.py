@@ -121,6 +121,8 @@ def refuse_repeated(entries: list[Entry], files: list[str]) -> None:
             advice = "the file's eyes differ: name the column of the images' own names with --image-column, or add one"
         elif any(one.grade != other.grade for one, other in repeated):
             advice = "their grades differ: find out which line is right, and delete the other"
+        elif any(one.place.rpartition(",")[0] != other.place.rpartition(",")[0] for one, other in repeated):
+            advice = "several label files list them, as for folds: keep one file of each split, move the others away"
         else:
             advice = "delete one line of each"
         raise DataError(f"an image must be listed once, but {some(named)} stand twice; {advice}")

@@ -135,8 +135,9 @@ def read_lines(file: Path) -> list[str]:
 def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
     """A table with one line for each image; `,`, `;` or a tab between its fields, of which its first lines have most.
 
-    BOM, any line ends, blank lines, blank columns at the end, quotes, a title above the header (`sep=;`) and the header
-    once more are tolerated. A text file without these has blanks between its fields. head: only the first lines.
+    BOM, any line ends, also in a field in quotes, blank lines, blank columns at the end, quotes, a title above the
+    header (`sep=;`) and the header once more are tolerated. A text file without these has blanks between its fields.
+    head: only the first lines.
     """
     text = _text(file, _HEAD if head else None)
     beginning = re.split("[\r\n]+", text.lstrip(), maxsplit=_TITLES)[:_TITLES]
@@ -149,7 +150,8 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
         lines = []
         try:
             for found in reader:
-                if any("\n" in text or "\r" in text for text in found):
+                broken = [text for text in found if "\n" in text or "\r" in text]
+                if broken and (len(found) == 1 or any(delimiter in text for text in broken)):  # it has other lines
                     raise csv.Error
                 lines.append((reader.line_num, [text.strip() for text in found]))
         except csv.Error:  # a field on several lines, or one that grew beyond csv's limit

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -84,9 +85,9 @@ def read_values(values: dict[str, Any], grade: list[str] | None, data: Path | No
     found = drop_unset({name: values.pop(name) for name in READ_FIELDS if name in values})
     if grade:
         pairs = [text.rpartition("=") for text in grade]
-        wrong = next((pair for pair in pairs if not pair[0] or pair[2] not in (*"01234", "none")), None)
+        wrong = next((text for text in grade if not re.fullmatch("(?s)(.+=[0-4]|.*=none)", text)), None)
         if wrong:
-            raise ConfigError(f"--grade must be WORD=N with N from 0 to 4, or none, but got {''.join(wrong)!r}")
+            raise ConfigError(f"--grade must be WORD=N with N from 0 to 4, or none, but got {wrong!r}")
         found["grades"] = {word: None if number == "none" else int(number) for word, _, number in pairs}
     labels = Path(found.get("labels") or "")
     if found.get("labels") and not (data and (data / labels).exists()) and labels.exists():

@@ -116,7 +116,7 @@ def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal
             source = entry.place.rpartition(", line ")[0] or entry.place.partition(f"/{entry.word}")[0]
             sources[f"{entry.split} of {source}" if entry.split else source][entry.word] = entry.grade
     text = doubt_of_scale(said, options.grades) or doubt_of_parts(sources, options.grades)
-    unheard = [word for word in options.grades if plain(word) not in set(map(plain, said))]
+    unheard = [word for word in options.grades if word and plain(word) not in set(map(plain, said))]
     found = [Refusal("doubtful scale of grades", len(entries), text, only_warns=True)] if text else []
     if unheard:
         text = f"--grade {', '.join(map(clipped, unheard))} is no word that says a grade here: correct or drop it"
@@ -182,7 +182,7 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
             one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in asked))
         except DataError:
             continue
-        found += [one] if one.images and (one.grade or (split and one.grades)) else []
+        found += [one] if one.images and (one.choices or (split and one.grades)) else []
     return found
 
 

@@ -39,7 +39,7 @@ def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None], other
     names = sorted({text for text in texts if text and text not in words})
     unknown = [name for name in names if grade_said(name, words) is None]
     numbers = _numbers(names)
-    if 5 in numbers and 0 not in numbers and len(numbers) > 1:
+    if 0 not in numbers and max(numbers, default=0) == 5 and len(numbers) > 1 and not _contradicted(numbers):
         if 0 in _numbers(others):
             return "where these are grades counted from 1, as others are from 0, rename them 0 to 4"
         counted = {**dict.fromkeys(unknown, "?"), **{name: str(n - 1) for n, of in numbers.items() for name in of}}
@@ -58,9 +58,16 @@ def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None], other
     return f"say what each means, {flags}"
 
 
-def not_a_grade(text: str, place: str, texts: Iterable[str], words: Mapping[str, int | None]) -> DataError:
-    """The error for a field that says no grade; texts: all fields of its column."""
+def not_a_grade(
+    text: str, place: str, texts: Iterable[str], words: Mapping[str, int | None], blank: int = 0
+) -> DataError:
+    """The error for a field that says no grade; texts: all fields of its column; blank: lines that have none."""
     advice = advice_on_words(texts, words)
+    if not text and blank:
+        return DataError(
+            f"a grade must be 0, 1, 2, 3 or 4, but {blank:,} lines have none, the first at {place}: fill them in, or "
+            "leave these images out with --grade =none"
+        )
     return DataError(
         f"a grade must be 0, 1, 2, 3 or 4, but got {clipped(text)} ({place}); correct or delete the line"
         f"{f'; {advice}' if advice else ''}"
@@ -108,6 +115,12 @@ def doubt_of_parts(sources: Mapping[str, Mapping[str, int]], words: Mapping[str,
                     "counted from 1 there: renumber them from 0, unless no healthy eye is there"
                 )
     return ""
+
+
+def _contradicted(numbers: Mapping[int, list[str]]) -> bool:
+    """Whether words beside numbers say that these are not counted from 1: `1 - Mild`."""
+    words = [(number, re.sub(r"\d", "", plain(name))) for number, names in numbers.items() for name in names]
+    return any(grade_of(word, {}) not in (None, number - 1) for number, word in words if word)
 
 
 def _numbers(names: Iterable[str]) -> dict[int, list[str]]:

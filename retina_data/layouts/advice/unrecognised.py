@@ -67,7 +67,7 @@ def _about(one: UnreadTable) -> str:
     if one.header:
         first = clipped(",".join(one.columns))
         return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): {one.mending()}"
-    sure = "" if one.image and one.grade else ", if it has grades"
+    sure = "" if one.image and one.choices else ", if it has grades"
     how = one.mending() or f"read it with {one.flags}{sure}"
     if not one.image:
         how = f"none names a picture that lies there; correct the names, delete what stands above the header, or {how}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from retina_data.errors import DataError
@@ -67,9 +67,26 @@ def columns_of(table: LabelTable, options: ReadOptions) -> Columns:
         tuple(one for one in grades if one is not None),
         number("--patient-column", options.patient_column, *PATIENT_COLUMNS),
         number("--eye-column", options.eye_column, *_said_in(table, _EYE_COLUMNS, _eye_said)),
-        number("--split-column", options.split_column, *_said_in(table, SPLIT_COLUMNS, split_said)),
-        table.column("adjudicated_gradable"),
+        number("--split-column", options.split_column, *split_columns(table)[:1]),
+        table.column("adjudicated_gradable", "gradable", "gradeable", "is_gradable", "is_gradeable"),
     )
+
+
+def split_columns(table: LabelTable) -> list[str]:
+    """Columns whose every field says a split: those that are called as one, else the only other one that says two."""
+    if usual := _said_in(table, SPLIT_COLUMNS, split_said):
+        return usual
+    others = [
+        name
+        for name in _said_in(table, table.columns, split_word)
+        if len({split_word(row[table.columns.index(name)]) for _, row in table.rows}) > 1
+    ]
+    return others if len(others) == 1 else []
+
+
+def split_word(text: str) -> str:
+    """The split that one word says: `train`, and not `aptos_train`."""
+    return split_named(text) if re.fullmatch(r"[^\W\d_]+", text) else ""
 
 
 def split_said(text: str) -> str:
@@ -81,7 +98,7 @@ def _eye_said(text: str) -> bool:
     return not text or bool(eye_of(text))
 
 
-def _said_in(table: LabelTable, columns: tuple[str, ...], known: Callable[[str], object]) -> list[str]:
+def _said_in(table: LabelTable, columns: Sequence[str], known: Callable[[str], object]) -> list[str]:
     """Those of the columns that a table has once, with something known in each field."""
     names = list(map(plain, table.columns))
     once = [column for column in columns if names.count(plain(column)) == 1]

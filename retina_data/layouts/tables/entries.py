@@ -39,7 +39,8 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
     A file that lists only what others list with the same grades is not read. Raises DataError for a line that breaks
     the form, and where two files of a split list the same images with other grades.
     """
-    tables = [(file, table_entries(tree, file, options)) for file in files]
+    graded = [file for file in files if not _all_blank(tree, file, options)] or files
+    tables = [(file, table_entries(tree, file, options)) for file in graded]
     order = ("train", "val", "test", "")
     tables.sort(key=lambda one: (order.index(split_of_file(one[0])), -len(one[1])))
     entries: list[Entry] = []
@@ -68,6 +69,15 @@ def read_label_tables(tree: Tree, files: list[str], options: ReadOptions) -> tup
     return entries, read
 
 
+def _all_blank(tree: Tree, file: str, options: ReadOptions) -> bool:
+    """Whether a label file has columns as for grades, but no grade: a list of images."""
+    table = read_table(tree.root / file, file)
+    if not table.rows or form_of(table) == "ddr" or "" in options.grades:
+        return False
+    numbers = columns_of(table, options).grades
+    return not any(fields[n] for _, fields in table.rows for n in numbers if n < len(fields))
+
+
 def _with_patients(entries: list[Entry], repeated: Mapping[int, Entry]) -> list[Entry]:
     """Entries with the patient and the eye that a file that repeats them adds; repeated: by the entries' identity."""
     twins = ((entry, repeated.get(id(entry), entry)) for entry in entries)
@@ -93,7 +103,8 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
         grade = known(text)
         if grade is None:
             texts = {without_point(fields[n]) for _, fields in table.rows for n in columns.grades if n < len(fields)}
-            raise not_a_grade(text, place, texts, options.grades)
+            blank = sum(not any(fields[n] for n in columns.grades if n < len(fields)) for _, fields in table.rows)
+            raise not_a_grade(text, place, texts, options.grades, blank)
         return grade
 
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]

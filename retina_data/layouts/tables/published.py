@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from retina_data.errors import DataError
@@ -12,8 +13,10 @@ from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table,
 
 MOST_TABLES = 200  # that are looked into; one file for each image is no label file
 
-PLACEHOLDERS = re.compile("submission", re.IGNORECASE)
-"""Of the name of a file whose grades are none: Kaggle's example of an answer."""
+PLACEHOLDERS = re.compile(
+    r"submission|(?<![^\W\d_])(sub|preds?|predict\w*|pseudo\w*|outputs?|inference|results?)(?![^\W\d_])", re.IGNORECASE
+)
+"""Of the name of a file whose grades are none: a model's, or Kaggle's example of an answer."""
 
 
 class TableForm(NamedTuple):
@@ -49,9 +52,35 @@ def published(tree: Tree) -> dict[str, list[str]]:
         except DataError:
             continue  # it is named as a label file that is not read
         layout = form_of(table)
-        if layout and not PLACEHOLDERS.search(file.rpartition("/")[2]):
+        if layout:
             found.setdefault(layout, []).append(file)
-    return {layout: found[layout] for layout in FORMS if layout in found}
+    guessed = predictions(tree, [file for files in found.values() for file in files])
+    found = {layout: [file for file in files if file not in guessed] for layout, files in found.items()}
+    return {layout: found[layout] for layout in FORMS if found.get(layout)}
+
+
+def predictions(tree: Tree, files: Sequence[str]) -> set[str]:
+    """Those of label files whose grades are most likely a model's: by their names, or of the images of a list `test`.
+
+    The list has no grades, and the other file is called by no split and no labels.
+    """
+    called = {file for file in files if PLACEHOLDERS.search(file.rpartition("/")[2])}
+    lists = [file for file in possible_tables(tree) if file not in files and split_of_file(file) == "test"]
+    tests = [listed for file in lists if (listed := _images_listed(tree, file))]
+    unclear = [file for file in files if not split_of_file(file) and not _says_labels(file.rpartition("/")[2])]
+    if len(called) + len(unclear) < len(files) and tests:  # another one has the grades of training images
+        called.update(file for file in unclear if _images_listed(tree, file) in tests)
+    return called
+
+
+def _images_listed(tree: Tree, file: str) -> set[str]:
+    """Stems in the first column of images that a table has; else in its first column."""
+    try:
+        table = read_table(tree.root / file, file)
+        number = table.column(*(known.image for known in FORMS.values() if known.image)) or 0
+    except DataError:
+        return set()
+    return {stem_of(fields[number]) for _, fields in table.rows if len(fields) > number}
 
 
 def possible_tables(tree: Tree) -> list[str]:
@@ -102,6 +131,8 @@ def tables_with(tree: Tree, options: ReadOptions) -> list[str]:
             continue
         if all(table.column(column) is not None for column in wanted):
             found.append(file)
+    guessed = predictions(tree, found)
+    found = [file for file in found if file not in guessed] or found
     if not found:
         columns = " and ".join(map(repr, wanted))
         raise DataError(f"a label file must have the columns {columns}, but none in {tree.root} has; correct the names")

@@ -15,12 +15,15 @@ from retina_data.layouts.tables.published import PLACEHOLDERS
 _USUAL = re.compile("grade$|level|diagn|label|class|dr", re.IGNORECASE)
 """Of the name of a column of grades."""
 
+OF_SOMETHING_ELSE = re.compile("dme|edema|macula|sdrg|gradable", re.IGNORECASE)
+"""Of the name of a column whose numbers are of another disease, or on another scale."""
+
 
 class UnreadTable(NamedTuple):
     """What a label file looks like that is not read.
 
-    image: the column that names pictures. grades: columns whose fields may all be grades. grade: the one that is meant,
-    "" where that is not clear. few: the only column of few words. images: the pictures that it lists, by their stems.
+    image: the column that names pictures. grades: columns whose fields may all be grades. choices: those that may be
+    meant. few: the only column of few words. images: the pictures that it lists, by their stems.
     header: what is to be put above its first line, with IMAGE and GRADE for these columns, "" where that is one.
     second: the column of other pictures.
     """
@@ -29,17 +32,23 @@ class UnreadTable(NamedTuple):
     columns: tuple[str, ...]
     image: str
     grades: tuple[str, ...]
-    grade: str
+    choices: tuple[str, ...]
     few: str
     images: frozenset[str]
     header: str
     second: str
 
     @property
+    def grade(self) -> str:
+        """The column of grades, "" where that is not clear."""
+        return self.choices[0] if len(self.choices) == 1 else ""
+
+    @property
     def flags(self) -> str:
-        """Flags that would read it."""
-        columns = (("--image-column", self.image or "NAME"), ("--grade-column", self.grade or self.few or "NAME"))
-        return " ".join(f"{flag} {shlex.quote(value)}" for flag, value in (("--labels", self.file), *columns))
+        """Flags that would read it; of several columns of grades each is named."""
+        start = f"--labels {shlex.quote(self.file)} --image-column {shlex.quote(self.image or 'NAME')}"
+        each = [f"--grade-column {shlex.quote(name)}" for name in self.choices or (self.few or "NAME",)]
+        return f"{start} {each[0]}" if len(each) == 1 else f"{start} and one of {', '.join(each)}"
 
     def mending(self, image: str = "image", grade: str = "level") -> str:
         """What must be done before it can be read, "" where flags do. image, grade: what to call its columns."""
@@ -73,11 +82,13 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
         grades = []
     # 0 and 1 alone are most often no grades, as in a column that is called as one.
     several = [column for column in grades if len(columns[column] - {""}) > 2 and grade_of(column, {}) is None]
+    several = [column for column in several if not OF_SOMETHING_ELSE.search(column)]
     usual = [column for column in several if _USUAL.search(column)]
-    grade = usual[0] if usual else several[0] if len(several) == len(grades) == 1 else ""
+    choices = usual or (several if len(several) == len(grades) == 1 else [])
     few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) <= len(rows) / 2]
+    few = [name for name in few if not OF_SOMETHING_ELSE.search(name)]
     return UnreadTable(
-        file, table.columns, image if images else "", tuple(grades), grade,
+        file, table.columns, image if images else "", tuple(grades), tuple(choices),
         few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
     )  # fmt: skip
 

@@ -39,6 +39,11 @@ SPANISH = dict(zip(("Sano", "Leve", "Moderado", "Severo", "Proliferativo"), rang
 GERMAN = {"leicht": 1, "mittel": 2, "schwer": 3, "proliferativ": 4}
 ENGLAND = {"R0": 0, "R1": 1, "R2": 3, "R3": 4}
 COUNTED = ("1 - No DR", "2 - Mild", "3 - Moderate", "4 - Severe", "5 - PDR")
+PARAGUAY = {
+    "1. No DR signs": 0, "2. Mild (or early) NPDR": 1, "3. Moderate NPDR": 2, "4. Severe NPDR": 3,
+    "5. Very Severe NPDR": 3, "6. PDR": 4, "7. Advanced PDR": 4,
+}  # fmt: skip
+UNHEALTHY_WORDS = ("1 Mild", "2 Moderate", "3 Severe", "5 Worse")
 UNHEALTHY = [0, 3, 3, 3, 3]
 TWO_EYES = "left_image,right_image,left_grade,right_grade\n" + "".join(f"{n}_l,{n}_r,{n},{n}\n" for n in range(5))
 ONE_EYE = "image,level,patient\n" + "".join(f"{n}_{eye},{n},{n}\n" for n in range(5) for eye in "lr")
@@ -104,6 +109,18 @@ BY_FLAGS = [
     Flags("folders of numbered words from 1", graded("{folder}/{name}.png", COUNTED), 1, "--grade '1 - No DR=0'", EVEN),
     Flags("numbered words from 1 in a label file", {"train.csv": labels(APTOS, COUNTED), **P}, 1,
           "--grade '1 - No DR=0'", EVEN),
+    Flags("Paraguay's seven folders", graded("{folder}/{name}.jpg", PARAGUAY), 1, "say what each means, --grade '1. ",
+          [2, 2, 2, 4, 4], PARAGUAY),
+    Flags("numbered words that are not counted from 1", {"train.csv": labels(APTOS, UNHEALTHY_WORDS), **P}, 1,
+          "say what each means, --grade '5 Worse=?'", [0, 3, 3, 2, 2], {"5 Worse": 4}),
+    Flags("lines without a grade", {"train.csv": table(APTOS, A) + table("", Q[10:], "{name},"), **Q_PICTURES}, 1,
+          "5 lines have none, the first at train.csv, line 12", EVEN, unused=5),
+    Flags("grades of edema before those of retinopathy", {
+        "labels.csv": table("file,dme_grade,dr_grade", A, "{name},2,{grade}"), **P,
+    }, 1, "--grade-column dr_grade", EVEN),
+    Flags("grades on two scales", {
+        "labels.csv": table("file,DR_SDRG,DR_ICDR", A, "{name},3,{grade}"), **P,
+    }, 1, "--grade-column DR_ICDR", EVEN),
     Flags("folders R0 to R3", graded("{folder}/{name}.png", ENGLAND, 3), 1, "screening in the UK, which are another",
           [3, 3, 0, 3, 3], ENGLAND),
     Flags("R0 to R3 in a label file", {"train.csv": labels(APTOS, ENGLAND), **P}, 1, "screening in the UK",

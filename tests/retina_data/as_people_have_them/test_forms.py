@@ -46,6 +46,12 @@ def pictures_by_grade(pattern: str, listed: list[str], wrong: int) -> Files:
     return {pattern.format(folder=WORDS[n], name=name): None for n, name in zip(grades, listed, strict=True)}
 
 
+KAGGLES_APTOS: Files = {
+    "train.csv": table(APTOS, A), "test.csv": table("id_code", C, "{name}"),
+    **pictures("train_images/{}.png", A), **pictures("test_images/{}.png", C),
+}  # fmt: skip
+
+
 class Row(NamedTuple):
     """A data set, the flags of `retina data check`, and what it must say.
 
@@ -214,6 +220,66 @@ ROWS = [
     Row("photographs that are Git LFS pointers and web pages", {
         "train.csv": table(APTOS, A), **pictures("p/{}.png", A[:8]), "p/e008f.png": LFS, "p/e009f.png": HTML,
     }, "", 8, 0, EVEN, 10, (10, 0, 0), 1, "no photograph but a Git LFS pointer, not the file itself"),
+    # what stands beside grades, and looks like them
+    *(Row(f"a model's predictions of the test images, {file}", {
+        **KAGGLES_APTOS, file: table(APTOS, C, "{name},2"),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, f"`{file}` is not read, as its grades look like a model's predictions")
+      for file in ("predictions.csv", "my_sub.csv", "preds.csv", "pseudo_labels.csv", "output.csv",
+                   "test_predictions.csv", "mine.csv")),
+    Row("grades of the test images beside their list, by a name that says labels", {
+        **KAGGLES_APTOS, "grades.csv": table(APTOS, C),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "`test.csv` may list the test split (5 images), but is not read"),
+    Row("a table of the same images without grades", {
+        "labels.csv": table(APTOS, A), "patients.csv": table("id_code,age", A, "{name},50"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "not used: 1 label file"),
+    *(Row(f"a column {column} that says train and test", {
+        "labels.csv": table(f"{APTOS},{column}", A, "{name},{grade},train")
+        + table("", C, "{name},{grade},test"), **pictures("p/{}.png", [*A, *C]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train") for column in ("dataset", "fold", "train/test")),
+    Row("a column of hospitals that are public or private", {
+        "labels.csv": table(f"{APTOS},hospital", A, "{name},{grade},Public")
+        + table("", B, "{name},{grade},Private"), **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "Fit to train on, with 1 warning"),
+    Row("a column of sources whose names say splits too", {
+        "labels.csv": table(f"{APTOS},source", A, "{name},{grade},aptos_train")
+        + table("", B, "{name},{grade},idrid_test"), **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "Fit to train on, with 1 warning"),
+    *(Row(f"a column {column} of two values", {
+        "labels.csv": table(f"{APTOS},{column}", A, "{name},{grade},0") + table("", B, "{name},{grade},1"),
+        **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, f"the column '{column}' of `labels.csv` may say splits, but")
+      for column in ("is_valid", "is_test", "is_train")),
+    Row("a column of splits with blanks", {
+        "labels.csv": table(f"{APTOS},split", A, "{name},{grade},train") + table("", C, "{name},{grade},test")
+        + "e090f,0,\n", **pictures("p/{}.png", [*A, *C, "e090f"]),
+    }, "", 16, 0, [4, 3, 3, 3, 3], 16, (16, 0, 0), 1, "'' is none of train, val and test: write these words in 1 of"),
+    *(Row(f"lists of names beside the labels, {end}", {
+        "labels.csv": table(APTOS, A), **{end.format(split): head + table("", listed, "{name}")
+        for split, listed in (("train", A[:7]), ("test", A[7:]))}, **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, f"`{end.format('test')}` may list the test split (")
+      for end, head in (("{}_ids.txt", ""), ("splits/{}.csv", "id_code\n"))),
+    Row("a column gradable", {
+        "labels.csv": table(f"{APTOS},gradable", A, "{name},{grade},1") + table("", B, "{name},{grade},0"),
+        **pictures("p/{}.png", [*A, *B]),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 ungradable)"),
+    Row("a column of quality", {
+        "labels.csv": table(f"{APTOS},quality", A, "{name},{grade},Adequate")
+        + table("", B, "{name},{grade},Inadequate"), **pictures("p/{}.png", [*A, *B]),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "'quality' of `labels.csv` is not heeded: 5 images there"),
+    Row("adjudicated grades beside those that are read", {
+        "labels.csv": table(f"{KAGGLE},level_adjudicated", A, "{name},{grade},2"), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "'level_adjudicated' of `labels.csv` has other grades than 'level', which"),
+    Row("Messidor's own grades from 0 to 3", {
+        "Annotation_Base11.csv": "Image name,Ophthalmologic department,Retinopathy grade,Risk of macular edema\n"
+        + "".join(f"{name}.tif,x,{n % 4},0\n" for n, name in enumerate(names(12))),
+        **pictures("Base11/{}.tif", names(12)),
+    }, "", 12, 0, [3, 3, 3, 3, 0], 12, (12, 0, 0), 0, "Messidor's own, whose grades are 0 to 3, and 3 includes"),
+    Row("a test.csv whose column of grades is blank", {
+        **KAGGLES_APTOS, "test.csv": table(APTOS, C, "{name},"),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 not listed in the labels), 1 label file"),
+    Row("a remark on two lines, in quotes", {
+        "labels.csv": table(f"{APTOS},remark", A, '{name},{grade},"not sharp\nand dark"'), **pictures("p/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train"),
     # patients
     Row("folders of patients, with visits", {
         "trainLabels.csv": table(KAGGLE, VISITS), **pictures("train/{}.png", VISITS),
@@ -570,6 +636,10 @@ ROWS = [
     refused("an image listed twice with two grades", {
         "trainLabels.csv": table(KAGGLE, eyes(5)) + "0_left,3\n", **pictures("train/{}.jpeg", eyes(5)),
     }, "", "their grades differ: find out which line is right"),
+    refused("label files of several folds", {
+        f"fold{n}_{split}.csv": table(KAGGLE, A[:5] if (split == "val") == n else A[5:])
+        for n in (0, 1) for split in ("train", "val")
+    } | pictures("p/{}.png", A), "", "several label files list them, as for folds: keep one file of each split"),
     refused("two eyes of one name", {
         "labels.csv": "id,eye,dr\n" + "".join(f"{n},{eye},{n}\n" for n in range(5) for eye in ("L", "R")),
         **pictures("{}.png", map(str, range(5))),
@@ -633,6 +703,11 @@ ROWS = [
         "labels.csv": table("a,b", A), **pictures("{}.png", A),
     }, "--labels labels.csv --image-column a --grade-column c",
         "--grade-column must name a column of labels.csv ('a', 'b')"),
+    refused("columns of several readers' grades", {
+        "labels.csv": table("file,grader1_dr,grader2_dr,final_dr", A, "{name},0,{grade},{grade}")
+        + table("", B, "{name},1,{grade},{grade}") + table("", C, "{name},2,{grade},{grade}"),
+        **pictures("{}.png", [*A, *B, *C]),
+    }, "", "and one of --grade-column grader1_dr, --grade-column grader2_dr, --grade-column final_dr"),
     refused("two choices", graded("{folder}/{name}.png", NUMBERS), "--layout folders --labels x.csv",
             "one of --labels and --layout must choose"),
     refused("DICOM files and nothing else", {f"{name}.dcm": b"" for name in A}, "",
