@@ -57,7 +57,10 @@ def test_what_was_left_out_and_allowed_is_recorded(tmp_path: Path) -> None:
     assert recorded["allow_unused"] is True and recorded["layout"] == "folders"
     assert recorded["grades"] == {"Very mild": 1} and "labels" not in recorded
     assert recorded["inventory"]["unused"] == {"in a folder whose name says no grade": 3}
-    assert recorded["notes"] == ["not used: 3 pictures (3 in a folder whose name says no grade)"]
+    assert recorded["notes"] == [
+        "not used: 3 pictures (3 in a folder whose name says no grade)",
+        "unknown word of --grade; see data check",  # no folder is called `Very mild`
+    ]
     assert str(tmp_path) not in text and "e050f" not in text
 
 
