@@ -46,8 +46,7 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
 
 def _unread_patients(tree: Tree, used: Used, unread: Sequence[str]) -> list[Refusal]:
     """Label files that are not read and have a column of patients of the images, of which no file that is read has."""
-    stems = frozenset(stem_of(picture.rpartition("/")[2]) for picture in used)
-    found = []
+    found, stems = [], _stems(used)
     for file in unread if not any(entry.patient for entry in used.values()) else ():
         try:
             one = look_into(tree, file, stems)
@@ -110,13 +109,17 @@ def _with_table(tree: Tree, file: str, used: Used, options: ReadOptions, keep: s
 def _by_guess(tree: Tree, file: str, used: Used, options: ReadOptions) -> tuple[str, list[Entry]]:
     """Flags and entries of a label file whose columns of images and grades are known by their fields alone."""
     try:
-        one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in used))
+        one = look_into(tree, file, _stems(used))
         if not one.image or not one.grade:
             return "", []
         columns = ReadOptions(image_column=one.image, grade_column=one.grade, grades=options.grades)
         return one.flags, table_entries(tree, file, columns)
     except DataError:
         return "", []
+
+
+def _stems(used: Used) -> frozenset[str]:
+    return frozenset(stem_of(picture.rpartition("/")[2]) for picture in used)
 
 
 def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple[Entry, Entry]], int]:
