@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,7 +42,8 @@ def _write(home: Path) -> str:
     uri, folder = f"sqlite:///{home / 'mlflow.db'}", home / NAME
     folder.mkdir(parents=True)
     tracking = Tracking(uri, NAME, folder, (home / "mlartifacts" / NAME).as_uri())
-    events: list[Event] = [study_event(trials=len(KAPPAS))]
+    arms = [f"{architecture}-{'pretrained' if pretrained else 'scratch'}" for architecture, pretrained in CELLS]
+    events: list[Event] = [replace(study_event(trials=len(KAPPAS)), arms=arms, not_run={})]
     for number, kappa in enumerate(KAPPAS):
         started, cell = trial_event(number, epochs=3), CELLS[number % 4]
         started.config.update(architecture=cell[0], pretrained=cell[1], lr=10 ** (-4 + number / 4))
@@ -147,7 +148,11 @@ def test_the_four_charts_are_drawn(page: Page) -> None:
 
 
 def test_the_note_begins_with_the_result(page: Page) -> None:
-    assert "ResNet50, pretrained: kappa 0.800 on validation (n = 5, trial 0003)." in page.inner_text("body")
+    page.wait_for_function(  # drawn some time after the table
+        "text => document.body.innerText.includes(text)",
+        arg="ResNet50, pretrained: kappa 0.800 on validation (n = 5, trial 0003).",
+        timeout=1000 * PATIENCE,
+    )
 
 
 def test_the_table_has_the_agreed_columns(page: Page, browser: Browser, shown: Shown) -> None:
