@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,15 @@ def test_run_search_passes_everything_on(child: Path, tmp_path: Path) -> None:
     assert read_study_config(child.parent / "config.yaml") == config
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """A shell cannot trap a signal that was ignored when it began, as in tests that run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_run_search_interrupt_is_passed_on_and_waited_for(child: Path, tmp_path: Path) -> None:
     child.write_text(STUB % "while true; do sleep 0.1; done")
     lines: list[str] = []
