@@ -30,7 +30,12 @@ from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
 from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
-from retina_data.layouts.tables.unread_columns import unread_lists, unread_patients, unread_splits
+from retina_data.layouts.tables.unread_columns import (
+    unread_lists,
+    unread_patient_files,
+    unread_patients,
+    unread_splits,
+)
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -152,6 +157,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     unread = fates.get(Fate.UNREAD_LABELS, ())
     used_entries = {file: entry for entry, file in pairs if file}
     doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
+    doubts += unread_patient_files(tree, used_entries, unread)
     tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
     if options.layout is None and options.labels is None:
         tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from dataclasses import replace
 from unicodedata import normalize
 
 from retina_data.errors import DataError
@@ -134,10 +135,7 @@ def splits_by_folder(entries: list[Entry], files: list[str]) -> list[Entry]:
     said = [split_of_path(folder) for folder in folders]
     if "train" not in said or not {"val", "test"} & set(said):
         return entries
-    return [
-        Entry(entry.image, entry.grade, split, *entry[3:]) if split else entry
-        for entry, split in zip(entries, said, strict=True)
-    ]
+    return [replace(entry, split=split) if split else entry for entry, split in zip(entries, said, strict=True)]
 
 
 def folders_without_split(used: Mapping[str, Entry], words: Mapping[str, int | None]) -> str:
@@ -174,4 +172,4 @@ def distinct_names(entries: list[Entry]) -> list[Entry]:
             return f"{entry.folder}/{entry.image}"
         return entry.image
 
-    return [Entry(name(entry), *entry[1:]) for entry in entries]
+    return [replace(entry, image=name(entry)) for entry in entries]

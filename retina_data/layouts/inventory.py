@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from retina_data.layouts.folder_names import made_from_photographs
 from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden
-from retina_data.layouts.label_files import EXTENSIONS, stem_of
+from retina_data.layouts.label_files import EXTENSIONS, stem_of, stems_of
 from retina_data.layouts.tables.published import possible_tables, unread_tables
 
 
@@ -65,7 +65,7 @@ class Inventory:
 
 def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], unknown: Iterable[str]) -> Fates:
     """Files by what becomes of them. read: label files; unknown: pictures in folders whose names say no grade."""
-    stems = {stem_of(file.rpartition("/")[2]) for file in used}
+    stems = stems_of(used)
     made = made_from_photographs(tree.pictures)
     least = min((made[file] for file in used), default=0)
     labels, no_grade, tables = set(read), set(unknown), {*possible_tables(tree), *unread_tables(tree)}

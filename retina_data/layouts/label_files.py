@@ -11,7 +11,7 @@ import csv
 import io
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import NamedTuple
@@ -62,7 +62,8 @@ class ReadOptions:
         return words + ["--allow-unused"] * self.allow_unused
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Entry:
     """One image that a data set lists."""
 
     image: str
@@ -110,6 +111,11 @@ def stem_of(name: str) -> str:
     name = unicodedata.normalize("NFC", name)
     root, _, extension = name.rpartition(".")
     return root if root and root[-1] != "/" and f".{extension.lower()}" in EXTENSIONS else name
+
+
+def stems_of(files: Iterable[str]) -> frozenset[str]:
+    """The stems of files' names without their folders."""
+    return frozenset(stem_of(file.rpartition("/")[2]) for file in files)
 
 
 def plain(text: str) -> str:

@@ -11,16 +11,14 @@ from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
-from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, stem_of
-from retina_data.layouts.tables.columns import PATIENT_COLUMNS
+from retina_data.layouts.label_files import Entry, ReadOptions, stems_of
 from retina_data.layouts.tables.entries import table_entries
 from retina_data.layouts.tables.lab import lab_entries, lab_files
 from retina_data.layouts.tables.published import PLACEHOLDERS
+from retina_data.layouts.tables.unread_columns import UNREAD_PATIENTS
 from retina_data.layouts.tables.unread_table import look_into
 
 KIND = "grades disagree"
-
-UNREAD_PATIENTS = "patients not read"
 
 Used = Mapping[str, Entry]
 """Files of the images that are read, and what is read of each."""
@@ -41,25 +39,6 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
     for file in unread:
         if not PLACEHOLDERS.search(file.rpartition("/")[2]):
             found += _with_table(tree, file, used, options, keep)
-    return found + _unread_patients(tree, used, unread)
-
-
-def _unread_patients(tree: Tree, used: Used, unread: Sequence[str]) -> list[Refusal]:
-    """Label files that are not read and have a column of patients of the images, of which no file that is read has."""
-    found, stems = [], _stems(used)
-    for file in unread if not any(entry.patient for entry in used.values()) else ():
-        try:
-            one = look_into(tree, file, stems)
-            column = LabelTable(file, one.columns, []).column(*PATIENT_COLUMNS)
-        except DataError:
-            continue
-        if one.images and column is not None and one.columns[column] != one.image:
-            remedy = f", or read this one with {one.flags}" if one.grade else ""
-            text = (
-                f"`{file}` has a column of patients, {clipped(one.columns[column])}, for "
-                f"{counted(len(one.images), 'image')}, but is not read: copy it into the label file that is{remedy}"
-            )
-            found.append(Refusal(UNREAD_PATIENTS, len(one.images), text, only_warns=True))
     return found
 
 
@@ -109,17 +88,13 @@ def _with_table(tree: Tree, file: str, used: Used, options: ReadOptions, keep: s
 def _by_guess(tree: Tree, file: str, used: Used, options: ReadOptions) -> tuple[str, list[Entry]]:
     """Flags and entries of a label file whose columns of images and grades are known by their fields alone."""
     try:
-        one = look_into(tree, file, _stems(used))
+        one = look_into(tree, file, stems_of(used))
         if not one.image or not one.grade:
             return "", []
         columns = ReadOptions(image_column=one.image, grade_column=one.grade, grades=options.grades)
         return one.flags, table_entries(tree, file, columns)
     except DataError:
         return "", []
-
-
-def _stems(used: Used) -> frozenset[str]:
-    return frozenset(stem_of(picture.rpartition("/")[2]) for picture in used)
 
 
 def _differ(used: Used, others: Iterable[tuple[Entry, str]]) -> tuple[list[tuple[Entry, Entry]], int]:

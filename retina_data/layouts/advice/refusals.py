@@ -13,7 +13,7 @@ from retina_data.layouts.folder_names import split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
 from retina_data.layouts.grade_folders import names_below, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of
+from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of, stems_of
 from retina_data.layouts.tables.published import (
     FORMS,
     possible_tables,
@@ -86,7 +86,7 @@ def refusals(
 
 def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:
     """Pictures in folders of grades that are not used, and that nothing shows to be made of those that are."""
-    used = {stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.PICTURE, ())}
+    used = stems_of(fates.get(Fate.PICTURE, ()))
     unlisted, made = (
         unused_graded(tree, fates.get(fate, ()), used, options.grades) for fate in (Fate.NOT_LISTED, Fate.MADE)
     )
@@ -138,7 +138,7 @@ def _like_those_read(fates: Fates, one: UnreadTable, layout: str) -> str:
 
 def _of_the_other_eye(tree: Tree, fates: Fates) -> list[Refusal]:
     """Warnings of pictures that are not used, and that another column of a label file lists."""
-    stems = frozenset(stem_of(file.rpartition("/")[2]) for file in fates.get(Fate.NOT_LISTED, ()))
+    stems = stems_of(fates.get(Fate.NOT_LISTED, ()))
     found = []
     for file in fates.get(Fate.LABELS, ()) if stems else ():
         one = look_into(tree, file, stems)
@@ -179,7 +179,7 @@ def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable
         if file not in unread or not asked:
             continue
         try:
-            one = look_into(tree, file, frozenset(stem_of(picture.rpartition("/")[2]) for picture in asked))
+            one = look_into(tree, file, stems_of(asked))
         except DataError:
             continue
         found += [one] if one.images and (one.choices or (split and one.grades)) else []

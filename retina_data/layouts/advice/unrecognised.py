@@ -20,7 +20,7 @@ from retina_data.layouts.folder_tree import (
     is_archive,
 )
 from retina_data.layouts.grade_folders import names_below, two_classes
-from retina_data.layouts.label_files import clipped, stem_of
+from retina_data.layouts.label_files import clipped, stems_of
 from retina_data.layouts.tables.published import possible_tables
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
@@ -33,7 +33,7 @@ def unrecognised(tree: Tree) -> str:
         texts.append(f"the folders {names} look like not referable / referable, but a grade is one of five")
     if classes := _classes(tree):
         texts.append(f"the folders {', '.join(map(clipped, classes))} may be grades: {advice_on_words(classes, {})}")
-    stems = frozenset(stem_of(file.rpartition("/")[2]) for file in tree.pictures)
+    stems = stems_of(tree.pictures)
     for file in possible_tables(tree)[:2]:
         try:
             one = look_into(tree, file, stems)

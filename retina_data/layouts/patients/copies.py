@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Container, Sequence
-from typing import NamedTuple
+from dataclasses import dataclass, replace
 
 MANY = 3
 """Originals: a word after so many of them is what was made of each."""
@@ -15,7 +15,8 @@ _BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
 _KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
 
 
-class ImageName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ImageName:
     """What one name tells; "" and False where it tells nothing."""
 
     folder: str
@@ -30,9 +31,11 @@ def of_folders(read: list[ImageName], copies: list[str]) -> list[ImageName]:
     """Of a patient's images in folders of several copies all are copies but those of the first; of originals first."""
     first: dict[tuple[str, str], tuple[bool, str]] = {}
     ranks = [(bool(copy) and not re.match("orig|raw", copy), copy) for copy in copies]
-    for name, rank in zip(read, ranks, strict=True):
-        first[name[:2]] = min(rank, first.get(name[:2], rank))
-    return [ImageName(*one[:5], one.copy or rank != first[one[:2]]) for one, rank in zip(read, ranks, strict=True)]
+    for one, rank in zip(read, ranks, strict=True):
+        original = (one.folder, one.stem)
+        first[original] = min(rank, first.get(original, rank))
+    copied = [rank != first[one.folder, one.stem] for one, rank in zip(read, ranks, strict=True)]
+    return [replace(one, copy=True) if copy else one for one, copy in zip(read, copied, strict=True)]
 
 
 def without_size(read: list[ImageName]) -> list[ImageName]:
@@ -45,10 +48,7 @@ def without_size(read: list[ImageName]) -> list[ImageName]:
     copies = {n: read[n].copy or (read[n].folder, stem) in stems for n, stem in bare.items()}
     if not any(copies.values()):
         return read
-    return [
-        ImageName(name.folder, bare[n], "", name.visit, name.view, copies[n]) if n in bare else name
-        for n, name in enumerate(read)
-    ]
+    return [replace(name, stem=bare[n], eye="", copy=copies[n]) if n in bare else name for n, name in enumerate(read)]
 
 
 def before_words(name: str, listed: Container[str]) -> str:

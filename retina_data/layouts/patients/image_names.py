@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -107,7 +108,7 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
         return _read(stem, listed, folders, patterns)
 
     unread = [stem for stem, name in zip(stems, read, strict=True) if stem.rpartition("/")[2] == name.stem]
-    copies = {stem: ImageName(*reread(original)[:5], True) for stem, original in originals(unread, listed).items()}
+    copies = {stem: replace(reread(original), copy=True) for stem, original in originals(unread, listed).items()}
     eyes = _middle_eyes([stem for stem in unread if stem not in copies], patterns.middle, reread)
     read = [copies.get(stem) or eyes.get(stem) or name for stem, name in zip(stems, read, strict=True)]
     return without_size(of_folders(read, [folders[path].copies for path in paths]))
@@ -121,7 +122,7 @@ def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[st
     if 10 * len({match["rest"] for match in matches.values()}) < len(matches):  # Color_OD_00001
         return {name: reread(f"{match['rest']}_{match['view']}_{match['eye']}") for name, match in matches.items()}
     read = {name: reread(f"{match['rest']}_{match['eye']}") for name, match in matches.items()}
-    return {name: ImageName(*one[:4], f"{one.view}{matches[name]['view']}", one.copy) for name, one in read.items()}
+    return {name: replace(one, view=f"{one.view}{matches[name]['view']}") for name, one in read.items()}
 
 
 def _read(name: str, listed: frozenset[str], folders: Mapping[str, _Folder], patterns: _Patterns) -> ImageName:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def _all_blank(tree: Tree, file: str, options: ReadOptions) -> bool:
 def _with_patients(entries: list[Entry], repeated: Mapping[int, Entry]) -> list[Entry]:
     """Entries with the patient and the eye that a file that repeats them adds; repeated: by the entries' identity."""
     twins = ((entry, repeated.get(id(entry), entry)) for entry in entries)
-    return [Entry(*one[:4], one.patient or twin.patient, one.eye or twin.eye, *one[6:]) for one, twin in twins]
+    return [replace(one, patient=one.patient or twin.patient, eye=one.eye or twin.eye) for one, twin in twins]
 
 
 def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:

@@ -11,7 +11,7 @@ from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_names import split_named
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, plain, read_table, stem_of
+from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, plain, read_table, stems_of
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
 from retina_data.layouts.tables.columns import (
     PATIENT_COLUMNS,
@@ -25,6 +25,8 @@ from retina_data.layouts.tables.published import split_of_file
 from retina_data.layouts.tables.unread_table import look_into
 
 KIND = "split not understood"
+
+UNREAD_PATIENTS = "patients not read"
 
 _MOST = 10
 """More values than this are no splits."""
@@ -75,7 +77,7 @@ def _doubt(where: str, name: str, values: Counter[str]) -> list[Refusal]:
 
 def unread_lists(tree: Tree, used: Mapping[str, Entry], unread: Sequence[str]) -> list[Refusal]:
     """Label files that are not read, and by their names list a validation or test split, of images that are used."""
-    stems = frozenset(stem_of(picture.rpartition("/")[2]) for picture in used)
+    stems = stems_of(used)
     found = []
     for file in unread:
         split = split_of_file(file)
@@ -117,4 +119,23 @@ def unread_patients(tree: Tree, files: Sequence[str]) -> list[Refusal]:
                     f"--patient-column {shlex.quote(name)}"
                 )
                 found.append(Refusal("column not read", images.total(), text, only_warns=True))
+    return found
+
+
+def unread_patient_files(tree: Tree, used: Mapping[str, Entry], unread: Sequence[str]) -> list[Refusal]:
+    """Label files that are not read and have a column of patients of the images, of which no file that is read has."""
+    found, stems = [], stems_of(used)
+    for file in unread if not any(entry.patient for entry in used.values()) else ():
+        try:
+            one = look_into(tree, file, stems)
+            column = LabelTable(file, one.columns, []).column(*PATIENT_COLUMNS)
+        except DataError:
+            continue
+        if one.images and column is not None and one.columns[column] != one.image:
+            remedy = f", or read this one with {one.flags}" if one.grade else ""
+            text = (
+                f"`{file}` has a column of patients, {clipped(one.columns[column])}, for "
+                f"{counted(len(one.images), 'image')}, but is not read: copy it into the label file that is{remedy}"
+            )
+            found.append(Refusal(UNREAD_PATIENTS, len(one.images), text, only_warns=True))
     return found
