@@ -96,10 +96,11 @@ ONLY_IN = {
     "ray": {
         "study/tuning/ray_trainable.py",
         "study/tuning/ray_tune.py",
-        "study/tuning/trial_processes.py",
+        "study/tuning/trial_dispatcher.py",
         "study/cluster/ray_cluster.py",
         "study/cluster/resources.py",
         "study/cluster/node_check.py",
+        "study/cluster/trial_processes.py",
     },
     "optuna": {
         "study/config/optuna_adapter.py",

@@ -62,7 +62,7 @@ class ReadOptions:
         return words + ["--allow-unused"] * self.allow_unused
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
     """One image that a data set lists."""
 

@@ -13,7 +13,7 @@ from subprocess import PIPE
 import pytest
 
 from analysis import schema
-from study.tuning.ray_tune import PROCESS_RETRIES
+from study.tuning.trial_dispatcher import PROCESS_RETRIES
 from tests.faults.conftest import Row
 from tests.faults.fixture import TRIAL, Study, command_line, descendants, wait_until_gone
 

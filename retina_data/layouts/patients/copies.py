@@ -15,7 +15,7 @@ _BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
 _KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImageName:
     """What one name tells; "" and False where it tells nothing."""
 

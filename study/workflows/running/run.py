@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from study.storage.home import Home
     from study.tracking.sync import BackgroundSync
     from study.tuning.interruption import Stop
-    from study.tuning.ray_tune import TrialFiles
+    from study.tuning.trial_dispatcher import TrialFiles
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +162,7 @@ def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute)
 def _files(plan: Plan) -> TrialFiles:
     """What the trials of a plan read and write."""
     from study.training.data import split_of
-    from study.tuning.ray_tune import TrialFiles
+    from study.tuning.trial_dispatcher import TrialFiles
 
     weights = {name: (plan.weights_file(name), value["digest"]) for name, value in plan.weights.items()}
     return TrialFiles(plan.folder / "checkpoints", plan.caches, split_of(plan.config), weights)

@@ -5,7 +5,7 @@ import pytest
 import ray
 from ray.tune.experiment import Trial
 
-from study.tuning.trial_processes import KillOnStop, process_of
+from study.cluster.trial_processes import KillOnStop, process_of
 
 
 def _trial(name: str) -> SimpleNamespace:
