@@ -26,7 +26,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_data.errors": (),
     "retina_data.files": (),
     "retina_data.grades": (),
-    "retina_data.agreement": ("retina_data.grades",),
+    "retina_data.kappa": ("retina_data.grades",),
     "retina_data.file_kind": (),
     "retina_data.layouts": ("retina_data.errors", "retina_data.grades", "retina_data.file_kind"),
     "retina_data.images": ("retina_data.errors", "retina_data.file_kind", "retina_data.layouts"),
@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
         "retina_data.images",
     ),
     "retina_data.audit": (
-        "retina_data.errors", "retina_data.grades", "retina_data.agreement", "retina_data.duplicates",
+        "retina_data.errors", "retina_data.grades", "retina_data.kappa", "retina_data.duplicates",
         "retina_data.splits", "retina_data.layouts", "retina_data.images",
     ),
     "retina_data.synthetic": ("retina_data.errors", "retina_data.files"),
@@ -49,7 +49,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "analysis.redact": (),
     "analysis.number_format": (),
     "analysis.table_files": ("retina_data.files",),
-    "analysis.stats": ("analysis.schema", "retina_data.agreement",),
+    "analysis.stats": ("analysis.schema", "retina_data.kappa",),
     "analysis.results": ("analysis.errors", "analysis.schema", "analysis.redact", "analysis.stats"),
     "analysis.tables": (
         "analysis.schema", "analysis.redact", "analysis.number_format", "analysis.table_files", "analysis.stats",

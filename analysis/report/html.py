@@ -20,9 +20,9 @@ from analysis.figures.all_figures import write_gallery
 from analysis.figures.drawing.figure_files import FigureFiles, SkippedFigure
 from analysis.number_format import count, number
 from analysis.report import formatting, reproduce, summary, text_tables
-from analysis.report.answer_warnings import patients_known
-from analysis.report.caveats import caveats
+from analysis.report.answer_caveats import patients_known
 from analysis.report.paper_tables import write_tables
+from analysis.report.table_caveats import caveats
 from analysis.results.columns import VALIDATION, primary_endpoint
 from analysis.results.labels import RULES
 from analysis.results.study_runs import StudyRuns

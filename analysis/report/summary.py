@@ -11,7 +11,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_warnings import patients_known, warnings
+from analysis.report.answer_caveats import patients_known, warnings
 from analysis.report.pairwise_text import comparison
 from analysis.results.columns import RUN, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken

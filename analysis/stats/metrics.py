@@ -10,12 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.stats import rankdata
 
 from analysis.schema import GRADES
-from retina_data.agreement import CLASSES as CLASSES
-from retina_data.agreement import Floats as Floats
-from retina_data.agreement import Ints as Ints
-from retina_data.agreement import checked_confusion, ratio
-from retina_data.agreement import confusion_matrix as confusion_matrix
-from retina_data.agreement import quadratic_kappa as quadratic_kappa
+from retina_data.kappa import CLASSES as CLASSES
+from retina_data.kappa import Floats as Floats
+from retina_data.kappa import Ints as Ints
+from retina_data.kappa import checked_confusion, ratio
+from retina_data.kappa import confusion_matrix as confusion_matrix
+from retina_data.kappa import quadratic_kappa as quadratic_kappa
 
 
 def called(probabilities: ArrayLike, decision: str) -> Ints:

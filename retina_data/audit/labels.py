@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
+from retina_data.kappa import confusion_matrix, quadratic_kappa
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.patients.signs import Sign
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from retina_data.agreement import confusion_matrix, quadratic_kappa
 from retina_data.grades import GRADES
+from retina_data.kappa import confusion_matrix, quadratic_kappa
 
 Floats = npt.NDArray[np.float64]
 

@@ -17,7 +17,7 @@ from analysis.errors import RunsError
 from retina_data.errors import DataError
 from retina_models.errors import WeightsError
 from study.cli import data, models, search, studies
-from study.cli.field_options import drop_unset, field_flags, with_flags
+from study.cli.config_flags import drop_unset, field_flags, with_flags
 from study.cli.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,

@@ -12,7 +12,7 @@ import typer
 from retina_data.errors import DataError
 from retina_data.files import check_writable
 from retina_data.layouts.label_files import ReadOptions
-from study.cli.field_options import with_flags
+from study.cli.config_flags import with_flags
 from study.cli.options import (
     EXIT_FAILED,
     EXIT_WRONG,

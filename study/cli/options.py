@@ -10,7 +10,7 @@ from typing import Annotated, Any, get_args
 
 import typer
 
-from study.cli.field_options import drop_unset, field_flags
+from study.cli.config_flags import drop_unset, field_flags
 from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
 from study.config.trial import Architecture
 from study.errors import ConfigError

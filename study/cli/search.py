@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from study.cli.field_options import drop_unset, field_flags, with_flags
+from study.cli.config_flags import drop_unset, field_flags, with_flags
 from study.cli.options import (
     BUDGET,
     FIX,

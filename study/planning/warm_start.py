@@ -13,7 +13,7 @@ from study.config.search_space import CONDITIONAL_ON, condition_holds, distribut
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.enqueued import Groups, read_enqueued, setting
+from study.planning.enqueued_configs import Groups, read_enqueued, setting
 from study.storage.events import WarmStart
 from study.storage.state import StudyState, TrialRecord, read_state
 

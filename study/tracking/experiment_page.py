@@ -14,8 +14,8 @@ from PIL import Image
 
 from analysis import schema
 from study.storage.events import StudyStarted
-from study.storage.readings import reading_note
 from study.storage.state import StudyState
+from study.storage.test_reads import reading_note
 from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
 
 NOTE = "mlflow.note.content"

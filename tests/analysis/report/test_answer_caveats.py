@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from analysis import schema
-from analysis.report import answer_warnings as warnings
+from analysis.report import answer_caveats as warnings
 from analysis.results import columns
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns

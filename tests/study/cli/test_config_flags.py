@@ -3,7 +3,7 @@ from typing import Any
 import typer
 from typer.testing import CliRunner
 
-from study.cli.field_options import drop_unset, field_flags, with_flags
+from study.cli.config_flags import drop_unset, field_flags, with_flags
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 

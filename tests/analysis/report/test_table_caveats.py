@@ -7,7 +7,7 @@ import dataclasses
 import pytest
 
 from analysis import schema
-from analysis.report.caveats import caveats
+from analysis.report.table_caveats import caveats
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
 from analysis.tables import all_tables

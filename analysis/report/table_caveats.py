@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_warnings import patients_known
+from analysis.report.answer_caveats import patients_known
 from analysis.results.columns import (
     NEW_PATIENTS,
     NO_RESULT,

@@ -7,7 +7,7 @@ from study.config.arms import groups_of
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.enqueued import read_enqueued
+from study.planning.enqueued_configs import read_enqueued
 from study.storage.events import WarmStart
 from tests.study.planning.test_warm_start import _asked, _config
 

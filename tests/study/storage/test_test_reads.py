@@ -1,7 +1,7 @@
 """How often the test split was read, in a sentence."""
 
-from study.storage.readings import reading_note
 from study.storage.state import study_state
+from study.storage.test_reads import reading_note
 from study.tuning.confirmation import (
     ConfirmationConfig,
     counted,

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import cohen_kappa_score
 
-from retina_data.agreement import checked_confusion, confusion_matrix, quadratic_kappa
+from retina_data.kappa import checked_confusion, confusion_matrix, quadratic_kappa
 
 
 def test_quadratic_kappa_agrees_with_scikit_learn() -> None:
