@@ -153,7 +153,7 @@ def _entries(numbers: pd.DataFrame, panel: Axes) -> list[Artist]:
         text = "its repeats, on other validation patients"
         entries.append(Line2D([], [], color=GREY, ls="", marker="|", ms=7, mew=1.3, label=text))
     if panel.get_legend_handles_labels()[1]:
-        majority = numbers["majority"].max()
+        majority = primary["majority"].max()  # where the line is: that of validation may be another one
         label = f"majority class ({majority:.3f}), chance agreement"
         entries.append(Line2D([], [], color=GREY, ls="--", lw=1, label=label))
     return entries

@@ -15,6 +15,7 @@ from retina_data.layouts import medmnist
 from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
+from retina_data.layouts.advice.second_words import namesakes, splits_in_names, words_beside_grades
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -157,10 +158,14 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     unread = fates.get(Fate.UNREAD_LABELS, ())
     used_entries = {file: entry for entry, file in pairs if file}
     doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
-    doubts += unread_patient_files(tree, used_entries, unread)
+    doubts += [
+        *unread_patient_files(tree, used_entries, unread),
+        *words_beside_grades(tree, chosen.listed.files, options),
+    ]
     tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
     if options.layout is None and options.labels is None:
         tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]
+    tables += splits_in_names(entries)
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
@@ -181,7 +186,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         fates,
         (
             *refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout),
-            *(*doubts, *tables, *scale),
+            *(*namesakes(fates), *doubts, *tables, *scale),
         ),
     )
     return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]

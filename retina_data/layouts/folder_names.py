@@ -29,10 +29,19 @@ _COUNT = re.compile(r"v?\d*(px)?|ben", re.IGNORECASE)
 
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
+_BESIDE_DEV = re.compile("set|split|data(set)?|images?|img|photos?|fundus|px|folder|csv|labels?", re.IGNORECASE)
+"""Words beside `dev` where that is a split."""
+
 _MADE = re.compile(
     "masks?|segmentations?|lesions?|vessels?|(ground)?truths?|annotations?|gradcams?|heatmaps?|thumb(nail)?s?"
 )
 """Of a folder's name: what is made from photographs."""
+
+_LESIONS = frozenset((
+    "bin", "bv", "cws", "ex", "exudates", "haemorrhages", "he", "hem", "hemorrhages", "irma", "ma",
+    "microaneurysms", "nv", "se", "softexudates", "hardexudates",
+))  # fmt: skip
+"""Folders of masks, where most of their pictures have a namesake elsewhere."""
 
 _BESIDE_OD = frozenset(("os", "oi", "oe", "og", "left", "lefteye", "l", "le", "macula"))
 """Folders beside `od` where that is an eye, or a photograph centred on the disc."""
@@ -45,8 +54,17 @@ _IMAGE_FOLDERS = frozenset((
 def split_named(name: str) -> str:
     """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
     letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
-    found = set(filter(None, map(_split_word, _WORD.findall(letters))))
+    words = _WORD.findall(letters)
+    found = {split for word in words if (split := _split_word(word)) and not _of_a_name(word, words)}
     return found.pop() if len(found) == 1 else ""
+
+
+def _of_a_name(word: str, words: list[str]) -> bool:
+    """Whether a word of a split is one of a clinic's or a person's name: `Val-de-Grace`, `Dev Eye Hospital`."""
+    after = words[words.index(word) + 1 :]
+    if word.lower() == "val":
+        return bool(after) and after[0].lower() in ("d", "de", "del", "di", "do")
+    return word.lower() == "dev" and any(not _BESIDE_DEV.fullmatch(other) for other in words if other != word)
 
 
 def _split_word(word: str) -> str:
@@ -89,6 +107,14 @@ def is_made_of(stem: str, stems: Container[str]) -> bool:
     return stem in stems or any(before in stems or after in stems for before, after in pairs)
 
 
+def _with_namesakes(listed: list[tuple[str, str]], folders: set[str]) -> set[str]:
+    """These folders, where most pictures below them have a namesake elsewhere. listed: folder and name of each."""
+    inside = [not folders.isdisjoint(folder.split("/")) for folder, _ in listed]
+    others = {stem_of(name) for (_, name), below in zip(listed, inside, strict=True) if not below}
+    found = [is_made_of(stem_of(name), others) for (_, name), below in zip(listed, inside, strict=True) if below]
+    return folders if 2 * sum(found) > len(found) else set()
+
+
 @lru_cache(maxsize=2)  # it is asked of the same pictures again and again
 def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     """Of each file how many of its folders say masks, lesions, heat maps or thumbnails: 0 for photographs.
@@ -100,12 +126,9 @@ def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
     made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
     made |= {name for name in names if plain(name) in ("gt", "label", "labels")}  # `label 3` is a grade
-    od_names = {name for name in names if plain(name) == "od"}
-    if od_names and not _BESIDE_OD & set(map(plain, names)):
-        inside = [not od_names.isdisjoint(folder.split("/")) for folder, _ in listed]
-        others = {stem_of(name) for (_, name), is_od in zip(listed, inside, strict=True) if not is_od}
-        found = [is_made_of(stem_of(name), others) for (_, name), is_od in zip(listed, inside, strict=True) if is_od]
-        made |= od_names if 2 * sum(found) > len(found) else set()
+    made |= _with_namesakes(listed, {name for name in names if plain(name) in _LESIONS})
+    if not _BESIDE_OD & set(map(plain, names)):
+        made |= _with_namesakes(listed, {name for name in names if plain(name) == "od"})
     of_folder = {folder: sum(name in made for name in folder.split("/")) for folder, _ in listed}
     stems = {(folder, stem_of(name)) for folder, name in listed}
 

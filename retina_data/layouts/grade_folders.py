@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from retina_data.errors import DataError
@@ -72,10 +72,12 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
     return numbers.pop() if len(numbers) == 1 and 9 not in numbers else None
 
 
-def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int] | None:
-    """The outermost folder of a path that is named by a grade, and that grade."""
+def grade_folder(folder: str, words: Mapping[str, int | None], parts: Container[str] = ()) -> tuple[str, int] | None:
+    """The outermost folder of a path that is named by a grade, and that grade. parts: `numbered_parts`."""
     components = folder.split("/") if folder else []
     for number, name in enumerate(components, start=1):
+        if "/".join(components[:number]) in parts:
+            continue
         grade = grade_of(name, words)
         if grade is None and (rest := without_split(name)) not in ("", name):  # `PDR train`
             grade = grade_of(rest, words)
@@ -84,13 +86,36 @@ def grade_folder(folder: str, words: Mapping[str, int | None]) -> tuple[str, int
     return None
 
 
+def numbered_parts(folders: Iterable[str], words: Mapping[str, int | None]) -> frozenset[str]:
+    """Folders of numbers that are sites, folds, months or patients, as folders of grades lie in each of them.
+
+    The numbers beside one another are such where one of them is no grade, or where the grades in them are words.
+    """
+    below: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for folder in folders:
+        components = folder.split("/")
+        for number, name in enumerate(components):
+            if plain(name).isdigit():
+                below["/".join(components[:number])][name].append("/".join(components[number + 1 :]))
+    found = set[str]()
+    for parent, numbers in below.items():
+        graded = [grade_folder(rest, words) for inner in numbers.values() for rest in inner]
+        if all(graded) and (
+            any(grade_of(name, words) is None for name in numbers)
+            or not any(plain(one[0].rpartition("/")[2]).isdigit() for one in graded if one)
+        ):
+            found |= {f"{parent}/{name}".lstrip("/") for name in numbers}
+    return frozenset(found)
+
+
 def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFolders:
     """All pictures below folders of grades, but masks. Of files that differ in their extension alone, one is listed."""
     made = made_from_photographs(tree.pictures)
     folders = {file.rpartition("/")[0] for file in made}
     if any(names >= {*"012345"} and "6" not in names for names in names_below(tree).values()):
         words = {"5": None, **words}  # DDR's ungradable ones
-    graded = {folder: found for folder in folders if (found := grade_folder(folder, words))}
+    parts = numbered_parts(folders, words)
+    graded = {folder: found for folder in folders if (found := grade_folder(folder, words, parts))}
     if not graded:
         return GradeFolders([], {})
     least = min(number for file, number in made.items() if file.rpartition("/")[0] in graded)
@@ -147,7 +172,8 @@ def names_in_collection(entries: list[Entry], words: Mapping[str, int | None]) -
     listed_by_grade = all(graded[folder[0]] for folder in folders)  # else numbers are of patients
     names = []
     for entry, folder in zip(entries, folders, strict=True):
-        first = next((number for number, name in enumerate(folder) if graded[name]), None)
+        by_grade = (number for number, name in enumerate(folder) if graded[name])
+        first = folder.index(entry.word) if entry.file and entry.word in folder else next(by_grade, None)
         if first is not None and (entry.file or listed_by_grade):
             folder = folder[:first] + folder[first + 1 :]
         names.append("/".join([*filter(None, folder), entry.image.rpartition("/")[2]]))
@@ -174,9 +200,10 @@ def unused_graded(
     """
     found: dict[str, list[str]] = defaultdict(list)
     grades: dict[str, set[int]] = defaultdict(set)
+    parts = numbered_parts({file.rpartition("/")[0] for file in tree.pictures}, words) if unused else ()
     for file in unused:
         folder, _, name = file.rpartition("/")
-        if (graded := grade_folder(folder, words)) and not is_made_of(stem_of(name), used):
+        if (graded := grade_folder(folder, words, parts)) and not is_made_of(stem_of(name), used):
             parent = graded[0].rpartition("/")[0]
             found[parent].append(file)
             grades[parent].add(graded[1])
@@ -201,9 +228,7 @@ def two_classes(tree: Tree) -> str:
 
 def refuse_two_classes(folders: GradeFolders) -> None:
     """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
-    of_images = {one.file.rpartition("/")[0] for one in folders.entries}
-    names = {plain(found[0].rpartition("/")[2]) for folder in of_images if (found := grade_folder(folder, {}))}
-    if names == {"0", "1"}:
+    if {plain(one.word) for one in folders.entries} == {"0", "1"}:
         raise DataError(
             "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
             "referable / referable; get the grades themselves, or take these for grades with --layout folders"

@@ -145,7 +145,10 @@ def folders_without_split(used: Mapping[str, Entry], words: Mapping[str, int | N
     """
     images = Counter[str]()
     for folder, entry in ((file.rpartition("/")[0], entry) for file, entry in used.items()):
-        outer, _ = grade_folder(folder, words) or ("", 0)
+        if entry.file and f"/{entry.word}/" in f"/{folder}/":
+            outer = folder[: f"/{folder}/".index(f"/{entry.word}/") + len(entry.word)]
+        else:
+            outer, _ = grade_folder(folder, words) or ("", 0)
         images[outer.rpartition("/")[0] + folder[len(outer) :]] += not entry.split
     several = [folder for folder, count in images.items() if count > _FEW]
     if not 1 < len(several) + any(entry.split for entry in used.values()) <= _FEW:

@@ -43,6 +43,16 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
         assert word in text
 
 
+def test_the_legend_names_the_majority_class_that_the_line_is_drawn_at() -> None:
+    shown = fixture.confirmed()
+    found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)
+    found.loc[found["kind"] == "validation", "majority"] = 0.95  # validation has another mix of grades
+    axes = panels(1, 2)
+    comparison.draw_intervals(axes, found)
+    dashed = [line.get_xdata()[0] for line in axes[0].lines if line.get_linestyle() == "--"]
+    assert dashed == [0.8] and "majority class (0.800)" in words(axes)
+
+
 def test_on_validation_the_hollow_point_is_without_the_optimism_of_the_choice() -> None:
     shown = fixture.four()
     found = comparison.interval_numbers(shown.made.four_way, shown.primary, shown.made.seeds, shown.made.finalists)

@@ -27,7 +27,6 @@ from tests.retina_data.as_people_have_them.test_forms import (
     EVEN,
     KAGGLE,
     NUMBERS,
-    WORDS,
     A,
     B,
     check,
@@ -216,7 +215,7 @@ BY_EDITS = [
     Edit("an image listed twice", {"train.csv": table(APTOS, [*A, *A[:1]]), **P}, "delete one line of each",
          {"train.csv": table(APTOS, A)}, EVEN),
     Edit("folds that are numbered like grades", {
-        f"{fold}/{word}/{fold}{number}f.png": None for fold in "01" for number, word in enumerate(WORDS)
+        f"{fold}/{word}/{fold}{number}f.png": None for fold in "01" for number, word in enumerate(NUMBERS)
     }, "rename the outer folders (such as `fold1`)", {"0": "-> fold0", "1": "-> fold1"}, EVEN),
     Edit("photographs of another split's folder", {
         "train.csv": table(APTOS, [*A, *B]), **pictures("train/{}.png", A), **pictures("val/{}.png", B),

@@ -678,7 +678,7 @@ ROWS = [
         "labels.csv": table("image,level,Level ", A, "{name},{grade},0"), **pictures("{}.png", A),
     }, "--labels labels.csv --image-column image --grade-column level", "has 'level' and 'Level'; rename or delete"),
     refused("folds that are numbered like grades", {
-        f"{fold}/{folder}/{fold}{number}f.png": None for fold in "01234" for number, folder in enumerate(WORDS)
+        f"{fold}/{folder}/{fold}{number}f.png": None for fold in "01234" for number, folder in enumerate(NUMBERS)
     }, "", "names two; rename the outer folders"),
     refused("a quote that is not closed in a large file", {
         "train.csv": table(APTOS, A[:2]) + '"' + table("", map(str, range(20_000))), **pictures("p/{}.png", A),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -81,9 +82,9 @@ def test_two_lines_of_one_file_are_refused_and_two_files_of_one_name_are_not() -
     refuse_repeated([one, other], ["train/a.png", "test/a.png"])
     refuse_repeated([one, other], ["", ""])
     for second, advice in (
-        (one._replace(place="l.csv, line 9"), "delete one line of each"),
-        (one._replace(grade=3), "their grades differ"),
-        (one._replace(eye="left"), "the file's eyes differ"),
+        (replace(one, place="l.csv, line 9"), "delete one line of each"),
+        (replace(one, grade=3), "their grades differ"),
+        (replace(one, eye="left"), "the file's eyes differ"),
     ):
         with pytest.raises(DataError, match=advice):
             refuse_repeated([one, second], ["a.png", "a.png"])
@@ -105,4 +106,4 @@ def test_folders_say_the_split_where_no_label_file_does() -> None:
     assert splits("train/a.png", "test_images/b.png", "train/c.png") == ["train", "test", "val"]
     assert splits("train/a.png", "images/b.png", "") == ["", "", "val"]
     assert splits("test/a.png", "test/b.png", "") == ["", "", "val"]
-    assert splits_by_folder(entries, ["train/a.png", "test/b.png", ""])[1] == entries[1]._replace(split="test")
+    assert splits_by_folder(entries, ["train/a.png", "test/b.png", ""])[1] == replace(entries[1], split="test")

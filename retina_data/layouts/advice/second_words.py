@@ -1,0 +1,104 @@
+"""What words beside the grades, and names, say otherwise than what is read: grades, splits, other photographs."""
+
+from __future__ import annotations
+
+import shlex
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from retina_data.errors import DataError
+from retina_data.layouts.advice.refusals import TWO_VERSIONS, Refusal
+from retina_data.layouts.folder_names import names_images, split_named, without_copies
+from retina_data.layouts.folder_tree import Tree, counted, examples
+from retina_data.layouts.grade_folders import grade_of
+from retina_data.layouts.inventory import Fate, Fates
+from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, read_table, stem_of
+from retina_data.layouts.tables.columns import Columns, columns_of
+from retina_data.layouts.tables.published import form_of
+from retina_data.layouts.tables.unread_columns import KIND
+from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE
+
+
+def words_beside_grades(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
+    """Columns of words for grades that say other grades than the numbers beside them. files: those that are read.
+
+    Refused where each number stands for one word, as a code in the words' own order does, and the user did not choose
+    the column; else they may be of another reader, and are warned of.
+    """
+    found = []
+    for file in files:
+        try:
+            table = read_table(tree.root / file, file)
+            read = columns_of(table, options) if form_of(table) != "ddr" else None
+        except DataError:
+            continue
+        for number, name in enumerate(table.columns) if read else ():
+            if read and number not in read.grades and not OF_SOMETHING_ELSE.search(name):
+                found += _other_words(table, number, read, options)
+    return found
+
+
+def _other_words(table: LabelTable, number: int, read: Columns, options: ReadOptions) -> list[Refusal]:
+    """What the words of one column contradict."""
+    grades, most = read.grades[0], max(number, read.grades[0])
+    pairs = [(row[grades], row[number]) for _, row in table.rows if len(row) > most and row[number]]
+    words = {word: grade_of(word, {}) for _, word in pairs}
+    if len(words) < 2 or None in words.values() or any(map(str.isdigit, words)):
+        return []
+    differ = [(code, word) for code, word in pairs if code.isdigit() and int(code) != words[word]]
+    if not differ:
+        return []
+    code, word = differ[0]
+    coded = len(set(pairs)) == len(words)
+    text = (
+        f"{len(differ):,} of {counted(len(pairs), 'line')} of `{table.name}` have another grade by the column "
+        f"{clipped(table.columns[number])}, such as {clipped(code)} beside {clipped(word)}"
+        f"{': the numbers may be codes in the order of the alphabet' if coded else ''}; read the words with "
+        f"--image-column {shlex.quote(table.columns[read.image])} --grade-column {shlex.quote(table.columns[number])}"
+    )
+    chosen = options.grade_column is not None
+    return [Refusal("grades disagree", len(differ), text, only_warns=chosen or not coded)]
+
+
+def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:
+    """A warning where the images' names begin or end with several splits, and nothing else says one."""
+    if any(entry.split for entry in entries):
+        return []
+    said: dict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        words = [word for word in stem_of(entry.image.rpartition("/")[2]).replace("-", "_").split("_") if word]
+        if split := next(filter(None, map(split_named, (words[0], words[-1]) if words else ())), ""):
+            said[split].append(entry.image)
+    if len(said) < 2 or sum(map(len, said.values())) < len(entries):
+        return []
+    named = ", ".join(f"{clipped(images[0])} ({split})" for split, images in said.items())
+    text = (
+        f"the images' names say splits, such as {named}, but are not read so: say train, val or test in a column "
+        "`split` of the label file, or move the images into folders of these names"
+    )
+    return [Refusal(KIND, len(entries), text, only_warns=True)]
+
+
+def namesakes(fates: Fates) -> list[Refusal]:
+    """A warning of whole folders that have the names of those that are used, and no less than these say photographs."""
+    used = _stems_of_folders(fates.get(Fate.PICTURE, ()))
+    found = []
+    for folder, stems in sorted(_stems_of_folders(fates.get(Fate.SAME_NAME, ())).items()):
+        twins = [other for other, names in used.items() if names == stems]
+        for twin in twins:
+            names = [name.rpartition("/")[2] for name in (folder, twin)]
+            if all(name and not names_images(name) and not without_copies(name)[1] for name in names):
+                text = (
+                    f"{counted(len(stems), 'picture')} of {examples([folder])} have the names of those of "
+                    f"{examples([twin])}, which are used: name the folder in the label file, or move one of them away"
+                )
+                found.append(Refusal(TWO_VERSIONS, len(stems), text, only_warns=True))
+    return found
+
+
+def _stems_of_folders(files: Sequence[str]) -> Mapping[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        found[folder].add(stem_of(name))
+    return found

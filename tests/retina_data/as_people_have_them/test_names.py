@@ -1,0 +1,78 @@
+"""What names of folders, pictures and columns say beside the grades: sites, splits, masks, words for the grades."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.retina_data.as_people_have_them.builder import names, pictures, table
+from tests.retina_data.as_people_have_them.test_forms import APTOS, EVEN, KAGGLE, NUMBERS, WORDS, A, Row, assert_read
+
+TWENTY = names(20)
+CODES = sorted(WORDS)
+ROWS = [
+    *(
+        Row(f"{what} with folders of grades in each", {
+            f"{outer}/{inner}/{outer}x{number}{each}f.png": None
+            for outer in outers for number, inner in enumerate(inners) for each in "abc"
+        }, "", 15 * len(outers), 0, [3 * len(outers)] * 5, 15 * len(outers), (15 * len(outers), 0, 0), 0,
+            "Fit to train on")
+        for what, outers, inners in (
+            ("six sites", "123456", WORDS),
+            ("five sites", "12345", NUMBERS),
+            ("three folds", "123", WORDS),
+            ("twelve months", [str(month) for month in range(1, 13)], WORDS),
+        )
+    ),
+    Row("numbered sites in folders of splits", {
+        f"{split}/{site}/{word}/{split}{site}x{number}{each}f.png": None
+        for split in ("train", "test") for site in "123456" for number, word in enumerate(WORDS) for each in "abc"
+    }, "", 180, 0, [36] * 5, 180, (90, 0, 90), 0, "Fit to train on"),
+    Row("patients with folders of grades in each", {
+        f"{patient}/{patient % 5}/{eye}.png": None for patient in range(1, 21) for eye in ("left", "right")
+    }, "", 40, 0, [8] * 5, 20, (40, 0, 0), 0, "Fit to train on"),
+    Row("grades with folders of patients in each", {
+        f"{patient % 5}/{patient}/{eye}.png": None for patient in range(1, 21) for eye in ("left", "right")
+    }, "", 40, 0, [8] * 5, 20, (40, 0, 0), 0, "Fit to train on"),
+    Row("codes of grades in the order of the alphabet", {
+        "train.csv": "id_code,diagnosis,class_name\n" + "".join(
+            f"{name},{CODES.index(WORDS[n % 5])},{WORDS[n % 5]}\n" for n, name in enumerate(A)),
+        **pictures("im/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 1, "read the words with --image-column id_code --grade-column class_name"),
+    Row("another reader's grades in words", {
+        "train.csv": "id_code,diagnosis,second reader\n" + "".join(
+            f"{name},{n % 5},{WORDS[n % 5 if n else 1]}\n" for n, name in enumerate(A)),
+        **pictures("im/{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "1 of 10 lines of `train.csv` have another grade by the column"),
+    Row("severities of macular edema in words", {
+        "train.csv": table("id_code,diagnosis,dme", A, "{name},{grade},Mild") + "e090f,0,Severe\n",
+        **pictures("im/{}.png", [*A, "e090f"]),
+    }, "", 11, 0, [3, 2, 2, 2, 2], 11, (11, 0, 0), 0, "Fit to train on"),
+    Row("masks of lesions in folders of two letters", {
+        "labels.csv": table(KAGGLE, A), **pictures("Original/{}.jpg", A),
+        **{f"{lesion}/{name}.png": None for lesion in ("EX", "HE", "MA", "SE") for name in A},
+    }, "", 10, 40, EVEN, 10, (10, 0, 0), 0, "not used: 40 pictures (40 masks"),
+    Row("masks of vessels beside photographs", {
+        "labels.csv": table(KAGGLE, A), **pictures("BV/{}.png", A), **pictures("Fundus/{}.jpg", A),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "not used: 10 pictures (10 masks"),
+    Row("two fields of each eye", {
+        "labels.csv": table(KAGGLE, A), **pictures("Disc/{}.jpg", A), **pictures("Macula/{}.jpg", A),
+    }, "", 10, 10, EVEN, 10, (10, 0, 0), 0, "have the names of those of"),
+    Row("hospitals whose names have a word of a split", {
+        f"{split}/{clinic}/{grade}/{split}{clinic[0]}{grade}f.png": None
+        for split in ("train", "test") for clinic in ("Apollo", "Dev Eye Hospital", "Val-de-Grace") for grade in NUMBERS
+    }, "", 30, 0, [6] * 5, 30, (15, 0, 15), 0, "Fit to train on"),
+    Row("splits in the names of pictures", {
+        f"{n % 5}/{'train' if n < 15 else 'test'}_{n:03}.png": None for n in range(20)
+    }, "", 20, 0, [4] * 5, 20, (20, 0, 0), 0, "the images' names say splits"),
+    Row("splits in the names of a label file's pictures", {
+        "labels.csv": table(APTOS, [f"{name}_{'train' if n < 15 else 'val'}" for n, name in enumerate(TWENTY)]),
+        **{f"im/{name}_{'train' if n < 15 else 'val'}.png": None for n, name in enumerate(TWENTY)},
+    }, "", 20, 0, [4] * 5, 20, (20, 0, 0), 0, "the images' names say splits"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.name)
+def test_names_say_what_they_say(row: Row, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    assert_read(row, tmp_path, monkeypatch, capsys)
