@@ -15,7 +15,7 @@ from retina_data.layouts import medmnist
 from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
-from retina_data.layouts.advice.second_words import namesakes, splits_in_names, words_beside_grades
+from retina_data.layouts.advice.second_words import codes_of_words, namesakes, splits_in_names, words_beside_grades
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -165,7 +165,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
     if options.layout is None and options.labels is None:
         tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]
-    tables += splits_in_names(entries)
+    tables += [*splits_in_names(entries), *codes_of_words(tree, entries)]
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import shlex
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -17,6 +19,11 @@ from retina_data.layouts.tables.columns import Columns, columns_of
 from retina_data.layouts.tables.published import form_of
 from retina_data.layouts.tables.unread_columns import KIND
 from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE
+
+_CODES = re.compile(r"(class|label|target)\w*\.json", re.IGNORECASE)
+"""Files in which training programs note the numbers that they gave to words."""
+
+_MOST_BYTES = 100_000
 
 
 def words_beside_grades(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
@@ -58,6 +65,31 @@ def _other_words(table: LabelTable, number: int, read: Columns, options: ReadOpt
     )
     chosen = options.grade_column is not None
     return [Refusal("grades disagree", len(differ), text, only_warns=chosen or not coded)]
+
+
+def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
+    """Warnings of JSON files with other numbers for the words of grades, where the labels that are read are numbers."""
+    if not entries or not all(entry.word.isdigit() for entry in entries):
+        return []
+    found = []
+    for file in tree.files:
+        if not _CODES.fullmatch(file.rpartition("/")[2]):
+            continue
+        try:
+            codes = json.loads((tree.root / file).read_bytes()[:_MOST_BYTES])
+        except (OSError, ValueError, RecursionError):
+            continue
+        pairs = {str(word): str(code) for word, code in codes.items()} if isinstance(codes, dict) else {}
+        pairs |= {code: word for word, code in pairs.items()}  # either may come first
+        said = {word: grade for word in pairs if not word.isdigit() and (grade := grade_of(word, {})) is not None}
+        differ = [word for word, grade in said.items() if pairs[word].isdigit() and int(pairs[word]) != grade]
+        if differ:
+            text = (
+                f"`{file}` says that {clipped(pairs[differ[0]])} is {clipped(differ[0])}: if the labels are these "
+                f"codes, give each its grade, such as --grade {pairs[differ[0]]}={said[differ[0]]}"
+            )
+            found.append(Refusal("grades disagree", len(entries), text, only_warns=True))
+    return found
 
 
 def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:

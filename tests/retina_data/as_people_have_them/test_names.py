@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -45,6 +46,14 @@ ROWS = [
             f"{name},{n % 5},{WORDS[n % 5 if n else 1]}\n" for n, name in enumerate(A)),
         **pictures("im/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "1 of 10 lines of `train.csv` have another grade by the column"),
+    Row("a file of codes beside the labels", {
+        "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A),
+        "class_indices.json": json.dumps({word: number for number, word in enumerate(CODES)}),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "`class_indices.json` says that '0' is 'Mild': if the labels are these"),
+    Row("a file of codes that are the grades", {
+        "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A),
+        "class_indices.json": json.dumps({number: word for number, word in enumerate(WORDS)}),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
     Row("severities of macular edema in words", {
         "train.csv": table("id_code,diagnosis,dme", A, "{name},{grade},Mild") + "e090f,0,Severe\n",
         **pictures("im/{}.png", [*A, "e090f"]),
