@@ -82,6 +82,8 @@ def make_dataset(
         _paint_all(partial / "images", people, image_size, camera, seed, workers or os.cpu_count() or 1, progress)
         _write_labels(partial, people)
         (partial / _ABOUT).write_text(json.dumps(about) + "\n", "utf-8")
+        if _made_with(out) == about:  # another process was faster
+            return
         if out.exists():
             out.rmdir()
         os.rename(partial, out)

@@ -14,6 +14,7 @@ import pytest
 from retina_data.audit.labels import audit
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
+from retina_data.synthetic import dataset
 from retina_data.synthetic.dataset import EVEN_MIX, GRADE_MIX, _draw_patients, make_dataset
 
 
@@ -81,6 +82,23 @@ def test_what_a_killed_process_left_is_removed(tmp_path: Path) -> None:
         (folder / "images").mkdir(parents=True)
     small(tmp_path / "set", patients=1)
     assert not left.exists() and living.exists() and elsewhere.exists() and other.exists()
+
+
+def test_two_processes_that_make_the_same_set_at_once_both_find_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    paint_all = dataset._paint_all
+
+    def overtaken(*arguments: object) -> None:
+        monkeypatch.setattr(dataset, "_paint_all", paint_all)
+        with monkeypatch.context() as other:
+            other.setattr(os, "getpid", lambda: 1)
+            small(tmp_path / "set")
+        paint_all(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(dataset, "_paint_all", overtaken)
+    assert len(contents(small(tmp_path / "set"))) == 29
+    assert [path.name for path in tmp_path.iterdir()] == ["set"]
 
 
 @pytest.mark.parametrize(
