@@ -29,13 +29,8 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
-from retina_data.layouts.tables.unread_columns import (
-    unread_lists,
-    unread_patient_files,
-    unread_patients,
-    unread_splits,
-)
+from retina_data.layouts.tables.table_warnings import table_warnings
+from retina_data.layouts.tables.unread_columns import unread_patient_files
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -156,17 +151,17 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         )
     unread = fates.get(Fate.UNREAD_LABELS, ())
     used_entries = {file: entry for entry, file in pairs if file}
+    patients = patients_of(entries, options)
+    owners = list(zip(entries, files, patients.parsed.patient, strict=True))
+    of_files = {file: patient for _, file, patient in owners if file}
+    of_lines = {} if any(patients.by_column) else {entry.place: patient for entry, _, patient in owners}
     doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
-    doubts += unread_patient_files(tree, used_entries, unread)
-    tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
-    if options.layout is None and options.labels is None:
-        tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]
+    doubts += unread_patient_files(tree, used_entries, unread, of_files)
+    tables = table_warnings(tree, chosen.listed.files, unread, used_entries, of_lines, options)
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
     notes += [f"{kind}; see data check" for kind in dict.fromkeys(one.kind for one in (*tables, *scale))]
-    patients = patients_of(entries, options)
-    doubts += unread_patients(tree, chosen.listed.files) if patients.unknown and not any(patients.by_column) else []
     dataset = DataSet(
         tree.root,
         chosen.layout,

@@ -73,7 +73,7 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     table = read_table(tree.root / file, file)
     rows = [fields + [""] * (len(table.columns) - len(fields)) for _, fields in table.rows]
     columns = {column: {row[number] for row in rows} for number, column in enumerate(table.columns)}
-    listed = {column: frozenset(map(_stem, values)) & stems for column, values in columns.items()}
+    listed = {column: frozenset(map(stem_of_path, values)) & stems for column, values in columns.items()}
     image = max(listed, key=lambda column: len(listed[column]), default="")
     images = listed.get(image, frozenset())
     other = next((column for column, found in listed.items() if len(found - images) > len(images) / 2), "")
@@ -95,7 +95,7 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
 
 def _header(table: LabelTable, stems: frozenset[str]) -> str:
     """A header for a table whose first line is a picture and a grade; "" for others."""
-    images = [number for number, text in enumerate(table.columns) if _stem(text) in stems]
+    images = [number for number, text in enumerate(table.columns) if stem_of_path(text) in stems]
     grades = [number for number, text in enumerate(table.columns) if number not in images and _are_grades({text})]
     if len(table.columns) == 2 and table.columns[1] in {*"01234"}:
         images = [0]
@@ -105,7 +105,7 @@ def _header(table: LabelTable, stems: frozenset[str]) -> str:
     return table.delimiter.join(names.get(number, f"column{number}") for number in range(len(table.columns)))
 
 
-def _stem(text: str) -> str:
+def stem_of_path(text: str) -> str:
     return stem_of(re.split(r"[/\\]", text)[-1])
 
 
