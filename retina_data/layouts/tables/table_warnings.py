@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, ReadOptions
+from retina_data.layouts.tables.split_files import unread_lists, unread_split_files
 from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
 from retina_data.layouts.tables.unread_columns import unread_patients
-from retina_data.layouts.tables.unread_splits import unread_lists, unread_splits
+from retina_data.layouts.tables.unread_splits import unread_splits
 
 
 def table_warnings(
@@ -26,6 +27,7 @@ def table_warnings(
     a column or a pattern gives the patients.
     """
     found = [*unread_splits(tree, files, options), *unheeded(tree, files, options)]
+    found += unread_split_files(tree, used, unread) if options.split_column is None else []
     if options.layout is None and options.labels is None:
         found += [*unread_lists(tree, used, unread), *unread_predictions(tree, unread)]
     return found + (unread_patients(tree, files, options, owners) if owners else [])

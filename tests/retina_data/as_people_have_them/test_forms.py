@@ -262,6 +262,22 @@ ROWS = [
         "labels.csv": table(f"{APTOS},gradable", A, "{name},{grade},1") + table("", B, "{name},{grade},0"),
         **pictures("p/{}.png", [*A, *B]),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 ungradable)"),
+    *(Row(f"splits in {file}", {
+        "labels.csv": table(KAGGLE, A), file: content, **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, sentence) for file, content, sentence in (
+        ("split.csv", table("image,split", A[:5], "{name},train") + table("", A[5:], "{name},test"),
+         "the column 'split' of `split.csv` says splits, but is not read: 5 lines of it are of another split"),
+        ("partition.csv", table("filename,set", A[:5], "{name}.jpg,train") + table("", A[5:], "{name}.jpg,test"),
+         "split not understood; see data check"),
+        ("splits.json", "{}", "`splits.json` may say splits by its name, but is not read"),
+    )),
+    *(Row(f"a column {column} of splits in other words", {
+        "labels.csv": table(f"{KAGGLE},{column}", A[:5], f"{{name}},{{grade}},{one}")
+        + table("", A[5:], f"{{name}},{{grade}},{other}"), **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, 
+        f"the column '{column}' of `labels.csv` may say splits, but is not read: say train, val or test")
+        for column, one, other in (
+            ("cohort", "derivation", "validation"), ("test", "no", "yes"), ("train_test", "1", "0"))),
     Row("a column of quality", {
         "labels.csv": table(f"{APTOS},quality", A, "{name},{grade},Adequate")
         + table("", B, "{name},{grade},Inadequate"), **pictures("p/{}.png", [*A, *B]),

@@ -17,6 +17,11 @@ from retina_data.layouts.tables.unread_splits import unread_splits
         ("split", "train test", False), ("Set", "entrenamiento validación prueba", False), ("split", "a b", True),
         ("partition", "train xunlian", True), ("split", "a a", False), ("fold", "1 2", False),
         ("split", " ".join(map(str, range(11))), False),
+        ("cohort", "derivation validation", True), ("test", "yes no", True), ("train_test", "1 0", True),
+        ("used_for_training", "1 0", True), ("source", "Training-set Test-set", True),
+        ("source", "my_train my_test", False), ("arm", "internal external", True),
+        ("camera", "topcon canon", False), ("smoker", "yes no", False), ("camera", "topcon canon zeiss nidek test",
+        False),
     ],
 )  # fmt: skip
 def test_a_column_of_splits_with_other_words_is_named(tmp_path: Path, column: str, values: str, warned: bool) -> None:
