@@ -8,7 +8,7 @@ from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, ReadOptions
 from retina_data.layouts.tables.split_files import unread_lists, unread_split_files
-from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
+from retina_data.layouts.tables.unheeded import unheeded, unread_predictions, unread_quality
 from retina_data.layouts.tables.unread_columns import unread_patients
 from retina_data.layouts.tables.unread_splits import unread_splits
 
@@ -27,6 +27,7 @@ def table_warnings(
     a column or a pattern gives the patients.
     """
     found = [*unread_splits(tree, files, options), *unheeded(tree, files, options)]
+    found += unread_quality(tree, used, unread)
     found += unread_split_files(tree, used, unread) if options.split_column is None else []
     if options.layout is None and options.labels is None:
         found += [*unread_lists(tree, used, unread), *unread_predictions(tree, unread)]

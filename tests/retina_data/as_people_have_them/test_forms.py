@@ -282,6 +282,26 @@ ROWS = [
         "labels.csv": table(f"{APTOS},quality", A, "{name},{grade},Adequate")
         + table("", B, "{name},{grade},Inadequate"), **pictures("p/{}.png", [*A, *B]),
     }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "'quality' of `labels.csv` is not heeded: 5 images there"),
+    Row("EyeQ's qualities beside EyePACS's grades", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), "Label_EyeQ_train.csv": ",image,quality,DR_grade\n"
+        + "".join(f"{n},{name}.jpeg,{n % 3},{n % 5}\n" for n, name in enumerate(eyes(5))),
+        **pictures("train/{}.jpeg", eyes(5)),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "a column of quality, 'quality', but is not read: some images there may be"),
+    Row("EyeQ's label file alone", {
+        "Label_EyeQ_train.csv": ",image,quality,DR_grade\n"
+        + "".join(f"{n},{name}.jpeg,{n % 3},{n % 5}\n" for n, name in enumerate(eyes(5))),
+        **pictures("train/{}.jpeg", eyes(5)),
+    }, "--labels Label_EyeQ_train.csv --image-column image --grade-column DR_grade", 10, 0, EVEN, 5, (10, 0, 0), 0,
+        "some images there may be ungradable (4 images with 0, 3 images with 1, 3 images with 2); write a column"),
+    Row("mBRSET's final quality", {
+        "labels.csv": table("file,patient,final_icdr,final_quality", A, "{name},{name},{grade},no"),
+        **pictures("images/{}.jpg", A),
+    }, "--labels labels.csv --image-column file --grade-column final_icdr", 10, 0, EVEN, 10, (10, 0, 0), 0,
+        "'final_quality' of `labels.csv` is not heeded: 10 images there ('no') may be ungradable; write a column"),
+    Row("a file of qualities", {
+        "labels.csv": table(KAGGLE, A), "quality.csv": table("image,quality", A[:6], "{name},Good")
+        + table("", A[6:], "{name},Reject"), **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "quality not heeded; see data check"),
     Row("adjudicated grades beside those that are read", {
         "labels.csv": table(f"{KAGGLE},level_adjudicated", A, "{name},{grade},2"), **pictures("p/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "'level_adjudicated' of `labels.csv` has other grades than 'level', which"),
