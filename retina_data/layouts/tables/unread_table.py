@@ -25,7 +25,7 @@ class UnreadTable(NamedTuple):
     image: the column that names pictures. grades: columns whose fields may all be grades. choices: those that may be
     meant. few: the only column of few words. images: the pictures that it lists, by their stems.
     header: what is to be put above its first line, with IMAGE and GRADE for these columns, "" where that is one.
-    second: the column of other pictures.
+    second: the column of other pictures. delimiter: what stands between its fields.
     """
 
     file: str
@@ -37,6 +37,7 @@ class UnreadTable(NamedTuple):
     images: frozenset[str]
     header: str
     second: str
+    delimiter: str = ","
 
     @property
     def grade(self) -> str:
@@ -90,6 +91,7 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     return UnreadTable(
         file, table.columns, image if images else "", tuple(grades), tuple(choices),
         few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
+        table.delimiter,
     )  # fmt: skip
 
 
@@ -99,6 +101,8 @@ def _header(table: LabelTable, stems: frozenset[str]) -> str:
     grades = [number for number, text in enumerate(table.columns) if number not in images and _are_grades({text})]
     if len(table.columns) == 2 and table.columns[1] in {*"01234"}:
         images = [0]
+    if len(table.columns) == 2 and len(images) == 1 and not grades:  # a word of another language
+        grades = [1 - images[0]]
     if not images or not grades:
         return ""
     names = {images[0]: "IMAGE", grades[0]: "GRADE"}

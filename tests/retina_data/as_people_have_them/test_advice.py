@@ -197,6 +197,12 @@ BY_EDITS = [
     Edit("no header, and three columns", {"train.csv": table("", A, "x,{name},{grade}"), **P},
          "add the header `column0,image,level`", {"train.csv": table("column0,image,level", A, "x,{name},{grade}")},
          EVEN),
+    Edit("no header, and blanks", {
+        "train.txt": "".join(f"{name} {WORDS[n % 5]}\n" for n, name in enumerate(A)), **P,
+    }, "begins with 'e000f No_DR' (train.txt, line 1): add the header `image level` above its first line", {
+        "train.txt": "".join(f"{line}\n" for line in ("image level", *(f"{name} {WORDS[n % 5]}" for n, name in
+                             enumerate(A)))),
+    }, EVEN),
     Edit("no header in a valid.csv", {**VALID, "valid.csv": table("", B)}, "add the header `id_code,diagnosis` above",
          {"valid.csv": table(APTOS, B)}, [3, 3, 3, 3, 3], (10, 5, 0)),
     Edit("a valid.csv of its own columns", {**VALID, "valid.csv": table("name;dr_stage", B, "{name};{grade}")},

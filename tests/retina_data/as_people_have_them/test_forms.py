@@ -369,6 +369,13 @@ ROWS = [
     Row("a validation and a test split without a training split", {
         **graded("val/{folder}/{name}.png", NUMBERS), **graded("test/{folder}/{name}.png", NUMBERS, 1, 50),
     }, "", 15, 0, [3, 3, 3, 3, 3], 15, (0, 10, 5), 1, "a study needs training images, but all 15 are in val and test"),
+    Row("DDR's form with words for grades", {
+        "train.txt": "".join(f"{name}.jpg {WORDS[n % 5]}\n" for n, name in enumerate(A)), **pictures("p/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
+    refused("names that a spreadsheet has rewritten", {
+        "labels.csv": KAGGLE + "".join(f"\n2.017E+11,{n}" for n in range(5)),
+        **pictures("im/{}.png", [f"2017000{n:05}" for n in range(5)]),
+    }, "", "in 5 lines: a spreadsheet has rewritten long numbers and lost their ends"),
     Row("DDR's grades as folders", {
         **graded("train/{folder}/{name}.jpg", "012345"), **graded("valid/{folder}/{name}.jpg", "012345", 1, 50),
         **graded("test/{folder}/{name}.jpg", NUMBERS, 1, 70),
