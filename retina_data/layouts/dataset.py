@@ -14,6 +14,7 @@ from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
+from retina_data.layouts.advice.packed import not_unpacked
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
@@ -158,6 +159,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
     doubts += unread_patient_files(tree, used_entries, unread, of_files)
     tables = table_warnings(tree, chosen.listed.files, unread, used_entries, of_lines, options)
+    tables += not_unpacked(tree, used_entries, options.grades)
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))

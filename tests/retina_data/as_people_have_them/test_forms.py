@@ -278,6 +278,12 @@ ROWS = [
         f"the column '{column}' of `labels.csv` may say splits, but is not read: say train, val or test")
         for column, one, other in (
             ("cohort", "derivation", "validation"), ("test", "no", "yes"), ("train_test", "1", "0"))),
+    Row("a test split that is not unpacked", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)), "test.zip": b"PK",
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "1 archive beside the pictures (`test.zip`) may have more of them"),
+    Row("a grade that is not unpacked", {
+        **graded("{folder}/{name}.jpg", "0134", 3), "2.zip": b"PK",
+    }, "", 12, 0, [3, 3, 0, 3, 3], 12, (12, 0, 0), 0, "archive not unpacked; see data check"),
     Row("a column of quality", {
         "labels.csv": table(f"{APTOS},quality", A, "{name},{grade},Adequate")
         + table("", B, "{name},{grade},Inadequate"), **pictures("p/{}.png", [*A, *B]),
