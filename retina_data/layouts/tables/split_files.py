@@ -17,6 +17,8 @@ from retina_data.layouts.tables.published import split_of_file
 from retina_data.layouts.tables.unread_splits import KIND, REMEDY, doubtful_column
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into, stem_of_path
 
+_SUCH_AS = "such as `image,level,split`"
+
 _SAYS_SPLITS = frozenset(("split", "splits", "partition", "partitions", "subset", "subsets", "traintest", "trainval"))
 """Words in the name of a file."""
 
@@ -45,7 +47,7 @@ def unread_split_files(tree: Tree, used: Mapping[str, Entry], unread: Sequence[s
             found += of_file
     for file in tree.files if used and not tests else ():
         if file not in named and _says_splits(file):
-            text = f"`{file}` may say splits by its name, but is not read: {REMEDY} of the label file"
+            text = f"`{file}` may say splits by its name, but is not read: {REMEDY} of the label file ({_SUCH_AS})"
             found.append(Refusal(KIND, 1, text, only_warns=True))
     return found
 
@@ -72,7 +74,7 @@ def _of_images(table: LabelTable, one: UnreadTable, splits: Mapping[str, set[str
             text = (
                 f"the column {clipped(table.columns[number])} of `{one.file}` says splits, but is not read: "
                 f"{counted(differ, 'line')} of it {'is' if differ == 1 else 'are'} of another split: {REMEDY} of the "
-                "label file"
+                f"label file ({_SUCH_AS})"
             )
             return [Refusal(KIND, differ, text, only_warns=True)]
     return []

@@ -104,8 +104,8 @@ def groups_patients(values: Iterable[tuple[str, str]]) -> bool:
         return False
     several = sum(len(found) > 1 for found in patients.values())
     divided = sum(len(found) > 1 for found in of_patient.values())
-    told = 4 * len(of_patient) <= 3 * images.total()  # by the names, of most images
-    return 10 * divided <= len(of_patient) and (several > 0 if told else 2 * several >= len(images))
+    by_names = 4 * len(of_patient) <= 3 * images.total()  # most are known
+    return 10 * divided <= len(of_patient) and (several > 0 if by_names else 2 * several >= len(images))
 
 
 def unread_patient_files(
@@ -122,10 +122,12 @@ def unread_patient_files(
             if not one.images:
                 continue
             table = read_table(tree.root / file, file)
-            text = _of_column(table, one, of_stem) or _of_pairs(table, one, of_stem)
+            count, text = len(one.images), _of_column(table, one, of_stem)
+            if not text:
+                count, text = _of_pairs(table, one, of_stem)
         except DataError:
             continue
-        found += [Refusal(UNREAD_PATIENTS, len(one.images), text, only_warns=True)] if text else []
+        found += [Refusal(UNREAD_PATIENTS, count, text, only_warns=True)] if text else []
     return found
 
 
@@ -158,16 +160,14 @@ def _of_column(table: LabelTable, one: UnreadTable, of_stem: Mapping[str, str]) 
     )
 
 
-def _of_pairs(table: LabelTable, one: UnreadTable, of_stem: Mapping[str, str]) -> str:
-    """What is said of a file whose lines name two images, as of the eyes of a patient; "" where these are known."""
+def _of_pairs(table: LabelTable, one: UnreadTable, of_stem: Mapping[str, str]) -> tuple[int, str]:
+    """Images of a file of pairs, as of a patient's eyes, and what is said of it; 0 where their patients are known."""
     if not one.second:
-        return ""
+        return 0, ""
     numbers = [one.columns.index(name) for name in (one.image, one.second)]
     lines = [[of_stem.get(stem_of_path(row[n])) for n in numbers] for _, row in table.rows if len(row) > max(numbers)]
     apart = sum(None not in pair and pair[0] != pair[1] for pair in lines)
-    if not apart:
-        return ""
-    return (
+    return 2 * apart, "" if not apart else (
         f"`{one.file}` pairs images ({clipped(one.image)}, {clipped(one.second)}), perhaps a patient's eyes, but is "
         f"not read: {counted(apart, 'pair')} of it are taken for two patients each; where a line is a patient, give "
         "its images one value in a column `patient` of the label file that is read"

@@ -182,11 +182,14 @@ ROWS = [
         ("case_id", "it has 5 values for 20 images; where a value is a patient, add --patient-column case_id"),
         ("UHID", "column not read; see data check"), ("Fallnummer", "may be of patients"), ("site", "Fit to train on"),
     )),
-    Row("Messidor-2's list of pairs", {
+    *(Row(f"Messidor-2 and a list of pairs with the header {head}", {
         "messidor_data.csv": table("image_id,adjudicated_dr_grade,adjudicated_gradable", A, "{name}.png,{grade},1"),
-        "messidor-2.csv": "left;right\n" + "".join(f"{A[n]}.png;{A[n + 1]}.png\n" for n in range(0, 10, 2)),
+        "messidor-2.csv": f"{head}\n" + "".join(f"{A[n]}.png;{A[n + 1]}.png\n" for n in range(0, 10, 2)),
         **pictures("IMAGES/{}.png", A),
-    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "`messidor-2.csv` pairs images ('left', 'right'), perhaps a patient's eyes"),
+    }, "", 10, 0, EVEN, patients, (10, 0, 0), 0, sentence) for head, patients, sentence in (
+        ("left;right", 5, "Fit to train on: nothing was found"),
+        ("one;two", 10, "`messidor-2.csv` pairs images ('one', 'two'), perhaps a patient's eyes"),
+    )),
     Row("a column of patients with and without a dash", {
         "train.csv": "id_code,diagnosis,patient\n"
         + "".join(f"{name},{n % 5},P{'-' * (n % 2)}{n // 2}\n" for n, name in enumerate(A)),
