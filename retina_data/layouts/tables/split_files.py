@@ -19,7 +19,7 @@ from retina_data.layouts.tables.unread_table import UnreadTable, look_into, stem
 
 _SUCH_AS = "such as `image,level,split`"
 
-_SAYS_SPLITS = frozenset(("split", "splits", "partition", "partitions", "subset", "subsets", "traintest", "trainval"))
+_SAYS_SPLITS = frozenset(("split", "splits", "partition", "partitions", "traintest", "trainval"))
 """Words in the name of a file."""
 
 _NO_TABLES = frozenset((".txt", ".json", ".jsonl", ".yaml", ".yml", ".xml", ".toml", ".lst", ".list", ".npy", ".npz"))
@@ -67,14 +67,18 @@ def _of_images(table: LabelTable, one: UnreadTable, splits: Mapping[str, set[str
     for name in split_columns(table):
         number = table.columns.index(name) if name in table.columns else table.column(name)
         assert number is not None  # it has this column once
-        rows = [row for _, row in table.rows]
+        rows = [row for _, row in table.rows if len(row) > max(image, number)]
         said = [(splits.get(stem_of_path(row[image]), set()), split_said(row[number])) for row in rows]
         differ = sum(split not in read for read, split in said if read or not one.image)
         if differ:
+            lines = (
+                f"{counted(differ, 'line')} of it {'is' if differ == 1 else 'are'} of another split"
+                if image >= 0
+                else ""
+            )
             text = (
                 f"the column {clipped(table.columns[number])} of `{one.file}` says splits, but is not read: "
-                f"{counted(differ, 'line')} of it {'is' if differ == 1 else 'are'} of another split: {REMEDY} of the "
-                f"label file ({_SUCH_AS})"
+                f"{lines or 'it has those of patients'}: {REMEDY} of the label file ({_SUCH_AS})"
             )
             return [Refusal(KIND, differ, text, only_warns=True)]
     return []

@@ -81,7 +81,7 @@ def unread_quality(tree: Tree, used: Iterable[str], unread: Sequence[str]) -> li
         except DataError:
             continue
         image = one.columns.index(one.image) if one.image else 0
-        rows = [row for _, row in table.rows if one.image and stem_of_path(row[image]) in stems]
+        rows = [row for _, row in table.rows if one.image and len(row) > image and stem_of_path(row[image]) in stems]
         for number, name in enumerate(one.columns):
             count, said = _poor_quality(name, [row[number] for row in rows if len(row) > number])
             if count and number != image:

@@ -40,11 +40,12 @@ _PERSON = re.compile(
 _OF_OTHERS = frozenset((
     "age", "alter", "edad", "idade", "sex", "gender", "geschlecht", "race", "ethnicity", "level", "grade", "stage",
     "diagnosis", "diagnose", "class", "label", "dr", "dme", "disease", "type", "status", "quality", "site", "clinic",
-    "center", "centre", "country", "region", "postal", "zip", "icd", "snomed", "camera", "device", "scanner", "sensor",
+    "center", "centre", "country", "nationality", "language", "region", "postal", "zip", "icd", "snomed",
+    "camera", "device", "scanner", "sensor",
     "lens", "model", "manufacturer", "doctor", "physician", "reader", "grader", "rater", "annotator", "operator",
     "staff", "nurse", "date", "datum", "fecha", "time", "year", "visit", "image", "img", "file", "filename", "photo",
     "picture", "frame", "series", "eye", "side", "laterality", "batch", "fold", "split", "dataset", "source", "page",
-    "order", "row", "line", "index",
+    "order", "row", "line", "index", "version", "software", "protocol", "drug", "treatment", "error",
 ))  # fmt: skip
 """Words in the name of a column that is of something else: `patient_age`, `camera_id`."""
 

@@ -35,7 +35,9 @@ _BESIDE_SPLITS = frozenset((
 ))  # fmt: skip
 """Words beside a split's: `is_valid`, `used_for_training`, `Test set`."""
 
-_YES_OR_NO = frozenset(("", "0", "1", "y", "n", "yes", "no", "t", "f", "true", "false", "x", "si", "sí", "ja", "nein"))
+_YES_OR_NO = frozenset(
+    ("", "0", "1", "2", "y", "n", "yes", "no", "t", "f", "true", "false", "x", "si", "sí", "ja", "nein")
+)
 
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 

@@ -40,6 +40,12 @@ def test_a_file_of_other_images_or_without_splits_is_not_named(tmp_path: Path) -
     assert not unread_split_files(scan(tmp_path), USED, ["other.csv", "ages.csv"])
 
 
+def test_a_line_that_is_too_short_does_no_harm(tmp_path: Path) -> None:
+    (tmp_path / "split.csv").write_text("split,image\ntrain,a\ntest,b\ntest\n")
+    [one] = unread_split_files(scan(tmp_path), USED, ["split.csv"])
+    assert "1 line of it is of another split" in one.text
+
+
 def test_a_list_of_a_test_split_is_named(tmp_path: Path) -> None:
     (tmp_path / "test_ids.txt").write_text("names\na\nb\n")
     [one] = unread_lists(scan(tmp_path), USED, ["test_ids.txt"])

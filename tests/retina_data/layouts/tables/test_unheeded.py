@@ -50,7 +50,7 @@ def test_predictions_are_named_and_an_example_of_an_answer_is_not(tmp_path: Path
 
 
 def test_a_file_of_quality_that_is_not_read_is_named(tmp_path: Path) -> None:
-    (tmp_path / "quality.csv").write_text("image,quality\na,Good\nb,Reject\nx,Reject\n")
+    (tmp_path / "quality.csv").write_text("quality,image\nGood,a\nReject,b\nReject,x\nReject\n")
     [one] = unread_quality(scan(tmp_path), ["im/a.png", "im/b.png"], ["quality.csv"])
     assert (one.kind, one.count, one.only_warns) == ("quality not heeded", 1, True)
     assert "`quality.csv` has a column of quality, 'quality', but is not read: 1 image there ('Reject')" in one.text
