@@ -14,6 +14,7 @@ from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
+from retina_data.layouts.advice.packed import not_unpacked
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.advice.second_words import codes_of_words, namesakes, splits_in_names, words_beside_grades
 from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
@@ -30,13 +31,8 @@ from retina_data.layouts.layouts import Chosen, choose_layout
 from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
-from retina_data.layouts.tables.unheeded import unheeded, unread_predictions
-from retina_data.layouts.tables.unread_columns import (
-    unread_lists,
-    unread_patient_files,
-    unread_patients,
-    unread_splits,
-)
+from retina_data.layouts.tables.table_warnings import table_warnings
+from retina_data.layouts.tables.unread_columns import unread_patient_files
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 
@@ -157,21 +153,20 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         )
     unread = fates.get(Fate.UNREAD_LABELS, ())
     used_entries = {file: entry for entry, file in pairs if file}
+    patients = patients_of(entries, options)
+    owners = list(zip(entries, files, patients.parsed.patient, strict=True))
+    of_files = {file: patient for _, file, patient in owners if file}
+    of_lines = {} if any(patients.by_column) else {entry.place: patient for entry, _, patient in owners}
     doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
-    doubts += [
-        *unread_patient_files(tree, used_entries, unread),
-        *words_beside_grades(tree, chosen.listed.files, options),
-    ]
-    tables = [*unread_splits(tree, chosen.listed.files, options), *unheeded(tree, chosen.listed.files, options)]
-    if options.layout is None and options.labels is None:
-        tables += [*unread_lists(tree, used_entries, unread), *unread_predictions(tree, unread)]
+    doubts += unread_patient_files(tree, used_entries, unread, of_files)
+    doubts += words_beside_grades(tree, chosen.listed.files, options)
+    tables = table_warnings(tree, chosen.listed.files, unread, used_entries, of_lines, options)
+    tables += not_unpacked(tree, used_entries, options.grades)
     tables += [*splits_in_names(entries), *codes_of_words(tree, entries)]
     scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
     notes += [f"{kind}; see data check" for kind in dict.fromkeys(one.kind for one in (*tables, *scale))]
-    patients = patients_of(entries, options)
-    doubts += unread_patients(tree, chosen.listed.files) if patients.unknown and not any(patients.by_column) else []
     dataset = DataSet(
         tree.root,
         chosen.layout,

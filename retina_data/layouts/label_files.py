@@ -150,6 +150,7 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
     first = next((line for line in beginning if re.search("[,;\t]", line)), "")
     delimiter = max(",;\t", key=first.count)
     if not first and file.suffix.lower() == ".txt":
+        delimiter = " "
         lines = [(number, line.split()) for number, line in enumerate(text.splitlines(), start=1)]
     else:
         reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, skipinitialspace=True)

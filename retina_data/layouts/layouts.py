@@ -11,6 +11,7 @@ from typing import NamedTuple
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
 from retina_data.layouts.advice.unrecognised import unrecognised
+from retina_data.layouts.eye_pairs import with_pairs
 from retina_data.layouts.folder_tree import Tree, scan, tree_of
 from retina_data.layouts.grade_folders import GradeFolders, read_grade_folders, refuse_two_classes
 from retina_data.layouts.image_search import find_images
@@ -186,7 +187,9 @@ def _name_test(files: list[str]) -> bool:
 
 
 def _from_tables(tree: Tree, files: list[str], options: ReadOptions) -> Listed:
-    return Listed(*read_label_tables(tree, files, options), {})
+    entries, read = read_label_tables(tree, files, options)
+    entries, lists = with_pairs(tree, entries, files, options)
+    return Listed(entries, read + lists, {})
 
 
 def _from_lab(tree: Tree, files: list[str], options: ReadOptions) -> Listed:

@@ -17,7 +17,7 @@ from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, read_table, stem_of
 from retina_data.layouts.tables.columns import Columns, columns_of
 from retina_data.layouts.tables.published import form_of
-from retina_data.layouts.tables.unread_columns import KIND
+from retina_data.layouts.tables.unread_splits import KIND
 from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE
 
 _CODES = re.compile(r"(class|label|target)\w*\.json", re.IGNORECASE)

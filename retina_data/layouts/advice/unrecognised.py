@@ -65,7 +65,7 @@ def _about(one: UnreadTable) -> str:
     if not one.columns:
         return f"`{one.file}` is empty"
     if one.header:
-        first = clipped(",".join(one.columns))
+        first = clipped(one.delimiter.join(one.columns))
         return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): {one.mending()}"
     sure = "" if one.image and one.choices else ", if it has grades"
     how = one.mending() or f"read it with {one.flags}{sure}"

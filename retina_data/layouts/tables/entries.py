@@ -11,7 +11,7 @@ from pathlib import Path
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import grade_said, not_a_grade, without_point
-from retina_data.layouts.folder_tree import Tree
+from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.label_files import (
     UNGRADABLE,
     Entry,
@@ -22,10 +22,14 @@ from retina_data.layouts.label_files import (
     read_table,
     some,
     stem_of,
+    stems_of,
 )
 from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_of
 from retina_data.layouts.tables.columns import Columns, columns_of, split_said
 from retina_data.layouts.tables.published import form_of, split_of_file
+
+_REWRITTEN = re.compile(r"[-+]?\d([.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
+"""A long number as a spreadsheet writes it: its last digits are lost."""
 
 _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
 
@@ -96,6 +100,7 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
         options = ReadOptions(grades={"5": None, **options.grades})
     else:
         columns = columns_of(table, options)
+    _refuse_rewritten(tree, table, columns)
     folder = "" if Path(file).is_absolute() else file.rpartition("/")[0]
     split = split_of_file(name)
     known = cache(lambda text: grade_said(text, options.grades))
@@ -109,6 +114,23 @@ def table_entries(tree: Tree, file: str, options: ReadOptions) -> list[Entry]:
         return grade
 
     return [_entry(table, columns, said, number, fields, split, folder) for number, fields in table.rows]
+
+
+def _refuse_rewritten(tree: Tree, table: LabelTable, columns: Columns) -> None:
+    """Raise DataError where a spreadsheet has rewritten names of images or patients as `2.017E+11`."""
+    for what, column in (("a name", columns.image), ("a patient", columns.patient)):
+        texts = [(line, row[column]) for line, row in table.rows if column is not None and len(row) > column]
+        found = [(line, text) for line, text in texts if _REWRITTEN.fullmatch(stem_of(text))]
+        if found and column == columns.image:
+            stems = stems_of(tree.pictures)
+            found = [(line, text) for line, text in found if stem_of(text) not in stems]
+        if found:
+            line, text = found[0]
+            raise DataError(
+                f"{what} must have all its digits, but got {clipped(text)} ({table.name}, line {line}) in "
+                f"{counted(len(found), 'line')}: a spreadsheet has rewritten long numbers and lost their ends, so that "
+                f"these cannot be told apart; export the column {clipped(table.columns[column or 0])} again as text"
+            )
 
 
 def _entry(

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from retina_data.errors import DataError
 from retina_data.layouts.folder_names import split_named, split_of_path
 from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension
+from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of
 
 MOST_TABLES = 200  # that are looked into; one file for each image is no label file
@@ -104,7 +105,7 @@ def form_of(table: LabelTable) -> str | None:
     """The layout of FORMS whose columns a label file has."""
     if extension(table.name) == ".txt":
         rows = [list(table.columns), *(fields for _, fields in table.rows[:20])]
-        if all(len(row) == 2 and stem_of(row[0]) != row[0] and _number(row[1]) for row in rows):
+        if all(len(row) == 2 and stem_of(row[0]) != row[0] and _says_grade(row[1]) for row in rows):
             return "ddr"
     for layout, known in FORMS.items():
         if layout == "metadata" and table.name.rpartition("/")[2].lower() != "metadata.csv":
@@ -114,8 +115,9 @@ def form_of(table: LabelTable) -> str | None:
     return None
 
 
-def _number(text: str) -> bool:
-    return re.fullmatch("[0-9]", text) is not None
+def _says_grade(text: str) -> bool:
+    """Whether a text is a digit, or a word for a grade."""
+    return re.fullmatch("[0-9]", text) is not None or grade_of(text, {}) is not None
 
 
 def tables_with(tree: Tree, options: ReadOptions) -> list[str]:

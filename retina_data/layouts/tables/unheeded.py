@@ -4,18 +4,38 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.advice.scale import grade_said, without_point
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table
+from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table, stems_of
 from retina_data.layouts.tables.columns import Columns, columns_of
 from retina_data.layouts.tables.published import form_of, possible_tables, predictions
-from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE
+from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE, look_into, stem_of_path
 
-_POOR = re.compile("inadequate|insufficient|ungrad|reject|bad|poor|unusable", re.IGNORECASE)
+QUALITY = "quality not heeded"
+
+_GRADABLE = "write a column `gradable`, with 0 for those that are and 1 for the others"
+
+_QUALITY = re.compile("qualit|calidad|qualidad|kwalit|качеств|质量|質量|品質|gradab|gradeab|usab|readab", re.IGNORECASE)
+"""In the name of a column: how good a photograph is."""
+
+_BAD = re.compile(r"(un|non|not)[-_ ]?(grad|us|read)|reject|exclude", re.IGNORECASE)
+"""The same, where yes says that it is not good."""
+
+_POOR = re.compile(
+    "inadequa|inadecua|insuffi|insufi|ungrad|reject|bad|poor|unusable|schlecht|unzureich|mauvais", re.IGNORECASE
+)
+
+_NO = frozenset(("no", "n", "false", "f", "nein", "non", "nao", "não", "mala", "malo", "ruim", "нет", "否"))
+
+_YES = frozenset(("1", "yes", "y", "true", "t", "ja", "si", "sí", "sim", "oui", "да", "是", "x"))
+
+_MOST_QUALITIES = 10
+"""More numbers than this are a measure, such as sharpness, and do not say what is ungradable."""
 
 _LAST_WORD = re.compile("adjudicat|consensus|corrected|final", re.IGNORECASE)
 
@@ -32,23 +52,63 @@ def unheeded(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Ref
         except DataError:
             continue
         table = LabelTable(table.name, table.columns, [row for row in table.rows if len(row[1]) >= len(table.columns)])
-        found += _of_quality(table)
+        found += _of_quality(table, columns)
         found += _last_words(table, columns) if options.grade_column is None else []
         found += _messidor(table, columns, options)
     return found
 
 
-def _of_quality(table: LabelTable) -> list[Refusal]:
+def _of_quality(table: LabelTable, columns: Columns) -> list[Refusal]:
     found = []
     for number, name in enumerate(table.columns):
-        poor = [row[number] for _, row in table.rows if _POOR.search(row[number])]
-        if "quality" in name.lower() and poor:
+        if number not in (columns.image, columns.gradable, *columns.grades):
+            count, said = _poor_quality(name, [row[number] for _, row in table.rows])
             text = (
-                f"the column {clipped(name)} of `{table.name}` is not heeded: {counted(len(poor), 'image')} there "
-                f"({clipped(poor[0])}) may be ungradable; call it `gradable`, with 1 and 0, so that they are left out"
+                f"the column {clipped(name)} of `{table.name}` is not heeded: {said}; {_GRADABLE}, so that they are "
+                "left out"
             )
-            found.append(Refusal("quality not heeded", len(poor), text, only_warns=True))
+            found += [Refusal(QUALITY, count, text, only_warns=True)] if count else []
     return found
+
+
+def unread_quality(tree: Tree, used: Iterable[str], unread: Sequence[str]) -> list[Refusal]:
+    """Warnings of label files that are not read and have a column of the quality of images that are used."""
+    found, stems = [], stems_of(used)
+    for file in unread:
+        try:
+            one = look_into(tree, file, stems)
+            table = read_table(tree.root / file, file)
+        except DataError:
+            continue
+        image = one.columns.index(one.image) if one.image else 0
+        rows = [row for _, row in table.rows if one.image and len(row) > image and stem_of_path(row[image]) in stems]
+        for number, name in enumerate(one.columns):
+            count, said = _poor_quality(name, [row[number] for row in rows if len(row) > number])
+            if count and number != image:
+                text = (
+                    f"`{file}` has a column of quality, {clipped(name)}, but is not read: {said}; {_GRADABLE}, in the "
+                    "label file that is read"
+                )
+                found.append(Refusal(QUALITY, count, text, only_warns=True))
+    return found
+
+
+def _poor_quality(name: str, values: Sequence[str]) -> tuple[int, str]:
+    """Images that may be ungradable by a column of quality, and what it says of them; 0 where it calls all alike."""
+    bad = _BAD.search(name) is not None
+    if not bad and not _QUALITY.search(name):
+        return 0, ""
+    counts = Counter(map(without_point, values))
+    said = _YES if bad else _NO
+    poor = {one: count for one, count in counts.items() if one.lower() in said or (not bad and _POOR.search(one))}
+    if poor:
+        count = sum(poor.values())
+        return count, f"{counted(count, 'image')} there ({clipped(next(iter(poor)))}) may be ungradable"
+    numbers = sorted(filter(None, counts))
+    if not bad and 1 < len(numbers) <= _MOST_QUALITIES and all(re.fullmatch(r"-?\d+", number) for number in numbers):
+        held = ", ".join(f"{counted(counts[number], 'image')} with {number}" for number in numbers)
+        return len(values), f"some images there may be ungradable ({held})"
+    return 0, ""
 
 
 def _last_words(table: LabelTable, columns: Columns) -> list[Refusal]:

@@ -1,141 +1,175 @@
-"""Columns of label files, and lists, that may say splits or patients, and are not read."""
+"""Columns of label files, and files of patients, that may say whose images these are and are not read."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from statistics import median
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
-from retina_data.layouts.folder_names import split_named
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, plain, read_table, stems_of
+from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, plain, read_table, stem_of
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
-from retina_data.layouts.tables.columns import (
-    PATIENT_COLUMNS,
-    SPLIT_COLUMNS,
-    columns_of,
-    split_columns,
-    split_said,
-    split_word,
-)
-from retina_data.layouts.tables.published import split_of_file
-from retina_data.layouts.tables.unread_table import look_into
-
-KIND = "split not understood"
+from retina_data.layouts.tables.columns import PATIENT_COLUMNS, columns_of
+from retina_data.layouts.tables.unread_table import UnreadTable, look_into, stem_of_path
 
 UNREAD_PATIENTS = "patients not read"
 
-_MOST = 10
-"""More values than this are no splits."""
+_WORD = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])|[^\W\d_A-Za-z]+")
+
+_NUMBERS = "code|id|ids|identifier|key|no|nr|num|number|nummer|numer|numero|nro|uid|号|编号|番号|번호|номер"
 
 _MAY_BE_PATIENTS = re.compile(
-    "(?=.)(anon(ymi[sz]ed)?|case|client|encounter|exam(ination)?|hospital|individual|record|study)?"
-    "(code|id|key|name|no|nr|num|number)?"
+    "(?=.)(accession|anon(ymi[sz]ed)?|cas[eo]|chart|client|encounter|exam(ination)?|fall|famil(y|ie|ia)|folio|health|"
+    "history|hn|hospital|household|individual|medical|mr|nhc|nhs|pedigree|prontuario|record|sibling|study|twin|uhid|"
+    f"expediente)?(chart|history|record)?({_NUMBERS}|name)?"
 )
 """Names of columns, by their letters and digits."""
 
+_PERSON = re.compile(
+    "pati?ent|pacient|pacjent|pazient|pasient|potilas|hasta(?!ne)|пациент|больн|карт|患者|病人|病[历歷歴案]|住院|就诊|"
+    "门诊|身份证|カルテ|診察券|환자|등록번호|차트|مريض|ασθεν|रोगी"
+)
+"""In the name of a column: a patient, or a patient's file, in several languages."""
 
-def unread_splits(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
-    """Columns of label files that are read which may say splits, and are not read as such.
+_OF_OTHERS = frozenset((
+    "age", "alter", "edad", "idade", "sex", "gender", "geschlecht", "race", "ethnicity", "level", "grade", "stage",
+    "diagnosis", "diagnose", "class", "label", "dr", "dme", "disease", "type", "status", "quality", "site", "clinic",
+    "center", "centre", "country", "nationality", "language", "region", "postal", "zip", "icd", "snomed",
+    "camera", "device", "scanner", "sensor",
+    "lens", "model", "manufacturer", "doctor", "physician", "reader", "grader", "rater", "annotator", "operator",
+    "staff", "nurse", "date", "datum", "fecha", "time", "year", "visit", "image", "img", "file", "filename", "photo",
+    "picture", "frame", "series", "eye", "side", "laterality", "batch", "fold", "split", "dataset", "source", "page",
+    "order", "row", "line", "index", "version", "software", "protocol", "drug", "treatment", "error",
+))  # fmt: skip
+"""Words in the name of a column that is of something else: `patient_age`, `camera_id`."""
 
-    Refused where some fields say two splits and others none; else a warning.
+
+def unread_patients(tree: Tree, files: Sequence[str], options: ReadOptions, owners: Mapping[str, str]) -> list[Refusal]:
+    """What is warned of in label files that are read: a column whose values put images of several patients together.
+
+    owners: place of a line -> its patient by the image's name, which is its own where the name tells none.
     """
-    found = []
-    for file in files if options.split_column is None else ():
-        try:
-            table = read_table(tree.root / file, file)
-        except DataError:
-            continue
-        read = set(map(plain, split_columns(table)))
-        for number, name in enumerate(table.columns):
-            values = Counter(row[number] for _, row in table.rows if len(row) > number)
-            if plain(name) not in read and 1 < len(values) <= _MOST:
-                found += _doubt(f"the column {clipped(name)} of `{file}`", name, values)
-    return found
-
-
-def _doubt(where: str, name: str, values: Counter[str]) -> list[Refusal]:
-    usual = plain(name) in set(map(plain, SPLIT_COLUMNS))
-    said = split_said if usual else split_word
-    unknown = [value for value in values if not said(value)]
-    splits = {said(value) for value in values} - {""}
-    asked = re.fullmatch(r"is[\W_]*(\w+)", name, re.IGNORECASE)
-    if unknown and (usual or len(splits) > 1):
-        text = (
-            f"{where} may say splits, but is not read, as {clipped(unknown[0])} is none of train, val and test: write "
-            f"these words in {sum(values[one] for one in unknown):,} of {counted(values.total(), 'field')}"
-        )
-        return [Refusal(KIND, values.total(), text, only_warns=len(splits) < 2)]
-    if len(splits) > 1 or (asked and split_named(asked[1]) and len(values) == 2):
-        text = f"{where} may say splits, but is not read: say train, val or test in a column `split`"
-        return [Refusal(KIND, values.total(), text, only_warns=True)]
-    return []
-
-
-def unread_lists(tree: Tree, used: Mapping[str, Entry], unread: Sequence[str]) -> list[Refusal]:
-    """Label files that are not read, and by their names list a validation or test split, of images that are used."""
-    stems = stems_of(used)
-    found = []
-    for file in unread:
-        split = split_of_file(file)
-        if split not in ("val", "test") or any(entry.split == split for entry in used.values()):
-            continue
-        try:
-            one = look_into(tree, file, stems)
-            patients = LabelTable(file, one.columns, []).column(*PATIENT_COLUMNS) is not None
-        except DataError:
-            continue
-        if (one.images or patients) and (len(one.columns) == 1 or not any(entry.split for entry in used.values())):
-            what = counted(len(one.images), "image") if one.images else "patients"
-            text = (
-                f"`{file}` may list the {split} split ({what}), but is not read, and these are for training: say "
-                "train, val or test in a column `split` of the label file"
-            )
-            found.append(Refusal(KIND, len(one.images), text, only_warns=True))
-    return found
-
-
-def unread_patients(tree: Tree, files: Sequence[str]) -> list[Refusal]:
-    """What is warned of in label files that are read: a column whose values repeat as patients do, and may be these."""
     found = []
     for file in files:
         try:
-            table = read_table(tree.root / file, file)
-            read = columns_of(table, ReadOptions())
+            table = read_table(tree.root / file, Path(file).name if Path(file).is_absolute() else file)
+            read = columns_of(table, options)
         except DataError:
             continue
+        lines = [(row, owners[place]) for n, row in table.rows if (place := f"{table.name}, line {n}") in owners]
         for number, name in enumerate(table.columns):
-            if number in (read.image, *read.grades) or not _MAY_BE_PATIENTS.fullmatch(plain(name)):
+            if number in (read.image, read.eye, read.split, *read.grades) or not may_be_patients(name):
                 continue
-            images = Counter(row[number] for _, row in table.rows if len(row) > number and row[number])
-            repeated = sum(count > 1 for count in images.values())
-            if 2 * repeated >= len(images) >= MANY_FOLDERS - 1 and max(images.values()) <= HANDFUL:
+            values = [(row[number], owner) for row, owner in lines if len(row) > number and row[number]]
+            if groups_patients(values):
                 text = (
-                    f"the column {clipped(name)} of `{file}` may be of patients, but is not read: it has "
-                    f"{len(images):,} values for {images.total():,} images; where a value is a patient, add "
-                    f"--patient-column {shlex.quote(name)}"
+                    f"the column {clipped(name)} of `{table.name}` may be of patients, but is not read: it has "
+                    f"{len({value for value, _ in values}):,} values for {len(values):,} images; where a value is a "
+                    f"patient, add --patient-column {shlex.quote(name)}"
                 )
-                found.append(Refusal("column not read", images.total(), text, only_warns=True))
+                found.append(Refusal("column not read", len(values), text, only_warns=True))
     return found
 
 
-def unread_patient_files(tree: Tree, used: Mapping[str, Entry], unread: Sequence[str]) -> list[Refusal]:
-    """Label files that are not read and have a column of patients of the images, of which no file that is read has."""
-    found, stems = [], stems_of(used)
+def may_be_patients(name: str) -> bool:
+    """Whether the name of a column may say a patient, a patient's file, or a number of something."""
+    composed = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
+    composed = unicodedata.normalize("NFC", composed)
+    words = [word.lower() for word in _WORD.findall(composed)]
+    if not words or not _OF_OTHERS.isdisjoint(words):
+        return False
+    letters = plain(composed)
+    numbered = re.fullmatch(_NUMBERS, words[-1]) or words[-1].endswith(("nummer", "number"))
+    return bool(numbered or _MAY_BE_PATIENTS.fullmatch(letters) or _PERSON.search(letters))
+
+
+def groups_patients(values: Iterable[tuple[str, str]]) -> bool:
+    """Whether values of a column put images together as patients do, and more of them than their names.
+
+    values: of each image, with its patient by the name.
+    """
+    images = Counter[str]()
+    patients: dict[str, set[str]] = defaultdict(set)
+    of_patient: dict[str, set[str]] = defaultdict(set)
+    for value, patient in values:
+        images[value] += 1
+        patients[value].add(patient)
+        of_patient[patient].add(value)
+    if len(images) < MANY_FOLDERS - 1 or median(images.values()) > HANDFUL:
+        return False
+    several = sum(len(found) > 1 for found in patients.values())
+    divided = sum(len(found) > 1 for found in of_patient.values())
+    by_names = 4 * len(of_patient) <= 3 * images.total()  # most are known
+    return 10 * divided <= len(of_patient) and (several > 0 if by_names else 2 * several >= len(images))
+
+
+def unread_patient_files(
+    tree: Tree, used: Mapping[str, Entry], unread: Sequence[str], owners: Mapping[str, str]
+) -> list[Refusal]:
+    """Label files that are not read and say patients of the images, of which no file that is read has.
+
+    owners: file of an image -> its patient by the name.
+    """
+    found, of_stem = [], _of_stems(owners)
     for file in unread if not any(entry.patient for entry in used.values()) else ():
         try:
-            one = look_into(tree, file, stems)
-            column = LabelTable(file, one.columns, []).column(*PATIENT_COLUMNS)
+            one = look_into(tree, file, frozenset(of_stem))
+            if not one.images:
+                continue
+            table = read_table(tree.root / file, file)
+            count, text = len(one.images), _of_column(table, one, of_stem)
+            if not text:
+                count, text = _of_pairs(table, one, of_stem)
         except DataError:
             continue
-        if one.images and column is not None and one.columns[column] != one.image:
-            remedy = f", or read this one with {one.flags}" if one.grade else ""
-            text = (
-                f"`{file}` has a column of patients, {clipped(one.columns[column])}, for "
-                f"{counted(len(one.images), 'image')}, but is not read: copy it into the label file that is{remedy}"
-            )
-            found.append(Refusal(UNREAD_PATIENTS, len(one.images), text, only_warns=True))
+        found += [Refusal(UNREAD_PATIENTS, count, text, only_warns=True)] if text else []
     return found
+
+
+def _of_stems(owners: Mapping[str, str]) -> dict[str, str]:
+    """Stem of a picture -> its patient; none where two pictures of one name are of two."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for file, patient in owners.items():
+        found[stem_of(file.rpartition("/")[2])].add(patient)
+    return {stem: patients.pop() for stem, patients in found.items() if len(patients) == 1}
+
+
+def _of_column(table: LabelTable, one: UnreadTable, of_stem: Mapping[str, str]) -> str:
+    """What is said of a column of patients; "" where there is none."""
+    usual = LabelTable(one.file, one.columns, []).column(*PATIENT_COLUMNS)
+    image = one.columns.index(one.image)
+    column, what = usual, "has a column of patients"
+    for number, name in enumerate(one.columns) if usual is None else ():
+        lines = [row for _, row in table.rows if len(row) > max(number, image) and row[number]]
+        pairs = [(row[number], of_stem.get(stem_of_path(row[image]), "")) for row in lines]
+        if number != image and may_be_patients(name) and groups_patients(pair for pair in pairs if pair[1]):
+            column, what = number, "has a column that may be of patients"
+            break
+    if column is None or column == image:
+        return ""
+    remedy = f", or read this one with {one.flags}" if one.grade else ""
+    called = "" if usual is not None else " as `patient`"
+    return (
+        f"`{one.file}` {what}, {clipped(one.columns[column])}, for {counted(len(one.images), 'image')}, but is not "
+        f"read: copy it{called} into the label file that is{remedy}"
+    )
+
+
+def _of_pairs(table: LabelTable, one: UnreadTable, of_stem: Mapping[str, str]) -> tuple[int, str]:
+    """Images of a file of pairs, as of a patient's eyes, and what is said of it; 0 where their patients are known."""
+    if not one.second:
+        return 0, ""
+    numbers = [one.columns.index(name) for name in (one.image, one.second)]
+    lines = [[of_stem.get(stem_of_path(row[n])) for n in numbers] for _, row in table.rows if len(row) > max(numbers)]
+    apart = sum(None not in pair and pair[0] != pair[1] for pair in lines)
+    return 2 * apart, "" if not apart else (
+        f"`{one.file}` pairs images ({clipped(one.image)}, {clipped(one.second)}), perhaps a patient's eyes, but is "
+        f"not read: {counted(apart, 'pair')} of it are taken for two patients each; where a line is a patient, give "
+        "its images one value in a column `patient` of the label file that is read"
+    )

@@ -25,7 +25,7 @@ class UnreadTable(NamedTuple):
     image: the column that names pictures. grades: columns whose fields may all be grades. choices: those that may be
     meant. few: the only column of few words. images: the pictures that it lists, by their stems.
     header: what is to be put above its first line, with IMAGE and GRADE for these columns, "" where that is one.
-    second: the column of other pictures.
+    second: the column of other pictures. delimiter: what stands between its fields.
     """
 
     file: str
@@ -37,6 +37,7 @@ class UnreadTable(NamedTuple):
     images: frozenset[str]
     header: str
     second: str
+    delimiter: str = ","
 
     @property
     def grade(self) -> str:
@@ -73,7 +74,7 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     table = read_table(tree.root / file, file)
     rows = [fields + [""] * (len(table.columns) - len(fields)) for _, fields in table.rows]
     columns = {column: {row[number] for row in rows} for number, column in enumerate(table.columns)}
-    listed = {column: frozenset(map(_stem, values)) & stems for column, values in columns.items()}
+    listed = {column: frozenset(map(stem_of_path, values)) & stems for column, values in columns.items()}
     image = max(listed, key=lambda column: len(listed[column]), default="")
     images = listed.get(image, frozenset())
     other = next((column for column, found in listed.items() if len(found - images) > len(images) / 2), "")
@@ -90,22 +91,25 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     return UnreadTable(
         file, table.columns, image if images else "", tuple(grades), tuple(choices),
         few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
+        table.delimiter,
     )  # fmt: skip
 
 
 def _header(table: LabelTable, stems: frozenset[str]) -> str:
     """A header for a table whose first line is a picture and a grade; "" for others."""
-    images = [number for number, text in enumerate(table.columns) if _stem(text) in stems]
+    images = [number for number, text in enumerate(table.columns) if stem_of_path(text) in stems]
     grades = [number for number, text in enumerate(table.columns) if number not in images and _are_grades({text})]
     if len(table.columns) == 2 and table.columns[1] in {*"01234"}:
         images = [0]
+    if len(table.columns) == 2 and len(images) == 1 and not grades:  # a word of another language
+        grades = [1 - images[0]]
     if not images or not grades:
         return ""
     names = {images[0]: "IMAGE", grades[0]: "GRADE"}
     return table.delimiter.join(names.get(number, f"column{number}") for number in range(len(table.columns)))
 
 
-def _stem(text: str) -> str:
+def stem_of_path(text: str) -> str:
     return stem_of(re.split(r"[/\\]", text)[-1])
 
 

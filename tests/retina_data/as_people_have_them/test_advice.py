@@ -24,9 +24,11 @@ from tests.retina_data.as_people_have_them.builder import (
 )
 from tests.retina_data.as_people_have_them.test_forms import (
     APTOS,
+    DOUBLE,
     EVEN,
     KAGGLE,
     NUMBERS,
+    WORDS,
     A,
     B,
     check,
@@ -196,6 +198,12 @@ BY_EDITS = [
     Edit("no header, and three columns", {"train.csv": table("", A, "x,{name},{grade}"), **P},
          "add the header `column0,image,level`", {"train.csv": table("column0,image,level", A, "x,{name},{grade}")},
          EVEN),
+    Edit("no header, and blanks", {
+        "train.txt": "".join(f"{name} {WORDS[n % 5]}\n" for n, name in enumerate(A)), **P,
+    }, "begins with 'e000f No_DR' (train.txt, line 1): add the header `image level` above its first line", {
+        "train.txt": "".join(f"{line}\n" for line in ("image level", *(f"{name} {WORDS[n % 5]}" for n, name in
+                             enumerate(A)))),
+    }, EVEN),
     Edit("no header in a valid.csv", {**VALID, "valid.csv": table("", B)}, "add the header `id_code,diagnosis` above",
          {"valid.csv": table(APTOS, B)}, [3, 3, 3, 3, 3], (10, 5, 0)),
     Edit("a valid.csv of its own columns", {**VALID, "valid.csv": table("name;dr_stage", B, "{name};{grade}")},
@@ -233,6 +241,37 @@ BY_EDITS = [
     Edit("names with more", {"train.csv": table(APTOS, A), **pictures("p/{}_small.png", A)},
          "where these are the same ones, correct the names",
          {"train.csv": table(APTOS, [f"{name}_small" for name in A])}, EVEN),
+]  # fmt: skip
+
+S = names(20)
+WITH_SPLITS = table(f"{KAGGLE},split", S[:15], "{name},{grade},train") + table("", S[15:], "{name},{grade},test")
+LISTED = {"labels.csv": table(KAGGLE, S), **pictures("im/{}.jpg", S)}
+NOT_GOOD = table(f"{KAGGLE},gradable", S[:15], "{name},{grade},1") + table("", S[15:], "{name},{grade},0")
+
+BY_WARNINGS = [
+    Edit("a table of splits beside the labels", {**LISTED, "split.csv": WITH_SPLITS.replace("level", "age")},
+         "say train, val or test in a column `split` of the label file", {"labels.csv": WITH_SPLITS}, DOUBLE,
+         (15, 0, 5)),
+    Edit("a table of splits beside folders of grades", {
+        "split.csv": WITH_SPLITS.replace("level", "age"), **{f"{n % 5}/{name}.jpg": None for n, name in enumerate(S)},
+    }, "of the label file (such as `image,level,split`)", {"labels.csv": WITH_SPLITS}, DOUBLE, (15, 0, 5)),
+    Edit("splits in a JSON file", {**LISTED, "splits.json": "{}"}, "`splits.json` may say splits by its name",
+         {"labels.csv": WITH_SPLITS}, DOUBLE, (15, 0, 5)),
+    Edit("a column of splits that says yes and no", {
+        **LISTED,
+        "labels.csv": WITH_SPLITS.replace(",split", ",for_test").replace(",train", ",no").replace(",test", ",yes"),
+    }, "'for_test' of `labels.csv` may say splits, but is not read", {"labels.csv": WITH_SPLITS}, DOUBLE, (15, 0, 5)),
+    Edit("a file of qualities", {**LISTED, "quality.csv": NOT_GOOD.replace("level,gradable", "age,quality")},
+         "write a column `gradable`, with 0 for those that are and 1 for the others", {"labels.csv": NOT_GOOD},
+         [3, 3, 3, 3, 3], (15, 0, 0)),
+    Edit("a list of pairs of images", {
+        **LISTED, "pairs.csv": "one,two\n" + "".join(f"{S[n]},{S[n + 1]}\n" for n in range(0, 20, 2)),
+    }, "give its images one value in a column `patient`", {
+        "labels.csv": "image,level,patient\n" + "".join(f"{name},{n % 5},p{n // 2}\n" for n, name in enumerate(S)),
+    }, DOUBLE, (20, 0, 0)),
+    Edit("a grade that is not unpacked", {
+        **graded("{folder}/{name}.jpg", "0134", 4), "2.zip": b"PK",
+    }, "unpack it, or move it away", pictures("2/{}.jpg", S[-4:]), DOUBLE, (20, 0, 0)),
 ]  # fmt: skip
 
 
@@ -277,3 +316,14 @@ def test_edits_that_are_named_make_it_fit(row: Edit, tmp_path: Path, monkeypatch
     code, report, _ = check(folder, "", monkeypatch, capsys)
     assert code == 0 and sums(report) == row.grades, said(report)
     assert tuple(report["images"].get(split, 0) for split in ("train", "val", "test")) == row.splits
+
+
+@pytest.mark.parametrize("row", BY_WARNINGS, ids=lambda row: row.name)
+def test_what_a_warning_names_is_read_after_the_edit(row: Edit, tmp_path: Path, monkeypatch: Any, capsys: Any) -> None:
+    folder = build(tmp_path / "data", row.files)
+    code, report, _ = check(folder, "", monkeypatch, capsys)
+    assert code == 0 and any(row.sentence in text for text in said(report)), said(report)
+    code, report, _ = check(build(folder, row.change), "", monkeypatch, capsys)
+    assert code == 0 and sums(report) == row.grades, said(report)
+    assert tuple(report["images"].get(split, 0) for split in ("train", "val", "test")) == row.splits
+    assert not any(row.sentence in text for text in said(report))

@@ -262,10 +262,52 @@ ROWS = [
         "labels.csv": table(f"{APTOS},gradable", A, "{name},{grade},1") + table("", B, "{name},{grade},0"),
         **pictures("p/{}.png", [*A, *B]),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 ungradable)"),
+    *(Row(f"splits in {file}", {
+        "labels.csv": table(KAGGLE, A), file: content, **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, sentence) for file, content, sentence in (
+        ("split.csv", table("image,split", A[:5], "{name},train") + table("", A[5:], "{name},test"),
+         "the column 'split' of `split.csv` says splits, but is not read: 5 lines of it are of another split"),
+        ("partition.csv", table("filename,set", A[:5], "{name}.jpg,train") + table("", A[5:], "{name}.jpg,test"),
+         "split not understood; see data check"),
+        ("splits.json", "{}", "`splits.json` may say splits by its name, but is not read"),
+    )),
+    *(Row(f"a column {column} of splits in other words", {
+        "labels.csv": table(f"{KAGGLE},{column}", A[:5], f"{{name}},{{grade}},{one}")
+        + table("", A[5:], f"{{name}},{{grade}},{other}"), **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, 
+        f"the column '{column}' of `labels.csv` may say splits, but is not read: say train, val or test")
+        for column, one, other in (
+            ("cohort", "derivation", "validation"), ("test", "no", "yes"), ("train_test", "1", "0"))),
+    Row("a test split that is not unpacked", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), **pictures("train/{}.jpeg", eyes(5)), "test.zip": b"PK",
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "1 archive beside the pictures (`test.zip`) may have more of them"),
+    Row("a grade that is not unpacked", {
+        **graded("{folder}/{name}.jpg", "0134", 3), "2.zip": b"PK",
+    }, "", 12, 0, [3, 3, 0, 3, 3], 12, (12, 0, 0), 0, "archive not unpacked; see data check"),
     Row("a column of quality", {
         "labels.csv": table(f"{APTOS},quality", A, "{name},{grade},Adequate")
         + table("", B, "{name},{grade},Inadequate"), **pictures("p/{}.png", [*A, *B]),
     }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "'quality' of `labels.csv` is not heeded: 5 images there"),
+    Row("EyeQ's qualities beside EyePACS's grades", {
+        "trainLabels.csv": table(KAGGLE, eyes(5)), "Label_EyeQ_train.csv": ",image,quality,DR_grade\n"
+        + "".join(f"{n},{name}.jpeg,{n % 3},{n % 5}\n" for n, name in enumerate(eyes(5))),
+        **pictures("train/{}.jpeg", eyes(5)),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "a column of quality, 'quality', but is not read: some images there may be"),
+    Row("EyeQ's label file alone", {
+        "Label_EyeQ_train.csv": ",image,quality,DR_grade\n"
+        + "".join(f"{n},{name}.jpeg,{n % 3},{n % 5}\n" for n, name in enumerate(eyes(5))),
+        **pictures("train/{}.jpeg", eyes(5)),
+    }, "--labels Label_EyeQ_train.csv --image-column image --grade-column DR_grade", 10, 0, EVEN, 5, (10, 0, 0), 0,
+        "some images there may be ungradable (4 images with 0, 3 images with 1, 3 images with 2); write a column"),
+    Row("mBRSET's final quality", {
+        "labels.csv": table("file,patient,final_icdr,final_quality", A, "{name},{name},{grade},no"),
+        **pictures("images/{}.jpg", A),
+    }, "--labels labels.csv --image-column file --grade-column final_icdr", 10, 0, EVEN, 10, (10, 0, 0), 0,
+        "'final_quality' of `labels.csv` is not heeded: 10 images there ('no') may be ungradable; write a column"),
+    Row("a file of qualities", {
+        "labels.csv": table(KAGGLE, A), "quality.csv": table("image,quality", A[:6], "{name},Good")
+        + table("", A[6:], "{name},Reject"), **pictures("im/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "quality not heeded; see data check"),
     Row("adjudicated grades beside those that are read", {
         "labels.csv": table(f"{KAGGLE},level_adjudicated", A, "{name},{grade},2"), **pictures("p/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "'level_adjudicated' of `labels.csv` has other grades than 'level', which"),
@@ -333,6 +375,13 @@ ROWS = [
     Row("a validation and a test split without a training split", {
         **graded("val/{folder}/{name}.png", NUMBERS), **graded("test/{folder}/{name}.png", NUMBERS, 1, 50),
     }, "", 15, 0, [3, 3, 3, 3, 3], 15, (0, 10, 5), 1, "a study needs training images, but all 15 are in val and test"),
+    Row("DDR's form with words for grades", {
+        "train.txt": "".join(f"{name}.jpg {WORDS[n % 5]}\n" for n, name in enumerate(A)), **pictures("p/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
+    refused("names that a spreadsheet has rewritten", {
+        "labels.csv": KAGGLE + "".join(f"\n2.017E+11,{n}" for n in range(5)),
+        **pictures("im/{}.png", [f"2017000{n:05}" for n in range(5)]),
+    }, "", "in 5 lines: a spreadsheet has rewritten long numbers and lost their ends"),
     Row("DDR's grades as folders", {
         **graded("train/{folder}/{name}.jpg", "012345"), **graded("valid/{folder}/{name}.jpg", "012345", 1, 50),
         **graded("test/{folder}/{name}.jpg", NUMBERS, 1, 70),

@@ -174,6 +174,22 @@ ROWS = [
         "train.csv": table(f"id_code,diagnosis,{column}", A, "{name},{grade},p{grade}"), **pictures("p/{}.png", A),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, f"a patient, add --patient-column {column}")
         for column in ("case", "case_id", "record_id", "study_id")),
+    *(Row(f"a column {column} that groups the patients of the names", {
+        "labels.csv": f"image,level,{column}\n"
+        + "".join(f"{name},{n % 5},H{n // 4:05}\n" for n, name in enumerate(eyes(10))),
+        **pictures("im/{}.jpg", eyes(10)),
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, sentence) for column, sentence in (
+        ("case_id", "it has 5 values for 20 images; where a value is a patient, add --patient-column case_id"),
+        ("UHID", "column not read; see data check"), ("Fallnummer", "may be of patients"), ("site", "Fit to train on"),
+    )),
+    *(Row(f"Messidor-2 and a list of pairs with the header {head}", {
+        "messidor_data.csv": table("image_id,adjudicated_dr_grade,adjudicated_gradable", A, "{name}.png,{grade},1"),
+        "messidor-2.csv": f"{head}\n" + "".join(f"{A[n]}.png;{A[n + 1]}.png\n" for n in range(0, 10, 2)),
+        **pictures("IMAGES/{}.png", A),
+    }, "", 10, 0, EVEN, patients, (10, 0, 0), 0, sentence) for head, patients, sentence in (
+        ("left;right", 5, "Fit to train on: nothing was found"),
+        ("one;two", 10, "`messidor-2.csv` pairs images ('one', 'two'), perhaps a patient's eyes"),
+    )),
     Row("a column of patients with and without a dash", {
         "train.csv": "id_code,diagnosis,patient\n"
         + "".join(f"{name},{n % 5},P{'-' * (n % 2)}{n // 2}\n" for n, name in enumerate(A)),

@@ -45,6 +45,18 @@ def test_a_line_that_breaks_the_form_is_refused_with_its_place(tmp_path: Path, l
         entries(tmp_path, f"id_code,diagnosis,patient\nb,0,p\n{line}\n")
 
 
+@pytest.mark.parametrize("line", ["2.017E+11,0,p", "2,017E+11;0;p", "2E+12.png,0,p", "a,0,1.2E+10"])
+def test_a_number_that_a_spreadsheet_has_rewritten_is_refused(tmp_path: Path, line: str) -> None:
+    header = "id_code;diagnosis;patient" if ";" in line else "id_code,diagnosis,patient"
+    with pytest.raises(DataError, match=r"must have all its digits, but got .*train\.csv, line 2.*again as text"):
+        entries(tmp_path, f"{header}\n{line}\n")
+
+
+def test_a_picture_that_is_called_as_such_a_number_is_read(tmp_path: Path) -> None:
+    (tmp_path / "1E+10.png").touch()
+    assert [one.image for one in entries(tmp_path, "id_code,diagnosis\n1E+10,0\n3e10,1\n")] == ["1E+10", "3e10"]
+
+
 def test_columns_are_the_users_or_a_published_forms(tmp_path: Path) -> None:
     text = "file,dr,who,side,part\na,No DR,x,OS,Training\nb,pdr,y,r,Private\n"
     named = {"image_column": "FILE", "grade_column": "dr", "patient_column": "who", "eye_column": "side"}

@@ -40,6 +40,8 @@ def write(folder: Path, **files: str) -> Path:
         ("any.csv", ("file_name", "label"), None),
         ("any.csv", ("id_code",), None),
         ("train.txt", ("a.jpg", "0"), "ddr"),
+        ("train.txt", ("a.jpg", "No_DR"), "ddr"),
+        ("train.txt", ("a.jpg", "good"), None),
         ("train.txt", ("a", "0"), None),
     ],
 )
