@@ -32,7 +32,7 @@ from retina_data.layouts.patients.assignment import patients_of
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import Sign
 from retina_data.layouts.tables.table_warnings import table_warnings
-from retina_data.layouts.tables.unread_columns import unread_patient_files
+from retina_data.layouts.tables.unread_patients import unread_patient_files
 
 __all__ = ["DataSet", "ReadOptions", "read_index", "some"]
 

@@ -15,7 +15,7 @@ from retina_data.layouts.label_files import Entry, ReadOptions, stems_of
 from retina_data.layouts.tables.entries import table_entries
 from retina_data.layouts.tables.lab import lab_entries, lab_files
 from retina_data.layouts.tables.published import PLACEHOLDERS
-from retina_data.layouts.tables.unread_columns import UNREAD_PATIENTS
+from retina_data.layouts.tables.unread_patients import UNREAD_PATIENTS
 from retina_data.layouts.tables.unread_table import look_into
 
 KIND = "grades disagree"

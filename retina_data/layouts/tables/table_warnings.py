@@ -9,7 +9,7 @@ from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, ReadOptions
 from retina_data.layouts.tables.split_files import unread_lists, unread_split_files
 from retina_data.layouts.tables.unheeded import unheeded, unread_predictions, unread_quality
-from retina_data.layouts.tables.unread_columns import unread_patients
+from retina_data.layouts.tables.unread_patients import unread_patients
 from retina_data.layouts.tables.unread_splits import unread_splits
 
 

@@ -1,4 +1,4 @@
-"""retina_data.layouts.tables.unread_columns: columns and files that may say patients are named."""
+"""retina_data.layouts.tables.unread_patients: columns and files that may say patients are named."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 from retina_data.layouts.folder_tree import scan
 from retina_data.layouts.label_files import Entry, ReadOptions
-from retina_data.layouts.tables.unread_columns import may_be_patients, unread_patient_files, unread_patients
+from retina_data.layouts.tables.unread_patients import may_be_patients, unread_patient_files, unread_patients
 
 
 @pytest.mark.parametrize(
