@@ -7,11 +7,22 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
+from retina_data.layouts.folder_names import COPY_WORDS
+
+AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
+_TURNED = (  # x_r90, x_ccw180, x_fh, x_flip_lr; in no name that is a turn alone
+    r"(?<=[^-_ .][-_ .])(?:(?:[lr]|c?cw)[-_ ]?(?:90|180|270)|f[hv]|[hv]f|"
+    r"flip[-_ ]?(?:[hv]|lr|ud|horizontal(?:ly)?|vertical(?:ly)?)|(?:horizontal|vertical)[-_ ]?flip)"
+)
+COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{AUGMENTED})(?:[-_ ]?\d+)?|{_TURNED}|{COPY_WORDS})"
+"""Regular expressions of copies' endings."""
+
 MANY = 3
 """Originals: a word after so many of them is what was made of each."""
 
 _SIZE = re.compile(r"-\d{3,4}$")
 _BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
+_NUMBER = re.compile(r"(?P<original>.*[^-_ ./])[-_ .]+(?P<number>\d{1,3})(?:[-_ ]?deg(?:rees?)?)?")
 _KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
 
 
@@ -58,19 +69,29 @@ def before_words(name: str, listed: Container[str]) -> str:
 
 
 def originals(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
-    """Copy -> its original, of names whose endings are unknown: the same word follows many, or a number of Keras's."""
+    """Copy -> its original, of names whose endings are unknown: the same word or number follows many, or Keras's."""
     found = {name: original for name in names if (original := before_words(name, listed))}
     words = {name: re.sub(r"\d+", "", name[len(original) :]).lower() for name, original in found.items()}
     of_word = defaultdict(set)
     for name, word in words.items():
         of_word[word].add(found[name])
     found = {name: original for name, original in found.items() if len(of_word[words[name]]) >= MANY}
+    found |= _numbered([name for name in names if name not in found], listed)
     found |= _of_keras([name for name in names if name not in found])
     for name, original in found.items():
         while original in found:  # x, x_zoom, x_zoom_bright
             original = found[original]
         found[name] = original
     return found
+
+
+def _numbered(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
+    """`x_0` and `x_1` of `x`, where the same few numbers follow many names."""
+    found = {name: match for name in names if (match := _NUMBER.fullmatch(name)) and match["original"] in listed}
+    followed = {match["original"] for match in found.values()}
+    if len(followed) < MANY or len({match["number"] for match in found.values()}) > len(followed):
+        return {}
+    return {name: match["original"] for name, match in found.items()}
 
 
 def _of_keras(names: Sequence[str]) -> dict[str, str]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from retina_data.layouts.label_files import plain
 from retina_data.layouts.patients.copies import before_words
-from retina_data.layouts.patients.image_names import SHORT_VISIT
+from retina_data.layouts.patients.folders import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
 

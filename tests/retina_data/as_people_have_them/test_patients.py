@@ -43,6 +43,11 @@ EYE_NAMES = (
     *((f"{right}/{{n}}", f"{left}/{{n}}") for right, left in (
         ("RE", "LE"), ("Right Eye", "Left Eye"), ("right_eye", "left_eye"), ("Right images", "Left images"))),
 )  # fmt: skip
+TURNS = (
+    ("r and l say turns", ("_r90", "_r180", "_l90")), ("fh and fv say flips", ("_fh", "_fv", "_r270")),
+    ("r15 and the like say turns", ("_r15", "_r30", "_l15")), ("numbers say turns", ("_90", "-180", "_270deg")),
+    ("flips are by words", ("_flip_lr", "_vertical_flip", "_hf")), ("numbers say copies", ("_0", "_1", "_2")),
+)  # fmt: skip
 MADE = ("bright", "zoom", "shift")
 ID_NAMES = ("Patient Name", "Patienten-ID", "patnr", "patient_key", "id_paciente")
 SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
@@ -161,6 +166,23 @@ ROWS = [
         f"{n % 5}/{name}{word}.png": None for n, name in enumerate(eyes(5))
         for word in ("", *(f"_{one}" for one in MADE))
     }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found"),
+    *(Row(f"copies in which {what}", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(A) for end in ("", *ends)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (40, 0, 0), 0, "names that tell no patient and eye: 40") for what, ends in TURNS),
+    *(Row(f"copies of eyes in which {what}", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(eyes(5)) for end in ("", *ends)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found") for what, ends in TURNS),
+    Row("turned copies without their originals", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(A) for end in ("_r90", "_r180")
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "names that tell no patient and eye: 20"),
+    Row("numbered copies in a folder of their own", {
+        **{f"train/{n % 5}/{name}.png": None for n, name in enumerate(A)},
+        **{f"test/{n % 5}/{name}.png": None for n, name in enumerate(C)},
+        **{f"augmented/{n % 5}/{name}_{k}.png": None for n, name in enumerate(A) for k in (0, 1)},
+    }, "", 35, 0, [7, 7, 7, 7, 7], 15, (30, 0, 5), 0, "names that tell no patient and eye: 35"),
+    Row("numbered copies without their originals", {
+        f"{('train', 'test')[(n + k) % 2]}/{n % 5}/{name}_{k}.png": None for n, name in enumerate(A) for k in range(4)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 40, (20, 0, 20), 1, "differ in a second number"),
     Row("a word after two names of ten", {
         f"{n % 5}/{name}.png": None for n, name in enumerate([*A, "e000f_bright", "e001f_bright"])
     }, "", 12, 0, [3, 3, 2, 2, 2], 12, (12, 0, 0), 0, "for a folder, a few words or letters' case: 4; they are taken"),

@@ -19,6 +19,10 @@ def test_before_words_is_the_longest_listed_name() -> None:
     [
         ([f"{n}{word}" for n in range(3) for word in ("", "_bright", "_zoom2", "_zoom2_dark")], 9),
         ([f"{n}{word}" for n in range(2) for word in ("", "_bright")], 0),  # of two alone
+        ([f"{n}{number}" for n in "abc" for number in ("", "_0", "-90", "_180deg")], 9),
+        ([f"{n}{number}" for n in "ab" for number in ("", "_0", "_1")], 0),  # of two alone
+        ([f"{n}{number}" for n in "abc" for number in ("", *(f"_{k}" for k in range(9)))], 0),  # perhaps of patients
+        ([f"{n}_{number}" for n in "abc" for number in (0, 1)], 0),
         ([f"aug_{n}_{number}" for n in range(4) for number in (5, 812, 7071)], 12),
         ([f"aug_{n}_{number}" for n in range(9) for number in (1, 2, 3)], 0),  # numbers that go on
         ([f"site_{n % 2}_{1000 + 97 * n}" for n in range(20)], 0),
