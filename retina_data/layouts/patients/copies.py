@@ -56,8 +56,9 @@ def without_size(read: list[ImageName]) -> list[ImageName]:
         return read
     stems = {(name.folder, name.stem) for name in read}
     bare = {n: read[n].stem[: match.start()] for n, match in sized.items()}
+    elsewhere = {name.stem for name in read}.intersection(bare.values())
     copies = {n: read[n].copy or (read[n].folder, stem) in stems for n, stem in bare.items()}
-    if not any(copies.values()):
+    if not any(copies.values()) and 2 * len(elsewhere) < len(bare):
         return read
     return [replace(name, stem=bare[n], eye="", copy=copies[n]) if n in bare else name for n, name in enumerate(read)]
 

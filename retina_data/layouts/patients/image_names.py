@@ -13,6 +13,7 @@ from retina_data.layouts.label_files import stem_of
 from retina_data.layouts.patients.copies import AUGMENTED, COPY, ImageName, of_folders, originals, without_size
 from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_words
 from retina_data.layouts.patients.folders import CLOCK, LONG_VISITS, SHORT_VISIT, VISIT, VISITS, Folder, read_folders
+from retina_data.layouts.patients.namesakes import one_tree
 
 _VIEW = r"(?P<view>(?:view|field)[-_ ]?\d+)"
 
@@ -96,7 +97,9 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
             read[n] = replace(one, visit=one.visit or name.visit, view=one.view or name.view, copy=True)
         else:
             read[n] = eyes.get(stem, name)
-    return without_size(of_folders(read, [folders[path].copies for path in paths]))
+    made = [folders[path].copies for path in paths]
+    read = without_size(of_folders(read, made))
+    return one_tree(read, [bool(one) for one in made])
 
 
 def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[str], ImageName]) -> dict[str, ImageName]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from retina_data.layouts.label_files import plain
 from retina_data.layouts.patients.copies import before_words
@@ -52,7 +52,8 @@ def _plain(key: str) -> str:
 def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
     """Images whose patient is another one's but for a folder or up to three words, which may be a visit or a copy.
 
-    Of a column's patients it is the collection alone. None where they are fewer than a tenth of the images.
+    Of a column's patients it is the collection alone, and so it is where names tell no patient. None where they are
+    fewer than a tenth of the images.
     """
     columns = {key for key, column in zip(parsed.patient, by_column, strict=True) if column}
     keys = {key: _words(key, key in columns) for key, known in zip(parsed.patient, parsed.known, strict=True) if known}
@@ -77,8 +78,18 @@ def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
     unknown = [key for key, known in zip(parsed.patient, parsed.known, strict=True) if not known]
     names = set(unknown)
     found.update(one for key in unknown if (other := before_words(key, names)) for one in (key, other))
+    found |= _namesakes(unknown)
     rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
     return rows if 10 * len(rows) >= len(parsed.patient) else set()
+
+
+def _namesakes(unknown: Iterable[str]) -> set[str]:
+    """Keys of names that tell no patient and stand in several collections."""
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for key in unknown:
+        folder, _, name = key.casefold().rpartition("/")
+        folders[name][folder] = key
+    return {key for keys in folders.values() if 1 < len(keys) <= HANDFUL for key in keys.values()}
 
 
 def _words(key: str, of_column: bool) -> tuple[str, ...]:

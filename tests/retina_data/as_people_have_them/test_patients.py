@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,7 @@ TURNS = (
     ("r15 and the like say turns", ("_r15", "_r30", "_l15")), ("numbers say turns", ("_90", "-180", "_270deg")),
     ("flips are by words", ("_flip_lr", "_vertical_flip", "_hf")), ("numbers say copies", ("_0", "_1", "_2")),
 )  # fmt: skip
+DRAWN = [f"{random.Random(number).getrandbits(48):012x}" for number in range(20)]
 MADE = ("bright", "zoom", "shift")
 ID_NAMES = ("Patient Name", "Patienten-ID", "patnr", "patient_key", "id_paciente")
 SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
@@ -168,7 +170,8 @@ ROWS = [
     }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found"),
     *(Row(f"copies in which {what}", {
         f"{n % 5}/{name}{end}.png": None for n, name in enumerate(A) for end in ("", *ends)
-    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (40, 0, 0), 0, "names that tell no patient and eye: 40") for what, ends in TURNS),
+    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (40, 0, 0), 0, "names that tell no patient and eye: 40")
+        for what, ends in TURNS),
     *(Row(f"copies of eyes in which {what}", {
         f"{n % 5}/{name}{end}.png": None for n, name in enumerate(eyes(5)) for end in ("", *ends)
     }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found") for what, ends in TURNS),
@@ -183,6 +186,24 @@ ROWS = [
     Row("numbered copies without their originals", {
         f"{('train', 'test')[(n + k) % 2]}/{n % 5}/{name}_{k}.png": None for n, name in enumerate(A) for k in range(4)
     }, "", 40, 0, [8, 8, 8, 8, 8], 40, (20, 0, 20), 1, "differ in a second number"),
+    *(Row(f"one collection in two folders: {first}, {second}", {
+        f"{place}/{n % 5}/{name}.png": None for place in (first, second) for n, name in enumerate(DRAWN)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 20, (40, 0, 0), 0, "names that tell no patient and eye: 40")
+        for first, second in (("colored_images", "gaussian_filtered_images"), ("Dataset", "unified_v2"))),
+    Row("one collection in two folders, of which one is divided into splits", {
+        **{f"Dataset/{n % 5}/{name}.png": None for n, name in enumerate(DRAWN)},
+        **{f"Dataset_split/{'train' if n < 15 else 'test'}/{n % 5}/{name}.png": None
+           for n, name in enumerate(DRAWN)},
+    }, "", 40, 0, [8, 8, 8, 8, 8], 20, (35, 0, 5), 0, "5 of 5 test images are of patients who have an image in train"),
+    Row("one collection in two folders, with sizes and copies in one", {
+        **{f"augmented_resized_V2/train/{n % 5}/{name}-600{end}.jpg": None
+           for n, name in enumerate(A) for end in ("", "-FA")},
+        **{f"dr_unified_v2/{n % 5}/{name}.jpg": None for n, name in enumerate(A)},
+    }, "", 30, 0, [6, 6, 6, 6, 6], 10, (30, 0, 0), 0, "names that tell no patient and eye: 30"),
+    *(Row(f"two clinics, or versions, with names such as {pattern.format(1)}", {
+        f"{place}/{n % 5}/{pattern.format(n)}.png": None for place in ("a", "b") for n in range(10)
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "for a folder, a few words or letters' case: 20; they are taken for")
+        for pattern in ("{}", "IMG_{:04}", "image{}", "q{:03}z")),
     Row("a word after two names of ten", {
         f"{n % 5}/{name}.png": None for n, name in enumerate([*A, "e000f_bright", "e001f_bright"])
     }, "", 12, 0, [3, 3, 2, 2, 2], 12, (12, 0, 0), 0, "for a folder, a few words or letters' case: 4; they are taken"),
