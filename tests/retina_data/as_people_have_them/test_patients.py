@@ -204,6 +204,18 @@ ROWS = [
         f"{place}/{n % 5}/{pattern.format(n)}.png": None for place in ("a", "b") for n in range(10)
     }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "for a folder, a few words or letters' case: 20; they are taken for")
         for pattern in ("{}", "IMG_{:04}", "image{}", "q{:03}z")),
+    Row("folders of days, in which names tell no patient", {
+        f"2019-03-{day:02}/{day % 5}/IMG_{day}{n}z.jpg": None for day in range(1, 11) for n in range(3)
+    }, "", 30, 0, [6, 6, 6, 6, 6], 30, (30, 0, 0), 0, "names that tell no patient and eye: 30"),
+    Row("numbers that begin anew each day, perhaps", {
+        f"2019-03-{day:02}/{n % 5}/IMG_{n:04}.jpg": None for day in (1, 2) for n in range(10)
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "where numbers begin anew each year or day they are different people"),
+    Row("a year's folder in the label file", {
+        "labels.csv": table(KAGGLE, A, "2019/{name},{grade}"), **pictures("2019/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "names that tell no patient and eye: 10"),
+    Row("R for the retina, and no left eye anywhere", {
+        f"{n % 5}/R{n:04}.jpg": None for n in range(10)
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "names that tell no patient and eye: 10"),
     Row("a word after two names of ten", {
         f"{n % 5}/{name}.png": None for n, name in enumerate([*A, "e000f_bright", "e001f_bright"])
     }, "", 12, 0, [3, 3, 2, 2, 2], 12, (12, 0, 0), 0, "for a folder, a few words or letters' case: 4; they are taken"),
