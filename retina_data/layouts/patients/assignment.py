@@ -121,7 +121,7 @@ def _hardly_told(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
     given = {patient for patient, column in zip(parsed.patient, by_column, strict=True) if column}
     rows = zip(parsed.patient, parsed.eye, parsed.folder, parsed.known, strict=True)
     told = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in given]
-    same_eye = len({eye for _, eye, _ in told} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in told)
+    same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in told)
     return sum(same_eye if eye else images[patient] < 2 and patient != folder for patient, eye, folder in told)
 
 
