@@ -22,7 +22,7 @@ MANY = 3
 
 _SIZE = re.compile(r"-\d{3,4}$")
 _BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
-_NUMBER = re.compile(r"(?P<original>.*[^-_ ./])[-_ .]+(?P<number>\d{1,3})(?:[-_ ]?deg(?:rees?)?)?")
+_NUMBER = re.compile(r"(?P<original>.*[^-_ ./])[-_ .]+\d{1,3}(?:[-_ ]?deg(?:rees?)?)?")
 _KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
 
 
@@ -69,6 +69,12 @@ def before_words(name: str, listed: Container[str]) -> str:
     return next((name[:start] for start in reversed(starts) if name[:start] in listed), "")
 
 
+def before_number(name: str, listed: Container[str]) -> str:
+    """The listed name that, with a number after it, is this one (`x` of `x_0`); "" for none."""
+    match = _NUMBER.fullmatch(name)
+    return match["original"] if match and match["original"] in listed else ""
+
+
 def originals(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
     """Copy -> its original, of names whose endings are unknown: the same word or number follows many, or Keras's."""
     found = {name: original for name in names if (original := before_words(name, listed))}
@@ -88,11 +94,10 @@ def originals(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
 
 def _numbered(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
     """`x_0` and `x_1` of `x`, where the same few numbers follow many names."""
-    found = {name: match for name in names if (match := _NUMBER.fullmatch(name)) and match["original"] in listed}
-    followed = {match["original"] for match in found.values()}
-    if len(followed) < MANY or len({match["number"] for match in found.values()}) > len(followed):
-        return {}
-    return {name: match["original"] for name, match in found.items()}
+    found = {name: original for name in names if (original := before_number(name, listed))}
+    followed = set(found.values())
+    numbers = {name[len(original) :].strip("-_ .").lstrip("0") for name, original in found.items()}
+    return found if MANY <= len(followed) >= len(numbers) else {}
 
 
 def _of_keras(names: Sequence[str]) -> dict[str, str]:

@@ -41,7 +41,7 @@ def one_tree(read: list[ImageName], made: Sequence[bool]) -> list[ImageName]:
     places: dict[_Name, set[_Tree]] = defaultdict(set)
     trees, times = [], Counter[tuple[str, _Name]]()
     for one, name in zip(read, names, strict=True):
-        tree = _Tree(one.folder, times[one.folder, name])
+        tree = _Tree(one.folder, 0 if one.copy else times[one.folder, name])
         times[one.folder, name] += not one.copy
         trees.append(tree)
         if one.stem:

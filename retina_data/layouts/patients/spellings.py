@@ -7,13 +7,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from retina_data.layouts.label_files import plain
-from retina_data.layouts.patients.copies import before_words
+from retina_data.layouts.patients.copies import before_number, before_words
 from retina_data.layouts.patients.folders import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
 
 _PART = re.compile(r"(?:part|batch|chunk|fold|volume|vol)(?:\d+|[a-d])")
 """Of a folder: one of those into which a collection was divided."""
+
+_NAMESAKE = re.compile(r" \d+$")
+"""Of a key: the number that keeps it apart from that of an equal name."""
 
 
 def one_spelling(parsed: ParsedNames) -> tuple[list[str], int, set[int]]:
@@ -77,7 +80,9 @@ def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
             found.update(*several)
     unknown = [key for key, known in zip(parsed.patient, parsed.known, strict=True) if not known]
     names = set(unknown)
-    found.update(one for key in unknown if (other := before_words(key, names)) for one in (key, other))
+    for key in unknown:
+        if other := before_words(key, names) or ("" if _NAMESAKE.search(key) else before_number(key, names)):
+            found |= {key, other}
     found |= _namesakes(unknown)
     rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
     return rows if 10 * len(rows) >= len(parsed.patient) else set()

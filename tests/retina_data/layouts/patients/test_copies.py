@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from retina_data.layouts.patients.copies import before_words, originals
+from retina_data.layouts.patients.copies import before_number, before_words, originals
 
 
 def test_before_words_is_the_longest_listed_name() -> None:
     listed = {"x", "x_zoom", "a/x"}
     assert [before_words(name, listed) for name in ("x_zoom_bright", "x_y", "a/x_y", "x_1", "xy", "x_y/z")] == [
         "x_zoom", "x", "a/x", "", "", ""
+    ]  # fmt: skip
+
+
+def test_before_number_is_the_listed_name() -> None:
+    listed = {"x", "a/x", "x_1"}
+    assert [before_number(name, listed) for name in ("x_0", "x-90deg", "a/x 2", "x_1_2", "x_1234", "x1", "y_1")] == [
+        "x", "x", "a/x", "x_1", "", "", ""
     ]  # fmt: skip
 
 

@@ -47,6 +47,12 @@ def test_drawn_names_that_stand_twice_in_one_folder_are_of_one_image() -> None:
     assert not any(one.copy for one in joined(of("", *DRAWN, *DRAWN[:9])))
 
 
+def test_copies_beside_their_originals_do_not_stand_twice() -> None:
+    read = of("a", *DRAWN[:9]) + of("a", *DRAWN[:9], copy=True) + of("b", *DRAWN)
+    assert {one.folder for one in joined(of("a", *DRAWN[:10], *DRAWN[9:]) + read)} == {"a"}
+    assert {one.folder for one in joined(read + of("a", *DRAWN[9:]))} == {"a"}
+
+
 @pytest.mark.parametrize("stems", COUNTED.values(), ids=COUNTED)
 def test_numbers_of_two_folders_are_of_two_collections(stems: list[str]) -> None:
     for read in (of("a", *stems) + of("b", *stems), of("", *stems, *stems)):
