@@ -79,7 +79,7 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
         notes.append(f"{counted(ambiguous, 'image')} may be of a patient who is taken for another one; see data check")
     notes += _same_eye(entries, parsed, by_column) + _years(parsed, by_column)
     return Patients(
-        parsed, by_column, known.count(False) + _hardly_told(parsed, by_column), ambiguous, tuple(signs), tuple(notes)
+        parsed, by_column, known.count(False) + _hardly_named(parsed, by_column), ambiguous, tuple(signs), tuple(notes)
     )
 
 
@@ -112,17 +112,17 @@ def _subset(parsed: ParsedNames, rows: list[int]) -> ParsedNames:
     return ParsedNames(*(tuple(column[n] for n in rows) for column in astuple(parsed)))
 
 
-def _hardly_told(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
+def _hardly_named(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
     """Images whose names seem to tell a patient, and do not: a visit alone (a day's folder), or an eye that all have.
 
     Each is the only one of its patient, copies not counted.
     """
     images = Counter(patient for patient, copy in zip(parsed.patient, parsed.copy, strict=True) if not copy)
-    given = {patient for patient, column in zip(parsed.patient, by_column, strict=True) if column}
+    in_column = {patient for patient, column in zip(parsed.patient, by_column, strict=True) if column}
     rows = zip(parsed.patient, parsed.eye, parsed.folder, parsed.known, strict=True)
-    told = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in given]
-    same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in told)
-    return sum(same_eye if eye else images[patient] < 2 and patient != folder for patient, eye, folder in told)
+    named = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in in_column]
+    same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in named)
+    return sum(same_eye if eye else images[patient] < 2 and patient != folder for patient, eye, folder in named)
 
 
 def _sources(entries: Sequence[Entry], keys: list[str]) -> str:

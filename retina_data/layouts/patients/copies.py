@@ -11,7 +11,7 @@ from retina_data.layouts.folder_names import COPY_WORDS
 
 AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
 _TURNED = (  # x_r90, x_ccw180, x_fh, x_flip_lr; in no name that is a turn alone
-    r"(?<=[^-_ .][-_ .])(?:(?:[lr]|c?cw)[-_ ]?(?:90|180|270)|f[hv]|[hv]f|"
+    r"(?<=[^-_ .][-_ .])(?:(?:[lr]|c?cw[-_ ]?)(?:90|180|270)|f[hv]|[hv]f|"
     r"flip[-_ ]?(?:[hv]|lr|ud|horizontal(?:ly)?|vertical(?:ly)?)|(?:horizontal|vertical)[-_ ]?flip)"
 )
 COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{AUGMENTED})(?:[-_ ]?\d+)?|{_TURNED}|{COPY_WORDS})"
@@ -38,10 +38,15 @@ class ImageName:
     copy: bool
 
 
+def is_made(copies: str) -> bool:
+    """Whether a folder's words of copies say that its images are made of others, and no originals."""
+    return bool(copies) and not re.match("orig|raw", copies)
+
+
 def of_folders(read: list[ImageName], copies: list[str]) -> list[ImageName]:
     """Of a patient's images in folders of several copies all are copies but those of the first; of originals first."""
     first: dict[tuple[str, str], tuple[bool, str]] = {}
-    ranks = [(bool(copy) and not re.match("orig|raw", copy), copy) for copy in copies]
+    ranks = [(is_made(copy), copy) for copy in copies]
     for one, rank in zip(read, ranks, strict=True):
         original = (one.folder, one.stem)
         first[original] = min(rank, first.get(original, rank))

@@ -23,7 +23,7 @@ SHORT_VISIT = r"[tmyw][-_ ]?\d{1,3}|(?:19|20)\d\d"
 
 LONG_VISITS = f"{VISIT}|{_TIME}|{_DATE_AND_CLOCK}|{_DATE}"
 VISITS = f"{LONG_VISITS}|{SHORT_VISIT}"
-_LONG_VISIT_FOLDER, _VISIT_FOLDER = re.compile(LONG_VISITS, re.IGNORECASE), re.compile(VISITS, re.IGNORECASE)
+LONG_VISIT, _ANY_VISIT = re.compile(LONG_VISITS, re.IGNORECASE), re.compile(VISITS, re.IGNORECASE)
 
 
 class Folder(NamedTuple):
@@ -46,7 +46,7 @@ def read_folders(paths: Iterable[str], words: tuple[str, ...]) -> dict[str, Fold
         folders = path.split("/")
         for number, folder in enumerate(folders):
             beside["/".join(folders[:number])].add(folder)
-    visits = {place for place, names in beside.items() if all(map(_VISIT_FOLDER.fullmatch, names))}
+    visits = {place for place, names in beside.items() if all(map(_ANY_VISIT.fullmatch, names))}
     found = {}
     for path in paths:
         kept, copies, eye, visit = [], [], "", []
@@ -54,7 +54,7 @@ def read_folders(paths: Iterable[str], words: tuple[str, ...]) -> dict[str, Fold
         for number, folder in enumerate(folders):
             if said := eye_of(folder, words):
                 eye = said
-            elif _LONG_VISIT_FOLDER.fullmatch(folder) or "/".join(folders[:number]) in visits:
+            elif LONG_VISIT.fullmatch(folder) or "/".join(folders[:number]) in visits:
                 visit.append(folder)
             else:
                 rest, copy = without_copies(folder)

@@ -10,9 +10,18 @@ from typing import NamedTuple
 
 from retina_data.layouts.folder_names import COPY_WORDS
 from retina_data.layouts.label_files import stem_of
-from retina_data.layouts.patients.copies import AUGMENTED, COPY, ImageName, of_folders, originals, without_size
+from retina_data.layouts.patients.copies import AUGMENTED, COPY, ImageName, is_made, of_folders, originals, without_size
 from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_words
-from retina_data.layouts.patients.folders import CLOCK, LONG_VISITS, SHORT_VISIT, VISIT, VISITS, Folder, read_folders
+from retina_data.layouts.patients.folders import (
+    CLOCK,
+    LONG_VISIT,
+    LONG_VISITS,
+    SHORT_VISIT,
+    VISIT,
+    VISITS,
+    Folder,
+    read_folders,
+)
 from retina_data.layouts.patients.namesakes import one_tree
 
 _VIEW = r"(?P<view>(?:view|field)[-_ ]?\d+)"
@@ -90,6 +99,7 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
     }
     found = originals(list(dict.fromkeys(rests.values())), listed.union(rests.values()))
     copies = {stem: found[rest].rpartition("/")[2] for stem, rest in rests.items() if rest in found}
+    copies = {stem: original for stem, original in copies.items() if not LONG_VISIT.fullmatch(original)}  # 2019-03-12_1
     eyes = _middle_eyes([stem for stem in unread if stem not in copies], patterns.middle, reread)
     for n, (stem, path, name) in enumerate(zip(stems, paths, read, strict=True)):
         if stem in copies:
@@ -99,7 +109,7 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
             read[n] = eyes.get(stem, name)
     made = [folders[path].copies for path in paths]
     read = without_size(of_folders(read, made))
-    return one_tree(read, [bool(one) for one in made])
+    return one_tree(read, list(map(is_made, made)))
 
 
 def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[str], ImageName]) -> dict[str, ImageName]:

@@ -35,7 +35,8 @@ def one_tree(read: list[ImageName], made: Sequence[bool]) -> list[ImageName]:
     """Names in the folder of the largest of the folders that hold the same ones; in the others they are of copies.
 
     made: whether the folder's name says copies. Folders hold the same names where nearly all of one stand in the other,
-    and these are drawn and long, so that no two collections have them by chance; or where one has copies alone.
+    and these are drawn and long, so that no two collections have them by chance; or where one has copies alone, and no
+    name of its own that may be a clinic's.
     """
     names = [_Name(one.stem, one.eye, one.visit, one.view) for one in read]
     places: dict[_Name, set[_Tree]] = defaultdict(set)
@@ -74,15 +75,16 @@ def _roots(places: Mapping[_Name, set[_Tree]], sizes: Mapping[_Tree, int], origi
     of_copies: dict[_Tree, list[_Tree]] = defaultdict(list)
     for (one, other), stems in nearly.items():
         for copies, tree in ((one, other), (other, one)):
-            if copies not in originals and tree in originals and 10 * len(stems) >= 9 * sizes[copies]:
+            nameless = not copies.folder or tree.folder.startswith(f"{copies.folder}/")
+            if nameless and copies not in originals and tree in originals and 10 * len(stems) >= 9 * sizes[copies]:
                 of_copies[copies].append(tree)
     pairs = [pair for pair, stems in nearly.items() if _drawn(stems, pair[0].folder == pair[1].folder)]
     pairs += [(tree, found[0]) for tree, found in of_copies.items() if len(found) == 1 and sizes[tree] >= _FEW]
     root: dict[_Tree, _Tree] = {}
     for pair in pairs:
-        joined = {root.get(tree, tree) for tree in pair}
-        best = min(joined, key=lambda tree: (tree not in originals, -sizes[tree], tree))
-        root |= {tree: best for tree in [*root, *pair] if root.get(tree, tree) in joined}
+        merged = {root.get(tree, tree) for tree in pair}
+        best = min(merged, key=lambda tree: (tree not in originals, -sizes[tree], tree))
+        root |= {tree: best for tree in [*root, *pair] if root.get(tree, tree) in merged}
     return root
 
 

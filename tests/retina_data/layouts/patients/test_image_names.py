@@ -36,6 +36,7 @@ from retina_data.layouts.patients.image_names import read_names
         ("q1z_flip_lr", ImageName("", "q1z", "", "", "", True)),
         ("9_left_fh", ImageName("", "9", "left", "", "", True)),
         ("9_left_r90", ImageName("", "9", "left", "", "", True)),
+        ("12_R_90", ImageName("", "12", "right", "", "90", False)),
         ("1_r9", ImageName("", "1", "right", "", "9", False)),
         ("r_90", ImageName("", "", "right", "", "90", False)),
         ("P003OD", ImageName("", "P003", "right", "", "", False)),
@@ -114,6 +115,11 @@ def test_numbered_copies_belong_to_names_in_the_folders_of_originals() -> None:
     assert [(name.stem, name.copy) for name in read_names(folders)] == [(name[0], "_" in name) for name in names]
     eyes = [f"{eye}/{n}{end}" for n in "abc" for eye, end in (("right", ""), ("left", "_0"))]
     assert [name.stem for name in read_names(eyes)] == ["a", "a_0", "b", "b_0", "c", "c_0"]
+
+
+def test_numbers_after_days_are_no_copies() -> None:
+    names = [f"2019-03-1{day}{number}" for day in range(3) for number in ("", "_1", "_2")]
+    assert len({name.stem for name in read_names(names)}) == len(names)
 
 
 def test_of_folders_of_copies_the_first_has_the_originals() -> None:

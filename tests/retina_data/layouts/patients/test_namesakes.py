@@ -61,11 +61,14 @@ def test_numbers_of_two_folders_are_of_two_collections(stems: list[str]) -> None
 
 @pytest.mark.parametrize("stems", [DRAWN, COUNTED["1"]], ids=["drawn", "counted"])
 def test_a_folder_of_copies_alone_is_of_the_one_folder_that_has_their_originals(stems: list[str]) -> None:
-    copies, others = of("b", *stems, copy=True), of("c", *stems)
-    assert {one.folder for one in joined(of("a", *stems) + copies)} == {"a"}
-    assert {one.folder for one in one_tree(of("a", *stems) + others, [False] * 20 + [True] * 20)} == {"a"}
-    folders = {one.folder for one in joined(of("a", *stems) + copies + others)}
-    assert folders == ({"a"} if stems is DRAWN else {"a", "b", "c"})
+    originals, copies, others = of("a", *stems), of("", *stems, copy=True), of("c", *stems)
+    assert {one.folder for one in joined(originals + copies)} == {"a"}
+    assert {one.folder for one in one_tree(originals + of("", *stems), [False] * 20 + [True] * 20)} == {"a"}
+    assert {one.folder for one in joined(of("x/a", *stems) + of("x", *stems, copy=True))} == {"x/a"}
+    drawn = stems is DRAWN
+    assert len({one.folder for one in joined(originals + copies + others)}) == (1 if drawn else 3)
+    of_a_clinic = joined(originals + of("c", *stems, copy=True))
+    assert len({one.folder for one in of_a_clinic}) == (1 if drawn else 2)
 
 
 def test_views_in_the_folders_of_patients_join_nobody() -> None:
