@@ -115,14 +115,15 @@ def _subset(parsed: ParsedNames, rows: list[int]) -> ParsedNames:
 def _hardly_named(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
     """Images whose names seem to tell a patient, and do not: a visit alone (a day's folder), or an eye that all have.
 
-    Each is the only one of its patient, copies not counted.
+    Each is the only one of its patient; copies are not counted beside visits.
     """
-    images = Counter(patient for patient, copy in zip(parsed.patient, parsed.copy, strict=True) if not copy)
+    originals = Counter(patient for patient, copy in zip(parsed.patient, parsed.copy, strict=True) if not copy)
+    images = Counter(parsed.patient)
     in_column = {patient for patient, column in zip(parsed.patient, by_column, strict=True) if column}
     rows = zip(parsed.patient, parsed.eye, parsed.folder, parsed.known, strict=True)
     named = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in in_column]
     same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in named)
-    return sum(same_eye if eye else images[patient] < 2 and patient != folder for patient, eye, folder in named)
+    return sum(same_eye if eye else originals[patient] < 2 and patient != folder for patient, eye, folder in named)
 
 
 def _sources(entries: Sequence[Entry], keys: list[str]) -> str:

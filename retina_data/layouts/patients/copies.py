@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 
 from retina_data.layouts.folder_names import COPY_WORDS
 
-AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
+AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:at(?:ed?|ion))?"  # these are numbered
 _TURNED = (  # x_r90, x_ccw180, x_fh, x_flip_lr; in no name that is a turn alone
     r"(?<=[^-_ .][-_ .])(?:(?:[lr]|c?cw[-_ ]?)(?:90|180|270)|f[hv]|[hv]f|"
     r"flip[-_ ]?(?:[hv]|lr|ud|horizontal(?:ly)?|vertical(?:ly)?)|(?:horizontal|vertical)[-_ ]?flip)"
 )
-COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{AUGMENTED})(?:[-_ ]?\d+)?|{_TURNED}|{COPY_WORDS})"
+COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{AUGMENTED})(?:[-_ ]{{0,2}}\d+)?|{_TURNED}|{COPY_WORDS})"
 """Regular expressions of copies' endings."""
 
 MANY = 3

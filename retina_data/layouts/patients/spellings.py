@@ -79,22 +79,22 @@ def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
         if visits or len(differ) <= len(several) or len(several) >= MANY_FOLDERS:  # else it may be a patient's number
             found.update(*several)
     unknown = [key for key, known in zip(parsed.patient, parsed.known, strict=True) if not known]
-    names = set(unknown)
-    for key in unknown:
-        if other := before_words(key, names) or ("" if _NAMESAKE.search(key) else before_number(key, names)):
-            found |= {key, other}
     found |= _namesakes(unknown)
     rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
     return rows if 10 * len(rows) >= len(parsed.patient) else set()
 
 
 def _namesakes(unknown: Iterable[str]) -> set[str]:
-    """Keys of names that tell no patient and stand in several collections."""
+    """Keys of names that tell no patient and stand in several collections, or have another such name within them."""
     folders: dict[str, dict[str, str]] = defaultdict(dict)
     for key in unknown:
-        folder, _, name = key.casefold().rpartition("/")
+        folder, _, name = key.rpartition("/")
         folders[name][folder] = key
-    return {key for keys in folders.values() if 1 < len(keys) <= HANDFUL for key in keys.values()}
+    found = {name for name, keys in folders.items() if 1 < len(keys) <= HANDFUL}
+    for name in folders:
+        if other := before_words(name, folders) or ("" if _NAMESAKE.search(name) else before_number(name, folders)):
+            found |= {name, other}
+    return {key for name in found for key in folders[name].values()}
 
 
 def _words(key: str, of_column: bool) -> tuple[str, ...]:

@@ -83,6 +83,7 @@ def test_an_id_in_two_label_files_is_one_patient_unless_they_are_of_two_collecti
         ([f"R{n:04}" for n in range(9)] + ["2019-03-12/IMG_1z"], 10),
         ([f"P{n}_visit{visit}" for n in range(9) for visit in (1, 2)], 0),
         ([f"P{n}_visit{visit}" for n in range(9) for visit in (1, 2)] + ["P9_visit1"], 1),
+        ([f"{n}_left{end}" for n in range(9) for end in ("", " (1)")], 0),
         ([f"P{n}/visit1" for n in range(9)], 0),
         ([f"R{n:04}" for n in range(9)] + ["L0000"], 0),
         ([f"{n}_right" for n in range(9)] + ["0_right_v2"], 0),

@@ -32,6 +32,8 @@ from retina_data.layouts.patients.image_names import read_names
         ("12R", ImageName("", "12", "right", "", "", False)),
         ("q1z_r90", ImageName("", "q1z", "", "", "", True)),
         ("q1z_L270", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_rot_-90", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_rotation90", ImageName("", "q1z", "", "", "", True)),
         ("q1z_cw_180", ImageName("", "q1z", "", "", "", True)),
         ("q1z_flip_lr", ImageName("", "q1z", "", "", "", True)),
         ("9_left_fh", ImageName("", "9", "left", "", "", True)),
