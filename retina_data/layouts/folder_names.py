@@ -18,7 +18,7 @@ _SPLIT_WORDS = (  # English, Spanish, Portuguese, French, Italian, German, witho
 COPY_WORDS = (
     r"orig|originals?|raw|aug|augment[a-z]*|copy|copies|duplicates?|(?:re|up|down)(?:size|scale|sample)d?|crop(?:ped)?|clahe|"
     r"graham|enhanced|(?:pre)?process(?:ed|ing)|filter(?:ed)?|gaussian|blur(?:red)?|sharpened|denoised?|normali[sz]ed|"
-    r"equali[sz]ed|gr[ae]y(?:scale)?|green(?:channel)?|masked|padded|squared?|flip(?:ped)?|[hv]flip|mirror(?:ed)?|"
+    r"equali[sz]ed|gr[ae]y(?:scale)?|colou?red|green(?:channel)?|masked|padded|squared?|flip(?:ped)?|[hv]flip|mirror(?:ed)?|"
     r"rot(?:ated?)?|thumbs?|thumbnails?|compressed|converted|\d{2,4}x\d{2,4}(?:px)?"
 )
 """Regular expression: what was made of photographs, and what that was made from."""

@@ -26,6 +26,7 @@ _NUMBER_OF_NOBODY = re.compile(r"0+|-1|9{3,}")
 """The same, where it has more than twice the images of any other."""
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
+_DATED = re.compile(r"(?:19|20)\d\d.*|.*[-._](?:19|20)\d\d")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,9 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
     if ambiguous := len(apart | similar):
         notes.append(f"{counted(ambiguous, 'image')} may be of a patient who is taken for another one; see data check")
     notes += _same_eye(entries, parsed, by_column) + _years(parsed, by_column)
-    return Patients(parsed, by_column, known.count(False), ambiguous, tuple(signs), tuple(notes))
+    return Patients(
+        parsed, by_column, known.count(False) + _hardly_named(parsed, by_column), ambiguous, tuple(signs), tuple(notes)
+    )
 
 
 def _ids(values: Sequence[str]) -> list[str]:
@@ -109,6 +112,20 @@ def _subset(parsed: ParsedNames, rows: list[int]) -> ParsedNames:
     return ParsedNames(*(tuple(column[n] for n in rows) for column in astuple(parsed)))
 
 
+def _hardly_named(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
+    """Images whose names seem to tell a patient, and do not: a visit alone (a day's folder), or an eye that all have.
+
+    Each is the only one of its patient; copies are not counted beside visits.
+    """
+    originals = Counter(patient for patient, copy in zip(parsed.patient, parsed.copy, strict=True) if not copy)
+    images = Counter(parsed.patient)
+    in_column = {patient for patient, column in zip(parsed.patient, by_column, strict=True) if column}
+    rows = zip(parsed.patient, parsed.eye, parsed.folder, parsed.known, strict=True)
+    named = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in in_column]
+    same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in named)
+    return sum(same_eye if eye else originals[patient] < 2 and patient != folder for patient, eye, folder in named)
+
+
 def _sources(entries: Sequence[Entry], keys: list[str]) -> str:
     """The line about images whose patients are known by names alone, beside a column of patients."""
     nobody = sum(bool(entry.patient) and not key for entry, key in zip(entries, keys, strict=True))
@@ -128,13 +145,19 @@ def _same_eye(entries: Sequence[Entry], parsed: ParsedNames, by_column: Sequence
 
 
 def _years(parsed: ParsedNames, by_column: Sequence[bool]) -> list[str]:
-    """The line about patients whose visits are years alone: these may as well part their numbers (2018-0001)."""
-    rows = zip(parsed.patient, parsed.visit, by_column, strict=True)
-    years = {(patient, visit) for patient, visit, column in rows if not column and _YEAR.fullmatch(visit)}
-    patients = sum(count > 1 for count in Counter(patient for patient, _ in years).values())
+    """The line about patients whose visits are years alone, or dates without an eye: these may part their numbers."""
+    rows = zip(parsed.patient, parsed.visit, parsed.eye, by_column, strict=True)
+    dates = {
+        (patient, visit)
+        for patient, visit, eye, column in rows
+        if not column and (_YEAR.fullmatch(visit) or (not eye and _DATED.fullmatch(visit)))
+    }
+    patients = sum(count > 1 for count in Counter(patient for patient, _ in dates).values())
     if not patients:
         return []
+    only_years = all(_YEAR.fullmatch(visit) for _, visit in dates)
+    several, each = ("years", "year") if only_years else ("years or days", "year or day")
     return [
-        f"{counted(patients, 'patient')} with images of several years, by the names, are each taken for one; where "
-        "numbers begin anew each year they are different people: tell them by --patient-pattern REGEX"
+        f"{counted(patients, 'patient')} with images of several {several}, by the names, are each taken for one; where "
+        f"numbers begin anew each {each} they are different people: tell them by --patient-pattern REGEX"
     ]

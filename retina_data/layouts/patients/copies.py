@@ -7,11 +7,22 @@ from collections import defaultdict
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
+from retina_data.layouts.folder_names import COPY_WORDS
+
+AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:at(?:ed?|ion))?"  # these are numbered
+_TURNED = (  # x_r90, x_ccw180, x_fh, x_flip_lr; in no name that is a turn alone
+    r"(?<=[^-_ .][-_ .])(?:(?:[lr]|c?cw[-_ ]?)(?:90|180|270)|f[hv]|[hv]f|"
+    r"flip[-_ ]?(?:[hv]|lr|ud|horizontal(?:ly)?|vertical(?:ly)?)|(?:horizontal|vertical)[-_ ]?flip)"
+)
+COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{AUGMENTED})(?:[-_ ]{{0,2}}\d+)?|{_TURNED}|{COPY_WORDS})"
+"""Regular expressions of copies' endings."""
+
 MANY = 3
 """Originals: a word after so many of them is what was made of each."""
 
 _SIZE = re.compile(r"-\d{3,4}$")
 _BEFORE_WORD = re.compile(r"[-_ .]+(?=[^\W\d_][^/]*$)")
+_NUMBER = re.compile(r"(?P<original>.*[^-_ ./])[-_ .]+\d{1,3}(?:[-_ ]?deg(?:rees?)?)?")
 _KERAS = re.compile(r"(?P<original>.+_(?:0|[1-9]\d{0,4}))_(?P<number>0|[1-9]\d{0,7})")
 
 
@@ -27,10 +38,15 @@ class ImageName:
     copy: bool
 
 
+def is_made(copies: str) -> bool:
+    """Whether a folder's words of copies say that its images are made of others, and no originals."""
+    return bool(copies) and not re.match("orig|raw", copies)
+
+
 def of_folders(read: list[ImageName], copies: list[str]) -> list[ImageName]:
     """Of a patient's images in folders of several copies all are copies but those of the first; of originals first."""
     first: dict[tuple[str, str], tuple[bool, str]] = {}
-    ranks = [(bool(copy) and not re.match("orig|raw", copy), copy) for copy in copies]
+    ranks = [(is_made(copy), copy) for copy in copies]
     for one, rank in zip(read, ranks, strict=True):
         original = (one.folder, one.stem)
         first[original] = min(rank, first.get(original, rank))
@@ -45,8 +61,9 @@ def without_size(read: list[ImageName]) -> list[ImageName]:
         return read
     stems = {(name.folder, name.stem) for name in read}
     bare = {n: read[n].stem[: match.start()] for n, match in sized.items()}
+    elsewhere = {name.stem for name in read}.intersection(bare.values())
     copies = {n: read[n].copy or (read[n].folder, stem) in stems for n, stem in bare.items()}
-    if not any(copies.values()):
+    if not any(copies.values()) and 2 * len(elsewhere) < len(bare):
         return read
     return [replace(name, stem=bare[n], eye="", copy=copies[n]) if n in bare else name for n, name in enumerate(read)]
 
@@ -57,20 +74,35 @@ def before_words(name: str, listed: Container[str]) -> str:
     return next((name[:start] for start in reversed(starts) if name[:start] in listed), "")
 
 
+def before_number(name: str, listed: Container[str]) -> str:
+    """The listed name that, with a number after it, is this one (`x` of `x_0`); "" for none."""
+    match = _NUMBER.fullmatch(name)
+    return match["original"] if match and match["original"] in listed else ""
+
+
 def originals(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
-    """Copy -> its original, of names whose endings are unknown: the same word follows many, or a number of Keras's."""
+    """Copy -> its original, of names whose endings are unknown: the same word or number follows many, or Keras's."""
     found = {name: original for name in names if (original := before_words(name, listed))}
     words = {name: re.sub(r"\d+", "", name[len(original) :]).lower() for name, original in found.items()}
     of_word = defaultdict(set)
     for name, word in words.items():
         of_word[word].add(found[name])
     found = {name: original for name, original in found.items() if len(of_word[words[name]]) >= MANY}
+    found |= _numbered([name for name in names if name not in found], listed)
     found |= _of_keras([name for name in names if name not in found])
     for name, original in found.items():
         while original in found:  # x, x_zoom, x_zoom_bright
             original = found[original]
         found[name] = original
     return found
+
+
+def _numbered(names: Sequence[str], listed: Container[str]) -> dict[str, str]:
+    """`x_0` and `x_1` of `x`, where the same few numbers follow many names."""
+    found = {name: original for name in names if (original := before_number(name, listed))}
+    followed = set(found.values())
+    numbers = {name[len(original) :].strip("-_ .").lstrip("0") for name, original in found.items()}
+    return found if MANY <= len(followed) >= len(numbers) else {}
 
 
 def _of_keras(names: Sequence[str]) -> dict[str, str]:

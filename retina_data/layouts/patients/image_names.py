@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from retina_data.layouts.folder_names import COPY_WORDS, without_copies
+from retina_data.layouts.folder_names import COPY_WORDS
 from retina_data.layouts.label_files import stem_of
-from retina_data.layouts.patients.copies import ImageName, of_folders, originals, without_size
-from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_of, eye_words
-
-_AUGMENTED = r"FA|aug|augment[a-z]*|copy|[hv]?flip(?:ped)?|mirror(?:ed)?|rot(?:ated?)?"  # these are numbered
-_COPY = rf"(?P<copy>(?:jpe?g|png)\.rf\.[0-9a-f]+|(?:{_AUGMENTED})(?:[-_ ]?\d+)?|{COPY_WORDS})"
-_VISIT = r"(?:visit|exam|session|follow[-_ ]?up)[-_ ]?\d+|baseline|follow[-_ ]?up"
-_TIME = r"(?:v|(?:day|week|month|year)s?)[-_ ]?\d+|\d+[-_ ]?(?:day|week|month|year)s?"
-_DATE = (
-    r"(?:19|20)\d\d(?P<dash>[-._]?)(?:0[1-9]|1[0-2])(?P=dash)(?:0[1-9]|[12]\d|3[01])|"
-    r"(?:0[1-9]|[12]\d|3[01])(?P<dot>[-._])(?:0[1-9]|[12]\d|3[01])(?P=dot)(?:19|20)\d\d"
+from retina_data.layouts.patients.copies import AUGMENTED, COPY, ImageName, is_made, of_folders, originals, without_size
+from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_words
+from retina_data.layouts.patients.folders import (
+    CLOCK,
+    LONG_VISIT,
+    LONG_VISITS,
+    SHORT_VISIT,
+    VISIT,
+    VISITS,
+    Folder,
+    read_folders,
 )
-_CLOCK = r"[-_T ]?(?:[01]\d|2[0-3])[0-5]\d[0-5]\d"
-_DATE_AND_CLOCK = rf"(?<=[^-_ .][-_ .])(?:19|20)\d\d-?[01]\d-?[0-3]\d{_CLOCK}"  # else six digits may be a patient
-SHORT_VISIT = r"[tmyw][-_ ]?\d{1,3}|(?:19|20)\d\d"
-"""A visit, or a number of something else: T1, M12, 2019."""
+from retina_data.layouts.patients.namesakes import one_tree
 
 _VIEW = r"(?P<view>(?:view|field)[-_ ]?\d+)"
 
@@ -38,19 +35,14 @@ def _beginning(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?:{text})[-_ .]+(?P<rest>.+)", re.IGNORECASE)
 
 
-_WITHOUT_EYE = _ending(_COPY, f"(?P<visit>{_VISIT})")
+_WITHOUT_EYE = _ending(COPY, f"(?P<visit>{VISIT})")
 _COPIES_FIRST = (
-    _beginning(rf"(?:{_AUGMENTED})[-_ ]?\d+"),
+    _beginning(rf"(?:{AUGMENTED})[-_ ]?\d+"),
     _beginning(rf"copy[-_ ]of|{COPY_WORDS}"),
 )  # aug_0_12_left, aug_12_left
 _NUMBERED = re.compile(r"[-_ ]?\(\d+\)$")  # a second download, or a thousand files renamed at once
 
 _SHORT = re.compile(rf"(?:^|[-_ ./])(?:{SHORT_VISIT})(?:$|[-_ .])", re.IGNORECASE)
-
-
-_LONG_VISITS = f"{_VISIT}|{_TIME}|{_DATE_AND_CLOCK}|{_DATE}"
-_VISITS = f"{_LONG_VISITS}|{SHORT_VISIT}"
-_LONG_VISIT_FOLDER, _VISIT_FOLDER = re.compile(_LONG_VISITS, re.IGNORECASE), re.compile(_VISITS, re.IGNORECASE)
 
 
 class _Patterns(NamedTuple):
@@ -69,22 +61,13 @@ def _patterns(words: tuple[str, ...], visits: str) -> _Patterns:
     long, short = ("|".join(one for one in words if (len(one) > 2) == is_long) for is_long in (True, False))
     eye, visit = f"(?P<eye>{'|'.join(words)})", f"(?P<visit>{visits})"
     return _Patterns(
-        _ending(_COPY, visit, _VIEW, rf"{eye}(?:[-_ ]?eye)?[-_ .]?(?P<number>\d*)"),
-        _beginning(f"{visit}(?:{_CLOCK})?"),
+        _ending(COPY, visit, _VIEW, rf"{eye}(?:[-_ ]?eye)?[-_ .]?(?P<number>\d*)"),
+        _beginning(f"{visit}(?:{CLOCK})?"),
         re.compile(rf"(?<=\d)(?P<eye>{long})[-_ .]?(?P<number>\d*)$", re.IGNORECASE),
         re.compile(rf"(?:[-_ .]|^)[a-z]{{0,3}}\d+(?P<eye>{short})$", re.IGNORECASE),
         _beginning(eye),
         re.compile(rf"(?P<rest>.+?)[-_ .(]+{eye}[-_ .)]+(?P<view>.+)", re.IGNORECASE),
     )
-
-
-class _Folder(NamedTuple):
-    """What the folders of a name tell. rest: those that are no eye and no visit, without words of copies."""
-
-    rest: str
-    eye: str
-    visit: str
-    copies: str
 
 
 def read_names(names: Sequence[str]) -> list[ImageName]:
@@ -94,10 +77,11 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
     """
     stems = [stem_of(name) for name in names]
     paths = [stem.rpartition("/")[0] for stem in stems]
-    words, listed = eye_words(set(stems)), frozenset(stems)
-    folders, patterns = _read_folders(set(paths), words), _patterns(words, _LONG_VISITS)
+    words = eye_words(set(stems))
+    folders, patterns = read_folders(set(paths), words), _patterns(words, LONG_VISITS)
+    listed = frozenset(folders[path].name(stem.rpartition("/")[2]) for stem, path in zip(stems, paths, strict=True))
     read = [_read(stem, listed, folders, patterns) for stem in stems]
-    all_visits = _patterns(words, _VISITS)
+    all_visits = _patterns(words, VISITS)
     with_short = {n: _read(stem, listed, folders, all_visits) for n, stem in enumerate(stems) if _SHORT.search(stem)}
     short = {n: name for n, name in with_short.items() if name != read[n]}
     patients = {(name.folder, name.stem) for name in short.values()}
@@ -107,11 +91,25 @@ def read_names(names: Sequence[str]) -> list[ImageName]:
     def reread(stem: str) -> ImageName:
         return _read(stem, listed, folders, patterns)
 
-    unread = [stem for stem, name in zip(stems, read, strict=True) if stem.rpartition("/")[2] == name.stem]
-    copies = {stem: replace(reread(original), copy=True) for stem, original in originals(unread, listed).items()}
+    unread = {stem for stem, name in zip(stems, read, strict=True) if stem.rpartition("/")[2] == name.stem}
+    rests = {
+        stem: folders[path].name(name.stem)
+        for stem, path, name in zip(stems, paths, read, strict=True)
+        if stem in unread or not name.eye
+    }
+    found = originals(list(dict.fromkeys(rests.values())), listed.union(rests.values()))
+    copies = {stem: found[rest].rpartition("/")[2] for stem, rest in rests.items() if rest in found}
+    copies = {stem: original for stem, original in copies.items() if not LONG_VISIT.fullmatch(original)}  # 2019-03-12_1
     eyes = _middle_eyes([stem for stem in unread if stem not in copies], patterns.middle, reread)
-    read = [copies.get(stem) or eyes.get(stem) or name for stem, name in zip(stems, read, strict=True)]
-    return without_size(of_folders(read, [folders[path].copies for path in paths]))
+    for n, (stem, path, name) in enumerate(zip(stems, paths, read, strict=True)):
+        if stem in copies:
+            one = reread("/".join(filter(None, (path, copies[stem]))))
+            read[n] = replace(one, visit=one.visit or name.visit, view=one.view or name.view, copy=True)
+        else:
+            read[n] = eyes.get(stem, name)
+    made = [folders[path].copies for path in paths]
+    read = without_size(of_folders(read, made))
+    return one_tree(read, list(map(is_made, made)))
 
 
 def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[str], ImageName]) -> dict[str, ImageName]:
@@ -125,15 +123,19 @@ def _middle_eyes(names: list[str], middle: re.Pattern[str], reread: Callable[[st
     return {name: replace(one, view=f"{one.view}{matches[name]['view']}") for name, one in read.items()}
 
 
-def _read(name: str, listed: frozenset[str], folders: Mapping[str, _Folder], patterns: _Patterns) -> ImageName:
-    """One name without extension; `listed` are all of them."""
+def _read(name: str, listed: frozenset[str], folders: Mapping[str, Folder], patterns: _Patterns) -> ImageName:
+    """One name without extension; `listed` are all of them, as `Folder.name` has them."""
     path, slash, stem = name.rpartition("/")
     folder = folders[path]
     numbered = _NUMBERED.search(stem) if stem.endswith(")") else None
     bare = stem[: numbered.start()] if numbered else stem
     rest, found = _without_endings(bare, patterns)
+    if found.get("eye", "").lower() in ("l", "r") and folder.name(rest) in listed:  # x_r15 beside x
+        original = _read(f"{path}{slash}{rest}", listed, folders, patterns)
+        if len(found.get("number", "")) > 1 or original.eye:
+            return replace(original, copy=True)
     if "eye" not in found:
-        if numbered and path + slash + bare not in listed:  # "DR (1)" is a copy only where there is a "DR"
+        if numbered and folder.name(bare) not in listed:  # "DR (1)" is a copy only where there is a "DR"
             numbered, bare = None, stem
         rest, found = _without_endings(bare) if rest != stem else (rest, found)
         if first := patterns.first.fullmatch(rest):
@@ -141,7 +143,7 @@ def _read(name: str, listed: frozenset[str], folders: Mapping[str, _Folder], pat
     elif first := patterns.beginning.fullmatch(rest):
         rest, found["visit"] = first["rest"], "_".join(filter(None, (first["visit"], found.get("visit"))))
     originals = [first["rest"] for beginning in _COPIES_FIRST if (first := beginning.fullmatch(rest))]
-    known = [one for one in originals if f"{path}{slash}{one}{bare[len(rest) :]}" in listed]
+    known = [one for one in originals if folder.name(f"{one}{bare[len(rest) :]}") in listed]
     if known or (originals and "eye" in found):
         rest, found["copy"] = (known or originals)[0], "copy"
     return ImageName(
@@ -152,31 +154,6 @@ def _read(name: str, listed: frozenset[str], folders: Mapping[str, _Folder], pat
         found.get("view", "") + found.get("number", ""),
         "copy" in found or numbered is not None,
     )
-
-
-def _read_folders(paths: Iterable[str], words: tuple[str, ...]) -> dict[str, _Folder]:
-    """What the folders of each path tell; short visits are read where all folders beside them are visits."""
-    beside = defaultdict(set)
-    for path in paths:
-        folders = path.split("/")
-        for number, folder in enumerate(folders):
-            beside["/".join(folders[:number])].add(folder)
-    visits = {place for place, names in beside.items() if all(map(_VISIT_FOLDER.fullmatch, names))}
-    found = {}
-    for path in paths:
-        kept, copies, eye, visit = [], [], "", []
-        folders = path.split("/")
-        for number, folder in enumerate(folders):
-            if said := eye_of(folder, words):
-                eye = said
-            elif _LONG_VISIT_FOLDER.fullmatch(folder) or "/".join(folders[:number]) in visits:
-                visit.append(folder)
-            else:
-                rest, copy = without_copies(folder)
-                kept.append(rest)
-                copies.append(copy)
-        found[path] = _Folder(*("/".join(filter(None, one)) for one in (kept, [eye], visit, copies)))
-    return found
 
 
 def _without_endings(stem: str, patterns: _Patterns | None = None) -> tuple[str, dict[str, str]]:

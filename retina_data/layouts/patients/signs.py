@@ -20,7 +20,7 @@ MANY_FOLDERS = 6
 PLACEHOLDER_PATIENTS = 5
 """One picture for so many patients is a placeholder; for two or three it may be one person, entered again."""
 
-_SECOND_NUMBER = re.compile(r"(?P<first>.*\d)[-_ .](?:0?[1-9]|10)")
+_SECOND_NUMBER = re.compile(r"(?P<first>.*\d[^\W_]*)[-_ .](?:0?\d|10)")
 
 _NAME_THEM = (
     "name the patients in a column `patient` of the label file (--patient-column where it has another name), or tell "

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from retina_data.layouts.label_files import plain
-from retina_data.layouts.patients.copies import before_words
-from retina_data.layouts.patients.image_names import SHORT_VISIT
+from retina_data.layouts.patients.copies import before_number, before_words
+from retina_data.layouts.patients.folders import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
 
 _PART = re.compile(r"(?:part|batch|chunk|fold|volume|vol)(?:\d+|[a-d])")
 """Of a folder: one of those into which a collection was divided."""
+
+_NAMESAKE = re.compile(r" \d+$")
+"""Of a key: the number that keeps it apart from that of an equal name."""
 
 
 def one_spelling(parsed: ParsedNames) -> tuple[list[str], int, set[int]]:
@@ -52,7 +55,8 @@ def _plain(key: str) -> str:
 def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
     """Images whose patient is another one's but for a folder or up to three words, which may be a visit or a copy.
 
-    Of a column's patients it is the collection alone. None where they are fewer than a tenth of the images.
+    Of a column's patients it is the collection alone, and so it is where names tell no patient. None where they are
+    fewer than a tenth of the images.
     """
     columns = {key for key, column in zip(parsed.patient, by_column, strict=True) if column}
     keys = {key: _words(key, key in columns) for key, known in zip(parsed.patient, parsed.known, strict=True) if known}
@@ -75,10 +79,22 @@ def alike(parsed: ParsedNames, by_column: Sequence[bool]) -> set[int]:
         if visits or len(differ) <= len(several) or len(several) >= MANY_FOLDERS:  # else it may be a patient's number
             found.update(*several)
     unknown = [key for key, known in zip(parsed.patient, parsed.known, strict=True) if not known]
-    names = set(unknown)
-    found.update(one for key in unknown if (other := before_words(key, names)) for one in (key, other))
+    found |= _namesakes(unknown)
     rows = {n for n, patient in enumerate(parsed.patient) if patient in found}
     return rows if 10 * len(rows) >= len(parsed.patient) else set()
+
+
+def _namesakes(unknown: Iterable[str]) -> set[str]:
+    """Keys of names that tell no patient and stand in several collections, or have another such name within them."""
+    folders: dict[str, dict[str, str]] = defaultdict(dict)
+    for key in unknown:
+        folder, _, name = key.rpartition("/")
+        folders[name][folder] = key
+    found = {name for name, keys in folders.items() if 1 < len(keys) <= HANDFUL}
+    for name in folders:
+        if other := before_words(name, folders) or ("" if _NAMESAKE.search(name) else before_number(name, folders)):
+            found |= {name, other}
+    return {key for name in found for key in folders[name].values()}
 
 
 def _words(key: str, of_column: bool) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,12 @@ EYE_NAMES = (
     *((f"{right}/{{n}}", f"{left}/{{n}}") for right, left in (
         ("RE", "LE"), ("Right Eye", "Left Eye"), ("right_eye", "left_eye"), ("Right images", "Left images"))),
 )  # fmt: skip
+TURNS = (
+    ("r and l say turns", ("_r90", "_r180", "_l90")), ("fh and fv say flips", ("_fh", "_fv", "_r270")),
+    ("r15 and the like say turns", ("_r15", "_r30", "_l15")), ("numbers say turns", ("_90", "-180", "_270deg")),
+    ("flips are by words", ("_flip_lr", "_vertical_flip", "_hf")), ("numbers say copies", ("_0", "_1", "_2")),
+)  # fmt: skip
+DRAWN = [f"{random.Random(number).getrandbits(48):012x}" for number in range(20)]
 MADE = ("bright", "zoom", "shift")
 ID_NAMES = ("Patient Name", "Patienten-ID", "patnr", "patient_key", "id_paciente")
 SPLIT_WORDS = (("entrenamiento", "prueba"), ("treino", "teste"), ("Entraînement", "Essai"))
@@ -161,6 +168,54 @@ ROWS = [
         f"{n % 5}/{name}{word}.png": None for n, name in enumerate(eyes(5))
         for word in ("", *(f"_{one}" for one in MADE))
     }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found"),
+    *(Row(f"copies in which {what}", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(A) for end in ("", *ends)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 10, (40, 0, 0), 0, "names that tell no patient and eye: 40")
+        for what, ends in TURNS),
+    *(Row(f"copies of eyes in which {what}", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(eyes(5)) for end in ("", *ends)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 5, (40, 0, 0), 0, "Fit to train on: nothing was found") for what, ends in TURNS),
+    Row("turned copies without their originals", {
+        f"{n % 5}/{name}{end}.png": None for n, name in enumerate(A) for end in ("_r90", "_r180")
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "names that tell no patient and eye: 20"),
+    Row("numbered copies in a folder of their own", {
+        **{f"train/{n % 5}/{name}.png": None for n, name in enumerate(A)},
+        **{f"test/{n % 5}/{name}.png": None for n, name in enumerate(C)},
+        **{f"augmented/{n % 5}/{name}_{k}.png": None for n, name in enumerate(A) for k in (0, 1)},
+    }, "", 35, 0, [7, 7, 7, 7, 7], 15, (30, 0, 5), 0, "names that tell no patient and eye: 35"),
+    Row("numbered copies without their originals", {
+        f"{('train', 'test')[(n + k) % 2]}/{n % 5}/{name}_{k}.png": None for n, name in enumerate(A) for k in range(4)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 40, (20, 0, 20), 1, "differ in a second number"),
+    *(Row(f"one collection in two folders: {first}, {second}", {
+        f"{place}/{n % 5}/{name}.png": None for place in (first, second) for n, name in enumerate(DRAWN)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 20, (40, 0, 0), 0, "names that tell no patient and eye: 40")
+        for first, second in (("colored_images", "gaussian_filtered_images"), ("Dataset", "unified_v2"))),
+    Row("one collection in two folders, of which one is divided into splits", {
+        **{f"Dataset/{n % 5}/{name}.png": None for n, name in enumerate(DRAWN)},
+        **{f"Dataset_split/{'train' if n < 15 else 'test'}/{n % 5}/{name}.png": None
+           for n, name in enumerate(DRAWN)},
+    }, "", 40, 0, [8, 8, 8, 8, 8], 20, (35, 0, 5), 0, "5 of 5 test images are of patients who have an image in train"),
+    Row("one collection in two folders, with sizes and copies in one", {
+        **{f"augmented_resized_V2/train/{n % 5}/{name}-600{end}.jpg": None
+           for n, name in enumerate(A) for end in ("", "-FA")},
+        **{f"dr_unified_v2/{n % 5}/{name}.jpg": None for n, name in enumerate(A)},
+    }, "", 30, 0, [6, 6, 6, 6, 6], 10, (30, 0, 0), 0, "names that tell no patient and eye: 30"),
+    *(Row(f"two clinics, or versions, with names such as {pattern.format(1)}", {
+        f"{place}/{n % 5}/{pattern.format(n)}.png": None for place in ("a", "b") for n in range(10)
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, "for a folder, a few words or letters' case: 20; they are taken for")
+        for pattern in ("{}", "IMG_{:04}", "image{}", "q{:03}z")),
+    Row("folders of days, in which names tell no patient", {
+        f"2019-03-{day:02}/{day % 5}/IMG_{day}{n}z.jpg": None for day in range(1, 11) for n in range(3)
+    }, "", 30, 0, [6, 6, 6, 6, 6], 30, (30, 0, 0), 0, "names that tell no patient and eye: 30"),
+    Row("numbers that begin anew each day, perhaps", {
+        f"2019-03-{day:02}/{n % 5}/IMG_{n:04}.jpg": None for day in (1, 2) for n in range(10)
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0, "where numbers begin anew each year or day they are different people"),
+    Row("a year's folder in the label file", {
+        "labels.csv": table(KAGGLE, A, "2019/{name},{grade}"), **pictures("2019/{}.jpg", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "names that tell no patient and eye: 10"),
+    Row("R for the retina, and no left eye anywhere", {
+        f"{n % 5}/R{n:04}.jpg": None for n in range(10)
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "names that tell no patient and eye: 10"),
     Row("a word after two names of ten", {
         f"{n % 5}/{name}.png": None for n, name in enumerate([*A, "e000f_bright", "e001f_bright"])
     }, "", 12, 0, [3, 3, 2, 2, 2], 12, (12, 0, 0), 0, "for a folder, a few words or letters' case: 4; they are taken"),

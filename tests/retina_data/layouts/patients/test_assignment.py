@@ -70,3 +70,41 @@ def test_an_id_in_two_label_files_is_one_patient_unless_they_are_of_two_collecti
     entries = [Entry(f"x{n}y", 0, "", "", one, "", folder) for n, (folder, one) in enumerate(both)]
     found = patients_of(entries, ReadOptions())
     assert len(set(found.parsed.patient)) == 2 * expected and found.ambiguous == (4 if expected == 2 else 0)
+
+
+@pytest.mark.parametrize(
+    ("names", "unknown"),
+    [
+        ([f"2019-03-{n:02}/IMG_{n}z" for n in range(1, 9)], 8),
+        ([f"2019/IMG_{n:04}" for n in range(9)], 9),
+        ([f"2019/IMG_{n:04}{end}" for n in range(9) for end in ("", " (1)")], 18),  # a copy
+        ([f"R{n:04}" for n in range(9)], 9),
+        ([f"R_{n:04}" for n in range(9)], 9),
+        ([f"R{n:04}" for n in range(9)] + ["2019-03-12/IMG_1z"], 10),
+        ([f"P{n}_visit{visit}" for n in range(9) for visit in (1, 2)], 0),
+        ([f"P{n}_visit{visit}" for n in range(9) for visit in (1, 2)] + ["P9_visit1"], 1),
+        ([f"{n}_left{end}" for n in range(9) for end in ("", " (1)")], 0),
+        ([f"P{n}/visit1" for n in range(9)], 0),
+        ([f"R{n:04}" for n in range(9)] + ["L0000"], 0),
+        ([f"{n}_right" for n in range(9)] + ["0_right_v2"], 0),
+    ],
+)
+def test_a_visit_alone_and_an_eye_that_all_images_have_tell_no_patient(names: list[str], unknown: int) -> None:
+    assert patients(*((name, "") for name in names)).unknown == unknown
+
+
+def test_an_eye_that_all_images_have_is_no_doubt_beside_a_column() -> None:
+    assert patients(*((f"{n}_right", f"p{n}") for n in range(9))).unknown == 0
+    assert patients(("1_right", "ann"), ("1_right (1)", ""), ("2_right", "ben"), ("3_right", "")).unknown == 1
+
+
+@pytest.mark.parametrize(
+    ("names", "word"),
+    [
+        (["2019/1_OD", "2020/1_OD"], "several years, by"), (["2019-03-12/1", "2019-03-13/1"], "several years or days"),
+        (["2019-03-12/1_OD", "2019-03-13/1_OD"], ""), (["visit1/1", "visit2/1"], ""), (["2019-03-12/1"], ""),
+    ],
+)  # fmt: skip
+def test_numbers_that_may_begin_anew_at_each_date_are_said(names: list[str], word: str) -> None:
+    (*notes,) = patients(*((name, "") for name in names)).notes
+    assert (word in notes[0]) if word else not notes

@@ -30,6 +30,17 @@ from retina_data.layouts.patients.image_names import read_names
         ("2_left_jpg.rf.0a1b2c", ImageName("", "2", "left", "", "", True)),
         ("12left", ImageName("", "12", "left", "", "", False)),
         ("12R", ImageName("", "12", "right", "", "", False)),
+        ("q1z_r90", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_L270", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_rot_-90", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_rotation90", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_cw_180", ImageName("", "q1z", "", "", "", True)),
+        ("q1z_flip_lr", ImageName("", "q1z", "", "", "", True)),
+        ("9_left_fh", ImageName("", "9", "left", "", "", True)),
+        ("9_left_r90", ImageName("", "9", "left", "", "", True)),
+        ("12_R_90", ImageName("", "12", "right", "", "90", False)),
+        ("1_r9", ImageName("", "1", "right", "", "9", False)),
+        ("r_90", ImageName("", "", "right", "", "90", False)),
         ("P003OD", ImageName("", "P003", "right", "", "", False)),
         ("OD_P5", ImageName("", "P5", "right", "", "", False)),
         ("P1_visit2", ImageName("", "P1", "", "visit2", "", False)),
@@ -92,6 +103,25 @@ def test_a_word_before_a_name_is_of_a_copy_where_its_original_is_listed() -> Non
     assert [(n.stem, n.copy) for n in read_names(["0_12_left", "aug_0_12_left"])] == [("0_12", False), ("0_12", True)]
     assert [(n.stem, n.copy) for n in read_names(["e0f", "aug_1_e0f"])] == [("e0f", False), ("e0f", True)]
     assert [n.stem for n in read_names(["aug_1_e0f"])] == ["aug_1_e0f"]
+
+
+def test_a_turn_by_any_angle_is_no_eye_beside_its_original() -> None:
+    assert [(n.stem, n.eye) for n in read_names(["x", "x_r15", "y_r15"])] == [("x", ""), ("x", ""), ("y", "right")]
+    assert [(n.stem, n.eye) for n in read_names(["1_left", "1_left_r1"])] == [("1", "left"), ("1", "left")]
+    assert [(n.stem, n.eye) for n in read_names(["1", "1_r1"])] == [("1", ""), ("1", "right")]
+
+
+def test_numbered_copies_belong_to_names_in_the_folders_of_originals() -> None:
+    names = [f"{n}{end}" for n in ("a", "b", "c") for end in ("", "_0", "_0_flip")]
+    folders = ["augmented/" * ("_" in name) + name for name in names]
+    assert [(name.stem, name.copy) for name in read_names(folders)] == [(name[0], "_" in name) for name in names]
+    eyes = [f"{eye}/{n}{end}" for n in "abc" for eye, end in (("right", ""), ("left", "_0"))]
+    assert [name.stem for name in read_names(eyes)] == ["a", "a_0", "b", "b_0", "c", "c_0"]
+
+
+def test_numbers_after_days_are_no_copies() -> None:
+    names = [f"2019-03-1{day}{number}" for day in range(3) for number in ("", "_1", "_2")]
+    assert len({name.stem for name in read_names(names)}) == len(names)
 
 
 def test_of_folders_of_copies_the_first_has_the_originals() -> None:

@@ -62,6 +62,7 @@ VISITS = [f"P{n}/visit{visit}_{eye}" for n in range(5) for visit in (1, 2, 3) fo
         ([f"{n:02x}/{image}" for n in range(10) for image in range(20)], []),  # divided into large folders
         ([f"P{n}_{visit}_{eye}" for n in range(6) for visit in "12" for eye in ("left", "right")], [Cause.TWO_NUMBERS]),
         ([f"{n:04}_{image}" for n in range(6) for image in (1, 2, 3)], [Cause.TWO_NUMBERS]),
+        ([f"q{n:03}z_{image}" for n in range(6) for image in (0, 1, 2)], [Cause.TWO_NUMBERS]),
         ([f"P{n}_1_left" for n in range(9)], []),
         ([f"IDRiD_{n:03}" for n in range(1, 20)], []),
         ([f"IDRiD_{n}" for n in range(1, 20)], []),

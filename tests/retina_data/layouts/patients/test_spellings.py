@@ -40,6 +40,11 @@ def test_one_spelling(names: list[str], patients: int, merged: int, apart: int) 
         ([f"P{n}_{day}_left" for n in range(9) for day in ("2019-03", "2020-04")], 18),
         ([f"{folder}{n}_left" for folder in ("bg_removed/", "") for n in range(5)], 10),
         (["1_T0_left", "1_T1_left", "2_left"], 2),
+        ([f"{site}/IMG_{n:04}" for site in "ab" for n in range(9)], 18),
+        ([f"{n}z{end}" for n in range(3) for end in ("", *(f"_{k}" for k in range(9)))], 30),  # too many for copies
+        ([f"{place}{n}z{end}" for n in range(9) for place, end in (("", ""), ("new/", "_0"))], 18),
+        ([f"{n % 9}" for n in range(18)], 0),  # in two folders of grades
+        ([f"P{n}/{image}" for n in range(11) for image in (1, 2)], 0),  # in a patient's folder, perhaps
         ([f"clinic{n // 5}/{n}_left" for n in range(25)], 0),  # numbers go on
         ([f"clinic{n // 50}/{n % 50}_left" for n in range(60)], 20),
         ([f"{n}_left" for n in range(50)] + ["7_x_left"], 0),  # one of fifty
