@@ -72,11 +72,11 @@ def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
     return numbers.pop() if len(numbers) == 1 and 9 not in numbers else None
 
 
-def grade_folder(folder: str, words: Mapping[str, int | None], parts: Container[str] = ()) -> tuple[str, int] | None:
-    """The outermost folder of a path that is named by a grade, and that grade. parts: `numbered_parts`."""
+def grade_folder(folder: str, words: Mapping[str, int | None], numbered: Container[str] = ()) -> tuple[str, int] | None:
+    """The outermost folder of a path that is named by a grade, and that grade. numbered: `numbered_folders`."""
     components = folder.split("/") if folder else []
     for number, name in enumerate(components, start=1):
-        if "/".join(components[:number]) in parts:
+        if "/".join(components[:number]) in numbered:
             continue
         grade = grade_of(name, words)
         if grade is None and (rest := without_split(name)) not in ("", name):  # `PDR train`
@@ -86,7 +86,7 @@ def grade_folder(folder: str, words: Mapping[str, int | None], parts: Container[
     return None
 
 
-def numbered_parts(folders: Iterable[str], words: Mapping[str, int | None]) -> frozenset[str]:
+def numbered_folders(folders: Iterable[str], words: Mapping[str, int | None]) -> frozenset[str]:
     """Folders of numbers that are sites, folds, months or patients, as folders of grades lie in each of them.
 
     The numbers beside one another are such where one of them is no grade, or where the grades in them are words.
@@ -114,8 +114,8 @@ def read_grade_folders(tree: Tree, words: Mapping[str, int | None]) -> GradeFold
     folders = {file.rpartition("/")[0] for file in made}
     if any(names >= {*"012345"} and "6" not in names for names in names_below(tree).values()):
         words = {"5": None, **words}  # DDR's ungradable ones
-    parts = numbered_parts(folders, words)
-    graded = {folder: found for folder in folders if (found := grade_folder(folder, words, parts))}
+    numbered = numbered_folders(folders, words)
+    graded = {folder: found for folder in folders if (found := grade_folder(folder, words, numbered))}
     if not graded:
         return GradeFolders([], {})
     least = min(number for file, number in made.items() if file.rpartition("/")[0] in graded)
@@ -200,10 +200,10 @@ def unused_graded(
     """
     found: dict[str, list[str]] = defaultdict(list)
     grades: dict[str, set[int]] = defaultdict(set)
-    parts = numbered_parts({file.rpartition("/")[0] for file in tree.pictures}, words) if unused else ()
+    numbered = numbered_folders({file.rpartition("/")[0] for file in tree.pictures}, words) if unused else ()
     for file in unused:
         folder, _, name = file.rpartition("/")
-        if (graded := grade_folder(folder, words, parts)) and not is_made_of(stem_of(name), used):
+        if (graded := grade_folder(folder, words, numbered)) and not is_made_of(stem_of(name), used):
             parent = graded[0].rpartition("/")[0]
             found[parent].append(file)
             grades[parent].add(graded[1])

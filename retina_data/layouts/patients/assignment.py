@@ -11,6 +11,7 @@ from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import counted
 from retina_data.layouts.grade_folders import collection, names_in_collection
 from retina_data.layouts.label_files import Entry, ReadOptions
+from retina_data.layouts.patients.eye_words import EYE_WORDS
 from retina_data.layouts.patients.image_names import read_names
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
@@ -24,6 +25,8 @@ _NOBODY = re.compile(
 
 _NUMBER_OF_NOBODY = re.compile(r"0+|-1|9{3,}")
 """The same, where it has more than twice the images of any other."""
+
+_SPELLED = frozenset(word for word in EYE_WORDS if len(word) > 1)
 
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _DATED = re.compile(r"(?:19|20)\d\d.*|.*[-._](?:19|20)\d\d")
@@ -79,7 +82,12 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
         notes.append(f"{counted(ambiguous, 'image')} may be of a patient who is taken for another one; see data check")
     notes += _same_eye(entries, parsed, by_column) + _years(parsed, by_column)
     return Patients(
-        parsed, by_column, known.count(False) + _hardly_named(parsed, by_column), ambiguous, tuple(signs), tuple(notes)
+        parsed,
+        by_column,
+        known.count(False) + _hardly_named(entries, parsed, by_column),
+        ambiguous,
+        tuple(signs),
+        tuple(notes),
     )
 
 
@@ -112,10 +120,10 @@ def _subset(parsed: ParsedNames, rows: list[int]) -> ParsedNames:
     return ParsedNames(*(tuple(column[n] for n in rows) for column in astuple(parsed)))
 
 
-def _hardly_named(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
-    """Images whose names seem to tell a patient, and do not: a visit alone (a day's folder), or an eye that all have.
+def _hardly_named(entries: Sequence[Entry], parsed: ParsedNames, by_column: Sequence[bool]) -> int:
+    """Images whose names seem to tell a patient, and do not: a visit alone (a day's folder), or an R that all have.
 
-    Each is the only one of its patient; copies are not counted beside visits.
+    Each is the only one of its patient; copies are not counted beside visits. An eye that is spelled out is one.
     """
     originals = Counter(patient for patient, copy in zip(parsed.patient, parsed.copy, strict=True) if not copy)
     images = Counter(parsed.patient)
@@ -123,7 +131,12 @@ def _hardly_named(parsed: ParsedNames, by_column: Sequence[bool]) -> int:
     rows = zip(parsed.patient, parsed.eye, parsed.folder, parsed.known, strict=True)
     named = [(patient, eye, folder) for patient, eye, folder, known in rows if known and patient not in in_column]
     same_eye = len({*parsed.eye} - {""}) == 1 and all(images[patient] < 2 for patient, *_ in named)
+    same_eye = same_eye and not any(entry.eye or _SPELLED & _words_of(entry.image) for entry in entries)
     return sum(same_eye if eye else originals[patient] < 2 and patient != folder for patient, eye, folder in named)
+
+
+def _words_of(name: str) -> set[str]:
+    return set(re.findall(r"[^\W\d_]+", name.lower()))
 
 
 def _sources(entries: Sequence[Entry], keys: list[str]) -> str:

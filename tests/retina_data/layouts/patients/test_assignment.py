@@ -86,6 +86,7 @@ def test_an_id_in_two_label_files_is_one_patient_unless_they_are_of_two_collecti
         ([f"{n}_left{end}" for n in range(9) for end in ("", " (1)")], 0),
         ([f"P{n}/visit1" for n in range(9)], 0),
         ([f"R{n:04}" for n in range(9)] + ["L0000"], 0),
+        ([f"{n}_right" for n in range(9)], 0),
         ([f"{n}_right" for n in range(9)] + ["0_right_v2"], 0),
     ],
 )
@@ -94,8 +95,8 @@ def test_a_visit_alone_and_an_eye_that_all_images_have_tell_no_patient(names: li
 
 
 def test_an_eye_that_all_images_have_is_no_doubt_beside_a_column() -> None:
-    assert patients(*((f"{n}_right", f"p{n}") for n in range(9))).unknown == 0
-    assert patients(("1_right", "ann"), ("1_right (1)", ""), ("2_right", "ben"), ("3_right", "")).unknown == 1
+    assert patients(*((f"R{n:04}", f"p{n}") for n in range(9))).unknown == 0
+    assert patients(("R0001", "ann"), ("R0001 (1)", ""), ("R0002", "ben"), ("R0003", "")).unknown == 1
 
 
 @pytest.mark.parametrize(
