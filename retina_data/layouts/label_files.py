@@ -13,6 +13,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -106,6 +107,7 @@ def some(names: list[str]) -> str:
     return ", ".join(names[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
 
 
+@lru_cache(maxsize=131_072)  # it is asked of the same names again and again
 def stem_of(name: str) -> str:
     """The name without the extension of an image, its accents composed: macOS takes them apart in files' names."""
     name = unicodedata.normalize("NFC", name)
@@ -145,7 +147,13 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
     header (`sep=;`) and the header once more are tolerated. A text file without these has blanks between its fields.
     head: only the first lines.
     """
-    text = _text(file, _HEAD if head else None)
+    columns, lines, delimiter = _parsed(_text(file, _HEAD if head else None), file, head)
+    return LabelTable(name, columns, list(lines), delimiter)
+
+
+@lru_cache(maxsize=8)  # a check asks many questions of the same few tables
+def _parsed(text: str, file: Path, head: bool) -> tuple[tuple[str, ...], list[tuple[int, list[str]]], str]:
+    """Columns, lines with their numbers, and the delimiter of a label file's text."""
     beginning = re.split("[\r\n]+", text.lstrip(), maxsplit=_TITLES)[:_TITLES]
     first = next((line for line in beginning if re.search("[,;\t]", line)), "")
     delimiter = max(",;\t", key=first.count)
@@ -176,7 +184,7 @@ def read_table(file: Path, name: str, *, head: bool = False) -> LabelTable:
         lines = [line for line in lines[titles:] if line[1] != columns]
     elif lines:
         columns = lines.pop(0)[1]
-    return LabelTable(name, tuple(columns), lines, delimiter)
+    return tuple(columns), lines, delimiter
 
 
 def _text(file: Path, most: int | None = None) -> str:

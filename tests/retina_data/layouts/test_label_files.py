@@ -99,3 +99,13 @@ def test_options_are_flags_of_the_command() -> None:
         "--labels=a b.csv", "--image-column=id", "--grade=PDR=4", "--grade=bad=none", "--allow-unused"
     ]  # fmt: skip
     assert ReadOptions().flags() == []
+
+
+def test_a_table_that_was_written_anew_is_read_anew(tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("image,level\na,0\n")
+    first = read_table(file, "a.csv")
+    first.rows.clear()
+    assert read_table(file, "again.csv").rows == [(2, ["a", "0"])]
+    file.write_text("image,level\na,1\n")
+    assert read_table(file, "a.csv").rows == [(2, ["a", "1"])]
