@@ -63,7 +63,7 @@ class StudyConfig(BaseModel):
     )
     sampler: Literal["tpe", "random", "gp"] = Field("tpe", description="how configurations are suggested")
     early_stopping: Literal["halving", "hyperband", "none"] = Field(
-        "halving", description="rule that stops a weak trial before its last epoch; compares within an arm only"
+        "none", description="rule that stops a weak trial before its last epoch; compares within an arm only"
     )
     select_on: Literal["validation", "test"] = Field(
         "validation",

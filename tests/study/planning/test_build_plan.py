@@ -107,7 +107,7 @@ def test_data_that_moved_is_known_by_its_content(folder: Path, tmp_path: Path) -
         ),
         ({"space": {"lr": [0.1, 0.2]}}, "space.lr"),
         ({"sampler": "random"}, "sampler"),
-        ({"early_stopping": "none"}, "early_stopping"),
+        ({"early_stopping": "halving"}, "early_stopping"),
     ],
 )
 def test_what_changed_is_named(folder: Path, flags: dict[str, Any], field: str) -> None:
@@ -172,7 +172,7 @@ def test_a_study_file_that_was_damaged_says_what_to_give(folder: Path) -> None:
 
 
 def test_what_a_reader_must_know_is_a_note(folder: Path) -> None:
-    notes = " / ".join(_plan(folder, trials=5, arms="separate").notes)
+    notes = " / ".join(_plan(folder, trials=5, arms="separate", early_stopping="halving").notes)
     assert "early stopping is idle: 2 trials in an arm, fewer than 3" in notes
     assert "5 trials over 2 arms are not the same number each; use a multiple of 2" in notes
     assert "a trial's score is its highest epoch" not in notes

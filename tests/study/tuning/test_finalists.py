@@ -27,7 +27,15 @@ from study.tuning.finalists import SearchPolicy
 from study.tuning.recorder import Recorder
 from tests.fixtures.study import report, study_event
 
-FLAGS = {"trials": 12, "epochs": 3, "finalists": 2, "repeats": 2, "seed": 3, "architecture": "resnet18"}
+FLAGS = {
+    "trials": 12,
+    "epochs": 3,
+    "early_stopping": "halving",
+    "finalists": 2,
+    "repeats": 2,
+    "seed": 3,
+    "architecture": "resnet18",
+}
 
 
 Kind = TypeVar("Kind", bound=Event)

@@ -23,6 +23,8 @@ def test_sampler_of_one_seed_repeats_its_suggestion(name: str) -> None:
 
 
 def test_pruner_of_a_study_without_early_stopping_stops_nobody() -> None:
-    config = make_study_config({"early_stopping": "none"}, {})
+    config = make_study_config({}, {})
     assert isinstance(pruner_of(config), optuna.pruners.NopPruner)
-    assert isinstance(pruner_of(make_study_config({}, {})), optuna.pruners.SuccessiveHalvingPruner)
+    assert isinstance(
+        pruner_of(make_study_config({"early_stopping": "halving"}, {})), optuna.pruners.SuccessiveHalvingPruner
+    )

@@ -65,7 +65,7 @@ def test_it_says_what_would_run_and_what_it_would_cost(tmp_path: Path) -> None:
     assert "2 at once, 1 CPU thread each, no GPU" in said
     assert "sgd: 0.001 to 0.1, logarithmic; adamw: 0.0001 to 0.005, logarithmic" in said
     assert "finalists" not in said
-    assert "early stopping is idle: 2 trials in an arm, fewer than 3" in said
+    assert "early stopping" not in said
     for word in ("resnet18", "resnet50", "GB of disk", "expected: 00:0"):
         assert word in said
 
