@@ -37,7 +37,7 @@ _YES = frozenset(("1", "yes", "y", "true", "t", "ja", "si", "sí", "sim", "oui",
 _MOST_QUALITIES = 10
 """More numbers than this are a measure, such as sharpness, and do not say what is ungradable."""
 
-_LAST_WORD = re.compile("adjudicat|consensus|corrected|final", re.IGNORECASE)
+_LAST_WORD = re.compile("adjudicat|consensus|corrected|final|re-?grad|reread|review|revis", re.IGNORECASE)
 
 
 def unheeded(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:

@@ -16,6 +16,7 @@ from retina_data.layouts.tables.unheeded import unheeded, unread_predictions, un
     [
         ("image,level,quality", "a,1,Inadequate", "quality not heeded"),
         ("image,level,level_adjudicated", "a,1,2", "other grades not read"),
+        ("image,level,regraded", "a,1,2", "other grades not read"),
         ("Image name,Ophthalmologic department,Retinopathy grade", "a,x,3", "doubtful scale of grades"),
         ("image,level,final_quality", "a,1,no", "quality not heeded"),
         ("image,level,quality", "a,1,0\nb,1,2", "quality not heeded"),
