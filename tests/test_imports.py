@@ -21,7 +21,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models": (),
     "retina_models.errors": (),
     "retina_models.resnet": (),
-    "retina_models.weights": ("retina_models.errors", "retina_models.resnet"),
+    "retina_models.imagenet": ("retina_models.errors",),
+    "retina_models.weights": ("retina_models.errors", "retina_models.imagenet", "retina_models.resnet"),
     "retina_data": (),
     "retina_data.errors": (),
     "retina_data.files": (),
@@ -109,7 +110,7 @@ ONLY_IN = {
         "study/tuning/sampler_and_pruner.py",
         "analysis/results/importance.py",
     },
-    "torchvision": {"retina_models/weights.py"},
+    "torchvision": {"retina_models/imagenet.py"},
 }
 NO_TORCH = {"analysis", "retina_data"}
 TORCH_ALL_THE_SAME = {"retina_data/batches.py", "retina_data/augmentation.py"}

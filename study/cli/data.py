@@ -39,8 +39,9 @@ def weights(
 
     For arms with pretraining; a search downloads nothing.
     """
+    from retina_models.imagenet import imagenet_file
     from retina_models.resnet import ARCHITECTURES
-    from retina_models.weights import imagenet_file, read_weights
+    from retina_models.weights import read_weights
 
     for architecture in architectures or ARCHITECTURES:
         read_weights("imagenet", architecture)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from retina_models.errors import WeightsError
+from retina_models.imagenet import imagenet_file
 from retina_models.resnet import ARCHITECTURES
 from retina_models.weights import (
     COUNTER,
@@ -15,7 +16,6 @@ from retina_models.weights import (
     SYNTHETIC,
     LoadReport,
     Weights,
-    imagenet_file,
     kind_of,
     load_weights,
     read_weights,

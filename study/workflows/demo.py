@@ -14,8 +14,9 @@ from rich.table import Table
 from analysis.number_format import with_interval
 from analysis.results.columns import RUN, primary_endpoint
 from retina_data.synthetic.dataset import Mix, make_dataset
+from retina_models.imagenet import imagenet_file
 from retina_models.resnet import ARCHITECTURES
-from retina_models.weights import IMAGENET, imagenet_file
+from retina_models.weights import IMAGENET
 from study.console import out
 from study.disk_space import check_room, needed
 from study.planning.inputs import Inputs

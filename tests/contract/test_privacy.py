@@ -23,8 +23,9 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
+from retina_models.imagenet import imagenet_file
 from retina_models.resnet import resnet18
-from retina_models.weights import imagenet_file, save_weights
+from retina_models.weights import save_weights
 from study.tracking.saved_view import VIEW_TAG, unpacked
 from tests.fixtures.command import run
 from tests.fixtures.study import small_data
