@@ -209,6 +209,7 @@ def study_config(plan: Plan, earlier: bool) -> StudyConfig:
     values = {
         "trials": plan.trials,
         "finalists": 0 if earlier else plan.finalists,
+        "early_stopping": "halving" if earlier else "none",
         "fixed": FIXED | {"epochs": plan.epochs} | (EARLIER_FIXED if earlier else {}),
         "space": EARLIER_SPACE if earlier else SPACE,
     }
