@@ -51,6 +51,11 @@ _IMAGE_FOLDERS = frozenset((
 ))  # fmt: skip
 
 
+def words_of(name: str) -> list[str]:
+    """The words of a name in small letters, parted by their case too: `testImages_2` -> test, images."""
+    return [word.lower() for word in _WORD.findall(name)]
+
+
 def split_named(name: str) -> str:
     """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
     letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
@@ -124,7 +129,7 @@ def made_from_photographs(files: tuple[str, ...]) -> Mapping[str, int]:
     """
     listed = [file.rpartition("/")[::2] for file in files]
     names = {name for folder in {folder for folder, _ in listed} for name in folder.split("/")}
-    made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *map(str.lower, _WORD.findall(name))]))}
+    made = {name for name in names if any(map(_MADE.fullmatch, [plain(name), *words_of(name)]))}
     made |= {name for name in names if plain(name) in ("gt", "label", "labels")}  # `label 3` is a grade
     made |= _with_namesakes(listed, {name for name in names if plain(name) in _LESIONS})
     if not _BESIDE_OD & set(map(plain, names)):

@@ -148,11 +148,8 @@ def test_the_four_charts_are_drawn(page: Page) -> None:
 
 
 def test_the_note_begins_with_the_result(page: Page) -> None:
-    page.wait_for_function(  # drawn some time after the table
-        "text => document.body.innerText.includes(text)",
-        arg="ResNet50, pretrained: kappa 0.800 on validation (n = 5, trial 0003).",
-        timeout=1000 * PATIENCE,
-    )
+    page.get_by_text("on validation (n = 5").first.wait_for(timeout=1000 * PATIENCE)  # drawn after the table
+    assert "ResNet50, pretrained: kappa 0.800 on validation (n = 5, trial 0003)." in page.inner_text("body")
 
 
 def test_the_table_has_the_agreed_columns(page: Page, browser: Browser, shown: Shown) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 from typer.testing import CliRunner
 
 from retina_models import imagenet
@@ -19,6 +18,7 @@ from retina_models.imagenet import imagenet_file
 from retina_models.resnet import resnet18
 from retina_models.weights import load_weights, read_weights
 from study.cli.app import app
+from tests.retina_models.test_weights import saved
 
 
 @pytest.fixture
@@ -37,16 +37,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture(scope="module")
-def theirs() -> dict[str, torch.Tensor]:
-    return dict(torchvision.models.resnet18(num_classes=1000).state_dict())
-
-
-def saved(path: Path, content: Any) -> Path:
-    torch.save(content, path)
-    return path
 
 
 def test_imagenets_files_are_torchvisions() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 import torch
-import torchvision
 
 from retina_models.errors import WeightsError
 from retina_models.resnet import resnet18, resnet50
@@ -23,11 +22,6 @@ from retina_models.weights import (
     read_weights,
     save_weights,
 )
-
-
-@pytest.fixture(scope="module")
-def theirs() -> dict[str, torch.Tensor]:
-    return dict(torchvision.models.resnet18(num_classes=1000).state_dict())
 
 
 def saved(path: Path, content: Any) -> Path:

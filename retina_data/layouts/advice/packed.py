@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from retina_data.layouts.advice.refusals import Refusal
-from retina_data.layouts.folder_names import names_images, split_named, split_of_path
+from retina_data.layouts.folder_names import names_images, split_named, split_of_path, words_of
 from retina_data.layouts.folder_tree import Tree, counted, examples, extension, is_archive
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import Entry, plain
@@ -15,8 +15,6 @@ from retina_data.layouts.label_files import Entry, plain
 _CONTENT = frozenset(("label", "labels", "grade", "grades", "annotation", "annotations"))
 
 _PARTS = frozenset(("part", "parts", "chunk", "chunks", "batch", "volume", "vol"))
-
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def not_unpacked(tree: Tree, used: Mapping[str, Entry], words: Mapping[str, int | None]) -> list[Refusal]:
@@ -56,7 +54,7 @@ def not_unpacked(tree: Tree, used: Mapping[str, Entry], words: Mapping[str, int 
 
 def _says_more(name: str, splits: set[str]) -> bool:
     """Whether the name of an archive says a split that is not there, a part of a collection, or pictures or labels."""
-    said = set(map(str.lower, _WORD.findall(name)))
+    said = set(words_of(name))
     if split := split_named(name):
         return split not in splits or not _PARTS.isdisjoint(said)
     return names_images(name) or not said.isdisjoint(_CONTENT | _PARTS)

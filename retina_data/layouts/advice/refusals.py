@@ -150,12 +150,18 @@ def _of_the_other_eye(tree: Tree, fates: Fates) -> list[Refusal]:
     return found
 
 
+def stems_of_folders(files: Sequence[str]) -> dict[str, set[str]]:
+    """Folder -> the stems of the files in it."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        found[folder].add(stem_of(name))
+    return dict(found)
+
+
 def _two_versions(fates: Fates) -> list[Refusal]:
     """Images of a folder whose other pictures are left out for those of the same names elsewhere."""
-    used: dict[str, set[str]] = defaultdict(set)
-    for file in fates.get(Fate.PICTURE, ()):
-        folder, _, name = file.rpartition("/")
-        used[folder].add(stem_of(name))
+    used = stems_of_folders(fates.get(Fate.PICTURE, ()))
     others = [file.rpartition("/")[::2] for file in fates.get(Fate.SAME_NAME, ())]
     folders = sorted({folder for folder, name in others if folder in used and stem_of(name) not in used[folder]})
     if not folders:

@@ -6,10 +6,11 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.refusals import TWO_VERSIONS, Refusal
+from retina_data.layouts.advice.refusals import TWO_VERSIONS, Refusal, stems_of_folders
+from retina_data.layouts.advice.scale import grade_said
 from retina_data.layouts.folder_names import names_images, split_named, without_copies
 from retina_data.layouts.folder_tree import Tree, counted, examples
 from retina_data.layouts.grade_folders import grade_of
@@ -52,7 +53,8 @@ def _other_words(table: LabelTable, number: int, read: Columns, options: ReadOpt
     words = {word: grade_of(word, {}) for _, word in pairs}
     if len(words) < 2 or None in words.values() or any(map(str.isdigit, words)):
         return []
-    differ = [(code, word) for code, word in pairs if code.isdigit() and int(code) != words[word]]
+    said = {code: grade_said(code, options.grades) for code, _ in pairs}
+    differ = [(code, word) for code, word in pairs if said[code] not in (None, words[word])]
     if not differ:
         return []
     code, word = differ[0]
@@ -71,7 +73,7 @@ def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
     """Warnings of JSON files with other numbers for the words of grades, where the labels that are read are numbers."""
     if not entries or not all(entry.word.isdigit() for entry in entries):
         return []
-    found = []
+    found, read = [], {entry.word: entry.grade for entry in entries}
     for file in tree.files:
         if not _CODES.fullmatch(file.rpartition("/")[2]):
             continue
@@ -82,7 +84,7 @@ def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
         pairs = {str(word): str(code) for word, code in codes.items()} if isinstance(codes, dict) else {}
         pairs |= {code: word for word, code in pairs.items()}  # either may come first
         said = {word: grade for word in pairs if not word.isdigit() and (grade := grade_of(word, {})) is not None}
-        differ = [word for word, grade in said.items() if pairs[word].isdigit() and int(pairs[word]) != grade]
+        differ = [word for word, grade in said.items() if read.get(pairs[word], grade) != grade]
         if differ:
             text = (
                 f"`{file}` says that {clipped(pairs[differ[0]])} is {clipped(differ[0])}: if the labels are these "
@@ -113,9 +115,9 @@ def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:
 
 def namesakes(fates: Fates) -> list[Refusal]:
     """A warning of whole folders that have the names of those that are used, and no less than these say photographs."""
-    used = _stems_of_folders(fates.get(Fate.PICTURE, ()))
+    used = stems_of_folders(fates.get(Fate.PICTURE, ()))
     found = []
-    for folder, stems in sorted(_stems_of_folders(fates.get(Fate.SAME_NAME, ())).items()):
+    for folder, stems in sorted(stems_of_folders(fates.get(Fate.SAME_NAME, ())).items()):
         twins = [other for other, names in used.items() if names == stems]
         for twin in twins:
             names = [name.rpartition("/")[2] for name in (folder, twin)]
@@ -125,12 +127,4 @@ def namesakes(fates: Fates) -> list[Refusal]:
                     f"{examples([twin])}, which are used: name the folder in the label file, or move one of them away"
                 )
                 found.append(Refusal(TWO_VERSIONS, len(stems), text, only_warns=True))
-    return found
-
-
-def _stems_of_folders(files: Sequence[str]) -> Mapping[str, set[str]]:
-    found: dict[str, set[str]] = defaultdict(set)
-    for file in files:
-        folder, _, name = file.rpartition("/")
-        found[folder].add(stem_of(name))
     return found

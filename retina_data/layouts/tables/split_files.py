@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
-from retina_data.layouts.folder_names import split_named
+from retina_data.layouts.folder_names import split_named, words_of
 from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, counted, extension
 from retina_data.layouts.label_files import Entry, LabelTable, clipped, read_table, stem_of, stems_of
 from retina_data.layouts.tables.columns import PATIENT_COLUMNS, split_columns, split_said
@@ -23,8 +22,6 @@ _SAYS_SPLITS = frozenset(("split", "splits", "partition", "partitions", "trainte
 """Words in the name of a file."""
 
 _NO_TABLES = frozenset((".txt", ".json", ".jsonl", ".yaml", ".yml", ".xml", ".toml", ".lst", ".list", ".npy", ".npz"))
-
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def unread_split_files(tree: Tree, used: Mapping[str, Entry], unread: Sequence[str]) -> list[Refusal]:
@@ -57,7 +54,7 @@ def _says_splits(file: str) -> bool:
     name = file.rpartition("/")[2].rpartition(".")[0]
     if extension(file) in UNREAD_TABLES and split_named(name) in ("val", "test"):
         return True
-    words = set(map(str.lower, _WORD.findall(name)))
+    words = set(words_of(name))
     return extension(file) in {*_NO_TABLES, *UNREAD_TABLES} and not _SAYS_SPLITS.isdisjoint(words)
 
 

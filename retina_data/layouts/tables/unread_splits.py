@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.advice.scale import without_point
-from retina_data.layouts.folder_names import split_named
+from retina_data.layouts.folder_names import split_named, words_of
 from retina_data.layouts.folder_tree import Tree, counted
 from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, plain, read_table
 from retina_data.layouts.tables.columns import SPLIT_COLUMNS, columns_of, split_columns, split_said, split_word
@@ -38,8 +38,6 @@ _BESIDE_SPLITS = frozenset((
 _YES_OR_NO = frozenset(
     ("", "0", "1", "2", "y", "n", "yes", "no", "t", "f", "true", "false", "x", "si", "sí", "ja", "nein")
 )
-
-_WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
 
 def unread_splits(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
@@ -100,5 +98,5 @@ def _asks(name: str, values: Iterable[str]) -> bool:
 
 def _only_splits(text: str) -> bool:
     """Whether a text has words of splits, and no others: not `aptos_train`."""
-    words = [word for word in map(str.lower, _WORD.findall(text)) if word not in _BESIDE_SPLITS]
+    words = [word for word in words_of(text) if word not in _BESIDE_SPLITS]
     return bool(words) and all(map(split_named, words))

@@ -110,6 +110,7 @@ def _header(table: LabelTable, stems: frozenset[str]) -> str:
 
 
 def stem_of_path(text: str) -> str:
+    """The stem of the last part of a path, with slashes of either kind."""
     return stem_of(re.split(r"[/\\]", text)[-1])
 
 

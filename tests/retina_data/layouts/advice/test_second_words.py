@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from retina_data.layouts.advice.second_words import namesakes, splits_in_names, words_beside_grades
+from retina_data.layouts.advice.second_words import codes_of_words, namesakes, splits_in_names, words_beside_grades
 from retina_data.layouts.folder_tree import scan
 from retina_data.layouts.inventory import Fate
 from retina_data.layouts.label_files import Entry, ReadOptions
@@ -28,6 +28,20 @@ def test_words_beside_grades_that_agree_or_say_none_are_no_doubt(tmp_path: Path,
     lines = [f"{name},{code},{word}" for name, code, word in zip("abcd", "0120", words.split(","), strict=True)]
     (tmp_path / "train.csv").write_text("\n".join(["id_code,diagnosis,note", *lines]) + "\n")
     assert words_beside_grades(scan(tmp_path), ["train.csv"], ReadOptions()) == []
+
+
+def test_words_beside_grades_are_compared_with_what_is_read(tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text(CODED.replace(",0,", ",0.0,").replace("d,2", "d,²"))
+    tree, grades = scan(tmp_path), {"0": 1, "1": 2, "2": 0}
+    assert [one.count for one in words_beside_grades(tree, ["train.csv"], ReadOptions())] == [3]
+    assert words_beside_grades(tree, ["train.csv"], ReadOptions(grades=grades)) == []
+
+
+def test_codes_that_the_user_gave_their_grades_are_no_doubt(tmp_path: Path) -> None:
+    (tmp_path / "classes.json").write_text('{"Mild": 0, "No_DR": "²"}')
+    tree = scan(tmp_path)
+    assert len(codes_of_words(tree, [Entry("a", 0, "", "l.csv", word="0")])) == 1
+    assert codes_of_words(tree, [Entry("a", 1, "", "l.csv", word="0")]) == []
 
 
 def test_splits_in_names_of_some_images_alone_are_no_splits() -> None:
