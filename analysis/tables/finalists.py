@@ -16,23 +16,26 @@ from analysis.results.columns import DROP, FINALISTS, REPEATED, RUN, VALIDATION,
 from analysis.results.labels import arm_label
 from analysis.results.study_runs import StudyRuns
 from analysis.stats.metrics import Floats
-from analysis.stats.repeats import standings
+from analysis.stats.repeats import Final, standings
 from analysis.stats.selection_bias import expected_drop
 
 
 def repeated(study: StudyRuns, score: str) -> pd.DataFrame:
     """trial and columns.REPEATED of each configuration that was trained again, over its complete repeats; standing: by
-    what configurations are ordered, analysis.stats.repeats.standings within each arm and fold."""
+    what configurations are ordered, analysis.stats.repeats.standings of each fold."""
     done, column = _complete(study, score), f"best_val_{score}"
     found = done.groupby("trial")[column].agg(["mean", "size", "std"]).reset_index()
     found = found.set_axis(["trial", *REPEATED], axis=1).astype({"trial": study.trials["trial"].dtype})
     standing: dict[str, float] = {}
-    for _, own in done.groupby(["arm", "fold"]):
-        repeats = {
-            str(trial): dict(zip(one["seed_index"], one[column], strict=True)) for trial, one in own.groupby("trial")
-        }
-        standing |= standings(repeats, next(iter(own.loc[own["baseline"], "trial"]), ""))
+    for _, fold in done.groupby("fold"):
+        standing |= standings([_final(own, column) for _, own in fold.groupby("arm")])
     return found.assign(standing=found["trial"].map(standing).astype(float))
+
+
+def _final(runs: pd.DataFrame, column: str) -> Final:
+    """One arm's finalists and their scores."""
+    repeats = {str(trial): dict(zip(one["seed_index"], one[column], strict=True)) for trial, one in runs.groupby("trial")}
+    return Final(repeats, next(iter(runs.loc[runs["baseline"], "trial"]), ""))
 
 
 def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
@@ -114,8 +117,8 @@ def in_doubt_sentence(study: StudyRuns, board: pd.DataFrame) -> str:
             found.append(
                 f"{arm_label(study, str(arm))}: trial {top['trial']}, the known-good configuration that the arm began "
                 f"with, stays the winner; the mean of trial {other['trial']} is higher by "
-                f"{other['finalist_mean'] - top['finalist_mean']:.3f}, which is not beyond the standard error of the "
-                "differences."
+                f"{other['finalist_mean'] - top['finalist_mean']:.3f}, which is not beyond the one-sided 90 % bound of "
+                "the difference."
             )
     return " ".join(found)
 

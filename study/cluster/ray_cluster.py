@@ -19,6 +19,10 @@ from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
 
+KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.hugetlb=1"
+"""For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
+to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none."""
+
 
 @contextmanager
 def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[str, float]]]:
@@ -35,6 +39,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )
+    os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     _join(address)

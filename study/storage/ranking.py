@@ -3,7 +3,7 @@
 The highest of many scores on one small validation split is mostly the luckiest. So the best few of each arm, and the
 known-good configuration that it began with, are trained again with fresh seeds on the same other validation splits.
 The mean of these repeats decides, and another one is named before the known-good one only if it is better than that
-by more than the standard error (`analysis.stats.repeats`). All of it is read from the ledger's state alone.
+beyond a one-sided bound of 90 % (`analysis.stats.repeats`). All of it is read from the ledger's state alone.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from statistics import fmean
 from typing import Any
 
 from analysis import schema
-from analysis.stats.repeats import standings
+from analysis.stats.repeats import Final, standings
 from study.config.study import StudyConfig
 from study.storage.state import StudyState, TrialRecord, ranked
 
@@ -63,9 +63,8 @@ def first_trial(state: StudyState, arm: str) -> TrialRecord | None:
     return next((record for record in state.trials.values() if record.arm == arm and record.number == 0), None)
 
 
-def repeats_of(state: StudyState, arm: str) -> tuple[dict[str, dict[int, float]], str]:
-    """Trial -> number of the seed -> score, of an arm's finalists that ended in order; and the trial of them that the
-    arm began with, "" where none is."""
+def final_of(state: StudyState, arm: str) -> Final:
+    """Scores of an arm's finalists that ended in order, by trial and number of the seed."""
     found: dict[str, dict[int, float]] = {}
     first = ""
     for one in state.finalists.values():
@@ -73,7 +72,7 @@ def repeats_of(state: StudyState, arm: str) -> tuple[dict[str, dict[int, float]]
         if one.finalist and one.arm == arm and one.state == schema.STATE_COMPLETE and score is not None:
             found.setdefault(one.finalist.trial, {})[one.finalist.seed_index] = score
             first = one.finalist.trial if one.finalist.baseline else first
-    return found, first
+    return Final(found, first)
 
 
 def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
@@ -82,11 +81,11 @@ def candidates(state: StudyState, arm: str | None = None) -> list[Candidate]:
     The score of one run is not compared with a mean of repeats: the former was chosen for being high.
     """
     found: list[tuple[tuple[bool, float, str], Candidate]] = []
+    finals = {one: final_of(state, one) for one in state.study.arms}
+    standing = standings(list(finals.values()))
     for one in [arm] if arm else state.study.arms:
-        repeats, first = repeats_of(state, one)
-        standing = standings(repeats, first)
         for record in configurations(state, one):
-            own, scores = record.best_score(), repeats.get(record.trial, {})
+            own, scores = record.best_score(), finals[one].repeats.get(record.trial, {})
             assert own is not None  # it is ranked
             candidate = Candidate(record, fmean(scores.values()) if scores else own, len(scores))
             found.append(((not scores, -standing.get(record.trial, own), record.trial), candidate))

@@ -134,7 +134,8 @@ def test_the_first_trial_stays_where_another_is_better_in_the_mean_alone() -> No
     more = f"{mean['0001'] - mean['0000']:.3f}"
     assert text == (
         "ResNet18, from scratch: trial 0000, the known-good configuration that the arm began with, stays the winner; "
-        f"the mean of trial 0001 is higher by {more}, which is not beyond the standard error of the differences."
+        f"the mean of trial 0001 is higher by {more}, which is not beyond the one-sided 90 % bound of "
+        "the difference."
     )
     own = made.board.set_index("trial")["objective_value"]
     assert own["0000"] == own.min()  # so it is not one of those that their own score flattered
