@@ -34,8 +34,10 @@ def repeated(study: StudyRuns, score: str) -> pd.DataFrame:
 
 def _final(runs: pd.DataFrame, column: str) -> Final:
     """One arm's finalists and their scores."""
-    repeats = {str(trial): dict(zip(one["seed_index"], one[column], strict=True)) for trial, one in runs.groupby("trial")}
-    return Final(repeats, next(iter(runs.loc[runs["baseline"], "trial"]), ""))
+    scores = {
+        str(trial): dict(zip(one["seed_index"], one[column], strict=True)) for trial, one in runs.groupby("trial")
+    }
+    return Final(scores, next(iter(runs.loc[runs["baseline"], "trial"]), ""))
 
 
 def finalists(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:

@@ -24,7 +24,7 @@ def test_standings_without_a_first_are_means() -> None:
     ("challenger", "before"),
     [
         ({0: 0.51, 1: 0.41}, True),  # better on both splits, and equally
-        ({0: 0.60, 1: 0.45}, False),  # better on both; the bound of one degree of freedom lies at 0.077, the mean at 0.075
+        ({0: 0.60, 1: 0.45}, False),  # better on both: a mean of 0.075, a bound of 0.077
         ({0: 0.60, 1: 0.46}, True),  # 0.062 and 0.08
         ({0: 0.70, 1: 0.39}, False),
         ({0: 0.50, 1: 0.40}, False),  # equal
