@@ -17,7 +17,7 @@ from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.advice.packed import not_unpacked
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
 from retina_data.layouts.advice.second_words import codes_of_words, namesakes, splits_in_names, words_beside_grades
-from retina_data.layouts.folder_tree import all_pictures, counted, is_archive, scan
+from retina_data.layouts.folder_tree import Tree, all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
     distinct_names,
     folders_without_split,
@@ -146,27 +146,18 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     entries, files = distinct_names([entry for entry, _ in pairs]), [file for _, file in pairs]
     labels_only = not all_pictures(tree)
     if labels_only:
-        packed = sum(is_archive(file) for file in tree.files)
-        unpack = f"; to unpack: {counted(packed, 'archive')}" if packed else ""
-        notes.append(
-            f"labels only: none of the {len(entries):,} images is beside the label files ({_LOOKED_INTO}){unpack}"
-        )
-    unread = fates.get(Fate.UNREAD_LABELS, ())
+        notes.append(_labels_only(tree, len(entries)))
     used_entries = {file: entry for entry, file in pairs if file}
     patients = patients_of(entries, options)
     owners = list(zip(entries, files, patients.parsed.patient, strict=True))
     of_files = {file: patient for _, file, patient in owners if file}
     of_lines = {} if any(patients.by_column) else {entry.place: patient for entry, _, patient in owners}
-    doubts = contradictions(tree, chosen.layout, used_entries, unread, options)
-    doubts += unread_patient_files(tree, used_entries, unread, of_files)
-    doubts += words_beside_grades(tree, chosen.listed.files, options)
-    tables = table_warnings(tree, chosen.listed.files, unread, used_entries, of_lines, options)
-    tables += not_unpacked(tree, used_entries, options.grades)
-    tables += [*splits_in_names(entries), *codes_of_words(tree, entries)]
-    scale = [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
+    doubts, others = _doubted(chosen, fates, used_entries, of_files, of_lines)
+    others += [*splits_in_names(entries), *codes_of_words(tree, entries)]
+    others += [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))
-    notes += [f"{kind}; see data check" for kind in dict.fromkeys(one.kind for one in (*tables, *scale))]
+    notes += [f"{kind}; see data check" for kind in dict.fromkeys(one.kind for one in others)]
     dataset = DataSet(
         tree.root,
         chosen.layout,
@@ -181,10 +172,28 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
         fates,
         (
             *refusals(tree, fates, unknown, {one.split for one in entries}, options, chosen.layout),
-            *(*namesakes(fates), *doubts, *tables, *scale),
+            *(*namesakes(fates), *doubts, *others),
         ),
     )
     return dataset, [entry for entry, file in zip(entries, files, strict=True) if not file]
+
+
+def _labels_only(tree: Tree, images: int) -> str:
+    packed = sum(is_archive(file) for file in tree.files)
+    unpack = f"; to unpack: {counted(packed, 'archive')}" if packed else ""
+    return f"labels only: none of the {images:,} images is beside the label files ({_LOOKED_INTO}){unpack}"
+
+
+def _doubted(
+    chosen: Chosen, fates: Fates, used: dict[str, Entry], of_files: dict[str, str], of_lines: dict[str, str]
+) -> tuple[list[Refusal], list[Refusal]]:
+    """What the label files contradict, and what else in them is not heeded. of_files, of_lines: patients."""
+    tree, options, unread = chosen.tree, chosen.options, fates.get(Fate.UNREAD_LABELS, ())
+    doubts = contradictions(tree, chosen.layout, used, unread, options)
+    doubts += unread_patient_files(tree, used, unread, of_files)
+    doubts += words_beside_grades(tree, chosen.listed.files, options)
+    others = table_warnings(tree, chosen.listed.files, unread, used, of_lines, options)
+    return doubts, others + not_unpacked(tree, used, options.grades)
 
 
 def _without_test(pairs: list[tuple[Entry, str]], notes: list[str]) -> tuple[list[tuple[Entry, str]], list[str]]:
