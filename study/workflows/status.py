@@ -10,8 +10,10 @@ from rich.console import Console
 from rich.table import Table
 
 from analysis import schema
+from retina_data.errors import DataError
+from retina_data.gate import below
 from study.errors import ConfigError
-from study.storage.home import fold_studies
+from study.storage.home import fold_studies, study_folders
 from study.storage.ledger import LedgerError
 from study.storage.lock import is_locked
 from study.storage.progress import duration_text, times
@@ -36,7 +38,7 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool, 
 
     One that cannot is a line, and hides no other. A home without studies is not an error. rerun_flags: of Home.
     """
-    folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
+    folders = study_folders(home)
     named = _named(home, name, folders)
     if name and not named:
         known = ", ".join(folder.name for folder in folders) or "none"
@@ -63,7 +65,7 @@ def _told(folder: Path) -> dict[str, Any]:
     """What one ledger says, or why it says nothing."""
     try:
         return summary(folder)
-    except (LedgerError, OSError) as error:
+    except (LedgerError, DataError, OSError) as error:
         return {"study": folder.name, "state": DAMAGED, "error": str(error)}
 
 
@@ -94,7 +96,7 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
 def watch_status(console: Console, home: Path, name: str | None, rerun_flags: str = "") -> bool:
     """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C; returns as it does."""
     while True:
-        folders = [path.parent for path in home.glob("*/ledger.jsonl")]
+        folders = study_folders(home)
         # Asked before the ledgers are read: what is printed last must be how it ended.
         written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
@@ -133,7 +135,7 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
 def _print_rest(console: Console, folder: Path, study: dict[str, Any], rerun_flags: str) -> None:
     """What failed, why it ended, and the command that comes next."""
     for trial, reason in study["failures"].items():
-        file = folder / "checkpoints" / trial / "error.txt"
+        file = below(folder, "checkpoints", trial, "error.txt")
         more = f" ({file} tells more)" if file.exists() else ""
         console.print(f"failed: {trial}: {reason}{more}", markup=False)
     if study["reason"]:
