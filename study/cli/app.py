@@ -26,8 +26,10 @@ from study.cli.options import (
     GradeWords,
     HomeOption,
     Layout,
+    SharedHome,
     WeightFiles,
     examples,
+    make_home,
     place,
     read_values,
     weight_files,
@@ -121,6 +123,7 @@ def train(
     weights: WeightFiles = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Train one configuration, without Ray."""
@@ -138,19 +141,25 @@ def train(
     else:
         files = weight_files(weights)
         options = read_options(make_study_config({}, reading), layout)
+        make_home(here.home, shared_home)
         train.train_new(
             data.resolve(), options, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
         )
 
 
-def demo(home: HomeOption = None) -> None:
+def demo(home: HomeOption = None, shared_home: SharedHome = False) -> None:
     """Run all of it on synthetic photographs, in minutes.
 
     Data, source weights, a search of four arms, confirmation and report.
     """
+    from study.cluster.address import own_token
+
+    os.environ.update(own_token())  # before Ray is imported
     from study.workflows.demo import run_demo
 
-    sys.exit(run_demo(place(home)))
+    here = place(home)
+    make_home(here.home, shared_home)
+    sys.exit(run_demo(here))
 
 
 DATA, SEARCH, RESULTS, MODELS = "Data and weights", "Search", "Studies", "Models"

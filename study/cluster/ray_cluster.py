@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -18,6 +20,9 @@ from ray.exceptions import RayError
 from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
+
+SHORT = "/tmp"  # noqa: S108
+"""Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
 
 
 @contextmanager
@@ -37,8 +42,9 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     )
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    _join(address)
+    folder = "" if address else tempfile.mkdtemp(prefix="retina-", dir=SHORT)  # mode 0700
     try:
+        _join(address, folder)
         nodes = alive()
         if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
             check_asks(ray.get_runtime_context().gcs_address)
@@ -47,15 +53,24 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
         _take_sigterm(signal.getsignal(signal.SIGTERM))
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _join(address: str | None) -> None:
-    """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+def _join(address: str | None, folder: str) -> None:
+    """Ray without an address would take any cluster that it finds on this machine: `local` starts one.
+
+    folder: for the sockets and logs of one that is started.
+    """
     handler = signal.getsignal(signal.SIGTERM)
     with _without_mlflow():
         try:
             ray.init(
-                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=f"{folder}/ray" if folder else None,  # Ray opens it to all, below one that is open to nobody
             )
         except (OSError, RuntimeError, ValueError, RayError) as error:
             if address is None:
