@@ -15,6 +15,7 @@ import typer
 
 from analysis.errors import RunsError
 from retina_data.errors import DataError
+from retina_data.gate import plain
 from retina_models.errors import WeightsError
 from study.cli import data, models, search, studies
 from study.cli.config_flags import drop_unset, field_flags, with_flags
@@ -63,15 +64,15 @@ def main() -> None:
     try:
         app()
     except StudyError as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(error.exit_code)
     except (DataError, WeightsError, RunsError) as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(EXIT_WRONG)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             where = f": {error.filename}" if error.filename else ""
-            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written", markup=False)
+            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written")
             sys.exit(EXIT_WRONG)
         err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
         sys.exit(EXIT_FAILED)
@@ -88,7 +89,7 @@ def main() -> None:
         remedy = (
             "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
         )
-        err.print(f"retina: MLflow: {text}; {remedy}", markup=False)
+        err.print(f"retina: MLflow: {plain(text)}; {remedy}")
         sys.exit(EXIT_WRONG)
 
 

@@ -155,12 +155,12 @@ def data_check(
             raise
         verdict = {"severity": "error", "text": f"{'Not fit to train on' if finding else 'Not checked'}: {error}"}
         if as_json:
-            out.print_json(data={"verdict": verdict, "error": str(error)})
+            out.print_json(data={"verdict": verdict, "error": str(error)}, ensure_ascii=True)
         else:
             out.print(verdict["text"], markup=False)
         sys.exit(EXIT_FAILED if finding else EXIT_WRONG)
     if as_json:
-        out.print_json(data=report)
+        out.print_json(data=report, ensure_ascii=True)
     else:
         print_audit(out, report)
         out.print(f"page: {page}" if page else "pictures of each finding: add --page FILE.html", markup=False)

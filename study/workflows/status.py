@@ -8,10 +8,11 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis import schema
 from retina_data.errors import DataError
-from retina_data.gate import below
+from retina_data.gate import below, plain
 from study.errors import ConfigError
 from study.storage.home import fold_studies, study_folders
 from study.storage.ledger import LedgerError
@@ -46,7 +47,7 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool, 
     summaries = [_told(folder) for folder in named]
     studies = [study for study in summaries if study["state"] != DAMAGED]
     if as_json:
-        console.print_json(data=summaries)
+        console.print_json(data=summaries, ensure_ascii=True)
     elif not summaries:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
     else:
@@ -66,7 +67,7 @@ def _told(folder: Path) -> dict[str, Any]:
     try:
         return summary(folder)
     except (LedgerError, DataError, OSError) as error:
-        return {"study": folder.name, "state": DAMAGED, "error": str(error)}
+        return {"study": folder.name, "state": DAMAGED, "error": plain(str(error))}
 
 
 def _print_studies(console: Console, studies: list[dict[str, Any]]) -> None:
@@ -102,7 +103,7 @@ def watch_status(console: Console, home: Path, name: str | None, rerun_flags: st
         with console.capture() as capture:
             parent_study = print_status(console, home, name, as_json=False, rerun_flags=rerun_flags)
         console.clear()
-        console.print(capture.get(), markup=False, end="")
+        console.print(Text.from_ansi(capture.get()), end="")
         if not written:
             return parent_study
         time.sleep(WATCH_SECONDS)
@@ -137,8 +138,8 @@ def _print_rest(console: Console, folder: Path, study: dict[str, Any], rerun_fla
     for trial, reason in study["failures"].items():
         file = below(folder, "checkpoints", trial, "error.txt")
         more = f" ({file} tells more)" if file.exists() else ""
-        console.print(f"failed: {trial}: {reason}{more}", markup=False)
+        console.print(f"failed: {trial}: {plain(reason)}{more}", markup=False)
     if study["reason"]:
-        console.print(f"{study['state']}: {study['reason']}", markup=False)
+        console.print(f"{study['state']}: {plain(study['reason'])}", markup=False)
     if study["next"]:
         console.print(f"next: {study['next']}{rerun_flags}", markup=False)
