@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,6 +92,16 @@ def hparam(name: str) -> str:
 def fold_name(name: str, fold: int) -> str:
     """Study of one outer fold (from 1) of the study `name`."""
     return f"{name}-fold{fold}"
+
+
+def fold_of(text: str) -> tuple[int, int]:
+    """(number, of how many) of an outer fold such as "2/5"; (0, 0) of a study that is none. Raises ValueError."""
+    if not text:
+        return 0, 0
+    number, _, count = text.partition("/")
+    if not re.fullmatch(r"[0-9]{1,3}/[0-9]{1,3}", text) or not 1 <= int(number) <= int(count):
+        raise ValueError(f"a fold must be its number and of how many, such as 2/5, but got {ascii(text[:40])}")
+    return int(number), int(count)
 
 
 TAG_KIND = "kind"

@@ -4,14 +4,29 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from rich.console import Console
+from rich.text import Text
+
+from retina_data.gate import plain
 
 PACKAGES = ("study", "analysis", "retina_data", "retina_models")
 
 
 class Terminal(Console):
-    """A console whose reader may go away (`retina search NAME | head`)."""
+    """A console whose reader may go away (`retina search NAME | head`), and whose texts may come from outside.
+
+    Text is shown as it is: no `[bold]`, no `:smile:`, and nothing that moves the cursor. What shall have colours is a
+    `rich.text.Text`.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        super().__init__(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # the same, but for its names
+        """Each text of a line or a table comes by here."""
+        return super().render_str(plain(text, lines=True), **options)
 
     outlives = False
     """Whether the command goes on in silence then, as a search does; else it ends."""
@@ -25,9 +40,9 @@ class Terminal(Console):
         os.close(nowhere)
 
 
-out = Terminal(soft_wrap=True, highlight=False)
+out = Terminal()
 
-err = Terminal(stderr=True, soft_wrap=True, highlight=False)
+err = Terminal(stderr=True)
 
 
 class LineHandler(logging.Handler):

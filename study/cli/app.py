@@ -15,6 +15,7 @@ import typer
 
 from analysis.errors import RunsError
 from retina_data.errors import DataError
+from retina_data.gate import plain
 from retina_models.errors import WeightsError
 from study.cli import data, models, search, studies
 from study.cli.config_flags import drop_unset, field_flags, with_flags
@@ -26,8 +27,10 @@ from study.cli.options import (
     GradeWords,
     HomeOption,
     Layout,
+    SharedHome,
     WeightFiles,
     examples,
+    make_home,
     place,
     read_values,
     weight_files,
@@ -61,15 +64,15 @@ def main() -> None:
     try:
         app()
     except StudyError as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(error.exit_code)
     except (DataError, WeightsError, RunsError) as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(EXIT_WRONG)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             where = f": {error.filename}" if error.filename else ""
-            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written", markup=False)
+            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written")
             sys.exit(EXIT_WRONG)
         err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
         sys.exit(EXIT_FAILED)
@@ -86,7 +89,7 @@ def main() -> None:
         remedy = (
             "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
         )
-        err.print(f"retina: MLflow: {text}; {remedy}", markup=False)
+        err.print(f"retina: MLflow: {plain(text)}; {remedy}")
         sys.exit(EXIT_WRONG)
 
 
@@ -121,6 +124,7 @@ def train(
     weights: WeightFiles = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Train one configuration, without Ray."""
@@ -138,19 +142,25 @@ def train(
     else:
         files = weight_files(weights)
         options = read_options(make_study_config({}, reading), layout)
+        make_home(here.home, shared_home)
         train.train_new(
             data.resolve(), options, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
         )
 
 
-def demo(home: HomeOption = None) -> None:
+def demo(home: HomeOption = None, shared_home: SharedHome = False) -> None:
     """Run all of it on synthetic photographs, in minutes.
 
     Data, source weights, a search of four arms, confirmation and report.
     """
+    from study.cluster.address import own_token
+
+    os.environ.update(own_token())  # before Ray is imported
     from study.workflows.demo import run_demo
 
-    sys.exit(run_demo(place(home)))
+    here = place(home)
+    make_home(here.home, shared_home)
+    sys.exit(run_demo(here))
 
 
 DATA, SEARCH, RESULTS, MODELS = "Data and weights", "Search", "Studies", "Models"

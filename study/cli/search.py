@@ -25,8 +25,10 @@ from study.cli.options import (
     HomeOption,
     Insecure,
     Layout,
+    SharedHome,
     TimeBudget,
     WeightFiles,
+    make_home,
     place,
     read_values,
     weight_files,
@@ -105,6 +107,7 @@ def search(
     source_study: WarmStart = None,
     enqueued: Enqueue = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Search for each arm's best configuration, or resume.
@@ -117,6 +120,7 @@ def search(
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
     values |= read_values(values, grade, data)
+    make_home(here.home, shared_home)
     inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.rerun_flags)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
@@ -202,12 +206,13 @@ def _cluster(address: str | None, insecure: bool) -> tuple[str | None, Guard]:
 
     Raises ConfigError where none answers, or where it may not.
     """
-    from study.cluster.address import check_address
+    from study.cluster.address import check_address, own_token
 
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
     guard: Guard = "waived" if insecure else "token" if token else "none"
     if address == LOCAL:
+        os.environ.update(own_token())  # before Ray is imported
         return None, guard
     check_address(address, guard)
     return address, guard

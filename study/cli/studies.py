@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from analysis.redact import without_passwords
 from study.cli.options import EXIT_FAILED, HomeOption, place
 from study.console import out
 from study.errors import ConfigError
@@ -63,7 +64,7 @@ def ui(
     home: HomeOption = None,
 ) -> None:
     """Browse trials in the MLflow UI, on this machine only."""
-    from study.tracking.server import check_answers, is_free, tell_once_up
+    from study.tracking.server import check_answers, is_free, secret_path, tell_once_up
 
     here = place(home)
     sync_pending(here)
@@ -73,9 +74,11 @@ def ui(
         )
     check_answers(here.tracking_uri)
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
+    prefix = secret_path(here.home) if here.artifacts else ""
+    page = f"{without_passwords(server, '')}{prefix}"
     from study.tracking.experiment_page import links, serves
 
-    found = links(here.tracking_uri, study_name(name), server) if name else [server]
+    found = links(here.tracking_uri, study_name(name), page) if name else [f"{page}/"]
     if not found:
         raise ConfigError(
             f"study {name} must be in MLflow, but is not; `retina status{here.rerun_flags}` lists the studies"
@@ -93,9 +96,15 @@ def ui(
     if not start_server:
         return tell(True)  # a server that runs already
     out.print("starting MLflow ... (stop with Ctrl-C)")
-    tell_once_up(server, tell)
-    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = [sys.executable, "-m", "mlflow", "ui", "--backend-store-uri", here.tracking_uri, "--host", "127.0.0.1"]
+    tell_once_up(f"{server}{prefix}", tell)
+    # Addresses hold passwords, and the path is a secret: in the environment, which other users do not see.
+    environment = os.environ | {
+        "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
+        "MLFLOW_BACKEND_STORE_URI": here.tracking_uri,
+        "MLFLOW_STATIC_PREFIX": prefix,
+        "MLFLOW_DEFAULT_ARTIFACT_ROOT": here.artifacts or "",
+    }
+    command = [sys.executable, "-m", "mlflow", "ui", "--no-serve-artifacts", "--host", "127.0.0.1"]
     options = ["--port", str(port), "--workers", "1", "--allowed-hosts", f"127.0.0.1:{port},localhost:{port}"]
     os.execve(sys.executable, command + options, environment)  # noqa: S606
 

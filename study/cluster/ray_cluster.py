@@ -5,7 +5,9 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -22,6 +24,8 @@ from study.errors import ConfigError
 KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.hugetlb=1"
 """For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
 to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none."""
+SHORT = "/tmp"  # noqa: S108
+"""Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
 
 
 @contextmanager
@@ -42,8 +46,9 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    _join(address)
+    folder = "" if address else tempfile.mkdtemp(prefix="retina-", dir=SHORT)  # mode 0700
     try:
+        _join(address, folder)
         nodes = alive()
         if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
             check_asks(ray.get_runtime_context().gcs_address)
@@ -52,15 +57,24 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
         ray.shutdown()
         _take_sigterm(signal.getsignal(signal.SIGTERM))
+        if folder:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
-def _join(address: str | None) -> None:
-    """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+def _join(address: str | None, folder: str) -> None:
+    """Ray without an address would take any cluster that it finds on this machine: `local` starts one.
+
+    folder: for the sockets and logs of one that is started.
+    """
     handler = signal.getsignal(signal.SIGTERM)
     with _without_mlflow():
         try:
             ray.init(
-                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                _temp_dir=f"{folder}/ray" if folder else None,  # Ray opens it to all, below one that is open to nobody
             )
         except (OSError, RuntimeError, ValueError, RayError) as error:
             if address is None:

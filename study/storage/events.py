@@ -212,7 +212,10 @@ def encode(event: Event) -> bytes:
 
 def parse(line: bytes) -> dict[str, Any]:
     """The values of a line; raises ValueError where it is no JSON object."""
-    values = _DECODER.decode(line.decode())
+    try:
+        values = _DECODER.decode(line.decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(values, dict):
         raise ValueError("no object")
     return values

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from analysis.schema import fold_name
+from analysis.schema import fold_name, fold_of
 from study.errors import ConfigError
+from study.storage.ledger import read_first
 
-RESERVED = ("cache", "mlartifacts", "mlflow.db", "weights")
+STUDY_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+
+ARTIFACTS = "mlartifacts"
+
+RESERVED = ("cache", ARTIFACTS, "mlflow.db", "weights")
 
 
 @dataclass(frozen=True)
@@ -39,7 +43,7 @@ class Home:
 
 def study_name(name: str) -> str:
     """A name that is one folder and reads well everywhere."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name) or name in RESERVED:
+    if not re.fullmatch(STUDY_NAME, name) or name in RESERVED:
         raise ConfigError(
             "a study's name must be up to 64 letters, digits, '.', '_' and '-', begin with a letter or digit, "
             f"and not be {' or '.join(RESERVED)}, but got {name!r}"
@@ -47,14 +51,16 @@ def study_name(name: str) -> str:
     return name
 
 
+def study_folders(home: Path) -> list[Path]:
+    """Folders of a home that hold a ledger, in order; a link is none, nor is a name that no study can have."""
+    found = [path.parent for path in sorted(home.glob("*/ledger.jsonl"))]
+    return [folder for folder in found if re.fullmatch(STUDY_NAME, folder.name) and not folder.is_symlink()]
+
+
 def folds_of(home: Path, name: str) -> int:
     """How many outer folds the study `name` has, as its first one says; 0 where it is an ordinary one, or not there."""
-    try:
-        with (home / fold_name(name, 1) / "ledger.jsonl").open("rb") as ledger:
-            fold = json.loads(ledger.readline())["config"].get("fold", "")
-    except (OSError, ValueError, KeyError):
-        return 0
-    return int(fold.partition("/")[2] or 0)
+    first = read_first(home / fold_name(name, 1) / "ledger.jsonl")
+    return fold_of(first.config["fold"])[1] if first else 0
 
 
 def fold_studies(home: Path, name: str) -> list[str]:

@@ -5,19 +5,20 @@ Only its own runs go. Where others have runs in its experiment, the experiment s
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from retina_data.gate import below
+from study.storage.gate.removal import remove_tree
+from study.storage.home import ARTIFACTS
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
@@ -127,10 +128,11 @@ def _erase(here: Home, client: MlflowClient, experiment: Experiment, runs: list[
     for run in runs:
         for folder in _artifacts(here, experiment, [run]):
             if folder.is_dir():
-                shutil.rmtree(folder)
+                remove_tree(here.home, folder)
         purge_run(client, run.info.run_id)
-    if _is_here_made(here, experiment) and all(path.is_dir() for path in _folder(experiment).rglob("*")):
-        shutil.rmtree(_folder(experiment), ignore_errors=True)  # it is empty, or was never there
+    folder = _folder(here, experiment)
+    if _is_here_made(here, experiment) and folder.is_dir() and all(path.is_dir() for path in folder.rglob("*")):
+        remove_tree(here.home, folder)  # it is empty
 
 
 def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[Run], others: int) -> list[str]:
@@ -196,12 +198,13 @@ def _is_here_made(here: Home, experiment: Experiment) -> bool:
     return bool(experiment.artifact_location == here.artifacts_of(experiment.name))
 
 
-def _folder(experiment: Experiment) -> Path:
-    return Path(unquote(urlparse(experiment.artifact_location).path))
+def _folder(here: Home, experiment: Experiment) -> Path:
+    """Where artifacts of an experiment that this home made lie; raises DataError where a link leads out."""
+    return below(here.home, ARTIFACTS, experiment.name)
 
 
 def _artifacts(here: Home, experiment: Experiment, runs: list[Run]) -> list[Path]:
     """Where artifacts of runs lie, if in this home: their folders, since an experiment of others may share its own."""
     if not _is_here_made(here, experiment):
         return []
-    return [_folder(experiment) / run.info.run_id for run in runs]
+    return [below(_folder(here, experiment), run.info.run_id) for run in runs]

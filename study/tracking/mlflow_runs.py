@@ -19,6 +19,7 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import schema
 from analysis.figures import trial_pictures
+from retina_data.gate import below
 from study.storage.events import EpochFinished, StudyStarted
 from study.storage.state import TrialRecord
 from study.tracking.experiment_page import log_data, picture_files
@@ -150,7 +151,7 @@ def _send_artifacts(
         place = Path(temporary)
         (place / "confusion").mkdir()
         (place / "predictions").mkdir()
-        _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
+        _copy(below(folder, PREDICTIONS), place / schema.ARTIFACT_PREDICTIONS)
         curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
         trial_pictures.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
         trial_pictures.confusion_png(matrix, pd.DataFrame(final.confusion).to_numpy(), title)
@@ -159,7 +160,7 @@ def _send_artifacts(
             tested: dict[str, Any] = {"epoch": final.epoch, "split": "test", "confusion": record.test.confusion}
             tested["new_patients"] = record.test.new_patients
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
-            _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
+            _copy(below(folder, TEST_PREDICTIONS), place / schema.ARTIFACT_TEST_PREDICTIONS)
             counts = pd.DataFrame(record.test.confusion).to_numpy()
             trial_pictures.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test split")
         client.log_artifacts(run, temporary)

@@ -13,6 +13,7 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from retina_data.gate import below
 from study.storage.events import (
     ConfirmationStarted,
     EpochFinished,
@@ -164,7 +165,7 @@ class Tracking:
             schema.TAG_COMMIT: study.versions["retina_commit"],
         }
         if fold := config.get("fold"):
-            parent_study = self._name.removesuffix(schema.fold_name("", int(fold.partition("/")[0])))
+            parent_study = self._name.removesuffix(schema.fold_name("", schema.fold_of(fold)[0]))
             tags |= {schema.TAG_FOLD_OF: parent_study, schema.TAG_FOLD: fold}
         self._client.log_batch(self._parent, tags=[RunTag(key, value) for key, value in tags.items()])
         self._client.update_run(self._parent, "RUNNING")
@@ -188,7 +189,7 @@ class Tracking:
             self._sent[event.trial] = event.epoch
 
     def _end(self, record: TrialRecord) -> None:
-        folder = self._folder / "checkpoints" / record.trial
+        folder = below(self._folder, "checkpoints", record.trial)
         end_run(self._client, self._runs[record.trial], self._state.study, record, folder)
         self._closed.add(record.trial)
         if record.confirm:
@@ -214,7 +215,7 @@ class Tracking:
         """The weights of each arm's best trial go along; of the others the digest must do."""
         for arm in {record.arm for record in self._state.trials.values()}:
             best = next(iter(winners(self._state, arm)), None)
-            file = self._folder / "checkpoints" / best.trial / BEST if best else None
+            file = below(self._folder, "checkpoints", best.trial, BEST) if best else None
             if best and file and file.exists():
                 self._client.log_artifact(self._runs[best.trial], str(file), "weights")
 

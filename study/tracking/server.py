@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import time
@@ -11,8 +12,11 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
+from pathlib import Path
 
 from analysis.redact import without_passwords
+from retina_data.files import write_whole
+from retina_data.gate import below, read_file
 from study.errors import ConfigError
 
 ANSWER_SECONDS = 5.0
@@ -20,6 +24,8 @@ ANSWER_SECONDS = 5.0
 BEGIN_SECONDS = 120.0  # MLflow's server needs some ten to begin, and several times that on a busy machine
 
 ASK_SECONDS = 0.2
+
+UI_PATH = ".ui-path"  # in the home
 
 STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://")
 """How MLflow's address begins; it takes no folders any more, and with Databricks artifacts would stay here."""
@@ -84,6 +90,23 @@ def tell_once_up(server: str, tell: Callable[[bool], None], seconds: float = BEG
             tell(not missing)
     finally:
         os._exit(0)
+
+
+def secret_path(home: Path) -> str:
+    """What the path of this home's MLflow page begins with: drawn once, and read by the home's owner alone.
+
+    Who does not know it reaches neither the page nor what it calls to write (MLflow's --static-prefix).
+    """
+    file = below(home, UI_PATH)
+    try:
+        known = read_file(file, 100).decode("ascii", "replace")
+    except FileNotFoundError:
+        known = ""
+    if not re.fullmatch("[0-9a-f]{32}", known):
+        known = secrets.token_hex(16)
+        write_whole(file, known.encode())
+        file.chmod(0o600)
+    return f"/{known}"
 
 
 def is_free(port: int) -> bool:

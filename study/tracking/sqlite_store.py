@@ -22,6 +22,7 @@ from mlflow.store.db import utils
 from sqlalchemy import event
 
 from study.errors import StudyError
+from study.storage.home import study_folders
 from study.tracking.sync_marker import SYNCED
 
 SIDE_FILES = ("-journal", "-wal", "-shm")
@@ -128,8 +129,8 @@ def _make(file: Path) -> None:
             engine.dispose()
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        for ledger in file.parent.glob("*/ledger.jsonl"):
-            ledger.with_name(SYNCED).unlink(missing_ok=True)  # the new store has no study, so each is sent again
+        for folder in study_folders(file.parent):
+            (folder / SYNCED).unlink(missing_ok=True)  # the new store has no study, so each is sent again
         _remove(file)  # a journal of the old file would be played into the new one
         temporary.replace(file)
     finally:

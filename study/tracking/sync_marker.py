@@ -6,8 +6,10 @@ import hashlib
 import logging
 from pathlib import Path
 
+from retina_data.errors import DataError
 from retina_data.files import write_whole
-from study.storage.home import Home
+from retina_data.gate import read_file
+from study.storage.home import Home, study_folders
 from study.storage.lock import is_locked
 
 log = logging.getLogger(__name__)
@@ -28,14 +30,12 @@ def stale_studies(home: Path, uri: str, resend: str | None = None) -> list[Path]
     """
     store = Path(uri.removeprefix("sqlite:///")) if uri.startswith("sqlite:///") else None
     return [
-        ledger.parent
-        for ledger in sorted(home.glob("*/ledger.jsonl"))
+        folder
+        for folder in study_folders(home)
         if (
-            ledger.parent.name == resend
-            or _marked(ledger.parent) != _mark(ledger.parent, uri)
-            or (store is not None and not store.exists())
+            folder.name == resend or _marked(folder) != _mark(folder, uri) or (store is not None and not store.exists())
         )
-        and not is_locked(ledger.parent)
+        and not is_locked(folder)
     ]
 
 
@@ -46,8 +46,8 @@ def _mark(folder: Path, uri: str) -> bytes:
 
 def _marked(folder: Path) -> bytes:
     try:
-        return (folder / SYNCED).read_bytes()
-    except OSError:
+        return read_file(folder / SYNCED, 1000)
+    except (OSError, DataError):
         return b""
 
 
@@ -73,7 +73,7 @@ def sync_pending(here: Home, resend: str | None = None) -> bool:
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
         except LockedError:
             continue  # somebody has begun to write it, and sends it
-        except (LedgerError, OSError) as error:  # one study's damage is not another's
+        except (LedgerError, DataError, OSError) as error:  # one study's damage is not another's
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except TrackingError as error:

@@ -17,7 +17,7 @@ from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.events import StudyClosed
-from study.storage.home import fold_studies, folds_of
+from study.storage.home import fold_studies, folds_of, study_folders
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import check_free
 from study.storage.progress import duration_text, times
@@ -115,7 +115,7 @@ def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
     """Other studies of the home that have read a test split of the same data set, and how often."""
     mine, digest = fold_studies(plan.home, plan.parent_study), plan.prepared.cache.digest
     found = []
-    for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
+    for folder in study_folders(plan.home):
         if folder.name in mine:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read
