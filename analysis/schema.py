@@ -165,7 +165,8 @@ TAG_ARMS = "arms"
 
 TAG_ARMS_NOT_RUN = "arms_not_run"
 
-TAG_EPOCHS_SENT = "epochs_sent"
+TAG_EPOCHS_RECORDED = "epochs_recorded"
+"""Of a run: how many epochs MLflow has of it, which is compared with the ledger."""
 
 TAG_COMMIT = "commit"
 

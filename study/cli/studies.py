@@ -75,7 +75,7 @@ def ui(
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
     from study.tracking.experiment_page import links, serves
 
-    found = links(here.tracking_uri, study_name(name), server) if name else [server]
+    found = links(here, study_name(name), server) if name else [server]
     if not found:
         raise ConfigError(
             f"study {name} must be in MLflow, but is not; `retina status{here.rerun_flags}` lists the studies"

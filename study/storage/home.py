@@ -7,10 +7,27 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from analysis.artifact_place import ARTIFACTS, artifact_folder
 from analysis.schema import fold_name
 from study.errors import ConfigError
 
-RESERVED = ("cache", "mlartifacts", "mlflow.db", "weights")
+STORE = "mlflow.db"
+
+RESERVED = ("cache", ARTIFACTS, STORE, "weights", "Default")
+"""Files and folders of the home, and the experiment that each store of MLflow's begins with."""
+
+UNFIT = "?%"
+"""What the address of a database cannot hold: MLflow reads one as the beginning of options, the other as codes."""
+
+
+def store_uri(home: Path) -> str:
+    """Address of a home's own database; raises ConfigError where its path does not fit into one."""
+    if found := [sign for sign in UNFIT if sign in str(home)]:
+        raise ConfigError(
+            f"a home's path must be without {' and '.join(UNFIT)}, which the address of MLflow's database cannot hold, "
+            f"but {home} has {found[0]!r}; rename the folder, or give another --home"
+        )
+    return f"sqlite:///{home / STORE}"
 
 
 @dataclass(frozen=True)
@@ -31,6 +48,17 @@ class Home:
         """Artifact location of a new experiment."""
         return f"{self.artifacts}/{name}" if self.artifacts else None
 
+    @property
+    def artifact_root(self) -> Path | None:
+        """Folder of artifacts where the store is our own; our code finds the runs' below it (`artifact_folder`)."""
+        return artifact_folder(self.artifacts, None) if self.artifacts else None
+
+    @property
+    def own_store(self) -> Path | None:
+        """The home's own database of MLflow; None where another one is used."""
+        file = self.home / STORE
+        return file if self.tracking_uri == f"sqlite:///{file}" else None
+
     def store_missing(self) -> bool:
         """Whether MLflow's store is a file that nobody has made yet."""
         file = self.tracking_uri.removeprefix("sqlite:///")
@@ -45,6 +73,15 @@ def study_name(name: str) -> str:
             f"and not be {' or '.join(RESERVED)}, but got {name!r}"
         )
     return name
+
+
+def study_id(folder: Path) -> str:
+    """Id of the study in a folder, as the first line of its ledger says; "" where it has not begun, or is damaged."""
+    try:
+        with (folder / "ledger.jsonl").open("rb") as ledger:
+            return str(json.loads(ledger.readline())["id"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def folds_of(home: Path, name: str) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from study.errors import StudyError
-from study.storage.events import SCHEMA, Event, decode, encode, make_event, parse
+from study.storage.events import READABLE, SCHEMA, Event, decode, encode, make_event, parse
 
 
 class LedgerError(StudyError):
@@ -62,7 +62,7 @@ def _damaged(path: Path, number: int) -> LedgerError:
 
 def _check_schema(first: dict[str, Any], path: Path) -> None:
     found = first.get("schema", 1)  # the first version wrote none
-    if found != SCHEMA:
+    if found not in READABLE:
         raise LedgerError(
             f"a ledger must have schema {SCHEMA}, but {path} has schema {found}; search under another name, or use the "
             "version of retina that wrote it"

@@ -11,17 +11,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from analysis.artifact_place import artifact_folder
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
 from study.tracking.sqlite_store import purge_experiment, purge_run
+from study.tracking.store.experiment import tagged_experiment
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         return [], []
     client, found, notes = MlflowClient(here.tracking_uri), [], []
     for name, study_id in ids.items():
-        experiment = client.get_experiment_by_name(name)
+        experiment = tagged_experiment(client, study_id) or client.get_experiment_by_name(name)
         if experiment is None:
             continue
         runs = _runs(client, experiment)
@@ -139,7 +140,11 @@ def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[R
     if not was_active:
         client.restore_experiment(key)  # MLflow renames no other
     notes = {run.data.tags.get(NOTE) for run in own}
-    for tag, goes in ((VIEW_TAG, True), (NOTE, experiment.tags.get(NOTE) in notes)):  # a note of the user's stays
+    for tag, goes in (
+        (VIEW_TAG, True),
+        (schema.TAG_STUDY_ID, True),
+        (NOTE, experiment.tags.get(NOTE) in notes),
+    ):  # a note of the user's stays
         if goes and tag in experiment.tags:
             client.delete_experiment_tag(key, tag)
     name = f"{experiment.name} runs of others {_now()}"
@@ -193,11 +198,15 @@ def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
 
 
 def _is_here_made(here: Home, experiment: Experiment) -> bool:
-    return bool(experiment.artifact_location == here.artifacts_of(experiment.name))
+    """Whether its artifacts lie below this home's; a user may have renamed it since."""
+    folder = artifact_folder(experiment.artifact_location, None)
+    return here.artifact_root is not None and folder is not None and folder.parent == here.artifact_root
 
 
 def _folder(experiment: Experiment) -> Path:
-    return Path(unquote(urlparse(experiment.artifact_location).path))
+    folder = artifact_folder(experiment.artifact_location, None)
+    assert folder is not None  # asked only where it is here
+    return folder
 
 
 def _artifacts(here: Home, experiment: Experiment, runs: list[Run]) -> list[Path]:

@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
+from analysis.schema import STATE_INTERRUPTED
 from study.disk_space import disk_error_text, is_full
 from study.errors import StudyError
 from study.storage.events import Event, StudyClosed
 from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import locked
-from study.storage.state import StudyState, study_state
+from study.storage.state import study_state
 from study.tracking.mlflow_tracker import Tracking
 from study.tracking.server import redact_url
-from study.tracking.sqlite_store import StoreError
+from study.tracking.store.refusals import RefusedError, refusal
 from study.tracking.sync_marker import mark_synced
+
+log = logging.getLogger(__name__)
 
 RETRY_SECONDS = 2.0
 
@@ -85,22 +89,33 @@ class BackgroundSync:
                 self.last_error = one_line(error)
 
 
-def open_tracking(uri: str, folder: Path, artifacts: str | None, patience: float = LOCKED_SECONDS) -> Tracking:
+def open_tracking(
+    uri: str, folder: Path, artifacts: str | None, study_id: str | None = None, patience: float = LOCKED_SECONDS
+) -> Tracking:
     """The MLflow side of a study; waits `patience` seconds for a database that another process holds.
 
-    Raises TrackingError, in one line, where it cannot be had.
+    study_id: as `find_experiment` has it. Raises RefusedError where MLflow does not take it, and TrackingError where it
+    cannot be had now, each in one line.
     """
     deadline = time.monotonic() + patience
     while True:
         try:
-            return Tracking(uri, folder.name, folder, artifacts)
+            return Tracking(uri, folder.name, folder, artifacts, study_id)
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
-                parent_study = (
-                    disk_error_text(error) if is_full(error) else str(error) if isinstance(error, StoreError) else ""
-                )
-                raise TrackingError(parent_study or f"MLflow at {redact_url(uri)}: {one_line(error)}") from error
+                raise tracking_error(error, uri) from error
         time.sleep(RETRY_SECONDS)
+
+
+def tracking_error(error: Exception, uri: str) -> StudyError:
+    """What MLflow raised, as one line: a refusal with its remedy, or that it cannot be had now."""
+    if isinstance(error, (RefusedError, TrackingError)):
+        return error
+    if text := refusal(error, uri):
+        return RefusedError(f"MLflow at {redact_url(uri)}: {text}")
+    if is_full(error) or isinstance(error, StudyError):
+        return TrackingError(disk_error_text(error) if is_full(error) else str(error))
+    return TrackingError(f"MLflow at {redact_url(uri)}: {one_line(error)}")
 
 
 def one_line(error: Exception) -> str:
@@ -108,37 +123,39 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {redact_url(' '.join(str(error).split()))[:200]}"
 
 
-def sync(folder: Path, uri: str, artifacts: str | None) -> None:
+def sync(folder: Path, uri: str, artifacts: str | None, *, whole: bool = True) -> None:
     """Send what MLflow lacks of a study that nobody is writing; its unfinished runs become KILLED.
 
-    Holds the study's lock: LockedError where somebody has begun to write. Raises TrackingError where MLflow does not
-    take it; a later call goes on.
+    What differs from the ledger is said first; not whole: where nothing differs, nothing is sent. Holds the study's
+    lock: LockedError where somebody has begun to write. Raises TrackingError where MLflow cannot take it now, and
+    RefusedError where it does not; a later call goes on.
     """
     with locked(folder):
         events, _ = read_events(folder / "ledger.jsonl")
-        tracking = open_tracking(uri, folder, artifacts, patience=0)
-        try:
-            check_id(tracking, study_state(events) if events else None, folder.name, uri)
-            for event in without_old_closes(events):
-                if tracking.apply(event):
-                    tracking.send(event)
-            if events and not isinstance(events[-1], StudyClosed):
-                tracking.close_interrupted()
+        if not events:
             mark_synced(folder, uri)
-        except (LedgerError, TrackingError):
+            return
+        state, last = study_state(events), events[-1]
+        tracking = open_tracking(uri, folder, artifacts, state.study.id, patience=0)
+        try:
+            found = tracking.compare(state, last.state if isinstance(last, StudyClosed) else STATE_INTERRUPTED)
+            if found:
+                log.info(found.line(folder.name))
+            if found or whole:
+                _send_all(tracking, events)
+            mark_synced(folder, uri)
+        except LedgerError:
             raise
         except Exception as error:  # as in BackgroundSync
-            raise TrackingError(one_line(error)) from error
+            raise tracking_error(error, uri) from error
 
 
-def check_id(tracking: Tracking, state: StudyState | None, name: str, uri: str) -> None:
-    """Refuse to write into another study that has the same name; raises TrackingError."""
-    mine = state.study.id if state else ""
-    if tracking.study_id not in ("", mine):
-        raise TrackingError(
-            f"MLflow at {redact_url(uri)} has another study of the name {name}, begun elsewhere or deleted here; "
-            "choose another name, or delete that experiment for good"
-        )
+def _send_all(tracking: Tracking, events: list[Event]) -> None:
+    for event in without_old_closes(events):
+        if tracking.apply(event):
+            tracking.send(event)
+    if not isinstance(events[-1], StudyClosed):
+        tracking.close_interrupted()
 
 
 def without_old_closes(events: list[Event]) -> list[Event]:

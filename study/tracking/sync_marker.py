@@ -59,8 +59,10 @@ def sync_pending(here: Home, resend: str | None = None) -> bool:
     from study.storage.ledger import LedgerError
     from study.storage.lock import LockedError
     from study.tracking.server import redact_url, server_error
-    from study.tracking.sync_marker import stale_studies
+    from study.tracking.store.moved_home import settle_place
+    from study.tracking.store.refusals import RefusedError
 
+    settle_place(here)
     stale = stale_studies(here.home, here.tracking_uri, resend)
     if stale and (text := server_error(here.tracking_uri)):
         log.warning(f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later")
@@ -73,7 +75,7 @@ def sync_pending(here: Home, resend: str | None = None) -> bool:
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
         except LockedError:
             continue  # somebody has begun to write it, and sends it
-        except (LedgerError, OSError) as error:  # one study's damage is not another's
+        except (LedgerError, RefusedError, OSError) as error:  # one study's damage is not another's
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except TrackingError as error:

@@ -107,13 +107,19 @@ def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute)
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
     from study.cluster.resources import resources
-    from study.tracking.sync import BackgroundSync, check_id, open_tracking, without_old_closes
+    from study.tracking.sync import BackgroundSync, open_tracking, without_old_closes
     from study.tuning.interruption import signals
     from study.tuning.ray_tune import run_search
 
     # The store is made here, before any other process could open it: two makers at once break it.
-    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
-    check_id(tracking, study_state(ledger.events) if ledger.events else None, plan.name, here.tracking_uri)
+    before = study_state(ledger.events) if ledger.events else None
+    own = before.study.id if before else ""
+    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name), own)
+    if before:
+        last = ledger.events[-1]
+        found = tracking.compare(before, last.state if isinstance(last, StudyClosed) else schema.STATE_INTERRUPTED)
+        if found:
+            log.info(found.line(plan.name))
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
