@@ -182,6 +182,8 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
             for key in ("n", "n_new_patients", "reads")
             if tests[0].get(key) is not None  # n_new_patients is not known before the first reading
         }
+    if forgotten := [trial for one in folds for trial in one.get("forgotten", [])]:
+        merged["forgotten"] = forgotten
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
         merged["commands"] = commands
     return merged

@@ -52,7 +52,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
 def _join(address: str | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
     handler = signal.getsignal(signal.SIGTERM)
-    with _without_mlflow():
+    with _without_mlflow(), _no_hangup():
         try:
             ray.init(
                 address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
@@ -74,6 +74,17 @@ def _take_sigterm(handler: Any) -> None:
     Python's sight."""
     if handler is not None and threading.current_thread() is threading.main_thread():  # None: not Python's
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _no_hangup() -> Iterator[None]:
+    """A terminal that goes away tells all its processes: those that are started here outlast it, so that the search can
+    write down what it has; a signal that comes meanwhile is delivered afterwards."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 @contextmanager

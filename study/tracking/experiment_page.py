@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,10 @@ from study.storage.events import StudyStarted
 from study.storage.state import StudyState
 from study.storage.test_reads import reading_note
 from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
-from study.tracking.store.experiment import experiments_of
+from study.tracking.store.experiment import experiments_of, shows
 
 if TYPE_CHECKING:
     from study.storage.home import Home
-
-ASKED = "retina.asked"
-"""Tag of MLflow's first experiment, for a moment: whether a server shows the same store."""
 
 NOTE = "mlflow.note.content"
 
@@ -76,7 +72,8 @@ def study_json(state: StudyState) -> dict[str, Any]:
         "ensemble": bool(study.ensemble),  # declared before a reading
         "note": reading_note(state),
     }
-    return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": test}
+    found = {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": test}
+    return found | ({"forgotten": sorted(state.forgotten)} if state.forgotten else {})
 
 
 def picture_files(png: Path, folder: Path, moment: int, run_id: str) -> None:
@@ -131,18 +128,11 @@ def links(here: Home, name: str, server: str) -> list[str]:
 
 
 def serves(server: str, uri: str) -> bool:
-    """Whether MLflow's server at an address shows the store at `uri`: what is written here must be read there.
-
-    A copy of a home holds the same experiments as the original.
-    """
-    key, own, value = "0", MlflowClient(uri), uuid.uuid4().hex
-    own.set_experiment_tag(key, ASKED, value)
+    """Whether MLflow's server at an address shows the store at `uri`."""
     try:
-        return MlflowClient(server).get_experiment(key).tags.get(ASKED) == value
+        return shows(MlflowClient(uri), MlflowClient(server))
     except MlflowException:
         return False
-    finally:
-        own.delete_experiment_tag(key, ASKED)
 
 
 def _objective(client: MlflowClient, experiment: Experiment) -> str:

@@ -7,19 +7,27 @@ import queue
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from analysis.schema import STATE_INTERRUPTED
 from study.disk_space import disk_error_text, is_full
 from study.errors import StudyError
 from study.storage.events import Event, StudyClosed
+from study.storage.home import fold_studies, study_id
 from study.storage.ledger import LedgerError, read_events
-from study.storage.lock import locked
+from study.storage.lock import LockedError, locked
 from study.storage.state import study_state
 from study.tracking.mlflow_tracker import Tracking
 from study.tracking.server import redact_url
+from study.tracking.sqlite_store import open_client
+from study.tracking.store.experiment import FIRST, experiments_of, find_experiment, try_write
 from study.tracking.store.refusals import RefusedError, refusal
 from study.tracking.sync_marker import mark_synced
+
+if TYPE_CHECKING:
+    from study.storage.home import Home
 
 log = logging.getLogger(__name__)
 
@@ -35,12 +43,17 @@ class TrackingError(StudyError):
 class BackgroundSync:
     """Sends a backlog, then whatever is put, in order; keeps trying while MLflow does not answer."""
 
-    def __init__(self, tracking: Tracking, backlog: list[Event], full: Callable[[str], None] | None = None) -> None:
-        """`full` is called, once, from the feed's thread, when the disk of a store on this machine has no room."""
-        self._tracking, self._full = tracking, full
+    def __init__(
+        self, tracking: Tracking, backlog: list[Event], full: Callable[[str], None] | None = None, uri: str = ""
+    ) -> None:
+        """`full` is called, once, from the feed's thread, when the disk of a store on this machine has no room.
+
+        uri: MLflow's address. refused: why MLflow does not take what is sent, "" while it does, or does not answer.
+        """
+        self._tracking, self._full, self._uri = tracking, full, uri
         self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
         self._deadline: float | None = None
-        self.last_error = ""
+        self.last_error = self.refused = self._said = ""
         self.unsent = 0
         for event in backlog:
             self._queue.put(event)
@@ -69,24 +82,36 @@ class BackgroundSync:
     def _delivered(self, event: Event) -> bool:
         if not self._tracking.apply(event):
             return True
+        tries = 0
         while True:
             try:
                 if isinstance(event, StudyClosed) and self.last_error:
                     self._tracking.refresh()  # what was slow may have come after all, and been made twice
                 self._tracking.send(event)
+                self.refused = ""
                 return True
             except Exception as error:  # MLflow has no class for "not reachable"; what is ours is a bug either way
-                self.last_error = one_line(error)
+                tries += 1
+                self._note(error, tries)
                 if self._full and is_full(error):
                     self._full(disk_error_text(error))
                     return False
-            if self._deadline is not None and time.monotonic() > self._deadline:
+            if self._deadline is not None and (time.monotonic() > self._deadline or self.refused):
                 return False
             time.sleep(RETRY_SECONDS)
             try:
-                self._tracking.refresh()  # a run may have been made though its answer was lost
+                self._tracking.refresh()  # a run may have been made though its answer was lost, or been deleted
             except Exception as error:
                 self.last_error = one_line(error)
+
+    def _note(self, error: Exception, tries: int) -> None:
+        """Keep what went wrong; a refusal is said once, unless it goes away as soon as runs are looked up again."""
+        self.last_error = one_line(error)
+        text = refusal(error, self._uri)
+        self.refused = text if tries > 1 else ""
+        if self.refused and self.refused != self._said:
+            self._said = self.refused
+            log.warning(f"MLflow does not take what this search sends: {text}; the search goes on without it")
 
 
 def open_tracking(
@@ -156,6 +181,42 @@ def _send_all(tracking: Tracking, events: list[Event]) -> None:
             tracking.send(event)
     if not isinstance(events[-1], StudyClosed):
         tracking.close_interrupted()
+
+
+def compared(here: Home, name: str) -> dict[str, str]:
+    """Compare MLflow with the ledger of a study, or of its folds, and send what differs; study -> its experiment.
+
+    Raises RefusedError where MLflow has another study of that name, or does not take what is sent.
+    """
+    for study in fold_studies(here.home, name):
+        if study_id(here.home / study):
+            with suppress(LockedError):  # who writes it sends it
+                sync(here.home / study, here.tracking_uri, here.artifacts_of(study), whole=False)
+    if here.store_missing():
+        return {}  # no study: who reads says so
+    found = experiments_of(open_client(here.tracking_uri), here, name)
+    return {study: experiment.experiment_id for study, experiment in found.items()}
+
+
+def check_takes(here: Home, name: str) -> None:
+    """Try one write, before the hours that come: raises RefusedError where MLflow does not take it.
+
+    One that does not answer now is no refusal. A server's experiment of a new study is made here; the home's own store
+    is made by the search.
+    """
+    if here.store_missing():
+        return
+    try:
+        client = open_client(here.tracking_uri)
+        study, where = study_id(here.home / name), redact_url(here.tracking_uri)
+        experiment = find_experiment(client, name, study, where)
+        if experiment is None and here.own_store is None:
+            client.create_experiment(name, here.artifacts_of(name))
+            return
+        try_write(client, experiment.experiment_id if experiment else FIRST, study)
+    except Exception as error:
+        if isinstance(found := tracking_error(error, here.tracking_uri), RefusedError):
+            raise found from error
 
 
 def without_old_closes(events: list[Event]) -> list[Event]:

@@ -54,7 +54,8 @@ def _marked(folder: Path) -> bytes:
 def sync_pending(here: Home, resend: str | None = None) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; warns of what it does not take.
 
-    resend: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    resend: a study to send even if MLflow is believed to have it. Returns whether all was sent. Raises RefusedError
+    where that one is not taken; of the others it is a warning.
     """
     from study.storage.ledger import LedgerError
     from study.storage.lock import LockedError
@@ -75,7 +76,12 @@ def sync_pending(here: Home, resend: str | None = None) -> bool:
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
         except LockedError:
             continue  # somebody has begun to write it, and sends it
-        except (LedgerError, RefusedError, OSError) as error:  # one study's damage is not another's
+        except RefusedError as error:
+            if folder.name == resend:
+                raise
+            log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
+            sent = False
+        except (LedgerError, OSError) as error:  # one study's damage is not another's
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except TrackingError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,10 @@ def write_study_report(name: str, here: Home) -> Path:
     from analysis.report.html import ANSWER, write_report
     from analysis.results.mlflow_reader import read_study
     from study.tracking.mlflow_tracker import Tracking
+    from study.tracking.sync import compared
 
     begun = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
-    experiments = _compared(begun, name, here)
+    experiments = compared(here, name)
     folder = here.home / name / "report"
     explained = _mistakes(name, here, folder)
     runs = read_study(here.tracking_uri, name, experiments, here.artifact_root)
@@ -37,22 +37,6 @@ def write_study_report(name: str, here: Home) -> Path:
         else:
             tracking.send_report(folder, answer)
     return folder
-
-
-def _compared(begun: list[str], name: str, here: Home) -> dict[str, str]:
-    """Compare MLflow with the ledgers and send what differs; study -> number of its experiment."""
-    from study.storage.lock import LockedError
-    from study.tracking.sqlite_store import open_client
-    from study.tracking.store.experiment import experiments_of
-    from study.tracking.sync import sync
-
-    for fold in begun:
-        with suppress(LockedError):  # who writes it sends it
-            sync(here.home / fold, here.tracking_uri, here.artifacts_of(fold), whole=False)
-    if here.store_missing():
-        return {}  # nothing was sent: the reader says so
-    found = experiments_of(open_client(here.tracking_uri), here, name)
-    return {study: experiment.experiment_id for study, experiment in found.items()}
 
 
 def _mistakes(name: str, here: Home, folder: Path) -> tuple[tuple[bytes, dict[str, Any]], ...]:

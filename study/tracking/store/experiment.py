@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import TYPE_CHECKING
 
 from mlflow import MlflowClient
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 ACTIVE = "active"
 
 PAGE = 1000
+
+FIRST = "0"
+"""The experiment Default, which each store begins with."""
+
+ASKED = "retina.asked"
+"""Tag of an experiment, for a moment: whether it may be written, and which store a server shows."""
 
 
 def find_experiment(client: MlflowClient, name: str, study_id: str | None, where: str) -> Experiment | None:
@@ -58,6 +65,28 @@ def experiments_of(client: MlflowClient, here: Home, name: str) -> dict[str, Exp
         if experiment:
             found[study] = experiment
     return found
+
+
+def try_write(client: MlflowClient, experiment: str, study_id: str) -> None:
+    """Write what leaves nothing new: the study's id once more, or a tag that is taken away again."""
+    if study_id and experiment != FIRST:
+        client.set_experiment_tag(experiment, schema.TAG_STUDY_ID, study_id)
+        return
+    client.set_experiment_tag(experiment, ASKED, "a write")
+    client.delete_experiment_tag(experiment, ASKED)
+
+
+def shows(client: MlflowClient, other: MlflowClient) -> bool:
+    """Whether two addresses are of one store: what is written by one must be read by the other.
+
+    A copy of a home holds the same experiments as the original.
+    """
+    value = uuid.uuid4().hex
+    client.set_experiment_tag(FIRST, ASKED, value)
+    try:
+        return bool(other.get_experiment(FIRST).tags.get(ASKED) == value)
+    finally:
+        client.delete_experiment_tag(FIRST, ASKED)
 
 
 def study_id_of(client: MlflowClient, experiment: Experiment) -> str:
