@@ -176,7 +176,8 @@ TAG_ARMS = "arms"
 
 TAG_ARMS_NOT_RUN = "arms_not_run"
 
-TAG_EPOCHS_SENT = "epochs_sent"
+TAG_EPOCHS_RECORDED = "epochs_recorded"
+"""Of a run: how many epochs MLflow has of it, which is compared with the ledger."""
 
 TAG_COMMIT = "commit"
 
@@ -227,7 +228,8 @@ ARTIFACT_CURVES = "curves.png"
 ARTIFACT_WEIGHTS = "weights/best.safetensors"
 
 ARTIFACT_STUDY = "study.json"
-"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}}"""
+"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason},
+"forgotten": [trials that a user left out]}"""
 
 ARTIFACT_REPORT = "report"
 

@@ -16,7 +16,9 @@ MOST_MODULES = 10
 
 STUDY_ROOT = ("study.errors", "study.versions", "study.disk_space", "study.console")
 BELOW_PLANNING = (*STUDY_ROOT, "study.config", "study.storage", "study.training", "study.cluster")
-BELOW_WORKFLOWS = (*BELOW_PLANNING, "study.planning", "study.tracking", "study.inference", "study.tuning")
+BELOW_WORKFLOWS = (
+    *BELOW_PLANNING, "study.planning", "study.tracking.store", "study.tracking", "study.inference", "study.tuning",
+)  # fmt: skip
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models": (),
     "retina_models.errors": (),
@@ -48,10 +50,13 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "analysis.errors": (),
     "analysis.schema": ("retina_data.grades",),
     "analysis.redact": (),
+    "analysis.artifact_place": (),
     "analysis.number_format": (),
     "analysis.table_files": ("retina_data.files",),
     "analysis.stats": ("analysis.schema", "retina_data.kappa",),
-    "analysis.results": ("analysis.errors", "analysis.schema", "analysis.redact", "analysis.stats"),
+    "analysis.results": (
+        "analysis.errors", "analysis.schema", "analysis.redact", "analysis.artifact_place", "analysis.stats",
+    ),
     "analysis.tables": (
         "analysis.schema", "analysis.redact", "analysis.number_format", "analysis.table_files", "analysis.stats",
         "analysis.results", "retina_data.files",
@@ -75,7 +80,8 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "study.training": (*STUDY_ROOT, "study.config"),
     "study.cluster": (*STUDY_ROOT, "study.config"),
     "study.planning": BELOW_PLANNING,
-    "study.tracking": BELOW_PLANNING,
+    "study.tracking.store": BELOW_PLANNING,
+    "study.tracking": (*BELOW_PLANNING, "study.tracking.store"),
     "study.inference": BELOW_PLANNING,
     "study.tuning": BELOW_PLANNING,
     "study.workflows.running": BELOW_WORKFLOWS,
@@ -92,6 +98,9 @@ ONLY_IN = {
         "study/tracking/sqlite_store.py",
         "study/tracking/experiment_page.py",
         "study/tracking/delete_runs.py",
+        "study/tracking/store/artifacts.py",
+        "study/tracking/store/comparison.py",
+        "study/tracking/store/experiment.py",
         "analysis/results/mlflow_reader.py",
     },
     "ray": {

@@ -151,6 +151,9 @@ def _of_progress(study: StudyRuns) -> list[str]:
     found = []
     if study.folds and len(study.folds_begun) < study.folds:
         found.append(f"{len(study.folds_begun)} of {study.folds} folds have begun.")
+    if forgotten := study.study.get("forgotten", []):
+        were = f"{_count(len(forgotten), 'trial', 'trials')} {'was' if len(forgotten) == 1 else 'were'}"
+        found.append(f"{were} forgotten by the user before the test split was read ({', '.join(forgotten)}).")
     for table, one, many in (
         (study.trials, "trial", "trials"),
         (study.finalists, "finalist", "finalists"),

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 import pandas as pd
 
 from analysis import schema
+from analysis.artifact_place import artifact_folder
 from analysis.errors import RunsError
 from analysis.redact import shareable, without_passwords
 from analysis.results import run_artifacts, run_tables
@@ -32,9 +32,13 @@ RUNS_PER_QUERY = 500
 PAGE = 1000
 
 
-def read_study(tracking_uri: str, name: str) -> StudyRuns:
+def read_study(
+    tracking_uri: str, name: str, experiments: Mapping[str, str] | None = None, root: Path | None = None
+) -> StudyRuns:
     """Everything that MLflow holds of the study `name`; where that is a study of folds, of all of them.
 
+    experiments: study -> number of its experiment, where that is known by more than the name. root: the home's folder
+    of artifacts (`analysis.artifact_place`).
     A store that does not exist yet is not made. Raises RunsError for an unknown study or runs that break a rule.
     """
     database = tracking_uri.removeprefix("sqlite:///")
@@ -43,7 +47,7 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=tracking_uri)
-    runs, parents = _runs_and_parents(client, name)
+    runs, parents = _runs_and_parents(client, name, experiments or {}, root)
     trials = run_tables.by_name(runs, schema.KIND_TRIAL, schema.TAG_TRIAL, name)
     confirmations = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
     finalists = run_tables.by_name(runs, schema.KIND_FINALIST, schema.TAG_FINALIST, name)
@@ -84,25 +88,28 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     )
 
 
-def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], list[Record]]:
+def _runs_and_parents(
+    client: MlflowClient, name: str, experiments: Mapping[str, str], root: Path | None
+) -> tuple[list[Record], list[Record]]:
     """All runs of the study, and its parent run; in a study of folds those of all that have begun, in order.
 
     Raises RunsError naming the studies there are, or for a study with no parent run or several.
     """
-    experiment = _experiment(client, name)
-    runs = [] if experiment is None else _search(client, experiment, 0)
+    experiment = experiments.get(name) or _experiment(client, name)
     if experiment is not None:
-        return runs, [_parent(runs, name)]
-    parents: list[Record] = []
+        runs = _search(client, experiment, 0, root)
+        parent = _parent(runs, name)
+        return _own(runs, parent), [parent]
+    runs, parents = list[Record](), list[Record]()
     fold = folds = 1
     while fold <= folds:
         fold_study = schema.fold_name(name, fold)
-        experiment = _experiment(client, fold_study)
+        experiment = experiments.get(fold_study) or _experiment(client, fold_study)
         if experiment is not None:
-            here = _search(client, experiment, fold)
+            here = _search(client, experiment, fold, root)
             parent = _parent(here, fold_study)
             if parent.tags.get(schema.TAG_FOLD_OF) == name:
-                runs, parents = runs + here, [*parents, parent]
+                runs, parents = runs + _own(here, parent), [*parents, parent]
                 folds = int(parent.tags.get(schema.TAG_FOLD, "").partition("/")[2] or 0)
         fold += 1
     if not parents:
@@ -111,13 +118,19 @@ def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], li
     return runs, parents
 
 
+def _own(runs: list[Record], parent: Record) -> list[Record]:
+    """Without the runs that say they are of another study."""
+    mine = parent.tags.get(schema.TAG_STUDY_ID)
+    return [run for run in runs if not mine or run.tags.get(schema.TAG_STUDY_ID, mine) == mine]
+
+
 def _experiment(client: MlflowClient, name: str) -> str | None:
     """Number of the experiment of that name; None where there is none, or it was deleted."""
     found = client.get_experiment_by_name(name)
     return found.experiment_id if found is not None and found.lifecycle_stage == "active" else None
 
 
-def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
+def _search(client: MlflowClient, experiment: str, fold: int, root: Path | None) -> list[Record]:
     """All runs of an experiment, page by page."""
     runs: list[Record] = []
     token: str | None = None
@@ -125,7 +138,8 @@ def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
         for run in page:
             data, tags = run.data, shareable(run.data.tags)
-            runs.append(Record(run.info.run_id, run.info.artifact_uri, tags, data.params, data.metrics, fold))
+            place = artifact_folder(run.info.artifact_uri, root)
+            runs.append(Record(run.info.run_id, place, tags, data.params, data.metrics, fold))
         token = page.token
         if not token:
             return runs
@@ -191,9 +205,8 @@ def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None
 
     Raises RunsError where it is there and cannot be read: a conclusion must not hang on what did not answer.
     """
-    place = urlparse(one.place)
-    if place.scheme in ("", "file"):
-        path = Path(unquote(place.path)) / name
+    if one.place is not None:
+        path = one.place / name
         return path.read_bytes() if path.is_file() else None
     from mlflow.exceptions import MlflowException
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -24,10 +25,11 @@ FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 
 @dataclass(frozen=True)
 class Record:
-    """One recorded run: its number, where its files are, what stands in it; fold 0 in a study without folds."""
+    """One recorded run: its number, its folder of artifacts (None: a server has them), what stands in it; fold 0 in a
+    study without folds."""
 
     run_id: str
-    place: str
+    place: Path | None
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]
@@ -180,6 +182,8 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
             for key in ("n", "n_new_patients", "reads")
             if tests[0].get(key) is not None  # n_new_patients is not known before the first reading
         }
+    if forgotten := [trial for one in folds for trial in one.get("forgotten", [])]:
+        merged["forgotten"] = forgotten
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
         merged["commands"] = commands
     return merged

@@ -47,6 +47,8 @@ app = typer.Typer(
 
 MLFLOW = {
     "DISABLE_TELEMETRY": "true",
+    "ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output is the command's own
     "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
     "HTTP_REQUEST_TIMEOUT": "20",
 }
@@ -83,13 +85,11 @@ def main() -> None:
         if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
             raise
         from study.tracking.server import redact_url
+        from study.tracking.store.refusals import refusal
 
-        text = redact_url(" ".join(str(error).split()))[:300]
-        refused = any(f" {code}" in text for code in (401, 403))
-        remedy = (
-            "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
-        )
-        err.print(f"retina: MLflow: {plain(text)}; {remedy}")
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+        text = refusal(error, uri) or f"{redact_url(' '.join(str(error).split()))[:300]}; try again once it answers"
+        err.print(f"retina: MLflow: {plain(text)}")
         sys.exit(EXIT_WRONG)
 
 

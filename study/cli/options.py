@@ -10,13 +10,14 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from analysis.artifact_place import ARTIFACTS
 from retina_data.gate import below
 from study.cli.config_flags import drop_unset, field_flags
 from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
 from study.config.trial import Architecture
 from study.console import out
 from study.errors import ConfigError
-from study.storage.home import RESERVED, Home
+from study.storage.home import RESERVED, Home, store_uri
 
 
 def examples(*commands: str) -> str:
@@ -182,11 +183,11 @@ def place(
     for name in RESERVED if folder.exists() else ():
         below(folder, name)
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
+    artifacts = None if uri.startswith("http") else (folder / ARTIFACTS).as_uri()
     rerun_flags = f" --home {shlex.quote(str(home))}" if home else ""
     resume_flags = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
     resume_flags += (
         f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""
     )  # 0 keeps off the GPU
     resume_flags += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
-    return Home(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, rerun_flags, rerun_flags + resume_flags)
+    return Home(folder, uri or store_uri(folder), artifacts, rerun_flags, rerun_flags + resume_flags)

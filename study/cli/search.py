@@ -169,7 +169,8 @@ def _opened(here: Home, name: str, address: str | None, insecure: bool) -> tuple
     from study.storage.lock import check_free
     from study.tracking.server import check_answers
 
-    out.outlives = err.outlives = True
+    out.outlive()
+    err.outlive()
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
     return _cluster(address, insecure)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Annotated
+from contextlib import AbstractContextManager, nullcontext, redirect_stdout
+from typing import Annotated, Any
 
 import typer
 
 from analysis.redact import without_passwords
 from study.cli.options import EXIT_FAILED, HomeOption, place
-from study.console import out
+from study.console import err, out
 from study.errors import ConfigError
-from study.storage.home import study_name
+from study.storage.home import Home, study_name
 from study.tracking.sync_marker import sync_pending
 
 
@@ -21,6 +22,12 @@ def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="Print again every 2 seconds.")] = False,
     sync: Annotated[bool, typer.Option("--sync", help="Send NAME to MLflow again, whole; 1 if it cannot be.")] = False,
+    forget: Annotated[
+        str | None,
+        typer.Option(
+            help="Trial of NAME to leave out of its report, before the test split is read.", show_default=False
+        ),
+    ] = None,
     home: HomeOption = None,
 ) -> None:
     """Show the progress of studies, from their ledgers alone."""
@@ -30,17 +37,37 @@ def status(
     chosen = study_name(name) if name else None
     if sync and not chosen:
         raise ConfigError("--sync needs the study's NAME")
+    if forget:
+        _forget(here, chosen, forget)
     if watch and as_json:
         raise ConfigError("--watch or --json must be given, but got both; for a program call --json again and again")
-    sent = not sync or sync_pending(here, chosen)
+    sent = True
+    if sync:
+        with _output_of(as_json):
+            sent = sync_pending(here, chosen)
     if watch:
         parent_study = watch_status(out, here.home, chosen, here.rerun_flags)
     else:
         parent_study = print_status(out, here.home, chosen, as_json, here.rerun_flags)
     if not sync:
-        sync_pending(here)  # only now: MLflow may take its time, and the ledgers know without it
+        with _output_of(as_json):
+            sync_pending(here)  # only now: MLflow may take its time, and the ledgers know without it
     if not (sent and parent_study):
         sys.exit(EXIT_FAILED)
+
+
+def _forget(here: Home, name: str | None, trial: str) -> None:
+    from study.storage.forget import forget_trial
+
+    if not name:
+        raise ConfigError("--forget needs the study's NAME (of a study of folds that of the fold)")
+    new = forget_trial(here.home / name, trial)
+    err.print(f"trial {trial} of study {name} {'is' if new else 'was already'} forgotten: no report has it")
+
+
+def _output_of(as_json: bool) -> AbstractContextManager[Any]:
+    """Where all else is printed: on standard error, where standard output is JSON for a program."""
+    return redirect_stdout(sys.stderr) if as_json else nullcontext()
 
 
 def report(
@@ -78,7 +105,11 @@ def ui(
     page = f"{without_passwords(server, '')}{prefix}"
     from study.tracking.experiment_page import links, serves
 
-    found = links(here.tracking_uri, study_name(name), page) if name else [f"{page}/"]
+    if name:
+        from study.tracking.sync import compared
+
+        compared(here, study_name(name))
+    found = links(here, study_name(name), page) if name else [f"{page}/"]
     if not found:
         raise ConfigError(
             f"study {name} must be in MLflow, but is not; `retina status{here.rerun_flags}` lists the studies"

@@ -67,7 +67,7 @@ def _join(address: str | None, folder: str) -> None:
     folder: for the sockets and logs of one that is started.
     """
     handler = signal.getsignal(signal.SIGTERM)
-    with _without_mlflow():
+    with _without_mlflow(), _no_hangup():
         try:
             ray.init(
                 address=address or "local",
@@ -93,6 +93,17 @@ def _take_sigterm(handler: Any) -> None:
     Python's sight."""
     if handler is not None and threading.current_thread() is threading.main_thread():  # None: not Python's
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _no_hangup() -> Iterator[None]:
+    """A terminal that goes away tells all its processes: those that are started here outlast it, so that the search can
+    write down what it has; a signal that comes meanwhile is delivered afterwards."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 @contextmanager

@@ -123,6 +123,11 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
             f"a new study needs data, but there is no study {name} in {home} yet; add --data FOLDER, or --home FOLDER "
             "where it was begun in another home"
         )
+    if known and not inputs.data and not source.exists():
+        raise ConfigError(
+            f"study {name} was begun with the data in {source}, which is not there now; give --data FOLDER where it is "
+            "now: it must have the digest that the study began with, and what was decoded of it is not decoded again"
+        )
     named = config.labels or config.image_column  # these say more than the layout that the study began with
     dataset = read_index(
         source, read_options(config, inputs.layout or (known["layout"] if known and not named else None))

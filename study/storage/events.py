@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, fields
 from sys import intern
 from typing import Any, ClassVar
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the ledger: raised whenever a kind of event, or a field of one, changes."""
+
+READABLE = (2, SCHEMA)
+"""Versions that can be read: 2 lacks `trial_forgotten` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +188,14 @@ class TrialFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialForgotten(Event):
+    """A user took a trial out of what is reported, before the test split was read; samplers and budget keep it."""
+
+    kind = "trial_forgotten"
+    trial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyClosed(Event):
     """A search or a confirmation ended; state: one of schema.STATE_*."""
 
@@ -197,7 +208,7 @@ _TYPES: dict[str, type[Event]] = {
     one.kind: one
     for one in (
         StudyStarted, WarmStart, TrialStarted, FinalistStarted, ConfirmationStarted, EpochFinished, TestEvaluation,
-        TrialFinished, StudyClosed,
+        TrialFinished, TrialForgotten, StudyClosed,
     )
 }  # fmt: skip
 _FIELDS = {one: [field.name for field in fields(one) if field.name != "time"] for one in _TYPES.values()}

@@ -17,6 +17,7 @@ from retina_data.errors import DataError
 from retina_data.gate import below, open_file, plain, read_file
 from study.errors import StudyError
 from study.storage.events import (
+    READABLE,
     SCHEMA,
     ConfirmationStarted,
     Event,
@@ -101,7 +102,7 @@ def _damaged(path: Path, number: int, why: str = "") -> LedgerError:
 
 def _check_schema(first: dict[str, Any], path: Path) -> None:
     found = first.get("schema", 1)  # the first version wrote none
-    if found != SCHEMA or isinstance(found, bool):
+    if found not in READABLE or isinstance(found, bool):
         raise LedgerError(
             f"a ledger must have schema {SCHEMA}, but {path} has schema {plain(str(found)[:80])}; search under another "
             "name, or use the version of retina that wrote it"

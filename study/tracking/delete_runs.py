@@ -16,13 +16,14 @@ from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from analysis.artifact_place import artifact_folder
 from retina_data.gate import below
 from study.storage.gate.removal import remove_tree
-from study.storage.home import ARTIFACTS
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
 from study.tracking.sqlite_store import purge_experiment, purge_run
+from study.tracking.store.experiment import tagged_experiment
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         return [], []
     client, found, notes = MlflowClient(here.tracking_uri), [], []
     for name, study_id in ids.items():
-        experiment = client.get_experiment_by_name(name)
+        experiment = tagged_experiment(client, study_id) or client.get_experiment_by_name(name)
         if experiment is None:
             continue
         runs = _runs(client, experiment)
@@ -130,7 +131,7 @@ def _erase(here: Home, client: MlflowClient, experiment: Experiment, runs: list[
             if folder.is_dir():
                 remove_tree(here.home, folder)
         purge_run(client, run.info.run_id)
-    folder = _folder(here, experiment)
+    folder = _folder(experiment)
     if _is_here_made(here, experiment) and folder.is_dir() and all(path.is_dir() for path in folder.rglob("*")):
         remove_tree(here.home, folder)  # it is empty
 
@@ -141,7 +142,11 @@ def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[R
     if not was_active:
         client.restore_experiment(key)  # MLflow renames no other
     notes = {run.data.tags.get(NOTE) for run in own}
-    for tag, goes in ((VIEW_TAG, True), (NOTE, experiment.tags.get(NOTE) in notes)):  # a note of the user's stays
+    for tag, goes in (
+        (VIEW_TAG, True),
+        (schema.TAG_STUDY_ID, True),
+        (NOTE, experiment.tags.get(NOTE) in notes),
+    ):  # a note of the user's stays
         if goes and tag in experiment.tags:
             client.delete_experiment_tag(key, tag)
     name = f"{experiment.name} runs of others {_now()}"
@@ -195,16 +200,20 @@ def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
 
 
 def _is_here_made(here: Home, experiment: Experiment) -> bool:
-    return bool(experiment.artifact_location == here.artifacts_of(experiment.name))
+    """Whether its artifacts lie below this home's; a user may have renamed it since."""
+    folder = artifact_folder(experiment.artifact_location, None)
+    return here.artifact_root is not None and folder is not None and folder.parent == here.artifact_root
 
 
-def _folder(here: Home, experiment: Experiment) -> Path:
+def _folder(experiment: Experiment) -> Path:
     """Where artifacts of an experiment that this home made lie; raises DataError where a link leads out."""
-    return below(here.home, ARTIFACTS, experiment.name)
+    folder = artifact_folder(experiment.artifact_location, None)
+    assert folder is not None  # asked only where it is here
+    return below(folder.parent, folder.name)
 
 
 def _artifacts(here: Home, experiment: Experiment, runs: list[Run]) -> list[Path]:
     """Where artifacts of runs lie, if in this home: their folders, since an experiment of others may share its own."""
     if not _is_here_made(here, experiment):
         return []
-    return [below(_folder(here, experiment), run.info.run_id) for run in runs]
+    return [below(_folder(experiment), run.info.run_id) for run in runs]

@@ -54,13 +54,16 @@ def _marked(folder: Path) -> bytes:
 def sync_pending(here: Home, resend: str | None = None) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; warns of what it does not take.
 
-    resend: a study to send even if MLflow is believed to have it. Returns whether all was sent.
+    resend: a study to send even if MLflow is believed to have it. Returns whether all was sent. Raises RefusedError
+    where that one is not taken; of the others it is a warning.
     """
     from study.storage.ledger import LedgerError
     from study.storage.lock import LockedError
     from study.tracking.server import redact_url, server_error
-    from study.tracking.sync_marker import stale_studies
+    from study.tracking.store.moved_home import settle_place
+    from study.tracking.store.refusals import RefusedError
 
+    settle_place(here)
     stale = stale_studies(here.home, here.tracking_uri, resend)
     if stale and (text := server_error(here.tracking_uri)):
         log.warning(f"MLflow does not answer at {redact_url(here.tracking_uri)} ({text}); what it lacks is sent later")
@@ -73,6 +76,11 @@ def sync_pending(here: Home, resend: str | None = None) -> bool:
             sync(folder, here.tracking_uri, here.artifacts_of(folder.name))
         except LockedError:
             continue  # somebody has begun to write it, and sends it
+        except RefusedError as error:
+            if folder.name == resend:
+                raise
+            log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
+            sent = False
         except (LedgerError, DataError, OSError) as error:  # one study's damage is not another's
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,7 @@ from study.tuning.confirmation import (
 from study.tuning.progress_bar import Display, left_text
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
 from study.workflows.running.nested_cv import each_fold
-from study.workflows.running.run import EXIT_CODES, Compute, run
+from study.workflows.running.run import EXIT_CODES, Compute, check_tracking, run
 from study.workflows.search import writing
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, da
     events, _ = read_events(folder / "ledger.jsonl")
     state = study_state(events) if events else None
     check_confirmable(name, state, config, here.rerun_flags)
-    plan = make_plan(name, here.home, state, Inputs(data=data))
+    plan = make_plan(name, here.home, state, Inputs(data=data), partial(check_tracking, here, name))
     if not plan.prepared.count("test"):
         raise ConfigError(f"a confirmation needs a test split, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:

@@ -6,26 +6,32 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from study.storage.home import fold_studies, folds_of
+from study.storage.home import fold_studies, folds_of, study_id
 
 if TYPE_CHECKING:
     from study.storage.home import Home
 
 
 def write_study_report(name: str, here: Home) -> Path:
-    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder."""
+    """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
+
+    MLflow is compared with the ledger first. Raises RefusedError where it has another study of that name.
+    """
     from analysis.report.html import ANSWER, write_report
     from analysis.results.mlflow_reader import read_study
     from study.tracking.mlflow_tracker import Tracking
+    from study.tracking.sync import compared
 
+    begun = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
+    experiments = compared(here, name)
     folder = here.home / name / "report"
     explained = _mistakes(name, here, folder)
-    write_report(replace(read_study(here.tracking_uri, name), explained=explained), folder)
+    runs = read_study(here.tracking_uri, name, experiments, here.artifact_root)
+    write_report(replace(runs, explained=explained), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for fold in fold_studies(here.home, name):
-        if folds and not (here.home / fold / "ledger.jsonl").exists():
-            continue  # not begun: it gets no experiment from a report
-        tracking = Tracking(here.tracking_uri, fold, here.home / fold, here.artifacts_of(fold))
+    for fold in begun:  # a study that MLflow alone has is another home's, and nothing is written to it
+        own = here.home / fold
+        tracking = Tracking(here.tracking_uri, fold, own, here.artifacts_of(fold), study_id(own))
         if folds:  # the whole has no run of its own
             tracking.send_answer(answer, name)
         else:

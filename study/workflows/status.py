@@ -139,6 +139,8 @@ def _print_rest(console: Console, folder: Path, study: dict[str, Any], rerun_fla
         file = below(folder, "checkpoints", trial, "error.txt")
         more = f" ({file} tells more)" if file.exists() else ""
         console.print(f"failed: {trial}: {plain(reason)}{more}", markup=False)
+    if study["forgotten"]:
+        console.print(f"forgotten, and in no report: {', '.join(study['forgotten'])}", markup=False)
     if study["reason"]:
         console.print(f"{study['state']}: {plain(study['reason'])}", markup=False)
     if study["next"]:

@@ -205,6 +205,13 @@ class Finished(Timed):
 
 
 @with_config(_STRICT)
+class Forgotten(Timed):
+    """TrialForgotten"""
+
+    trial: Name
+
+
+@with_config(_STRICT)
 class Closed(Timed):
     """StudyClosed"""
 
@@ -221,6 +228,7 @@ _CHECKS: dict[str, TypeAdapter[Any]] = {
     "epoch": TypeAdapter(Epoch),
     "test_evaluation": TypeAdapter(Tested),
     "trial_finished": TypeAdapter(Finished),
+    "trial_forgotten": TypeAdapter(Forgotten),
     "study_closed": TypeAdapter(Closed),
 }
 
