@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from sys import intern
 from typing import Any, ClassVar
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the ledger: raised whenever a kind of event, or a field of one, changes."""
 
 
@@ -25,7 +25,7 @@ class StudyStarted(Event):
 
     identity: what all trials of one study have in common (`Plan.identity`). weights: architecture -> source, kind,
     digest. splits: images of each split. confirmations: how many there are to be; ensemble: whether the mean of
-    the seeds is evaluated too; both None before a study is confirmed.
+    the seeds is evaluated too; both None before a study is confirmed. primary_endpoint: of schema.primary_endpoint.
     """
 
     kind = "study"
@@ -46,6 +46,7 @@ class StudyStarted(Event):
     commands: list[str]
     confirmations: int | None = None
     ensemble: bool | None = None
+    primary_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
