@@ -172,6 +172,9 @@ TAG_SELECT_EPOCH = "select_epoch"
 
 TAG_SELECTION_SPLIT = "selection_split"
 
+TAG_PRIMARY_ENDPOINT = "primary_endpoint"
+"""What a study is judged by, in words, fixed when it begins."""
+
 TAG_ARMS = "arms"
 
 TAG_ARMS_NOT_RUN = "arms_not_run"
@@ -247,6 +250,14 @@ def patients_known(audit: Mapping[str, Any]) -> bool:
     """Whether the label file, the user's pattern or the images' names tell every patient, with no sign against it."""
     kinds = {one["kind"] for one in audit.get("findings", [])}
     return not kinds & {FINDING_NO_PATIENTS, FINDING_DOUBTFUL_PATIENTS}
+
+
+def primary_endpoint(objective: str, selection_split: str, folds: bool) -> str:
+    """What a study is judged by, in words; "" where it chooses on the test split, so that nothing is left for it."""
+    if selection_split == "test":
+        return ""
+    which = "each fold's arm that validation chose, all folds pooled" if folds else "the arm that validation chose"
+    return f"{objective} of {which}, on test images of patients who are not in training, mean over seeds"
 
 
 FEW_SEEDS = 3

@@ -7,7 +7,7 @@ store is a database, and predictions are read from their files when they are ask
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -78,7 +78,7 @@ def read_study(
         finalists=run_tables.finalist_table(finalists, _epochs(client, finalists, "finalist")),
         confirmations=run_tables.confirmation_table(confirmations, confirm_epochs),
         confirm_epochs=confirm_epochs,
-        test_predictions=Predictions(tuple(tested), test),
+        test_predictions=Predictions(_having(client, confirmations, tested, schema.ARTIFACT_TEST_PREDICTIONS), test),
         test_confusions=tested,
         study=run_tables.joined_study([shareable(json.loads(data)) if data else {} for data in saved]),
         tags=run_tables.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
@@ -137,9 +137,10 @@ def _search(client: MlflowClient, experiment: str, fold: int, root: Path | None)
     while True:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
         for run in page:
-            data, tags = run.data, shareable(run.data.tags)
-            place = artifact_folder(run.info.artifact_uri, root)
-            runs.append(Record(run.info.run_id, place, tags, data.params, data.metrics, fold))
+            data, info, tags = run.data, run.info, shareable(run.data.tags)
+            place = artifact_folder(info.artifact_uri, root)
+            times = [float("nan") if time is None else float(time) for time in (info.start_time, info.end_time)]
+            runs.append(Record(info.run_id, place, tags, data.params, data.metrics, fold, *times))
         token = page.token
         if not token:
             return runs
@@ -198,6 +199,17 @@ def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, ar
         if data := _read_artifact(client, one, artifact):
             found[name] = run_artifacts.checked_confusion(data, f"{what} {name}", artifact)
     return found
+
+
+def _having(client: MlflowClient, named: Mapping[str, Record], names: Iterable[str], artifact: str) -> tuple[str, ...]:
+    """Those of the names whose run has the artifact, or cannot tell."""
+    found = []
+    for name in names:
+        place = urlparse(named[name].place)
+        local = place.scheme in ("", "file")
+        if (Path(unquote(place.path)) / artifact).is_file() if local else _has_artifact(client, named[name], artifact):
+            found.append(name)
+    return tuple(found)
 
 
 def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:

@@ -116,18 +116,40 @@ def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str
     for no arm.
     Raises RunsError where two confirmations were measured on different images.
     """
-    rank = {trial: number for number, trial in enumerate(board["trial"])}
-    tested = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
-    tested = tested[~tested["baseline"]]
+    tested = with_ranks(study, board)
+    tested = tested[tested["confirm"].isin(list(study.test_predictions))]
     found = {}
     for arm in schema.ARM_LABELS:
         own = tested[tested["arm"] == arm]
-        own = own.assign(rank=own["trial"].map(rank).fillna(len(rank)))
-        wanted = own.groupby("fold")["rank"].rank("dense") == place + 1
-        models = of_confirmations(study, own[wanted])
+        models = of_confirmations(study, own[own.groupby("fold")["rank"].rank("dense") == place + 1])
         if models is not None:
             found[arm] = models
     return found
+
+
+def with_ranks(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
+    """study.confirmations of configurations that stand for an arm, with the `rank` of their trial in the board."""
+    rank = {trial: number for number, trial in enumerate(board["trial"])}
+    runs = study.confirmations[~study.confirmations["baseline"]]
+    return runs.assign(rank=runs["trial"].map(rank).fillna(len(rank)))
+
+
+def chosen_arms(study: StudyRuns, board: pd.DataFrame) -> dict[int, str]:
+    """Fold (0 without folds) -> the arm that validation chose in it; board: arm_comparison.leaderboard(study).
+
+    A trial that was begun after the test split had been read took no part in that choice.
+    """
+    before = board[~board["trial"].isin(study.added_after_reading)]
+    first = before.loc[~before["trial"].map(study.trials.set_index("trial")["fold"]).duplicated()]
+    return dict(sorted(zip(first["trial"].map(study.trials.set_index("trial")["fold"]), first["arm"], strict=True)))
+
+
+def of_chosen_arms(study: StudyRuns, board: pd.DataFrame) -> PredictionSet | None:
+    """Confirmations of the arm that validation chose in each fold, all folds pooled, on the whole test split."""
+    tested, chosen = with_ranks(study, board), chosen_arms(study, board)
+    tested = tested[tested["confirm"].isin(list(study.test_predictions))]
+    own = tested[tested["arm"] == tested["fold"].map(chosen)]
+    return of_confirmations(study, own[own.groupby("fold")["rank"].rank("dense") == 1])
 
 
 def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | None:

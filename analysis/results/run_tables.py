@@ -26,7 +26,7 @@ FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 @dataclass(frozen=True)
 class Record:
     """One recorded run: its number, its folder of artifacts (None: a server has them), what stands in it; fold 0 in a
-    study without folds."""
+    study without folds; when it was started and ended, in milliseconds since 1970."""
 
     run_id: str
     place: Path | None
@@ -34,6 +34,8 @@ class Record:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     fold: int = 0
+    started: float = float("nan")
+    ended: float = float("nan")
 
 
 def by_name(found: Iterable[Record], kind: str, tag: str, study: str) -> dict[str, Record]:
@@ -96,9 +98,10 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {name: one.params.get(name, "") for name in params}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
+        | {"started": one.started}
         for trial, one in trials.items()
     ]
-    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *SELECTED])
+    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *SELECTED, "started"])
     for name in params:
         table[name] = _typed(table[name])
     return _with_epochs_run(table, "trial", epochs), params
@@ -116,9 +119,10 @@ def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame
         | {"baseline": one.tags.get(schema.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in metrics.items()}
+        | {"ended": one.ended}
         for name, one in confirmations.items()
     ]
-    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *metrics]
+    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *metrics, "ended"]
     table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
     return _with_epochs_run(table, "confirm", epochs)
 

@@ -13,7 +13,7 @@ from analysis.results.predictions import ImagePredictions
 from analysis.schema import GRADES, PROBABILITIES, SCORES
 from analysis.tables import score_models
 
-RESAMPLES = score_models.TEST_RESAMPLES
+RESAMPLES = score_models.RESAMPLES
 
 Bounds = tuple[float, float]
 
@@ -63,7 +63,7 @@ def score_split(split: str, predictions: pd.DataFrame, decision: str) -> SplitSc
         probabilities=predictions[list(PROBABILITIES)].to_numpy(np.float64)[None],
         decision=decision,
     )
-    row: dict[str, Any] = score_models.scores_with_intervals(models, RESAMPLES)
+    row: dict[str, Any] = score_models.scores_with_intervals(models)
     return SplitScores(
         split=split,
         n=n,

@@ -16,6 +16,9 @@ from study.errors import ConfigError
 from study.storage.home import Home, study_name
 from study.tracking.sync_marker import sync_pending
 
+ACCURACY = 0.82
+"""That of the lab's report."""
+
 
 def status(
     name: Annotated[str | None, typer.Argument(help="Study.", show_default="all")] = None,
@@ -72,6 +75,9 @@ def _output_of(as_json: bool) -> AbstractContextManager[Any]:
 
 def report(
     name: Annotated[str, typer.Argument(help="Study.")],
+    accuracy: Annotated[
+        float, typer.Option(help="List configurations with this accuracy or more.", min=0.0, max=1.0)
+    ] = ACCURACY,
     home: HomeOption = None,
 ) -> None:
     """Write a study's tables, figures and HTML page."""
@@ -81,7 +87,7 @@ def report(
     here = place(home)
     check_answers(here.tracking_uri)
     sync_pending(here)
-    folder = write_study_report(study_name(name), here)
+    folder = write_study_report(study_name(name), here, accuracy)
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
 

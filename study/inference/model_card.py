@@ -13,8 +13,8 @@ import numpy as np
 from analysis.number_format import with_bounds
 from analysis.schema import AS_TOLD, label, patients_known
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
+from analysis.stats.influence import FEWEST_PATIENTS
 from analysis.tables.model_card_scores import RESAMPLES, SplitScores
-from analysis.tables.score_models import AUC_RESAMPLES
 from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel
 from study.inference.model_dir import Settings
@@ -136,9 +136,9 @@ def _scores(winner: BestModel, scores: list[SplitScores]) -> str:
     lines = [
         "## Scores",
         "",
-        f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, of auc {AUC_RESAMPLES:,}; both eyes",
-        "together), of this model. Resamples that are all alike have no spread: accuracy and recall then have Wilson's",
-        "interval over patients, other scores none, but for the kappa of 0 that a single answer has on any patients.",
+        "In brackets 95 % intervals over patients, both eyes together, of this model: of accuracy and recall Clopper and",
+        f"Pearson's, of kappa by each patient's influence, of other scores by {RESAMPLES:,} resamples. Kappa of fewer than",
+        f"{FEWEST_PATIENTS} patients has none, nor has a score that is 1, nor one whose resamples are all alike.",
         "",
         *_table(
             ["split", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],

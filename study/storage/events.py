@@ -28,7 +28,7 @@ class StudyStarted(Event):
 
     identity: what all trials of one study have in common (`Plan.identity`). weights: architecture -> source, kind,
     digest. splits: images of each split. confirmations: how many there are to be; ensemble: whether the mean of
-    the seeds is evaluated too; both None before a study is confirmed.
+    the seeds is evaluated too; both None before a study is confirmed. primary_endpoint: of schema.primary_endpoint.
     """
 
     kind = "study"
@@ -49,6 +49,7 @@ class StudyStarted(Event):
     commands: list[str]
     confirmations: int | None = None
     ensemble: bool | None = None
+    primary_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

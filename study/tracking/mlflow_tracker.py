@@ -162,6 +162,7 @@ class Tracking:
             schema.TAG_DECISION: config["fixed"]["decision"],
             schema.TAG_SELECT_EPOCH: config["fixed"].get("select_epoch", "last"),
             schema.TAG_SELECTION_SPLIT: config["select_on"],
+            schema.TAG_PRIMARY_ENDPOINT: study.primary_endpoint or "",
             schema.TAG_DATA: study.identity["data_digest"],
             schema.TAG_SPLIT: study.identity["split_digest"],
             schema.TAG_VERSIONS: json.dumps(study.versions),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +13,15 @@ if TYPE_CHECKING:
     from study.storage.home import Home
 
 
-def write_study_report(name: str, here: Home) -> Path:
+def write_study_report(name: str, here: Home, accuracy: float | None = None) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
 
     MLflow is compared with the ledger first. Raises RefusedError where it has another study of that name.
+    accuracy: from which configurations are listed; that of analysis.tables.best without it.
     """
     from analysis.report.html import ANSWER, write_report
     from analysis.results.mlflow_reader import read_study
+    from analysis.tables.best import THRESHOLD
     from study.tracking.mlflow_tracker import Tracking
     from study.tracking.sync import compared
 
@@ -26,8 +29,9 @@ def write_study_report(name: str, here: Home) -> Path:
     experiments = compared(here, name)
     folder = here.home / name / "report"
     explained = _mistakes(name, here, folder)
-    runs = read_study(here.tracking_uri, name, experiments, here.artifact_root)
-    write_report(replace(runs, explained=explained), folder)
+    study = read_study(here.tracking_uri, name, experiments, here.artifact_root)
+    known = _temperatures(here, name, list(study.confirmations["confirm"]))
+    write_report(replace(study, explained=explained, temperatures=known), folder, accuracy or THRESHOLD)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
     for fold in begun:  # a study that MLflow alone has is another home's, and nothing is written to it
         own = here.home / fold
@@ -37,6 +41,28 @@ def write_study_report(name: str, here: Home) -> Path:
         else:
             tracking.send_report(folder, answer)
     return folder
+
+
+def _temperatures(here: Home, name: str, confirmations: list[str]) -> dict[str, float]:
+    """Confirmation (in a study of folds "1/c0000") -> the temperature that export would give it; those that are known.
+
+    They are fitted as export does it, on validation predicted with all views.
+    """
+    from analysis.errors import RunsError
+    from analysis.results.run_artifacts import PREDICTION_COLUMNS, checked_predictions
+    from analysis.stats.calibration import fit_temperature
+    from study.inference.calibration_data import arrays
+    from study.training.checkpoints import CALIBRATION
+
+    found = {}
+    folds = fold_studies(here.home, name)
+    for confirm in confirmations:
+        fold, _, own = confirm.rpartition("/")
+        file = here.home / (folds[int(fold) - 1] if fold else name) / "checkpoints" / own / CALIBRATION
+        with suppress(OSError, ValueError, RunsError):  # gone or damaged: its probabilities are shown as they are
+            table = checked_predictions(file.read_bytes(), own, CALIBRATION, PREDICTION_COLUMNS)
+            found[confirm] = fit_temperature(*arrays(table)).value
+    return found
 
 
 def _mistakes(name: str, here: Home, folder: Path) -> tuple[tuple[bytes, dict[str, Any]], ...]:

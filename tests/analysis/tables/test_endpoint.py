@@ -9,7 +9,7 @@ from analysis.report import summary
 from analysis.results.columns import GAIN
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
-from analysis.tables import all_tables, arm_comparison, gain
+from analysis.tables import all_tables, arm_comparison, endpoint
 from tests.fixtures import figures as shown
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
@@ -24,8 +24,8 @@ def study_of(name: str, skills: tuple[float, float], first: float, winner: float
 
 
 def said(study: StudyRuns) -> tuple[dict[str, object], str]:
-    table = gain.gain(study, arm_comparison.leaderboard(study))
-    return table.to_dict("records")[0], gain.gain_sentence(table, "kappa")
+    table = endpoint.gain(study, arm_comparison.leaderboard(study))
+    return table.to_dict("records")[0], endpoint.gain_sentence(table, "kappa")
 
 
 def test_a_gain_is_told_with_its_interval_and_the_first_trial_stands_for_no_cell() -> None:
@@ -67,7 +67,7 @@ def test_a_winner_that_is_the_first_trial_is_said() -> None:
     confirmations = [ConfirmSpec(repeat, trials[0], repeat) for repeat in range(2)]
     study = read_study(fixture.write_study("first wins", trials, confirmations=confirmations), "first wins")
     row, sentence = said(study)
-    assert row["status"] == gain.SAME
+    assert row["status"] == endpoint.SAME
     assert sentence.startswith("The winner is the first trial of ResNet18 from scratch: the search found nothing")
 
 
@@ -76,7 +76,7 @@ def test_where_it_was_not_measured_nothing_is_said(name: str) -> None:
     made = getattr(shown, name)().made
     assert len(made.gain) == 1
     if name != "confirmed":  # whose winners are the only trials of their arms
-        assert gain.gain_sentence(made.gain, "kappa") == "" or made.gain["status"].iloc[0] == gain.SAME
+        assert endpoint.gain_sentence(made.gain, "kappa") == "" or made.gain["status"].iloc[0] == endpoint.SAME
 
 
 def test_a_first_trial_that_is_a_second_winner_counts_as_first_trial_too() -> None:
