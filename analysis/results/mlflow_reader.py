@@ -205,9 +205,8 @@ def _having(client: MlflowClient, named: Mapping[str, Record], names: Iterable[s
     """Those of the names whose run has the artifact, or cannot tell."""
     found = []
     for name in names:
-        place = urlparse(named[name].place)
-        local = place.scheme in ("", "file")
-        if (Path(unquote(place.path)) / artifact).is_file() if local else _has_artifact(client, named[name], artifact):
+        place = named[name].place
+        if _has_artifact(client, named[name], artifact) if place is None else (place / artifact).is_file():
             found.append(name)
     return tuple(found)
 
