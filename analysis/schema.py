@@ -217,8 +217,8 @@ ARTIFACT_CURVES = "curves.png"
 ARTIFACT_WEIGHTS = "weights/best.safetensors"
 
 ARTIFACT_STUDY = "study.json"
-"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}, "forgotten":
-[trials that a user left out]}"""
+"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason},
+"forgotten": [trials that a user left out]}"""
 
 ARTIFACT_REPORT = "report"
 

@@ -241,12 +241,12 @@ class Tracking:
         write_note(self._client, self._experiment, self._parent, report_note(answer, parent_study))
 
 
-def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
-    """(study, trial) of a trial's run; None where there is no such run."""
+def trial_of_run(uri: str, run_id: str) -> tuple[str, str, str] | None:
+    """(study, trial, the study's id) of a trial's run; None where there is no such run."""
     try:
         tags = open_client(uri).get_run(run_id).data.tags
     except MlflowException:
         return None
     if tags.get(schema.TAG_KIND) != schema.KIND_TRIAL:
         return None
-    return tags[schema.TAG_STUDY], tags[schema.TAG_TRIAL]
+    return tags[schema.TAG_STUDY], tags[schema.TAG_TRIAL], tags.get(schema.TAG_STUDY_ID, "")

@@ -48,7 +48,8 @@ def refusal(error: BaseException, uri: str) -> str:
         return f"its server was not reached ({text[:100]}): {hint}"
     if code == "ENDPOINT_NOT_FOUND" or status in (401, 403, 405, 501):
         return f"it refuses what is sent ({status}): {CODES[status]}"
-    return f"it refuses what is sent ({code}): {without_passwords(text)[:200]}" if code in GONE else ""
+    said = without_passwords(text.removeprefix(f"{code}: "))[:200]
+    return f"it refuses what is sent ({code}): {said}" if code in GONE else ""
 
 
 def proxy_hint(uri: str) -> str:
