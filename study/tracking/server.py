@@ -14,6 +14,7 @@ from http.client import HTTPException
 
 from analysis.redact import without_passwords
 from study.errors import ConfigError
+from study.tracking.store.refusals import proxy_hint
 
 ANSWER_SECONDS = 5.0
 
@@ -37,10 +38,12 @@ def server_error(uri: str) -> str:
     try:
         bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
         urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        return ""
+    except urllib.error.HTTPError as error:
+        hint = proxy_hint(uri)
+        return f"HTTP {error.code}; {hint}" if hint else ""
     except (OSError, ValueError, HTTPException) as error:
-        return " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        text = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        return "; ".join(filter(None, (text, proxy_hint(uri))))
     return ""
 
 

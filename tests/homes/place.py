@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 import subprocess
+import uuid
 from collections import Counter
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -31,7 +32,7 @@ Tables = dict[str, pd.DataFrame]
 class Place:
     """A folder `around` that holds a home, and perhaps others; commands are called in it.
 
-    uri: of MLflow, "" for the home's own store. environment: more of it.
+    uri: of MLflow, "" for the home's own store. environment: more of it. name: of the study.
     """
 
     around: Path
@@ -39,14 +40,22 @@ class Place:
     data: Path
     uri: str = ""
     environment: dict[str, str] = field(default_factory=dict)
+    name: str = NAME
 
     @property
     def folder(self) -> Path:
-        return self.home / NAME
+        return self.home / self.name
 
     @property
     def client(self) -> MlflowClient:
         return MlflowClient(self.uri or f"sqlite:///{self.home / 'mlflow.db'}")
+
+    def become(self, name: str) -> None:
+        """Be a study of its own: another name, another id."""
+        self.folder.rename(self.home / name)
+        self.name = name
+        ledger = self.folder / "ledger.jsonl"
+        ledger.write_text(ledger.read_text().replace(self.state().study.id, uuid.uuid4().hex))
 
     def variables(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
