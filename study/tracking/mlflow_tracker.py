@@ -7,6 +7,7 @@ twice leaves one value; the tag `epochs_recorded` says what need not be sent aga
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from mlflow.entities import RunTag
@@ -35,6 +36,9 @@ from study.tracking.store.artifacts import RunArtifacts
 from study.tracking.store.comparison import FINAL, Differences, HeldRuns, compare, epochs_recorded, held_runs
 from study.tracking.store.experiment import all_runs, find_experiment
 from study.training.checkpoints import BEST
+
+
+log = logging.getLogger(__name__)
 
 
 class Tracking:
@@ -194,6 +198,7 @@ class Tracking:
     def _run_of(self, record: TrialRecord) -> str:
         """The run of what has begun; one that was deleted while it ran is made again, with its epochs so far."""
         if record.trial not in self._runs:
+            log.warning(f"MLflow has no run of {record.trial} any more: it is made again, with all its epochs")
             self._start(record)
             for event in record.epochs:
                 self._send_epoch(event)
