@@ -34,7 +34,7 @@ from study.cli.options import (
 )
 from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
-from study.console import err, out, print_logs
+from study.console import err, out, prepare_streams, print_logs
 from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
@@ -53,6 +53,7 @@ MLFLOW = {
 
 def main() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
+    prepare_streams()
     # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
     for name, value in MLFLOW.items():
         os.environ.setdefault(f"MLFLOW_{name}", value)

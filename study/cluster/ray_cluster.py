@@ -20,6 +20,10 @@ from study.cluster.head_monitor import Address
 from study.errors import ConfigError
 
 
+MOST_OF_A_SOCKET = 39
+"""Letters of Ray's folder: a Unix socket's path may have 107, and Ray adds "/ray/session_DATE_PID/sockets/plasma_store"."""
+
+
 @contextmanager
 def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[str, float]]]:
     """Join the Ray cluster at `address`, or start one on this machine; yields what each node has, and leaves it.
@@ -35,6 +39,8 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )
+    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
+        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108: Ray's own default where no TMPDIR is set
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     _join(address)

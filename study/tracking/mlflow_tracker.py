@@ -37,7 +37,6 @@ from study.tracking.store.comparison import FINAL, Differences, HeldRuns, compar
 from study.tracking.store.experiment import all_runs, find_experiment
 from study.training.checkpoints import BEST
 
-
 log = logging.getLogger(__name__)
 
 
