@@ -93,7 +93,7 @@ def prepare_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115: as long as we live
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
         elif number and isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="replace")
 

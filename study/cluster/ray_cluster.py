@@ -19,9 +19,8 @@ from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
 
-
 MOST_OF_A_SOCKET = 39
-"""Letters of Ray's folder: a Unix socket's path may have 107, and Ray adds "/ray/session_DATE_PID/sockets/plasma_store"."""
+"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
 
 
 @contextmanager
@@ -40,7 +39,7 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )
     if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
-        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108: Ray's own default where no TMPDIR is set
+        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     _join(address)
