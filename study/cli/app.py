@@ -51,6 +51,10 @@ MLFLOW = {
 }
 
 
+MOST_OF_A_SOCKET = 39
+"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
+
+
 def main() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
     prepare_streams()
@@ -60,6 +64,8 @@ def main() -> None:
     # Read by OpenMP when torch is loaded, here and in trials. Threads that spin while they wait starve each other on a
     # busy machine: on 2 cores at a load of 8 training did 6 images/s with spinning, 22 to 43 without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
+        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
     print_logs()
     try:
         app()

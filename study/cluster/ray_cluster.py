@@ -19,9 +19,6 @@ from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
 
-MOST_OF_A_SOCKET = 39
-"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
-
 
 @contextmanager
 def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[str, float]]]:
@@ -38,8 +35,6 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
         RAY_AIR_NEW_OUTPUT="0",  # the other output prints a table however quiet it is asked to be
         TUNE_GLOBAL_CHECKPOINT_S="3600",  # Ray's snapshots are never read
     )
-    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
-        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
     _join(address)
