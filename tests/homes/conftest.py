@@ -1,18 +1,39 @@
-"""One study, searched and confirmed for real; each row of the tables copies its home."""
+"""One study, searched and confirmed, written by hand as a search writes it; each row of the tables copies its home."""
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 
-from tests.fixtures.study import small_data
+from analysis.stats import metrics
+from retina_data.grades import GRADES
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
+from study.planning.plan import Plan
+from study.planning.resume_checks import write_study_file
+from study.storage.events import Event, TrialStarted
+from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS, save_predictions
+from tests.fixtures.study import (
+    close_event,
+    confirmation_event,
+    end_event,
+    epoch_event,
+    evaluation_event,
+    small_data,
+    trial_event,
+    write_ledger,
+)  # fmt: skip
 from tests.homes.place import NAME, Place, Tables, copy_home
 
-SMALL = ("--epochs", "1", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
+SETTINGS = {
+    "trials": 3, "architecture": "resnet18", "pretrained": False, "epochs": 1, "image_size": 32,
+    "early_stopping": "none",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -32,17 +53,66 @@ class Prepared:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
     folder = tmp_path_factory.mktemp("homes")
     data, made = small_data(folder / "data", patients=24), Prepared(folder / "data", {}, {})
-    place = Place(folder, folder / "home", data)
-    steps = {
-        "searched": ("search", NAME, "--data", str(data), "--trials", "3", "--early-stopping", "none", *SMALL),
-        "confirmed": ("confirm", NAME, "--seeds", "1"),
-    }
-    for stage, arguments in steps.items():
-        for call in (arguments, ("report", NAME)):
-            done = place.retina(*call)
-            assert done.returncode == 0, done.stdout + done.stderr
-        made.tables[stage] = place.tables()
-        assert made.tables[stage]
-        shutil.copytree(place.home, folder / stage)  # whole: an own file, so that no row can change it
-        made.homes[stage] = folder / stage
+    for stage in ("searched", "confirmed"):
+        place = Place(folder, folder / stage, data)
+        write_study(place, confirmed=stage == "confirmed")
+        done = place.retina("report", NAME)
+        assert done.returncode == 0, done.stdout + done.stderr
+        made.homes[stage], made.tables[stage] = place.home, place.tables()
+        assert len(made.tables[stage]) > 5
     yield made
+
+
+def write_study(place: Place, *, confirmed: bool) -> None:
+    """The study in its home: ledger, file, cache and predictions, but no weights."""
+    plan = make_plan(NAME, place.home, None, Inputs(data=place.data, overrides=SETTINGS))
+    events: list[Event] = [replace(plan.event(2), id="a" * 32, time=1000.0)]
+    for number, skill in enumerate((0.4, 0.7, 0.9)):
+        events += [started(plan, number), *scored(place, plan, f"{number:04d}", skill)]
+    events.append(close_event())
+    if confirmed:
+        again = confirmation_event(0, "0002")
+        events.append(replace(plan.event(2), id="b" * 32, confirmations=1, ensemble=False))
+        events.append(replace(again, config={**events_config(events, "0002"), "seed": 77}, epochs=1))
+        events += [*scored(place, plan, "c0000", 0.8), close_event()]
+    write_ledger(place.folder, *events)
+    write_study_file(plan)
+
+
+def started(plan: Plan, number: int) -> TrialStarted:
+    fixed = {name: value for name, value in plan.config.fixed.items() if name not in ("architecture", "pretrained")}
+    return trial_event(number, **{"lr": 0.001 * (number + 1), **fixed})
+
+
+def events_config(events: list[Event], trial: str) -> dict[str, object]:
+    return next(event.config for event in events if isinstance(event, TrialStarted) and event.trial == trial)
+
+
+def scored(place: Place, plan: Plan, name: str, skill: float) -> list[Event]:
+    """Its only epoch, for a confirmation its reading of the test split, and its end, with the predictions on the disk."""
+    files = place.folder / "checkpoints" / name
+    table, confusion, scores = predicted(plan, "val", skill)
+    save_predictions(files, table, PREDICTIONS)
+    epoch = replace(epoch_event(name, 1, scores["kappa"]), confusion=confusion.tolist())
+    epoch = replace(epoch, scores=epoch.scores | {f"val/{key}": value for key, value in scores.items()})
+    if not name.startswith("c"):
+        return [epoch, end_event(name)]
+    table, confusion, scores = predicted(plan, "test", skill)
+    save_predictions(files, table.assign(new_patients=True)[[*table, "new_patients"]], TEST_PREDICTIONS)
+    counts = confusion.tolist()
+    read = evaluation_event(name, len(table), confusion=counts, new_patients=counts)
+    return [epoch, replace(read, scores={f"test/{key}": value for key, value in scores.items()}), end_event(name)]
+
+
+def predicted(plan: Plan, split: str, skill: float) -> tuple[pd.DataFrame, metrics.Ints, dict[str, float]]:
+    """Predictions of a split, right with the probability `skill`; their confusion; their scores."""
+    rows = np.flatnonzero(plan.prepared.splits == split)
+    table, random = plan.prepared.cache.table.iloc[rows], np.random.default_rng(int(100 * skill))
+    grade = table["grade"].to_numpy()
+    called = np.where(random.random(len(grade)) < skill, grade, random.integers(0, 5, len(grade)))
+    chances = np.full((len(grade), 5), 0.05) + 0.75 * np.eye(5)[called]
+    found = pd.DataFrame({"row": rows, "patient": table["group"].to_numpy(), "grade": grade})
+    found = found.assign(**{f"p{number}": chances[:, number] for number in GRADES})
+    confusion = metrics.confusion_matrix(found["grade"], called)
+    scores = {name: float(value) for name, value in metrics.scores_from_confusion(confusion).items()}
+    return found, confusion, {name: value for name, value in scores.items() if not np.isnan(value)}

@@ -21,6 +21,7 @@ from study.storage.ledger import read_events
 from study.storage.state import StudyState, study_state
 from study.tracking.store.comparison import name_of
 from tests.fixtures import command
+from tests.fixtures.command_server import WITHOUT_FIGURES
 
 NAME = "s"
 SECONDS = 240
@@ -60,7 +61,8 @@ class Place:
     def variables(self) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
         uri = {"MLFLOW_TRACKING_URI": self.uri} if self.uri else {}
-        return kept | {"RETINA_HOME": str(self.home), "COLUMNS": "200"} | uri | self.environment
+        own = {"RETINA_HOME": str(self.home), "COLUMNS": "200", WITHOUT_FIGURES: "1"}
+        return kept | own | uri | self.environment
 
     def retina(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         return command.run(self.variables(), *arguments, timeout=SECONDS)

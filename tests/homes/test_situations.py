@@ -13,11 +13,12 @@ import pytest
 
 from analysis import schema
 from tests.fixtures.study import small_data
-from tests.homes.conftest import SMALL, Prepared
+from tests.homes.conftest import Prepared
 from tests.homes.place import NAME, SECONDS, Place
 
 pytestmark = pytest.mark.slow
 
+SMALL = ("--epochs", "1", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained")
 ROOT = os.getuid() == 0
 SEARCH = ("search", NAME, "--data", "DATA", "--trials", "2", "--early-stopping", "none", *SMALL)
 
