@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from analysis.results.run_artifacts import TEST_COLUMNS
 from analysis.stats import metrics
 from retina_data.grades import GRADES
 from study.planning.build_plan import make_plan
@@ -89,7 +90,7 @@ def events_config(events: list[Event], trial: str) -> dict[str, object]:
 
 
 def scored(place: Place, plan: Plan, name: str, skill: float) -> list[Event]:
-    """Its only epoch, for a confirmation its reading of the test split, and its end, with the predictions on the disk."""
+    """Its only epoch, of a confirmation its reading of the test split, and its end; its predictions on the disk."""
     files = place.folder / "checkpoints" / name
     table, confusion, scores = predicted(plan, "val", skill)
     save_predictions(files, table, PREDICTIONS)
@@ -98,7 +99,7 @@ def scored(place: Place, plan: Plan, name: str, skill: float) -> list[Event]:
     if not name.startswith("c"):
         return [epoch, end_event(name)]
     table, confusion, scores = predicted(plan, "test", skill)
-    save_predictions(files, table.assign(new_patients=True)[[*table, "new_patients"]], TEST_PREDICTIONS)
+    save_predictions(files, table.assign(new_patients=True)[[*TEST_COLUMNS]], TEST_PREDICTIONS)
     counts = confusion.tolist()
     read = evaluation_event(name, len(table), confusion=counts, new_patients=counts)
     return [epoch, replace(read, scores={f"test/{key}": value for key, value in scores.items()}), end_event(name)]
