@@ -72,10 +72,12 @@ def write_study(place: Place, *, confirmed: bool) -> None:
         events += [started(plan, number), *scored(place, plan, f"{number:04d}", skill)]
     events.append(close_event())
     if confirmed:
-        again = confirmation_event(0, "0002")
-        events.append(replace(plan.event(2), id="b" * 32, confirmations=1, ensemble=False))
-        events.append(replace(again, config={**events_config(events, "0002"), "seed": 77}, epochs=1))
-        events += [*scored(place, plan, "c0000", 0.8), close_event()]
+        events.append(replace(plan.event(2), id="b" * 32, confirmations=2, ensemble=False))
+        for number, trial in enumerate(("0002", "0000")):  # the winner, and the arm's first trial
+            again = replace(confirmation_event(number, trial), baseline=trial == "0000")
+            events.append(replace(again, config={**events_config(events, trial), "seed": 77}, epochs=1))
+            events += scored(place, plan, again.confirm, 0.8 - 0.3 * number)
+        events.append(close_event())
     write_ledger(place.folder, *events)
     write_study_file(plan)
 
