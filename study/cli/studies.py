@@ -93,7 +93,7 @@ def ui(
     from study.tracking.server import check_answers, is_free, tell_once_up
 
     here = place(home)
-    sync_pending(here)
+    sync_pending(here, study_name(name) if name else None)
     if here.artifacts and here.store_missing():
         raise ConfigError(
             f"there must be a study to browse, but {here.home} has none; run `retina search{here.rerun_flags}` first"
@@ -102,10 +102,6 @@ def ui(
     server = f"http://127.0.0.1:{port}" if here.artifacts else here.tracking_uri.rstrip("/")
     from study.tracking.experiment_page import links, serves
 
-    if name:
-        from study.tracking.sync import compared
-
-        compared(here, study_name(name))
     found = links(here, study_name(name), server) if name else [server]
     if not found:
         raise ConfigError(
