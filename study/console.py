@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from contextlib import suppress
+from io import TextIOWrapper
 from typing import IO, Any, cast
 
 from rich.console import Console
@@ -93,6 +94,21 @@ class Terminal(Console):
 out = Terminal("stdout")
 
 err = Terminal("stderr")
+
+
+def prepare_streams() -> None:
+    """Open the standard streams that the caller closed, or the next file would be taken for one of them; and let a
+    terminal that lacks a letter print a question mark."""
+    for number, name in enumerate(("stdin", *STREAMS)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(number, "w" if number else "r", closefd=False))  # noqa: SIM115
+        elif number and isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 class LineHandler(logging.Handler):

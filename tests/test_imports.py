@@ -16,9 +16,7 @@ MOST_MODULES = 10
 
 STUDY_ROOT = ("study.errors", "study.versions", "study.disk_space", "study.console")
 BELOW_PLANNING = (*STUDY_ROOT, "study.config", "study.storage", "study.training", "study.cluster")
-BELOW_WORKFLOWS = (
-    *BELOW_PLANNING, "study.planning", "study.tracking.store", "study.tracking", "study.inference", "study.tuning",
-)  # fmt: skip
+BELOW_WORKFLOWS = (*BELOW_PLANNING, "study.planning", "study.tracking", "study.inference", "study.tuning")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models": (),
     "retina_models.errors": (),
@@ -80,8 +78,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "study.training": (*STUDY_ROOT, "study.config"),
     "study.cluster": (*STUDY_ROOT, "study.config"),
     "study.planning": BELOW_PLANNING,
-    "study.tracking.store": BELOW_PLANNING,
-    "study.tracking": (*BELOW_PLANNING, "study.tracking.store"),
+    "study.tracking": BELOW_PLANNING,
     "study.inference": BELOW_PLANNING,
     "study.tuning": BELOW_PLANNING,
     "study.workflows.running": BELOW_WORKFLOWS,

@@ -37,7 +37,7 @@ from study.cli.options import (
 )
 from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
-from study.console import err, out, print_logs
+from study.console import err, out, prepare_streams, print_logs
 from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
@@ -54,14 +54,21 @@ MLFLOW = {
 }
 
 
+MOST_OF_A_SOCKET = 39
+"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
+
+
 def main() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
+    prepare_streams()
     # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
     for name, value in MLFLOW.items():
         os.environ.setdefault(f"MLFLOW_{name}", value)
     # Read by OpenMP when torch is loaded, here and in trials. Threads that spin while they wait starve each other on a
     # busy machine: on 2 cores at a load of 8 training did 6 images/s with spinning, 22 to 43 without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
+        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
     print_logs()
     try:
         app()

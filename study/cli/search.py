@@ -128,7 +128,7 @@ def search(
     else:
         code = search.search(name, here, inputs, compute, dry=dry_run)
     if not code and not dry_run:
-        sync_pending(here)  # a study that has all its trials may have been killed before MLflow had them
+        sync_pending(here, name)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 
@@ -160,7 +160,7 @@ def confirm(
     config = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
     code = confirm.confirm(name, here, config, compute, data.resolve() if data else None)
     if not code:
-        sync_pending(here)
+        sync_pending(here, name)
     sys.exit(code)
 
 
@@ -168,11 +168,13 @@ def _opened(here: Home, name: str, address: str | None, insecure: bool) -> tuple
     """What is asked before anything heavy is imported: the name, the study's lock, MLflow and the cluster."""
     from study.storage.lock import check_free
     from study.tracking.server import check_answers
+    from study.tracking.store.moved_home import settle_place
 
     out.outlive()
     err.outlive()
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
+    settle_place(here)
     return _cluster(address, insecure)
 
 

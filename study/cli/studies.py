@@ -47,7 +47,7 @@ def status(
     sent = True
     if sync:
         with _output_of(as_json):
-            sent = sync_pending(here, chosen)
+            sent = sync_pending(here, chosen, whole=True)
     if watch:
         parent_study = watch_status(out, here.home, chosen, here.rerun_flags)
     else:
@@ -100,7 +100,7 @@ def ui(
     from study.tracking.server import check_answers, is_free, secret_path, tell_once_up
 
     here = place(home)
-    sync_pending(here)
+    sync_pending(here, study_name(name) if name else None)
     if here.artifacts and here.store_missing():
         raise ConfigError(
             f"there must be a study to browse, but {here.home} has none; run `retina search{here.rerun_flags}` first"
@@ -111,10 +111,6 @@ def ui(
     page = f"{without_passwords(server, '')}{prefix}"
     from study.tracking.experiment_page import links, serves
 
-    if name:
-        from study.tracking.sync import compared
-
-        compared(here, study_name(name))
     found = links(here, study_name(name), page) if name else [f"{page}/"]
     if not found:
         raise ConfigError(

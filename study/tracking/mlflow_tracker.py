@@ -7,6 +7,7 @@ twice leaves one value; the tag `epochs_recorded` says what need not be sent aga
 from __future__ import annotations
 
 import json
+import logging
 from pathlib import Path
 
 from mlflow.entities import RunTag
@@ -36,6 +37,8 @@ from study.tracking.store.artifacts import RunArtifacts
 from study.tracking.store.comparison import FINAL, Differences, HeldRuns, compare, epochs_recorded, held_runs
 from study.tracking.store.experiment import all_runs, find_experiment
 from study.training.checkpoints import BEST
+
+log = logging.getLogger(__name__)
 
 
 class Tracking:
@@ -196,6 +199,7 @@ class Tracking:
     def _run_of(self, record: TrialRecord) -> str:
         """The run of what has begun; one that was deleted while it ran is made again, with its epochs so far."""
         if record.trial not in self._runs:
+            log.warning(f"MLflow has no run of {record.trial} any more: it is made again, with all its epochs")
             self._start(record)
             for event in record.epochs:
                 self._send_epoch(event)
@@ -243,12 +247,12 @@ class Tracking:
         write_note(self._client, self._experiment, self._parent, report_note(answer, parent_study))
 
 
-def trial_of_run(uri: str, run_id: str) -> tuple[str, str] | None:
-    """(study, trial) of a trial's run; None where there is no such run."""
+def trial_of_run(uri: str, run_id: str) -> tuple[str, str, str] | None:
+    """(study, trial, the study's id) of a trial's run; None where there is no such run."""
     try:
         tags = open_client(uri).get_run(run_id).data.tags
     except MlflowException:
         return None
     if tags.get(schema.TAG_KIND) != schema.KIND_TRIAL:
         return None
-    return tags[schema.TAG_STUDY], tags[schema.TAG_TRIAL]
+    return tags[schema.TAG_STUDY], tags[schema.TAG_TRIAL], tags.get(schema.TAG_STUDY_ID, "")

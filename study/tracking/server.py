@@ -18,6 +18,7 @@ from analysis.redact import without_passwords
 from retina_data.files import write_whole
 from retina_data.gate import below, read_file
 from study.errors import ConfigError
+from study.tracking.store.refusals import proxy_hint
 
 ANSWER_SECONDS = 5.0
 
@@ -43,10 +44,12 @@ def server_error(uri: str) -> str:
     try:
         bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
         urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        return ""
+    except urllib.error.HTTPError as error:
+        hint = proxy_hint(uri)
+        return f"HTTP {error.code}; {hint}" if hint else ""
     except (OSError, ValueError, HTTPException) as error:
-        return " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        text = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        return "; ".join(filter(None, (text, proxy_hint(uri))))
     return ""
 
 

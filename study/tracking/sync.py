@@ -24,7 +24,7 @@ from study.tracking.server import redact_url
 from study.tracking.sqlite_store import open_client
 from study.tracking.store.experiment import FIRST, experiments_of, find_experiment, try_write
 from study.tracking.store.refusals import RefusedError, refusal
-from study.tracking.sync_marker import mark_synced
+from study.tracking.sync_marker import grown, mark_synced
 
 if TYPE_CHECKING:
     from study.storage.home import Home
@@ -163,6 +163,7 @@ def sync(folder: Path, uri: str, artifacts: str | None, *, whole: bool = True) -
         state, last = study_state(events), events[-1]
         tracking = open_tracking(uri, folder, artifacts, state.study.id, patience=0)
         try:
+            whole = whole or grown(folder, uri)
             found = tracking.compare(state, last.state if isinstance(last, StudyClosed) else STATE_INTERRUPTED)
             if found:
                 log.info(found.line(folder.name))

@@ -26,6 +26,7 @@ from study.storage.ledger import LedgerError
 from study.storage.lock import check_free, locked
 from study.storage.state import read_state
 from study.tracking.server import check_answers
+from study.tracking.store.moved_home import settle_place
 
 if TYPE_CHECKING:
     from study.storage.home import Home
@@ -75,6 +76,7 @@ def find(name: str, here: Home) -> Removal:
     Raises ConfigError for a study that is not there or that is a fold of another, LockedError while one is written.
     """
     check_answers(here.tracking_uri)
+    settle_place(here)
     folders = _folders(here.home, name)
     for folder in folders:
         check_free(folder)

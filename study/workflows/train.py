@@ -20,6 +20,7 @@ from study.config.study import StudyConfig, read_options
 from study.config.trial import TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
+from study.storage.home import study_id
 from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
 from study.storage.study_file import STUDY_FILE
@@ -222,7 +223,13 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
         found = trial_of_run(tracking_uri, name)
         if found is None:
             raise ConfigError(f"--reproduce must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
-        study, trial = found
+        study, trial, its_id = found
+        own = study_id(home / study)
+        if own and its_id not in ("", own):
+            raise ConfigError(
+                f"run {name} is of another study {study} (its id is {its_id[:8]}, here it is {own[:8]}); give --home "
+                "FOLDER, the home that has it"
+            )
     state = read_state(home / study)
     if state and trial in state.finalists:
         raise ConfigError(

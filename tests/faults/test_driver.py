@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,7 +14,7 @@ import pytest
 
 from analysis import schema
 from tests.faults.conftest import Row
-from tests.faults.fixture import SMALL, Study, kill_at_random, suggested
+from tests.faults.fixture import PATIENCE, SMALL, Study, kill_at_random, suggested
 
 pytestmark = pytest.mark.faults
 
@@ -78,6 +81,41 @@ def test_a_signal(
     search.kill()
     row.note = f"once {once:.1f} s, twice {twice:.1f} s; epochs of {before[0].seconds:.1f} s"
     assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
+
+
+@pytest.mark.deadline
+@pytest.mark.parametrize("prefix", [(), ("nohup",)], ids=["alone", "nohup"])
+def test_the_terminal_goes_away(tmp_path: Path, data: Path, row: Row, prefix: tuple[str, ...]) -> None:
+    """SIGHUP goes to every process that was begun from it, Ray's among them."""
+    row.fault = f"the terminal goes away{' under nohup' if prefix else ''}"
+    study = Study(tmp_path, data)
+    arguments = ["search", "s", "--data", str(data), "--trials", "2", *SMALL, "--epochs", "500"]
+    with (tmp_path / "log").open("w") as log:
+        process = subprocess.Popen(
+            [*prefix, sys.executable, "-m", "study", *arguments],
+            env=study.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+    _until_epochs(study, process, 1)
+    time.sleep(1)
+    os.killpg(process.pid, signal.SIGHUP)
+    if prefix:
+        _until_epochs(study, process, study.count("epoch") + 3)
+        process.terminate()
+    assert process.wait(60) == (143 if prefix else 129), (tmp_path / "log").read_text()
+    assert study.state_closed() == schema.STATE_INTERRUPTED
+    assert {run.info.status for run in study.runs()} == {"KILLED"}
+    before = study.state().trials["0000"].epochs
+    search = study.begin()
+    search.until_epochs(len(before) + 1)
+    search.kill()
+    assert study.state().trials["0000"].epochs[: len(before)] == before
+
+
+def _until_epochs(study: Study, process: subprocess.Popen[bytes], count: int) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while study.count("epoch") < count:
+        assert process.poll() is None and time.monotonic() < deadline, (study.folder / "log").read_text()
+        time.sleep(0.05)
 
 
 @pytest.mark.deadline

@@ -58,12 +58,16 @@ def experiments_of(client: MlflowClient, here: Home, name: str) -> dict[str, Exp
 
     A name whose ledger is not here is taken as it is: MLflow alone has that study. Raises RefusedError.
     """
-    found = {}
+    found, where = dict[str, Experiment](), redact_url(here.tracking_uri)
     for study in fold_studies(here.home, name):
-        own = study_id(here.home / study) or None
-        experiment = find_experiment(client, study, own, redact_url(here.tracking_uri))
-        if experiment:
+        if experiment := find_experiment(client, study, study_id(here.home / study) or None, where):
             found[study] = experiment
+    fold = 1
+    while not study_id(here.home / schema.fold_name(name, 1)):
+        experiment = find_experiment(client, study := schema.fold_name(name, fold), None, where)
+        if experiment is None:
+            break
+        found[study], fold = experiment, fold + 1
     return found
 
 

@@ -18,6 +18,8 @@ CODES = {
     "MLFLOW_TRACKING_PASSWORD of one who may",
     404: "the server is of a version that cannot take it: give it the release of MLflow that is installed here",
     405: "the server is of a version that cannot take it: give it the release of MLflow that is installed here",
+    413: "a proxy before the server takes no file of this size: raise its limit (nginx: client_max_body_size) to "
+    "that of the weights",
     501: "the server is of a version that cannot take it: give it the release of MLflow that is installed here",
 }
 """HTTP status -> cause and remedy."""
@@ -43,12 +45,15 @@ def refusal(error: BaseException, uri: str) -> str:
     if missing := re.search(r"No module named '(\w+)", text):
         package = DRIVERS.get(missing[1], missing[1])
         return f"its database needs the driver {missing[1]}: pip install '{package}'"
+    answer = getattr(error, "response", None)  # of an upload
     code, status = getattr(error, "error_code", ""), getattr(error, "get_http_status_code", lambda: 0)()
+    status = getattr(answer, "status_code", status)
     if hint := proxy_hint(uri):
         return f"its server was not reached ({text[:100]}): {hint}"
-    if code == "ENDPOINT_NOT_FOUND" or status in (401, 403, 405, 501):
+    if code == "ENDPOINT_NOT_FOUND" or status in (401, 403, 405, 413, 501):
         return f"it refuses what is sent ({status}): {CODES[status]}"
-    return f"it refuses what is sent ({code}): {without_passwords(text)[:200]}" if code in GONE else ""
+    said = without_passwords(text.removeprefix(f"{code}: "))[:200]
+    return f"it refuses what is sent ({code}): {said}" if code in GONE else ""
 
 
 def proxy_hint(uri: str) -> str:
