@@ -61,7 +61,11 @@ def seeds(made: TableSet) -> list[str]:
     primary = primary_endpoint(made.four_way)
     for row in primary.to_dict("records"):
         name, there = spoken(row["label"]), []
-        for column, verb in (("seeds_failed", "failed"), ("seeds_waiting", "not ended"), ("seeds_unread", "not recorded")):
+        for column, verb in (
+            ("seeds_failed", "failed"),
+            ("seeds_waiting", "not ended"),
+            ("seeds_unread", "not recorded"),
+        ):
             if row[column] > 0:
                 there.append(f"{int(row[column])} {verb}")
         if row["status"] == RUN and there:

@@ -54,13 +54,13 @@ def of_configurations(pairs: pd.DataFrame) -> list[str]:
     if not known:
         return []
     if not apart:
-        return [f"of configurations, {ONE_MORE_SEED}, no arm is shown to be ahead of another"]
+        return ["with another seed of each no configuration is shown to be ahead of another"]
     found = []
     for pair in apart:
         ahead, behind, _, sign = _ordered(pair, score)
         low, high = sorted(sign * float(pair[f"{name}{end}"]) for end in ("_low", "_high"))
         found.append(f"{ahead} is ahead of {behind} ({with_sign(low)} to {with_sign(high)})")
-    return [f"of configurations, {ONE_MORE_SEED}, {listed(found)}"]
+    return [f"with another seed of each, of the configurations {listed(found)}"]
 
 
 def _ordered(pair: Row, score: str) -> tuple[str, str, Row, int]:
@@ -74,4 +74,10 @@ def _excludes_zero(pair: Row, name: str) -> bool:
 
 
 def _together(count: int) -> str:
-    return f"all {count} differences taken together" if count > 2 else "both differences taken together" if count == 2 else "of one pair"
+    return (
+        f"all {count} differences taken together"
+        if count > 2
+        else "both differences taken together"
+        if count == 2
+        else "of one pair"
+    )

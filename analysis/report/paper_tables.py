@@ -36,9 +36,7 @@ SCORE_NAMES = {
 LEADERBOARD_ROWS = 20
 
 
-def write_tables(
-    study: StudyRuns, made: TableSet, folder: Path, threshold: float = best.THRESHOLD
-) -> dict[str, Path]:
+def write_tables(study: StudyRuns, made: TableSet, folder: Path, threshold: float = best.THRESHOLD) -> dict[str, Path]:
     """Write NAME.csv into the folder, NAME.md and NAME.tex into its subfolder tables/; returns name -> CSV.
 
     The CSV files hold every column and row. The others hold what a page can show: scores with their intervals in one

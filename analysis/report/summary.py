@@ -53,6 +53,11 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
         found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
         found += [*answer_caveats.chance(made), *answer_caveats.seeds(made)]
         rows = primary[primary["status"] == RUN].to_dict("records")
+        score = objective(study)
+        others = [
+            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {_images(study, row)}" for row in rows
+        ]
+        found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
         return Answer(_at_most(found, answer_caveats.limits(study, made, rows[0]) if rows else []))
     return _on_validation(study, made, endpoint, primary)
 
@@ -80,7 +85,13 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     other = "accuracy" if score == "kappa" else "kappa"
     second = f"Its {other} is {with_bounds(endpoint[other], (endpoint[f'{other}_low'], endpoint[f'{other}_high']))}, "
     second += f"{_against_majority(endpoint, study.folds)}."
-    found = [first, second, *answer_caveats.chance(made), *comparison(made.pairs), _configuration(endpoint, made, score)]
+    found = [
+        first,
+        second,
+        *answer_caveats.chance(made),
+        *comparison(made.pairs),
+        _configuration(endpoint, made, score),
+    ]
     found += [gained] if (gained := gain_sentence(made.gain, score)) else []
     return [*found, *answer_caveats.seeds(made), _reading(study, endpoint)]
 
@@ -159,7 +170,9 @@ def _configuration(endpoint: Row, made: TableSet, score: str) -> str:
 
 def _reading(study: StudyRuns, endpoint: Row) -> str:
     """When the test split was read, and what was chosen before and after."""
-    times = "once" if len(study.test_confusions) == 1 else f"{len(study.test_confusions)} times, once for each confirmation"
+    times = (
+        "once" if len(study.test_confusions) == 1 else f"{len(study.test_confusions)} times, once for each confirmation"
+    )
     text = f"Epochs, trials and arms were chosen on validation, and the test split was read {times}"
     later = int(endpoint["trials_after_reading"])
     if later:

@@ -256,9 +256,9 @@ def primary_endpoint(four_way: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = four_way.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(PRIMARY))
-    found = four_way[[*SHARED, *SEEDS_COUNTED, "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]].copy()
-    for name in (*MEASURES, *OVER_SEEDS):
-        found[name] = four_way[f"{measured_on}_{name}"]
+    own = {f"{measured_on}_{name}": name for name in (*MEASURES, *OVER_SEEDS)}
+    kept = [*SHARED, *SEEDS_COUNTED, "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]
+    found = four_way[[*kept, *own]].rename(columns=own)
     found["split"] = split_text(measured_on)
     found["measured_on"] = measured_on
     found["trial"] = found["confirmed_trial"]

@@ -112,7 +112,10 @@ def _kappa_gradient(total: Floats) -> Floats:
     n = total.sum(axis=(-2, -1), keepdims=True)
     truth, prediction = total.sum(axis=-1), total.sum(axis=-2)  # (s, 5)
     observed = (total * distance).sum(axis=(-2, -1), keepdims=True)
-    rows, columns = prediction @ distance, truth @ distance  # (s, 5) distance of a truth from all predictions, and so on
+    rows, columns = (
+        prediction @ distance,
+        truth @ distance,
+    )  # (s, 5) distance of a truth from all predictions, and so on
     product = (truth * rows).sum(axis=-1)[:, None, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         slope = (rows[:, :, None] + columns[:, None, :]) / n - product / n**2  # of the expected distance, product / n

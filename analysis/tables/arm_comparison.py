@@ -75,7 +75,18 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     board = ended.merge(trial_scores(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
     board["split"] = selection_split_text(study)
-    columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CLAIMED, *CORRECTED, "best_epoch"]
+    columns = [
+        "rank",
+        "trial",
+        "arm",
+        "state",
+        "objective_value",
+        *REPEATED,
+        *BOARD,
+        *CLAIMED,
+        *CORRECTED,
+        "best_epoch",
+    ]
     return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "split"]]
 
 

@@ -91,7 +91,9 @@ def _tested_rows(study: StudyRuns, board: pd.DataFrame, four_way: pd.DataFrame) 
         spent = runs[runs["trial"].isin(str(one["trial"]).split(", ")) & runs["arm"].eq(one["arm"]) & ~runs["baseline"]]
         cost = {name: float(spent[name].sum()) for name in ("images_seen", "seconds")}
         not_here = dict.fromkeys(("objective_value", *REPEATED, *CLAIMED, *CORRECTED), np.nan)
-        rows.append(own | not_here | cost | {"epochs_run": spent["epochs_run"].max(), "configurations": len(found)} | one)
+        rows.append(
+            own | not_here | cost | {"epochs_run": spent["epochs_run"].max(), "configurations": len(found)} | one
+        )
     return pd.DataFrame(rows, columns=[*board.columns, "measured_on", "seeds", "configurations"])
 
 

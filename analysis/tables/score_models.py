@@ -66,7 +66,9 @@ def share_bounds(counts: Ints, level: float = 0.95) -> dict[str, Bounds]:
     found = {"accuracy": (hits.sum(), images.sum(axis=1))}
     found |= {f"recall_{grade}": (hits[grade], images[:, grade]) for grade in schema.GRADES}
     return {
-        name: share_interval(right / of_each.sum() if of_each.any() else np.nan, effective_patients(of_each), level=level)
+        name: share_interval(
+            right / of_each.sum() if of_each.any() else np.nan, effective_patients(of_each), level=level
+        )
         for name, (right, of_each) in found.items()
     }
 
