@@ -23,11 +23,12 @@ def comparison(pairs: pd.DataFrame) -> list[str]:
     apart = [pair for pair in tested if _excludes_zero(pair, f"{score}_difference")]
     if apart:
         found = [
-            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p {equals_p(pair['p_adjusted'])})"
+            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p "
+            f"{equals_p(pair['p_adjusted'])})"
             for ahead, behind, pair, sign in (_ordered(pair, score) for pair in apart)
         ]
         left = len(tested) - len(apart)
-        rest = "" if not left else f"; the other {left} cannot be told from 0" if left > 1 else "; the other one cannot"
+        rest = f"; the other {'one' if left == 1 else left} cannot be told from 0" * bool(left)
         return [f"In {score}, {_together(len(tested))}, of these models {listed(found)}{rest}."]
     widest = max(tested, key=lambda pair: abs(float(pair[f"{score}_difference"])))
     if all(abs(float(pair[f"{score}_difference"])) < 1e-12 for pair in tested):

@@ -100,9 +100,9 @@ CONFIRMED = (
     "confirm_images_seen",
     "confirm_seconds",
 )
-"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each), SEEDS_COUNTED,
-the numbers of the seeds, on how many folds (0 without folds), how many images of the test split are of patients who are
-not in training, and what they cost."""
+"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each),
+SEEDS_COUNTED, the numbers of the seeds, on how many folds (0 without folds), how many images of the test split are of
+patients who are not in training, and what they cost."""
 
 FOUR_WAY = (
     *ARM_COLUMNS,
@@ -189,9 +189,9 @@ ENDPOINT = ("status", "reason", "score", "arm", "label", "trial", "measured_on",
     *SEEDS_COUNTED,
     *("seed_numbers", "folds", "folds_tested", "n_new_patients", "exported_arm", "trials_after_reading"),
 )
-"""Columns of endpoint.endpoint, one row: the primary endpoint is `score` of the arm that validation chose (in a study of
-folds of each fold's chosen arm, pooled), measured on the test split, mean over seeds. exported_arm: which arm `retina
-export` takes; trials_after_reading: how many trials were begun after the test split had been read."""
+"""Columns of endpoint.endpoint, one row: the primary endpoint is `score` of the arm that validation chose (in a study
+of folds of each fold's chosen arm, pooled), measured on the test split, mean over seeds. exported_arm: which arm
+`retina export` takes; trials_after_reading: how many trials were begun after the test split had been read."""
 
 DROP = (
     *("arm", "label", "score", "finalists", "repeats", "own", "mean", "before", "after"),
@@ -208,8 +208,8 @@ GAIN = (
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     "p",
 )
-"""Columns of endpoint.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's first
-trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
+"""Columns of endpoint.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's
+first trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
 
 ENSEMBLES = (
     *("arm", "label", "trial", "seeds", "seed_numbers", "measured_on", "split", "decision"),
