@@ -85,7 +85,8 @@ BETTER = 1.13
 
 def studies(patients: int, rounds: int, last: float, rng: np.random.Generator) -> np.ndarray:
     """Grades and predictions, as places 0..24, of four models (4, rounds, patients): grade plus noise, rounded, of
-    which 40 % is the patient's own; two eyes alike, so each patient counts once; grades as on IDRiD. last: the fourth's."""
+    which 40 % is the patient's own; two eyes alike, so each patient counts once; grades as on IDRiD. last: the
+    fourth's noise."""
     grade = rng.choice(5, size=(rounds, patients), p=[0.33, 0.05, 0.33, 0.18, 0.11])
     own, noise = rng.normal(size=grade.shape), rng.normal(size=(4, *grade.shape))
     scale = np.array([NOISE, NOISE, NOISE, last])[:, None, None]
@@ -122,8 +123,8 @@ def test_four_equal_arms_are_rarely_told_apart_and_a_better_one_is(
         for one in studies(4000, 50, BETTER, rng)[[0, 3]]
     ]
     with capsys.disabled():
-        print(f"\n{patients} patients, four equal arms: any claim in {false:.1%} of studies (Monte Carlo error {error:.1%})"
-              f"; kappa {kappas[0]:.3f} against {kappas[1]:.3f}: a pair is told apart in {power:.0%}")  # fmt: skip
+        print(f"\n{patients} patients, four equal arms: any claim in {false:.1%} of studies (Monte Carlo error "
+              f"{error:.1%}); kappa {kappas[0]:.3f} against {kappas[1]:.3f}: a pair is told apart in {power:.0%}")  # fmt: skip
     assert false <= 0.05 + 2 * error
     assert kappas[1] - kappas[0] == pytest.approx(0.1, abs=0.02)
     assert power > {60: 0.05, 150: 0.2, 400: 0.6}[patients]
