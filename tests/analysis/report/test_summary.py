@@ -48,8 +48,8 @@ def test_a_confirmed_study_leads_with_the_arm_that_validation_chose() -> None:
     assert row["arm"] == made.board["arm"].iloc[0] == "resnet18-pretrained"
     assert answer.sentences[0] == (
         f"The primary endpoint, kappa of the arm that validation chose (ResNet18 with pretraining), is "
-        f"{row['kappa']:.3f} ({row['kappa_low']:.3f} to {row['kappa_high']:.3f}), 95 % over patients, on 80 test images of 40 patients "
-        "who are not in training, mean of 3 seeds."
+        f"{row['kappa']:.3f} ({row['kappa_low']:.3f} to {row['kappa_high']:.3f}), 95 % over patients, on 80 "
+        "test images of 40 patients who are not in training, mean of 3 seeds."
     )
     assert "all 6 differences taken together" in " ".join(answer.sentences)
     assert answer.text() == "\n\n".join(answer.sentences) and len(answer.sentences) <= summary.MOST
@@ -86,9 +86,9 @@ def test_a_threshold_is_said_of_each_split_with_its_images_and_its_choice() -> N
     study = study_of(confirmed({SCRATCH18: [grader(test, 1.0)] * 2}, test))
     assert summary.reaching(all_tables.make_tables(study, 0.8), 0.8) == (
         "On the test split (120 images; chosen on validation) 1 configuration reaches an accuracy of 80 % by the "
-        "estimate; by the lower bound, corrected for 1 configuration, and beyond the majority class, it does. On validation (80 "
-        "images; chosen on them) 1 configuration reaches an accuracy of 80 % by the estimate; by the lower bound, "
-        "corrected for 1 configuration, and beyond the majority class, none does."
+        "estimate; by the lower bound, corrected for 1 configuration, and beyond the majority class, it does. "
+        "On validation (80 images; chosen on them) 1 configuration reaches an accuracy of 80 % by the estimate; by the "
+        "lower bound, corrected for 1 configuration, and beyond the majority class, none does."
     )
     constant = study_of(Made([Trial(SCRATCH18, one_grade(VALIDATION))], validation=VALIDATION))
     assert summary.reaching(all_tables.make_tables(constant, 0.1), 0.1) == (

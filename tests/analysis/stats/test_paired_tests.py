@@ -124,7 +124,7 @@ def test_four_equal_arms_are_rarely_told_apart_and_a_better_one_is(
     ]
     with capsys.disabled():
         print(f"\n{patients} patients, four equal arms: any claim in {false:.1%} of studies (Monte Carlo error "
-              f"{error:.1%}); kappa {kappas[0]:.3f} against {kappas[1]:.3f}: a pair is told apart in {power:.0%}")  # fmt: skip
+              f"{error:.1%}); kappa {kappas[0]:.3f} and {kappas[1]:.3f} told apart in {power:.0%}")  # fmt: skip
     assert false <= 0.05 + 2 * error
     assert kappas[1] - kappas[0] == pytest.approx(0.1, abs=0.02)
     assert power > {60: 0.05, 150: 0.2, 400: 0.6}[patients]
