@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CONSTRAINTS ?= constraints.txt
 
-.PHONY: demo test test-all test-faults test-gpu dist lint bench bench-quality clean
+.PHONY: demo test test-all test-faults test-gpu dist lint bench bench-quality simulate clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -59,6 +59,11 @@ bench: .venv
 # on with what is left. Tables: build/quality/table.md. PART=idrid or PART=synthetic runs one of the two data sets.
 bench-quality: .venv
 	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))
+
+# How often intervals hold and claims are false, by simulation, in about ten minutes on one core: prints shares with their
+# Monte Carlo errors.
+simulate: .venv
+	$(BIN)/python -m pytest -q -s -m slow tests/analysis/stats
 
 # The versions of constraints.txt hold for CPython 3.11 to 3.13. `make .venv CONSTRAINTS=` takes the ranges of pyproject.toml alone.
 .venv: pyproject.toml constraints.txt

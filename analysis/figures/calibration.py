@@ -14,6 +14,7 @@ from analysis.figures.drawing.captions import about, measured_on
 from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.figures.drawing.panels import arm_entries, arms_of, labels_of, legend_below
 from analysis.figures.drawing.style import GREY, STYLES
+from analysis.number_format import with_bounds
 from analysis.results.predictions import PredictionSet
 from analysis.stats.calibration import calibration_error, with_temperature
 from analysis.stats.metrics import called
@@ -76,7 +77,8 @@ def draw_calibration(axes: Sequence[Axes], numbers: pd.DataFrame) -> None:
         for arm in arms:
             here, style = numbers[(numbers["arm"] == arm) & (numbers["question"] == question)], STYLES[arm]
             some = here[here["count"] > 0]
-            label = f"{here['error_corrected'].iloc[0]:.3f} ({here['error_low'].iloc[0]:.3f} to {here['error_high'].iloc[0]:.3f})"
+            error, low, high = (float(here[f"error_{name}"].iloc[0]) for name in ("corrected", "low", "high"))
+            label = with_bounds(error, (low, high))
             (line,) = upper.plot(some["probability"], some["share"], color=style.colour, ls=style.line, label=label)
             line.set(marker=style.marker, markersize=5, markeredgecolor="black", markeredgewidth=0.5)
             edges = [*here["low"], 1.0]
@@ -107,8 +109,8 @@ def pictures(
     )
     errors = numbers.drop_duplicates(["question", "arm"]).to_dict("records")
     found = [
-        f"{QUESTIONS[one['question']]}, {one['label']}: ECE {one['error_corrected']:.3f} ({one['error_low']:.3f} to "
-        f"{one['error_high']:.3f})"
+        f"{QUESTIONS[one['question']]}, {one['label']}: ECE "
+        + with_bounds(one["error_corrected"], (one["error_low"], one["error_high"]))
         for one in errors
     ]
     return [

@@ -20,8 +20,8 @@ from analysis.figures.drawing.style import GREY, STYLES
 from analysis.number_format import with_interval
 from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
-from analysis.stats.shares import effective_patients, share_interval
 from analysis.stats.metrics import Floats
+from analysis.stats.shares import effective_patients, share_interval
 from analysis.tables.arm_comparison import SEED
 
 SPECIFICITIES = (0.8, 0.9)

@@ -231,8 +231,8 @@ def _differences(primary: pd.DataFrame, pairs: pd.DataFrame) -> FigureSpec | Ski
         return SkippedFigure(title, "there are no two arms that were measured on the same images")
     tested, score = int(ran["tests"].max()), str(ran["score"].iloc[0])
     family = (
-        f"The intervals of {score} and the p beside them hold for all {tested} differences together; those of the other "
-        "score describe."
+        f"The intervals of {score} and the p beside them hold for all {tested} differences together; those of the "
+        "other score describe."
     )
     if not tested:
         family = "They only describe, as the models were chosen on these images."

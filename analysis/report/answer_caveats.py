@@ -104,8 +104,8 @@ def _of_patients(study: StudyRuns) -> list[str]:
             "split, scores be too good and intervals too narrow"
         )
     found += [
-        f"the patients of this data may be wrong ({text.rstrip('.').replace('. ', '; ')}), and so may splits, scores and "
-        "intervals"
+        f"the patients of this data may be wrong ({text.rstrip('.').replace('. ', '; ')}), and so may splits, scores "
+        "and intervals"
         for text in doubtful_patients(study)
     ]
     return found
@@ -165,6 +165,6 @@ def _of_arms(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
         found.append("arms are compared on the images alone that both were measured on")
     if (exported := str(top.get("exported_arm", ""))) and exported != top["arm"]:
         found.append(f"`retina export` takes {spoken(arm_label(study, exported))}, which stands first on validation")
-    if TEST == study.selection_split:
+    if study.selection_split == TEST:
         found.append("epochs and trials were chosen on the test split")
     return found

@@ -23,11 +23,12 @@ def comparison(pairs: pd.DataFrame) -> list[str]:
     apart = [pair for pair in tested if _excludes_zero(pair, f"{score}_difference")]
     if apart:
         found = [
-            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p {equals_p(pair['p_adjusted'])})"
+            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p "
+            f"{equals_p(pair['p_adjusted'])})"
             for ahead, behind, pair, sign in (_ordered(pair, score) for pair in apart)
         ]
         left = len(tested) - len(apart)
-        rest = "" if not left else f"; the other {left} cannot be told from 0" if left > 1 else "; the other one cannot"
+        rest = f"; the other {'one' if left == 1 else left} cannot be told from 0" * bool(left)
         return [f"In {score}, {_together(len(tested))}, of these models {listed(found)}{rest}."]
     widest = max(tested, key=lambda pair: abs(float(pair[f"{score}_difference"])))
     if all(abs(float(pair[f"{score}_difference"])) < 1e-12 for pair in tested):
@@ -54,13 +55,13 @@ def of_configurations(pairs: pd.DataFrame) -> list[str]:
     if not known:
         return []
     if not apart:
-        return [f"of configurations, {ONE_MORE_SEED}, no arm is shown to be ahead of another"]
+        return ["with another seed of each no configuration is shown to be ahead of another"]
     found = []
     for pair in apart:
         ahead, behind, _, sign = _ordered(pair, score)
         low, high = sorted(sign * float(pair[f"{name}{end}"]) for end in ("_low", "_high"))
         found.append(f"{ahead} is ahead of {behind} ({with_sign(low)} to {with_sign(high)})")
-    return [f"of configurations, {ONE_MORE_SEED}, {listed(found)}"]
+    return [f"with another seed of each, of the configurations {listed(found)}"]
 
 
 def _ordered(pair: Row, score: str) -> tuple[str, str, Row, int]:

@@ -53,6 +53,11 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
         found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
         found += [*answer_caveats.chance(made), *answer_caveats.seeds(made)]
         rows = primary[primary["status"] == RUN].to_dict("records")
+        score = objective(study)
+        others = [
+            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {_images(study, row)}" for row in rows
+        ]
+        found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
         return Answer(_at_most(found, answer_caveats.limits(study, made, rows[0]) if rows else []))
     return _on_validation(study, made, endpoint, primary)
 
@@ -74,8 +79,8 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     interval = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
     seeds = "of one seed" if endpoint["seeds"] == 1 else f"mean of {int(endpoint['seeds'])} seeds"
     first = (
-        f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on {_images(study, endpoint)}, "
-        f"{seeds}."
+        f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on "
+        f"{_images(study, endpoint)}, {seeds}."
     )
     other = "accuracy" if score == "kappa" else "kappa"
     second = f"Its {other} is {with_bounds(endpoint[other], (endpoint[f'{other}_low'], endpoint[f'{other}_high']))}, "
@@ -273,7 +278,8 @@ def _reaching(best: pd.DataFrame, threshold: float, where: str, n: float) -> str
     percent, selection = f"{100 * threshold:g} %", "chosen on them" if where == "validation" else "chosen on validation"
     start = f"On {where} ({count(n)} images; {selection})"
     if not by_estimate:
-        return f"{start} no configuration reaches an accuracy of {percent}, neither by the lower bound nor by the estimate."
+        neither = "neither by the lower bound nor by the estimate"
+        return f"{start} no configuration reaches an accuracy of {percent}, {neither}."
     of = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
     bound = "none" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
     tail = "" if bound == "it does" else " does" if by_bound <= 1 else " do"

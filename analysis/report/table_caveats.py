@@ -65,14 +65,15 @@ def _of_arm(row: Row, folds: int) -> list[str]:
     if seeds > 1:
         constant, grades = int(row["constant_predictor_seeds"]), str(row["constant_predictor_grades"]).split("; ")
         each = listed([f"grade {grade}" for grade in grades])
+        are = "is a constant predictor" if constant == 1 else "are constant predictors"
         return [
-            f"{constant} of {seeds} models of {name} {'is a constant predictor' if constant == 1 else 'are constant predictors'}: "
+            f"{constant} of {seeds} models of {name} {are}: "
             f"all {int(row['n']):,} images get {each}{' in turn' * (constant > 1)} (kappa 0)."
         ]
     return [
         f"The {'best model' if row['measured_on'] == VALIDATION else 'confirmed model'} of {name} is a "
-        f"constant predictor: all {int(row['n']):,} images get the same grade, so its accuracy of {row['accuracy']:.4f} "
-        "says only how frequent that grade is (kappa 0)."
+        f"constant predictor: all {int(row['n']):,} images get the same grade, so its accuracy of "
+        f"{row['accuracy']:.4f} says only how frequent that grade is (kappa 0)."
     ]
 
 
@@ -89,8 +90,9 @@ def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
         images_text = f" and saw {int(images):,} images" if images > 0 else ""
         more = ", which is little for a network that knows no photograph" if row["arm"].endswith("-scratch") else ""
         found.append(
-            f"{spoken(row['label'])} is not shown to have learned to grade: kappa {with_interval(row, 'kappa')} is not "
-            f"shown to lie above 0. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{images_text}{more}."
+            f"{spoken(row['label'])} is not shown to have learned to grade: kappa {with_interval(row, 'kappa')} is "
+            f"not shown to lie above 0. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{images_text}"
+            f"{more}."
         )
     return found
 

@@ -100,9 +100,9 @@ CONFIRMED = (
     "confirm_images_seen",
     "confirm_seconds",
 )
-"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each), SEEDS_COUNTED,
-the numbers of the seeds, on how many folds (0 without folds), how many images of the test split are of patients who are
-not in training, and what they cost."""
+"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each),
+SEEDS_COUNTED, the numbers of the seeds, on how many folds (0 without folds), how many images of the test split are of
+patients who are not in training, and what they cost."""
 
 FOUR_WAY = (
     *ARM_COLUMNS,
@@ -189,9 +189,9 @@ ENDPOINT = ("status", "reason", "score", "arm", "label", "trial", "measured_on",
     *SEEDS_COUNTED,
     *("seed_numbers", "folds", "folds_tested", "n_new_patients", "exported_arm", "trials_after_reading"),
 )
-"""Columns of endpoint.endpoint, one row: the primary endpoint is `score` of the arm that validation chose (in a study of
-folds of each fold's chosen arm, pooled), measured on the test split, mean over seeds. exported_arm: which arm `retina
-export` takes; trials_after_reading: how many trials were begun after the test split had been read."""
+"""Columns of endpoint.endpoint, one row: the primary endpoint is `score` of the arm that validation chose (in a study
+of folds of each fold's chosen arm, pooled), measured on the test split, mean over seeds. exported_arm: which arm
+`retina export` takes; trials_after_reading: how many trials were begun after the test split had been read."""
 
 DROP = (
     *("arm", "label", "score", "finalists", "repeats", "own", "mean", "before", "after"),
@@ -208,8 +208,8 @@ GAIN = (
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     "p",
 )
-"""Columns of endpoint.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's first
-trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
+"""Columns of endpoint.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's
+first trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
 
 ENSEMBLES = (
     *("arm", "label", "trial", "seeds", "seed_numbers", "measured_on", "split", "decision"),
@@ -256,11 +256,9 @@ def primary_endpoint(four_way: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = four_way.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(PRIMARY))
-    found = four_way[
-        [*SHARED, *SEEDS_COUNTED, "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]
-    ].copy()
-    for name in (*MEASURES, *OVER_SEEDS):
-        found[name] = four_way[f"{measured_on}_{name}"]
+    own = {f"{measured_on}_{name}": name for name in (*MEASURES, *OVER_SEEDS)}
+    kept = [*SHARED, *SEEDS_COUNTED, "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]
+    found = four_way[[*kept, *own]].rename(columns=own)
     found["split"] = split_text(measured_on)
     found["measured_on"] = measured_on
     found["trial"] = found["confirmed_trial"]

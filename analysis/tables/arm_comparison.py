@@ -60,9 +60,9 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     were trained again by the mean of their complete repeats, in doubt behind the arm's first trial
     (analysis.stats.repeats), behind them the others by their own objective.
 
-    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CLAIMED, CORRECTED (of each arm's
-    best trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
-    epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
+    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CLAIMED, CORRECTED (of each
+    arm's best trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every
+    hyperparameter, epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
     """
     score = objective(study)
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials["best_epoch"].notna()]

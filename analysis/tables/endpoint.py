@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from analysis.number_format import signed, signed_bounds
 from analysis import schema
+from analysis.number_format import signed, signed_bounds
 from analysis.results.columns import (
     DIFFERENCES,
     ENDPOINT,

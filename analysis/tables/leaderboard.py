@@ -33,7 +33,7 @@ Row = dict[str, object]
 
 
 def trial_scores(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
-    """trial, columns.BOARD, CLAIMED and CORRECTED of each trial; NaN where neither predictions nor counts were recorded.
+    """trial, columns.BOARD, CLAIMED and CORRECTED of each trial; NaN where neither predictions nor counts are.
 
     ended: rows of study.trials, best first, so that the first of each arm and fold is what was chosen, by `score`.
     Where it has finalist_mean it was chosen by that, on other patients: CORRECTED is NaN there.
@@ -88,7 +88,7 @@ def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[I
 
 
 def _intervals(counts: Ints, level: float) -> Row:
-    """Bounds of accuracy and kappa, and the lower bounds that hold for all trials at once; counts (patients, 1, 5, 5)."""
+    """Bounds of accuracy and kappa, and columns.CLAIMED; counts (patients, 1, 5, 5)."""
     row: Row = {}
     for score, bounds in (
         ("accuracy", share_bounds(counts)["accuracy"]),

@@ -47,7 +47,7 @@ class SplitScores:
             why = "all photographs have one grade, so kappa is undefined"
         elif np.isnan(low):
             why = "its patients are too few or too much alike for an interval of kappa"
-        return f"On {self.split} it cannot be told from guessing: {why}."
+        return f"On {self.split} it is not shown to beat guessing: {why}."
 
     def text(self, score: str) -> str:
         """A score with its bounds."""

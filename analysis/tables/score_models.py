@@ -44,7 +44,7 @@ def scores_with_intervals(models: ImagePredictions) -> Row:
 
 
 def counted(confusions: list[Ints]) -> Row:
-    """The same from the counts (5, 5) of each seed alone: shares have bounds as if each image were another patient's."""
+    """The same from the counts (5, 5) of each seed alone: shares have bounds as if each image were a patient."""
     total = np.stack(confusions)  # (s, 5, 5)
     each = np.diag(total[0].sum(axis=-1)).reshape(1, 5, 5)  # only its true grades count here
     row: Row = {"n": int(total[0].sum()), "interval_over": "images"}

@@ -136,9 +136,9 @@ def _scores(winner: BestModel, scores: list[SplitScores]) -> str:
     lines = [
         "## Scores",
         "",
-        "In brackets 95 % intervals over patients, both eyes together, of this model: of accuracy and recall Clopper and",
-        f"Pearson's, of kappa by each patient's influence, of other scores by {RESAMPLES:,} resamples. Kappa of fewer than",
-        f"{FEWEST_PATIENTS} patients has none, nor has a score that is 1, nor one whose resamples are all alike.",
+        "In brackets 95 % intervals over patients, both eyes together, of this model: of accuracy and recall Clopper",
+        f"and Pearson's, of kappa by each patient's influence, of others by {RESAMPLES:,} resamples. Kappa of fewer",
+        f"than {FEWEST_PATIENTS} patients has none, nor has a kappa of 1, nor a score whose resamples are all alike.",
         "",
         *_table(
             ["split", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],

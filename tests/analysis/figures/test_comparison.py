@@ -27,7 +27,7 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     judged = kappa[kappa["kind"] == "primary"]
     np.testing.assert_allclose(judged["value"], mean[judged.index])
     assert (judged["configuration_low"] < judged["low"]).all()
-    assert set(judged["split"]) == {"test, patients not in training (not seen by the search)"}
+    assert set(judged["split"]) == {"test, patients not in training"}
     np.testing.assert_allclose(
         kappa[kappa["kind"] == "validation"]["value"], shown.made.four_way["kappa"].astype(float)
     )
@@ -111,7 +111,7 @@ def test_captions_hold_n_part_and_who_is_missing() -> None:
     four_way, differences = comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists)
     assert isinstance(four_way, FigureSpec)
     assert "n = 160 images of 80 patients" in four_way.caption
-    assert "test (not seen by the search)" in four_way.subtitle
+    assert "test" in four_way.subtitle
     assert "ResNet18, from scratch: not confirmed" in four_way.caption
     assert "ResNet50, from scratch: not run" in four_way.alt
     assert isinstance(differences, SkippedFigure)
