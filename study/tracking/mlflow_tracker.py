@@ -13,6 +13,7 @@ from mlflow.entities import Run, RunTag
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from analysis.results.artifact_places import folder_of
 from retina_data.gate import below
 from study.storage.events import (
     ConfirmationStarted,
@@ -47,7 +48,11 @@ class Tracking:
 
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
-        self._client, self._name, self._folder = open_client(uri), name, folder
+        self._client, self._name, self._folder = (
+            open_client(uri, folder_of(artifacts).parent if artifacts else None),
+            name,
+            folder,
+        )
         self._applied: StudyState | None = None
         experiment = self._client.get_experiment_by_name(name)
         self._experiment = (
@@ -55,6 +60,7 @@ class Tracking:
             if experiment
             else self._client.create_experiment(name, artifact_location=artifacts)
         )
+        self._client.check_place(self._client.get_experiment(self._experiment).artifact_location)
         self._parent = self.study_id = ""  # id of the study that MLflow has under this name
         self._runs: dict[str, str] = {}  # trial -> run
         self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has

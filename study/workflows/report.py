@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retina_data.gate import below, check_links
 from study.storage.home import fold_studies, folds_of
 
 if TYPE_CHECKING:
@@ -18,9 +19,12 @@ def write_study_report(name: str, here: Home) -> Path:
     from analysis.results.mlflow_reader import read_study
     from study.tracking.mlflow_tracker import Tracking
 
-    folder = here.home / name / "report"
+    folder = below(here.home, name, "report")
+    if folder.exists():
+        check_links(folder)
     explained = _mistakes(name, here, folder)
-    write_report(replace(read_study(here.tracking_uri, name), explained=explained), folder)
+    runs = read_study(here.tracking_uri, name, here.home / ARTIFACTS if here.artifacts else None)
+    write_report(replace(runs, explained=explained), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
     for fold in fold_studies(here.home, name):
         if folds and not (here.home / fold / "ledger.jsonl").exists():

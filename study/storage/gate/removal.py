@@ -63,7 +63,7 @@ def _opened(root: Path, folder: Path) -> Iterator[int]:
     """A folder, which is `root` or lies below it, opened without following a link."""
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for name in PurePath(folder.relative_to(root)).as_posix().split("/"):
+        for name in folder.relative_to(root).as_posix().split("/"):
             try:
                 inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
             except OSError as error:
