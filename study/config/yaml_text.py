@@ -17,6 +17,8 @@ MOST_NODES = 50_000  # once each alias is what it stands for
 
 MOST_DEPTH = 30
 
+NUMBERS, MOST_DIGITS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float"), 100
+
 
 def read_yaml_text(path: Path) -> str:
     """Text of a YAML file. Raises OSError, UnicodeDecodeError, and ConfigError for one that is too large or no file."""
@@ -65,6 +67,10 @@ def _check_size(root: yaml.Node, name: str) -> None:
     def size(node: yaml.Node, above: frozenset[int]) -> int:
         if id(node) in above:
             raise ConfigError(f"{name} must not hold an alias within what it stands for; write it out")
+        if node.tag in NUMBERS and len(node.value) > MOST_DIGITS:
+            raise ConfigError(
+                f"a number must have at most {MOST_DIGITS} digits ({name}, line {node.start_mark.line + 1})"
+            )
         if id(node) not in sizes:
             children = node.value if isinstance(node, yaml.CollectionNode) else []
             flat = [one for child in children for one in (child if isinstance(child, tuple) else (child,))]

@@ -48,11 +48,8 @@ class Tracking:
 
     def __init__(self, uri: str, name: str, folder: Path, artifacts: str | None) -> None:
         """Find or make the experiment; `artifacts` is where a new one keeps its files (None: the server decides)."""
-        self._client, self._name, self._folder = (
-            open_client(uri, folder_of(artifacts).parent if artifacts else None),
-            name,
-            folder,
-        )
+        self._client = open_client(uri, folder_of(artifacts).parent if artifacts else None)
+        self._name, self._folder = name, folder
         self._applied: StudyState | None = None
         experiment = self._client.get_experiment_by_name(name)
         self._experiment = (

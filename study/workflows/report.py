@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from retina_data.gate import below, check_links
-from study.storage.home import fold_studies, folds_of
+from study.storage.home import ARTIFACTS, fold_studies, folds_of
 
 if TYPE_CHECKING:
     from study.storage.home import Home
