@@ -34,9 +34,8 @@ BOMB = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
 def test_yaml_that_cannot_be_values_is_refused(text: str, wanted: str) -> None:
     with pytest.raises(ConfigError, match=wanted) as caught:
         parse_yaml(text, "lab.yaml")
-    assert (
-        str(caught.value).startswith("lab.yaml ") and "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
-    )
+    said = str(caught.value)
+    assert "lab.yaml" in said and "\n" not in said and "\x1b" not in said
 
 
 def test_ordinary_yaml_and_its_aliases_are_values() -> None:
