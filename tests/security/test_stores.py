@@ -62,7 +62,7 @@ def test_a_store_leads_nowhere(world: World, retina: Retina, statements: tuple[s
     before = world.canary()
     (world.study / "synced").unlink()
     with suppress(ValueError):  # what a report reads; its figures would take seconds
-        read_study(world.here.tracking_uri, NAME, world.home / "mlartifacts").predictions
+        read_study(world.here.tracking_uri, NAME, world.home / "mlartifacts")
     for arguments in (["status"], ["status", NAME, "--sync"], ["delete", NAME, "--yes"]):
         code, said = retina(*arguments)
         assert code in (0, 1, 2) and "\x1b" not in said
