@@ -7,6 +7,7 @@ unpacks to more than memory holds does no harm.
 from __future__ import annotations
 
 import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -164,7 +165,7 @@ def _header(member: IO[bytes], file: Path, name: str) -> tuple[tuple[int, ...], 
     """Shape and type of a .npy stream, which is left at its first value. Nothing is unpickled."""
     try:
         shape, fortran, dtype = _npy_header(member)
-    except (ValueError, SyntaxError, RecursionError, MemoryError, *_BROKEN) as error:
+    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, *_BROKEN) as error:
         raise DataError(
             f"{name} must be an array, but is not readable ({shortened(str(error))}; {file}); get the file again"
         ) from None

@@ -47,7 +47,7 @@ SECONDS = 5.0
         ("null: 2\n", "lab.yaml"),
         ("2001-01-01: 2\n", "lab.yaml"),
         ("? [a]\n: 2\n", "is not YAML"),
-        (f"{'x' * 50_000}: 1\n", "is no known key"),
+        (f"{'x' * 50_000}: 1\n", "is not YAML"),
         ("trials: [[[1]]]\n", "trials"),
         ("space: {lr: {low: .nan, high: .inf}}\n", "lab.yaml"),
         ("trials: &a [*a]\n", "alias"),
@@ -135,7 +135,7 @@ def test_an_encrypted_or_broken_archive_is_refused(tmp_path: Path) -> None:
         while place >= 0:
             whole[place + offset] |= 1
             place = whole.find(signature, place + 1)
-    for data in (bytes(whole), file.read_bytes()[:200], b"PK\x05\x06" + bytes(18), b""):
+    for data in (bytes(whole), file.read_bytes()[:200], b"PK\x05\x06", b""):
         file.write_bytes(data)
         with pytest.raises(ValueError) as caught:
             list(medmnist.pixels(file)) if medmnist.entries(file, chosen=True) else pytest.fail("taken")

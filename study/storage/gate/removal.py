@@ -31,9 +31,11 @@ def _is_left_over(name: str) -> bool:
 
 
 def remove_tree(root: Path, folder: Path) -> None:
-    """Remove a folder below `root` with all that it holds."""
+    """Remove a folder below `root` with all that it holds; raises ConfigError where it is none any more."""
+    with _opened(root, folder):
+        pass
     with _opened(root, folder.parent) as above:
-        _remove(folder.name, above)
+        shutil.rmtree(folder.name, dir_fd=above)
 
 
 def remove_study(root: Path, folder: Path) -> None:
