@@ -1,9 +1,9 @@
 # Each target makes .venv by itself; a machine needs python3 (3.11 or newer) and make, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-CONSTRAINTS ?= constraints.txt
+LOCK ?= requirements.lock
 
-.PHONY: demo test test-all test-faults test-gpu dist lint bench bench-quality simulate clean
+.PHONY: demo test test-all test-faults test-gpu fuzz dist lint bench bench-quality simulate clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -44,6 +44,10 @@ test-gpu: .venv
 	then $(BIN)/python -m pytest -q -m gpu tests/gpu; \
 	else echo "test-gpu: torch finds no GPU on this machine, so nothing was tested"; fi
 
+# Files that mean harm, made at random for hours (RETINA_FUZZ: examples of each kind); CI makes 2,000 of each.
+fuzz: .venv
+	RETINA_FUZZ=$${RETINA_FUZZ:-1000000} $(BIN)/python -m pytest -q -s -o timeout=0 tests/security/test_fuzz.py
+
 # sdist and wheel, with the environment's own setuptools: without the network.
 dist: .venv
 	$(BIN)/python -m tests.fixtures.distribution dist
@@ -65,11 +69,17 @@ bench-quality: .venv
 simulate: .venv
 	$(BIN)/python -m pytest -q -s -m slow tests/analysis/stats
 
-# The versions of constraints.txt hold for CPython 3.11 to 3.13. `make .venv CONSTRAINTS=` takes the ranges of pyproject.toml alone.
-.venv: pyproject.toml constraints.txt
+# Each file is compared with its SHA-256 in requirements.lock, and what builds this package is among them. pip takes no
+# hash of an editable folder, so that comes second. `make .venv LOCK=` takes the ranges of pyproject.toml alone.
+.venv: pyproject.toml requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --progress-bar on $(addprefix --constraint ,$(CONSTRAINTS)) --editable '.[dev]'
+ifeq ($(LOCK),)
+	$(BIN)/python -m pip install --progress-bar on --editable '.[dev]'
+else
+	$(BIN)/python -m pip install --progress-bar on --require-hashes --requirement $(LOCK)
+	$(BIN)/python -m pip install --no-deps --no-build-isolation --editable .
+endif
 	touch .venv
 
 clean:

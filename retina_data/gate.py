@@ -95,8 +95,8 @@ def plain(text: str, *, lines: bool = False) -> str:
 
     lines: its line ends and tabs stay; else they are blanks too.
     """
-    shown = _UNPRINTABLE.sub(" ", text)
-    return shown if lines else re.sub(r"[\t\n]", " ", shown)
+    visible = _UNPRINTABLE.sub(" ", text)
+    return visible if lines else re.sub(r"[\t\n]", " ", visible)
 
 
 def shortened(text: str, most: int = 60) -> str:

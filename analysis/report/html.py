@@ -31,6 +31,7 @@ from analysis.tables.all_tables import TableSet, make_tables
 from analysis.tables.endpoint import gain_sentence
 from analysis.tables.finalists import drop_sentence, in_doubt_sentence
 from retina_data.files import write_whole
+from retina_data.gate import plain
 
 ANSWER = "answer.md"
 
@@ -62,7 +63,9 @@ def render(
 ) -> str:
     """The page as text, from the tables and the figures as written."""
     # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
-    environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     template = environment.from_string(files("analysis.report").joinpath("report.html.jinja").read_text("utf-8"))
     described = study.study
     return template.render(
@@ -90,6 +93,11 @@ def render(
         commands=reproduce.commands(study),
         config_file=reproduce.CONFIG if study.study.get("config") else "",
     )
+
+
+def _shown(value: Any) -> Any:
+    """A text from outside as the page shows it; what is marked as HTML is our own."""
+    return plain(value, lines=True) if type(value) is str else value
 
 
 def _comparison(made: TableSet) -> dict[str, Any]:

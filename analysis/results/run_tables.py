@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -25,11 +24,11 @@ FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 
 @dataclass(frozen=True)
 class Record:
-    """One recorded run: its number, its folder of artifacts (None: a server has them), what stands in it; fold 0 in a
-    study without folds; when it was started and ended, in milliseconds since 1970."""
+    """One recorded run: its number, where its files are, what stands in it; fold 0 in a study without folds; when it
+    was started and ended, in milliseconds since 1970."""
 
     run_id: str
-    place: Path | None
+    place: str
     tags: Mapping[str, str]
     params: Mapping[str, str]
     metrics: Mapping[str, float]

@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from retina_data.gate import shortened
 from retina_data.layouts.label_files import ReadOptions
 from study.config.axes import BY_OPTIMIZER, DEFAULT_SPACE, Axis, bounds
 from study.config.messages import config_error, did_you_mean
@@ -219,6 +220,14 @@ def make_study_config(
 
     Raises ConfigError; `place` names the line of a key path.
     """
+    for section in ("fixed", "space"):
+        if not isinstance(values.get(section) or {}, dict):
+            raise ConfigError(
+                f"{section} must hold `field: value` lines, but is {shortened(str(values[section])[:200])}"
+                f"{place((section,))}",
+                (section,),
+                values[section],
+            )
     fixed = dict(values.get("fixed") or {})
     default_space = {name: axis for name, axis in DEFAULT_SPACE.items() if name not in fixed}
     merged = {**values, "fixed": fixed, "space": dict(values.get("space", default_space) or {})}

@@ -11,7 +11,7 @@ SCHEMA = 3
 """Version of the ledger: raised whenever a kind of event, or a field of one, changes."""
 
 READABLE = (2, SCHEMA)
-"""Versions that can be read: 2 lacks `trial_forgotten` alone."""
+"""Versions that can be read: 2 lacks `trial_forgotten` and `primary_endpoint` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,15 +50,17 @@ class Tracking:
         artifacts: where a new one keeps its files, below the home (None: the server decides). study_id: as
         `find_experiment` has it. Raises RefusedError where another study has the name or the experiment was deleted.
         """
-        self._client, self._name, self._folder = open_client(uri), name, folder
+        place = artifact_folder(artifacts, None) if artifacts else None
+        root = place.parent if place else None
+        self._client, self._name, self._folder = open_client(uri, root), name, folder
         self._applied: StudyState | None = None
         tags = {schema.TAG_STUDY_ID: study_id} if study_id else None
         found = find_experiment(self._client, name, study_id, redact_url(uri))
         key = found.experiment_id if found else self._client.create_experiment(name, artifacts, tags)
         self._experiment, self._study_id = key, study_id or ""
-        place = artifact_folder(artifacts, None) if artifacts else None
-        root = place.parent if place else None
-        self._artifacts = RunArtifacts(self._client, self._client.get_experiment(key), root)
+        experiment = self._client.get_experiment(key)
+        self._client.check_place(experiment.artifact_location)
+        self._artifacts = RunArtifacts(self._client, experiment, root)
         self._parent = ""
         self._runs: dict[str, str] = {}  # trial -> run
         self._sent: dict[str, int] = {}  # trial -> epochs that MLflow has

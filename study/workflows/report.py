@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from retina_data.gate import below, check_links
 from study.storage.home import fold_studies, folds_of, study_id
 
 if TYPE_CHECKING:
@@ -27,7 +28,9 @@ def write_study_report(name: str, here: Home, accuracy: float | None = None) -> 
 
     begun = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
     experiments = compared(here, name)
-    folder = here.home / name / "report"
+    folder = below(here.home, name, "report")
+    if folder.exists():
+        check_links(folder)
     explained = _mistakes(name, here, folder)
     study = read_study(here.tracking_uri, name, experiments, here.artifact_root)
     known = _temperatures(here, name, list(study.confirmations["confirm"]))

@@ -98,6 +98,7 @@ class Study(Timed):
     commands: Annotated[list[Command], Field(max_length=20)]
     confirmations: NotRequired[Count]
     ensemble: NotRequired[bool]
+    primary_endpoint: NotRequired[Text]
 
 
 @with_config(_STRICT)

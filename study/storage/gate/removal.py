@@ -31,9 +31,11 @@ def _is_left_over(name: str) -> bool:
 
 
 def remove_tree(root: Path, folder: Path) -> None:
-    """Remove a folder below `root` with all that it holds."""
+    """Remove a folder below `root` with all that it holds; raises ConfigError where it is none any more."""
+    with _opened(root, folder):
+        pass
     with _opened(root, folder.parent) as above:
-        _remove(folder.name, above)
+        shutil.rmtree(folder.name, dir_fd=above)
 
 
 def remove_study(root: Path, folder: Path) -> None:
@@ -63,7 +65,7 @@ def _opened(root: Path, folder: Path) -> Iterator[int]:
     """A folder, which is `root` or lies below it, opened without following a link."""
     handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        for name in folder.relative_to(root).parts:
+        for name in folder.relative_to(root).as_posix().split("/"):
             try:
                 inner = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=handle)
             except OSError as error:

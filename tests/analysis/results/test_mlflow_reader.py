@@ -219,7 +219,7 @@ def test_an_artifact_that_is_there_and_cannot_be_read_is_not_taken_for_missing(m
     fixture.four_arms()
     experiment = fixture.client().get_experiment_by_name("four")
     run = fixture.client().search_runs([experiment.experiment_id], "tags.trial = '0001'")[0]
-    elsewhere = run_tables.Record(run.info.run_id, None, {}, {}, {}, 0)
+    elsewhere = run_tables.Record(run.info.run_id, "mlflow-artifacts:/x", {}, {}, {}, 0)
     client = fixture.client()
     assert mlflow_reader._read_artifact(client, elsewhere, "confusion/none.json") is None
     assert mlflow_reader._read_artifact(client, elsewhere, schema.ARTIFACT_CONFUSION) is not None

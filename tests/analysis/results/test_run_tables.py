@@ -12,7 +12,7 @@ from analysis.results.run_tables import Record
 
 def record(name: str, fold: int = 0, **metrics: float) -> Record:
     tags = {schema.TAG_KIND: schema.KIND_TRIAL, schema.TAG_TRIAL: name, schema.TAG_ARM: "resnet18-scratch"}
-    return Record(f"run-{name}", None, tags, {"lr": "0.1"}, metrics, fold)
+    return Record(f"run-{name}", "", tags, {"lr": "0.1"}, metrics, fold)
 
 
 def test_names_of_folds_do_not_meet() -> None:
