@@ -11,10 +11,10 @@ from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.advice.scale import grade_said, without_point
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table, stems_of
+from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table, stem_of_path, stems_of
 from retina_data.layouts.tables.columns import Columns, columns_of
 from retina_data.layouts.tables.published import form_of, possible_tables, predictions
-from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE, look_into, stem_of_path
+from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE, look_into
 
 QUALITY = "quality not heeded"
 
