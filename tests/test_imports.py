@@ -22,6 +22,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models.errors": (),
     "retina_models.resnet": (),
     "retina_models.imagenet": ("retina_models.errors",),
+    "retina_models.compilation": ("retina_models.errors",),
     "retina_models.weights": ("retina_models.errors", "retina_models.imagenet", "retina_models.resnet"),
     "retina_data": (),
     "retina_data.errors": (),
