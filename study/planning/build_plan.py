@@ -60,7 +60,7 @@ def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:
         weights=resolved.weights,
         notes=(),
         warm_start=None,
-        begun=resolved.before is not None,
+        is_started=resolved.before is not None,
     )
 
 

@@ -25,23 +25,23 @@ def as_recorded(config: StudyConfig, before: StudyState) -> StudyConfig:
     return _fixed(config, recorded) if recorded and open_precision(config) else config
 
 
-def settled(plan: Plan, trial_resources: Resources, joined: bool) -> Plan:
+def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     """The plan in the precision that all nodes of its trials compute fast: bf16, or fp32 where one of them does not.
 
-    joined: its nodes are those of a Ray cluster that this process is in, else they are this machine alone. A study that
+    on_cluster: its nodes are those of a Ray cluster that this process is in, else they are this machine alone. A study that
     has begun, and whose ledger names no precision, stays in the default of a trial.
     """
-    if plan.begun or not open_precision(plan.config):
+    if plan.is_started or not open_precision(plan.config):
         return plan
     gpu, side = trial_resources.gpus > 0, int(plan.config.values("image_size")[0])
-    if joined:
+    if on_cluster:
         from study.cluster.node_check import all_have_bf16
 
         fast = all_have_bf16(trial_resources, side)
     else:
         fast = fast_bf16(gpu, side)
     precision = "bf16" if fast else "fp32"
-    log.info(f"precision: {precision}, by the hardware of {'its nodes' if joined else 'this machine'}")
+    log.info(f"precision: {precision}, by the hardware of {'its nodes' if on_cluster else 'this machine'}")
     return replace(plan, config=_fixed(plan.config, precision))
 
 

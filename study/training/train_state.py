@@ -43,13 +43,13 @@ class TrainState:
             raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
         optimizer = self.optimizer.state_dict()
         tensors = {
-            index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
+            index: {key: _copied(value) if isinstance(value, Tensor) else value for key, value in slot.items()}
             for index, slot in optimizer["state"].items()
         }
         return {
             "epoch": self.epoch,
             "config": self.config.model_dump(),
-            "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
+            "model": {key: _copied(tensor) for key, tensor in self.model.state_dict().items()},
             "optimizer": {"state": tensors, "param_groups": optimizer["param_groups"]},
             "sampling": self.sampling.get_state(),
             "augmentation": self.augmentation.get_state(),
@@ -81,6 +81,11 @@ class TrainState:
         else:  # the same seed again for the same epoch, and one that no other draw of this run has
             anew = np.random.SeedSequence(self.config.seed, spawn_key=(self.epoch,))
             self.augmentation.manual_seed(int(anew.generate_state(1)[0]))
+
+
+def _copied(tensor: Tensor) -> Tensor:
+    """One copy on the CPU, wherever the tensor is."""
+    return tensor.detach().to("cpu", copy=True)
 
 
 def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:

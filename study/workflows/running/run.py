@@ -120,7 +120,7 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
-        plan = settled(plan, trial_resources, joined=compute.address is not None)
+        plan = settled(plan, trial_resources, on_cluster=compute.address is not None)
         spec = spec_of(plan)
         check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, spec.n_best_weights))
         plan.keep_weights()
@@ -232,7 +232,7 @@ def settled_here(plan: Plan, compute: Compute) -> tuple[Plan, Resources]:
     checked."""
     if compute.address is None:
         trial_resources = resources_here(compute)
-        return settled(plan, trial_resources, joined=False), trial_resources
+        return settled(plan, trial_resources, on_cluster=False), trial_resources
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster
     from study.cluster.resources import resources
@@ -240,7 +240,7 @@ def settled_here(plan: Plan, compute: Compute) -> tuple[Plan, Resources]:
     with cluster(compute.address, compute.guard) as available:
         check_nodes(plan.home, list(plan.caches.values()))
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
-        return settled(plan, trial_resources, joined=True), trial_resources
+        return settled(plan, trial_resources, on_cluster=True), trial_resources
 
 
 def resources_here(compute: Compute) -> Resources:

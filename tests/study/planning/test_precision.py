@@ -49,7 +49,7 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[bool, int]]:
 def test_a_study_takes_what_this_machine_computes_fast(
     folder: Path, asked: list[tuple[bool, int]], said: dict[str, str], trial_resources: Resources, gpu: bool
 ) -> None:
-    plan = settled(_plan(folder, **said), trial_resources, joined=False)
+    plan = settled(_plan(folder, **said), trial_resources, on_cluster=False)
     assert plan.config.fixed["precision"] == plan.identity()["fixed.precision"] == "bf16"
     assert plan.event(2).config["fixed"]["precision"] == "bf16"
     assert asked == [(gpu, 32)]
@@ -60,7 +60,7 @@ def test_a_study_that_names_its_precision_keeps_it(
     folder: Path, asked: list[tuple[bool, int]], said: dict[str, Any]
 ) -> None:
     plan = _plan(folder, **said)
-    assert settled(plan, CPU, joined=False) is plan and not asked
+    assert settled(plan, CPU, on_cluster=False) is plan and not asked
 
 
 @pytest.mark.parametrize("answer, expected", [(True, "bf16"), (False, "fp32")])
@@ -68,16 +68,16 @@ def test_on_a_cluster_its_nodes_say(
     folder: Path, monkeypatch: pytest.MonkeyPatch, asked: list[tuple[bool, int]], answer: bool, expected: str
 ) -> None:
     monkeypatch.setattr("study.cluster.node_check.all_have_bf16", lambda trial_resources, side: answer)
-    assert settled(_plan(folder), CPU, joined=True).config.fixed["precision"] == expected
+    assert settled(_plan(folder), CPU, on_cluster=True).config.fixed["precision"] == expected
     assert not asked
 
 
 def test_what_was_recorded_is_kept_whatever_the_machine_is_by_then(folder: Path, asked: list[tuple[bool, int]]) -> None:
-    began = settled(_plan(folder), CPU, joined=False)
+    began = settled(_plan(folder), CPU, on_cluster=False)
     state = _started(began)
     asked.clear()
     for said in ({}, {"precision": "auto"}, {"precision": "bf16"}):
-        again = settled(_plan(folder, state=state, **said), CPU, joined=False)
+        again = settled(_plan(folder, state=state, **said), CPU, on_cluster=False)
         assert again.identity() == began.identity()
     assert not asked
     with pytest.raises(ConfigError, match="`fixed.precision` must stay what study s began with"):
@@ -87,6 +87,6 @@ def test_what_was_recorded_is_kept_whatever_the_machine_is_by_then(folder: Path,
 def test_a_study_whose_ledger_names_no_precision_stays_in_fp32(folder: Path, asked: list[tuple[bool, int]]) -> None:
     state = _started(_plan(folder, "old"))
     assert "fixed.precision" not in state.study.identity
-    again = settled(_plan(folder, "old", state), CPU, joined=False)
+    again = settled(_plan(folder, "old", state), CPU, on_cluster=False)
     assert again.config.values("precision") == ("fp32",) and not asked
     assert again.identity() == state.study.identity
