@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK ?= requirements.lock
 
-.PHONY: demo test test-all test-faults test-gpu fuzz dist lint bench bench-quality simulate clean
+.PHONY: demo test test-all test-faults test-gpu fuzz dist lint bench bench-gpu bench-quality simulate clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -58,6 +58,11 @@ lint: .venv
 
 bench: .venv
 	$(BIN)/python -m pytest -q -s tests/benchmarks --override-ini=python_files='bench_*.py'
+
+# Speeds that only a GPU can show, in a quarter of an hour with `test-gpu`. Without one nothing is measured.
+bench-gpu: .venv
+	$(BIN)/python -m tests.benchmarks.gpu_speed
+	@$(MAKE) --no-print-directory test-gpu
 
 # What a search is worth on the test split, and each ingredient of it: about two hours on 2 idle cores; a second call goes
 # on with what is left. Tables: build/quality/table.md. PART=idrid or PART=synthetic runs one of the two data sets.

@@ -23,7 +23,15 @@ from retina_data.gate import shortened
 from retina_data.layouts.label_files import ReadOptions
 from study.config.axes import BY_OPTIMIZER, DEFAULT_SPACE, Axis, bounds
 from study.config.messages import config_error, did_you_mean
-from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
+from study.config.trial import (
+    AUTO,
+    FOLLOWS_DEVICE,
+    Architecture,
+    TrialConfig,
+    Value,
+    _of_choices,
+    _with_decision,
+)
 from study.errors import ConfigError
 
 NAMED_WEIGHTS = ("imagenet", "synthetic")
@@ -114,7 +122,9 @@ class StudyConfig(BaseModel):
     @classmethod
     def _as_the_field_reads_it(cls, fixed: dict[str, Value]) -> dict[str, Value]:
         # The rule by which grades are called is fixed when a study begins, also where nobody names it.
-        return _with_decision({name: _typed(name, value) for name, value in fixed.items()})
+        # What follows the device is left open until its nodes are known (`study.planning.precision`).
+        said = {name: value for name, value in fixed.items() if name not in FOLLOWS_DEVICE or value != AUTO}
+        return _with_decision({name: _typed(name, value) for name, value in said.items()})
 
     @field_validator("space", mode="after")
     @classmethod
@@ -196,6 +206,11 @@ class StudyConfig(BaseModel):
         """What a field that is not drawn from an interval can be in this study."""
         axis = self.space.get(name)
         return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
+
+
+def open_precision(config: StudyConfig) -> bool:
+    """Whether a study leaves its precision to the devices of its trials."""
+    return "precision" not in config.fixed and "precision" not in config.space
 
 
 READ_FIELDS = tuple(field.name for field in fields(ReadOptions) if field.name != "layout")

@@ -70,6 +70,7 @@ def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:
         weights=resolved.weights,
         notes=(),
         warm_start=None,
+        is_started=resolved.before is not None,
     )
 
 

@@ -58,6 +58,7 @@ class Plan:
     weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
     warm_start: WarmStart | None
+    is_started: bool = False  # the study, or the first of its folds
 
     @property
     def folder(self) -> Path:

@@ -11,7 +11,7 @@ from analysis import schema
 from study.config.arms import ArmSpec, arm_name
 from study.config.search_space import CONDITIONAL_ON, condition_holds, contains, distribution_json, drawn
 from study.config.study import StudyConfig
-from study.config.trial import TrialConfig
+from study.config.trial import AUTO, TrialConfig
 from study.errors import ConfigError
 from study.planning.enqueued_configs import Groups, read_enqueued, setting
 from study.storage.events import WarmStart
@@ -167,6 +167,6 @@ def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], o
             continue
         if not condition_holds(CONDITIONAL_ON.get(field), record.config):
             continue  # nothing reads it
-        if (there := setting(record.config, field)) != (here := setting(config.fixed, field)):
+        if (there := setting(record.config, field)) != (here := setting(config.fixed, field)) and here != AUTO:
             return f"its {field} is {there}, here it is {here}"
     return ""

@@ -39,8 +39,8 @@ from study.errors import ConfigError, StudyError
 from study.training.device_memory import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
-from study.training.prediction import channels_last, logits
-from study.training.train_state import TrainState, create_train_state
+from study.training.prediction import logits
+from study.training.train_state import TrainState, create_train_state, trains_channels_last
 
 Ints = NDArray[np.int64]
 
@@ -168,7 +168,7 @@ def train_epoch(train_state: TrainState, images: Tensor, grades: Tensor, plan: S
         flip_only=plan.flip_only,
         normalisation=config.normalisation,
         generator=train_state.augmentation,
-        channels_last=channels_last(device, config.precision),
+        channels_last=trains_channels_last(config, device),
     )
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         for step, (x, y, _) in enumerate(drawn, start=first_step):  # x (B, 3, S, S), y (B,)
@@ -194,7 +194,7 @@ def backward(train_state: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tens
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=y.device)
     for images, grades in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            outputs = train_state.model(images)  # (B, 5)
+            outputs = train_state.forward(images)  # (B, 5)
         outputs = outputs.float()
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]

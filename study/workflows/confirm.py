@@ -109,7 +109,7 @@ def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home,
         )
     if state.test_evaluations:
         log.info(f"note: the test split of {plan.name} was read {times(len(state.test_evaluations))} before")
-    return run(plan, Confirm(plan, config, state, images), ledger, here, compute)
+    return run(plan, lambda plan: Confirm(plan, config, state, images), ledger, here, compute)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:

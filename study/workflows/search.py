@@ -32,8 +32,8 @@ from study.workflows.running.run import (
     check_tracking,
     failure_hint,
     resources_here,
-    resources_of,
     run,
+    settled_here,
 )
 
 if TYPE_CHECKING:
@@ -66,7 +66,8 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
 def _dry_run(plan: Plan, state: StudyState | None, compute: Compute, rerun_flags: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
-    dry_run(plan, state, resources_of(plan, compute), out, rerun_flags)
+    plan, trial_resources = settled_here(plan, compute)
+    dry_run(plan, state, trial_resources, out, rerun_flags)
 
 
 @contextmanager
@@ -114,7 +115,7 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
         log.info(f"note: {line}")
     for line in not_run_lines(plan, started=True, rerun_flags=here.rerun_flags):
         log.info(line)
-    return run(plan, Search(plan), ledger, here, compute)
+    return run(plan, Search, ledger, here, compute)
 
 
 def _all_failed(state: StudyState, trials: int) -> bool:

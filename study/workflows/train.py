@@ -17,8 +17,9 @@ from retina_data.files import check_writable, write_whole
 from retina_data.gate import below
 from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_models.weights import Weights, read_weights, save_weights
+from study.cluster.arithmetic import fast_bf16
 from study.config.study import StudyConfig, read_options
-from study.config.trial import TrialConfig, make_trial_config
+from study.config.trial import AUTO, TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
 from study.storage.home import study_id, study_name
@@ -63,7 +64,7 @@ def train_new(
 
     rerun_flags: flags that each further command needs too, for a message.
     """
-    config = make_trial_config(values)
+    config = make_trial_config(with_precision(values))
     weights, provenance = None, ""
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
@@ -95,6 +96,14 @@ def train_new(
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
     run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset)), folder)
+
+
+def with_precision(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the precision that this machine computes fast, where they leave it open."""
+    if values.get("precision", AUTO) != AUTO:
+        return values
+    side = make_trial_config({**values, "precision": "fp32"}).image_size
+    return {**values, "precision": "bf16" if fast_bf16(torch.cuda.is_available(), side) else "fp32"}
 
 
 def _check_new(folder: Path) -> None:
@@ -149,7 +158,8 @@ def _epochs(job: Job) -> Iterator[Epoch]:
 def _opening(job: Job) -> str:
     counts = ", ".join(f"{job.prepared.count(split)} {split}" for split in ("train", "val", "test"))
     start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
-    return f"{job.config.architecture}, {start}; images: {counts} (the test split is not looked at)"
+    computed = job.config.precision + ", compiled" * (job.config.compile == "on")
+    return f"{job.config.architecture}, {start}, {computed}; images: {counts} (the test split is not looked at)"
 
 
 def _line(epoch: Epoch, of: int) -> str:

@@ -154,9 +154,9 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.running.run import resources_of
+    from study.workflows.running.run import settled_here
 
-    seconds, how = measured_now(plan, resources_of(plan, compute))
+    seconds, how = measured_now(*settled_here(plan, compute))
     if not seconds:
         return f"; how long one takes is not known ({how})"
     parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from retina_data.files import write_whole
 from study.console import out
 from study.disk_space import check_room, disk_error_text, is_full
 from study.planning.plan import Plan, needed_by
+from study.planning.precision import settled
 from study.planning.resume_checks import write_study_file
 from study.storage.events import Event, StudyClosed, TestEvaluation
 from study.storage.ledger import Ledger
@@ -108,8 +109,8 @@ def check_tracking(here: Home, name: str) -> None:
     check_takes(here, name)
 
 
-def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute) -> int:
-    """Run what is left of the spec; returns the exit code. The study's lock is held by who calls."""
+def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Home, compute: Compute) -> int:
+    """Run what is left of the plan's spec; returns the exit code. The study's lock is held by who calls."""
     from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
@@ -132,6 +133,8 @@ def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute)
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
+        plan = settled(plan, trial_resources, on_cluster=compute.address is not None)
+        spec = spec_of(plan)
         check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, spec.n_best_weights))
         plan.keep_weights()
         write_study_file(plan)
@@ -247,17 +250,20 @@ def failure_hint(name: str, rerun_flags: str) -> str:
     )
 
 
-def resources_of(plan: Plan, compute: Compute) -> Resources:
-    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
+def settled_here(plan: Plan, compute: Compute) -> tuple[Plan, Resources]:
+    """The plan as its trials would compute it, and what each would get, here or on the cluster, whose nodes are
+    checked."""
     if compute.address is None:
-        return resources_here(compute)
+        trial_resources = resources_here(compute)
+        return settled(plan, trial_resources, on_cluster=False), trial_resources
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster
     from study.cluster.resources import resources
 
     with cluster(compute.address, compute.guard) as available:
         check_nodes(plan.home, list(plan.caches.values()))
-        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        return settled(plan, trial_resources, on_cluster=True), trial_resources
 
 
 def resources_here(compute: Compute) -> Resources:

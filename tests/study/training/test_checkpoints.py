@@ -1,3 +1,6 @@
+import errno
+import hashlib
+import io
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +35,33 @@ def test_the_last_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     assert state["epoch"] == 3
     assert torch.equal(state["model"]["w"], torch.full((3,), 3.0))
     assert report == {"epoch": 3, "best": 0.1}
+
+
+def test_a_checkpoint_is_its_digest_and_what_torch_saved(tmp_path: Path) -> None:
+    """Pieces that are hashed beside their writing, and small ones: the file is that of one buffer."""
+    state = {"model": {"large": torch.arange(100_000.0), "small": torch.ones(3)}}
+    save_last(tmp_path, state, {"epoch": 1})
+    data = (tmp_path / LAST).read_bytes()
+    assert hashlib.sha256(data[32:]).digest() == data[:32]
+    loaded = torch.load(io.BytesIO(data[32:]), weights_only=True)
+    assert torch.equal(loaded["state"]["model"]["large"], state["model"]["large"])
+    assert torch.serialization.get_crc32_options(), "what others save keeps its checksums"
+
+
+def test_a_checkpoint_that_cannot_be_hashed_or_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _saved(tmp_path, 1)
+
+    def full(handle: io.FileIO, data: bytes | memoryview) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(checkpoints, "write_all", full)
+    with pytest.raises(OSError, match="No space left"):
+        save_last(tmp_path, {"w": torch.ones(100_000)}, {"epoch": 2})
+    loaded = load_last(tmp_path)
+    assert loaded and loaded[1]["epoch"] == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == [LAST]
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit"])

@@ -117,7 +117,7 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
     plan.folder.mkdir(parents=True)
     ledger, compute = Ledger(plan.folder / "ledger.jsonl"), Compute(time_budget=0.2)
     here = Home(tmp_path, "sqlite://", None)
-    assert run(plan, Search(plan), ledger, here, compute) == 0
+    assert run(plan, Search, ledger, here, compute) == 0
     ledger.close()
     [stop] = stops
     assert stop.deadline == compute.deadline and stop.out_of_time()
