@@ -40,7 +40,7 @@ def scores_with_intervals(models: ImagePredictions) -> Row:
     bounds = share_bounds(counts) | {"kappa": kappa_interval(of_kappa)}
     for name in schema.SCORES:
         row |= _score(name, scores[name], drawn[name], bounds.get(name))
-    return row | {"kappa_patients": of_kappa.freedom + 1}
+    return row | {"kappa_patients": of_kappa.patients}
 
 
 def counted(confusions: list[Ints]) -> Row:
