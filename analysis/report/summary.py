@@ -142,7 +142,7 @@ def _against_majority(top: Row, folds: int) -> str:
         which = str(top["constant_predictor_grades"]).split("; ")
         grades = f" ({'; '.join(f'grade {grade}' for grade in which)})" if which[0].isdigit() else ""
         learned = "has" if seeds == 1 else "have"
-        each = "a single grade" if constant == 1 else "a single grade each"
+        each = "the same grade" if seeds == 1 else "a single grade" if constant == 1 else "a single grade each"
         return f"{text}; {who} every image {where}{each}{grades} and {learned} learned nothing: constant predictor"
     low, high = (top[f"gain_over_majority{end}"] for end in ("_low", "_high"))
     if high < 0:
