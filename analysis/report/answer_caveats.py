@@ -129,7 +129,7 @@ def _of_test(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
 
 def _of_scores(top: Row, tested: bool) -> list[str]:
     """What few or unequal patients, or missing grades, do to the scores."""
-    found = []
+    found: list[str] = []
     if pd.isna(top["kappa"]):
         found.append("kappa is undefined, since all images have the same grade")
     elif pd.isna(top["kappa_low"]):

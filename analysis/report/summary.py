@@ -76,7 +76,7 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     """Sentences about a primary endpoint that has been measured."""
     score = objective(study)
     value = with_bounds(endpoint[score], (endpoint[f"{score}_low"], endpoint[f"{score}_high"]), " (no interval)")
-    interval = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
+    interval: str = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
     seeds = "of one seed" if endpoint["seeds"] == 1 else f"mean of {int(endpoint['seeds'])} seeds"
     first = (
         f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on "
@@ -137,7 +137,7 @@ def _against_majority(top: Row, folds: int) -> str:
     if top["constant_predictor"]:
         where = "of its fold " if folds else ""
         seeds: int = 1 if pd.isna(top["seeds"]) else int(top["seeds"])
-        constant = 1 if pd.isna(top["constant_predictor_seeds"]) else int(top["constant_predictor_seeds"])
+        constant: int = 1 if pd.isna(top["constant_predictor_seeds"]) else int(top["constant_predictor_seeds"])
         who = "this model gives" if seeds == 1 else f"{constant} of its {seeds} models give"
         which = str(top["constant_predictor_grades"]).split("; ")
         grades = f" ({'; '.join(f'grade {grade}' for grade in which)})" if which[0].isdigit() else ""
