@@ -45,11 +45,11 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
     endpoint = made.endpoint.to_dict("records")[0]
     if endpoint["status"] == RUN:
         found = _measured_endpoint(study, made, endpoint)
-        return Answer(_at_most(found, answer_caveats.limits(study, made, endpoint)))
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, endpoint)))
     primary = primary_endpoint(made.four_way)
     if primary["measured_on"].iloc[0] != VALIDATION:  # other arms were measured, or counts alone
         found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
-        found += [*answer_caveats.chance(made), *answer_caveats.seeds(made)]
+        found += [*answer_caveats.no_arm_beats_chance(made), *answer_caveats.seeds(made)]
         rows = primary[primary["status"] == RUN].to_dict("records")
         score = objective(study)
         others = [
@@ -57,7 +57,7 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
             for row in rows
         ]
         found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
-        return Answer(_at_most(found, answer_caveats.limits(study, made, rows[0]) if rows else []))
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, rows[0]) if rows else []))
     return _on_validation(study, made, endpoint, primary)
 
 
@@ -87,7 +87,7 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     found = [
         first,
         second,
-        *answer_caveats.chance(made),
+        *answer_caveats.no_arm_beats_chance(made),
         *comparison(made.pairs),
         _configuration(endpoint, made, score),
     ]
@@ -95,12 +95,12 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     return [*found, *answer_caveats.seeds(made), _reading(study, endpoint)]
 
 
-def _at_most(sentences: list[str], limits: list[str]) -> list[str]:
+def _at_most(sentences: list[str], limiting: list[str]) -> list[str]:
     """At most MOST sentences; the limits are the last one, and what has no room is said to stand on the page."""
-    room = MOST - bool(limits)
-    more = max(len(limits) - CLAUSES, 0) + max(len(sentences) - room, 0)
-    clauses = limits[:CLAUSES] + [f"report.html has {more} more of these remarks"] * (more > 0)
-    return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limits)
+    room = MOST - bool(limiting)
+    more = max(len(limiting) - CLAUSES, 0) + max(len(sentences) - room, 0)
+    clauses = limiting[:CLAUSES] + [f"report.html has {more} more of these remarks"] * (more > 0)
+    return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limiting)
 
 
 def _chosen(study: StudyRuns, made: TableSet) -> str:
@@ -183,10 +183,10 @@ def _on_validation(study: StudyRuns, made: TableSet, endpoint: Row, primary: pd.
         f"and accuracy {with_interval(top, 'accuracy')}, 95 % intervals, on {images_text(study, top)}, "
         f"{against_majority(top, study.folds)}."
     )
-    found += [*answer_caveats.chance(made), chosen_here(study, made, top)]
+    found += [*answer_caveats.no_arm_beats_chance(made), chosen_here(study, made, top)]
     if (primary["status"] == RUN).sum() > 1:
         found.append("Arms are not compared by a test here, since their models were chosen on these images.")
-    return Answer(_at_most(found, answer_caveats.limits(study, made, top)))
+    return Answer(_at_most(found, answer_caveats.limitations(study, made, top)))
 
 
 def _reaching(best: pd.DataFrame, threshold: float, where: str, n: float) -> str:
