@@ -79,6 +79,11 @@ class Tracking:
             if run.data.tags.get(schema.TAG_STATE) in FINAL and run.info.status != "RUNNING"
         }
 
+    @property
+    def known_as(self) -> str:
+        """Name of the study, as its own run in MLflow says; "" where it has none."""
+        return self._held.parent.data.tags.get(schema.TAG_STUDY, "") if self._held.parent else ""
+
     def compare(self, state: StudyState, closed: str) -> Differences:
         """What differs from the ledger; each of it is sent or put aside by the events of the ledger that follow."""
         found = compare(self._held, state, closed, self._artifacts.lacks)

@@ -66,6 +66,10 @@ def by_a_link(place: Place) -> None:
     place.home = place.around / "home"
 
 
+def copied_within(place: Place) -> None:
+    shutil.copytree(place.folder, place.home / "t")
+
+
 def without_artifacts(place: Place) -> None:
     shutil.rmtree(place.home / "mlartifacts")
 
@@ -216,6 +220,8 @@ ROWS = [
         (REPORT, 0, MOVED),)),
     Row("copied, and the copy is deleted", copied, (
         (DELETE, 0, "deleted: study s"), (STATUS, 2, "study s must exist")), tables=""),
+    Row("cp -r runs/s runs/t", copied_within, (
+        (("report", "t"), 2, "t is a copy of s"), (("status", "t", "--sync"), 2, "t is a copy of s"), (REPORT, 0, ""))),
     Row("moved, and reached by a link", by_a_link, (
         (REPORT, 0, MOVED),)),
     Row("restored without mlartifacts/", without_artifacts, (
