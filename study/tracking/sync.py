@@ -119,8 +119,8 @@ def open_tracking(
 ) -> Tracking:
     """The MLflow side of a study; waits `patience` seconds for a database that another process holds.
 
-    own: id of the study as `find_experiment` has it. Raises RefusedError where MLflow does not take it, and TrackingError where it
-    cannot be had now, each in one line.
+    own: id of the study as `find_experiment` has it. Raises RefusedError where MLflow does not take it, and
+    TrackingError where it cannot be had now, each in one line.
     """
     deadline = time.monotonic() + patience
     while True:
@@ -136,10 +136,11 @@ def open_tracking(
 
 def _check_no_copy(folder: Path, own: str | None, known_as: str) -> None:
     """Raise RefusedError where a study's folder is a copy of another one's, which has its runs in MLflow."""
-    if own and known_as not in ("", folder.name) and study_id(folder.parent / known_as) == own:
+    others = {ledger.parent.name for ledger in folder.parent.glob("*/ledger.jsonl")} - {folder.name}
+    if own and known_as in others and study_id(folder.parent / known_as) == own:
         raise RefusedError(
-            f"a study has one folder, but {folder.name} is a copy of {known_as}: both have the id {own[:8]}, and MLflow "
-            f"has the runs of {known_as}; take one of the folders away"
+            f"a study has one folder, but {folder.name} is a copy of {known_as}: both have the id {own[:8]}, and "
+            f"MLflow has the runs of {known_as}; take one of the folders away"
         )
 
 
