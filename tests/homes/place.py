@@ -101,7 +101,8 @@ class Place:
 
     def beside(self) -> dict[str, tuple[int, int]]:
         """Size and time of every file around that is not of the home."""
-        files = (path for path in self.around.rglob("*") if path.is_file() and self.home not in path.parents)
+        own = self.home.resolve()
+        files = (path for path in self.around.rglob("*") if path.is_file() and own not in path.resolve().parents)
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files if not _is_probe(path)}
 
 
