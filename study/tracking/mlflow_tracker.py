@@ -29,7 +29,7 @@ from study.storage.ranking import winners
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.experiment_note import closing_note, report_note
 from study.tracking.experiment_page import log_data, study_json, write_note, write_view
-from study.tracking.mlflow_runs import create_run, describe_run, end_run, milliseconds, send_epoch
+from study.tracking.mlflow_runs import PARENT, create_run, describe_run, end_run, milliseconds, send_epoch
 from study.tracking.server import redact_url
 from study.tracking.sqlite_store import open_client
 from study.tracking.store.artifacts import RunArtifacts
@@ -160,6 +160,8 @@ class Tracking:
                 run_name=self._name,
             )
             self._parent = run.info.run_id
+            for below in self._runs.values():  # where the study's own run was deleted
+                self._client.set_tag(below, PARENT, self._parent)
         config = study.config
         tags = {
             schema.TAG_STATE: schema.STATE_RUNNING,
