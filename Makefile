@@ -69,8 +69,8 @@ bench-gpu: .venv
 bench-quality: .venv
 	$(BIN)/python -m tests.benchmarks.quality --out build/quality $(if $(PART),--part $(PART))
 
-# How often intervals hold and claims are false, by simulation, in about ten minutes on one core: prints shares with their
-# Monte Carlo errors.
+# How often intervals hold and claims are false, by simulation, in a few minutes on one core: prints shares with their Monte
+# Carlo errors.
 simulate: .venv
 	$(BIN)/python -m pytest -q -s -m slow tests/analysis/stats
 

@@ -44,7 +44,7 @@ def beats_chance(row: Row) -> bool:
     return bool(row["kappa_low"] > 0 or sure)
 
 
-def chance(made: TableSet) -> list[str]:
+def no_arm_beats_chance(made: TableSet) -> list[str]:
     """That no arm is shown to beat chance, where that is so."""
     primary = primary_endpoint(made.four_way)
     ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
@@ -85,7 +85,7 @@ def seeds(made: TableSet) -> list[str]:
     return [f"{text}."]
 
 
-def limits(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+def limitations(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
     """Clauses without a full stop, the gravest first; top: what the answer is about, an endpoint or an arm's row."""
     tested = top["measured_on"] != VALIDATION
     return [
@@ -129,7 +129,7 @@ def _of_test(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
 
 def _of_scores(top: Row, tested: bool) -> list[str]:
     """What few or unequal patients, or missing grades, do to the scores."""
-    found = []
+    found: list[str] = []
     if pd.isna(top["kappa"]):
         found.append("kappa is undefined, since all images have the same grade")
     elif pd.isna(top["kappa_low"]):

@@ -10,17 +10,15 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import schema
 from analysis.number_format import count, with_bounds, with_interval
 from analysis.report import answer_caveats
-from analysis.report.answer_caveats import patients_known
 from analysis.report.pairwise_text import ONE_MORE_SEED, comparison, of_configurations
-from analysis.results.columns import NEW_PATIENTS, RUN, TEST, VALIDATION, primary_endpoint
+from analysis.report.row_text import against_majority, among_trials, chosen_here, images_text, repeated_text
+from analysis.results.columns import RUN, TEST, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
 from analysis.results.predictions import chosen_arms
 from analysis.results.study_runs import StudyRuns, objective
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import unscored
 from analysis.tables.best import CRITERIA
 from analysis.tables.endpoint import gain_sentence
 
@@ -47,18 +45,19 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
     endpoint = made.endpoint.to_dict("records")[0]
     if endpoint["status"] == RUN:
         found = _measured_endpoint(study, made, endpoint)
-        return Answer(_at_most(found, answer_caveats.limits(study, made, endpoint)))
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, endpoint)))
     primary = primary_endpoint(made.four_way)
     if primary["measured_on"].iloc[0] != VALIDATION:  # other arms were measured, or counts alone
         found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
-        found += [*answer_caveats.chance(made), *answer_caveats.seeds(made)]
+        found += [*answer_caveats.no_arm_beats_chance(made), *answer_caveats.seeds(made)]
         rows = primary[primary["status"] == RUN].to_dict("records")
         score = objective(study)
         others = [
-            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {_images(study, row)}" for row in rows
+            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {images_text(study, row)}"
+            for row in rows
         ]
         found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
-        return Answer(_at_most(found, answer_caveats.limits(study, made, rows[0]) if rows else []))
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, rows[0]) if rows else []))
     return _on_validation(study, made, endpoint, primary)
 
 
@@ -76,19 +75,19 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     """Sentences about a primary endpoint that has been measured."""
     score = objective(study)
     value = with_bounds(endpoint[score], (endpoint[f"{score}_low"], endpoint[f"{score}_high"]), " (no interval)")
-    interval = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
+    interval: str = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
     seeds = "of one seed" if endpoint["seeds"] == 1 else f"mean of {int(endpoint['seeds'])} seeds"
     first = (
         f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on "
-        f"{_images(study, endpoint)}, {seeds}."
+        f"{images_text(study, endpoint)}, {seeds}."
     )
     other = "accuracy" if score == "kappa" else "kappa"
     second = f"Its {other} is {with_bounds(endpoint[other], (endpoint[f'{other}_low'], endpoint[f'{other}_high']))}, "
-    second += f"{_against_majority(endpoint, study.folds)}."
+    second += f"{against_majority(endpoint, study.folds)}."
     found = [
         first,
         second,
-        *answer_caveats.chance(made),
+        *answer_caveats.no_arm_beats_chance(made),
         *comparison(made.pairs),
         _configuration(endpoint, made, score),
     ]
@@ -96,12 +95,12 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
     return [*found, *answer_caveats.seeds(made), _reading(study, endpoint)]
 
 
-def _at_most(sentences: list[str], limits: list[str]) -> list[str]:
+def _at_most(sentences: list[str], limiting: list[str]) -> list[str]:
     """At most MOST sentences; the limits are the last one, and what has no room is said to stand on the page."""
-    room = MOST - bool(limits)
-    more = max(len(limits) - CLAUSES, 0) + max(len(sentences) - room, 0)
-    clauses = limits[:CLAUSES] + [f"report.html has {more} more of these remarks"] * (more > 0)
-    return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limits)
+    room = MOST - bool(limiting)
+    more = max(len(limiting) - CLAUSES, 0) + max(len(sentences) - room, 0)
+    clauses = limiting[:CLAUSES] + [f"report.html has {more} more of these remarks"] * (more > 0)
+    return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limiting)
 
 
 def _chosen(study: StudyRuns, made: TableSet) -> str:
@@ -117,37 +116,6 @@ def _chosen(study: StudyRuns, made: TableSet) -> str:
         folds = [str(fold) for fold, one in chosen.items() if one == arm]
         of_fold.append(f"{spoken(arm_label(study, arm))} in fold {listed(folds)}")
     return f"the arm that validation chose in each fold ({'; '.join(of_fold)})"
-
-
-def _images(study: StudyRuns, row: Row) -> str:
-    known = bool(pd.notna(row["patients"])) and patients_known(study)
-    tested = row["measured_on"] != VALIDATION
-    text = f"{int(row['n']):,} {'test' if tested else study.selection_split} images"
-    text += f" of {int(row['patients']):,} patients" if known else ""
-    if row["measured_on"] == NEW_PATIENTS:
-        text += f" who are not in training{'' if known else schema.AS_TOLD}"
-    if study.folds and tested:
-        text += f" of {int(row['folds_tested'])} outer folds taken together"
-    return text
-
-
-def _against_majority(top: Row, folds: int) -> str:
-    """What the accuracy is worth; folds: of the study, 0 without."""
-    text = f"where the majority class alone gives an accuracy of {top['majority']:.3f}"
-    if top["constant_predictor"]:
-        where = "of its fold " if folds else ""
-        seeds: int = 1 if pd.isna(top["seeds"]) else int(top["seeds"])
-        constant = 1 if pd.isna(top["constant_predictor_seeds"]) else int(top["constant_predictor_seeds"])
-        who = "this model gives" if seeds == 1 else f"{constant} of its {seeds} models give"
-        which = str(top["constant_predictor_grades"]).split("; ")
-        grades = f" ({'; '.join(f'grade {grade}' for grade in which)})" if which[0].isdigit() else ""
-        learned = "has" if seeds == 1 else "have"
-        each = "a single grade" if constant == 1 else "a single grade each"
-        return f"{text}; {who} every image {where}{each}{grades} and {learned} learned nothing: constant predictor"
-    low, high = (top[f"gain_over_majority{end}"] for end in ("_low", "_high"))
-    if high < 0:
-        return f"{text}, which it does not reach"
-    return text if low > 0 else f"{text}, from which its accuracy cannot be told"
 
 
 def _configuration(endpoint: Row, made: TableSet, score: str) -> str:
@@ -206,70 +174,19 @@ def _on_validation(study: StudyRuns, made: TableSet, endpoint: Row, primary: pd.
     top = primary[primary["arm"] == first["arm"]].to_dict("records")[0]
     if pd.isna(top["n"]):  # no predictions were recorded, only what the trials reported
         found.append(
-            f"{label} holds {_of(study, made)}, with {score} {first['objective_value']:.3f} on the "
+            f"{label} holds {among_trials(study, made)}, with {score} {first['objective_value']:.3f} on the "
             f"{study.selection_split} split."
         )
-        return Answer([*found, _chosen_here(study, made, top)])
+        return Answer([*found, chosen_here(study, made, top)])
     found.append(
-        f"{label} holds {_of(study, made)}: {_repeated(study, top)}kappa {with_interval(top, 'kappa')} and accuracy "
-        f"{with_interval(top, 'accuracy')}, 95 % intervals, on {_images(study, top)}, "
-        f"{_against_majority(top, study.folds)}."
+        f"{label} holds {among_trials(study, made)}: {repeated_text(study, top)}kappa {with_interval(top, 'kappa')} "
+        f"and accuracy {with_interval(top, 'accuracy')}, 95 % intervals, on {images_text(study, top)}, "
+        f"{against_majority(top, study.folds)}."
     )
-    found += [*answer_caveats.chance(made), _chosen_here(study, made, top)]
+    found += [*answer_caveats.no_arm_beats_chance(made), chosen_here(study, made, top)]
     if (primary["status"] == RUN).sum() > 1:
         found.append("Arms are not compared by a test here, since their models were chosen on these images.")
-    return Answer(_at_most(found, answer_caveats.limits(study, made, top)))
-
-
-def _repeated(study: StudyRuns, top: Row) -> str:
-    """The validation score of a configuration that was trained again; "" of one that was not."""
-    if pd.isna(top["finalist_mean"]):
-        return ""
-    repeats = int(top["finalist_repeats"])
-    times = "the one repeat" if repeats == 1 else f"the mean of {repeats} repeats"
-    return (
-        f"{objective(study)} {top['finalist_mean']:.3f} is {times} with fresh seeds on other validation patients, and "
-        "the trial itself has "
-    )
-
-
-def _of(study: StudyRuns, made: TableSet) -> str:
-    """Among which trials the one of the answer was chosen, and whether others are as good."""
-    ended, pruned = len(made.board), unscored(study)
-    trials = f"{ended} trial{'s' * (ended > 1)} that ran all epochs" if pruned else f"{ended} ended trials"
-    were, have = ("was", "has") if pruned == 1 else ("were", "have")
-    left = f" ({pruned} more {were} stopped early and {have} none)" * bool(pruned)
-    if ended == 1:
-        return "the only trial that ran all epochs" + left if pruned else "the only ended trial"
-    if study.folds:
-        return f"the first of each fold among {trials} over {len(study.folds_begun)} folds by {objective(study)}{left}"
-    by = made.board["finalist_mean"].fillna(made.board["objective_value"])
-    tied = int((by - by.iloc[0]).abs().lt(1e-12).sum()) - 1
-    tie = f", as good as {tied} other{'s' * (tied > 1)}, of which the first begun counts," * bool(tied)
-    return f"the first of {trials} by {objective(study)}{left}{tie}"
-
-
-def _chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
-    """The caution of a study without confirmation, with what is left of the score without the choice."""
-    where, score = study.selection_split, objective(study)
-    row = made.four_way[made.four_way["arm"] == top["arm"]].to_dict("records")[0]
-    left = ""
-    if not pd.isna(row[f"{score}_corrected"]) and row["chosen_among"] > 1:
-        left = (
-            f" (without the choice among {int(row['chosen_among'])} trials of its arm {score} is about "
-            f"{with_interval(row, f'{score}_corrected')})"
-        )
-    if not pd.isna(row["finalist_mean"]):
-        return (
-            f"The trials were chosen on the {where} split and the winner among the best of them by its repeats: its "
-            "own numbers are optimistic, those of the repeats hardly, and the intervals hold for these trained models "
-            "and not for the configuration."
-        )
-    chosen = "Trials and the winner were both" if study.selects_last else "Trials, epochs and the winner were all"
-    return (
-        f"{chosen} chosen on the {where} split itself, with one seed for each trial: the numbers are optimistic{left}, "
-        "and the intervals hold for these trained models and not for the configuration."
-    )
+    return Answer(_at_most(found, answer_caveats.limitations(study, made, top)))
 
 
 def _reaching(best: pd.DataFrame, threshold: float, where: str, n: float) -> str:

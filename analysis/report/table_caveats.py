@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_caveats import beats_chance, chance, limits, patients_known, seeds
+from analysis.report.answer_caveats import beats_chance, limitations, no_arm_beats_chance, patients_known, seeds
 from analysis.results.columns import (
     NEW_PATIENTS,
     NO_RESULT,
@@ -42,11 +42,11 @@ def caveats(study: StudyRuns, made: TableSet) -> list[str]:
     primary = primary_endpoint(made.four_way)
     for row in primary.to_dict("records"):
         found += _of_arm(row, study.folds)
-    found += [*chance(made), *_of_learning(study, primary), *seeds(made)]
+    found += [*no_arm_beats_chance(made), *_of_learning(study, primary), *seeds(made)]
     endpoint = made.endpoint.to_dict("records")[0]
     ran = primary[primary["status"] == RUN].to_dict("records")
     if about := [endpoint] if endpoint["status"] == RUN else ran[:1]:
-        found += [f"{clause[0].upper()}{clause[1:]}." for clause in limits(study, made, about[0])]
+        found += [f"{clause[0].upper()}{clause[1:]}." for clause in limitations(study, made, about[0])]
     if not study.primary_endpoint and study.selection_split != TEST:
         found.append("The primary endpoint was not recorded when the study began; it is the one that every study has.")
     return [*found, *_of_confirmation(study, made, primary), *_of_progress(study), *_of_intervals(made)]

@@ -162,13 +162,13 @@ def calibration_error(
     sums = np.zeros((numbers.size, bins))
     np.add.at(sums, (place, at), off / off.size)  # (patients, bins); summed over patients a bin's share of the error
     signs = np.random.default_rng(SEED).choice([-1.0, 1.0], size=(NOISES, numbers.size))
-    noise, seen = signs @ sums, sums.sum(axis=0)  # (NOISES, bins), (bins,)
+    noise, observed = signs @ sums, sums.sum(axis=0)  # (NOISES, bins), (bins,)
     sizes = np.linspace(0, 3, 61)  # of the true distances, as multiples of the seen ones
-    given = np.sort(np.abs(sizes[:, None, None] * seen + noise).sum(axis=2), axis=1)  # (sizes, NOISES)
-    value = float(np.abs(seen).sum())
-    likely = sizes[given.mean(axis=1) <= value]
+    noisy = np.sort(np.abs(sizes[:, None, None] * observed + noise).sum(axis=2), axis=1)  # (sizes, NOISES)
+    value = float(np.abs(observed).sum())
+    likely = sizes[noisy.mean(axis=1) <= value]
     tail = round((1 - level) / 2 * NOISES)
-    possible = sizes[(given[:, tail] <= value + 1e-12) & (value - 1e-12 <= given[:, -1 - tail])]
+    possible = sizes[(noisy[:, tail] <= value + 1e-12) & (value - 1e-12 <= noisy[:, -1 - tail])]
     bounds = (float(possible.min() * value), float(possible.max() * value)) if possible.size else (0.0, value)
     corrected = float(likely.max() * value) if likely.size else 0.0
     return CalibrationError(found, corrected, bounds if numbers.size > 1 else (float("nan"), float("nan")))

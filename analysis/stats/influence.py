@@ -4,7 +4,7 @@ A score is a smooth function of the confusion counts, and these are sums over pa
 times what a patient adds to the total, is that patient's influence, and the sum of the squares is the variance
 (Jaeckel 1972, Bell Laboratories Memorandum 72-1215-11; Efron 1982, The Jackknife, the Bootstrap and Other Resampling
 Plans, chapter 6). Where a few patients carry most of it that variance is known badly. The quantile is therefore
-Student's with as many degrees of freedom as there are patients of equal influence, less one.
+Student's with as many degrees of freedom as there are patients of equal influence, less one, and at least 4.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ from analysis.stats.metrics import CLASSES, Floats, accuracy, quadratic_kappa
 
 FEWEST_PATIENTS = 20
 """Kappa of fewer patients has no interval: with 12 of them the intervals held the truth in 90.6 % of studies."""
+
+LEAST_FREEDOM = 4.0
+"""Degrees of freedom also where fewer patients carry the variance: with it the intervals of kappa still hold."""
 
 Bounds = tuple[float, float]
 
@@ -40,10 +43,15 @@ class ByPatient:
         return float((self.influence**2).sum() * groups / (groups - 1)) if groups > 1 else float("nan")
 
     @property
-    def freedom(self) -> float:
-        """Patients of equal influence that would say as much, less one; at least 1."""
+    def patients(self) -> float:
+        """How many patients of equal influence would say as much; 0 where none has any."""
         squares = self.influence**2
-        return max(float(squares.sum() ** 2 / (squares**2).sum()) - 1, 1.0) if squares.any() else 1.0
+        return float(squares.sum() ** 2 / (squares**2).sum()) if squares.any() else 0.0
+
+    @property
+    def freedom(self) -> float:
+        """Degrees of freedom of the variance."""
+        return max(self.patients - 1, LEAST_FREEDOM)
 
     @property
     def known(self) -> bool:

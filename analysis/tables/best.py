@@ -105,9 +105,10 @@ def _add_predicted(study: StudyRuns, board: pd.DataFrame, found: list[dict[str, 
     there = {(row["arm"], row["trial"]) for row in found}
     for (arm, trial), one in models.items():
         if (arm, trial) not in there and one.row.size:
-            row = {"trial": trial, "arm": arm, "split": split_text(measured_on), "measured_on": measured_on}
+            added: dict[str, Any] = {"trial": trial, "arm": arm, "measured_on": measured_on}
+            added |= {"split": split_text(measured_on), "seeds": len(one.seeds)}
             measures = scores_with_intervals(one)
-            found.append(row | {"seeds": len(one.seeds)} | {name: measures.get(name, np.nan) for name in BOARD})
+            found.append(added | {name: measures.get(name, np.nan) for name in BOARD})
     for row in found:
         if (row["arm"], row["trial"]) in models:
             row |= claimed(models[row["arm"], row["trial"]].counts(), 1 - 0.05 / len(found))

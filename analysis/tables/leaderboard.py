@@ -52,8 +52,8 @@ def trial_scores(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFr
         counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial], study.decision)
         patients[trial] = found["patient"].to_numpy().tobytes()
     level = 1 - 0.05 / max(len(counts), 1)
-    for trial, own in counts.items():
-        rows[trial] |= _intervals(own[:, None], level)
+    for trial, by_patient_counts in counts.items():
+        rows[trial] |= _intervals(by_patient_counts[:, None], level)
     for _, own in ended.groupby(["arm", "fold"], sort=False):
         best = own["trial"].iloc[0]
         if best in counts and pd.isna(own["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some

@@ -40,7 +40,7 @@ def scores_with_intervals(models: ImagePredictions) -> Row:
     bounds = share_bounds(counts) | {"kappa": kappa_interval(of_kappa)}
     for name in schema.SCORES:
         row |= _score(name, scores[name], drawn[name], bounds.get(name))
-    return row | {"kappa_patients": of_kappa.freedom + 1}
+    return row | {"kappa_patients": of_kappa.patients}
 
 
 def counted(confusions: list[Ints]) -> Row:
@@ -63,8 +63,8 @@ def share_bounds(counts: Ints, level: float = 0.95) -> dict[str, Bounds]:
     """Bounds of accuracy and of each grade's recall, means over seeds; counts (patients, s, 5, 5)."""
     images = counts[:, 0].sum(axis=-1)  # (patients, 5) of each true grade, the same for all models
     hits = np.diagonal(counts, axis1=-2, axis2=-1).sum(axis=0).mean(axis=0)  # (5,)
-    found = {"accuracy": (hits.sum(), images.sum(axis=1))}
-    found |= {f"recall_{grade}": (hits[grade], images[:, grade]) for grade in schema.GRADES}
+    found: dict[str, tuple[float, Ints]] = {"accuracy": (float(hits.sum()), images.sum(axis=1))}
+    found |= {f"recall_{grade}": (float(hits[grade]), images[:, grade]) for grade in schema.GRADES}
     return {
         name: share_interval(
             right / of_each.sum() if of_each.any() else np.nan, effective_patients(of_each), level=level
@@ -124,8 +124,8 @@ def _score(name: str, per_seed: Floats, interval: Interval, bounds: Bounds | Non
     if defined.size:
         configuration = configuration_interval(defined, float(interval.variance))
         lowest = -1.0 if name == "kappa" else 0.0  # t knows nothing of the bounds of a score
-        ends = (np.clip(configuration.low, lowest, 1.0), np.clip(configuration.high, lowest, 1.0))
+        ends = np.clip([configuration.low, configuration.high], lowest, 1.0)
         if configuration.low == configuration.high:  # all seeds alike: nothing was seen of how they may differ
-            ends = (np.nan, np.nan)
+            ends[:] = np.nan
         row |= {f"{name}_configuration_low": float(ends[0]), f"{name}_configuration_high": float(ends[1])}
     return row

@@ -30,7 +30,7 @@ from study.storage.ranking import winners
 from study.storage.state import StudyState, TrialRecord, study_state
 from study.tracking.experiment_note import closing_note, report_note
 from study.tracking.experiment_page import log_data, study_json, write_note, write_view
-from study.tracking.mlflow_runs import create_run, describe_run, end_run, milliseconds, send_epoch
+from study.tracking.mlflow_runs import PARENT, create_run, describe_run, end_run, milliseconds, send_epoch
 from study.tracking.server import redact_url
 from study.tracking.sqlite_store import open_client
 from study.tracking.store.artifacts import RunArtifacts
@@ -81,6 +81,11 @@ class Tracking:
             for name, run in self._held.runs.items()
             if run.data.tags.get(schema.TAG_STATE) in FINAL and run.info.status != "RUNNING"
         }
+
+    @property
+    def known_as(self) -> str:
+        """Name of the study, as its own run in MLflow says; "" where it has none."""
+        return self._held.parent.data.tags.get(schema.TAG_STUDY, "") if self._held.parent else ""
 
     def compare(self, state: StudyState, closed: str) -> Differences:
         """What differs from the ledger; each of it is sent or put aside by the events of the ledger that follow."""
@@ -158,6 +163,8 @@ class Tracking:
                 run_name=self._name,
             )
             self._parent = run.info.run_id
+            for below in self._runs.values():  # where the study's own run was deleted
+                self._client.set_tag(below, PARENT, self._parent)
         config = study.config
         tags = {
             schema.TAG_STATE: schema.STATE_RUNNING,

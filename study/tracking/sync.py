@@ -115,21 +115,33 @@ class BackgroundSync:
 
 
 def open_tracking(
-    uri: str, folder: Path, artifacts: str | None, study_id: str | None = None, patience: float = LOCKED_SECONDS
+    uri: str, folder: Path, artifacts: str | None, own: str | None = None, patience: float = LOCKED_SECONDS
 ) -> Tracking:
     """The MLflow side of a study; waits `patience` seconds for a database that another process holds.
 
-    study_id: as `find_experiment` has it. Raises RefusedError where MLflow does not take it, and TrackingError where it
-    cannot be had now, each in one line.
+    own: id of the study as `find_experiment` has it. Raises RefusedError where MLflow does not take it, and
+    TrackingError where it cannot be had now, each in one line.
     """
     deadline = time.monotonic() + patience
     while True:
         try:
-            return Tracking(uri, folder.name, folder, artifacts, study_id)
+            tracking = Tracking(uri, folder.name, folder, artifacts, own)
+            _check_no_copy(folder, own, tracking.known_as)
+            return tracking
         except Exception as error:  # MLflow wraps whatever happened in one class
             if "database is locked" not in str(error) or time.monotonic() > deadline:
                 raise tracking_error(error, uri) from error
         time.sleep(RETRY_SECONDS)
+
+
+def _check_no_copy(folder: Path, own: str | None, known_as: str) -> None:
+    """Raise RefusedError where a study's folder is a copy of another one's, which has its runs in MLflow."""
+    others = {ledger.parent.name for ledger in folder.parent.glob("*/ledger.jsonl")} - {folder.name}
+    if own and known_as in others and study_id(folder.parent / known_as) == own:
+        raise RefusedError(
+            f"a study has one folder, but {folder.name} is a copy of {known_as}: both have the id {own[:8]}, and "
+            f"MLflow has the runs of {known_as}; take one of the folders away"
+        )
 
 
 def tracking_error(error: Exception, uri: str) -> StudyError:

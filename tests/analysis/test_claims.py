@@ -502,7 +502,7 @@ TABLE: list[Row] = [
     (
         "a constant winner of validation",
         lambda: Made([Trial(SCRATCH18, one_grade(VALIDATION))], validation=VALIDATION),
-        ["this model gives every image a single grade and has learned nothing", "is not shown to beat chance"],
+        ["this model gives every image the same grade and has learned nothing", "is not shown to beat chance"],
         [],
     ),
     (

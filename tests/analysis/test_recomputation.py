@@ -126,7 +126,7 @@ def student(influence: np.ndarray, level: float = 0.95) -> tuple[float, float, f
     """Standard error, degrees of freedom, and the half width of an interval at a level."""
     squares, patients = influence**2, influence.size
     error = float(np.sqrt(squares.sum() * patients / (patients - 1)))
-    freedom = max(float(squares.sum() ** 2 / (squares**2).sum()) - 1, 1.0)
+    freedom = max(float(squares.sum() ** 2 / (squares**2).sum()) - 1, 4.0)
     return error, freedom, float(stats.t.ppf(0.5 + level / 2, freedom)) * error
 
 

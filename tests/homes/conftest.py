@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import numpy as np
@@ -39,11 +41,15 @@ SETTINGS = {
 
 @dataclass(frozen=True)
 class Prepared:
-    """Homes of one study with three trials: after its search, and after its confirmation; and the tables of both."""
+    """Homes of one study with three trials: after its search, and after its confirmation; and the tables of both.
+
+    port: something else than MLflow listens there.
+    """
 
     data: Path
     homes: dict[str, Path]
     tables: dict[str, Tables]
+    port: int
 
     def place(self, around: Path, stage: str) -> Place:
         copy_home(self.homes[stage], around / "home")
@@ -52,8 +58,9 @@ class Prepared:
 
 @pytest.fixture(scope="session")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
-    folder = tmp_path_factory.mktemp("homes")
-    data, made = small_data(folder / "data", patients=24), Prepared(folder / "data", {}, {})
+    folder, other = tmp_path_factory.mktemp("homes"), HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    threading.Thread(target=other.serve_forever, daemon=True).start()
+    data, made = small_data(folder / "data", patients=24), Prepared(folder / "data", {}, {}, other.server_port)
     for stage in ("searched", "confirmed"):
         place = Place(folder, folder / stage, data)
         write_study(place, confirmed=stage == "confirmed")
@@ -62,6 +69,8 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prepared]:
         made.homes[stage], made.tables[stage] = place.home, place.tables()
         assert len(made.tables[stage]) > 5
     yield made
+    other.shutdown()
+    other.server_close()
 
 
 def write_study(place: Place, *, confirmed: bool) -> None:

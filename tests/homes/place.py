@@ -88,6 +88,8 @@ class Place:
         """Runs and values of epochs that MLflow lacks, and that it has too many, beside the ledger."""
         state, runs = self.state(), self.runs()
         assert "RUNNING" not in {run.info.status for run in runs}
+        parents = {run.data.tags.get("mlflow.parentRunId", run.info.run_id) for run in runs}
+        assert parents == {run.info.run_id for run in runs if not name_of(run)}, "each is below the study's own run"
         wanted = Counter([name for name, one in state.runs().items() if not state.is_forgotten(one)] + [""])
         held = Counter(name_of(run) for run in runs)
         lost, doubled = (wanted - held).total(), (held - wanted).total()
@@ -101,7 +103,8 @@ class Place:
 
     def beside(self) -> dict[str, tuple[int, int]]:
         """Size and time of every file around that is not of the home."""
-        files = (path for path in self.around.rglob("*") if path.is_file() and self.home not in path.parents)
+        own = self.home.resolve()
+        files = (path for path in self.around.rglob("*") if path.is_file() and own not in path.resolve().parents)
         return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in files if not _is_probe(path)}
 
 

@@ -20,7 +20,7 @@ from tests.homes.place import NAME, Place, copy_home, execute
 pytestmark = pytest.mark.slow
 
 REPORT, STATUS, SYNC = ("report", NAME), ("status", NAME), ("status", NAME, "--sync")
-SEARCH, CONFIRM, UI = ("search", NAME), ("confirm", NAME, "--seeds", "1"), ("ui", NAME, "--port", "1")
+SEARCH, CONFIRM, UI = ("search", NAME), ("confirm", NAME, "--seeds", "1"), ("ui", NAME, "--port", "PORT")
 DELETE = ("delete", NAME, "--yes")
 
 MOVED = "this home was found to have moved"
@@ -64,6 +64,10 @@ def by_a_link(place: Place) -> None:
     moved(place)
     (place.around / "home").symlink_to(place.home)
     place.home = place.around / "home"
+
+
+def copied_within(place: Place) -> None:
+    shutil.copytree(place.folder, place.home / "t")
 
 
 def without_artifacts(place: Place) -> None:
@@ -216,6 +220,8 @@ ROWS = [
         (REPORT, 0, MOVED),)),
     Row("copied, and the copy is deleted", copied, (
         (DELETE, 0, "deleted: study s"), (STATUS, 2, "study s must exist")), tables=""),
+    Row("cp -r runs/s runs/t", copied_within, (
+        (("report", "t"), 2, "t is a copy of s"), (("status", "t", "--sync"), 2, "t is a copy of s"), (REPORT, 0, ""))),
     Row("moved, and reached by a link", by_a_link, (
         (REPORT, 0, MOVED),)),
     Row("restored without mlartifacts/", without_artifacts, (
@@ -237,7 +243,7 @@ ROWS = [
     Row("a trial's run deleted, then the search again", run_deleted, (
         (SEARCH, 0, AGAIN + "0001 was missing"), (REPORT, 0, ""))),
     Row("a trial's run deleted, then the page", run_deleted, (
-        (UI, 2, AGAIN + "(?s:.*)port 1 must be free"), (REPORT, 0, ""))),
+        (UI, 2, AGAIN + r"(?s:.*)port \d+ must be free"), (REPORT, 0, ""))),
     Row("two runs deleted", two_runs_deleted, (
         (REPORT, 0, AGAIN + "0000, 0001 were missing"),)),
     Row("the study's own run deleted", own_run_deleted, (
@@ -307,7 +313,7 @@ def check(row: Row, place: Place, prepared: Prepared) -> None:
     """Call what the row calls; then nothing lies outside the home, nothing is lost or doubled, the tables are equal."""
     beside = place.beside()
     for arguments, code, said in row.calls:
-        words = {"DATA": str(place.data), NAME: place.name}
+        words = {"DATA": str(place.data), "PORT": str(prepared.port), NAME: place.name}
         done = place.retina(*(words.get(one, one) for one in arguments))
         text = done.stdout + done.stderr
         assert done.returncode == code, f"{arguments}: {text}"

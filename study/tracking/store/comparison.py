@@ -104,7 +104,7 @@ def compare(held: HeldRuns, state: StudyState, closed: str, lacks: Lacks) -> Dif
     aside += [run for name, run in held.runs.items() if name not in records or _says_more(run, records[name])]
     there = {name: run for name, run in held.runs.items() if run not in aside}
     missing = [name for name in records if name not in there]
-    behind = [name for name, run in there.items() if not agrees(run, records[name], lacks)]
+    behind = [name for name, record in records.items() if name in there and not agrees(there[name], record, lacks)]
     if held.parent is None:
         missing.insert(0, "")
     elif not _ended(held.parent, closed) or lacks(held.parent.info.run_id, schema.ARTIFACT_STUDY):

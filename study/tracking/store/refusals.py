@@ -58,8 +58,11 @@ def refusal(error: BaseException, uri: str) -> str:
 
 def proxy_hint(uri: str) -> str:
     """What helps where a proxy of the environment stands before a server on this machine; "" where none does."""
-    address = urlsplit(uri)
-    host = address.hostname or ""
+    try:
+        address = urlsplit(uri)
+        host = address.hostname or ""
+    except ValueError:
+        return ""  # no address: that is said elsewhere
     proxy = urllib.request.getproxies().get(address.scheme)
     if not proxy or host not in ("127.0.0.1", "localhost", "::1") or urllib.request.proxy_bypass(host):
         return ""

@@ -25,7 +25,7 @@ def made() -> tuple[StudyRuns, TableSet]:
 def limits(made: tuple[StudyRuns, TableSet], **other: Any) -> list[str]:
     """Limits of the endpoint's row, changed where `other` says so."""
     study, tables = made
-    return answer_caveats.limits(study, tables, tables.endpoint.to_dict("records")[0] | other)
+    return answer_caveats.limitations(study, tables, tables.endpoint.to_dict("records")[0] | other)
 
 
 NARROW = {"accuracy_low": 0.80, "accuracy_high": 0.85, "kappa_low": 0.6, "kappa_high": 0.7}

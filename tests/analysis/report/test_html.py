@@ -73,7 +73,7 @@ def test_the_page_holds_everything_in_one_file(tmp_path: Path) -> None:
     page, text = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"report.html", "answer.md", "figures", "tables", "four_way.csv", "pairs.csv", "seeds.csv"} <= names
-    assert (tmp_path / "answer.md").read_text().startswith("ResNet50 with pretraining holds the best of 8 ended trials")
+    assert (tmp_path / "answer.md").read_text().startswith("The primary endpoint, kappa of the arm that")
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     sources = [attributes for tag, attributes in page.tags if tag == "source"]
     assert len(images) == 11
@@ -96,7 +96,7 @@ def test_the_page_holds_everything_in_one_file(tmp_path: Path) -> None:
 def test_the_answer_comes_first_then_table_figures_leaderboard_and_what_was_run(tmp_path: Path) -> None:
     page, _ = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
     order = [
-        "holds the best of 8 ended trials",
+        "holds the first of 8 ended trials",
         "Four-way comparison",
         "Recall by grade",
         "Differences",
@@ -250,7 +250,7 @@ def test_unfinished_studies_have_an_honest_page(name: str, trials: list[TrialSpe
         assert "ResNet50 with pretraining holds the only ended trial" in page.words
         assert "by the estimate" in page.words
     elif name == "one arm":
-        assert "ResNet50 with pretraining holds the best of 2 ended trials" in page.words
+        assert "ResNet50 with pretraining holds the first of 2 ended trials" in page.words
         assert "there are no two arms that were measured on the same images" in page.words
         assert page.rows("not run: the study leaves it out") == 6  # in the remarks and in the table
     else:

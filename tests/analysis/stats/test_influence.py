@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import t as student
 
-from analysis.stats.influence import FEWEST_PATIENTS, ByPatient, by_patient, kappa_interval
+from analysis.stats.influence import FEWEST_PATIENTS, LEAST_FREEDOM, ByPatient, by_patient, kappa_interval
 from analysis.stats.metrics import accuracy, quadratic_kappa
 
 Ints = np.ndarray
@@ -50,7 +50,7 @@ def test_patients_of_equal_influence_have_all_degrees_of_freedom() -> None:
     assert alike.interval() == pytest.approx((0.5 - half, 0.5 + half))
     assert alike.p() == pytest.approx(2 * student.sf(0.5 / np.sqrt(alike.variance), 19))
     few = ByPatient(0.5, np.append(np.full(19, 0.001), -0.019))
-    assert few.freedom < 1.5
+    assert few.patients < 1.2 and few.freedom == LEAST_FREEDOM
 
 
 def test_what_no_patient_moves_is_certain_only_at_0() -> None:

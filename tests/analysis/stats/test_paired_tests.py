@@ -79,7 +79,7 @@ def test_drawn_flips_agree_with_listed_ones(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 NOISE = 1.4
-BETTER = 1.13
+BETTER = 1.05
 """Noise of a model that is better by 0.1 in kappa (0.69 against 0.79, printed)."""
 
 
@@ -127,7 +127,7 @@ def test_four_equal_arms_are_rarely_told_apart_and_a_better_one_is(
               f"{error:.1%}); kappa {kappas[0]:.3f} and {kappas[1]:.3f} told apart in {power:.0%}")  # fmt: skip
     assert false <= 0.05 + 2 * error
     assert kappas[1] - kappas[0] == pytest.approx(0.1, abs=0.02)
-    assert power > {60: 0.05, 150: 0.2, 400: 0.6}[patients]
+    assert power > {60: 0.02, 150: 0.1, 400: 0.5}[patients]
 
 
 @pytest.mark.slow

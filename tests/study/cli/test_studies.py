@@ -70,7 +70,7 @@ def test_the_status_is_told_before_mlflow_is_asked_but_for_a_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(studies, "sync_pending", lambda *_: told.append(capsys.readouterr().out))
+    monkeypatch.setattr(studies, "sync_pending", lambda *_, **__: told.append(capsys.readouterr().out))
     (tmp_path / "eyes").mkdir()
     (tmp_path / "eyes" / "ledger.jsonl").write_text('{"event":"study"\n')
     studies.status(home=tmp_path)

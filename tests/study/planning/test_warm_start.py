@@ -166,9 +166,12 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
     assert _told(tmp_path / "same", there, there) == (8, [])
     wider = {**ranges, "sgd": {"low": 0.001, "high": 0.2}}
     here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": wider}}, flags)
-    told, reasons = _told(tmp_path / "wider", there, here)
+    assert _told(tmp_path / "wider", there, here) == (8, []), "every value lies inside the axis that has grown"
+    narrower = {**ranges, "sgd": {"low": 0.09, "high": 0.1}}
+    here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": narrower}}, flags)
+    told, reasons = _told(tmp_path / "narrower", there, here)
     assert 0 < told < 8, "trials of the optimizer whose range is the same fit"
-    assert reasons == ["its axis lr_sgd is another one here"]
+    assert reasons == ["its lr_sgd lies outside the axis of this study"]
 
 
 def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:

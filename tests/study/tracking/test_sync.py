@@ -132,8 +132,8 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
 
 def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> None:
     folders = [tmp_path / home / "feed-named" for home in ("here", "there")]
-    for folder, study_id in zip(folders, "ab", strict=True):
-        write_ledger(folder, replace(study_event(), id=study_id * 32))
+    for folder, study_id in zip(folders, ("6a", "6b"), strict=True):
+        write_ledger(folder, replace(study_event(), id=study_id * 16))
     sync(folders[0], store()[0], (store()[1] / "feed-named").as_uri())
     with pytest.raises(RefusedError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
         sync(folders[1], store()[0], None)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analysis import schema
@@ -59,8 +61,8 @@ def test_a_deleted_experiment_is_refused_with_what_restores_it() -> None:
 
 def test_experiments_of_a_home_are_those_of_its_ledgers(tmp_path) -> None:  # type: ignore[no-untyped-def]
     home = Home(tmp_path, store()[0], None)
-    write_ledger(tmp_path / "mine", study_event())
-    key = experiment_of("mine", "a" * 32, tagged=False)
+    write_ledger(tmp_path / "mine", replace(study_event(), id="3c" * 16))
+    key = experiment_of("mine", "3c" * 16, tagged=False)
     assert {name: one.experiment_id for name, one in experiments_of(client(), home, "mine").items()} == {"mine": key}
     assert experiments_of(client(), home, "nobodys") == {}
     assert len(all_runs(client(), key)) == 1
