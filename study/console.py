@@ -24,7 +24,7 @@ class Terminal(Console):
     def __init__(self, *, stderr: bool = False) -> None:
         super().__init__(stderr=stderr, soft_wrap=True, highlight=False, markup=False, emoji=False)
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # the same, but for its names
+    def render_str(self, text: str, **options: Any) -> Text:
         """Each text of a line or a table comes by here."""
         return super().render_str(plain(text, lines=True), **options)
 
