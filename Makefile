@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK ?= requirements.lock
 
-.PHONY: demo test test-all test-faults test-gpu fuzz dist lint bench bench-gpu bench-quality simulate clean
+.PHONY: demo test test-all test-faults test-gpu fuzz lock dist lint bench bench-gpu bench-quality simulate clean
 .DELETE_ON_ERROR:
 
 demo: .venv
@@ -47,6 +47,11 @@ test-gpu: .venv
 # Files that mean harm, made at random for hours (RETINA_FUZZ: examples of each kind); CI makes 2,000 of each.
 fuzz: .venv
 	RETINA_FUZZ=$${RETINA_FUZZ:-1000000} $(BIN)/python -m pytest -q -s -o timeout=0 tests/security/test_fuzz.py
+
+# The newest versions that pyproject.toml allows, for all machines and Pythons, with the hash of each file; needs uv.
+lock:
+	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 --upgrade \
+		--no-annotate --custom-compile-command "make lock" --output-file requirements.lock
 
 # sdist and wheel, with the environment's own setuptools: without the network.
 dist: .venv

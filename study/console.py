@@ -76,7 +76,7 @@ class Terminal(Console):
         file = cast(IO[str], self._stream)
         super().__init__(file=file, stderr=name == "stderr", soft_wrap=True, highlight=False, markup=False, emoji=False)
 
-    def render_str(self, text: str, **options: Any) -> Text:  # type: ignore[override]  # the same, but for its names
+    def render_str(self, text: str, **options: Any) -> Text:
         """Each text of a line or a table comes by here."""
         return super().render_str(plain(text, lines=True), **options)
 

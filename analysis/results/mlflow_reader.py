@@ -247,9 +247,9 @@ def _read_artifact(client: MlflowClient, root: Path | None, one: Record, name: s
         return read_file(path, MOST_BYTES) if path.exists() else None
     from mlflow.exceptions import MlflowException
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as temporary:
         try:
-            return Path(client.download_artifacts(one.run_id, name, folder)).read_bytes()
+            return Path(client.download_artifacts(one.run_id, name, temporary)).read_bytes()
         except (MlflowException, OSError) as error:
             if not _has_artifact(client, one, name):
                 return None

@@ -41,7 +41,7 @@ def checked_confusion(data: bytes, name: str, artifact: str, key: str = "confusi
 def checked_predictions(data: bytes, name: str, artifact: str, columns: tuple[str, ...]) -> pd.DataFrame:
     """Table of predictions from a Parquet file. Raises RunsError for other columns, grades or values."""
     try:
-        file = ParquetFile(BytesIO(data))
+        file = ParquetFile(BytesIO(data))  # type: ignore[no-untyped-call]
         names, rows = list(map(str, file.schema_arrow.names)), file.metadata.num_rows
     except (ValueError, OSError) as error:  # of Arrow
         raise RunsError(

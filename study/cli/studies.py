@@ -117,7 +117,7 @@ def ui(
             f"study {name} must be in MLflow, but is not; `retina status{here.rerun_flags}` lists the studies"
         )
     start_server = here.artifacts is not None and is_free(port)
-    if here.artifacts and not start_server and not serves(server, here.tracking_uri):
+    if here.artifacts and not start_server and not serves(page, here.tracking_uri):
         raise ConfigError(f"port {port} must be free, but something else listens there; give another --port")
 
     def tell(answers: bool) -> None:

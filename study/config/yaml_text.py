@@ -56,8 +56,8 @@ def _check_depth(text: str, name: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > MOST_DEPTH or count > 3 * MOST_NODES:
-            line = event.start_mark.line + 1
-            raise ConfigError(f"{name} must have at most {MOST_DEPTH} levels, but is deeper or longer (line {line})")
+            line = f" (line {event.start_mark.line + 1})" if event.start_mark else ""
+            raise ConfigError(f"{name} must have at most {MOST_DEPTH} levels, but is deeper or longer{line}")
 
 
 def _check_size(root: yaml.Node, name: str) -> None:

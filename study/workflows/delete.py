@@ -20,7 +20,7 @@ from study.config.trial import TrialConfig
 from study.disk_space import size
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
-from study.storage.gate.removal import LEDGER, foreign, remove_study, remove_tree
+from study.storage.gate.removal import LEDGER, OWN, foreign, remove_study, remove_tree
 from study.storage.home import study_folders
 from study.storage.ledger import LedgerError
 from study.storage.lock import check_free, locked
@@ -99,8 +99,8 @@ def find(name: str, here: Home) -> Removal:
 
 
 def _check_nested(folder: Path) -> None:
-    """Raise ConfigError where another home's studies lie in what is the study's own."""
-    nested = [path for path in folder.rglob(LEDGER) if path.parent != folder]
+    """Raise ConfigError where another home's studies lie in what is the study's own; in the rest nothing is removed."""
+    nested = [path for name in OWN for path in (folder / name).rglob(LEDGER)]
     if nested:
         raise ConfigError(
             f"a study's folder must hold no other study, but {nested[0].parent} is one; move it elsewhere, then delete"

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import socket
 import stat
 import subprocess
 import sys
+import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,6 +19,9 @@ import pytest
 
 from study.cli.options import make_home
 from study.cluster.address import own_token
+from tests.security.conftest import World
+
+ROOT = Path(__file__).resolve().parents[2]
 
 USER = "retina-stranger"
 
@@ -151,3 +158,54 @@ def test_a_local_search_asks_for_a_token_whatever_the_environment_says(monkeypat
     monkeypatch.delenv("RAY_ADDRESS", raising=False)
     assert _cluster(None, False) == (None, "none")
     assert os.environ["RAY_AUTH_MODE"] == "token" and len(os.environ["RAY_AUTH_TOKEN"]) == 64
+
+
+UPLOADS = (
+    ("PUT", "/api/2.0/mlflow-artifacts/artifacts/x.txt"), ("PUT", "/ajax-api/2.0/mlflow-artifacts/artifacts/x.txt"),
+    ("POST", "/ajax-api/2.0/mlflow/upload-artifact?run_uuid={run}&path=x.txt"), ("POST", "/v1/traces"),
+    ("GET", "/api/2.0/mlflow/experiments/search?max_results=5"), ("POST", "/api/2.0/mlflow/experiments/create"),
+    ("GET", "/get-artifact?path=confusion/val.json&run_uuid={run}"), ("POST", "/graphql"), ("GET", "/"),
+)  # fmt: skip
+
+
+@pytest.mark.slow
+def test_whoever_has_not_the_link_reaches_nothing_of_mlflow_s_page(world: World, tmp_path: Path) -> None:
+    """Nothing but its path is served, and no file comes into the folder that it was started in."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    run = next((world.home / "mlartifacts" / "eyes").iterdir()).name
+    environment = {key: value for key, value in os.environ.items() if key != "MLFLOW_TRACKING_URI"}
+    environment |= {"RETINA_HOME": str(world.home), "PYTHONPATH": str(ROOT)}
+    started_in = tmp_path / "here"
+    started_in.mkdir()
+    command = [sys.executable, "-m", "study", "ui", "eyes", "--port", str(port)]
+    with subprocess.Popen(command, env=environment, cwd=started_in, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            link = next(line.split()[1] for line in process.stdout if line.startswith("open "))
+            page = link.partition("#")[0]
+            deadline = time.monotonic() + 300
+            while answer("GET", page) == 0 and time.monotonic() < deadline:
+                time.sleep(1)
+            assert answer("GET", page) == 200
+            assert answer("GET", f"{page}get-artifact?path=confusion/val.json&run_uuid={run}") == 200
+            assert answer("PUT", f"{page}ajax-api/2.0/mlflow-artifacts/artifacts/x.txt") == 503
+            for method, path in UPLOADS:
+                code = answer(method, f"http://127.0.0.1:{port}{path.replace('{run}', run)}")
+                assert code in (404, 405, 503), (method, path, code)
+        finally:
+            process.terminate()
+            process.wait(60)
+    assert not list(started_in.iterdir())
+
+
+def answer(method: str, address: str) -> int:
+    """Status of a request; 0 where nobody listens yet."""
+    request = urllib.request.Request(address, data=None if method == "GET" else b"{}", method=method)
+    try:
+        with urllib.request.urlopen(request, timeout=60) as found:
+            return int(found.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+    except OSError:
+        return 0

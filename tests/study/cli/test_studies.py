@@ -61,7 +61,7 @@ def test_the_link_is_printed_once_the_server_answers(tmp_path: Path) -> None:
         finally:
             late.cancel()
             process.kill()
-    link = f"open http://127.0.0.1:{port}/view"
+    link = f"open http://127.0.0.1:{port}/{(tmp_path / '.ui-path').read_text()}/view"
     assert lines == ["starting MLflow ... (stop with Ctrl-C)", f"begun {port}", link]
     assert answers
 
