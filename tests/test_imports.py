@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -250,6 +251,40 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
     done = subprocess.run([sys.executable, "-c", code, *command], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "HEAVY []"
     assert "Usage: retina" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        (["search", "s", "--lr", "-1"], "lr > 0"),
+        (["search", "s", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["search", "s", "--time-budget", "soon"], "soon"),
+        (["search", "a/b"], "a/b"),
+        (["report", "a/b"], "a/b"),
+        (["report", "s"], "study s must be there to be reported"),
+        (["predict", "nowhere", "photograph.png"], "MODEL must be a folder"),
+        (["predict", ".", "photograph.png", "--explain"], "--explain needs a folder"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_heavy(command: list[str], said: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['retina', *sys.argv[1:]]\n"
+        "from study.cli.app import main\n"
+        "try: main()\nexcept SystemExit as exit: code = exit.code\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy), code)"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RETINA_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert said in " ".join(done.stderr.split())
+    assert done.stdout.splitlines()[-1] == "HEAVY [] 2"
 
 
 def test_nothing_happens_at_import(tmp_path: Path) -> None:

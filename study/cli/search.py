@@ -37,7 +37,7 @@ from study.config.axes import DEFAULT_SPACE
 from study.config.study import READ_FIELDS, StudyConfig
 from study.config.trial import TrialConfig
 from study.console import err, out
-from study.storage.home import Home, study_name
+from study.storage.home import Home, folds_of, study_name
 from study.tracking.sync_marker import sync_pending
 
 if TYPE_CHECKING:
@@ -116,10 +116,11 @@ def search(
     """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
+    values |= read_values(values, grade, data)
+    _check_said(here, name, config, weights, time_budget, values)
     from study.workflows import search  # only now, as it is heavy
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
-    values |= read_values(values, grade, data)
     make_home(here.home, shared_home)
     inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.rerun_flags)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
@@ -176,6 +177,23 @@ def _opened(here: Home, name: str, address: str | None, insecure: bool) -> tuple
     check_answers(here.tracking_uri)
     settle_place(here)
     return _cluster(address, insecure)
+
+
+def _check_said(
+    here: Home, name: str, config: Path | None, weights: list[str] | None, budget: str | None, values: dict[str, Any]
+) -> None:
+    """Refuse what file and flags say wrong by themselves; what they add to a study that exists is checked later."""
+    from study.config.study import make_study_config
+    from study.config.yaml_file import read_study_config
+    from study.storage.progress import parse_duration
+
+    overrides = {**drop_unset(values), **({"weights": weight_files(weights)} if weights else {})}
+    if config:
+        read_study_config(config.resolve(), overrides)
+    elif not (here.home / name).exists() and not folds_of(here.home, name):
+        make_study_config({}, overrides)
+    if budget:
+        parse_duration(budget)
 
 
 def _inputs(

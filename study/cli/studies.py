@@ -82,12 +82,18 @@ def report(
 ) -> None:
     """Write a study's tables, figures and HTML page."""
     from study.tracking.server import check_answers
-    from study.workflows.report import write_study_report
 
-    here = place(home)
+    here, chosen = place(home), study_name(name)
+    if here.store_missing():
+        raise ConfigError(
+            f"study {chosen} must be there to be reported, but {here.home} holds none yet; run `retina search "
+            f"{chosen}{here.rerun_flags}` first"
+        )
     check_answers(here.tracking_uri)
+    from study.workflows.report import write_study_report  # only now, as it is heavy
+
     sync_pending(here)
-    folder = write_study_report(study_name(name), here, accuracy)
+    folder = write_study_report(chosen, here, accuracy)
     out.print(f"report: {folder / 'report.html'}", markup=False)
 
 

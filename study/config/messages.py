@@ -5,11 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from study.errors import ConfigError
+
+
+def no_model(folder: Path) -> ConfigError:
+    """The error about a model that is no folder."""
+    return ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
 
 
 def did_you_mean(name: str, known: Any) -> str:

@@ -24,6 +24,7 @@ from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
 from retina_models.weights import check_size, listed, read_safetensors, save_weights
+from study.config.messages import no_model
 from study.errors import ConfigError
 from study.training.prediction import VIEWS, Grader
 
@@ -163,7 +164,7 @@ def _prefix(number: int, members: int) -> str:
 def read_model(folder: Path) -> Model:
     """A model from its folder. Raises ConfigError or WeightsError, in one line, for what is no such folder."""
     if not folder.is_dir():
-        raise ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
+        raise no_model(folder)
     settings = _read(folder / CONFIG, Settings)
     preprocessing = _read(folder / PREPROCESSING, Preprocessing)
     path = folder / WEIGHTS

@@ -28,8 +28,8 @@ def as_recorded(config: StudyConfig, before: StudyState) -> StudyConfig:
 def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     """The plan in the precision that all nodes of its trials compute fast: bf16, or fp32 where one of them does not.
 
-    on_cluster: its nodes are those of a Ray cluster that this process is in, else they are this machine alone. A study that
-    has begun, and whose ledger names no precision, stays in the default of a trial.
+    on_cluster: its nodes are those of the Ray cluster that this process is in, else they are this machine alone. One
+    that has begun, and whose ledger names no precision, stays in the default of a trial.
     """
     if plan.is_started or not open_precision(plan.config):
         return plan

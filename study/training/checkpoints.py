@@ -73,15 +73,14 @@ class _HashedFile:
         self._handle, self._pool, self._hash = handle, pool, hashlib.sha256()
 
     def write(self, data: bytes | memoryview) -> int:
-        if len(data) < WORTH_A_THREAD:
-            self._hash.update(data)
+        hashing = self._pool.submit(self._hash.update, data) if len(data) >= WORTH_A_THREAD else None
+        try:
             write_all(self._handle, data)
-        else:
-            hashing = self._pool.submit(self._hash.update, data)
-            try:
-                write_all(self._handle, data)
-            finally:
+        finally:
+            if hashing:
                 hashing.result()  # the memory of a piece is torch's again afterwards
+        if not hashing:
+            self._hash.update(data)
         return len(data)
 
     def flush(self) -> None:

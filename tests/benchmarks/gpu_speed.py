@@ -147,7 +147,7 @@ def measured(make: Callable[[], Measure], sizes: Sizes) -> float | str:
 def whole_trial(shape: Shape, device: torch.device, sizes: Sizes, folder: Path) -> str:
     """Epochs per second of a trial (a quarter as many validation images, full augmentation, checkpoints), and
     what of its time goes where."""
-    checks = sizes.steps * shape[2] // 4
+    checks = max(1, sizes.steps * shape[2] // 4)
     config = configuration(shape, augmentation="full")
     rows, step = [], measured(lambda: ours(shape, device, sizes), sizes)
     run = train(config, data_of(shape[1], sizes.steps * shape[2], checks), device)
