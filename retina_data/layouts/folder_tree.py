@@ -116,7 +116,8 @@ def scan(root: Path) -> Tree:
                     "move it elsewhere"
                 )
             # A hidden picture may be one of the data set's; `._x.png` is what macOS notes of one.
-            left = name.startswith("._" if extension(name) in EXTENSIONS else ".") or name.lower() in _LEFTOVERS
+            picture = extension(name) in EXTENSIONS or not_downloaded(name)
+            left = name.startswith("._" if picture else ".") or name.lower() in _LEFTOVERS
             is_leftover = ignored or left
             if is_folder:
                 waiting.append((inside, is_leftover))
@@ -134,6 +135,12 @@ def _kind(path: Path) -> str:
             return extension_of(opened.read(NEEDED))
     except OSError:
         return ""
+
+
+def not_downloaded(file: str) -> str:
+    """The name of the file that iCloud has not downloaded yet, and left `.NAME.icloud` for; "" for others."""
+    name = file.rpartition("/")[2]
+    return name[1:].removesuffix(".icloud") if name.startswith(".") and name.endswith(".icloud") else ""
 
 
 def hidden(file: str) -> bool:
@@ -159,7 +166,7 @@ def extension(file: str) -> str:
 def all_pictures(tree: Tree) -> list[str]:
     """Pictures in formats that are read, and then those in others, under other names or hidden."""
     kinds = UNREAD.union(EXTENSIONS)
-    others = (file for file in tree.files if extension(file) in kinds or file in tree.misnamed)
+    others = (file for file in tree.files if extension(not_downloaded(file) or file) in kinds or file in tree.misnamed)
     return list(dict.fromkeys([*tree.pictures, *others]))
 
 
