@@ -28,6 +28,7 @@ _UNREAD_TABLES = {
     ".json": "a JSON file", ".jsonl": "a JSON file", ".parquet": "a Parquet file", ".mat": "a MATLAB file",
     ".pkl": "a Python pickle", ".feather": "a Feather file", ".psv": "a table with other delimiters",
     ".dat": "a data file", ".sav": "an SPSS table", ".dta": "a Stata table",
+    ".sqlite": "a database", ".db": "a database", ".rds": "a file of R", ".rdata": "a file of R",
 }  # fmt: skip
 """Extension -> what it is: tables in formats that are not read."""
 

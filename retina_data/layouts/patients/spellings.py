@@ -12,7 +12,9 @@ from retina_data.layouts.patients.folders import SHORT_VISIT
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS, Cause, Sign
 
-_PART = re.compile(r"(?:part|teil|parte|batch|chunk|fold|volume|vol|images?|archive|zip|download)(?:\d+|[a-d])")
+_PART = re.compile(
+    r"(?:part|teil|parte|batch|chunk|fold|volume|vol|cd|dvd|dis[ck]|images?|archive|zip|download)(?:\d+|[a-d])"
+)
 """Of a folder: one of those into which a collection was divided."""
 
 _DOWNLOAD = re.compile(r"[-_ ]?\d{8}t\d{6}z(?:[-_ ]\d+)*$|(?<=^onedrive)_\d+_.*|[-_ ]?\(\d+\)$")

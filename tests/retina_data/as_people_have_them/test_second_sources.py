@@ -87,7 +87,7 @@ ROWS = [
     # files that are not read and may have grades
     *(left_out(f"test/{file}", {**HALF, f"test/{file}": content}, "it may have the grades of 5 unused pictures")
       for file, content in (
-          ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'), ("info.json", f'["{B[0]}.png"]'),
+          ("metadata.json", "{}"), ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'), ("info.json", f'["{B[0]}.png"]'),
           ("metadata.xlsx", b"PK"), ("metadata.parquet", b"PAR1"), ("metadata.csv.gz", b"\x1f\x8b"))),
     Row("a JSON file that names no picture", {**HALF, "test/settings.json": '{"a": 1}'}, "", 10, 5, EVEN, 10,
         (10, 0, 0), 0, "Fit to train on"),
@@ -97,8 +97,11 @@ ROWS = [
       for file, kind in (
           ("valid.psv", "a table with other delimiters"), ("valid.dat", "a data file"),
           ("valid.numbers", "a Numbers table"), ("valid.gsheet", "a link to a Google table"),
-          ("valid.csv.bak", "a copy of a table"), ("valid.csv.gz", "a packed table"),
+          ("valid.sqlite", "a database"), ("valid.csv.bak", "a copy of a table"), ("valid.csv.gz", "a packed table"),
           ("valid.csv.zip", "a packed table"))),
+    Row("an older copy of a table that is read", {
+        **LABELS, "labels.csv.bak": table(KAGGLE, A[1:]), "old_labels.csv.bak": table(KAGGLE, A[1:]),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "not used: 1 label file"),
     Row("a copy of a table that is read", {**LABELS, "labels.csv.bak": "", "labels.csv.zip": b"PK"}, "", 10, 0, EVEN,
         10, (10, 0, 0), 0, "Fit to train on"),
     Row("a table that is called .tab", {**VALID, "valid.tab": second(NUMBERS, "{}\t{}", "id_code\tdiagnosis")}, "", 15,

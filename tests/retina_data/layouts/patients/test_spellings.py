@@ -26,6 +26,7 @@ from retina_data.layouts.patients.spellings import alike, divided, one_spelling
         (["OneDrive_1_1-5-2023/1_left", "OneDrive_2_1-5-2023/1_right"], 1, 1, 0),
         (["eyes/1_left", "eyes (1)/1_right"], 1, 1, 0),
         (["eyes/1_left", "eyes (1)/1_left"], 2, 0, 2),
+        (["DVD1/1_left", "DVD2/1_right"], 1, 1, 0),
         (["images_001/1_left", "images_002/1_right"], 1, 1, 0),
         (["party1/1_left", "site2/1_right"], 2, 0, 0),
         (["E0F", "e0f"], 2, 0, 0),  # names that tell no patient
