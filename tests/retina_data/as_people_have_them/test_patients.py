@@ -255,7 +255,7 @@ ROWS = [
             f"{image.format(n=n, e=e)},{n},{value.format(n=n, e=e, row=2 * n + (e == 'R'))},{e}\n"
             for n in range(5) for e in "LR"),
         **pictures("im/{}.png", [image.format(n=n, e=e) for n in range(5) for e in "LR"]),
-    }, "", 10, 0, EVEN, 10, (10, 0, 0), 1, "the column of patients must have one value for a patient's images, but it")
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 1, "the column of patients must have one value for a patient's images, but")
         for what, image, value in (
             ("the images' names", "{n}_{e}", "{n}_{e}"), ("the number of the line", "{n}_{e}", "{row}"),
             ("a letter for the eye", "q{n}{e}z", "P{n}{e}"), ("an eye", "q{n}{e}z", "P00{n}-{e}"),

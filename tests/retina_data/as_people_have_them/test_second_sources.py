@@ -87,7 +87,8 @@ ROWS = [
     # files that are not read and may have grades
     *(left_out(f"test/{file}", {**HALF, f"test/{file}": content}, "it may have the grades of 5 unused pictures")
       for file, content in (
-          ("metadata.json", "{}"), ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'), ("info.json", f'["{B[0]}.png"]'),
+          ("metadata.json", "{}"), ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'),
+          ("info.json", f'["{B[0]}.png"]'),
           ("metadata.xlsx", b"PK"), ("metadata.parquet", b"PAR1"), ("metadata.csv.gz", b"\x1f\x8b"))),
     Row("a JSON file that names no picture", {**HALF, "test/settings.json": '{"a": 1}'}, "", 10, 5, EVEN, 10,
         (10, 0, 0), 0, "Fit to train on"),
