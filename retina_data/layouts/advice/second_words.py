@@ -112,8 +112,8 @@ def _coded(text: str, kind: str) -> dict[str, str]:
         return found
     lines = [bare for line in text.replace('"', "").splitlines() if (bare := line.strip())]
     for line in lines if len(lines) <= _MOST_CODES else ():
-        if parts := _CODE.fullmatch(line):
-            _add(found, *parts.groups())
+        if match := _CODE.fullmatch(line):
+            _add(found, *match.groups())
     if not found and len(lines) <= _MOST_CODES:
         for number, line in enumerate(lines):
             _add(found, str(number), line)
