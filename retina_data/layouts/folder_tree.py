@@ -28,6 +28,7 @@ _UNREAD_TABLES = {
     ".json": "a JSON file", ".jsonl": "a JSON file", ".parquet": "a Parquet file", ".mat": "a MATLAB file",
     ".pkl": "a Python pickle", ".feather": "a Feather file", ".psv": "a table with other delimiters",
     ".dat": "a data file", ".sav": "an SPSS table", ".dta": "a Stata table",
+    ".sqlite": "a database", ".db": "a database", ".rds": "a file of R", ".rdata": "a file of R",
 }  # fmt: skip
 """Extension -> what it is: tables in formats that are not read."""
 
@@ -117,7 +118,8 @@ def scan(root: Path) -> Tree:
                     "move it elsewhere"
                 )
             # A hidden picture may be one of the data set's; `._x.png` is what macOS notes of one.
-            left = name.startswith("._" if extension(name) in EXTENSIONS else ".") or name.lower() in _LEFTOVERS
+            picture = extension(name) in EXTENSIONS or not_downloaded(name)
+            left = name.startswith("._" if picture else ".") or name.lower() in _LEFTOVERS
             is_leftover = ignored or left
             if is_folder and is_link:
                 _check_inside(root, inside)
@@ -149,6 +151,12 @@ def _kind(path: Path) -> str:
         return ""
 
 
+def not_downloaded(file: str) -> str:
+    """The name of the file that iCloud has not downloaded yet, and left `.NAME.icloud` for; "" for others."""
+    name = file.rpartition("/")[2]
+    return name[1:].removesuffix(".icloud") if name.startswith(".") and name.endswith(".icloud") else ""
+
+
 def hidden(file: str) -> bool:
     """Whether a file's name begins with a dot."""
     return file.rpartition("/")[2].startswith(".")
@@ -172,7 +180,7 @@ def extension(file: str) -> str:
 def all_pictures(tree: Tree) -> list[str]:
     """Pictures in formats that are read, and then those in others, under other names or hidden."""
     kinds = UNREAD.union(EXTENSIONS)
-    others = (file for file in tree.files if extension(file) in kinds or file in tree.misnamed)
+    others = (file for file in tree.files if extension(not_downloaded(file) or file) in kinds or file in tree.misnamed)
     return list(dict.fromkeys([*tree.pictures, *others]))
 
 

@@ -33,21 +33,11 @@ _SPELLINGS = (
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?([0-4])?(.*?)([0-4])?")
 
 _SIGN = re.compile(
-    r"[?!*^%]|\.\.|(?<![^\W\d_])[.,]\d|^\W*-|-\W*$|^(grade|level|class|stage|label|dr)[\W_]+-\d", re.IGNORECASE
+    r"[?!*^%$&¿¡]|\.\.|(?<![^\W\d_])[.,]\d|^\W*-|-\W*$|^(grade|level|class|stage|label|dr)[\W_]+-\d", re.IGNORECASE
 )
 """What makes a number or a word another one, or a doubtful one; a dash between two words does not."""
 
 _HIGHER = re.compile(r"0?[6-9]|\d{2,}")
-
-_DISEASED = frozenset((
-    "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
-    "diabeticretinopathy", "withdr", "sick",
-))  # fmt: skip
-
-_HEALTHY = frozenset((
-    "nodr", "nondr", "nrdr", "nonreferable", "notreferable", "nonreferabledr", "negative", "normal", "healthy",
-    "nosymptoms", "withoutdr", "noretinopathy",
-))  # fmt: skip
 
 
 class GradeFolders(NamedTuple):
@@ -236,22 +226,3 @@ def unused_graded(
         if split_of_path(parent) or (len(grades[parent]) > 2 and not any(map(_HIGHER.fullmatch, below[parent])))
     }
     return [file for parent, files in found.items() if parent in sure for file in files]
-
-
-def two_classes(tree: Tree) -> str:
-    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
-    for below in names_below(tree).values():
-        beside = {plain(name): name for name in below}
-        diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
-        if diseased and healthy and len(beside) == 2:
-            return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"
-    return ""
-
-
-def refuse_two_classes(folders: GradeFolders) -> None:
-    """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
-    if {plain(one.word) for one in folders.entries} == {"0", "1"}:
-        raise DataError(
-            "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
-            "referable / referable; get the grades themselves, or take these for grades with --layout folders"
-        )

@@ -14,7 +14,8 @@ from retina_data.layouts.folder_names import is_made_of, split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
 from retina_data.layouts.grade_folders import names_below, same_word, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import Entry, ReadOptions, clipped, stem_of, stems_of
+from retina_data.layouts.label_files import Entry, ReadOptions, clipped, read_table, stem_of, stems_of
+from retina_data.layouts.tables.columns import columns_of
 from retina_data.layouts.tables.unread_table import called_grades, look_into
 
 NONE_USED = "no picture used"
@@ -119,14 +120,16 @@ def _of_another_column(tree: Tree, fates: Fates, options: ReadOptions) -> list[R
     for file in fates.get(Fate.LABELS, ()) if stems else ():
         try:
             one = look_into(tree, file, stems)
-        except DataError:
+            if one.columns.index(one.image) == columns_of(read_table(tree.root / file, file), options).image:
+                continue
+        except (DataError, ValueError):  # ValueError where no column names any
             continue
         text = (
             f"`{file}` lists {counted(len(one.images), 'picture')} that are not used in its column {one.image!r}: "
             "write a line for each picture, in a label file with the header `image,level,patient`"
         )
         warns = chosen or sum(map(called_grades, one.grades)) < 2
-        found += [Refusal("two pictures in a line", len(one.images), text, warns)] if one.images else []
+        found.append(Refusal("two pictures in a line", len(one.images), text, warns))
     return found
 
 

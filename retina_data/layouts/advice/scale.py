@@ -7,12 +7,23 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from retina_data.errors import DataError
-from retina_data.layouts.grade_folders import grade_of, signed
+from retina_data.layouts.folder_tree import Tree
+from retina_data.layouts.grade_folders import GradeFolders, grade_of, names_below, signed
 from retina_data.layouts.label_files import UNGRADABLE, clipped, plain
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?(?P<number>\d)(?P<word>\D*)")
 
 _UK = re.compile(r"r[0-46][as]?(m[01])?")  # R1M0, R3A; R6 is ungradable in Scotland
+
+_DISEASED = frozenset((
+    "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
+    "diabeticretinopathy", "withdr", "sick",
+))  # fmt: skip
+
+_HEALTHY = frozenset((
+    "nodr", "nondr", "nrdr", "nonreferable", "notreferable", "nonreferabledr", "negative", "normal", "healthy",
+    "nosymptoms", "withoutdr", "noretinopathy",
+))  # fmt: skip
 
 _MOST_WORDS = 10  # a column with more words is none of grades
 
@@ -141,3 +152,22 @@ def _numbers(names: Iterable[str]) -> dict[int, list[str]]:
 
 def _flags(meanings: Mapping[str, str]) -> str:
     return " ".join(f"--grade {shlex.quote(f'{name}={meaning}')}" for name, meaning in sorted(meanings.items()))
+
+
+def two_classes(tree: Tree) -> str:
+    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
+    for below in names_below(tree).values():
+        beside = {plain(name): name for name in below}
+        diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
+        if diseased and healthy and len(beside) == 2:
+            return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"
+    return ""
+
+
+def refuse_two_classes(folders: GradeFolders) -> None:
+    """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
+    if {plain(one.word) for one in folders.entries} == {"0", "1"}:
+        raise DataError(
+            "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
+            "referable / referable; get the grades themselves, or take these for grades with --layout folders"
+        )

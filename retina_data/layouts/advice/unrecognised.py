@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from zipfile import is_zipfile
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.scale import advice_on_words
+from retina_data.layouts.advice.scale import advice_on_words, two_classes
 from retina_data.layouts.folder_tree import (
     UNREAD,
     Tree,
@@ -20,7 +20,7 @@ from retina_data.layouts.folder_tree import (
     is_archive,
     unread_table,
 )
-from retina_data.layouts.grade_folders import names_below, two_classes
+from retina_data.layouts.grade_folders import names_below
 from retina_data.layouts.label_files import clipped, stems_of
 from retina_data.layouts.tables.published import possible_tables
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
@@ -67,6 +67,8 @@ def _about(one: UnreadTable) -> str:
     if one.header:
         first = clipped(one.delimiter.join(one.columns))
         return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): {one.mending()}"
+    if len(one.columns) == 1 and one.images:
+        return f"`{one.file}` lists pictures and no grades: write these beside, with the header `image,level`"
     sure = "" if one.image and one.choices else ", if it has grades"
     mending = one.mending()
     how = mending or f"read it with {one.flags}{sure}"

@@ -82,11 +82,11 @@ def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[str]:
     """Files that cannot be read: of a split that is not, or beside pictures none of which is used."""
     unused, unread = fates.get(Fate.NOT_LISTED, ()), set(fates.get(Fate.UNREAD_LABELS, ()))
     kinds = unread_tables(tree)
-    left_out = _folders(unused) - _folders(fates.get(Fate.PICTURE, ()))
+    only_unused = _folders(unused) - _folders(fates.get(Fate.PICTURE, ()))
     found = []
     for file in [*possible_tables(tree), *kinds]:
         folder = file.rpartition("/")[0]
-        if file not in unread or (split_of_labels(file) in splits and folder not in left_out):
+        if file not in unread or (split_of_labels(file) in splits and folder not in only_unused):
             continue
         reason = save_as_csv(file, kinds[file]) if file in kinds else ""
         if not reason:
@@ -103,5 +103,5 @@ def _folders(files: Sequence[str]) -> set[str]:
     """Folders in which some files lie, and those around them; not the data set's own."""
     folders = {file.rpartition("/")[0] for file in files}
     return {
-        "/".join(parts[:n]) for folder in folders for parts in [folder.split("/")] for n in range(1, len(parts) + 1)
+        "/".join(names[:n]) for folder in folders for names in [folder.split("/")] for n in range(1, len(names) + 1)
     }

@@ -140,7 +140,7 @@ def _stems(pictures: tuple[str, ...]) -> frozenset[str]:
 
 
 def _says_labels(name: str) -> bool:
-    return bool(split_named(name) or re.search("label|grade|annotation", name, re.IGNORECASE))
+    return bool(split_named(name) or re.search("label|grade|annotation|metadata", name, re.IGNORECASE))
 
 
 def form_of(table: LabelTable) -> str | None:

@@ -87,7 +87,8 @@ ROWS = [
     # files that are not read and may have grades
     *(left_out(f"test/{file}", {**HALF, f"test/{file}": content}, "it may have the grades of 5 unused pictures")
       for file, content in (
-          ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'), ("info.json", f'["{B[0]}.png"]'),
+          ("metadata.json", "{}"), ("metadata.jsonl", f'{{"file_name": "{B[0]}.png"}}\n'),
+          ("info.json", f'["{B[0]}.png"]'),
           ("metadata.xlsx", b"PK"), ("metadata.parquet", b"PAR1"), ("metadata.csv.gz", b"\x1f\x8b"))),
     Row("a JSON file that names no picture", {**HALF, "test/settings.json": '{"a": 1}'}, "", 10, 5, EVEN, 10,
         (10, 0, 0), 0, "Fit to train on"),
@@ -97,12 +98,48 @@ ROWS = [
       for file, kind in (
           ("valid.psv", "a table with other delimiters"), ("valid.dat", "a data file"),
           ("valid.numbers", "a Numbers table"), ("valid.gsheet", "a link to a Google table"),
-          ("valid.csv.bak", "a copy of a table"), ("valid.csv.gz", "a packed table"),
+          ("valid.sqlite", "a database"), ("valid.csv.bak", "a copy of a table"), ("valid.csv.gz", "a packed table"),
           ("valid.csv.zip", "a packed table"))),
+    Row("an older copy of a table that is read", {
+        **LABELS, "labels.csv.bak": table(KAGGLE, A[1:]), "old_labels.csv.bak": table(KAGGLE, A[1:]),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "not used: 1 label file"),
     Row("a copy of a table that is read", {**LABELS, "labels.csv.bak": "", "labels.csv.zip": b"PK"}, "", 10, 0, EVEN,
         10, (10, 0, 0), 0, "Fit to train on"),
     Row("a table that is called .tab", {**VALID, "valid.tab": second(NUMBERS, "{}\t{}", "id_code\tdiagnosis")}, "", 15,
         0, [3, 3, 3, 3, 3], 15, (10, 5, 0), 0, "Fit to train on"),
+    # columns beside those that are read
+    *(Row(f"a column gradable that says {yes} and {no}", {
+        "labels.csv": table(f"{KAGGLE},gradable", A, f"{{name}},{{grade}},{yes}")
+        + table("", B, f"{{name}},{{grade}},{no}"), **pictures("im/{}.png", [*A, *B]),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 0, "not used: 5 pictures (5 ungradable)") for yes, no in (
+        ("ja", "nein"), ("good", "bad"), ("OK", "not ok"), ("1.0", "0.0"), ("Gradable", "Ungradable"), ("oui", "non"))),
+    *(refused(f"a column gradable that says {yes!r} and {no!r}", {
+        "labels.csv": table(f"{KAGGLE},gradable", A, f"{{name}},{{grade}},{yes}")
+        + table("", B, f"{{name}},{{grade}},{no}"), **pictures("im/{}.png", [*A, *B]),
+    }, "", f"a field of the column `gradable` must be 1 or 0, but got {named!r} (labels.csv, line {line})")
+      for yes, no, named, line in (("G", "U", "G", 2), ("1", "2", "2", 12), ("1", "", "", 12), ("A", "B", "A", 2))),
+    *(Row(f"a second column of grades, {name}", {
+        "labels.csv": table(f"{KAGGLE},{name}", A, "{name},{grade},{grade}") + f"{B[0]},0,3\n",
+        **pictures("im/{}.png", [*A, B[0]]),
+    }, "", 11, 0, [3, 2, 2, 2, 2], 11, (11, 0, 0), 0, sentence) for name, sentence in (
+        *((name, f"the column '{name}' of `labels.csv` has other grades than 'level', which is read, for 1 image:")
+          for name in ("diagnosis", "grade", "level_new", "DR_grade")),
+        ("glaucoma_grade", "Fit to train on, with 1 warning"), ("dme", "Fit to train on, with 1 warning"),
+    )),
+    # names that lead elsewhere
+    *(Row(f"names such as {path} in {file}", {
+        file: table(header, A, f"{path.format('{name}')},{{grade}}"), **pictures(f"{folder}/{{}}.png", A),
+    }, "", 0, 10, EVEN, 10, (10, 0, 0), 1, "lie in other folders than the names say")
+      for path, file, header, folder in (
+        ("aptos/images/{}.png", "train.csv", APTOS, "train_images"),
+        ("aptos/images/{}.png", "labels.csv", KAGGLE, "im"),
+        ("https://example.org/x/{}.png", "labels.csv", KAGGLE, "im"))),
+    Row("pictures that iCloud has not downloaded", {
+        **graded("{folder}/{name}.png", NUMBERS), "3/.b1.png.icloud": b"bplist00", "3/.b2.png.icloud": b"bplist00",
+    }, "", 10, 2, EVEN, 10, (10, 0, 0), 0, "not used: 2 pictures (2 not downloaded from iCloud yet)"),
+    Row("listed pictures that iCloud has not downloaded", {
+        "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A[1:]), f"im/.{A[0]}.png.icloud": b"bplist00",
+    }, "", 9, 1, EVEN, 10, (10, 0, 0), 1, "1 are not downloaded from iCloud yet ("),
     refused("a grade for each eye of a patient", {
         "grades.csv": "patient,left_grade,right_grade\n" + "".join(f"{n},{n},{n}\n" for n in range(5)),
         **pictures("im/{}.png", [f"{n}_{eye}" for n in range(5) for eye in ("left", "right")]),

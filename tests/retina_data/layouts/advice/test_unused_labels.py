@@ -16,9 +16,11 @@ FILES: dict[str, Content] = {"labels.csv": "image,level\na,0\n", "p/a.png": b"",
 
 @pytest.mark.parametrize(("file", "content", "count"), [
     ("more.csv", "picture,dr\nb,0\nc,1\na,2\n", 2), ("more.csv", "picture,stufe\nb,leicht\nc,mittel\na,schwer\n", 2),
-    ("more.csv", "picture,camera\nb,x\nc,y\na,z\n", None), ("more.csv", "b,0\nc,0\n", 2), ("more.csv", "b,0\na,0\n", None),
+    ("more.csv", "picture,camera\nb,x\nc,y\na,z\n", None), ("more.csv", "b,0\nc,0\n", 2),
+    ("more.csv", "b,0\na,0\n", None),
     ("predictions.csv", "picture,dr\nb,0\nc,1\na,2\n", None), ("labels.xlsx", "", None), ("q/labels.xlsx", "", 2),
-    ("q/figures.xlsx", "", 2), ("p/labels.xlsx", "", None), ("test/labels.xlsx", "", 2), ("test.csv", b"\xff\xfe\xff", 2),
+    ("q/figures.xlsx", "", 2), ("p/labels.xlsx", "", None), ("test/labels.xlsx", "", 2),
+    ("test.csv", b"PK\x03\x04", 2),
     ("test.csv", "picture\nb\nc\n", None),
 ])  # fmt: skip
 def test_files_with_grades_of_unused_pictures_are_named(
