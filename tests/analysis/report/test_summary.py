@@ -116,7 +116,7 @@ def test_finalists_without_a_confirmation_are_told_with_the_mean_of_the_repeats(
     ("select_epoch", "start"),
     [
         ("last", "Trials and the winner were both chosen"),
-        ("best", "Trials, epochs and the winner were all chosen on"),
+        ("best", "Trials, epochs and the winner were all chosen"),
     ],
 )
 def test_the_last_epoch_was_not_chosen(select_epoch: str, start: str) -> None:
