@@ -22,14 +22,14 @@ def write_study_report(name: str, here: Home) -> Path:
     from study.tracking.mlflow_tracker import Tracking
     from study.tracking.sync import compared
 
-    begun = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
+    started = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
     experiments = compared(here, name)
     folder = here.home / name / "report"
     explained = _mistakes(name, here, folder)
     runs = read_study(here.tracking_uri, name, experiments, here.artifact_root)
     write_report(replace(runs, explained=explained), folder)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for fold in begun:  # a study that MLflow alone has is another home's, and nothing is written to it
+    for fold in started:  # a study that MLflow alone has is another home's, and nothing is written to it
         own = here.home / fold
         tracking = Tracking(here.tracking_uri, fold, own, here.artifacts_of(fold), study_id(own))
         if folds:  # the whole has no run of its own
