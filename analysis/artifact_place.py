@@ -25,12 +25,11 @@ def artifact_folder(stored: str, root: Path | None) -> Path | None:
     address = urlparse(stored)
     if address.scheme not in ("", "file"):
         return None
-    path = Path(unquote(address.path))
-    if root is None or ARTIFACTS not in path.parts:
-        return path
-    last = len(path.parts) - path.parts[::-1].index(ARTIFACTS)
-    below = path.parts[last:]
-    return None if ".." in below else root.joinpath(*below)
+    path = unquote(address.path)
+    _, found, below = path.rpartition(f"/{ARTIFACTS}/")
+    if root is None or not found:
+        return Path(path)
+    return None if ".." in below.split("/") else root / below
 
 
 def checked_folder(stored: str, tracking_uri: str, root: Path | None = None) -> Path | None:

@@ -47,7 +47,7 @@ def status(
     sent = True
     if sync:
         with _output_of(as_json):
-            sent = sync_pending(here, chosen, whole=True)
+            sent = sync_pending(here, chosen, resend=True)
     if watch:
         parent_study = watch_status(out, here.home, chosen, here.rerun_flags)
     else:

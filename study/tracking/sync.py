@@ -82,7 +82,7 @@ class BackgroundSync:
     def _delivered(self, event: Event) -> bool:
         if not self._tracking.apply(event):
             return True
-        tries = 0
+        attempt = 0
         while True:
             try:
                 if isinstance(event, StudyClosed) and self.last_error:
@@ -91,8 +91,8 @@ class BackgroundSync:
                 self.refused = ""
                 return True
             except Exception as error:  # MLflow has no class for "not reachable"; what is ours is a bug either way
-                tries += 1
-                self._note(error, tries)
+                attempt += 1
+                self._note(error, attempt)
                 if self._full and is_full(error):
                     self._full(disk_error_text(error))
                     return False
@@ -104,11 +104,11 @@ class BackgroundSync:
             except Exception as error:
                 self.last_error = one_line(error)
 
-    def _note(self, error: Exception, tries: int) -> None:
+    def _note(self, error: Exception, attempt: int) -> None:
         """Keep what went wrong; a refusal is said once, unless it goes away as soon as runs are looked up again."""
         self.last_error = one_line(error)
         text = refusal(error, self._uri)
-        self.refused = text if tries > 1 else ""
+        self.refused = text if attempt > 1 else ""
         if self.refused and self.refused != self._said:
             self._said = self.refused
             log.warning(f"MLflow does not take what this search sends: {text}; the search goes on without it")
@@ -160,10 +160,10 @@ def one_line(error: Exception) -> str:
     return f"{type(error).__name__}: {redact_url(' '.join(str(error).split()))[:200]}"
 
 
-def sync(folder: Path, uri: str, artifacts: str | None, *, whole: bool = True) -> None:
+def sync(folder: Path, uri: str, artifacts: str | None, *, resend: bool = True) -> None:
     """Send what MLflow lacks of a study that nobody is writing; its unfinished runs become KILLED.
 
-    What differs from the ledger is said first; not whole: where nothing differs, nothing is sent. Holds the study's
+    What differs from the ledger is said first; not resend: where nothing differs, nothing is sent. Holds the study's
     lock: LockedError where somebody has begun to write. Raises TrackingError where MLflow cannot take it now, and
     RefusedError where it does not; a later call goes on.
     """
@@ -175,11 +175,11 @@ def sync(folder: Path, uri: str, artifacts: str | None, *, whole: bool = True) -
         state, last = study_state(events), events[-1]
         tracking = open_tracking(uri, folder, artifacts, state.study.id, patience=0)
         try:
-            whole = whole or grown(folder, uri)
+            resend = resend or grown(folder, uri)
             found = tracking.compare(state, last.state if isinstance(last, StudyClosed) else STATE_INTERRUPTED)
             if found:
                 log.info(found.line(folder.name))
-            if found or whole:
+            if found or resend:
                 _send_all(tracking, events)
             mark_synced(folder, uri)
         except LedgerError:
@@ -204,7 +204,7 @@ def compared(here: Home, name: str) -> dict[str, str]:
     for study in fold_studies(here.home, name):
         if study_id(here.home / study):
             with suppress(LockedError):  # who writes it sends it
-                sync(here.home / study, here.tracking_uri, here.artifacts_of(study), whole=False)
+                sync(here.home / study, here.tracking_uri, here.artifacts_of(study), resend=False)
     if here.store_missing():
         return {}  # no study: who reads says so
     found = experiments_of(open_client(here.tracking_uri), here, name)

@@ -54,10 +54,10 @@ def _marked(folder: Path) -> bytes:
         return b""
 
 
-def sync_pending(here: Home, name: str | None = None, *, whole: bool = False) -> bool:
+def sync_pending(here: Home, name: str | None = None, *, resend: bool = False) -> bool:
     """Send MLflow what a killed search left unsent, so that no run stays RUNNING; warns of what it does not take.
 
-    name: a study that is compared even if MLflow is believed to have it, with its folds; whole: and sent, whatever
+    name: a study that is compared even if MLflow is believed to have it, with its folds; resend: and sent, whatever
     MLflow has. Returns whether all was sent. Raises RefusedError where that study is not taken; of the others it is a
     warning.
     """
@@ -79,7 +79,7 @@ def sync_pending(here: Home, name: str | None = None, *, whole: bool = False) ->
         from study.tracking.sync import TrackingError, sync
 
         try:
-            sync(folder, here.tracking_uri, here.artifacts_of(folder.name), whole=whole and folder in asked)
+            sync(folder, here.tracking_uri, here.artifacts_of(folder.name), resend=resend and folder in asked)
         except LockedError:
             continue  # somebody has begun to write it, and sends it
         except RefusedError as error:

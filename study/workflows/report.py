@@ -26,7 +26,7 @@ def write_study_report(name: str, here: Home, accuracy: float | None = None) -> 
     from study.tracking.mlflow_tracker import Tracking
     from study.tracking.sync import compared
 
-    begun = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
+    started = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
     experiments = compared(here, name)
     folder = below(here.home, name, "report")
     if folder.exists():
@@ -36,7 +36,7 @@ def write_study_report(name: str, here: Home, accuracy: float | None = None) -> 
     known = _temperatures(here, name, list(study.confirmations["confirm"]))
     write_report(replace(study, explained=explained, temperatures=known), folder, accuracy or THRESHOLD)
     answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for fold in begun:  # a study that MLflow alone has is another home's, and nothing is written to it
+    for fold in started:  # a study that MLflow alone has is another home's, and nothing is written to it
         own = here.home / fold
         tracking = Tracking(here.tracking_uri, fold, own, here.artifacts_of(fold), study_id(own))
         if folds:  # the whole has no run of its own
