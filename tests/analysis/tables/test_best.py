@@ -37,7 +37,8 @@ def test_what_was_confirmed_stands_before_validation_within_each_criterion(confi
         assert (own[column] >= 0.6).all()
         places = own["measured_on"].tolist()
         assert places == sorted(places, key=lambda where: where == "validation")
-        assert {"test_new_patients", "validation"} == set(places)
+        # of 40 new patients, and four configurations, an accuracy beyond the majority class is not shown
+        assert ({"validation"} if criterion == "lower_bound" else {"test_new_patients", "validation"}) == set(places)
     tested = found[found["measured_on"] == "test_new_patients"].iloc[0]
     assert tested["split"] == "test, patients not in training"
     assert tested["n"] == 80
