@@ -53,7 +53,7 @@ def read_study(
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=tracking_uri)
-    read = partial(_read_artifact, client, root)
+    read = partial(_read_artifact, client, root=root)
     runs, parents = _runs_and_parents(client, name, experiments or {})
     trials = run_tables.by_name(runs, schema.KIND_TRIAL, schema.TAG_TRIAL, name)
     confirmations = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
@@ -236,7 +236,7 @@ def _having(
     return tuple(found)
 
 
-def _read_artifact(client: MlflowClient, root: Path | None, one: Record, name: str) -> bytes | None:
+def _read_artifact(client: MlflowClient, one: Record, name: str, root: Path | None = None) -> bytes | None:
     """Content of an artifact, None when the run has none of that name.
 
     Raises RunsError where it is there and cannot be read: a conclusion must not hang on what did not answer.
