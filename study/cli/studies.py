@@ -84,10 +84,10 @@ def report(
     from study.tracking.server import check_answers
 
     here, chosen = place(home), study_name(name)
-    if here.store_missing():
+    if here.store_missing() and not any(here.home.glob("*/ledger.jsonl")):
         raise ConfigError(
-            f"study {chosen} must be there to be reported, but {here.home} holds none yet; run `retina search "
-            f"{chosen}{here.rerun_flags}` first"
+            f"study {chosen} must be there to be reported, but {here.home} holds none yet; run `retina "
+            f"search{here.rerun_flags}` first"
         )
     check_answers(here.tracking_uri)
     from study.workflows.report import write_study_report  # only now, as it is heavy
