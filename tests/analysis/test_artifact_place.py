@@ -33,7 +33,7 @@ def test_a_folder_of_our_own_store_is_taken(tmp_path: Path) -> None:
     inside = tmp_path / "mlartifacts" / "a b" / "run"
     assert artifact_root(uri) == tmp_path and artifact_root("postgresql://db/x") is None
     assert checked_folder(inside.as_uri(), uri) == inside
-    assert checked_folder(str(inside), "postgresql://db/x", tmp_path) == inside
+    assert checked_folder(str(inside), "postgresql://db/x", tmp_path / "mlartifacts") == inside
     for elsewhere in ("mlflow-artifacts:/1/x/artifacts", "s3://bucket/x"):
         assert checked_folder(elsewhere, uri) is None
         assert checked_folder(elsewhere, "http://127.0.0.1:5000") is None

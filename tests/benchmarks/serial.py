@@ -42,7 +42,8 @@ def started(folder: Path, config: StudyConfig) -> Ledger:
     if not ledger.events:
         ledger.append(
             StudyStarted(
-                id="0" * 32, config=config.model_dump(mode="json"), objective=config.objective, arms=[ARM], identity={},
+                id="0" * 32, config=config.model_dump(mode="json"), objective=config.objective, arms=[ARM],
+                identity={"data_digest": "0" * 64, "split_digest": "0" * 64},
                 not_run={}, weights={}, audit={}, splits={}, versions={}, threads=1, notes=[], commands=[],
             )
         )  # fmt: skip

@@ -62,7 +62,7 @@ def test_a_store_leads_nowhere(world: World, retina: Retina, statements: tuple[s
     before = world.canary()
     (world.study / "synced").unlink()
     with suppress(ValueError):  # what a report reads; its figures would take seconds
-        read_study(world.here.tracking_uri, NAME, world.home / "mlartifacts")
+        read_study(world.here.tracking_uri, NAME, root=world.home / "mlartifacts")
     for arguments in (["status"], ["status", NAME, "--sync"], ["delete", NAME, "--yes"]):
         code, said = retina(*arguments)
         assert code in (0, 1, 2) and "\x1b" not in said
@@ -97,7 +97,7 @@ def test_a_store_of_our_own_writes_below_the_home_alone(world: World) -> None:
 def test_a_place_of_a_store_that_was_read_is_below_it(world: World) -> None:
     world.sql(f"UPDATE runs SET artifact_uri = 'file://{world.outside}'")
     with pytest.raises(ValueError, match="artifacts must lie in"):
-        read_study(world.here.tracking_uri, NAME, world.home / "mlartifacts")
+        read_study(world.here.tracking_uri, NAME, root=world.home / "mlartifacts")
 
 
 def test_a_view_that_unpacks_to_a_gigabyte_is_replaced() -> None:

@@ -23,6 +23,9 @@ def _config(**flags: Any) -> StudyConfig:
     return make_study_config({}, {"epochs": 2, "early_stopping": "none", **flags})
 
 
+D, S = "d" * 64, "e" * 64
+
+
 def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
     events = [replace(study_event(), identity=identity(config)), *Search(config, restarts=False).run(trials)]
     write_ledger(home / "other", *events)
@@ -31,7 +34,7 @@ def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
 def identity(config: StudyConfig) -> dict[str, Any]:
     """As a plan makes it, as far as it says how scores were measured."""
     fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
-    measured = {"data_digest": "d", "split_digest": "s", "select_on": "validation", "val_fraction": 0.2}
+    measured = {"data_digest": D, "split_digest": S, "select_on": "validation", "val_fraction": 0.2}
     return {**measured, "seed": 0, "weights": {}, **fixed}
 
 
@@ -85,13 +88,13 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
 @pytest.mark.parametrize(
     ("here", "changed", "named"),
     [
-        ({}, {"data_digest": "other data"}, "`data_digest` is d, here it is other data"),
+        ({}, {"data_digest": "f" * 64}, f"`data_digest` is {D}, here it is {'f' * 64}"),
         ({"objective": "accuracy"}, {}, "`objective` is kappa, here it is accuracy"),
         ({"crop": "none"}, {}, "`crop` is fov, here it is none"),
         ({"epochs": 15}, {}, "`epochs` is 2, here it is 15"),
         ({}, {"split_digest": "t", "seed": 1}, "`seed` is 0, here it is 1"),
         ({}, {"split_digest": "t", "fold": "1/5"}, "`fold` is none, here it is 1/5"),
-        ({}, {"split_digest": "t"}, "`split_digest` is s, here it is t"),
+        ({}, {"split_digest": "a" * 64}, f"`split_digest` is {S}, here it is {'a' * 64}"),
     ],
 )
 def test_scores_that_were_measured_otherwise_are_never_told(
