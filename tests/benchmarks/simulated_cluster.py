@@ -61,7 +61,7 @@ def feed(folder: Path, *, trials: int, epochs: int, slots: int, sent: int) -> Fe
     config = make_study_config(state.study.config, {})
     arms = Arms(config, groups_of(config, config.arm_specs()), state)
     recorder = Recorder(ledger, state, arms, folder / "checkpoints", events.append)
-    tracking = Tracking(f"sqlite:///{folder / 'mlflow.db'}", "simulated", folder, None)
+    tracking = Tracking(f"sqlite:///{folder / 'mlflow.db'}", "simulated", folder, (folder / "mlartifacts").as_uri())
     tracking.apply(ledger.events[0])
     tracking.send(ledger.events[0])
     running: list[tuple[float, str, int]] = []  # when its epoch ends, on the pretended clock
