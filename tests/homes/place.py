@@ -59,7 +59,7 @@ class Place:
         ledger.write_text(ledger.read_text().replace(self.state().study.id, uuid.uuid4().hex))
 
     def variables(self) -> dict[str, str]:
-        kept = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
+        kept = {k: v for k, v in os.environ.items() if k not in command.SERVERS}
         uri = {"MLFLOW_TRACKING_URI": self.uri} if self.uri else {}
         own = {"RETINA_HOME": str(self.home), "COLUMNS": "200", WITHOUT_FIGURES: "1"}
         return kept | own | uri | self.environment

@@ -94,7 +94,7 @@ def test_a_damaged_study_is_named_and_the_command_fails(tmp_path: Path) -> None:
 
 
 def test_a_report_of_no_study_says_what_to_do(tmp_path: Path) -> None:
-    assert "run `retina search` first" in refused(tmp_path, "report", "none")
+    assert "run `retina search none` first" in refused(tmp_path, "report", "none")
 
 
 @pytest.mark.parametrize(("answer", "goes"), [("n\n", False), ("", False), ("y\n", True)])
