@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from urllib.parse import unquote, urlparse
+from urllib.parse import ParseResult, unquote, urlparse
 
 from analysis.errors import RunsError
 from retina_data.gate import plain
@@ -22,14 +22,14 @@ def artifact_folder(stored: str, root: Path | None) -> Path | None:
     root: the home's folder of artifacts. What was stored as below a folder of that name is below this one, wherever the
     home was then. None: the address is taken as it is.
     """
-    address = urlparse(stored)
-    if address.scheme not in ("", "file"):
-        return None
+    address = _parsed(stored)
     path = unquote(address.path)
+    if address.scheme not in ("", "file") or "\0" in path:
+        return None
     _, found, below = path.rpartition(f"/{ARTIFACTS}/")
     if root is None or not found:
         return Path(path)
-    return None if ".." in below.split("/") else root / below
+    return None if below.startswith("/") or ".." in below.split("/") else root / below
 
 
 def checked_folder(stored: str, tracking_uri: str, root: Path | None = None) -> Path | None:
@@ -37,7 +37,7 @@ def checked_folder(stored: str, tracking_uri: str, root: Path | None = None) -> 
 
     Raises RunsError for a folder elsewhere, and for any that a server names: it could name this machine's own files.
     """
-    address = urlparse(stored)
+    address = _parsed(stored)
     if address.scheme not in ("", "file"):
         return None
     if is_server(tracking_uri):
@@ -54,6 +54,14 @@ def checked_folder(stored: str, tracking_uri: str, root: Path | None = None) -> 
             "elsewhere or changed: move it away, and `retina status` makes a new one from the ledgers"
         )
     return folder
+
+
+def _parsed(stored: str) -> ParseResult:
+    """An address in its parts; what is none is a file's on a host that nobody has, which `checked_folder` refuses."""
+    try:
+        return urlparse(stored)
+    except ValueError:
+        return ParseResult("file", "?", "", "", "", "")
 
 
 def artifact_root(tracking_uri: str) -> Path | None:

@@ -93,6 +93,13 @@ def study_id(folder: Path) -> str:
     return first.id if first else ""
 
 
+def is_copy(folder: Path, own: str, known_as: str) -> bool:
+    """Whether the folder of the study with the id `own` is a copy of one beside it, by whose name MLflow knows it."""
+    return known_as not in ("", folder.name) and any(
+        other.name == known_as and study_id(other) == own for other in study_folders(folder.parent)
+    )
+
+
 def folds_of(home: Path, name: str) -> int:
     """How many outer folds the study `name` has, as its first one says; 0 where it is an ordinary one, or not there."""
     first = read_first(home / fold_name(name, 1) / "ledger.jsonl")

@@ -19,6 +19,7 @@ from analysis import schema
 from analysis.artifact_place import artifact_folder
 from retina_data.gate import below
 from study.storage.gate.removal import remove_tree
+from study.storage.home import is_copy
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
@@ -60,6 +61,11 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         if experiment is None:
             continue
         runs = _runs(client, experiment)
+        if original := _copied(here, name, study_id, runs):
+            notes.append(
+                f"MLflow's experiment {experiment.name}, which study {original} has, of which {name} is a copy"
+            )
+            continue
         here_made = _is_here_made(here, experiment)
         if not _is_ours(runs, study_id, here_made):
             notes.append(f"MLflow's experiment {name}, which holds another study of that name")
@@ -72,6 +78,15 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         artifacts = tuple(_artifacts(here, experiment, own))
         found.append(Stored(experiment.experiment_id, name, study_id, len(own), others, artifacts))
     return found, notes
+
+
+def _copied(here: Home, name: str, study_id: str, runs: list[Run]) -> str:
+    """The study of this home that has the runs, where the folder of `name` is a copy of its; else ""."""
+    tags = [run.data.tags for run in runs if run.data.tags.get(schema.TAG_KIND) == schema.KIND_STUDY]
+    known = sorted({one.get(schema.TAG_STUDY, "") for one in tags if one.get(schema.TAG_STUDY_ID) == study_id})
+    if not study_id or name in known:
+        return ""
+    return next((one for one in known if is_copy(here.home / name, study_id, one)), "")
 
 
 def _is_ours(runs: list[Run], study_id: str, here_made: bool) -> bool:

@@ -21,8 +21,9 @@ from mlflow import MlflowClient
 from mlflow.store.db import utils
 from sqlalchemy import event
 
-from analysis.artifact_place import checked_folder
+from analysis.artifact_place import artifact_folder, checked_folder
 from analysis.errors import RunsError
+from retina_data.gate import plain
 from study.errors import StudyError
 from study.storage.home import study_folders
 from study.tracking.sync_marker import SYNCED
@@ -67,7 +68,11 @@ class CheckedClient(MlflowClient):
 
     def _check(self, run_id: str) -> None:
         if run_id not in self._checked:
-            self.check_place(self.get_run(run_id).info.artifact_uri)
+            place = self.get_run(run_id).info.artifact_uri
+            self.check_place(place)
+            # MLflow writes to the address as it is stored, not to the folder of today that our code takes it for.
+            if artifact_folder(place, None) != artifact_folder(place, self._root):
+                raise StoreError(f"artifacts must lie in {self._root}, but MLflow names {plain(place)[:200]}")
             self._checked.add(run_id)
 
 

@@ -15,7 +15,7 @@ from analysis.schema import STATE_INTERRUPTED
 from study.disk_space import disk_error_text, is_full
 from study.errors import StudyError
 from study.storage.events import Event, StudyClosed
-from study.storage.home import fold_studies, study_id
+from study.storage.home import fold_studies, is_copy, study_id
 from study.storage.ledger import LedgerError, read_events
 from study.storage.lock import LockedError, locked
 from study.storage.state import study_state
@@ -136,8 +136,7 @@ def open_tracking(
 
 def _check_no_copy(folder: Path, own: str | None, known_as: str) -> None:
     """Raise RefusedError where a study's folder is a copy of another one's, which has its runs in MLflow."""
-    others = {ledger.parent.name for ledger in folder.parent.glob("*/ledger.jsonl")} - {folder.name}
-    if own and known_as in others and study_id(folder.parent / known_as) == own:
+    if own and is_copy(folder, own, known_as):
         raise RefusedError(
             f"a study has one folder, but {folder.name} is a copy of {known_as}: both have the id {own[:8]}, and "
             f"MLflow has the runs of {known_as}; take one of the folders away"

@@ -20,6 +20,8 @@ ROOT = Path("/now/home/mlartifacts")
         ("file:///then/home/mlartifacts/s", None, "/then/home/mlartifacts/s"),
         ("file:///elsewhere/mlruns/0", ROOT, "/elsewhere/mlruns/0"),
         ("file:///then/mlartifacts/../../etc", ROOT, None),
+        ("file:///then/mlartifacts//etc", ROOT, None),
+        ("file:///then/mlartifacts/s%00", ROOT, None),
         ("mlflow-artifacts:/1/f00/artifacts", ROOT, None),
         ("s3://bucket/mlartifacts/s", ROOT, None),
     ],
@@ -43,7 +45,8 @@ def test_a_folder_of_our_own_store_is_taken(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "place",
     ["file:///etc", "/etc", "file:///{home}/../x", "file://host/{home}/x", "file:///{home}-2/x", "{home}/out/x",
-     "file:///{home}/%2e%2e/x", "\x1b[31m/x"],
+     "file:///{home}/%2e%2e/x", "\x1b[31m/x", "file:///{home}/%00", "file://[/x", "/x/mlartifacts/../..",
+     "/x/mlartifacts//etc"],
 )  # fmt: skip
 def test_a_folder_elsewhere_is_refused(tmp_path: Path, place: str) -> None:
     home = tmp_path / "home"

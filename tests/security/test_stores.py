@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import time
 import zlib
 from contextlib import suppress
@@ -32,7 +33,21 @@ def _ids(new: str) -> tuple[str, ...]:
     )  # fmt: skip
 
 
+PLACES = {
+    "run's place": (f"UPDATE runs SET artifact_uri = '{OUT}'",),
+    "run's place up": ("UPDATE runs SET artifact_uri = artifact_uri || '/../../../../../outside/x'",),
+    "run's place encoded": ("UPDATE runs SET artifact_uri = artifact_uri || '/%2e%2e/%2e%2e/%2e%2e/%2e%2e/outside/x'",),
+    "run's place below nothing": (
+        "UPDATE runs SET artifact_uri = replace(artifact_uri, '/mlartifacts/', '/mlartifacts//etc/')",
+    ),
+    "run's place with a NUL": ("UPDATE runs SET artifact_uri = artifact_uri || '/%00'",),
+    "run's place is no address": ("UPDATE runs SET artifact_uri = 'file://[/x'",),
+    "run's place on a host": ("UPDATE runs SET artifact_uri = 'file://host/x'",),
+}
+"""Places of runs that are refused."""
+
 STORES = {
+    **PLACES,
     "run id out": _ids("../../../outside"),
     "run id absolute": _ids("/etc"),
     "run id up": _ids(".."),
@@ -41,10 +56,6 @@ STORES = {
     "experiment's place of another": (
         f"UPDATE experiments SET artifact_location = replace(artifact_location, '/{NAME}', '/{OTHER}')",
     ),
-    "run's place": (f"UPDATE runs SET artifact_uri = '{OUT}'",),
-    "run's place up": ("UPDATE runs SET artifact_uri = artifact_uri || '/../../../../../outside/x'",),
-    "run's place encoded": ("UPDATE runs SET artifact_uri = artifact_uri || '/%2e%2e/%2e%2e/%2e%2e/%2e%2e/outside/x'",),
-    "run's place on a host": ("UPDATE runs SET artifact_uri = 'file://host/x'",),
     "experiment's name": (f"UPDATE experiments SET name = '../outside' WHERE name = '{OTHER}'",),
     "trial's tag": ("UPDATE tags SET value = '../../x' WHERE key = 'trial'",),
     "study's tag": ("UPDATE tags SET value = '../outside' WHERE key = 'study'",),
@@ -56,17 +67,43 @@ STORES = {
 }
 
 
-@pytest.mark.parametrize("statements", STORES.values(), ids=STORES.keys())
-def test_a_store_leads_nowhere(world: World, retina: Retina, statements: tuple[str, ...]) -> None:
-    world.sql(*(statement.replace("{outside}", str(world.outside)) for statement in statements))
+@pytest.mark.parametrize("name", STORES)
+def test_a_store_leads_nowhere(world: World, retina: Retina, name: str) -> None:
+    world.sql(*(statement.replace("{outside}", str(world.outside)) for statement in STORES[name]))
     before = world.canary()
     (world.study / "synced").unlink()
-    with suppress(ValueError):  # what a report reads; its figures would take seconds
+    refused = pytest.raises(ValueError, match="artifacts must lie in") if name in PLACES else suppress(ValueError)
+    with refused:  # what a report reads; its figures would take seconds
         read_study(world.here.tracking_uri, NAME, root=world.home / "mlartifacts")
     for arguments in (["status"], ["status", NAME, "--sync"], ["delete", NAME, "--yes"]):
         code, said = retina(*arguments)
         assert code in (0, 1, 2) and "\x1b" not in said
         assert world.canary() == before, arguments
+
+
+def test_a_place_in_another_home_is_taken_for_that_of_this_one(world: World, retina: Retina) -> None:
+    """As in a home that was copied: what the stored address leads to is neither read nor written nor deleted."""
+    uri, root = world.here.tracking_uri, world.home / "mlartifacts"
+    own = read_study(uri, NAME, root=root).confusions
+    shutil.copytree(root, world.outside / "mlartifacts")
+    for file in (world.outside / "mlartifacts").rglob("*.json"):
+        file.write_text("[")
+    moved = f"'{world.home}/', '{world.outside}/'"
+    world.sql(
+        f"UPDATE experiments SET artifact_location = replace(artifact_location, {moved})",
+        f"UPDATE runs SET artifact_uri = replace(artifact_uri, {moved})",
+    )
+    before = world.canary()
+    found = read_study(uri, NAME, root=root).confusions
+    assert own and {key: found[key].tolist() for key in found} == {key: own[key].tolist() for key in own}
+    run = next((world.outside / "mlartifacts" / NAME).iterdir()).name
+    with pytest.raises(StoreError, match="artifacts must lie in"):
+        open_client(uri, root).log_dict(run, {"a": 1}, "a.json")
+    (world.study / "synced").unlink()
+    for arguments in (["status", NAME, "--sync"], ["delete", NAME, "--yes"]):
+        assert retina(*arguments)[0] == 0
+        assert world.canary() == before, arguments
+    assert not (root / NAME).exists()
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/x", "/tmp/x"])

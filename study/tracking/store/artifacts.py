@@ -8,8 +8,9 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from analysis.artifact_place import artifact_folder
+from analysis.artifact_place import checked_folder
 from retina_data.files import write_whole
+from retina_data.gate import below, check_links
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -22,32 +23,37 @@ class RunArtifacts:
     def __init__(self, client: MlflowClient, experiment: Experiment, root: Path | None) -> None:
         """root: the home's folder of artifacts; None where a server keeps them."""
         self._client = client
-        self._folder = artifact_folder(experiment.artifact_location, root) if root else None
+        place, uri = experiment.artifact_location, client.tracking_uri
+        self._folder = checked_folder(place, uri, root) if root else None
 
     def folder(self, run: str) -> Path | None:
-        """Folder of a run's artifacts; None where a server keeps them."""
-        return self._folder / run / "artifacts" if self._folder else None
+        """Folder of a run's artifacts; None where a server keeps them. Raises DataError for one elsewhere."""
+        return below(self._folder, run, "artifacts") if self._folder else None
 
     def lacks(self, run: str, name: str) -> bool:
         """Whether a run's artifact is gone, as far as can be seen here."""
         folder = self.folder(run)
         return folder is not None and not (folder / name).is_file()
 
-    def add_files(self, run: str, source: Path, below: str = "") -> None:
-        """Add a file, or all files of a folder, below a folder of the run."""
+    def add_files(self, run: str, source: Path, inner: str = "") -> None:
+        """Add a file, or all files of a folder, to a folder of the run."""
         folder = self.folder(run)
         if folder is None:
             add = self._client.log_artifacts if source.is_dir() else self._client.log_artifact
-            add(run, str(source), below or None)
-        elif source.is_dir():
-            shutil.copytree(source, folder / below, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            add(run, str(source), inner or None)
+            return
+        target = below(folder, *Path(inner).parts) if inner else folder
+        if source.is_dir():
+            if target.exists():
+                check_links(target)
+            shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
         else:
-            write_whole(folder / below / source.name, source.read_bytes())
+            write_whole(target / source.name, source.read_bytes())
 
     def add_json(self, run: str, values: dict[str, Any], name: str) -> None:
         """Add values as a JSON file."""
         with tempfile.TemporaryDirectory() as temporary:
             file = Path(temporary, Path(name).name)
             file.write_text(json.dumps(values, indent=2))
-            below = str(Path(name).parent)
-            self.add_files(run, file, "" if below == "." else below)
+            inner = str(Path(name).parent)
+            self.add_files(run, file, "" if inner == "." else inner)

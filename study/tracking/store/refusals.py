@@ -7,6 +7,7 @@ import urllib.request
 from urllib.parse import urlsplit
 
 from analysis.redact import without_passwords
+from retina_data.errors import DataError
 from study.errors import StudyError
 
 DRIVERS = {"psycopg": "psycopg[binary]", "psycopg2": "psycopg[binary]", "pymysql": "pymysql", "MySQLdb": "pymysql"}
@@ -39,7 +40,7 @@ def refusal(error: BaseException, uri: str) -> str:
 
     error: as MLflow's client raised it. uri: its address.
     """
-    if isinstance(error, RefusedError):
+    if isinstance(error, (RefusedError, DataError)):  # what was checked here is not made right by another try
         return str(error)
     text = " ".join(str(error).split())
     if missing := re.search(r"No module named '(\w+)", text):

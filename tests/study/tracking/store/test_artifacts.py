@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
+from retina_data.errors import DataError
 from study.tracking.store.artifacts import RunArtifacts
 from tests.fixtures.mlflow import client
 
@@ -36,3 +39,17 @@ def test_artifacts_of_a_server_are_handed_to_it(tmp_path: Path) -> None:
     artifacts.add_json(run, {"a": 1}, "confusion/val.json")
     assert json.loads((tmp_path / "server" / run / "artifacts" / "confusion" / "val.json").read_text()) == {"a": 1}
     assert artifacts.folder(run) is None and not artifacts.lacks(run, "anything"), "it is not looked for there"
+
+
+@pytest.mark.parametrize("run", ["..", "../x", "/etc", "a/b", "", "link"])
+def test_a_run_s_id_leads_nowhere(tmp_path: Path, run: str) -> None:
+    root, key = (
+        tmp_path / "mlartifacts",
+        client().create_experiment(f"led-{run}", (tmp_path / "mlartifacts/s").as_uri()),
+    )
+    (root / "s").mkdir(parents=True)
+    (root / "s" / "link").symlink_to(tmp_path)
+    artifacts = RunArtifacts(client(), client().get_experiment(key), root)
+    with pytest.raises(DataError, match="must be that of one file or folder|is a link that leads"):
+        artifacts.add_json(run, {"a": 1}, "a.json")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mlartifacts"]
