@@ -87,7 +87,7 @@ def report(
     if here.store_missing() and not any(here.home.glob("*/ledger.jsonl")):
         raise ConfigError(
             f"study {chosen} must be there to be reported, but {here.home} holds none yet; run `retina "
-            f"search{here.rerun_flags}` first"
+            f"search {chosen}{here.rerun_flags}` first"
         )
     check_answers(here.tracking_uri)
     from study.workflows.report import write_study_report  # only now, as it is heavy
