@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import shutil
 import time
 import zlib
 from contextlib import suppress
@@ -79,31 +78,6 @@ def test_a_store_leads_nowhere(world: World, retina: Retina, name: str) -> None:
         code, said = retina(*arguments)
         assert code in (0, 1, 2) and "\x1b" not in said
         assert world.canary() == before, arguments
-
-
-def test_a_place_in_another_home_is_taken_for_that_of_this_one(world: World, retina: Retina) -> None:
-    """As in a home that was copied: what the stored address leads to is neither read nor written nor deleted."""
-    uri, root = world.here.tracking_uri, world.home / "mlartifacts"
-    own = read_study(uri, NAME, root=root).confusions
-    shutil.copytree(root, world.outside / "mlartifacts")
-    for file in (world.outside / "mlartifacts").rglob("*.json"):
-        file.write_text("[")
-    moved = f"'{world.home}/', '{world.outside}/'"
-    world.sql(
-        f"UPDATE experiments SET artifact_location = replace(artifact_location, {moved})",
-        f"UPDATE runs SET artifact_uri = replace(artifact_uri, {moved})",
-    )
-    before = world.canary()
-    found = read_study(uri, NAME, root=root).confusions
-    assert own and {key: found[key].tolist() for key in found} == {key: own[key].tolist() for key in own}
-    run = next((world.outside / "mlartifacts" / NAME).iterdir()).name
-    with pytest.raises(StoreError, match="artifacts must lie in"):
-        open_client(uri, root).log_dict(run, {"a": 1}, "a.json")
-    (world.study / "synced").unlink()
-    for arguments in (["status", NAME, "--sync"], ["delete", NAME, "--yes"]):
-        assert retina(*arguments)[0] == 0
-        assert world.canary() == before, arguments
-    assert not (root / NAME).exists()
 
 
 @pytest.mark.parametrize("uri", ["file:///tmp/x", "/tmp/x"])
