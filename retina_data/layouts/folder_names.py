@@ -11,8 +11,8 @@ from retina_data.layouts.label_files import plain, stem_of
 
 _SPLIT_WORDS = (  # English, Spanish, Portuguese, French, Italian, German, without accents
     (r"train\w*|entrena\w*|trein(o|amento)|entrainement|apprentissage|addestramento", "train"),
-    (r"va(l|lid|lset)|valida(tion|cion|cao|zione)|validierung|dev", "val"),
-    (r"test\w*|eval\w*|holdout|solution|pruebas?|essai|prova|prue?f\w*", "test"),
+    (r"va(l|lid|lset)|valida(tion|cion|cao|zione)|validierung|dev|eval\w*", "val"),
+    (r"test\w*|holdout|solution|pruebas?|essai|prova|prue?f\w*", "test"),
 )
 
 COPY_WORDS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -19,18 +20,29 @@ UNREAD = frozenset((
 ))  # fmt: skip
 """Pictures in formats that are not read."""
 
-TABLES = frozenset((".csv", ".tsv"))
+TABLES = frozenset((".csv", ".tsv", ".tab"))
 
-UNREAD_TABLES = {
+_UNREAD_TABLES = {
     ".xls": "an Excel table", ".xlsx": "an Excel table", ".xlsm": "an Excel table", ".ods": "an OpenDocument table",
+    ".xlsb": "an Excel table", ".numbers": "a Numbers table", ".gsheet": "a link to a Google table",
     ".json": "a JSON file", ".jsonl": "a JSON file", ".parquet": "a Parquet file", ".mat": "a MATLAB file",
-    ".pkl": "a Python pickle",
+    ".pkl": "a Python pickle", ".feather": "a Feather file", ".psv": "a table with other delimiters",
+    ".dat": "a data file", ".sav": "an SPSS table", ".dta": "a Stata table",
+    ".sqlite": "a database", ".db": "a database", ".rds": "a file of R", ".rdata": "a file of R",
 }  # fmt: skip
 """Extension -> what it is: tables in formats that are not read."""
 
+_KEPT_TABLE = re.compile(
+    r"(?P<table>.*\.(csv|tsv|tab|xlsx?|jsonl?|parquet))(?:(?P<packed>\.(zip|gz|bz2|xz|zst|7z|rar))|[.~_-]*(bak|old|orig)|~)",
+    re.IGNORECASE,
+)
+"""A table that is packed, or a copy of one under a name that programs do not read."""
+
+COPIES_OF_TABLES = ("a packed table", "a copy of a table")
+
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 
-_NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *UNREAD_TABLES, *_ARCHIVES, ".txt", ".md", ".pdf", ".npz"}
+_NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *_UNREAD_TABLES, *_ARCHIVES, ".txt", ".md", ".pdf", ".npz"}
 """Extensions of files that need not be opened to know what they are."""
 
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
@@ -67,7 +79,7 @@ def tree_of(
     ordered = tuple(sorted(files, key=lambda file: file.rpartition("/")[::2]))
     kinds = [extension(file) for file in ordered]
     pictures = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in EXTENSIONS and not hidden(file))
-    texts = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in (".csv", ".tsv", ".txt"))
+    texts = tuple(file for file, kind in zip(ordered, kinds, strict=True) if kind in {*TABLES, ".txt"})
     return Tree(root, ordered, pictures, texts, frozenset(links), tuple(sorted(leftovers)), misnamed)
 
 
@@ -105,7 +117,8 @@ def scan(root: Path) -> Tree:
                     "move it elsewhere"
                 )
             # A hidden picture may be one of the data set's; `._x.png` is what macOS notes of one.
-            left = name.startswith("._" if extension(name) in EXTENSIONS else ".") or name.lower() in _LEFTOVERS
+            picture = extension(name) in EXTENSIONS or not_downloaded(name)
+            left = name.startswith("._" if picture else ".") or name.lower() in _LEFTOVERS
             is_leftover = ignored or left
             if is_folder:
                 waiting.append((inside, is_leftover))
@@ -123,6 +136,12 @@ def _kind(path: Path) -> str:
             return extension_of(opened.read(NEEDED))
     except OSError:
         return ""
+
+
+def not_downloaded(file: str) -> str:
+    """The name of the file that iCloud has not downloaded yet, and left `.NAME.icloud` for; "" for others."""
+    name = file.rpartition("/")[2]
+    return name[1:].removesuffix(".icloud") if name.startswith(".") and name.endswith(".icloud") else ""
 
 
 def hidden(file: str) -> bool:
@@ -148,8 +167,21 @@ def extension(file: str) -> str:
 def all_pictures(tree: Tree) -> list[str]:
     """Pictures in formats that are read, and then those in others, under other names or hidden."""
     kinds = UNREAD.union(EXTENSIONS)
-    others = (file for file in tree.files if extension(file) in kinds or file in tree.misnamed)
+    others = (file for file in tree.files if extension(not_downloaded(file) or file) in kinds or file in tree.misnamed)
     return list(dict.fromkeys([*tree.pictures, *others]))
+
+
+def unread_table(file: str) -> str:
+    """What a file is whose name says a table in a format that is not read; "" for others."""
+    if kept := _KEPT_TABLE.fullmatch(file):
+        return COPIES_OF_TABLES[not kept["packed"]]
+    return _UNREAD_TABLES.get(extension(file), "")
+
+
+def as_csv(file: str) -> str:
+    """The name under which a table that is not read is read."""
+    kept = _KEPT_TABLE.fullmatch(file)
+    return f"{(kept['table'] if kept else file).rpartition('.')[0]}.csv"
 
 
 def is_archive(file: str) -> bool:

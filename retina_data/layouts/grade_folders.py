@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -31,17 +32,12 @@ _SPELLINGS = (
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?([0-4])?(.*?)([0-4])?")
 
+_SIGN = re.compile(
+    r"[?!*^%$&¿¡]|\.\.|(?<![^\W\d_])[.,]\d|^\W*-|-\W*$|^(grade|level|class|stage|label|dr)[\W_]+-\d", re.IGNORECASE
+)
+"""What makes a number or a word another one, or a doubtful one; a dash between two words does not."""
+
 _HIGHER = re.compile(r"0?[6-9]|\d{2,}")
-
-_DISEASED = frozenset((
-    "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
-    "diabeticretinopathy", "withdr", "sick",
-))  # fmt: skip
-
-_HEALTHY = frozenset((
-    "nodr", "nondr", "nrdr", "nonreferable", "notreferable", "nonreferabledr", "negative", "normal", "healthy",
-    "nosymptoms", "withoutdr", "noretinopathy",
-))  # fmt: skip
 
 
 class GradeFolders(NamedTuple):
@@ -51,16 +47,32 @@ class GradeFolders(NamedTuple):
     unknown: dict[str, list[str]]  # folder -> its pictures
 
 
+def signed(text: str) -> bool:
+    """Whether signs make a text another grade than its letters and digits, or a doubtful one: `-1`, `2?`, `≥3`."""
+    letters = unicodedata.normalize("NFKC", text)  # of full width too
+    kinds = {letter: unicodedata.category(letter) for letter in letters}
+    dashed = "".join("-" if kinds[letter] == "Pd" or letter == "\u2212" else letter for letter in letters)
+    symbols = any(kinds[letter] in ("Sm", "So") for letter in set(dashed) & kinds.keys() - {*"=|°"})
+    return symbols or _SIGN.search(dashed) is not None
+
+
+def same_word(word: str, other: str) -> bool:
+    """Whether two words for grades are one: without case, blanks, `_`, `-`; to the letter where one is signed."""
+    if signed(word) or signed(other):
+        return unicodedata.normalize("NFKC", word).strip() == unicodedata.normalize("NFKC", other).strip()
+    return plain(word) == plain(other)
+
+
 def grade_of(name: str, words: Mapping[str, int | None]) -> int | None:
     """The grade that a word says, a folder's or a label file's; UNGRADABLE; or None where it says none.
 
-    Compared without case, blanks, `_` and `-`. words: what the user says of some of them; they come first.
+    words: what the user says of some of them; they come first.
     """
-    spelled = plain(name)
     for word, grade in words.items():
-        # A sign is a part of a number.
-        if word.strip() == name.strip() if spelled.isdigit() else plain(word) == spelled:
+        if same_word(word, name):
             return UNGRADABLE if grade is None else grade
+    if signed(name):
+        return None
     match = _NUMBERED.fullmatch(plain(re.sub(r"\(\d{2,}\)$", "", name)))  # `Mild (370)`
     assert match is not None  # it takes every text
     before, word, after = match.groups()
@@ -214,22 +226,3 @@ def unused_graded(
         if split_of_path(parent) or (len(grades[parent]) > 2 and not any(map(_HIGHER.fullmatch, below[parent])))
     }
     return [file for parent, files in found.items() if parent in sure for file in files]
-
-
-def two_classes(tree: Tree) -> str:
-    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
-    for below in names_below(tree).values():
-        beside = {plain(name): name for name in below}
-        diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
-        if diseased and healthy and len(beside) == 2:
-            return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"
-    return ""
-
-
-def refuse_two_classes(folders: GradeFolders) -> None:
-    """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
-    if {plain(one.word) for one in folders.entries} == {"0", "1"}:
-        raise DataError(
-            "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
-            "referable / referable; get the grades themselves, or take these for grades with --layout folders"
-        )

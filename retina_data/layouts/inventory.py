@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from retina_data.layouts.folder_names import made_from_photographs
-from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden
+from retina_data.layouts.folder_tree import TABLES, UNREAD, Tree, counted, extension, hidden, not_downloaded
 from retina_data.layouts.label_files import EXTENSIONS, stem_of, stems_of
 from retina_data.layouts.tables.published import possible_tables, unread_tables
 
@@ -28,6 +28,7 @@ class Fate(StrEnum):
     UNGRADABLE = "ungradable"
     UNSUPPORTED = "in a format that is not read"
     MISNAMED = "without the extension of a picture: rename to .jpg, .png or .tif"
+    NOT_DOWNLOADED = "not downloaded from iCloud yet"
     HIDDEN = "hidden, as the name begins with a dot"
     UNREAD_LABELS = "label file that is not read"
     LEFTOVER = "left there by macOS, Windows or a program"
@@ -38,7 +39,7 @@ USED = (Fate.PICTURE, Fate.LABELS)
 
 _PICTURES = (
     Fate.NOT_LISTED, Fate.SAME_NAME, Fate.MADE, Fate.UNKNOWN_FOLDER, Fate.UNGRADABLE, Fate.UNSUPPORTED, Fate.MISNAMED,
-    Fate.HIDDEN,
+    Fate.NOT_DOWNLOADED, Fate.HIDDEN,
 )  # fmt: skip
 
 Fates = Mapping[Fate, tuple[str, ...]]
@@ -75,6 +76,8 @@ def fates_of(tree: Tree, used: set[str], ungradable: set[str], read: list[str], 
             return Fate.PICTURE if file in used else Fate.UNGRADABLE
         if file in labels:
             return Fate.LABELS
+        if not_downloaded(file):
+            return Fate.NOT_DOWNLOADED
         kind = extension(file)
         if kind in EXTENSIONS and hidden(file):
             return Fate.HIDDEN

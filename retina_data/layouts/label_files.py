@@ -120,9 +120,14 @@ def stems_of(files: Iterable[str]) -> frozenset[str]:
     return frozenset(stem_of(file.rpartition("/")[2]) for file in files)
 
 
+def stem_of_path(text: str) -> str:
+    """The stem of the last part of a path, with slashes of either kind."""
+    return stem_of(re.split(r"[/\\]", text)[-1])
+
+
 def plain(text: str) -> str:
-    """Letters and digits of a text, in small letters: what is left where spellings differ."""
-    return re.sub(r"[\W_]+", "", text).casefold()
+    """Letters and digits of a text, composed and in small letters: what is left where spellings differ."""
+    return re.sub(r"[\W_]+", "", unicodedata.normalize("NFC", text)).casefold()
 
 
 def clipped(text: str) -> str:

@@ -10,10 +10,11 @@ from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts import medmnist
+from retina_data.layouts.advice.scale import refuse_two_classes
 from retina_data.layouts.advice.unrecognised import unrecognised
 from retina_data.layouts.eye_pairs import with_pairs
 from retina_data.layouts.folder_tree import Tree, scan, tree_of
-from retina_data.layouts.grade_folders import GradeFolders, read_grade_folders, refuse_two_classes
+from retina_data.layouts.grade_folders import GradeFolders, read_grade_folders
 from retina_data.layouts.image_search import find_images
 from retina_data.layouts.label_files import Entry, ReadOptions
 from retina_data.layouts.tables.entries import read_label_tables, table_entries

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
-from retina_data.layouts.folder_tree import Tree, counted
+from retina_data.layouts.folder_tree import Tree, counted, unread_table
 from retina_data.layouts.grade_folders import read_grade_folders
 from retina_data.layouts.image_search import find_images
 from retina_data.layouts.label_files import Entry, ReadOptions, stems_of
@@ -37,7 +37,7 @@ def contradictions(tree: Tree, layout: str, used: Used, unread: Sequence[str], o
     if layout != "lab" and lab_files(tree):
         found += _with_lab(tree, used, options, keep)
     for file in unread:
-        if not PLACEHOLDERS.search(file.rpartition("/")[2]):
+        if not PLACEHOLDERS.search(file.rpartition("/")[2]) and not unread_table(file):
             found += _with_table(tree, file, used, options, keep)
     return found
 

@@ -8,20 +8,15 @@ from dataclasses import dataclass
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.scale import advice_on_words, doubt_of_parts, doubt_of_scale
-from retina_data.layouts.advice.unrecognised import lying, save_as_csv
-from retina_data.layouts.folder_names import split_of_path
+from retina_data.layouts.advice.unrecognised import lying
+from retina_data.layouts.advice.unused_labels import unused_labels
+from retina_data.layouts.folder_names import is_made_of, split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import names_below, unused_graded
+from retina_data.layouts.grade_folders import names_below, same_word, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import Entry, ReadOptions, clipped, plain, read_table, stem_of, stems_of
-from retina_data.layouts.tables.published import (
-    FORMS,
-    possible_tables,
-    split_of_file,
-    split_of_labels,
-    unread_tables,
-)
-from retina_data.layouts.tables.unread_table import UnreadTable, look_into
+from retina_data.layouts.label_files import Entry, ReadOptions, clipped, read_table, stem_of, stems_of
+from retina_data.layouts.tables.columns import columns_of
+from retina_data.layouts.tables.unread_table import called_grades, look_into
 
 NONE_USED = "no picture used"
 
@@ -47,7 +42,6 @@ def refusals(
     tree: Tree, fates: Fates, unknown: Mapping[str, list[str]], splits: set[str], options: ReadOptions, layout: str
 ) -> list[Refusal]:
     """What would be left out although it has grades. splits: those of the images that are used."""
-    leave_out = f"leave it out with --layout {layout}"
     found: list[Refusal] = []
     unused = fates.get(Fate.NOT_LISTED, ())
     if (pictures := all_pictures(tree)) and Fate.PICTURE not in fates:
@@ -69,18 +63,11 @@ def refusals(
     if unlisted > (used := len(fates.get(Fate.PICTURE, ()))) > 0 and options.layout is None:
         text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as the labels do not list them"
         found.append(Refusal(FEW_LISTED, unlisted, f"{text}: find out whether these are whole", True))
+    found += _of_another_column(tree, fates, options)
     if options.layout is not None or options.labels is not None or options.image_column is not None:
-        return found + (_of_the_other_eye(tree, fates) if options.image_column else [])  # the user chose
-    for one in _with_grades(tree, fates, splits):
-        how = _like_those_read(fates, one, layout) or f"read it alone with {one.flags}"
-        text = (
-            f"`{one.file}` has grades of {counted(len(one.images), 'picture')} that are not used: {how}, or {leave_out}"
-        )
-        found.append(Refusal("labels not read", len(one.images), text))
-    found += [
-        Refusal("labels not read", len(unused), f"{text} (or {leave_out})")
-        for text in _may_have_grades(tree, fates, splits)
-    ]
+        return found  # the user chose
+    not_read = unused_labels(tree, fates, _known(splits), layout)
+    found += [Refusal("labels not read", count, text) for count, text in not_read]
     return found + _graded(tree, fates, options, f"leave them out with --layout {layout}")
 
 
@@ -116,7 +103,7 @@ def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal
             source = entry.place.rpartition(", line ")[0] or entry.place.partition(f"/{entry.word}")[0]
             sources[f"{entry.split} of {source}" if entry.split else source][entry.word] = entry.grade
     text = doubt_of_scale(said, options.grades) or doubt_of_parts(sources, options.grades)
-    unheard = [word for word in options.grades if word and plain(word) not in set(map(plain, said))]
+    unheard = [word for word in options.grades if word and not any(same_word(word, one) for one in said)]
     found = [Refusal("doubtful scale of grades", len(entries), text, only_warns=True)] if text else []
     if unheard:
         text = f"--grade {', '.join(map(clipped, unheard))} is no word that says a grade here: correct or drop it"
@@ -124,29 +111,25 @@ def scale_doubts(entries: Sequence[Entry], options: ReadOptions) -> list[Refusal
     return found
 
 
-def _like_those_read(fates: Fates, one: UnreadTable, layout: str) -> str:
-    """What would have it read beside the label files of a layout; "" where that is not known."""
-    if layout not in ("kaggle", "aptos", "idrid", "messidor2"):
-        return one.mending()
-    image, grade = FORMS[layout].image, FORMS[layout].grades[0]
-    if mending := one.mending(image, grade):
-        return mending
-    names = f"`{image}` and `{grade}` as in `{fates[Fate.LABELS][0]}`"
-    columns = f"`{one.image}` and `{one.grade}`" if one.grade else "its columns of images and grades"
-    return f"call {columns} {names}, so that both are read"
-
-
-def _of_the_other_eye(tree: Tree, fates: Fates) -> list[Refusal]:
-    """Warnings of pictures that are not used, and that another column of a label file lists."""
-    stems = stems_of(fates.get(Fate.NOT_LISTED, ()))
+def _of_another_column(tree: Tree, fates: Fates, options: ReadOptions) -> list[Refusal]:
+    """Pictures that are not used, and that another column of a label file lists: refused where it has their grades."""
+    used = stems_of(fates.get(Fate.PICTURE, ()))
+    stems = frozenset(stem for stem in stems_of(fates.get(Fate.NOT_LISTED, ())) if not is_made_of(stem, used))
+    chosen = options.layout is not None or options.labels is not None or options.image_column is not None
     found = []
     for file in fates.get(Fate.LABELS, ()) if stems else ():
-        one = look_into(tree, file, stems)
+        try:
+            one = look_into(tree, file, stems)
+            if one.columns.index(one.image) == columns_of(read_table(tree.root / file, file), options).image:
+                continue
+        except (DataError, ValueError):  # ValueError where no column names any
+            continue
         text = (
             f"`{file}` lists {counted(len(one.images), 'picture')} that are not used in its column {one.image!r}: "
             "write a line for each picture, in a label file with the header `image,level,patient`"
         )
-        found += [Refusal("two pictures in a line", len(one.images), text, only_warns=True)] if one.images else []
+        warns = chosen or sum(map(called_grades, one.grades)) < 2
+        found.append(Refusal("two pictures in a line", len(one.images), text, warns))
     return found
 
 
@@ -172,44 +155,6 @@ def _two_versions(fates: Fates) -> list[Refusal]:
         "there the pictures of other folders are used. Name the folder in the label file, or move one of them away"
     )
     return [Refusal(TWO_VERSIONS, count, text, True)]
-
-
-def _with_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[UnreadTable]:
-    """Label files that are not read and have grades of pictures that are not used."""
-    unread = set(fates.get(Fate.UNREAD_LABELS, ()))
-    found = []
-    for file in possible_tables(tree):
-        split, asked = split_of_file(file), [*fates.get(Fate.NOT_LISTED, ())]
-        if split not in ("", *splits):
-            asked += fates.get(Fate.SAME_NAME, ())
-        if file not in unread or not asked:
-            continue
-        try:
-            one = look_into(tree, file, stems_of(asked))
-        except DataError:
-            continue
-        found += [one] if one.images and (one.choices or (split and one.grades)) else []
-    return found
-
-
-def _may_have_grades(tree: Tree, fates: Fates, splits: set[str]) -> list[str]:
-    """Files of a split that is not read, which cannot be read, where there are pictures that no label file lists."""
-    unused, unread = len(fates.get(Fate.NOT_LISTED, ())), set(fates.get(Fate.UNREAD_LABELS, ()))
-    known = _known(splits)
-    kinds = unread_tables(tree)
-    found = []
-    for file in [*possible_tables(tree), *kinds] if unused else []:
-        if file not in unread or split_of_labels(file) in known:
-            continue
-        reason = save_as_csv(file, kinds[file]) if file in kinds else ""
-        if not reason:
-            try:
-                read_table(tree.root / file, file, head=True)
-                continue
-            except DataError as error:
-                reason = str(error)
-        found.append(f"{reason}; it may have the grades of {counted(unused, 'unused picture')}")
-    return found
 
 
 def _known(splits: set[str]) -> set[str]:

@@ -7,23 +7,30 @@ import shlex
 from collections.abc import Iterable, Mapping
 
 from retina_data.errors import DataError
-from retina_data.layouts.grade_folders import grade_of
+from retina_data.layouts.folder_tree import Tree
+from retina_data.layouts.grade_folders import GradeFolders, grade_of, names_below, signed
 from retina_data.layouts.label_files import UNGRADABLE, clipped, plain
 
 _NUMBERED = re.compile(r"(?:grade|level|class|stage|label|dr)?(?P<number>\d)(?P<word>\D*)")
 
 _UK = re.compile(r"r[0-46][as]?(m[01])?")  # R1M0, R3A; R6 is ungradable in Scotland
 
+_DISEASED = frozenset((
+    "dr", "rdr", "referable", "referabledr", "positive", "abnormal", "diseased", "disease", "symptoms", "retinopathy",
+    "diabeticretinopathy", "withdr", "sick",
+))  # fmt: skip
+
+_HEALTHY = frozenset((
+    "nodr", "nondr", "nrdr", "nonreferable", "notreferable", "nonreferabledr", "negative", "normal", "healthy",
+    "nosymptoms", "withoutdr", "noretinopathy",
+))  # fmt: skip
+
 _MOST_WORDS = 10  # a column with more words is none of grades
 
 
 def grade_said(text: str, words: Mapping[str, int | None]) -> int | None:
     """The grade of a field: a number, also as `2.0`, or a word; None where it is none."""
-    number = without_point(text)
-    if number in words:
-        return grade_of(number, words)
-    said = re.fullmatch("[^-+.,]+", number) or not re.fullmatch(r"[-+.,\d]*", number)
-    return grade_of(number, words) if said and not re.search("[?<>*~]", number) else None
+    return grade_of(without_point(text), words)
 
 
 def without_point(text: str) -> str:
@@ -56,6 +63,16 @@ def advice_on_words(texts: Iterable[str], words: Mapping[str, int | None], other
             f"England, R4 in Scotland): get the grades 0 to 4, or say what each is taken for, {flags}"
         )
     return f"say what each means, {flags}"
+
+
+def is_scale(texts: Iterable[str]) -> bool:
+    """Whether the words of a column are another scale of grades: 1 to 5, the UK's, or some of them are grades."""
+    words = set(texts) - {""}
+    return len(words) <= _MOST_WORDS and (
+        words == {*"12345"}
+        or sum(_UK.fullmatch(plain(word)) is not None for word in words) > 1
+        or any(not word.isdigit() and grade_said(word, {}) is not None for word in words)
+    )
 
 
 def not_a_grade(
@@ -128,11 +145,29 @@ def _numbers(names: Iterable[str]) -> dict[int, list[str]]:
     found: dict[int, list[str]] = {}
     for name in names:
         match = _NUMBERED.fullmatch(plain(name))
-        # A sign, a part or a doubt makes it another number.
-        if match and re.fullmatch(r"\w[^?<>*~+]*", name) and not re.search(r"\d[.,]\d", name):
+        if match and not signed(name):
             found.setdefault(int(match["number"]), []).append(name)
     return found
 
 
 def _flags(meanings: Mapping[str, str]) -> str:
     return " ".join(f"--grade {shlex.quote(f'{name}={meaning}')}" for name, meaning in sorted(meanings.items()))
+
+
+def two_classes(tree: Tree) -> str:
+    """Names of two folders of pictures that look like not referable and referable; "" where there are none."""
+    for below in names_below(tree).values():
+        beside = {plain(name): name for name in below}
+        diseased, healthy = sorted(_DISEASED & beside.keys()), sorted((_HEALTHY | {"0"}) & beside.keys())
+        if diseased and healthy and len(beside) == 2:
+            return f"`{beside[healthy[0]]}` and `{beside[diseased[0]]}`"
+    return ""
+
+
+def refuse_two_classes(folders: GradeFolders) -> None:
+    """Raise DataError where folders 0 and 1 are all: these are most often two classes, and a grade is one of five."""
+    if {plain(one.word) for one in folders.entries} == {"0", "1"}:
+        raise DataError(
+            "a data set must have a folder for each of the grades 0..4, but the folders 0 and 1 alone look like not "
+            "referable / referable; get the grades themselves, or take these for grades with --layout folders"
+        )

@@ -8,11 +8,13 @@ import shlex
 from collections import defaultdict
 from collections.abc import Sequence
 
+import yaml
+
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import TWO_VERSIONS, Refusal, stems_of_folders
 from retina_data.layouts.advice.scale import grade_said
 from retina_data.layouts.folder_names import names_images, split_named, without_copies
-from retina_data.layouts.folder_tree import Tree, counted, examples
+from retina_data.layouts.folder_tree import Tree, counted, examples, extension
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.inventory import Fate, Fates
 from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, read_table, stem_of
@@ -21,8 +23,13 @@ from retina_data.layouts.tables.published import form_of
 from retina_data.layouts.tables.unread_splits import KIND
 from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE
 
-_CODES = re.compile(r"(class|label|target)\w*\.json", re.IGNORECASE)
+_CODES = re.compile(r"_?(class|label|target|data|obj)[\w-]*\.(json|ya?ml|txt|names|csv|tsv)", re.IGNORECASE)
 """Files in which training programs note the numbers that they gave to words."""
+
+_CODE = re.compile(r"(\d+|[^\d,;:\t=]+?)\s*[,;:\t= ]\s*(\d+|[^\d,;:\t=]+)")
+
+_MOST_CODES = 20
+"""Lines; a longer file is none of codes."""
 
 _MOST_BYTES = 100_000
 
@@ -70,7 +77,7 @@ def _other_words(table: LabelTable, number: int, read: Columns, options: ReadOpt
 
 
 def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
-    """Warnings of JSON files with other numbers for the words of grades, where the labels that are read are numbers."""
+    """Warnings of files with other numbers for the words of grades, where the labels that are read are numbers."""
     if not entries or not all(entry.word.isdigit() for entry in entries):
         return []
     found, read = [], {entry.word: entry.grade for entry in entries}
@@ -78,12 +85,11 @@ def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
         if not _CODES.fullmatch(file.rpartition("/")[2]):
             continue
         try:
-            codes = json.loads((tree.root / file).read_bytes()[:_MOST_BYTES])
-        except (OSError, ValueError, RecursionError):
+            with (tree.root / file).open(encoding="utf-8-sig", errors="replace") as opened:
+                pairs = _coded(opened.read(_MOST_BYTES), extension(file))
+        except (OSError, ValueError, RecursionError, yaml.YAMLError):
             continue
-        pairs = {str(word): str(code) for word, code in codes.items()} if isinstance(codes, dict) else {}
-        pairs |= {code: word for word, code in pairs.items()}  # either may come first
-        said = {word: grade for word in pairs if not word.isdigit() and (grade := grade_of(word, {})) is not None}
+        said = {word: grade for word in pairs if (grade := grade_of(word, {})) is not None}
         differ = [word for word, grade in said.items() if read.get(pairs[word], grade) != grade]
         if differ:
             text = (
@@ -94,8 +100,34 @@ def codes_of_words(tree: Tree, entries: Sequence[Entry]) -> list[Refusal]:
     return found
 
 
+def _coded(text: str, kind: str) -> dict[str, str]:
+    """Word -> its number in a file of codes: mappings of JSON or YAML, either first, a list, or lines of a text."""
+    found: dict[str, str] = {}
+    if kind in (".json", ".yaml", ".yml"):
+        held = json.loads(text) if kind == ".json" else yaml.safe_load(text)
+        for one in [held, *(held.values() if isinstance(held, dict) else ())]:
+            pairs = one.items() if isinstance(one, dict) else enumerate(one) if isinstance(one, list) else ()
+            for pair in pairs:
+                _add(found, *map(str, pair))
+        return found
+    lines = [bare for line in text.replace('"', "").splitlines() if (bare := line.strip())]
+    for line in lines if len(lines) <= _MOST_CODES else ():
+        if match := _CODE.fullmatch(line):
+            _add(found, *match.groups())
+    if not found and len(lines) <= _MOST_CODES:
+        for number, line in enumerate(lines):
+            _add(found, str(number), line)
+    return found
+
+
+def _add(found: dict[str, str], one: str, other: str) -> None:
+    for code, word in ((one, other), (other, one)):
+        if code.isdigit() and not word.isdigit():
+            found[word.strip("\"' ")] = code
+
+
 def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:
-    """A warning where the images' names begin or end with several splits, and nothing else says one."""
+    """A warning where images' names begin or end with one split and others do not, and nothing else says splits."""
     if any(entry.split for entry in entries):
         return []
     said: dict[str, list[str]] = defaultdict(list)
@@ -103,7 +135,8 @@ def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:
         words = [word for word in stem_of(entry.image.rpartition("/")[2]).replace("-", "_").split("_") if word]
         if split := next(filter(None, map(split_named, (words[0], words[-1]) if words else ())), ""):
             said[split].append(entry.image)
-    if len(said) < 2 or sum(map(len, said.values())) < len(entries):
+    held_out = len(said.get("val", ())) + len(said.get("test", ()))
+    if 10 * held_out < len(entries) or len(entries) in map(len, said.values()):
         return []
     named = ", ".join(f"{clipped(images[0])} ({split})" for split, images in said.items())
     text = (

@@ -8,18 +8,19 @@ from collections.abc import Sequence
 from zipfile import is_zipfile
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.scale import advice_on_words
+from retina_data.layouts.advice.scale import advice_on_words, two_classes
 from retina_data.layouts.folder_tree import (
     UNREAD,
-    UNREAD_TABLES,
     Tree,
     all_pictures,
+    as_csv,
     counted,
     examples,
     extension,
     is_archive,
+    unread_table,
 )
-from retina_data.layouts.grade_folders import names_below, two_classes
+from retina_data.layouts.grade_folders import names_below
 from retina_data.layouts.label_files import clipped, stems_of
 from retina_data.layouts.tables.published import possible_tables
 from retina_data.layouts.tables.unread_table import UnreadTable, look_into
@@ -41,8 +42,7 @@ def unrecognised(tree: Tree) -> str:
             texts.append(str(error))
             continue
         texts.append(_about(one))
-    kinds = [(file, UNREAD_TABLES.get(extension(file))) for file in tree.files]
-    texts += [save_as_csv(file, kind) for file, kind in kinds if kind][:2]
+    texts += [save_as_csv(file, kind) for file in tree.files if (kind := unread_table(file))][:2]
     unread = Counter(extension(file) for file in tree.files if extension(file) in UNREAD or is_archive(file))
     texts += [f"{counted(count, 'file')} {kind}, which is not read" for kind, count in unread.items()]
     npz = [file for file in tree.files if extension(file) == ".npz" and not is_zipfile(tree.root / file)]
@@ -67,9 +67,12 @@ def _about(one: UnreadTable) -> str:
     if one.header:
         first = clipped(one.delimiter.join(one.columns))
         return f"{one.file} must begin with a header, but begins with {first} ({one.file}, line 1): {one.mending()}"
+    if len(one.columns) == 1 and one.images:
+        return f"`{one.file}` lists pictures and no grades: write these beside, with the header `image,level`"
     sure = "" if one.image and one.choices else ", if it has grades"
-    how = one.mending() or f"read it with {one.flags}{sure}"
-    if not one.image:
+    mending = one.mending()
+    how = mending or f"read it with {one.flags}{sure}"
+    if not one.image and not mending:
         how = f"none names a picture that lies there; correct the names, delete what stands above the header, or {how}"
     return f"`{one.file}` has the columns {', '.join(map(clipped, one.columns[:10]))}: {how}"
 
@@ -81,4 +84,4 @@ def lying(pictures: Sequence[str]) -> str:
 
 def save_as_csv(file: str, kind: str) -> str:
     """What to do about a table in a format that is not read."""
-    return f"`{file}` is {kind}, which is not read: save it as `{file.rpartition('.')[0]}.csv`"
+    return f"`{file}` is {kind}, which is not read: save it as `{as_csv(file)}`"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import astuple, dataclass, replace
@@ -15,7 +16,7 @@ from retina_data.layouts.patients.eye_words import EYE_WORDS
 from retina_data.layouts.patients.image_names import read_names
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.patients.spellings import alike, one_spelling
+from retina_data.layouts.patients.spellings import alike, divided, one_spelling
 
 _NOBODY = re.compile(
     r"\W*|unk|unknown|n/?a|nan|none|null|nil|missing|undefined|unidentified|anonymous|not[-_ ]?(available|known|given)",
@@ -25,6 +26,8 @@ _NOBODY = re.compile(
 
 _NUMBER_OF_NOBODY = re.compile(r"0+|-1|9{3,}")
 """The same, where it has more than twice the images of any other."""
+
+_NO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
 
 _SPELLED = frozenset(word for word in EYE_WORDS if len(word) > 1)
 
@@ -63,12 +66,13 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
         return Patients(parsed, (True,) * len(ids), 0, 0, tuple(warning_signs(parsed, True)), ())
     places = _collections({entry.folder for entry in entries})
     keys = [f"{places[entry.folder]}/{one}" if one else "" for entry, one in zip(entries, ids, strict=True)]
+    apart_by_column = divided(parsed, keys) if any(keys) else []
     owners = _owners(parsed, keys)
     patients = [key or owners.get(name, name) for key, name in zip(keys, parsed.patient, strict=True)]
     known = tuple(bool(key) or known for key, known in zip(keys, parsed.known, strict=True))
     patients, merged, apart = one_spelling(replace(parsed, patient=tuple(patients), known=known))
     parsed, by_column = replace(parsed, patient=tuple(patients), known=known), tuple(map(bool, keys))
-    signs = warning_signs(parsed, any(keys))
+    signs = warning_signs(parsed, any(keys)) + apart_by_column
     if any(keys) and not all(keys):
         signs += warning_signs(_subset(parsed, [n for n, key in enumerate(keys) if not key]), False)
     similar = set() if signs else alike(parsed, by_column)
@@ -92,7 +96,8 @@ def patients_of(entries: Sequence[Entry], options: ReadOptions) -> Patients:
 
 
 def _ids(values: Sequence[str]) -> list[str]:
-    """The column's values, "" where one names nobody; without the `.0` that a spreadsheet adds."""
+    """The column's values, "" where one names nobody; composed, with plain blanks, without a spreadsheet's `.0`."""
+    values = [" ".join(unicodedata.normalize("NFKC", _NO_WIDTH.sub("", value)).split()) for value in values]
     if not any(re.fullmatch(r"\d+[.,]\d*[1-9]\d*", value) for value in set(values)):
         values = [re.sub(r"(?<=\d)[.,]0+$", "", value) for value in values]
     images = Counter(value for value in values if not _NOBODY.fullmatch(value))

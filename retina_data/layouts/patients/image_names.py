@@ -37,7 +37,7 @@ def _beginning(text: str) -> re.Pattern[str]:
 
 _WITHOUT_EYE = _ending(COPY, f"(?P<visit>{VISIT})")
 _COPIES_FIRST = (
-    _beginning(rf"(?:{AUGMENTED})[-_ ]?\d+"),
+    _beginning(rf"(?:{AUGMENTED}|gen(?:erated)?)(?:[-_ ]?ima?ge?)?[-_ ]?\d+"),
     _beginning(rf"copy[-_ ]of|{COPY_WORDS}"),
 )  # aug_0_12_left, aug_12_left
 _NUMBERED = re.compile(r"[-_ ]?\(\d+\)$")  # a second download, or a thousand files renamed at once

@@ -41,6 +41,7 @@ class Cause(StrEnum):
     TWO_NUMBERS = "two numbers"
     FEW_PATIENTS = "few patients"
     ONE_PATIENT = "one patient"
+    DIVIDED = "patients divided"
     PLACEHOLDER = "placeholder"
 
 
@@ -124,10 +125,16 @@ def _same_eye_twice(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
 
 
 def _many_folders(parsed: ParsedNames, originals: list[int]) -> list[Sign]:
-    """Folders that are as small as a patient's, and hold several patients by their names."""
-    sizes = Counter(parsed.folder[n] for n in originals if parsed.folder[n])
+    """Folders that are as small as a patient's, and hold several patients by the names; or the folders around these."""
+    return _of_folders(parsed, originals, parsed.folder) or _of_folders(
+        parsed, originals, [folder.rpartition("/")[0] for folder in parsed.folder]
+    )
+
+
+def _of_folders(parsed: ParsedNames, originals: list[int], folder_of: Sequence[str]) -> list[Sign]:
+    sizes = Counter(folder_of[n] for n in originals if folder_of[n])
     small = {folder: n for folder, n in sizes.items() if n <= HANDFUL}
-    patients = {(parsed.folder[n], parsed.patient[n]) for n in originals if parsed.folder[n] in small}
+    patients = {(folder_of[n], parsed.patient[n]) for n in originals if folder_of[n] in small}
     images = sum(small.values())
     if len(small) < MANY_FOLDERS or 2 * images < len(originals) or 2 * len(patients) < 3 * len(small):
         return []

@@ -22,6 +22,10 @@ PATIENT_COLUMNS = (
 
 SPLIT_COLUMNS = ("split", "usage", "set", "subset", "partition", "phase", "dataset_split", "data_split")
 
+NO = frozenset(("0", "no", "n", "false", "f", "nein", "non", "nao", "não", "нет", "否"))
+
+YES = frozenset(("1", "yes", "y", "true", "t", "ja", "si", "sí", "sim", "oui", "да", "是"))
+
 _EYE_COLUMNS = ("eye", "laterality", "side", "eye_side", "eye_laterality", "image_laterality", "exam_eye")
 
 _USAGE = {"public": "test", "private": "test"}  # of Kaggle's test grades

@@ -25,7 +25,7 @@ from retina_data.layouts.label_files import (
     stems_of,
 )
 from retina_data.layouts.patients.eye_words import EYE_WORDS, eye_of
-from retina_data.layouts.tables.columns import Columns, columns_of, split_said
+from retina_data.layouts.tables.columns import NO, YES, Columns, columns_of, split_said
 from retina_data.layouts.tables.published import form_of, split_of_file
 
 _REWRITTEN = re.compile(r"[-+]?\d([.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
@@ -33,6 +33,9 @@ _REWRITTEN = re.compile(r"[-+]?\d([.,]\d+)?E\+\d{1,3}", re.IGNORECASE)
 
 _SIDE = re.compile(r"_(?:(?P<right>r|right|od)|l|left|os)\d*$", re.IGNORECASE)
 
+_GOOD = YES | {"good", "ok", "gradable", "gradeable"}
+
+_BAD = NO | {"bad", "not ok", "ungradable", "ungradeable"}
 
 Said = Callable[[str, str], int]
 """Text of a label file and its place -> its grade. Raises DataError where it says none."""
@@ -168,10 +171,17 @@ def _grade(columns: Columns, said: Said, fields: list[str], image: str, place: s
     if len(texts) > 1 and (side := _SIDE.search(stem_of(image))):
         del texts[0 if side["right"] else 1]  # the other eye's
     text = next(filter(None, texts), "")
-    if columns.gradable is not None and (_says_no(fields[columns.gradable]) or not text):
+    if columns.gradable is not None and (not _gradable(fields[columns.gradable], place) or not text):
         return UNGRADABLE, ""
     return said(text, place), without_point(text)
 
 
-def _says_no(text: str) -> bool:
-    return without_point(text).lower() in ("0", "no", "n", "false", "f")
+def _gradable(text: str, place: str) -> bool:
+    """Whether a field of the column `gradable` says so; raises DataError where it says neither yes nor no."""
+    said = without_point(text).casefold()
+    if said not in _GOOD | _BAD:
+        raise DataError(
+            f"a field of the column `gradable` must be 1 or 0, but got {clipped(text)} ({place}); write 0 for what "
+            "cannot be graded and 1 for the others, or give the column another name"
+        )
+    return said in _GOOD

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.layouts.folder_names import split_named, split_of_path
-from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, extension
+from retina_data.layouts.folder_tree import COPIES_OF_TABLES, Tree, as_csv, extension, unread_table
 from retina_data.layouts.grade_folders import grade_of
-from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of
+from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of, stem_of_path, stems_of
 
 MOST_TABLES = 200  # that are looked into; one file for each image is no label file
+
+_MOST_OPENED = 20
+"""More text files than this, whose names do not say labels, are none; one file for each image is no label file."""
+
+_BEGINNING = 65_536  # characters
 
 PLACEHOLDERS = re.compile(
     r"submission|(?<![^\W\d_])(sub|preds?|predict\w*|pseudo\w*|outputs?|inference|results?)(?![^\W\d_])", re.IGNORECASE
@@ -85,20 +92,55 @@ def _images_listed(tree: Tree, file: str) -> set[str]:
 
 
 def possible_tables(tree: Tree) -> list[str]:
-    """Text files that may be label files, the outermost first; a .txt where its name says a split or labels."""
-    named = [file for file in tree.texts if extension(file) != ".txt" or _says_labels(file.rpartition("/")[2])]
+    """Text files that may be label files, the outermost first; a .txt where its name or its first lines say so."""
+    listing = _naming_pictures(tree, [file for file in tree.texts if extension(file) == ".txt"])
+    named = [file for file in tree.texts if extension(file) != ".txt" or file in listing]
     return sorted(named, key=lambda file: file.count("/"))[:MOST_TABLES]
 
 
 def unread_tables(tree: Tree) -> dict[str, str]:
-    """Files that may hold labels in a format that is not read, and what each is; JSON where its name says labels."""
-    kinds = {file: UNREAD_TABLES.get(extension(file), "") for file in tree.files}
-    said = {file: extension(file) not in (".json", ".jsonl") or _says_labels(file.rpartition("/")[2]) for file in kinds}
-    return {file: kind for file, kind in kinds.items() if kind and said[file]}
+    """Files that may hold labels in a format that is not read, and what each is.
+
+    JSON where its name says labels, or its beginning names pictures; what is packed where its table does not lie there.
+    """
+    kinds = {file: kind for file in tree.files if (kind := unread_table(file))}
+    json = [file for file in kinds if extension(file) in (".json", ".jsonl")]
+    others = set(json) - _naming_pictures(tree, json)
+    there = {file.casefold() for file in tree.texts}
+    others |= {file for file, kind in kinds.items() if kind in COPIES_OF_TABLES and as_csv(file).casefold() in there}
+    return {file: kind for file, kind in kinds.items() if file not in others}
+
+
+def _naming_pictures(tree: Tree, files: Sequence[str]) -> set[str]:
+    """Those of text files whose names say labels, or whose first lines name pictures; many others are not opened."""
+    found = {file for file in files if _says_labels(file.rpartition("/")[2])}
+    stems = _stems(tree.pictures)
+    others = [file for file in files if file not in found and stem_of_path(file.rpartition(".")[0]) not in stems]
+    if len(others) <= _MOST_OPENED:
+        found.update(file for file in others if _names_pictures(tree.root / file, stems))
+    return found
+
+
+def _names_pictures(path: Path, stems: frozenset[str]) -> bool:
+    """Whether each of the first lines of a text has the name of a picture, or JSON has one at its beginning."""
+    try:
+        with path.open(encoding="utf-8", errors="replace") as opened:
+            text = opened.read(_BEGINNING)
+    except OSError:
+        return False
+    lines = [text] if path.suffix.lower() == ".json" else [line for line in text.splitlines() if line.strip()][:3]
+    return bool(lines) and all(
+        any(stem_of_path(one) in stems for one in re.split(r"[\s,;|\"']+", line)) for line in lines
+    )
+
+
+@lru_cache(maxsize=2)  # it is asked of the same pictures again and again
+def _stems(pictures: tuple[str, ...]) -> frozenset[str]:
+    return stems_of(pictures)
 
 
 def _says_labels(name: str) -> bool:
-    return bool(split_named(name) or re.search("label|grade|annotation", name, re.IGNORECASE))
+    return bool(split_named(name) or re.search("label|grade|annotation|metadata", name, re.IGNORECASE))
 
 
 def form_of(table: LabelTable) -> str | None:

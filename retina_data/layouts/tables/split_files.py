@@ -9,12 +9,12 @@ from dataclasses import replace
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_names import split_named, words_of
-from retina_data.layouts.folder_tree import UNREAD_TABLES, Tree, counted, extension
-from retina_data.layouts.label_files import Entry, LabelTable, clipped, read_table, stem_of, stems_of
+from retina_data.layouts.folder_tree import Tree, counted, extension, unread_table
+from retina_data.layouts.label_files import Entry, LabelTable, clipped, read_table, stem_of, stem_of_path, stems_of
 from retina_data.layouts.tables.columns import PATIENT_COLUMNS, split_columns, split_said
 from retina_data.layouts.tables.published import split_of_file
 from retina_data.layouts.tables.unread_splits import KIND, REMEDY, doubtful_column
-from retina_data.layouts.tables.unread_table import UnreadTable, look_into, stem_of_path
+from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 _SUCH_AS = "such as `image,level,split`"
 
@@ -52,10 +52,10 @@ def unread_split_files(tree: Tree, used: Mapping[str, Entry], unread: Sequence[s
 def _says_splits(file: str) -> bool:
     """Whether the name of a file that is no text table says that it has splits, or is a validation or test split."""
     name = file.rpartition("/")[2].rpartition(".")[0]
-    if extension(file) in UNREAD_TABLES and split_named(name) in ("val", "test"):
+    if unread_table(file) and split_named(name) in ("val", "test"):
         return True
     words = set(words_of(name))
-    return extension(file) in {*_NO_TABLES, *UNREAD_TABLES} and not _SAYS_SPLITS.isdisjoint(words)
+    return (extension(file) in _NO_TABLES or bool(unread_table(file))) and not _SAYS_SPLITS.isdisjoint(words)
 
 
 def _of_images(table: LabelTable, one: UnreadTable, splits: Mapping[str, set[str]]) -> list[Refusal]:

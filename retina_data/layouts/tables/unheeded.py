@@ -11,10 +11,10 @@ from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.advice.scale import grade_said, without_point
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table, stems_of
-from retina_data.layouts.tables.columns import Columns, columns_of
+from retina_data.layouts.label_files import LabelTable, ReadOptions, clipped, read_table, stem_of_path, stems_of
+from retina_data.layouts.tables.columns import NO, YES, Columns, columns_of
 from retina_data.layouts.tables.published import form_of, possible_tables, predictions
-from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE, look_into, stem_of_path
+from retina_data.layouts.tables.unread_table import OF_SOMETHING_ELSE, called_grades, look_into
 
 QUALITY = "quality not heeded"
 
@@ -30,14 +30,17 @@ _POOR = re.compile(
     "inadequa|inadecua|insuffi|insufi|ungrad|reject|bad|poor|unusable|schlecht|unzureich|mauvais", re.IGNORECASE
 )
 
-_NO = frozenset(("no", "n", "false", "f", "nein", "non", "nao", "não", "mala", "malo", "ruim", "нет", "否"))
+_NO = NO - {"0"} | {"mala", "malo", "ruim"}  # numbers may be qualities
 
-_YES = frozenset(("1", "yes", "y", "true", "t", "ja", "si", "sí", "sim", "oui", "да", "是", "x"))
+_YES = YES | {"x"}
 
 _MOST_QUALITIES = 10
 """More numbers than this are a measure, such as sharpness, and do not say what is ungradable."""
 
 _LAST_WORD = re.compile("adjudicat|consensus|corrected|final|re-?grad|reread|review|revis", re.IGNORECASE)
+
+
+_OTHER_DISEASE = re.compile("amd|armd|catar|glauc|hyperten|myop|kl[- _]?grade|quality", re.IGNORECASE)
 
 
 def unheeded(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
@@ -112,11 +115,12 @@ def _poor_quality(name: str, values: Sequence[str]) -> tuple[int, str]:
 
 
 def _last_words(table: LabelTable, columns: Columns) -> list[Refusal]:
-    """Columns of grades that are called adjudicated or final, where the one that is read is not."""
+    """Other columns of grades, called so or final; none where the one that is read is called final."""
     read = columns.grades[0]
     found = []
-    for number, name in enumerate(table.columns):
-        if not _LAST_WORD.search(name) or OF_SOMETHING_ELSE.search(name) or _LAST_WORD.search(table.columns[read]):
+    for number, name in enumerate(table.columns) if len(columns.grades) == 1 else ():
+        called = _LAST_WORD.search(name) or (called_grades(name) and not _OTHER_DISEASE.search(name))
+        if number == read or not called or OF_SOMETHING_ELSE.search(name) or _LAST_WORD.search(table.columns[read]):
             continue
         pairs = [(grade_said(row[read], {}), grade_said(row[number], {})) for _, row in table.rows if row[number]]
         differ = sum(one != other for one, other in pairs)

@@ -13,10 +13,19 @@ from statistics import median
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import Refusal
 from retina_data.layouts.folder_tree import Tree, counted
-from retina_data.layouts.label_files import Entry, LabelTable, ReadOptions, clipped, plain, read_table, stem_of
+from retina_data.layouts.label_files import (
+    Entry,
+    LabelTable,
+    ReadOptions,
+    clipped,
+    plain,
+    read_table,
+    stem_of,
+    stem_of_path,
+)
 from retina_data.layouts.patients.signs import HANDFUL, MANY_FOLDERS
 from retina_data.layouts.tables.columns import PATIENT_COLUMNS, columns_of
-from retina_data.layouts.tables.unread_table import UnreadTable, look_into, stem_of_path
+from retina_data.layouts.tables.unread_table import UnreadTable, look_into
 
 UNREAD_PATIENTS = "patients not read"
 

@@ -7,13 +7,19 @@ import shlex
 from typing import NamedTuple
 
 from retina_data.layouts.advice.scale import grade_said
+from retina_data.layouts.folder_names import words_of
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.grade_folders import grade_of
-from retina_data.layouts.label_files import LabelTable, read_table, stem_of
+from retina_data.layouts.label_files import LabelTable, read_table, stem_of_path
+from retina_data.layouts.patients.eye_words import EYE_WORDS
 from retina_data.layouts.tables.published import PLACEHOLDERS
 
-_USUAL = re.compile("grade$|level|diagn|label|class|dr", re.IGNORECASE)
-"""Of the name of a column of grades."""
+_USUAL = re.compile(
+    "grad[eo]?$|level|diagn|label|clas[es]|stage|grau|stufe|stadi|n[ií]vel|niveau|etapa|est[aá]gio|klass|severi|schwere|"
+    "befund|retinopat",
+    re.IGNORECASE,
+)
+"""Of the name of a column of grades, in several languages."""
 
 OF_SOMETHING_ELSE = re.compile("dme|edema|macula|sdrg|gradable", re.IGNORECASE)
 """Of the name of a column whose numbers are of another disease, or on another scale."""
@@ -61,9 +67,26 @@ class UnreadTable(NamedTuple):
                 f"it has two pictures in a line ({self.image!r}, {self.second!r}): write a line for each, in a label "
                 f"file with the header `{image},{grade},patient`"
             )
+        eyes = [name for name in self.grades if _eye_in(name)]
+        if not self.image and sorted(map(_eye_in, eyes)) == ["left", "right"]:
+            return (
+                f"it has a grade for each eye in a line ({eyes[0]!r}, {eyes[1]!r}): write a line for each eye, in a "
+                f"label file with the header `{image},{grade},patient`"
+            )
         if len(each := [name for name in self.grades if grade_of(name, {}) is not None]) > 2:
             return f"it has a column for each grade ({', '.join(each)}): write them as one, `{grade}`, of 0 to 4"
         return ""
+
+
+def called_grades(name: str) -> bool:
+    """Whether a column is called as one of grades."""
+    return _USUAL.search(name) is not None or not {"dr", "icdr"}.isdisjoint(words_of(name))
+
+
+def _eye_in(name: str) -> str:
+    """The eye that one of a column's words says (`left_grade`, `OD level`); "" where none or both do."""
+    eyes = {EYE_WORDS[word] for word in words_of(name) if word in EYE_WORDS}
+    return eyes.pop() if len(eyes) == 1 else ""
 
 
 def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
@@ -84,13 +107,14 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     # 0 and 1 alone are most often no grades, as in a column that is called as one.
     several = [column for column in grades if len(columns[column] - {""}) > 2 and grade_of(column, {}) is None]
     several = [column for column in several if not OF_SOMETHING_ELSE.search(column)]
-    usual = [column for column in several if _USUAL.search(column)]
+    usual = [column for column in several if called_grades(column)]
     choices = usual or (several if len(several) == len(grades) == 1 else [])
-    few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) <= len(rows) / 2]
+    few = [name for name, values in columns.items() if name != image and 2 < len(values - {""}) < 9]
+    few = [name for name in few if len(columns[name]) <= len(rows) / 2 or called_grades(name)]
     few = [name for name in few if not OF_SOMETHING_ELSE.search(name)]
     return UnreadTable(
         file, table.columns, image if images else "", tuple(grades), tuple(choices),
-        few[0] if len(few) == 1 and len(columns[few[0]]) < 9 else "", images, _header(table, stems), other,
+        few[0] if len(few) == 1 else "", images, _header(table, stems), other,
         table.delimiter,
     )  # fmt: skip
 
@@ -107,11 +131,6 @@ def _header(table: LabelTable, stems: frozenset[str]) -> str:
         return ""
     names = {images[0]: "IMAGE", grades[0]: "GRADE"}
     return table.delimiter.join(names.get(number, f"column{number}") for number in range(len(table.columns)))
-
-
-def stem_of_path(text: str) -> str:
-    """The stem of the last part of a path, with slashes of either kind."""
-    return stem_of(re.split(r"[/\\]", text)[-1])
 
 
 def _are_grades(values: set[str]) -> bool:

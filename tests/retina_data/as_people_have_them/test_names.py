@@ -54,6 +54,21 @@ ROWS = [
         "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A),
         "class_indices.json": json.dumps({number: word for number, word in enumerate(WORDS)}),
     }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on"),
+    *(Row(f"codes in {file}", {
+        "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A), file: content,
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, f"`{file}` says that '0' is 'Mild': if the labels are these")
+      for file, content in (
+        ("classes.txt", "Mild\nModerate\nNo_DR\nProliferate_DR\nSevere\n"), ("class_names.txt", "0 Mild\n2 No DR\n"),
+        ("data.yaml", "nc: 5\nnames: [Mild, Moderate, No DR]\n"), ("label_map.csv", "code,name\n0,Mild\n2,No_DR\n"),
+        ("labels.yml", "names:\n  0: Mild\n  2: No DR\n"), ("classes.json", '["Mild", "Moderate", "No DR"]'),
+    )),
+    *(Row(f"codes in {file} that are the grades", {
+        "labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A), file: content,
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, "Fit to train on, with 1 warning") for file, content in (
+        ("classes.txt", "No_DR\nMild\nModerate\nSevere\nProliferate_DR\n"),
+        ("data.yaml", "names: {0: No DR, 1: Mild}\n"),
+        ("class_notes.txt", "Mild cases were read twice.\n"), ("data.yaml.json", "{"),
+    )),
     Row("severities of macular edema in words", {
         "train.csv": table("id_code,diagnosis,dme", A, "{name},{grade},Mild") + "e090f,0,Severe\n",
         **pictures("im/{}.png", [*A, "e090f"]),
@@ -75,6 +90,15 @@ ROWS = [
     Row("splits in the names of pictures", {
         f"{n % 5}/{'train' if n < 15 else 'test'}_{n:03}.png": None for n in range(20)
     }, "", 20, 0, [4] * 5, 20, (20, 0, 0), 0, "the images' names say splits"),
+    *(Row(f"a split in the names of some pictures, {name}", {
+        "labels.csv": table(APTOS, [*A, *(name.format(one) for one in A)]),
+        **pictures("im/{}.png", [*A, *(name.format(one) for one in A)]),
+    }, "", 20, 0, [4] * 5, patients, (20, 0, 0), 0, "the images' names say splits")
+      for name, patients in (("{}1test", 20), ("{}2_val", 20))),
+    Row("a split that is called eval", {
+        f"{split}/{grade}/{split[0]}{split[1]}{grade}{each}f.png": None
+        for split in ("train", "eval", "test") for grade in NUMBERS for each in "ab"
+    }, "", 30, 0, [6] * 5, 30, (10, 10, 10), 0, "Fit to train on"),
     Row("splits in the names of a label file's pictures", {
         "labels.csv": table(APTOS, [f"{name}_{'train' if n < 15 else 'val'}" for n, name in enumerate(TWENTY)]),
         **{f"im/{name}_{'train' if n < 15 else 'val'}.png": None for n, name in enumerate(TWENTY)},

@@ -250,6 +250,39 @@ ROWS = [
         + "".join(f"{name},{n % 5},P{'-' * (n % 2)}{n // 2}\n" for n, name in enumerate(A)),
         **pictures("p/{}.png", A),
     }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "5 patients spelled in several ways"),
+    *(Row(f"a column of patients that has {what}", {
+        "labels.csv": "image,level,patient_id,eye\n" + "".join(
+            f"{image.format(n=n, e=e)},{n},{value.format(n=n, e=e, row=2 * n + (e == 'R'))},{e}\n"
+            for n in range(5) for e in "LR"),
+        **pictures("im/{}.png", [image.format(n=n, e=e) for n in range(5) for e in "LR"]),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 1, "the column of patients must have one value for a patient's images, but")
+        for what, image, value in (
+            ("the images' names", "{n}_{e}", "{n}_{e}"), ("the number of the line", "{n}_{e}", "{row}"),
+            ("a letter for the eye", "q{n}{e}z", "P{n}{e}"), ("an eye", "q{n}{e}z", "P00{n}-{e}"),
+            ("a visit", "q{n}{e}z", "P00{n}_V{row}"),
+        )),
+    *(Row(f"a column of patients with {what}", {
+        "labels.csv": "image,level,patient\n"
+        + "".join(f"{name},{n % 5},{(first, second)[n % 2].format(n // 2)}\n" for n, name in enumerate(A)),
+        **pictures("im/{}.png", A),
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on: nothing was found") for what, first, second in (
+        ("accents taken apart", "M\u00fcller {}", "Mu\u0308ller {}"), ("blanks that do not break", "P {}", "P\u00a0{}"),
+        ("letters without width", "P{}", "\ufeffP{}\u200b"),
+    )),
+    *(Row(f"a download in two archives, {first} and {second}", {
+        f"{(first, second)[n > 4]}/{n % 5}/{name}.png": None for n, name in enumerate(eyes(5))
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "1 patient spelled in several ways") for first, second in (
+        ("eyes-20230105T101112Z-001/eyes", "eyes-20230105T101112Z-002/eyes"), ("eyes", "eyes (1)"),
+        ("OneDrive_1_1-5-2023", "OneDrive_2_1-5-2023"),
+    )),
+    *(Row(f"copies of drawn names over splits, {pattern.format('x')}", {
+        **{f"train/{n % 5}/{name}.png": None for n, name in enumerate(DRAWN)},
+        **{f"val/{n % 5}/{pattern.format(name)}.png": None for n, name in enumerate(DRAWN)},
+    }, "", 40, 0, [8, 8, 8, 8, 8], 20, (20, 20, 0), 0, "20 of 20 val images are of patients who have an image in train")
+        for pattern in ("gen_0_{}", "augmented_image_0_{}")),
+    Row("folders of studies in folders of patients", {
+        f"{n % 5}/PAT{n // 4}/ST{n % 4}/IM{1000 + 17 * n}.jpg": None for n in range(40)
+    }, "", 40, 0, [8, 8, 8, 8, 8], 40, (40, 0, 0), 1, "10 folders of at most 10 images each hold 40 patients"),
     Row("a column of eyes in Spanish", {
         "train.csv": "id_code,diagnosis,patient,laterality\n"
         + "".join(f"{name},{n % 5},p{n // 2},{('OD', 'OI')[n % 2]}\n" for n, name in enumerate(A)),

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from retina_data.errors import DataError
 from retina_data.layouts.folder_tree import Tree, tree_of
 from retina_data.layouts.grade_folders import (
     collection,
@@ -14,8 +13,8 @@ from retina_data.layouts.grade_folders import (
     grade_of,
     names_in_collection,
     read_grade_folders,
-    refuse_two_classes,
-    two_classes,
+    same_word,
+    signed,
 )
 from retina_data.layouts.label_files import UNGRADABLE, Entry
 
@@ -33,7 +32,11 @@ def tree(*files: str) -> Tree:
         (3, "3|Severe|Severe NPDR|severe-dr|Severe_3"),
         (4, "4|Proliferate|Proliferative DR|PDR|Proliferate_DR|proliferative diabetic retinopathy"),
         (UNGRADABLE, "Ungradable|ungradeable|not_gradable"),
+        (3, "3.|(3)|#3|'3|[3]|3: Severe|3 \u2013 Severe|3 \u2212 Severe|Grade - 3|grade=3|Severe -3"),
         (None, "5|10|11|DR|NPDR|very severe|images|train|1_No_DR|0_1|patient 3|||left"),
+        (None, "-1|grade_-1|Grade -1|1+|1-|<1|>=3|2?|3??|Severe?|!Mild|~Mild|<Mild|Mild+-|- 1|-Mild|Mild+|+3|3%|3..."),
+        (None, "\u20131|\u22121|\u20141|\u22653|\u22643|\u22483|\u00b13|\u22603|=\u03383|\u00acMild|\u2265 Mild"),
+        (None, ".3|1.5|2,5|Mild\uff1f|\u00bfMild|3$|3&"),
     ],
 )
 def test_grade_of_knows_the_usual_spellings(grade: int | None, spellings: str) -> None:
@@ -70,19 +73,6 @@ def test_folders_beside_those_of_grades_are_unknown_but_for_splits_and_images() 
     }  # fmt: skip
 
 
-def test_two_classes_are_recognised() -> None:
-    assert two_classes(tree("train/DR/a.png", "train/No_DR/b.png")) == "`No_DR` and `DR`"
-    assert two_classes(tree("0/a.png", "referable/b.png")) == "`0` and `referable`"
-    assert two_classes(tree("No_DR/a.png", "Mild/b.png", "DR/c.png")) == ""
-    for names in ("01", ("grade0", "grade1"), "012"):
-        folders = read_grade_folders(tree(*(f"{name}/a.png" for name in names)), {})
-        if names == "01":
-            with pytest.raises(DataError, match="not referable / referable.*--layout folders"):
-                refuse_two_classes(folders)
-        else:
-            refuse_two_classes(folders)
-
-
 def test_collections_keep_their_folders_and_grades_splits_and_images_do_not() -> None:
     assert collection("train/eyepacs/images") == "eyepacs"
 
@@ -94,3 +84,11 @@ def test_collections_keep_their_folders_and_grades_splits_and_images_do_not() ->
     assert names("1/1_l1", "2/2_r1", "300/300_l1") == ["1/1_l1", "2/2_r1", "300/300_l1"]
     assert names("train/No_DR/7/a", file="train/No_DR/7/a.png") == ["7/a"]
     assert names("a", folder="site1/train") == ["site1/a"]
+
+
+def test_a_word_of_the_user_with_a_sign_is_that_word_alone() -> None:
+    words = {"Severe?": 2, "-1": None, "Se\u0301ve\u0300re": 3}
+    assert [grade_of(name, words) for name in ("Severe?", "Severe", "-1", "1", "\u22121", "S\u00e9v\u00e8re")] == [
+        2, 3, UNGRADABLE, 1, None, 3,
+    ]  # fmt: skip
+    assert signed("Mild+") and not signed("1 - Mild") and not same_word("-1", "1") and same_word("no-dr", "No DR")

@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 
 from retina_data.errors import DataError
-from retina_data.layouts.advice.scale import advice_on_words, doubt_of_scale, not_a_grade
+from retina_data.layouts.advice.scale import (
+    advice_on_words,
+    doubt_of_scale,
+    is_scale,
+    not_a_grade,
+    refuse_two_classes,
+    two_classes,
+)
+from retina_data.layouts.grade_folders import read_grade_folders
+from tests.retina_data.layouts.test_grade_folders import tree
 
 
 @pytest.mark.parametrize(("words", "advice"), [
@@ -46,3 +55,21 @@ def test_numbers_without_0_may_be_counted_from_1(said: dict[str, int], doubt: st
 
 def test_what_the_user_says_is_not_doubted() -> None:
     assert doubt_of_scale({"1": 1, "2": 2}, {"1": 1}) == "" == doubt_of_scale({"1": 0, "2": 1}, {"1": 0, "2": 1})
+
+
+def test_two_classes_are_recognised() -> None:
+    assert two_classes(tree("train/DR/a.png", "train/No_DR/b.png")) == "`No_DR` and `DR`"
+    assert two_classes(tree("0/a.png", "referable/b.png")) == "`0` and `referable`"
+    assert two_classes(tree("No_DR/a.png", "Mild/b.png", "DR/c.png")) == ""
+    for names in ("01", ("grade0", "grade1"), "012"):
+        folders = read_grade_folders(tree(*(f"{name}/a.png" for name in names)), {})
+        if names == "01":
+            with pytest.raises(DataError, match="not referable / referable.*--layout folders"):
+                refuse_two_classes(folders)
+        else:
+            refuse_two_classes(folders)
+
+
+def test_words_of_another_scale_are_known() -> None:
+    assert all(map(is_scale, ("12345", ("R0", "R1", "R3A"), ("Mild", "Leve", "none"))))
+    assert not any(map(is_scale, ("123", "1234567", ("a", "b", "c"), ("R", "L"), map(str, range(20)))))

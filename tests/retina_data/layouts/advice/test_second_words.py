@@ -44,10 +44,12 @@ def test_codes_that_the_user_gave_their_grades_are_no_doubt(tmp_path: Path) -> N
     assert codes_of_words(tree, [Entry("a", 1, "", "l.csv", word="0")]) == []
 
 
-def test_splits_in_names_of_some_images_alone_are_no_splits() -> None:
+def test_splits_in_names_are_warned_of_where_some_images_of_several_are_held_out() -> None:
     entries = [Entry(name, 0, "", "l.csv") for name in ("train_1", "test_2", "other_3")]
-    assert splits_in_names(entries) == []
-    assert len(splits_in_names(entries[:2])) == 1
+    others = [Entry(f"q{n}z", 0, "", "l.csv") for n in range(20)]
+    assert len(splits_in_names(entries)) == len(splits_in_names(entries[:2])) == len(splits_in_names(entries[1:])) == 1
+    assert splits_in_names(entries[1:2]) == splits_in_names(entries[:1] + others) == []
+    assert splits_in_names(entries[1:2] + others) == []  # one of many may be called so
     assert splits_in_names([Entry("train_1", 0, "train", "l.csv"), entries[1]]) == []
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from retina_data.layouts.patients.keys import parse
-from retina_data.layouts.patients.spellings import alike, one_spelling
+from retina_data.layouts.patients.spellings import alike, divided, one_spelling
 
 
 @pytest.mark.parametrize(
@@ -21,6 +21,13 @@ from retina_data.layouts.patients.spellings import alike, one_spelling
         (["P007_left", "P7_right"], 2, 0, 0),  # of numbers alone
         (["Part 1/1_left", "part2/1_right"], 1, 1, 0),
         (["part1/1_left", "part2/1_left"], 2, 0, 2),
+        (["eyes-20230105t101112Z-001/eyes/1_left", "eyes-20230105t101112Z-002/eyes/1_right"], 1, 1, 0),
+        (["drive-download-20230105T101112Z-001/1_left", "drive-download-20230105T101112Z-002/1_right"], 1, 1, 0),
+        (["OneDrive_1_1-5-2023/1_left", "OneDrive_2_1-5-2023/1_right"], 1, 1, 0),
+        (["eyes/1_left", "eyes (1)/1_right"], 1, 1, 0),
+        (["eyes/1_left", "eyes (1)/1_left"], 2, 0, 2),
+        (["DVD1/1_left", "DVD2/1_right"], 1, 1, 0),
+        (["images_001/1_left", "images_002/1_right"], 1, 1, 0),
         (["party1/1_left", "site2/1_right"], 2, 0, 0),
         (["E0F", "e0f"], 2, 0, 0),  # names that tell no patient
     ],
@@ -61,3 +68,28 @@ def test_alike_by_a_column_are_equal_ids_of_two_collections() -> None:
     parsed = replace(parse(["x"] * 6), patient=patient, known=(True,) * 6)
     assert len(alike(parsed, [True] * 6)) == 6
     assert not alike(replace(parsed, patient=tuple(f"s{n // 2}/x-{n}" for n in range(6))), [True] * 6)
+
+
+PAIRS = [f"{n}_{eye}" for n in range(4) for eye in ("left", "right")]
+
+
+@pytest.mark.parametrize(
+    ("names", "keys", "sentence"),
+    [
+        (PAIRS, [f"/{n}" for n in range(8)], "it parts the eyes of 4 of 4 patients"),
+        (PAIRS, [f"/{n // 2}" for n in range(8)], ""),
+        (PAIRS, [f"/{(n + n % 2 * 4) % 8}" for n in range(8)], "it parts the eyes of 4 of 4 patients"),
+        # `left_1` and `right_1` need not be of one patient where the column puts others together
+        (PAIRS, [f"/{n // 2 if n % 2 else (n // 2 + 1) % 4}" for n in range(8)], ""),
+        (PAIRS, [*(f"/{n}" for n in range(4)), "", "", "", ""], ""),  # two patients
+        ([f"q{n}z" for n in range(8)], [f"/P{n // 2}-{'LR'[n % 2]}" for n in range(8)], "8 of its 8 values differ"),
+        ([f"q{n}z" for n in range(8)], [f"/P{n // 2}_V{n % 2}" for n in range(8)], "8 of its 8 values differ"),
+        ([f"q{n}z" for n in range(8)], [f"/{2018 + n % 2}-{n // 2:04}" for n in range(8)], ""),  # numbered each year
+        ([f"q{n}z" for n in range(8)], [f"/{2018 + n % 2}0312-{n // 2:03}" for n in range(8)], ""),  # or each day
+        ([f"q{n}z" for n in range(8)], [f"site/V{n}" for n in range(8)], ""),  # volunteers
+        ([f"q{n}z" for n in range(8)], [f"site {n % 2}/P{n // 2}" for n in range(8)], ""),
+    ],
+)
+def test_a_column_that_has_a_value_for_each_eye_or_visit(names: list[str], keys: list[str], sentence: str) -> None:
+    found = divided(parse(names), keys)
+    assert [sentence in one.sentence for one in found] == [True] * bool(sentence)
