@@ -80,7 +80,7 @@ def test_small_photographs_are_searched_with_what_the_evidence_says() -> None:
     config = read_study_config(ROOT / "configs" / "small.yaml")
     assert config.arm_specs() == [("resnet18", False), ("resnet18", True)]
     assert config.weights["resnet18"] == "synthetic"
-    assert (config.trials, config.finalists, config.repeats) == (40, 3, 2)
+    assert (config.trials, config.finalists, config.repeats) == (40, 2, 2)
     assert {config.fixed[name] for name in ("image_size", "views", "augmentation", "decision")} == {
         28, 8, "dihedral", "median"
     }  # fmt: skip
