@@ -3,7 +3,7 @@ import os
 import pytest
 import ray
 
-from study.cluster.ray_cluster import cluster
+from study.cluster.ray_cluster import KEEP_MEMORY, cluster
 from study.cluster.resources import resources
 from study.errors import ConfigError
 
@@ -16,6 +16,8 @@ def test_processes_that_are_started_here_have_this_one_s_niceness_and_no_passwor
 ) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_PASSWORD", "secret")
     monkeypatch.setenv("RETINA_SEEN", "yes")
+    monkeypatch.setenv("GLIBC_TUNABLES", "")  # put back afterwards, whatever the command makes of it
+    monkeypatch.delenv("GLIBC_TUNABLES")
 
     def environment() -> tuple[dict[str, str], int]:
         return dict(os.environ), os.nice(0)
@@ -25,6 +27,7 @@ def test_processes_that_are_started_here_have_this_one_s_niceness_and_no_passwor
         seen, niceness = ray.get(ray.remote(environment).remote())
     assert niceness == os.nice(0)
     assert seen["RETINA_SEEN"] == "yes"
+    assert seen["GLIBC_TUNABLES"] == KEEP_MEMORY, "a trial's process keeps its memory between two steps"
     assert not [name for name in seen if name.startswith("MLFLOW_")]
     assert "secret" not in seen.values()
     assert os.environ["MLFLOW_TRACKING_PASSWORD"] == "secret", "this process needs it"
