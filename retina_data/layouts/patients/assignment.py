@@ -16,7 +16,7 @@ from retina_data.layouts.patients.eye_words import EYE_WORDS
 from retina_data.layouts.patients.image_names import read_names
 from retina_data.layouts.patients.keys import ParsedNames, parse
 from retina_data.layouts.patients.signs import Sign, warning_signs
-from retina_data.layouts.patients.spellings import alike, divided, one_spelling
+from retina_data.layouts.patients.spellings import YEAR, alike, divided, one_spelling
 
 _NOBODY = re.compile(
     r"\W*|unk|unknown|n/?a|nan|none|null|nil|missing|undefined|unidentified|anonymous|not[-_ ]?(available|known|given)",
@@ -31,7 +31,6 @@ _NO_WIDTH = re.compile("[\u200b-\u200f\u2060\ufeff]")
 
 _SPELLED = frozenset(word for word in EYE_WORDS if len(word) > 1)
 
-_YEAR = re.compile(r"(?:19|20)\d\d")
 _DATED = re.compile(r"(?:19|20)\d\d.*|.*[-._](?:19|20)\d\d")
 
 
@@ -168,12 +167,12 @@ def _years(parsed: ParsedNames, by_column: Sequence[bool]) -> list[str]:
     dates = {
         (patient, visit)
         for patient, visit, eye, column in rows
-        if not column and (_YEAR.fullmatch(visit) or (not eye and _DATED.fullmatch(visit)))
+        if not column and (YEAR.fullmatch(visit) or (not eye and _DATED.fullmatch(visit)))
     }
     patients = sum(count > 1 for count in Counter(patient for patient, _ in dates).values())
     if not patients:
         return []
-    only_years = all(_YEAR.fullmatch(visit) for _, visit in dates)
+    only_years = all(YEAR.fullmatch(visit) for _, visit in dates)
     several, each = ("years", "year") if only_years else ("years or days", "year or day")
     return [
         f"{counted(patients, 'patient')} with images of several {several}, by the names, are each taken for one; where "

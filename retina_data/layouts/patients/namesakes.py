@@ -38,10 +38,9 @@ def one_tree(read: list[ImageName], made: Sequence[bool]) -> list[ImageName]:
     and these are drawn and long, so that no two collections have them by chance; or where one has copies alone, and no
     name of its own that may be a clinic's.
     """
-    distinct = {(one.stem, one.eye, one.visit, one.view) for one in read}
-    if len(distinct) == len(read):
-        return read  # no two images have a name in common
     names = [_Name(one.stem, one.eye, one.visit, one.view) for one in read]
+    if len(set(names)) == len(names):
+        return read
     places: dict[_Name, set[_Tree]] = defaultdict(set)
     trees, times = [], Counter[tuple[str, _Name]]()
     for one, name in zip(read, names, strict=True):

@@ -23,7 +23,7 @@ _DOWNLOAD = re.compile(r"[-_ ]?\d{8}t\d{6}z(?:[-_ ]\d+)*$|(?<=^onedrive)_\d+_.*|
 _FEW_DIVIDED = 3
 """Fewer patients than this may be divided by a slip."""
 
-_YEAR = re.compile(r"(?:19|20)\d\d")
+YEAR = re.compile(r"(?:19|20)\d\d")
 
 _NAMESAKE = re.compile(r" \d+$")
 """Of a key: the number that keeps it apart from that of an equal name."""
@@ -93,7 +93,7 @@ def _in_endings(values: Sequence[str], end: str) -> list[str]:
     read = parse([f"{name}{end}" for name in names])
     groups: dict[tuple[str, str], dict[tuple[str, str], str]] = defaultdict(dict)
     for value, name, patient, eye, visit in zip(values, names, read.patient, read.eye, read.visit, strict=True):
-        if (eye and not end) or (visit and name.startswith(patient) and not _YEAR.fullmatch(visit)):
+        if (eye and not end) or (visit and name.startswith(patient) and not YEAR.fullmatch(visit)):
             groups[value.rpartition("/")[0], patient][eye, visit] = value
     return [value for group in groups.values() if len(group) > 1 for value in group.values()]
 
