@@ -31,16 +31,19 @@ UI_PATH = ".ui-path"  # in the home
 STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://")
 """How MLflow's address begins; it takes no folders any more, and with Databricks artifacts would stay here."""
 
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Where a database server listens if its address does not say."""
+
 
 def server_error(uri: str) -> str:
-    """Why the server at an http(s) address cannot be used now; empty where it answers, and for any other store.
+    """Why the server at an address cannot be used now; empty where it answers, and for a file.
 
     Any answer will do: a server may refuse this page and still take runs.
     """
     if not STORE.match(uri):
         return "no store of MLflow's begins so"
     if not uri.startswith(("http://", "https://")):
-        return ""
+        return _database_error(uri)
     try:
         bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
         urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
@@ -50,6 +53,23 @@ def server_error(uri: str) -> str:
     except (OSError, ValueError, HTTPException) as error:
         text = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
         return "; ".join(filter(None, (text, proxy_hint(uri))))
+    return ""
+
+
+def _database_error(uri: str) -> str:
+    """Why nothing listens at a database's address; MLflow itself would ask there ten times, for 100 seconds."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(uri)
+        kind = address.drivername.partition("+")[0]
+        if address.host and kind in PORTS:  # without a host: a socket or a file of this machine
+            socket.create_connection((address.host, address.port or PORTS[kind]), ANSWER_SECONDS).close()
+    except (ArgumentError, ValueError):  # their text may hold the password
+        return "it is no address of a database"
+    except OSError as error:
+        return " ".join(str(error).split())
     return ""
 
 

@@ -42,7 +42,7 @@ class RunArtifacts:
             add = self._client.log_artifacts if source.is_dir() else self._client.log_artifact
             add(run, str(source), inner or None)
             return
-        target = below(folder, *Path(inner).parts) if inner else folder
+        target = below(folder, *inner.split("/")) if inner else folder
         if source.is_dir():
             if target.exists():
                 check_links(target)
