@@ -27,16 +27,14 @@ test-all: .venv
 		apt-get update -qq && apt-get install -y -qq postgresql || true; fi
 	$(BIN)/python -m pytest -q -n 2 --dist loadfile -m "slow and not faults and not gpu"
 
-# Kills, fills and stops things for real, in about 40 minutes on 2 shared cores, and prints what became of each: first
-# those that must be over within seconds or that start two nodes, alone, then the others, two at once. The wrong clock
-# needs Debian's libfaketime, which only a CI machine installs by itself; a small disk needs root. What is not run is said.
+# Kills, fills and stops things for real, two at once, and prints what became of each. The wrong clock needs Debian's
+# libfaketime, which only a CI machine installs by itself; a small disk needs root. What is not run is said.
 FAKETIME := /usr/lib/*/faketime/libfaketime.so.1
 test-faults: .venv
 	@if ! ls $(FAKETIME) >/dev/null 2>&1 && [ "$$CI" = true ] && [ "$$(id -u)" = 0 ]; then \
 		apt-get update -qq && apt-get install -y -qq faketime || true; fi
 	@ls $(FAKETIME) >/dev/null 2>&1 || echo "the wrong clock is not run: apt-get install faketime, then again"
-	$(BIN)/python -m pytest -q -m "faults and deadline" tests/faults
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "faults and not deadline" tests/faults
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m faults tests/faults
 
 # What only a GPU can show. Without one nothing is run, and nothing is said to have passed.
 test-gpu: .venv
