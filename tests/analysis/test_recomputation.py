@@ -26,7 +26,9 @@ from sklearn.metrics import (
 from analysis import schema
 from analysis.report.paper_tables import write_tables
 from analysis.results.study_runs import StudyRuns
+from analysis.tables import best
 from analysis.tables.all_tables import make_tables
+from tests.fixtures import figures
 from tests.fixtures.studies import Confirm, Eyes, Made, Trial, eyes, study_of
 
 PROBABILITIES = [f"p{grade}" for grade in range(5)]
@@ -228,6 +230,89 @@ def test_trials_on_validation_and_what_is_claimed_of_them(written: Path) -> None
         claimed = clopper_pearson(expected["accuracy"], table["patient"], level=1 - 0.05 / 8)
         assert row["accuracy_claimed"] == pytest.approx(claimed[0], abs=1e-9)
     assert board["kappa"].is_monotonic_decreasing
+
+
+@pytest.mark.parametrize("threshold", [0.4, 0.5])
+def test_configurations_that_reach_an_accuracy(study: StudyRuns, written: Path, threshold: float) -> None:
+    listed = best.best(study, threshold)
+    expected: dict[str, set[tuple[str, str]]] = {"lower_bound": set(), "point_estimate": set()}
+    every = [("test", arm, seeds_of(written, place), 4) for place, arm in enumerate(ARMS)]
+    every += [("validation", ARMS[one // 2], [stored(written, f"{one:04d}")], 8) for one in range(8)]
+    for split, arm, tables, configurations in every:
+        accuracy = float(np.mean([accuracy_score(table["grade"], called(table)) for table in tables]))
+        common = tables[0]["grade"].mode()[0]
+        gain = moved(tables, partial(weighted_gain, common=common))
+        middle = accuracy - float((tables[0]["grade"] == common).mean())
+        level = 1 - 0.05 / configurations
+        bounds = clopper_pearson(accuracy, tables[0]["patient"], level)[0], middle - student(gain, level)[2]
+        if accuracy >= threshold and middle > 0:
+            expected["point_estimate"].add((split, arm))
+        if bounds[0] >= threshold and bounds[1] > 0:
+            expected["lower_bound"].add((split, arm))
+        row = listed[listed["measured_on"].eq(split) & listed["arm"].eq(arm) & np.isclose(listed["accuracy"], accuracy)]
+        for name, bound in zip(("accuracy_claimed", "gain_over_majority_claimed"), bounds, strict=True):
+            assert row[name].to_numpy() == pytest.approx(bound, abs=1e-5)
+    for criterion, wanted in expected.items():
+        own = listed[listed["criterion"] == criterion]
+        assert set(zip(own["measured_on"], own["arm"], strict=True)) == wanted
+    assert len(listed), "the threshold divides them"
+    assert threshold > 0.4 or expected["lower_bound"]
+
+
+def test_finalists_and_how_far_their_scores_fall() -> None:
+    shown = figures.finalists()
+    ran = shown.study.finalists.pivot(index=["arm", "trial"], columns="seed_index", values="best_val_kappa")
+    own = shown.made.board.set_index("trial")
+    table = pd.DataFrame(shown.made.drop).set_index("arm")
+    for arm, repeats in ran.groupby(level="arm"):
+        repeats = repeats.droplevel("arm")
+        means = repeats.mean(axis=1)
+        winner = means.idxmax()
+        chosen_by = own.loc[repeats.index, "objective_value"]
+        assert own.loc[repeats.index, "finalist_mean"].to_numpy() == pytest.approx(means.to_numpy())
+        assert table.loc[arm, "own"] == pytest.approx(chosen_by[winner])
+        assert table.loc[arm, "mean"] == pytest.approx(means[winner])
+        assert table.loc[arm, "before"] == pytest.approx(float((chosen_by - means).mean()))
+        left = [repeats[1 - one].max() - repeats.loc[repeats[1 - one].idxmax(), one] for one in (0, 1)]
+        assert table.loc[arm, "after"] == pytest.approx(np.mean(left))
+        tested = [one for name, one in shown.study.test_predictions.items() if confirms(shown.study, name) == winner]
+        fell = float(np.mean([kappa_of_median(one) for one in tested]))
+        assert table.loc[arm, "observed_before"] == pytest.approx(chosen_by[winner] - fell)
+        assert table.loc[arm, "observed_after"] == pytest.approx(means[winner] - fell)
+
+
+def confirms(study: StudyRuns, name: str) -> str:
+    runs = study.confirmations.set_index("confirm")
+    return "" if runs.loc[name, "baseline"] else str(runs.loc[name, "trial"])
+
+
+def kappa_of_median(table: pd.DataFrame) -> float:
+    """Kappa where the grade is the first whose cumulated probability reaches a half."""
+    medians = (table[PROBABILITIES].to_numpy(np.float64).cumsum(axis=1) >= 0.5).argmax(axis=1)
+    return float(cohen_kappa_score(table["grade"], medians, weights="quadratic", labels=range(5)))
+
+
+@pytest.mark.slow
+def test_the_correction_for_having_chosen_agrees_within_monte_carlo_error(written: Path) -> None:
+    board = pd.read_csv(written / "leaderboard.csv", dtype={"trial": str}).set_index("trial")
+    rng = np.random.default_rng(8)
+    for place in (0, 3):
+        trials = [f"{number:04d}" for number in (2 * place, 2 * place + 1)]
+        tables, found = [stored(written, trial) for trial in trials], []
+        patients = tables[0]["patient"].unique()
+        for _ in range(RESAMPLES):
+            drawn = rng.choice(patients, patients.size)
+            weight = tables[0]["patient"].map(pd.Series(drawn).value_counts()).fillna(0).to_numpy()
+            chosen = tables[int(np.argmax([kappa(table, weight) for table in tables]))]
+            others = chosen[weight == 0]
+            found.append((accuracy_score(others["grade"], called(others)), kappa(others)))
+        [row] = [board.loc[trial] for trial in trials if board.loc[trial, "chosen_among"] == 2]
+        for score, values in zip(("accuracy", "kappa"), np.transpose(found), strict=True):
+            error = 4 * values.std(ddof=1) / np.sqrt(RESAMPLES)
+            assert row[f"{score}_corrected"] == pytest.approx(values.mean(), abs=error)
+            low, high = np.quantile(values, [0.025, 0.975])
+            bounds = row[f"{score}_corrected_low"], row[f"{score}_corrected_high"]
+            assert bounds == pytest.approx((low, high), abs=0.15 * (high - low))
 
 
 @pytest.mark.slow
