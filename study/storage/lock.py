@@ -31,7 +31,7 @@ def locked(folder: Path, what: str = "") -> Iterator[None]:
 
     The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
     moment: that is waited for. what: is named where it is no study. Raises DataError where the folder, or something in
-    it, is a link that leads out.
+    it, is a link that leads out, and PermissionError where this user may not write it.
     """
     below(folder.parent, folder.name)
     folder.mkdir(parents=True, exist_ok=True)
@@ -39,6 +39,8 @@ def locked(folder: Path, what: str = "") -> Iterator[None]:
     with ExitStack() as stack:
         try:
             handle = stack.enter_context(file_lock(folder / LOCK, PROBE_SECONDS))
+        except PermissionError:  # of this user; that is said with the file's name
+            raise
         except OSError as error:
             raise ConfigError(
                 f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "

@@ -88,7 +88,9 @@ def sync_pending(here: Home, name: str | None = None, *, resend: bool = False) -
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except (LedgerError, DataError, OSError) as error:  # one study's damage is not another's
-            log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
+            place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+            text = f"{error.strerror or error}{place}" if isinstance(error, OSError) else error
+            log.warning(f"{folder.name} cannot be sent to MLflow: {text}")
             sent = False
         except TrackingError as error:
             log.warning(f"{folder.name} is sent to MLflow later: {error}")

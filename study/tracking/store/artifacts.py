@@ -46,7 +46,11 @@ class RunArtifacts:
         if source.is_dir():
             if target.exists():
                 check_links(target)
-            shutil.copytree(source, target, dirs_exist_ok=True, copy_function=shutil.copyfile)
+            for file in source.rglob("*"):  # without modes and times, which only a folder's owner may set
+                copy = target / file.relative_to(source)
+                if file.is_file():
+                    copy.parent.mkdir(parents=True, exist_ok=True)
+                    shutil.copyfile(file, copy)
         else:
             write_whole(target / source.name, source.read_bytes())
 
