@@ -87,10 +87,12 @@ def sync_pending(here: Home, name: str | None = None, *, resend: bool = False) -
                 raise
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
-        except (LedgerError, DataError, OSError) as error:  # one study's damage is not another's
-            place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
-            text = f"{error.strerror or error}{place}" if isinstance(error, OSError) else error
-            log.warning(f"{folder.name} cannot be sent to MLflow: {text}")
+        except (LedgerError, DataError) as error:  # one study's damage is not another's
+            log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
+            sent = False
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            log.warning(f"{folder.name} cannot be sent to MLflow: {error.strerror or error}{where}")
             sent = False
         except TrackingError as error:
             log.warning(f"{folder.name} is sent to MLflow later: {error}")
