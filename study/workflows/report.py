@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -13,18 +14,20 @@ from study.storage.home import fold_studies, folds_of, study_id
 if TYPE_CHECKING:
     from study.storage.home import Home
 
+log = logging.getLogger(__name__)
+
 
 def write_study_report(name: str, here: Home, accuracy: float | None = None) -> Path:
     """Tables, figures and page of a study in its folder, and beside its parent run; returns the folder.
 
-    MLflow is compared with the ledger first. Raises RefusedError where it has another study of that name.
+    MLflow is compared with the ledger first. Raises RefusedError where it has another study of that name, or does not
+    take a copy of the report, and TrackingError where it does not answer.
     accuracy: from which configurations are listed; that of analysis.tables.best without it.
     """
     from analysis.report.html import ANSWER, write_report
     from analysis.results.mlflow_reader import read_study
     from analysis.tables.best import THRESHOLD
-    from study.tracking.mlflow_tracker import Tracking
-    from study.tracking.sync import compared
+    from study.tracking.sync import compared, tracking_error
 
     started = [fold for fold in fold_studies(here.home, name) if (here.home / fold / "ledger.jsonl").exists()]
     experiments = compared(here, name)
@@ -35,15 +38,25 @@ def write_study_report(name: str, here: Home, accuracy: float | None = None) -> 
     study = read_study(here.tracking_uri, name, experiments, here.artifact_root)
     known = _temperatures(here, name, list(study.confirmations["confirm"]))
     write_report(replace(study, explained=explained, temperatures=known), folder, accuracy or THRESHOLD)
-    answer, folds = (folder / ANSWER).read_text("utf-8"), bool(folds_of(here.home, name))
-    for fold in started:  # a study that MLflow alone has is another home's, and nothing is written to it
+    try:
+        _send(name, here, started, folder, (folder / ANSWER).read_text("utf-8"))
+    except Exception as error:  # MLflow's and its server's, of any class
+        log.warning(f"the report is in {folder}, and MLflow has no copy of it")
+        raise tracking_error(error, here.tracking_uri) from error
+    return folder
+
+
+def _send(name: str, here: Home, started: list[str], folder: Path, answer: str) -> None:
+    """Put the report beside each study's own run. A study that MLflow alone has is another home's: not started here."""
+    from study.tracking.mlflow_tracker import Tracking
+
+    for fold in started:
         own = here.home / fold
         tracking = Tracking(here.tracking_uri, fold, own, here.artifacts_of(fold), study_id(own))
-        if folds:  # the whole has no run of its own
+        if folds_of(here.home, name):  # the whole has no run of its own
             tracking.send_answer(answer, name)
         else:
             tracking.send_report(folder, answer)
-    return folder
 
 
 def _temperatures(here: Home, name: str, confirmations: list[str]) -> dict[str, float]:

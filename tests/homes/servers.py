@@ -11,10 +11,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+
+import requests
 
 from study.tracking.server import server_error
 
@@ -86,3 +90,35 @@ def server(folder: Path, store: str, *, users: bool = False) -> Iterator[str]:
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+@contextmanager
+def reverse_proxy(uri: str, most: int) -> Iterator[str]:
+    """Stands before a server, which it shows below the path /lab, and takes no body of more than `most` bytes, as a
+    hospital's web server does. Yields its address."""
+
+    class Proxy(BaseHTTPRequestHandler):
+        def handle_any(self) -> None:
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if length > most or not self.path.startswith("/lab/"):
+                self.send_error(413 if length > most else 404)
+                return
+            headers = {k: v for k, v in self.headers.items() if k.lower() not in ("host", "connection")}
+            target = uri + self.path.removeprefix("/lab")
+            answer = requests.request(self.command, target, data=body, headers=headers, timeout=SECONDS)
+            self.send_response(answer.status_code)
+            self.send_header("Content-Type", answer.headers.get("Content-Type", "text/plain"))
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_any
+
+        def log_message(self, format: str, *values: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Proxy) as made:
+        threading.Thread(target=made.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{made.server_port}/lab"
+        made.shutdown()

@@ -12,7 +12,7 @@ import requests
 from analysis import schema
 from tests.homes.conftest import Prepared
 from tests.homes.place import NAME, Place
-from tests.homes.servers import ADMIN, PASSWORD, free_port, missing_for_postgresql, postgresql, server
+from tests.homes.servers import ADMIN, PASSWORD, free_port, missing_for_postgresql, postgresql, reverse_proxy, server
 from tests.homes.test_homes import (
     AGAIN,
     CONFIRM,
@@ -106,6 +106,15 @@ ROWS = [
 ]
 
 
+PROXIED = [
+    (10**9, Row("below a path of a reverse proxy", sent(nothing), (
+        (REPORT, 0, ""), (SYNC, 0, ""), (SEARCH, 0, "has all its")))),
+    (10**4, Row("a reverse proxy that takes no large file", nothing, (
+        (REPORT, 2, r"\(413\): a proxy before the server takes no file of this size: raise its limit"),
+        (SYNC, 0, "")), tables="")),
+]  # fmt: skip
+
+
 def as_user(name: str, password: str = PASSWORD) -> Callable[[Place], None]:
     def done(place: Place) -> None:
         place.environment |= {"MLFLOW_TRACKING_USERNAME": name, "MLFLOW_TRACKING_PASSWORD": password}
@@ -176,6 +185,17 @@ def test_server(row: Row, on_sqlite: str, prepared: Prepared, tmp_path: Path, mo
     assert not (place.home / "mlartifacts").exists() and not (place.home / "new-one").exists()
 
 
+@pytest.mark.parametrize(("most", "row"), PROXIED, ids=[row.situation for _, row in PROXIED])
+def test_server_behind_a_reverse_proxy(
+    most: int, row: Row, on_sqlite: str, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with reverse_proxy(on_sqlite, most) as uri:
+        place = place_at(uri, prepared, tmp_path)
+        row.done(place)
+        check(row, place, prepared)
+
+
 @pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.situation)
 def test_guarded_server(
     row: Row, guarded: str, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -202,6 +222,6 @@ def test_a_database_without_a_server(
 def test_every_row_is_there_once_and_rows_are_many() -> None:
     from tests.homes import test_homes
 
-    tables = [test_homes.ROWS, [*ROWS, *GUARDED]]
+    tables = [test_homes.ROWS, [*ROWS, *GUARDED, *(row for _, row in PROXIED)]]
     assert all(len({row.situation for row in rows}) == len(rows) for rows in tables)
     assert sum(map(len, tables)) >= 30
