@@ -7,16 +7,19 @@ import logging
 import os
 import shutil
 import signal
+import stat
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
+from retina_data.files import file_lock
 from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
@@ -26,6 +29,7 @@ KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000
 to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none."""
 SHORT = "/tmp"  # noqa: S108
 """Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
+PREFIX, YOUNG = "retina-ray-", 60.0
 
 
 @contextmanager
@@ -46,22 +50,43 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    folder = "" if address else tempfile.mkdtemp(prefix="retina-", dir=SHORT)  # mode 0700
+    with nullcontext(None) if address else own_folder(Path(SHORT)) as folder:
+        try:
+            _join(address, folder)
+            nodes = alive()
+            if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
+                check_asks(ray.get_runtime_context().gcs_address)
+            yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
+        finally:
+            gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
+            ray.shutdown()
+            _take_sigterm(signal.getsignal(signal.SIGTERM))
+
+
+@contextmanager
+def own_folder(below: Path) -> Iterator[Path]:
+    """A new folder of this process, open to its user alone, which is removed at the end.
+
+    Those of processes that were killed are removed first: the kernel has dropped their locks. One that is younger than
+    YOUNG seconds may be about to take its own.
+    """
+    for left in below.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # gone in the meantime
+            found = left.lstat()
+            mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()  # and no link that others made
+            if mine and time.time() - found.st_mtime > YOUNG:
+                with file_lock(left / "lock", 0) as lock:
+                    if lock:
+                        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))  # mode 0700
     try:
-        _join(address, folder)
-        nodes = alive()
-        if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
-            check_asks(ray.get_runtime_context().gcs_address)
-        yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
+        with file_lock(folder / "lock"):
+            yield folder
     finally:
-        gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
-        ray.shutdown()
-        _take_sigterm(signal.getsignal(signal.SIGTERM))
-        if folder:
-            shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _join(address: str | None, folder: str) -> None:
+def _join(address: str | None, folder: Path | None) -> None:
     """Ray without an address would take any cluster that it finds on this machine: `local` starts one.
 
     folder: for the sockets and logs of one that is started.
@@ -74,7 +99,8 @@ def _join(address: str | None, folder: str) -> None:
                 include_dashboard=False,
                 log_to_driver=False,
                 logging_level=logging.ERROR,
-                _temp_dir=f"{folder}/ray" if folder else None,  # Ray opens it to all, below one that is open to nobody
+                # Ray opens it to all, below one that is open to nobody.
+                _temp_dir=str(folder / "ray") if folder else None,
             )
         except (OSError, RuntimeError, ValueError, RayError) as error:
             if address is None:
