@@ -43,9 +43,12 @@ def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> No
     with whole_file(folder / NEXT) as handle, ThreadPoolExecutor(1) as pool:
         handle.write(bytes(DIGEST_BYTES))
         hashed = _HashedFile(handle, pool)
-        with _without_crc():
-            # torch only writes and flushes, though its annotation asks for a whole file.
-            torch.save({"state": state, "report": json.dumps(report)}, hashed)  # type: ignore[arg-type]
+        try:
+            with _without_crc():
+                # torch only writes and flushes, though its annotation asks for a whole file.
+                torch.save({"state": state, "report": json.dumps(report)}, hashed)  # type: ignore[arg-type]
+        except RuntimeError as error:  # torch's own, about the place of what it writes last
+            raise hashed.error or error from None
         handle.seek(0)
         handle.write(hashed.digest())
     if (folder / LAST).exists():
@@ -72,11 +75,15 @@ class _HashedFile:
 
     def __init__(self, handle: FileIO, pool: ThreadPoolExecutor) -> None:
         self._handle, self._pool, self._hash = handle, pool, hashlib.sha256()
+        self.error: OSError | None = None  # of the disk; torch hides it behind one of its own
 
     def write(self, data: bytes | memoryview) -> int:
         hashing = self._pool.submit(self._hash.update, data) if len(data) >= WORTH_A_THREAD else None
         try:
             write_all(self._handle, data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
         finally:
             if hashing:
                 hashing.result()  # the memory of a piece is torch's again afterwards

@@ -1,5 +1,6 @@
 import hashlib
 import io
+import resource
 from pathlib import Path
 
 import pandas as pd
@@ -34,6 +35,22 @@ def test_the_last_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     assert state["epoch"] == 3
     assert torch.equal(state["model"]["w"], torch.full((3,), 3.0))
     assert report == {"epoch": 3, "best": 0.1}
+
+
+@pytest.mark.parametrize("room", [100, 400_000, 4_000_100])
+def test_a_disk_without_room_is_the_disk_s_error_and_the_file_before_stays(tmp_path: Path, room: int) -> None:
+    """As it is full before, within and after the tensor."""
+    _saved(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_last(tmp_path, {"epoch": 2, "model": {"w": torch.zeros(1_000_000)}}, {"epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    loaded = load_last(tmp_path)
+    assert loaded and loaded[0]["epoch"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
 
 
 def test_a_checkpoint_is_its_digest_and_what_torch_saved(tmp_path: Path) -> None:
