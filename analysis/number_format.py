@@ -17,6 +17,11 @@ def number(value: Any) -> str:
     return DASH if pd.isna(value) else f"{value:.3f}"
 
 
+def percent(share: Any) -> str:
+    """A share as a percentage with one decimal."""
+    return DASH if pd.isna(share) else f"{100 * share:.1f} %"
+
+
 def count(value: Any) -> str:
     """A whole number with commas."""
     return DASH if pd.isna(value) else f"{int(value):,}"
@@ -68,23 +73,31 @@ def with_interval(row: Row, score: str) -> str:
     return with_bounds(value, (low, high), "")
 
 
+def with_sign(value: float) -> str:
+    """`+0.123`; what rounds to 0 has no sign."""
+    text = f"{value:+.3f}"
+    return text if text.strip("+-0.") else "0.000"
+
+
 def difference(pair: Row, score: str) -> str:
     """A difference with its bounds: `+0.123 (+0.010 to +0.236)`."""
     value, low, high = (pair[f"{score}_difference{end}"] for end in ("", "_low", "_high"))
     if pd.isna(value) or pd.isna(low):
-        return DASH if pd.isna(value) else f"{value:+.3f}"
-    return f"{value:+.3f} ({low:+.3f} to {high:+.3f})"
+        return DASH if pd.isna(value) else with_sign(value)
+    return f"{with_sign(value)} ({with_sign(low)} to {with_sign(high)})"
 
 
 def signed(pair: Row, score: str, sign: int) -> str:
-    """`+0.113 (0.050 to 0.175)`: the difference seen from the other side where sign is -1."""
+    """`+0.113 (+0.050 to +0.175)`: the difference seen from the other side where sign is -1."""
     value, low, high = (sign * float(pair[f"{score}_difference{end}"]) for end in ("", "_low", "_high"))
     if pd.isna(value):
         return "undefined"
-    return f"{value:+.3f}" if pd.isna(low) else f"{value:+.3f} ({min(low, high):.3f} to {max(low, high):.3f})"
+    if pd.isna(low):
+        return with_sign(value)
+    return f"{with_sign(value)} ({with_sign(min(low, high))} to {with_sign(max(low, high))})"
 
 
 def signed_bounds(pair: Row, name: str) -> str:
     """`+0.010 to +0.236` of the columns `name`_low and `name`_high; "" where they are missing."""
     low, high = (pair[f"{name}{end}"] for end in ("_low", "_high"))
-    return "" if pd.isna(low) else f"{low:+.3f} to {high:+.3f}"
+    return "" if pd.isna(low) else f"{with_sign(low)} to {with_sign(high)}"

@@ -31,7 +31,10 @@ _USER_NAME = r"(?P<user>(?i:(?<=[/\\]home[/\\])|(?<=[/\\]users[/\\]))[\w.-]*\w)?
 
 _FOLDERS = re.compile(_ROOT + _REST + _USER_NAME)
 
-_LOGIN = re.compile(r"//[^/\s]*@")
+_LOGIN = re.compile(r"//(?:[^/:@\s]*:\S*@|[^/\s]*@)")
+"""User and password before a host; a password of a database may hold a slash."""
+
+_QUERY = re.compile(r"(?i)([?&](?:password|passwd|pwd|token)=)[^&\s'\"]*")
 
 
 def without_folders(text: str, known: Path | None = None) -> str:
@@ -59,4 +62,4 @@ def shareable(value: Any) -> Any:
 
 def without_passwords(text: str, instead: str = "***@") -> str:
     """The text with user and password of each address replaced."""
-    return _LOGIN.sub(f"//{instead}", text)
+    return _QUERY.sub(r"\1***", _LOGIN.sub(f"//{instead}", text))

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -93,6 +94,16 @@ def fold_name(name: str, fold: int) -> str:
     return f"{name}-fold{fold}"
 
 
+def fold_of(text: str) -> tuple[int, int]:
+    """(number, of how many) of an outer fold such as "2/5"; (0, 0) of a study that is none. Raises ValueError."""
+    if not text:
+        return 0, 0
+    number, _, count = text.partition("/")
+    if not re.fullmatch(r"[0-9]{1,3}/[0-9]{1,3}", text) or not 1 <= int(number) <= int(count):
+        raise ValueError(f"a fold must be its number and of how many, such as 2/5, but got {ascii(text[:40])}")
+    return int(number), int(count)
+
+
 TAG_KIND = "kind"
 
 KIND_STUDY, KIND_TRIAL, KIND_FINALIST, KIND_CONFIRM = "study", "trial", "finalist", "confirm"
@@ -161,11 +172,15 @@ TAG_SELECT_EPOCH = "select_epoch"
 
 TAG_SELECTION_SPLIT = "selection_split"
 
+TAG_PRIMARY_ENDPOINT = "primary_endpoint"
+"""What a study is judged by, in words, fixed when it begins."""
+
 TAG_ARMS = "arms"
 
 TAG_ARMS_NOT_RUN = "arms_not_run"
 
-TAG_EPOCHS_SENT = "epochs_sent"
+TAG_EPOCHS_RECORDED = "epochs_recorded"
+"""Of a run: how many epochs MLflow has of it, which is compared with the ledger."""
 
 TAG_COMMIT = "commit"
 
@@ -216,7 +231,8 @@ ARTIFACT_CURVES = "curves.png"
 ARTIFACT_WEIGHTS = "weights/best.safetensors"
 
 ARTIFACT_STUDY = "study.json"
-"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason}}"""
+"""{"config": StudyConfig, "audit": audit of the data set, "budget": {arm: {...}}, "not_run": {arm: reason},
+"forgotten": [trials that a user left out]}"""
 
 ARTIFACT_REPORT = "report"
 
@@ -234,6 +250,14 @@ def patients_known(audit: Mapping[str, Any]) -> bool:
     """Whether the label file, the user's pattern or the images' names tell every patient, with no sign against it."""
     kinds = {one["kind"] for one in audit.get("findings", [])}
     return not kinds & {FINDING_NO_PATIENTS, FINDING_DOUBTFUL_PATIENTS}
+
+
+def primary_endpoint(objective: str, selection_split: str, folds: bool) -> str:
+    """What a study is judged by, in words; "" where it chooses on the test split, so that nothing is left for it."""
+    if selection_split == "test":
+        return ""
+    which = "each fold's arm that validation chose, all folds pooled" if folds else "the arm that validation chose"
+    return f"{objective} of {which}, on test images of patients who are not in training, mean over seeds"
 
 
 FEW_SEEDS = 3

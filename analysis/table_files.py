@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import csv
 import re
 from pathlib import Path
 
 import pandas as pd
 
 from retina_data.files import write_whole
+from retina_data.gate import plain
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """Beginnings that a spreadsheet takes for a formula; the last four are =, +, -, @ in full width."""
+
+_AFTER_SEMICOLON = re.compile(rf"(;\s*)(?=[{re.escape(''.join(FORMULA))}])")
 
 LATEX = {
     "\\": r"\textbackslash{}",
@@ -40,21 +44,24 @@ def write_csv(path: Path, table: pd.DataFrame) -> None:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """A table as CSV, with text that a spreadsheet cannot take for a formula."""
+    """A table as CSV, its text quoted, and such that a spreadsheet takes none for a formula, whatever separates for it.
+
+    Where `;` does, the comma's quotes say nothing, and what follows a `;` in a text is a field of its own.
+    """
     safe = table.rename(columns=_inert)
     for place, column in enumerate(safe.columns):
         if not pd.api.types.is_numeric_dtype(safe.dtypes.iloc[place]):
             safe[column] = safe[column].map(_inert)
-    return safe.to_csv(index=False)
+    return safe.to_csv(index=False, quoting=csv.QUOTE_NONNUMERIC)
 
 
 def markdown(table: pd.DataFrame, caption: str) -> str:
     """A table as GitHub's Markdown, numbers to the right, with its caption above; every text is shown as it is."""
-    header = [_in_markdown(name) for name in table.columns]
-    rows = [[_in_markdown(value) for value in row] for row in table.itertuples(index=False)]
+    header = [in_markdown(name) for name in table.columns]
+    rows = [[in_markdown(value) for value in row] for row in table.itertuples(index=False)]
     rule = ["---:" if _is_number(table.iloc[:, place]) else "---" for place in range(len(header))]
     lines = ["| " + " | ".join(texts) + " |" for texts in (header, rule, *rows)]
-    return f"{_in_markdown(caption)}\n\n" + "\n".join(lines) + "\n"
+    return f"{in_markdown(caption)}\n\n" + "\n".join(lines) + "\n"
 
 
 def latex(table: pd.DataFrame, caption: str, label: str) -> str:
@@ -82,8 +89,8 @@ def _inert(value: object) -> object:
     """A text that begins like a formula gets an apostrophe in front, and is one line; everything else stays."""
     if not isinstance(value, str):
         return value
-    mark = "'" if value.startswith(FORMULA) else ""
-    return mark + value.replace("\r", " ").replace("\n", " ")
+    mark = "'" if value.lstrip().startswith(FORMULA) or value.startswith(FORMULA) else ""
+    return mark + _AFTER_SEMICOLON.sub(r"\1'", plain(value))
 
 
 def _is_number(values: pd.Series) -> bool:
@@ -92,7 +99,8 @@ def _is_number(values: pd.Series) -> bool:
     return bool(len(texts)) and bool(texts.str.match(r"^(< )?(-?[0-9]|undefined|–|nan|$)").all())
 
 
-def _in_markdown(value: object) -> str:
+def in_markdown(value: object) -> str:
+    """A text from outside as Markdown shows it as it is, in one line."""
     text = _one_line(value).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     text = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", text)
     return re.sub(r"(?<=\w)(?=://|@)", "\u2060", text)  # a word joiner: neither an address nor a name becomes a link
@@ -106,4 +114,4 @@ def _one_line(value: object) -> str:
     """The value as text without line ends and other control characters; "" for what is missing."""
     if value is None or (not isinstance(value, str) and pd.isna(value)):  # type: ignore[call-overload]  # any scalar
         return ""
-    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", str(value))
+    return plain(str(value))

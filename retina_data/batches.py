@@ -50,6 +50,42 @@ def load_images(
     return images
 
 
+class MappedImages:
+    """Rows of a cache that stay in it, uint8 (N, 3, S, S) to who reads them, on the CPU.
+
+    Trials of one machine share the pages of the mapped file, and only a batch is copied.
+    """
+
+    device = torch.device("cpu")
+
+    def __init__(self, cache_images: NDArray[np.uint8], rows: NDArray[np.int64]) -> None:
+        self._images, self._rows = cache_images, rows
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(N, 3, S, S)."""
+        _, height, width, channels = self._images.shape
+        return len(self._rows), channels, height, width
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, some: slice) -> Tensor:
+        return self._copied(self._rows[some])
+
+    def index_select(self, dim: int, positions: Tensor) -> Tensor:
+        """Those at the positions (B,), as Tensor.index_select gives them: (B, 3, S, S)."""
+        assert dim == 0
+        return self._copied(self._rows[positions.numpy()])
+
+    def _copied(self, rows: NDArray[np.int64]) -> Tensor:
+        return torch.from_numpy(self._images[rows]).permute(0, 3, 1, 2).contiguous()
+
+
+Images = Tensor | MappedImages
+"""uint8 (N, 3, S, S): in memory of their own, or in the cache's file."""
+
+
 def permutation(n: int, generator: torch.Generator) -> Tensor:
     """Each of n positions once, in random order: (n,)."""
     return torch.randperm(n, generator=generator)
@@ -96,7 +132,7 @@ def batch_bounds(n: int, batch_size: int) -> list[tuple[int, int]]:
 
 
 def batches(
-    images: Tensor,
+    images: Images,
     labels: Tensor,
     order: Tensor,
     batch_size: int,

@@ -8,6 +8,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import IO
@@ -15,17 +16,29 @@ from typing import IO
 
 def write_whole(path: Path, data: bytes | memoryview) -> None:
     """Write a file atomically: after a crash it has the old content or the new one."""
+    with whole_file(path) as handle:
+        write_all(handle, data)
+
+
+@contextlib.contextmanager
+def whole_file(path: Path) -> Iterator[FileIO]:
+    """A file to be written piece by piece that takes the place of `path`, atomically, at the end."""
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb", buffering=0) as handle:
-            rest = memoryview(data)
-            while rest:  # a disk that fills up takes some bytes first, and fails only at the rest
-                rest = rest[handle.write(rest) :]
+            yield handle
             os.fsync(handle.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def write_all(handle: FileIO, data: bytes | memoryview) -> None:
+    """Write all of the bytes: a disk that fills up takes some first, and fails only at the rest."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[handle.write(rest) :]
 
 
 def check_writable(folder: Path) -> None:

@@ -29,6 +29,8 @@ COUNTER = "num_batches_tracked"  # of each BatchNorm; older files lack it, and n
 IMAGENET, SYNTHETIC, FILE = "imagenet", "synthetic", "file"
 """Kinds of weights: torchvision's files, networks trained on synthetic photographs alone, and all others."""
 
+MOST_BYTES = 4_000_000_000
+
 KIND = "kind"
 """Of a file's metadata: SYNTHETIC where it was made on synthetic photographs."""
 
@@ -62,14 +64,39 @@ class LoadReport:
         if self.unused:
             lines.append(f"unused, not in the model: {listed(self.unused)}")
         if self.wrong_shape:
-            shapes = [f"{key} (file {list(file)}, model {list(model)})" for key, file, model in self.wrong_shape]
+            shapes = [
+                f"{_named(key)} (file {list(file)}, model {list(model)})" for key, file, model in self.wrong_shape
+            ]
             lines.append(f"wrong shape, kept new: {listed(shapes)}")
         return "; ".join(lines)
 
 
 def listed(names: tuple[str, ...] | list[str], most: int = 6) -> str:
     """The names, the first few of many."""
-    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+    return ", ".join(map(_named, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def check_size(path: Path, most: int = MOST_BYTES) -> None:
+    """Raise WeightsError for a file that is larger than these networks: one with holes would be read for hours."""
+    size = path.stat().st_size
+    if size > most:
+        raise WeightsError(
+            f"a file of weights must have at most {most / 1e9:.0f} GB, but {path.name} has {size / 1e9:,.0f} GB; give "
+            "another"
+        )
+
+
+def _check_finite(state: Mapping[str, Tensor], name: str) -> None:
+    """Raise WeightsError where a number is NaN or infinite: training would fail at its first step."""
+    for key, tensor in state.items():
+        if not torch.isfinite(tensor).all():
+            raise WeightsError(f"weights must be finite, but {_named(key)} of {name} is not; copy the file again")
+
+
+def _named(key: str) -> str:
+    """A key of a file as a message may hold it: short, and all of it visible."""
+    text = key if len(key) <= 80 else f"{key[:77]}..."
+    return text if text.isprintable() else ascii(text)
 
 
 def read_weights(source: str | Path, architecture: str, *, download: bool = True) -> Weights:
@@ -84,6 +111,7 @@ def read_weights(source: str | Path, architecture: str, *, download: bool = True
         fetch_imagenet(architecture, path, download)
     if not path.is_file():
         raise WeightsError(f"weights must be 'imagenet', 'synthetic' or an existing file, but {path} is not a file")
+    check_size(path)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if imagenet and not digest.startswith(hash_prefix(path)):
@@ -93,6 +121,7 @@ def read_weights(source: str | Path, architecture: str, *, download: bool = True
             "with a network"
         )
     state = read_safetensors(path) if path.suffix == ".safetensors" else read_torch(path)
+    _check_finite(state, path.name)
     return Weights(architecture, state, digest, "imagenet" if imagenet else path.name)
 
 

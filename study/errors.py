@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from retina_data.gate import plain
+
 
 class StudyError(Exception):
     """A study cannot go on; the message names rule, value, place and remedy in one line."""
@@ -20,6 +22,6 @@ class ConfigError(StudyError, ValueError):
     exit_code = 2
 
     def __init__(self, message: str, keys: tuple[str, ...] = (), value: Any = None) -> None:
-        super().__init__(message)
+        super().__init__(plain(message, lines=True))  # it may quote what stood in a file
         self.keys = keys
         self.value = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import subprocess
 import sys
@@ -22,14 +23,16 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_models.errors": (),
     "retina_models.resnet": (),
     "retina_models.imagenet": ("retina_models.errors",),
+    "retina_models.compilation": ("retina_models.errors",),
     "retina_models.weights": ("retina_models.errors", "retina_models.imagenet", "retina_models.resnet"),
     "retina_data": (),
     "retina_data.errors": (),
     "retina_data.files": (),
+    "retina_data.gate": ("retina_data.errors",),
     "retina_data.grades": (),
     "retina_data.kappa": ("retina_data.grades",),
     "retina_data.file_kind": (),
-    "retina_data.layouts": ("retina_data.errors", "retina_data.grades", "retina_data.file_kind"),
+    "retina_data.layouts": ("retina_data.errors", "retina_data.gate", "retina_data.grades", "retina_data.file_kind"),
     "retina_data.images": ("retina_data.errors", "retina_data.file_kind", "retina_data.layouts"),
     "retina_data.duplicates": (),
     "retina_data.augmentation": (),
@@ -48,10 +51,14 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "analysis.errors": (),
     "analysis.schema": ("retina_data.grades",),
     "analysis.redact": (),
+    "analysis.artifact_place": ("analysis.errors", "retina_data.gate"),
     "analysis.number_format": (),
-    "analysis.table_files": ("retina_data.files",),
+    "analysis.table_files": ("retina_data.files", "retina_data.gate"),
     "analysis.stats": ("analysis.schema", "retina_data.kappa",),
-    "analysis.results": ("analysis.errors", "analysis.schema", "analysis.redact", "analysis.stats"),
+    "analysis.results": (
+        "analysis.errors", "analysis.schema", "analysis.redact", "analysis.artifact_place", "analysis.stats",
+        "retina_data.gate",
+    ),
     "analysis.tables": (
         "analysis.schema", "analysis.redact", "analysis.number_format", "analysis.table_files", "analysis.stats",
         "analysis.results", "retina_data.files",
@@ -62,7 +69,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "analysis.report": (
         "analysis.schema", "analysis.redact", "analysis.number_format", "analysis.table_files", "analysis.stats",
-        "analysis.results", "analysis.tables", "analysis.figures", "retina_data.files",
+        "analysis.results", "analysis.tables", "analysis.figures", "retina_data.files", "retina_data.gate",
     ),
     "study": ("study.config", "study.api"),
     "study.__main__": ("study.cli",),
@@ -92,6 +99,9 @@ ONLY_IN = {
         "study/tracking/sqlite_store.py",
         "study/tracking/experiment_page.py",
         "study/tracking/delete_runs.py",
+        "study/tracking/store/artifacts.py",
+        "study/tracking/store/comparison.py",
+        "study/tracking/store/experiment.py",
         "analysis/results/mlflow_reader.py",
     },
     "ray": {
@@ -243,6 +253,40 @@ def test_help_loads_nothing_heavy(command: list[str]) -> None:
     assert "Usage: retina" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "command, said",
+    [
+        (["search", "s", "--lr", "-1"], "lr > 0"),
+        (["search", "s", "--config", "nowhere.yaml"], "nowhere.yaml cannot be read"),
+        (["search", "s", "--time-budget", "soon"], "soon"),
+        (["search", "a/b"], "a/b"),
+        (["report", "a/b"], "a/b"),
+        (["report", "s"], "study s must be there to be reported"),
+        (["predict", "nowhere", "photograph.png"], "MODEL must be a folder"),
+        (["predict", ".", "photograph.png", "--explain"], "--explain needs a folder"),
+    ],
+)
+def test_wrong_input_is_refused_before_anything_heavy(command: list[str], said: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; sys.argv = ['retina', *sys.argv[1:]]\n"
+        "from study.cli.app import main\n"
+        "try: main()\nexcept SystemExit as exit: code = exit.code\n"
+        "heavy = {'torch', 'ray', 'mlflow', 'optuna', 'pandas', 'matplotlib'} & set(sys.modules)\n"
+        "print('HEAVY', sorted(heavy), code)"
+    )
+    environment = {"PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT), "RETINA_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", code, *command],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=environment,
+    )
+    assert said in " ".join(done.stderr.split())
+    assert done.stdout.splitlines()[-1] == "HEAVY [] 2"
+
+
 def test_nothing_happens_at_import(tmp_path: Path) -> None:
     """Importing every module reads no environment of ours, starts no thread and writes no file."""
     code = (
@@ -258,9 +302,13 @@ def test_nothing_happens_at_import(tmp_path: Path) -> None:
     assert done.stdout.split()[-2:] == ["1", "[]"]
 
 
+OWN_OF_EACH_MACHINE = "retina_models/compilation.py"
+"""Its compiler and its user's cache folder are those of the machine that a trial runs on, not of the command."""
+
+
 @pytest.mark.parametrize("path", MODULES, ids=_place)
 def test_the_environment_is_read_in_the_command_and_the_api_alone(path: Path) -> None:
-    if not _place(path).startswith(("study/cli/", "study/api/")):
+    if not _place(path).startswith(("study/cli/", "study/api/")) and _place(path) != OWN_OF_EACH_MACHINE:
         text = path.read_text()
         assert "environ.get" not in text
         assert "getenv" not in text

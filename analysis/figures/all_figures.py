@@ -28,7 +28,7 @@ def pictures(study: StudyRuns, made: TableSet) -> list[FigureSpec | SkippedFigur
         *comparison.pictures(made.four_way, by, made.seeds, made.pairs, made.finalists),
         *clinical.pictures(by, models),
         *curves.pictures(study, made.four_way, by, models),
-        *calibration.pictures(by, models),
+        *calibration.pictures(by, models, study.temperatures),
         *worst_errors.pictures(study),
         *search.pictures(study),
         *hyperparameters.pictures(study),

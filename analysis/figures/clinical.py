@@ -20,8 +20,8 @@ from analysis.figures.drawing.style import GREY, STYLES
 from analysis.number_format import with_interval
 from analysis.results.predictions import PredictionSet
 from analysis.stats import roc
-from analysis.stats.bootstrap import share_bounds
 from analysis.stats.metrics import Floats
+from analysis.stats.shares import effective_patients, share_interval
 from analysis.tables.arm_comparison import SEED
 
 SPECIFICITIES = (0.8, 0.9)
@@ -99,9 +99,9 @@ def roc_numbers(
         for place, specificity in enumerate(SPECIFICITIES, 1):
             reached = float(np.mean([roc.sensitivity_at(curve, specificity) for curve in curves]))
             row = {"kind": "operating", "specificity": specificity, "sensitivity": reached}
-            patients = np.unique(models.patient[positive]).size
-            bounds = share_bounds(low[place], high[place], reached, patients)
-            rows.append(base | row | {"low": bounds[0], "high": bounds[1]})
+            patients = effective_patients(np.unique(models.patient[positive], return_counts=True)[1])
+            bounds = share_interval(reached, patients)  # the resamples know of the threshold, but near 1 of no doubt
+            rows.append(base | row | {"low": min(low[place], bounds[0]), "high": max(high[place], bounds[1])})
     columns = ["arm", "label", "kind", "seed_index", "specificity", "sensitivity", "low", "high"]
     return pd.DataFrame(rows, columns=[*columns, "auc", "auc_low", "auc_high", "n", "referable"])
 

@@ -16,7 +16,7 @@ from analysis.figures.drawing.captions import about, measured_on
 from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
 from analysis.figures.drawing.panels import annotate, draw_baseline, is_first_column, is_narrow, legend_below
 from analysis.figures.drawing.style import GREY, PLATE, SCORE_LABELS, STYLES
-from analysis.number_format import equals_p, with_interval
+from analysis.number_format import difference, equals_p, with_interval, with_sign
 from analysis.results.columns import DIFFERENCES, RUN, VALIDATION
 
 PRIMARY, SEED, CHOSEN, CORRECTED, REPEAT = "primary", "seed", "validation", "corrected", "repeat"
@@ -160,7 +160,8 @@ def _entries(numbers: pd.DataFrame, panel: Axes) -> list[Artist]:
 
 
 def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
-    """Two panels, accuracy and kappa: the difference of each pair of arms with its interval, and p beside accuracy.
+    """Two panels, accuracy and kappa: the difference of each pair of arms with its interval, and the
+    adjusted p beside the objective.
 
     pairs: rows of pairwise.pairs(study) that were measured. Thick: over patients; thin: over patients and seeds.
     """
@@ -178,9 +179,9 @@ def draw_differences(axes: Sequence[Axes], pairs: pd.DataFrame) -> None:
             panel.plot([wide_low, wide_high], [place, place], color="black", lw=0.9, marker="|", ms=6)
             panel.plot([low, high], [place, place], color="#7a7a7a", lw=2.8, solid_capstyle="butt")
             panel.plot(value, place, color="black", marker="o", ms=5, ls="")
-            text = f"{value:+.3f}"
-            if score == "accuracy" and not pd.isna(pair["p_holm"]):
-                text += f"   p {equals_p(pair['p_holm'])}"
+            text = with_sign(value)
+            if score == pair["score"] and not pd.isna(pair["p_adjusted"]):
+                text += f"   p {equals_p(pair['p_adjusted'])}"
             panel.annotate(
                 text, (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=7, bbox=PLATE
             )
@@ -228,18 +229,20 @@ def _differences(primary: pd.DataFrame, pairs: pd.DataFrame) -> FigureSpec | Ski
     title, ran = "Differences between the arms", pairs[pairs["status"] == RUN]
     if ran.empty:
         return SkippedFigure(title, "there are no two arms that were measured on the same images")
-    tested = int(ran["tests"].max())
-    on_validation = primary["measured_on"].iloc[0] == VALIDATION
-    chosen = "; it only describes, as the models were chosen on these images" if on_validation else ""
+    tested, score = int(ran["tests"].max()), str(ran["score"].iloc[0])
+    family = (
+        f"The intervals of {score} and the p beside them hold for all {tested} differences together; those of the "
+        "other score describe."
+    )
+    if not tested:
+        family = "They only describe, as the models were chosen on these images."
     others = " The other pairs lack predictions of one of the two." if len(ran) < len(pairs) else ""
     caption = (
         "The first arm minus the second, on the images that both have; left of the dashed line the second is better. "
-        "p: paired test of the accuracy by patient (sign-flip permutation), adjusted by Holm over the "
-        f"{tested} pair{'' if tested == 1 else 's'} that could be tested{chosen}.{others} {about(primary)}"
+        f"{family}{others} {about(primary)}"
     )
     words = [
-        f"{pair['label_a']} minus {pair['label_b']}: accuracy {pair['accuracy_difference']:+.3f} "
-        f"({pair['accuracy_difference_low']:+.3f} to {pair['accuracy_difference_high']:+.3f})"
+        f"{pair['label_a']} minus {pair['label_b']}: {score} {difference(pair, score)}"
         for pair in ran.to_dict("records")
     ]
     return FigureSpec(

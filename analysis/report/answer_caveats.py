@@ -1,19 +1,24 @@
-"""What must be known before a study's answer is passed on: how little few patients, seeds and one choice say."""
+"""What limits an answer: what its patients, seeds, data and order of reading do not let it say."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from analysis import schema
-from analysis.report.pairwise_text import by_kappa, of_configurations
-from analysis.results.columns import VALIDATION
-from analysis.results.labels import Row, arm_label, spoken
+from analysis.number_format import count
+from analysis.results.columns import NOT_CONFIRMED, RUN, TEST, VALIDATION, primary_endpoint
+from analysis.results.labels import Row, arm_label, listed, spoken
 from analysis.results.study_runs import StudyRuns
+from analysis.stats.influence import FEWEST_PATIENTS
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import objective
 
 WIDE = {"accuracy": 0.1, "kappa": 0.2}
 """Width of an interval beyond which a sentence says what it means."""
+
+LARGE_SHARE = 0.1
+"""Share of the images that one patient has, beyond which that is said."""
+
+FEW_OF_A_GRADE = 5
 
 
 def without_patient(study: StudyRuns) -> int:
@@ -33,32 +38,133 @@ def patients_known(study: StudyRuns) -> bool:
     return schema.patients_known(study.study.get("audit", {}))
 
 
-def warnings(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
-    """Sentences that stand beside the answer about the arm `top`, a row of columns.primary_endpoint(four_way)."""
+def beats_chance(row: Row) -> bool:
+    """Whether an arm's kappa is shown to lie above 0; of one that is right everywhere by its number of patients."""
+    sure = row["kappa"] == 1 and row["patients"] >= FEWEST_PATIENTS
+    return bool(row["kappa_low"] > 0 or sure)
+
+
+def no_arm_beats_chance(made: TableSet) -> list[str]:
+    """That no arm is shown to beat chance, where that is so."""
+    primary = primary_endpoint(made.four_way)
+    ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
+    if not ran or any(beats_chance(row) for row in ran):
+        return []
+    if len(ran) == 1:
+        return [f"{spoken(ran[0]['label'])} is not shown to beat chance: its kappa is not shown to lie above 0."]
+    return ["No arm is shown to beat chance: of none does the interval of kappa lie above 0."]
+
+
+def seeds(made: TableSet) -> list[str]:
+    """Which confirmations are missing of each arm, and what its numbers therefore depend on."""
+    found = []
+    primary = primary_endpoint(made.four_way)
+    for row in primary.to_dict("records"):
+        name, there = spoken(row["label"]), []
+        for column, verb in (
+            ("seeds_failed", "failed"),
+            ("seeds_waiting", "not ended"),
+            ("seeds_unread", "not recorded"),
+        ):
+            if row[column] > 0:
+                there.append(f"{int(row[column])} {verb}")
+        if row["status"] == RUN and there:
+            found.append(f"of {name} {listed(there)}, {int(row['seeds'])} measured")
+        elif row["status"] == NOT_CONFIRMED and there:
+            found.append(f"{name} has no number, since {row['reason']}")
+        if row["status"] == RUN and row["passed_over"]:
+            found.append(
+                f"{name} is measured by trial {row['trial']}, as no confirmation of trial {row['passed_over']}, which "
+                "validation put before it, was measured"
+            )
+    if not found:
+        return []
+    text = f"Confirmations are missing: {'; '.join(found)}"
+    if (primary["seeds_failed"] > 0).any():
+        text += "; what is measured holds on the condition that failing has nothing to do with how good a model is"
+    return [f"{text}."]
+
+
+def limitations(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+    """Clauses without a full stop, the gravest first; top: what the answer is about, an endpoint or an arm's row."""
+    tested = top["measured_on"] != VALIDATION
+    return [
+        *_of_patients(study),
+        *(_of_test(study, made, top) if tested else []),
+        *_of_scores(top, tested),
+        *(_of_arms(study, made, top) if tested else []),
+    ]
+
+
+def _of_patients(study: StudyRuns) -> list[str]:
     found = []
     if unknown := without_patient(study):
         found.append(
-            f"Of {unknown:,} images the data does not say whose they are, and each is taken for another patient's. If "
-            "patients have several, some stand on both sides of the split: then scores are too good and intervals too "
-            "narrow."
-        )
-    if top["measured_on"] != VALIDATION and pd.isna(top["kappa"]):
-        found.append(
-            f"Kappa is undefined on these {int(top['n']):,} images, since all have the same grade; what the accuracy "
-            "is worth they cannot tell either."
+            f"of {unknown:,} images the data does not say whose they are, so patients may stand on both sides of the "
+            "split, scores be too good and intervals too narrow"
         )
     found += [
-        f"The patients of this data may be wrong: {text}. Until then splits, scores and intervals may be wrong too."
+        f"the patients of this data may be wrong ({text.rstrip('.').replace('. ', '; ')}), and so may splits, scores "
+        "and intervals"
         for text in doubtful_patients(study)
     ]
+    return found
+
+
+def _of_test(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+    found = []
+    if top["n_new_patients"] == 0:
+        found.append(
+            "each patient of the test split has an image in training too, so nothing is known of new patients"
+            if patients_known(study)
+            else "which test images are of new patients cannot be said"
+        )
+    if study.folds and 0 < top["folds_tested"] < study.folds:
+        found.append(f"{int(top['folds_tested'])} of {study.folds} folds are confirmed so far")
+    if top["seeds"] < schema.FEW_SEEDS:
+        number = "one seed tells" if top["seeds"] == 1 else f"{int(top['seeds'])} seeds tell"
+        found.append(f"{number} hardly anything of other seeds")
+    return found
+
+
+def _of_scores(top: Row, tested: bool) -> list[str]:
+    """What few or unequal patients, or missing grades, do to the scores."""
+    found: list[str] = []
+    if pd.isna(top["kappa"]):
+        found.append("kappa is undefined, since all images have the same grade")
+    elif pd.isna(top["kappa_low"]):
+        why = f"as fewer than {FEWEST_PATIENTS} patients do not hold one"
+        if top["interval_over"] == "images":
+            why = "as predictions were not recorded"
+        elif top["patients"] >= FEWEST_PATIENTS:
+            why = "as every patient is graded right" if top["kappa"] == 1 else "as all patients are alike"
+        found.append(f"kappa has no interval, {why}")
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]
-        if high - low > wide and not top["constant_predictor"]:
-            found.append(
-                f"So few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}."
-            )
-    found += [*of_configurations(made.pairs, top), *by_kappa(made.pairs, top)]
-    first = arm_label(study, made.board.to_dict("records")[0]["arm"])
-    if top["measured_on"] != VALIDATION and first != top["label"] and not study.folds:
-        found.append(f"On validation {spoken(first)} had stood first by {objective(study)}.")
+        if high - low > wide:
+            found.append(f"so few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}")
+    if top["largest_patient"] > LARGE_SHARE and top["patients"] > 1:
+        found.append(f"one patient has {100 * top['largest_patient']:.0f} % of the {count(top['n'])} images")
+    counts = {grade: top[f"n_grade_{grade}"] for grade in schema.GRADES}
+    absent = [str(grade) for grade, images in counts.items() if images == 0]
+    if absent:
+        found.append(
+            f"no image has grade {listed(absent)}, so balanced accuracy, macro F1 and AUC are of the other grades alone"
+        )
+    few = [f"{grade} ({int(images)})" for grade, images in counts.items() if 0 < images < FEW_OF_A_GRADE]
+    if few and tested:
+        found.append(f"grade {listed(few)} {'has' if len(few) == 1 else 'have'} hardly any image")
+    return found
+
+
+def _of_arms(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
+    """What is compared with what, and whose model is exported."""
+    found = []
+    ran = made.pairs[made.pairs["p_adjusted"].notna()]
+    if len(ran) and ran["n"].min() < made.four_way[f"{top['measured_on']}_n"].max():
+        found.append("arms are compared on the images alone that both were measured on")
+    if (exported := str(top.get("exported_arm", ""))) and exported != top["arm"]:
+        found.append(f"`retina export` takes {spoken(arm_label(study, exported))}, which stands first on validation")
+    if study.selection_split == TEST:
+        found.append("epochs and trials were chosen on the test split")
     return found

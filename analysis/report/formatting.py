@@ -14,6 +14,7 @@ from analysis.number_format import (
     difference,
     number,
     p_value,
+    percent,
     plain,
     signed_bounds,
     time,
@@ -34,6 +35,7 @@ DIGEST_TAGS = {
     "versions": schema.TAG_VERSIONS,
     "objective": schema.TAG_OBJECTIVE,
     "chosen on": schema.TAG_SELECTION_SPLIT,
+    "primary endpoint, fixed when it began": schema.TAG_PRIMARY_ENDPOINT,
     "a trial's score is that of its epoch": schema.TAG_SELECT_EPOCH,
     "grade that is called": schema.TAG_DECISION,
     "readings of the test split": schema.TAG_TEST_EVALUATIONS,
@@ -48,11 +50,22 @@ def primary_rows(primary: pd.DataFrame, four_way: pd.DataFrame) -> list[dict[str
         displayed["trials"] = f"{row['trials_ended']} of {row['trials']}"
         displayed["repeats"] = _validation_score(row)
         if row["status"] == RUN:
-            displayed |= _measured(row) | {"seeds": count(row["seeds"]), "auc": with_interval(row, "auc")}
+            displayed |= _measured(row) | {"seeds": seeds_text(row), "auc": with_interval(row, "auc")}
+            displayed |= {"by_grade": images_by_grade(row), "largest": percent(row["largest_patient"])}
             displayed |= {name: number(row[name]) for name in ("balanced_accuracy", "macro_f1")}
             displayed["recalls"] = [with_interval(row, f"recall_{grade}") for grade in schema.GRADES]
         rows.append(displayed | {"fellow_copy": number(arm["fellow_copy"]), "fellow_n": count(arm["fellow_copy_n"])})
     return rows
+
+
+def seeds_text(row: Row) -> str:
+    """How many seeds were measured, and in brackets how many confirmations failed."""
+    return count(row["seeds"]) + (f" ({count(row['seeds_failed'])})" if row["seeds_failed"] > 0 else "")
+
+
+def images_by_grade(row: Row) -> str:
+    """Images of the grades 0 to 4."""
+    return " / ".join(count(row[f"n_grade_{grade}"]) for grade in schema.GRADES)
 
 
 def beside_rows(four_way: pd.DataFrame) -> list[dict[str, Any]]:
@@ -118,9 +131,9 @@ def pair_rows(pairs: pd.DataFrame) -> list[dict[str, Any]]:
     for pair in pairs.to_dict("records"):
         displayed = {key: pair[key] for key in ("label_a", "label_b", "status", "reason")}
         if pair["status"] == RUN:
-            displayed |= {"n": count(pair["n"]), "p": p_value(pair["p"]), "p_holm": p_value(pair["p_holm"])}
+            displayed |= {"n": count(pair["n"]), "p_adjusted": p_value(pair["p_adjusted"])}
             displayed |= {score: difference(pair, score) for score in ("kappa", "accuracy")}
-            displayed["configuration"] = signed_bounds(pair, "accuracy_difference_configuration")
+            displayed["configuration"] = signed_bounds(pair, f"{pair['score']}_difference_configuration")
         rows.append(displayed)
     return rows
 

@@ -25,35 +25,47 @@ from analysis.report.paper_tables import write_tables
 from analysis.report.table_caveats import caveats
 from analysis.results.columns import VALIDATION, primary_endpoint
 from analysis.results.labels import RULES
-from analysis.results.study_runs import StudyRuns
+from analysis.results.study_runs import StudyRuns, objective
 from analysis.tables import arm_comparison, best
 from analysis.tables.all_tables import TableSet, make_tables
+from analysis.tables.endpoint import gain_sentence
 from analysis.tables.finalists import drop_sentence, in_doubt_sentence
-from analysis.tables.gain import gain_sentence
 from retina_data.files import write_whole
+from retina_data.gate import plain
 
 ANSWER = "answer.md"
 
 LEADERBOARD_ROWS = 20
 
 
-def write_report(study: StudyRuns, folder: Path) -> Path:
-    """Write report.html, its first sentences as answer.md, config.yaml, tables, figures/; returns the page's path."""
-    made = make_tables(study)
+def write_report(study: StudyRuns, folder: Path, threshold: float = best.THRESHOLD) -> Path:
+    """Write report.html, its first sentences as answer.md, config.yaml, tables, figures/; returns the page's path.
+
+    threshold: accuracy from which a configuration is listed.
+    """
+    made = make_tables(study, threshold)
     write_whole(folder / ANSWER, summary.answer(study, made).text().encode())
-    write_tables(study, made, folder)
+    write_tables(study, made, folder, threshold)
     if study.study.get("config"):
         write_whole(folder / reproduce.CONFIG, reproduce.config_text(study).encode())
     figures, skipped = write_gallery(study, made, folder / "figures")
     path = folder / "report.html"
-    write_whole(path, render(study, made, figures, skipped).encode())
+    write_whole(path, render(study, made, figures, skipped, threshold).encode())
     return path
 
 
-def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped: list[SkippedFigure]) -> str:
+def render(
+    study: StudyRuns,
+    made: TableSet,
+    figures: list[FigureFiles],
+    skipped: list[SkippedFigure],
+    threshold: float = best.THRESHOLD,
+) -> str:
     """The page as text, from the tables and the figures as written."""
     # what study.json does not hold is not shown; it must not keep the rest of the page from being shown
-    environment = Environment(autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(
+        autoescape=True, undefined=ChainableUndefined, trim_blocks=True, lstrip_blocks=True, finalize=_shown
+    )
     template = environment.from_string(files("analysis.report").joinpath("report.html.jinja").read_text("utf-8"))
     described = study.study
     return template.render(
@@ -62,11 +74,11 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped
         caveats=caveats(study, made),
         notes=described.get("notes", []),
         grades=list(zip(schema.GRADES, schema.GRADE_NAMES, strict=True)),
-        objective=arm_comparison.objective(study),
+        objective=objective(study),
         pictures=[(one, _inline(one.svg), _inline(one.column)) for one in figures],
         skipped=skipped,
         **_comparison(made),
-        **_trials(study, made),
+        **_trials(study, made, threshold),
         budget=formatting.budget_rows(study, made.four_way),
         confirmed=len(study.confirmations) > 0,
         rule=RULES[study.decision],
@@ -81,6 +93,11 @@ def render(study: StudyRuns, made: TableSet, figures: list[FigureFiles], skipped
         commands=reproduce.commands(study),
         config_file=reproduce.CONFIG if study.study.get("config") else "",
     )
+
+
+def _shown(value: Any) -> Any:
+    """A text from outside as the page shows it; what is marked as HTML is our own."""
+    return plain(value, lines=True) if type(value) is str else value
 
 
 def _comparison(made: TableSet) -> dict[str, Any]:
@@ -100,7 +117,7 @@ def _comparison(made: TableSet) -> dict[str, Any]:
 
 def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     """What the page says of the finalists, of the search's gain and of the seeds as one model."""
-    score = arm_comparison.objective(study)
+    score = objective(study)
     tables = {
         "finalists": text_tables.finalist_texts(made.finalists, score),
         "drop": text_tables.drop_texts(made.drop),
@@ -113,7 +130,7 @@ def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, Any]:
     return found | sentences | {"declared": bool((study.study.get("test") or {}).get("ensemble"))}
 
 
-def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
+def _trials(study: StudyRuns, made: TableSet, threshold: float) -> dict[str, Any]:
     """What the page says of the trials."""
     varied, fixed = formatting.hyperparameters(study, made.board)
     lists = [made.best[made.best["criterion"] == criterion].head(LEADERBOARD_ROWS) for criterion in best.CRITERIA]
@@ -128,8 +145,8 @@ def _trials(study: StudyRuns, made: TableSet) -> dict[str, Any]:
         "board_size": len(made.board),
         "majority": number(made.board["majority"].max()),
         "best": formatting.trial_rows(study, pd.concat(lists), varied),
-        "reaching": summary.reaching(made.best, best.THRESHOLD),
-        "threshold": f"{100 * best.THRESHOLD:g} %",
+        "reaching": summary.reaching(made, threshold),
+        "threshold": f"{100 * threshold:g} %",
         "failures": made.failures.to_dict("records"),
     }
 

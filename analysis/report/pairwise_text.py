@@ -1,107 +1,84 @@
-"""One arm against each other, in a sentence: what the trained models say, and what that says of their
-configurations."""
+"""The arms against each other, in a sentence: what their trained models say, and what that says of configurations."""
 
 from __future__ import annotations
 
 import pandas as pd
 
-from analysis.number_format import equals_p, signed
-from analysis.results.columns import RUN, VALIDATION
+from analysis.number_format import equals_p, signed, with_sign
 from analysis.results.labels import Row, listed, spoken
 
-LEVEL = 0.05
+ONE_MORE_SEED = "for one more seed on the same training images and split"
 
 
-def comparison(pairs: pd.DataFrame, top: Row, score: str) -> list[str]:
-    """A sentence about the arm `top` and each other that it was compared with; none where there is no other.
+def comparison(pairs: pd.DataFrame) -> list[str]:
+    """What the family of differences in the objective says of the models; none where nothing was tested.
 
-    pairs: pairwise.pairs(study). On the test split it counts as another when the paired test of accuracy says so,
-    adjusted for all pairs; on the split that both were chosen on a test would promise too much, and the interval of the
-    paired difference in `score` has to do.
+    pairs: pairwise.pairs(study). No arm is ranked: only a difference whose interval, which holds together with all
+    others, leaves out 0 is said to be one.
     """
-    tested = top["measured_on"] != VALIDATION
-    groups: dict[str, list[str]] = {"ahead": [], "behind": [], "tie": []}
-    for other, pair, sign in against(pairs, top):
-        by = "accuracy" if tested else score
-        text = f"{by} {signed(pair, by, sign)}" + (f", p {equals_p(pair['p_holm'])}" if tested else "")
-        groups[_place(pair, sign, score, tested)].append(f"{other} ({text})")
-    said = []
-    if groups["ahead"]:
-        said.append(f"{'more often right' if tested else 'better'} than {listed(groups['ahead'])}")
-    if groups["behind"]:
-        said.append(f"{'less often right' if tested else 'worse'} than {listed(groups['behind'])}")
-    if groups["tie"]:
-        said.append(f"not to be told from {listed(groups['tie'])}")
-    if not said:
+    tested = pairs[pairs["p_adjusted"].notna()].to_dict("records")
+    if not tested:
         return []
-    how = (
-        "by the paired test by patient, with Holm's correction, these trained models are"
-        if tested
-        else "by the interval of each paired difference it is"
-    )
-    return [f"{how[0].upper()}{how[1:]} {listed(said)}."]
+    score = str(tested[0]["score"])
+    apart = [pair for pair in tested if _excludes_zero(pair, f"{score}_difference")]
+    if apart:
+        found = [
+            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p "
+            f"{equals_p(pair['p_adjusted'])})"
+            for ahead, behind, pair, sign in (_ordered(pair, score) for pair in apart)
+        ]
+        left = len(tested) - len(apart)
+        rest = f"; the other {'one' if left == 1 else left} cannot be told from 0" * bool(left)
+        return [f"In {score}, {_together(len(tested))}, of these models {listed(found)}{rest}."]
+    widest = max(tested, key=lambda pair: abs(float(pair[f"{score}_difference"])))
+    if all(abs(float(pair[f"{score}_difference"])) < 1e-12 for pair in tested):
+        return [f"These models of the arms have the same {score}."]
+    ahead, behind, pair, sign = _ordered(widest, score)
+    one = f"{ahead} minus {behind}, {signed(pair, score, sign)}, adjusted p {equals_p(pair['p_adjusted'])}"
+    if len(tested) == 1:
+        return [f"The difference in {score} between these models of two arms cannot be told from 0 ({one})."]
+    return [
+        f"No difference in {score} between these models of the arms can be told from 0, {_together(len(tested))} (the "
+        f"widest is {one})."
+    ]
 
 
-def of_configurations(pairs: pd.DataFrame, top: Row) -> list[str]:
-    """Whether differences in accuracy that the test finds between trained models hold with other seeds, too."""
-    if top["measured_on"] == VALIDATION:
+def of_configurations(pairs: pd.DataFrame) -> list[str]:
+    """Whether configurations differ, with another seed; none where nothing was tested, or of one seed."""
+    tested = pairs[pairs["p_adjusted"].notna()].to_dict("records")
+    if not tested:
         return []
-    robust: list[str] = []
-    open_: list[str] = []
-    unknown: list[str] = []
-    for other, pair, sign in against(pairs, top):
-        if _place(pair, sign, "accuracy", True) == "tie":
-            continue
-        low, high = sorted(sign * float(pair[f"accuracy_difference_configuration{end}"]) for end in ("_low", "_high"))
-        if pd.isna(low):
-            unknown.append(other)
-        else:
-            (open_ if low <= 0 <= high else robust).append(f"{other} ({low:.3f} to {high:.3f})")
+    score = str(tested[0]["score"])
+    name = f"{score}_difference_configuration"
+    known = [pair for pair in tested if not pd.isna(pair[f"{name}_low"])]
+    apart = [pair for pair in known if _excludes_zero(pair, name)]
+    if not known:
+        return []
+    if not apart:
+        return ["with another seed of each no configuration is shown to be ahead of another"]
     found = []
-    if open_:
-        found.append(
-            f"That the models differ in accuracy from {listed(open_)} need not hold with other seeds: the 95 % "
-            f"interval{'s' * (len(open_) > 1)} for the configurations hold{'s' * (len(open_) == 1)} 0."
-        )
-    if robust:
-        found.append(
-            f"The difference in accuracy holds for the configurations too, with any seed: to {listed(robust)}."
-        )
-    if unknown:
-        found.append(f"Whether the difference in accuracy to {listed(unknown)} holds with other seeds is not known.")
-    return found
+    for pair in apart:
+        ahead, behind, _, sign = _ordered(pair, score)
+        low, high = sorted(sign * float(pair[f"{name}{end}"]) for end in ("_low", "_high"))
+        found.append(f"{ahead} is ahead of {behind} ({with_sign(low)} to {with_sign(high)})")
+    return [f"with another seed of each, of the configurations {listed(found)}"]
 
 
-def by_kappa(pairs: pd.DataFrame, top: Row) -> list[str]:
-    """Differences in kappa beside a tie in accuracy: kappa counts how far off an answer is, accuracy does not."""
-    if top["measured_on"] == VALIDATION:
-        return []
-    groups: dict[str, list[str]] = {"ahead of": [], "behind": []}
-    for other, pair, sign in against(pairs, top):
-        low, high = sorted(sign * float(pair[f"kappa_difference{end}"]) for end in ("_low", "_high"))
-        if _place(pair, sign, "accuracy", True) == "tie" and (low > 0 or high < 0):
-            groups["ahead of" if low > 0 else "behind"].append(f"{other} ({signed(pair, 'kappa', sign)})")
-    return [
-        f"In kappa, by the interval of each difference, not corrected for the number of pairs, it is {way} "
-        f"{listed(others)}."
-        for way, others in groups.items()
-        if others
-    ]
+def _ordered(pair: Row, score: str) -> tuple[str, str, Row, int]:
+    """(higher arm, lower arm, pair, sign that makes its difference positive)."""
+    a, b = spoken(str(pair["label_a"])), spoken(str(pair["label_b"]))
+    return (a, b, pair, 1) if pair[f"{score}_difference"] >= 0 else (b, a, pair, -1)
 
 
-def against(pairs: pd.DataFrame, top: Row) -> list[tuple[str, Row, int]]:
-    """(other arm, pair, sign that turns the pair's difference into `top` minus the other), of the pairs that ran."""
-    return [
-        (spoken(pair["label_b"]), pair, 1) if pair["arm_a"] == top["arm"] else (spoken(pair["label_a"]), pair, -1)
-        for pair in pairs[pairs["status"] == RUN].to_dict("records")
-        if top["arm"] in (pair["arm_a"], pair["arm_b"])
-    ]
+def _excludes_zero(pair: Row, name: str) -> bool:
+    return bool(pair[f"{name}_low"] > 0 or pair[f"{name}_high"] < 0)
 
 
-def _place(pair: Row, sign: int, score: str, tested: bool) -> str:
-    if tested:
-        differs, better = pair["p_holm"] < LEVEL, sign * pair["accuracy_difference"] > 0
-    else:
-        low, high = sorted(sign * float(pair[f"{score}_difference{end}"]) for end in ("_low", "_high"))
-        differs, better = low > 0 or high < 0, low > 0
-    return ("ahead" if better else "behind") if differs else "tie"
+def _together(count: int) -> str:
+    return (
+        f"all {count} differences taken together"
+        if count > 2
+        else "both differences taken together"
+        if count == 2
+        else "of one pair"
+    )

@@ -9,11 +9,12 @@ from typing import Any
 import pandas as pd
 
 from analysis import schema
-from analysis.number_format import count, number, p_value, plain, with_interval, yes
+from analysis.number_format import count, number, p_value, percent, plain, signed_bounds, with_interval, yes
 from analysis.report import text_tables
+from analysis.report.formatting import images_by_grade
 from analysis.results.columns import DIFFERENCES, NEW_PATIENTS, RUN, TEST, VALIDATION, primary_endpoint
 from analysis.results.labels import RULES, arm_label
-from analysis.results.study_runs import StudyRuns
+from analysis.results.study_runs import StudyRuns, objective
 from analysis.table_files import latex, markdown, write_csv
 from analysis.tables import arm_comparison, best, finalists
 from analysis.tables.all_tables import TableSet
@@ -35,13 +36,14 @@ SCORE_NAMES = {
 LEADERBOARD_ROWS = 20
 
 
-def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Path]:
+def write_tables(study: StudyRuns, made: TableSet, folder: Path, threshold: float = best.THRESHOLD) -> dict[str, Path]:
     """Write NAME.csv into the folder, NAME.md and NAME.tex into its subfolder tables/; returns name -> CSV.
 
     The CSV files hold every column and row. The others hold what a page can show: scores with their intervals in one
     cell, the first LEADERBOARD_ROWS rows of a list.
     """
     full = {
+        "endpoint": made.endpoint,
         "leaderboard": made.board,
         "best": made.best,
         "best_by_accuracy": made.best_by_accuracy,
@@ -57,26 +59,28 @@ def write_tables(study: StudyRuns, made: TableSet, folder: Path) -> dict[str, Pa
     paths = {name: folder / f"{name}.csv" for name in full}
     for name, table in full.items():
         write_csv(paths[name], table)
-    for name, (table, caption) in tables_with_captions(study, made).items():
+    for name, (table, caption) in tables_with_captions(study, made, threshold).items():
         write_whole(folder / "tables" / f"{name}.md", markdown(table, caption).encode())
         write_whole(folder / "tables" / f"{name}.tex", latex(table, caption, f"{study.name}-{name}").encode())
     return paths
 
 
-def tables_with_captions(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
+def tables_with_captions(
+    study: StudyRuns, made: TableSet, threshold: float = best.THRESHOLD
+) -> dict[str, tuple[pd.DataFrame, str]]:
     """Name -> table of texts as a page shows it, and its caption."""
     primary = primary_endpoint(made.four_way)
     intervals = "Intervals are 95 %, over patients, given the trained models"
     several = primary["seeds"].max() > 1
     four_way = f"The four arms of study {study.name}. {intervals}{'; scores are means over seeds' if several else ''}."
-    ranked = f"Trials of study {study.name} by {arm_comparison.objective(study)}, on "
+    ranked = f"Trials of study {study.name} by {objective(study)}, on "
     ranked += f"{arm_comparison.selection_split_text(study)}. {intervals}."
-    reaching = f"Configurations of study {study.name} with an accuracy of {100 * best.THRESHOLD:g} % or more, by two "
+    reaching = f"Configurations of study {study.name} with an accuracy of {100 * threshold:g} % or more, by two "
     reaching += f"criteria that are kept apart. {intervals}."
-    against = (
-        f"Differences between arms of study {study.name}, on {made.pairs['split'].iloc[0]}. {intervals}; p of the "
-    )
-    against += "paired permutation test of accuracy by patient, adjusted by Holm over all pairs that could be tested."
+    against = f"Differences between arms of study {study.name}, on {made.pairs['split'].iloc[0]}. {intervals}"
+    against += "."
+    if made.pairs["tests"].max() > 0:
+        against = f"{against[:-1]}; those of {objective(study)}, and p, hold for all pairs together."
     seeds = f"Each seed of the confirmed arms of study {study.name}."
     return {
         "four_way": (_four_way(made.four_way, primary), four_way),
@@ -91,7 +95,7 @@ def tables_with_captions(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd
 
 def _of_choice(study: StudyRuns, made: TableSet) -> dict[str, tuple[pd.DataFrame, str]]:
     """What was trained again before a winner was named, what the search gained, and the seeds as one model."""
-    score = arm_comparison.objective(study)
+    score = objective(study)
     finalists_caption = (
         f"Configurations of study {study.name} that were trained again with fresh seeds on other divisions of the "
     )
@@ -136,7 +140,11 @@ def _arm_column(row: Row, primary: Row) -> dict[str, str]:
         found["Validation score"] = f"{number(primary['finalist_mean'])} (mean of {repeats} repeats, sd {spread})"
     if primary["measured_on"] != VALIDATION:
         found["Seeds"] = f"{primary['seeds']} ({primary['seed_numbers']})"
+        if primary["seeds_failed"] > 0:
+            found["Seeds"] += f", {count(primary['seeds_failed'])} failed"
     found |= {"Images (patients)": f"{count(primary['n'])} ({count(primary['patients'])})"}
+    found["Images of grade 0 / 1 / 2 / 3 / 4"] = images_by_grade(primary)
+    found["Most of one patient"] = percent(primary["largest_patient"])
     found["Majority class"] = number(primary["majority"])
     found["Accuracy beyond it"] = with_interval(primary, "gain_over_majority")
     if not pd.isna(row["fellow_copy"]):
@@ -187,10 +195,9 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
             {
                 "Pair": row["pair"],
                 "Accuracy": with_interval(row, "accuracy_difference") if known else row["status"],
-                "Accuracy, of the configurations": _configuration(row),
+                f"{str(row['score']).capitalize()}, of the configurations": _configuration(row),
                 "Kappa": with_interval(row, "kappa_difference") if known else "–",
-                "p": p_value(row["p"]),
-                "p (Holm)": p_value(row["p_holm"]),
+                "p (adjusted)": p_value(row["p_adjusted"]),
                 "n (patients)": f"{count(row['n'])} ({count(row['patients'])})",
                 "Seeds": count(row["seeds"]),
             }
@@ -199,9 +206,8 @@ def _pairs(pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _configuration(pair: Row) -> str:
-    """Bounds of a difference in accuracy with any seed."""
-    low, high = (pair[f"accuracy_difference_configuration{end}"] for end in ("_low", "_high"))
-    return "–" if pd.isna(low) else f"{low:.3f} to {high:.3f}"
+    """Bounds of a difference in the objective for one more seed."""
+    return signed_bounds(pair, f"{pair['score']}_difference_configuration") or "–"
 
 
 def _seeds(seeds: pd.DataFrame) -> pd.DataFrame:

@@ -1,6 +1,7 @@
-"""What a study found, in sentences made from its numbers.
+"""What a study found, in at most MOST sentences made from its numbers: result, how it was measured, what limits it.
 
-No sentence claims more than the tables hold: everything is said with n, an interval, the majority class and the split.
+No sentence claims more than the tables hold. It leads with the primary endpoint, which validation named; nothing is
+chosen or ranked by the test split, and a difference is claimed only by an interval that holds together with all others.
 """
 
 from __future__ import annotations
@@ -9,214 +10,201 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from analysis import schema
-from analysis.number_format import with_interval
-from analysis.report.answer_caveats import patients_known, warnings
-from analysis.report.pairwise_text import comparison
-from analysis.results.columns import RUN, VALIDATION, primary_endpoint
+from analysis.number_format import count, with_bounds, with_interval
+from analysis.report import answer_caveats
+from analysis.report.pairwise_text import ONE_MORE_SEED, comparison, of_configurations
+from analysis.report.row_text import against_majority, among_trials, chosen_here, images_text, repeated_text
+from analysis.results.columns import RUN, TEST, VALIDATION, primary_endpoint
 from analysis.results.labels import Row, arm_label, listed, spoken
-from analysis.results.study_runs import StudyRuns
+from analysis.results.predictions import chosen_arms
+from analysis.results.study_runs import StudyRuns, objective
 from analysis.tables.all_tables import TableSet
-from analysis.tables.arm_comparison import objective, unscored
 from analysis.tables.best import CRITERIA
-from analysis.tables.gain import gain_sentence
+from analysis.tables.endpoint import gain_sentence
+
+MOST = 8
+
+CLAUSES = 4
+"""Of what limits the answer, so many stand in it; how many more there are is said."""
 
 
 class Answer(NamedTuple):
-    """What a study found: at most four sentences, and what must be known before they are passed on."""
+    """What a study found."""
 
     sentences: list[str]
-    warnings: list[str]
 
     def text(self) -> str:
-        """Markdown: the sentences as paragraphs, the cautions as a list."""
-        return "\n\n".join([*self.sentences, "\n".join(f"- {one}" for one in self.warnings)]).strip()
+        """Markdown: the sentences as paragraphs."""
+        return "\n\n".join(self.sentences)
 
 
 def answer(study: StudyRuns, made: TableSet) -> Answer:
-    """What is best and how surely, against which others, and what it is not yet.
-
-    made: make_tables(study).
-    """
+    """Result, how it was measured, what limits it; made: make_tables(study)."""
+    if made.board["objective_value"].notna().sum() == 0:
+        return Answer([f"No trial has ended with a score yet ({_states(study)}), so nothing can be concluded."])
+    endpoint = made.endpoint.to_dict("records")[0]
+    if endpoint["status"] == RUN:
+        found = _measured_endpoint(study, made, endpoint)
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, endpoint)))
     primary = primary_endpoint(made.four_way)
-    ranked = primary[primary["status"] == RUN]
-    if made.board["objective_value"].notna().sum() == 0 or ranked.empty:
-        return Answer([f"No trial has ended with a score yet ({_states(study)}), so nothing can be concluded."], [])
-    tested = ranked["measured_on"].iloc[0] != VALIDATION
-    # a test split of one grade has no kappa; what it has is accuracy
-    score = "accuracy" if tested and ranked[objective(study)].isna().all() else objective(study)
-    top = ranked.sort_values(score, ascending=False, kind="stable", na_position="last").to_dict("records")[0]
-    if not tested and pd.isna(top[score]):  # no predictions were recorded, only what the trials reported
-        first = made.board.to_dict("records")[0]
-        label, value = spoken(arm_label(study, first["arm"])), f"{score} {first['objective_value']:.3f}"
-        sentence = f"{label} holds {_of(study, made)}, with {value} on the {study.selection_split} split."
-        return Answer([sentence, _chosen_here(study, made, first)], [])
-    best = _best_on_test(study, primary, top, score) if tested else _best_on_validation(study, made, top)
-    last = [_configuration(study, top)] if tested else [_chosen_here(study, made, top)]
-    if tested and (gained := gain_sentence(made.gain, objective(study))):
-        last.append(gained)
-    return Answer([best, *comparison(made.pairs, top, score), *last], warnings(study, made, top))
+    if primary["measured_on"].iloc[0] != VALIDATION:  # other arms were measured, or counts alone
+        found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
+        found += [*answer_caveats.no_arm_beats_chance(made), *answer_caveats.seeds(made)]
+        rows = primary[primary["status"] == RUN].to_dict("records")
+        score = objective(study)
+        others = [
+            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {images_text(study, row)}"
+            for row in rows
+        ]
+        found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
+        return Answer(_at_most(found, answer_caveats.limitations(study, made, rows[0]) if rows else []))
+    return _on_validation(study, made, endpoint, primary)
 
 
-def reaching(best: pd.DataFrame, threshold: float) -> str:
-    """How many configurations of best.best reach the threshold, by either criterion, for each part by itself."""
-    if "measured_on" not in best or not (best["measured_on"] != VALIDATION).any():
-        return _reaching(best, threshold, "")
-    tested, chosen = (best[(best["measured_on"] == VALIDATION) == on] for on in (False, True))
-    return " ".join([_reaching(tested, threshold, "On the test split"), _reaching(chosen, threshold, "On validation")])
+def reaching(made: TableSet, threshold: float) -> str:
+    """How many configurations of made.best reach the threshold, by either criterion, for each split by itself."""
+    best, primary = made.best, primary_endpoint(made.four_way)
+    on_validation = _reaching(best[best["measured_on"] == VALIDATION], threshold, "validation", made.board["n"].max())
+    if primary["measured_on"].iloc[0] == VALIDATION:
+        return on_validation
+    tested = _reaching(best[best["measured_on"] != VALIDATION], threshold, "the test split", primary["n"].max())
+    return f"{tested} {on_validation}"
 
 
-def _best_on_validation(study: StudyRuns, made: TableSet, top: Row) -> str:
-    where = f"{_images(study, top)} of the {study.selection_split} split"
-    return (
-        f"{spoken(top['label'])} holds {_of(study, made)}: {_repeated(study, top)}{_scores(top)}, 95 % intervals, on "
-        f"{where}, {_against_majority(top, study.folds)}."
+def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[str]:
+    """Sentences about a primary endpoint that has been measured."""
+    score = objective(study)
+    value = with_bounds(endpoint[score], (endpoint[f"{score}_low"], endpoint[f"{score}_high"]), " (no interval)")
+    interval: str = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
+    seeds = "of one seed" if endpoint["seeds"] == 1 else f"mean of {int(endpoint['seeds'])} seeds"
+    first = (
+        f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on "
+        f"{images_text(study, endpoint)}, {seeds}."
     )
+    other = "accuracy" if score == "kappa" else "kappa"
+    second = f"Its {other} is {with_bounds(endpoint[other], (endpoint[f'{other}_low'], endpoint[f'{other}_high']))}, "
+    second += f"{against_majority(endpoint, study.folds)}."
+    found = [
+        first,
+        second,
+        *answer_caveats.no_arm_beats_chance(made),
+        *comparison(made.pairs),
+        _configuration(endpoint, made, score),
+    ]
+    found += [gained] if (gained := gain_sentence(made.gain, score)) else []
+    return [*found, *answer_caveats.seeds(made), _reading(study, endpoint)]
 
 
-def _best_on_test(study: StudyRuns, primary: pd.DataFrame, top: Row, score: str) -> str:
-    several = (primary["status"] == RUN).sum() > 1
-    where = "on the test split, which the search never saw"
-    if study.folds:
-        folds = int(top["folds_tested"])
-        where = f"on the test splits of {folds} outer folds taken together, which their searches never saw"
-    if top["n_new_patients"] == 0 and patients_known(study):
-        where = "on the test split, which the search never saw, though each of its patients has an image in training"
-    by = "" if score == objective(study) else f" in {score}"
-    place = f"scores highest{by} {where}:" if several else f"is the only arm that was confirmed: {where}, with"
-    seeds = "the one seed" if top["seeds"] == 1 else f"means of {top['seeds']} seeds"
-    who = " who are not in training" if top["measured_on"] == "test_new_patients" else ""
-    who += schema.AS_TOLD * bool(who and not patients_known(study))
-    return (
-        f"{spoken(top['label'])} {place} {_scores(top)} ({seeds}, 95 % intervals), on "
-        f"{_images(study, top)}{who}, {_against_majority(top, study.folds)}."
-    )
+def _at_most(sentences: list[str], limiting: list[str]) -> list[str]:
+    """At most MOST sentences; the limits are the last one, and what has no room is said to stand on the page."""
+    room = MOST - bool(limiting)
+    more = max(len(limiting) - CLAUSES, 0) + max(len(sentences) - room, 0)
+    clauses = limiting[:CLAUSES] + [f"report.html has {more} more of these remarks"] * (more > 0)
+    return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limiting)
 
 
-def _scores(top: Row) -> str:
-    return f"kappa {with_interval(top, 'kappa')} and accuracy {with_interval(top, 'accuracy')}"
+def _chosen(study: StudyRuns, made: TableSet) -> str:
+    """The arm that validation chose, of folds in each of them."""
+    chosen = chosen_arms(study, made.board)
+    arms = list(dict.fromkeys(chosen.values()))
+    if not study.folds:
+        return f"the arm that validation chose ({spoken(arm_label(study, arms[0]))})"
+    if len(arms) == 1:
+        return f"the arm that validation chose in every fold ({spoken(arm_label(study, arms[0]))})"
+    of_fold = []
+    for arm in arms:
+        folds = [str(fold) for fold, one in chosen.items() if one == arm]
+        of_fold.append(f"{spoken(arm_label(study, arm))} in fold {listed(folds)}")
+    return f"the arm that validation chose in each fold ({'; '.join(of_fold)})"
 
 
-def _repeated(study: StudyRuns, top: Row) -> str:
-    """The validation score of a configuration that was trained again; "" of one that was not."""
-    if pd.isna(top["finalist_mean"]):
-        return ""
-    repeats = int(top["finalist_repeats"])
-    times = "the one repeat" if repeats == 1 else f"the mean of {repeats} repeats"
-    return (
-        f"{objective(study)} {top['finalist_mean']:.3f} is {times} with fresh seeds on other validation patients, and "
-        "the trial itself has "
-    )
-
-
-def _images(study: StudyRuns, top: Row) -> str:
-    known = bool(pd.notna(top["patients"])) and patients_known(study)
-    patients: str = f" of {int(top['patients']):,} patients" if known else ""
-    return f"{int(top['n']):,} images{patients}"
-
-
-def _of(study: StudyRuns, made: TableSet) -> str:
-    count, pruned = len(made.board), unscored(study)
-    trials = f"{count} trial{'s' * (count > 1)} that ran all epochs" if pruned else f"{count} ended trials"
-    were, have = ("was", "has") if pruned == 1 else ("were", "have")
-    left = f" ({pruned} more {were} stopped early and {have} none)"
-    by = objective(study) + left * bool(pruned)
-    if count == 1:
-        return "the only trial that ran all epochs" + left * bool(pruned) if pruned else "the only ended trial"
-    if study.folds:
-        folds = len(study.folds_begun)
-        return f"the best of each fold among {trials} over {folds} folds by {by}"
-    return f"the best of {trials} by {by}"
-
-
-def _against_majority(top: Row, folds: int) -> str:
-    """What the accuracy is worth; folds: of the study, 0 without."""
-    text = f"where the majority class alone gives an accuracy of {top['majority']:.3f}"
-    if top["constant_predictor"]:
-        several = int(top["seeds"]) > 1 and not pd.isna(top["constant_predictor_seeds"])
-        if several:
-            who = f"{int(top['constant_predictor_seeds'])} of its {int(top['seeds'])} models"
-            every = "every image of a fold" if folds else "every image"
-            return f"{text}; {who} give {every} the same grade and have learned nothing: constant predictors"
-        if folds:
-            return (
-                f"{text}; it is a constant predictor: a fold's model gives every image the same grade and has learned "
-                "nothing"
-            )
-        return (
-            f"{text}; this model is a constant predictor: it gives every image the same grade and has learned nothing"
-        )
-    low, high = (top[f"gain_over_majority{end}"] for end in ("_low", "_high"))
-    if high < 0:
-        return f"{text}, which it does not reach"
-    return f"{text}, from which its own cannot be told" if low <= 0 else text
-
-
-def _chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
-    """The caution of a study without confirmation, with what is left of the score without the choice."""
-    where, score = study.selection_split, objective(study)
-    row = made.four_way[made.four_way["arm"] == top["arm"]].to_dict("records")[0]
-    left = ""
-    if not pd.isna(row[f"{score}_corrected"]) and row["chosen_among"] > 1:
-        left = (
-            f" (without the choice among {int(row['chosen_among'])} trials of its arm {score} is about "
-            f"{with_interval(row, f'{score}_corrected')})"
-        )
-    if not pd.isna(row["finalist_mean"]):
-        return (
-            f"The trials were chosen on the {where} split and the winner among the best of them by its repeats: its "
-            "own "
-            f"numbers are optimistic, those of the repeats hardly, the intervals hold for these trained models and not "
-            "for the configuration, and a claim needs a confirmation on patients who took no part in the choice."
-        )
-    chosen = "Trials and the winner were both" if study.selects_last else "Trials, epochs and the winner were all"
-    return (
-        f"{chosen} chosen on the {where} split itself, with one seed for each trial: the "
-        f"numbers are optimistic{left}, the intervals hold for these trained models and not for the configuration, "
-        "and a "
-        "claim needs a confirmation on patients who took no part in the choice."
-    )
-
-
-def _configuration(study: StudyRuns, top: Row) -> str:
-    """What the seeds say of the configuration."""
-    score, seeds = objective(study), int(top["seeds"])
+def _configuration(endpoint: Row, made: TableSet, score: str) -> str:
+    """What the seeds say of the configuration, and of the differences between configurations."""
+    seeds = int(endpoint["seeds"])
+    start = "The intervals are for these trained models"
     if seeds < 2:
-        return (
-            "It was trained again with one seed only: the intervals hold for this trained model, and what another seed "
-            "would give is not known."
-        )
-    start = "The intervals hold for these trained models"
-    if pd.isna(top[score]):
-        return f"{start}; {score} is undefined here, so nothing is said of the configuration, with any seed."
-    if pd.isna(top[f"{score}_configuration_low"]):
-        why = (
-            "predictions were not recorded"
-            if top["interval_over"] == "images"
-            else f"all {seeds} seeds have the same {score}, as far as these patients can tell"
-        )
-        return f"{start}; {why}, so nothing is said of the configuration, with any seed."
-    spread, low, high = (top[f"{score}_{end}"] for end in ("sd", "configuration_low", "configuration_high"))
-    names = listed(top["seed_numbers"].split("; "))
-    little = "; two seeds say little about that" if seeds < schema.FEW_SEEDS else ""
-    return (
-        f"{start}; over the seeds {names} its {score} has a standard deviation of {spread:.3f}, and for the "
-        "configuration, "
-        f"with any seed, the 95 % interval is {low:.3f} to {high:.3f}{little}."
+        return f"{start}; what another seed would give is not known."
+    others = "".join(f"; {clause}" for clause in of_configurations(made.pairs))
+    low, high = (endpoint[f"{score}_configuration{end}"] for end in ("_low", "_high"))
+    if pd.isna(endpoint[score]):
+        return f"{start}; {score} is undefined here, so nothing is said of other seeds{others}."
+    if pd.isna(low):
+        why = "predictions were not recorded"
+        if endpoint["interval_over"] != "images":
+            why = f"all {seeds} seeds have the same {score}, as far as these patients can tell"
+        return f"{start}; {why}, so nothing is said of other seeds{others}."
+    return f"{start}; {ONE_MORE_SEED} the 95 % interval of {score} is {low:.3f} to {high:.3f}{others}."
+
+
+def _reading(study: StudyRuns, endpoint: Row) -> str:
+    """When the test split was read, and what was chosen before and after."""
+    times = (
+        "once" if len(study.test_confusions) == 1 else f"{len(study.test_confusions)} times, once for each confirmation"
     )
+    text = f"Epochs, trials and arms were chosen on validation, and the test split was read {times}"
+    later = int(endpoint["trials_after_reading"])
+    if later:
+        text += (
+            f"; {later} trial{'s were' if later > 1 else ' was'} begun after that, so what they found may rest on what "
+            "had been read"
+        )
+    return f"{text}."
 
 
-def _reaching(best: pd.DataFrame, threshold: float, where: str) -> str:
+def _why_of_arm(endpoint: Row, primary: pd.DataFrame) -> str:
+    """Why the chosen arm has no number though others have."""
+    return str(endpoint["reason"]) or "; ".join(primary.loc[primary["status"] != RUN, "reason"])
+
+
+def _no_endpoint(study: StudyRuns, endpoint: Row, why: str) -> str:
+    if study.selection_split == TEST:
+        return f"This study has no primary endpoint: {why}, so every number here is optimistic."
+    which = "the arm that validation chose"
+    named = [spoken(label) for label in str(endpoint["label"]).split(", ResNet")]
+    if len(named) == 1 and named[0]:
+        which += f" ({named[0]})"
+    return f"The primary endpoint, {objective(study)} of {which} on the test split, is not measured: {why}."
+
+
+def _on_validation(study: StudyRuns, made: TableSet, endpoint: Row, primary: pd.DataFrame) -> Answer:
+    """What is known before the test split is read, or where there is none."""
+    score, first = objective(study), made.board.to_dict("records")[0]
+    label = spoken(arm_label(study, first["arm"]))
+    found = [_no_endpoint(study, endpoint, str(endpoint["reason"]))]
+    top = primary[primary["arm"] == first["arm"]].to_dict("records")[0]
+    if pd.isna(top["n"]):  # no predictions were recorded, only what the trials reported
+        found.append(
+            f"{label} holds {among_trials(study, made)}, with {score} {first['objective_value']:.3f} on the "
+            f"{study.selection_split} split."
+        )
+        return Answer([*found, chosen_here(study, made, top)])
+    found.append(
+        f"{label} holds {among_trials(study, made)}: {repeated_text(study, top)}kappa {with_interval(top, 'kappa')} "
+        f"and accuracy {with_interval(top, 'accuracy')}, 95 % intervals, on {images_text(study, top)}, "
+        f"{against_majority(top, study.folds)}."
+    )
+    found += [*answer_caveats.no_arm_beats_chance(made), chosen_here(study, made, top)]
+    if (primary["status"] == RUN).sum() > 1:
+        found.append("Arms are not compared by a test here, since their models were chosen on these images.")
+    return Answer(_at_most(found, answer_caveats.limitations(study, made, top)))
+
+
+def _reaching(best: pd.DataFrame, threshold: float, where: str, n: float) -> str:
+    """best: the rows of one split, of n images."""
     by_bound, by_estimate = (int((best["criterion"] == criterion).sum()) for criterion in CRITERIA)
-    percent, start = f"{100 * threshold:g} %", f"{where} " if where else ""
+    percent, selection = f"{100 * threshold:g} %", "chosen on them" if where == "validation" else "chosen on validation"
+    start = f"On {where} ({count(n)} images; {selection})"
     if not by_estimate:
-        no = f"{start}no" if where else "No"
-        return f"{no} configuration reaches an accuracy of {percent}, neither by the lower bound nor by the estimate."
-    count = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
-    bound = "none of them" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
+        neither = "neither by the lower bound nor by the estimate"
+        return f"{start} no configuration reaches an accuracy of {percent}, {neither}."
+    of = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
+    bound = "none" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
     tail = "" if bound == "it does" else " does" if by_bound <= 1 else " do"
-    by = "by the estimate; by the lower bound of the 95 % interval"
-    return f"{start}{count} an accuracy of {percent} {by} {bound}{tail}."
+    among = int(best["configurations"].max())
+    return (
+        f"{start} {of} an accuracy of {percent} by the estimate; by the lower bound, corrected for {among} "
+        f"configuration{'s' * (among > 1)}, and beyond the majority class, {bound}{tail}."
+    )
 
 
 def _states(study: StudyRuns) -> str:

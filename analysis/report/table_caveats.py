@@ -6,7 +6,7 @@ import pandas as pd
 
 from analysis import schema
 from analysis.number_format import with_interval
-from analysis.report.answer_caveats import patients_known
+from analysis.report.answer_caveats import beats_chance, limitations, no_arm_beats_chance, patients_known, seeds
 from analysis.results.columns import (
     NEW_PATIENTS,
     NO_RESULT,
@@ -42,7 +42,13 @@ def caveats(study: StudyRuns, made: TableSet) -> list[str]:
     primary = primary_endpoint(made.four_way)
     for row in primary.to_dict("records"):
         found += _of_arm(row, study.folds)
-    found += _of_learning(study, primary)
+    found += [*no_arm_beats_chance(made), *_of_learning(study, primary), *seeds(made)]
+    endpoint = made.endpoint.to_dict("records")[0]
+    ran = primary[primary["status"] == RUN].to_dict("records")
+    if about := [endpoint] if endpoint["status"] == RUN else ran[:1]:
+        found += [f"{clause[0].upper()}{clause[1:]}." for clause in limitations(study, made, about[0])]
+    if not study.primary_endpoint and study.selection_split != TEST:
+        found.append("The primary endpoint was not recorded when the study began; it is the one that every study has.")
     return [*found, *_of_confirmation(study, made, primary), *_of_progress(study), *_of_intervals(made)]
 
 
@@ -56,27 +62,26 @@ def _of_arm(row: Row, folds: int) -> list[str]:
     seeds: int = 1 if pd.isna(row["seeds"]) else int(row["seeds"])
     if folds:
         return [f"{name} is a constant predictor: a model gives all images of its fold the same grade."]
-    if seeds > 1 and int(row["constant_predictor_seeds"]) < seeds:
+    if seeds > 1:
+        constant, grades = int(row["constant_predictor_seeds"]), str(row["constant_predictor_grades"]).split("; ")
+        each = listed([f"grade {grade}" for grade in grades])
+        are = "is a constant predictor" if constant == 1 else "are constant predictors"
         return [
-            f"{int(row['constant_predictor_seeds'])} of {seeds} models of {name} are constant predictors: all "
-            f"{int(row['n']):,} "
-            "images get the same grade."
+            f"{constant} of {seeds} models of {name} {are}: "
+            f"all {int(row['n']):,} images get {each}{' in turn' * (constant > 1)} (kappa 0)."
         ]
     return [
-        f"The {'best model' if row['measured_on'] == VALIDATION else 'confirmed configuration'} of {name} is a "
-        "constant predictor: all "
-        f"{int(row['n']):,} images get the same grade, so its accuracy of {row['accuracy']:.4f} says only how "
-        "frequent that grade is (kappa 0)."
+        f"The {'best model' if row['measured_on'] == VALIDATION else 'confirmed model'} of {name} is a "
+        f"constant predictor: all {int(row['n']):,} images get the same grade, so its accuracy of "
+        f"{row['accuracy']:.4f} says only how frequent that grade is (kappa 0)."
     ]
 
 
 def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
     """Which arms have not learned to grade, as far as kappa tells, and what the record says of why."""
     ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
-    failed = [row for row in ran if not row["kappa_low"] > 0 and (row["constant_predictor"] or row["kappa_low"] <= 0)]
+    failed = [row for row in ran if not beats_chance(row)]
     found = []
-    if len(ran) > 1 and len(failed) == len(ran):
-        found.append("No arm has learned to grade, as far as these images can tell: every interval of kappa holds 0.")
     for row in failed:
         trials = study.trials[study.trials["trial"].isin(str(row["trial"]).split(", "))]
         images = trials["images_seen"].max()
@@ -85,8 +90,9 @@ def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
         images_text = f" and saw {int(images):,} images" if images > 0 else ""
         more = ", which is little for a network that knows no photograph" if row["arm"].endswith("-scratch") else ""
         found.append(
-            f"{spoken(row['label'])} has not learned to grade: kappa {with_interval(row, 'kappa')} cannot be told "
-            f"from guessing. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{images_text}{more}."
+            f"{spoken(row['label'])} is not shown to have learned to grade: kappa {with_interval(row, 'kappa')} is "
+            f"not shown to lie above 0. Its trial began {start}, ran {_count(epochs, 'epoch', 'epochs')}{images_text}"
+            f"{more}."
         )
     return found
 
@@ -106,14 +112,6 @@ def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) ->
         found.append(
             f"Of the {int(row[f'{TEST}_n']):,} test images {int(row[f'{NEW_PATIENTS}_n']):,} are of patients who are "
             f"not in training{as_told}, and only they are the primary endpoint. Over all of them {listed(every)}."
-        )
-    if len(tested) and (tested["n_new_patients"] == 0).any():
-        found.append(
-            "Every test image is of a patient who also has an image in training: nothing here was measured on patients "
-            "that the models do not know, and the numbers are optimistic for those."
-            if known
-            else "Which test images are of patients that the models do not know cannot be said, as the patients of "
-            "this data may be wrong: the numbers may be optimistic for those."
         )
     if len(tested) and study.study.get("test", {}).get("exclude_test_patients"):
         found.append(
@@ -136,10 +134,9 @@ def _of_confirmation(study: StudyRuns, made: TableSet, primary: pd.DataFrame) ->
         if folds < study.folds:
             on = [spoken(row) for row in tested.loc[tested["folds_tested"] == folds, "label"]]
             found.append(f"Of {listed(on)} {folds} of {study.folds} folds are confirmed so far.")
-    if len(tested) and int(tested["seeds"].min()) < schema.FEW_SEEDS:
-        found.append(f"Fewer than {schema.FEW_SEEDS} seeds were confirmed: how much a seed matters is hardly known.")
     for row in made.four_way.to_dict("records"):
-        if row["confirmed_trial"] and row["trial"] != row["confirmed_trial"] and not study.folds:
+        asked = set(study.confirmations.loc[~study.confirmations["baseline"], "trial"])
+        if row["confirmed_trial"] and row["trial"] not in {*asked, ""} and not study.folds:
             found.append(
                 f"Of {spoken(row['label'])} trial {row['confirmed_trial']} was confirmed; by now trial "
                 f"{row['trial']} is its best on validation."
@@ -151,6 +148,9 @@ def _of_progress(study: StudyRuns) -> list[str]:
     found = []
     if study.folds and len(study.folds_begun) < study.folds:
         found.append(f"{len(study.folds_begun)} of {study.folds} folds have begun.")
+    if forgotten := study.study.get("forgotten", []):
+        were = f"{_count(len(forgotten), 'trial', 'trials')} {'was' if len(forgotten) == 1 else 'were'}"
+        found.append(f"{were} forgotten by the user before the test split was read ({', '.join(forgotten)}).")
     for table, one, many in (
         (study.trials, "trial", "trials"),
         (study.finalists, "finalist", "finalists"),
@@ -175,7 +175,7 @@ def _of_intervals(made: TableSet) -> list[str]:
     if "images" not in over:
         return []
     return [
-        "Where predictions were not recorded the interval of accuracy is Wilson's over images; it takes the two eyes "
+        "Where predictions were not recorded the interval of accuracy is over images; it takes the two eyes "
         "of a patient as independent and is too narrow."
     ]
 

@@ -8,7 +8,9 @@ number is optimistic.
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from enum import StrEnum
+from typing import Any
 
 import pandas as pd
 
@@ -32,36 +34,44 @@ VALIDATION, TEST, NEW_PATIENTS = "validation", "test", "test_new_patients"
 
 TESTED = (TEST, NEW_PATIENTS)
 
+IMAGES = ("n", "patients", "effective_patients", "largest_patient", *(f"n_grade_{grade}" for grade in schema.GRADES))
+"""How the images are spread: effective_patients of one image each would say as much, if the images of a patient are all
+alike; largest_patient: largest share of the images that one patient has; n_grade_: images of each true grade."""
+
 MEASURES = (
-    "n",
-    "patients",
+    *IMAGES,
     *(f"{score}{end}" for score in schema.SCORES for end in ("", "_low", "_high")),
     "majority",
     *(f"gain_over_majority{end}" for end in ("", "_low", "_high")),
     "constant_predictor",
     "interval_over",
 )
-"""How good a model is: n images, 95 % intervals over `interval_over` (patients, or images where only counts are known),
+"""How good a model is: 95 % intervals over `interval_over` (patients, or images where only counts are known),
 majority: accuracy of the most frequent grade, gain_over_majority: accuracy minus that, on the same patients,
 constant_predictor: gives every image (of one of its folds) the same grade."""
 
 BOARD = (
-    "n",
-    "patients",
+    *("n", "patients", "effective_patients"),
     *("accuracy", "accuracy_low", "accuracy_high", "majority", "kappa", "kappa_low", "kappa_high"),
+    "gain_over_majority",
     *("balanced_accuracy", "macro_f1", "auc", *(f"recall_{grade}" for grade in schema.GRADES)),
     "constant_predictor",
     "interval_over",
 )
 """Those of them that every trial has in arm_comparison.leaderboard."""
 
+CLAIMED = ("accuracy_claimed", "gain_over_majority_claimed")
+"""Lower bounds that hold for all configurations of a list at once in 97.5 % of studies (Bonferroni): all trials that
+were measured on validation, or all configurations that were confirmed."""
+
 OVER_SEEDS = (
     *(f"{score}{end}" for score in schema.SCORES for end in ("_sd", "_configuration_low", "_configuration_high")),
-    "constant_predictor_seeds",
+    *("constant_predictor_seeds", "constant_predictor_grades", "kappa_patients"),
 )
 """Of the test split, beside MEASURES (scores: mean over seeds; constant_predictor: one of the seeds is): the standard
-deviation over seeds and the 95 % interval of the configuration (patients and seeds), NaN for one seed; how many seeds
-are constant predictors."""
+deviation over seeds and the 95 % interval of the configuration (patients and a further seed, on the same training list
+and split), NaN for one seed; how many seeds are constant predictors, and of which grade each of them is that gives it
+to all images; kappa_patients of equal influence would move kappa as much as all of them."""
 
 CORRECTED = (
     *(f"{score}_corrected{end}" for score in ("accuracy", "kappa") for end in ("", "_low", "_high")),
@@ -76,18 +86,23 @@ its complete repeats (its validation score), their number and standard deviation
 
 ARM_COLUMNS = ("label", "arm", "status", "reason", "trial", "trials", "trials_ended")
 
+SEEDS_COUNTED = ("seeds", "seeds_failed", "seeds_waiting", "seeds_unread", "passed_over")
+"""Of the confirmed configuration: seeds that are measured here, that failed, that have not ended, that ended and whose
+predictions were not recorded for all folds; passed_over: trials that stand before it in their arm (and fold), were
+confirmed too, and of which no seed was measured."""
+
 CONFIRMED = (
     "confirmed_trial",
-    "seeds",
+    *SEEDS_COUNTED,
     "seed_numbers",
     "folds_tested",
     "n_new_patients",
     "confirm_images_seen",
     "confirm_seconds",
 )
-"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each), how many
-seeds and which, on how many folds (0 without folds), how many images of the test split are of patients who are not in
-training, and what they cost."""
+"""Of an arm's confirmations: the trial whose configuration they repeat (in a study of folds one for each),
+SEEDS_COUNTED, the numbers of the seeds, on how many folds (0 without folds), how many images of the test split are of
+patients who are not in training, and what they cost."""
 
 FOUR_WAY = (
     *ARM_COLUMNS,
@@ -122,7 +137,7 @@ PRIMARY = (
     *SHARED,
     *MEASURES,
     *OVER_SEEDS,
-    "seeds",
+    *SEEDS_COUNTED,
     "seed_numbers",
     "folds_tested",
     "n_new_patients",
@@ -139,11 +154,12 @@ PAIRS = (
     *("arm_a", "arm_b", "label_a", "label_b", "status", "reason"),
     *("measured_on", "split", "n", "patients", "seeds"),
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
-    *("p", "p_holm", "tests", "p_mcnemar"),
+    *("score", "tests", "p_adjusted"),
 )
-"""Columns of pairwise.pairs, always six rows: a minus b, each averaged over seeds, on the images that both have; p of
-the paired test by patient, adjusted by Holm over the `tests` pairs that could be tested; p_mcnemar only where each
-patient has one image and each arm one model."""
+"""Columns of pairwise.pairs, always six rows: a minus b, each averaged over seeds, on the images that both have. On the
+test split the differences in `score`, the objective, are one family of `tests`: their intervals hold all together, and
+p_adjusted is at most 0.05 exactly where an interval leaves out 0. The other score describes: its intervals hold one by
+one. So do all of them on validation, where the models were chosen and nothing is tested (tests 0)."""
 
 SEEDS = (
     *("arm", "label", "trial", "measured_on", "split", "seed_index", "seed", "confirm"),
@@ -169,6 +185,14 @@ FINALISTS = (
 )
 """Columns of finalists.finalists: one row for each repeat; rank and objective_value are those of the trial."""
 
+ENDPOINT = ("status", "reason", "score", "arm", "label", "trial", "measured_on", "split", *MEASURES, *OVER_SEEDS) + (
+    *SEEDS_COUNTED,
+    *("seed_numbers", "folds", "folds_tested", "n_new_patients", "exported_arm", "trials_after_reading"),
+)
+"""Columns of endpoint.endpoint, one row: the primary endpoint is `score` of the arm that validation chose (in a study
+of folds of each fold's chosen arm, pooled), measured on the test split, mean over seeds. exported_arm: which arm
+`retina export` takes; trials_after_reading: how many trials were begun after the test split had been read."""
+
 DROP = (
     *("arm", "label", "score", "finalists", "repeats", "own", "mean", "before", "after"),
     *("test", "split", "observed_before", "observed_after"),
@@ -184,8 +208,8 @@ GAIN = (
     *(f"{score}_difference{end}" for score in DIFFERENCES for end in ("", *_ENDS)),
     "p",
 )
-"""Columns of gain.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's first
-trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
+"""Columns of endpoint.gain, one row: the winner of the arm that validation chose (of folds: of each) minus its arm's
+first trial, the same seeds of both, on the split of the primary endpoint; first_ is what the first trial scores."""
 
 ENSEMBLES = (
     *("arm", "label", "trial", "seeds", "seed_numbers", "measured_on", "split", "decision"),
@@ -203,9 +227,22 @@ def split_text(measured_on: str, selection_split: str = VALIDATION) -> str:
         return "test (chosen on test: optimistic)"
     return {
         VALIDATION: "validation (chosen on this split: optimistic)",
-        TEST: "test (not seen by the search)",
-        NEW_PATIENTS: "test, patients not in training (not seen by the search)",
+        TEST: "test",
+        NEW_PATIENTS: "test, patients not in training",
     }[measured_on]
+
+
+def _not_confirmed(row: Mapping[Hashable, Any]) -> str:
+    """Why an arm has no number on the test split."""
+    if row["seeds"]:
+        return "the predictions of its confirmations were not recorded"
+    if row["seeds_failed"] and not row["seeds_waiting"]:
+        return f"all its confirmations failed ({int(row['seeds_failed'])})"
+    if row["seeds_unread"]:
+        return "the predictions of its confirmations were not recorded"
+    if row["seeds_waiting"]:
+        return "its confirmations have not ended"
+    return "no confirmation of this arm has been measured on the test split"
 
 
 def primary_endpoint(four_way: pd.DataFrame) -> pd.DataFrame:
@@ -219,13 +256,13 @@ def primary_endpoint(four_way: pd.DataFrame) -> pd.DataFrame:
     if measured_on == VALIDATION:
         found = four_way.assign(measured_on=VALIDATION, seeds=1, seed_numbers="")
         return found.reindex(columns=list(PRIMARY))
-    found = four_way[[*SHARED, "seeds", "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]].copy()
-    for name in (*MEASURES, *OVER_SEEDS):
-        found[name] = four_way[f"{measured_on}_{name}"]
+    own = {f"{measured_on}_{name}": name for name in (*MEASURES, *OVER_SEEDS)}
+    kept = [*SHARED, *SEEDS_COUNTED, "seed_numbers", "folds_tested", "n_new_patients", "confirmed_trial"]
+    found = four_way[[*kept, *own]].rename(columns=own)
     found["split"] = split_text(measured_on)
     found["measured_on"] = measured_on
     found["trial"] = found["confirmed_trial"]
-    missing = (found["status"] == RUN) & (found["seeds"] == 0)
+    missing = (found["status"] == RUN) & found["n"].isna()
     found.loc[missing, "status"] = NOT_CONFIRMED
-    found.loc[missing, "reason"] = "no confirmation of this arm has been measured on the test split"
+    found.loc[missing, "reason"] = [_not_confirmed(row) for row in found[missing].to_dict("records")]
     return found.reindex(columns=list(PRIMARY))

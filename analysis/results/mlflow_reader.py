@@ -7,15 +7,16 @@ store is a database, and predictions are read from their files when they are ask
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from analysis import schema
+from analysis.artifact_place import checked_folder
 from analysis.errors import RunsError
 from analysis.redact import shareable, without_passwords
 from analysis.results import run_artifacts, run_tables
@@ -23,6 +24,7 @@ from analysis.results.run_artifacts import PREDICTION_COLUMNS, TEST_COLUMNS
 from analysis.results.run_tables import Record
 from analysis.results.study_runs import Predictions, StudyRuns
 from analysis.stats.metrics import Ints
+from retina_data.gate import below, read_file
 
 if TYPE_CHECKING:  # importing mlflow takes seconds; who only handles StudyRuns shall not wait for it
     from mlflow import MlflowClient
@@ -31,10 +33,18 @@ RUNS_PER_QUERY = 500
 
 PAGE = 1000
 
+MOST_BYTES = 2_000_000_000  # of an artifact
 
-def read_study(tracking_uri: str, name: str) -> StudyRuns:
+Read = Callable[[Record, str], bytes | None]
+
+
+def read_study(
+    tracking_uri: str, name: str, experiments: Mapping[str, str] | None = None, root: Path | None = None
+) -> StudyRuns:
     """Everything that MLflow holds of the study `name`; where that is a study of folds, of all of them.
 
+    experiments: study -> number of its experiment, where that is known by more than the name. root: the home's folder
+    of artifacts, below which they must lie (`analysis.artifact_place`).
     A store that does not exist yet is not made. Raises RunsError for an unknown study or runs that break a rule.
     """
     database = tracking_uri.removeprefix("sqlite:///")
@@ -43,28 +53,30 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
     from mlflow import MlflowClient
 
     client = MlflowClient(tracking_uri=tracking_uri)
-    runs, parents = _runs_and_parents(client, name)
+    read = partial(_read_artifact, client, root=root)
+    runs, parents = _runs_and_parents(client, name, experiments or {})
     trials = run_tables.by_name(runs, schema.KIND_TRIAL, schema.TAG_TRIAL, name)
     confirmations = run_tables.by_name(runs, schema.KIND_CONFIRM, schema.TAG_CONFIRM, name)
     finalists = run_tables.by_name(runs, schema.KIND_FINALIST, schema.TAG_FINALIST, name)
     epochs, confirm_epochs = _epochs(client, trials, "trial"), _epochs(client, confirmations, "confirm")
     table, hyperparameters = run_tables.trial_table(trials, epochs)
     chosen = {trial: one for trial, one in trials.items() if schema.BEST_EPOCH in one.metrics}
-    confusions = _confusions(client, chosen, "trial", schema.ARTIFACT_CONFUSION)
-    tested = _confusions(client, confirmations, "confirmation", schema.ARTIFACT_TEST_CONFUSION)
+    confusions = _confusions(read, chosen, "trial", schema.ARTIFACT_CONFUSION)
+    tested = _confusions(read, confirmations, "confirmation", schema.ARTIFACT_TEST_CONFUSION)
 
     def validation(trial: str) -> pd.DataFrame | None:
-        data = _read_artifact(client, trials[trial], schema.ARTIFACT_PREDICTIONS)
+        data = read(trials[trial], schema.ARTIFACT_PREDICTIONS)
         where = f"trial {trial}", schema.ARTIFACT_PREDICTIONS, PREDICTION_COLUMNS
         return None if data is None else run_artifacts.checked_predictions(data, *where)
 
     def test(confirm: str) -> pd.DataFrame | None:
-        data = _read_artifact(client, confirmations[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
+        data = read(confirmations[confirm], schema.ARTIFACT_TEST_PREDICTIONS)
         where = f"confirmation {confirm}", schema.ARTIFACT_TEST_PREDICTIONS, TEST_COLUMNS
         return None if data is None else run_artifacts.checked_predictions(data, *where)
 
-    saved = [_read_artifact(client, parent, schema.ARTIFACT_STUDY) for parent in parents]
-    folds = parents[0].tags.get(schema.TAG_FOLD, "") if parents[0].fold else ""
+    with_test = _having(client, root, confirmations, tested, schema.ARTIFACT_TEST_PREDICTIONS)
+    saved = [read(parent, schema.ARTIFACT_STUDY) for parent in parents]
+    folds = _folds_of(parents[0])[1] if parents[0].fold else 0
     return StudyRuns(
         name=name,
         trials=table,
@@ -74,41 +86,66 @@ def read_study(tracking_uri: str, name: str) -> StudyRuns:
         finalists=run_tables.finalist_table(finalists, _epochs(client, finalists, "finalist")),
         confirmations=run_tables.confirmation_table(confirmations, confirm_epochs),
         confirm_epochs=confirm_epochs,
-        test_predictions=Predictions(tuple(tested), test),
+        test_predictions=Predictions(with_test, test),
         test_confusions=tested,
-        study=run_tables.joined_study([shareable(json.loads(data)) if data else {} for data in saved]),
+        study=run_tables.joined_study([shareable(_json(data)) if data else {} for data in saved]),
         tags=run_tables.joined_tags([parent.tags for parent in parents]) if folds else dict(parents[0].tags),
         hyperparameters=hyperparameters,
-        folds=int(folds.partition("/")[2] or 0),
+        folds=folds,
         folds_begun=tuple(parent.fold for parent in parents if folds),
     )
 
 
-def _runs_and_parents(client: MlflowClient, name: str) -> tuple[list[Record], list[Record]]:
+def _runs_and_parents(
+    client: MlflowClient, name: str, experiments: Mapping[str, str]
+) -> tuple[list[Record], list[Record]]:
     """All runs of the study, and its parent run; in a study of folds those of all that have begun, in order.
 
     Raises RunsError naming the studies there are, or for a study with no parent run or several.
     """
-    experiment = _experiment(client, name)
-    runs = [] if experiment is None else _search(client, experiment, 0)
+    experiment = experiments.get(name) or _experiment(client, name)
     if experiment is not None:
-        return runs, [_parent(runs, name)]
-    parents: list[Record] = []
+        runs = _search(client, experiment, 0)
+        parent = _parent(runs, name)
+        return _own(runs, parent), [parent]
+    runs, parents = list[Record](), list[Record]()
     fold = folds = 1
     while fold <= folds:
         fold_study = schema.fold_name(name, fold)
-        experiment = _experiment(client, fold_study)
+        experiment = experiments.get(fold_study) or _experiment(client, fold_study)
         if experiment is not None:
             here = _search(client, experiment, fold)
             parent = _parent(here, fold_study)
             if parent.tags.get(schema.TAG_FOLD_OF) == name:
-                runs, parents = runs + here, [*parents, parent]
-                folds = int(parent.tags.get(schema.TAG_FOLD, "").partition("/")[2] or 0)
+                runs, parents = runs + _own(here, parent), [*parents, parent]
+                folds = _folds_of(parent)[1]
         fold += 1
     if not parents:
         there = sorted(one.name for one in client.search_experiments() if one.name != "Default")
         raise RunsError(f"study {name} must exist, but it does not; there are: {', '.join(there) or 'none yet'}")
     return runs, parents
+
+
+def _own(runs: list[Record], parent: Record) -> list[Record]:
+    """Without the runs that say they are of another study."""
+    mine = parent.tags.get(schema.TAG_STUDY_ID)
+    return [run for run in runs if not mine or run.tags.get(schema.TAG_STUDY_ID, mine) == mine]
+
+
+def _json(data: bytes) -> Any:
+    """What study.json holds; nothing where it is none, as of an older release."""
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _folds_of(parent: Record) -> tuple[int, int]:
+    try:
+        return schema.fold_of(parent.tags.get(schema.TAG_FOLD, ""))
+    except ValueError as error:
+        raise RunsError(f"{error} (MLflow's tag {schema.TAG_FOLD} of run {parent.run_id}); search it again") from None
 
 
 def _experiment(client: MlflowClient, name: str) -> str | None:
@@ -124,8 +161,9 @@ def _search(client: MlflowClient, experiment: str, fold: int) -> list[Record]:
     while True:
         page = client.search_runs([experiment], max_results=PAGE, page_token=token)
         for run in page:
-            data, tags = run.data, shareable(run.data.tags)
-            runs.append(Record(run.info.run_id, run.info.artifact_uri, tags, data.params, data.metrics, fold))
+            data, info, tags = run.data, run.info, shareable(run.data.tags)
+            times = [float("nan") if time is None else float(time) for time in (info.start_time, info.end_time)]
+            runs.append(Record(info.run_id, info.artifact_uri, tags, data.params, data.metrics, fold, *times))
         token = page.token
         if not token:
             return runs
@@ -177,29 +215,41 @@ def _from_server(client: MlflowClient, chunk: list[Record]) -> Iterator[tuple[st
                     yield one.run_id, metric, entry.step, entry.value
 
 
-def _confusions(client: MlflowClient, named: Mapping[str, Record], what: str, artifact: str) -> dict[str, Ints]:
+def _confusions(read: Read, named: Mapping[str, Record], what: str, artifact: str) -> dict[str, Ints]:
     """Name -> counts (5, 5), of those that have the artifact."""
     found = {}
     for name, one in named.items():
-        if data := _read_artifact(client, one, artifact):
+        if data := read(one, artifact):
             found[name] = run_artifacts.checked_confusion(data, f"{what} {name}", artifact)
     return found
 
 
-def _read_artifact(client: MlflowClient, one: Record, name: str) -> bytes | None:
+def _having(
+    client: MlflowClient, root: Path | None, named: Mapping[str, Record], names: Iterable[str], artifact: str
+) -> tuple[str, ...]:
+    """Those of the names whose run has the artifact, or cannot tell."""
+    found = []
+    for name in names:
+        place = checked_folder(named[name].place, client.tracking_uri, root)
+        if _has_artifact(client, named[name], artifact) if place is None else (place / artifact).is_file():
+            found.append(name)
+    return tuple(found)
+
+
+def _read_artifact(client: MlflowClient, one: Record, name: str, root: Path | None = None) -> bytes | None:
     """Content of an artifact, None when the run has none of that name.
 
     Raises RunsError where it is there and cannot be read: a conclusion must not hang on what did not answer.
     """
-    place = urlparse(one.place)
-    if place.scheme in ("", "file"):
-        path = Path(unquote(place.path)) / name
-        return path.read_bytes() if path.is_file() else None
+    folder = checked_folder(one.place, client.tracking_uri, root)
+    if folder is not None:
+        path = below(folder, *name.split("/"))
+        return read_file(path, MOST_BYTES) if path.exists() else None
     from mlflow.exceptions import MlflowException
 
-    with TemporaryDirectory() as folder:
+    with TemporaryDirectory() as temporary:
         try:
-            return Path(client.download_artifacts(one.run_id, name, folder)).read_bytes()
+            return Path(client.download_artifacts(one.run_id, name, temporary)).read_bytes()
         except (MlflowException, OSError) as error:
             if not _has_artifact(client, one, name):
                 return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,8 @@ from analysis.results.study_runs import MOST_PROBABLE, StudyRuns
 from analysis.schema import PROBABILITIES
 from analysis.stats.bootstrap import confusion_by_group
 from analysis.stats.metrics import Floats, Ints, called
+
+PER_IMAGE = ("fold", "row", "patient", "grade", "new_patients")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,7 +77,7 @@ class PredictionSet(ImagePredictions):
 
     def only(self, chosen: NDArray[np.bool_]) -> PredictionSet:
         """The same models on the chosen (n,) images."""
-        per_image = {name: getattr(self, name)[chosen] for name in ("fold", "row", "patient", "grade", "new_patients")}
+        per_image = {name: getattr(self, name)[chosen] for name in PER_IMAGE}
         return replace(self, probabilities=self.probabilities[:, chosen], **per_image)
 
     def n_images(self) -> int:
@@ -102,7 +105,7 @@ def validated(study: StudyRuns, board: pd.DataFrame) -> dict[str, PredictionSet]
         best = own[~own.map(fold_of).duplicated()].sort_values()  # the board is sorted: first of each fold
         tables = {trial: table for trial in best if (table := study.predictions.get(trial)) is not None}
         if len(best) and len(tables) == len(best):
-            own_tables = [table.assign(fold=fold_of[trial], new_patients=False) for trial, table in tables.items()]
+            own_tables = [(int(fold_of[trial]), table) for trial, table in tables.items()]
             found[arm] = _prediction_set(study, ", ".join(tables), [""], [""], [own_tables])
     return found
 
@@ -116,18 +119,40 @@ def confirmed(study: StudyRuns, board: pd.DataFrame, place: int = 0) -> dict[str
     for no arm.
     Raises RunsError where two confirmations were measured on different images.
     """
-    rank = {trial: number for number, trial in enumerate(board["trial"])}
-    tested = study.confirmations[study.confirmations["confirm"].isin(list(study.test_predictions))]
-    tested = tested[~tested["baseline"]]
+    tested = with_ranks(study, board)
+    tested = tested[tested["confirm"].isin(list(study.test_predictions))]
     found = {}
     for arm in schema.ARM_LABELS:
         own = tested[tested["arm"] == arm]
-        own = own.assign(rank=own["trial"].map(rank).fillna(len(rank)))
-        wanted = own.groupby("fold")["rank"].rank("dense") == place + 1
-        models = of_confirmations(study, own[wanted])
+        models = of_confirmations(study, own[own.groupby("fold")["rank"].rank("dense") == place + 1])
         if models is not None:
             found[arm] = models
     return found
+
+
+def with_ranks(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
+    """study.confirmations of configurations that stand for an arm, with the `rank` of their trial in the board."""
+    rank = {trial: number for number, trial in enumerate(board["trial"])}
+    runs = study.confirmations[~study.confirmations["baseline"]]
+    return runs.assign(rank=runs["trial"].map(rank).fillna(len(rank)))
+
+
+def chosen_arms(study: StudyRuns, board: pd.DataFrame) -> dict[int, str]:
+    """Fold (0 without folds) -> the arm that validation chose in it; board: arm_comparison.leaderboard(study).
+
+    A trial that was begun after the test split had been read took no part in that choice.
+    """
+    before = board[~board["trial"].isin(study.added_after_reading)]
+    first = before.loc[~before["trial"].map(study.trials.set_index("trial")["fold"]).duplicated()]
+    return dict(sorted(zip(first["trial"].map(study.trials.set_index("trial")["fold"]), first["arm"], strict=True)))
+
+
+def of_chosen_arms(study: StudyRuns, board: pd.DataFrame) -> PredictionSet | None:
+    """Confirmations of the arm that validation chose in each fold, all folds pooled, on the whole test split."""
+    tested, chosen = with_ranks(study, board), chosen_arms(study, board)
+    tested = tested[tested["confirm"].isin(list(study.test_predictions))]
+    own = tested[tested["arm"] == tested["fold"].map(chosen)]
+    return of_confirmations(study, own[own.groupby("fold")["rank"].rank("dense") == 1])
 
 
 def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | None:
@@ -135,18 +160,15 @@ def of_confirmations(study: StudyRuns, chosen: pd.DataFrame) -> PredictionSet | 
 
     Only seeds that were confirmed in each of their folds are kept; None where none is left.
     """
-    chosen = chosen.sort_values(["fold", "seed_index", "confirm"]).drop_duplicates(["fold", "seed_index"])
     if chosen.empty:
         return None
+    chosen = chosen.sort_values(["fold", "seed_index", "confirm"]).drop_duplicates(["fold", "seed_index"])
     shared = set.intersection(*(set(one["seed_index"]) for _, one in chosen.groupby("fold")))
     seeds = [chosen[chosen["seed_index"] == seed_index] for seed_index in sorted(shared)]
     if not seeds:
         return None
     tables = [
-        [
-            study.test_predictions[one["confirm"]].assign(fold=one["fold"]).sort_values("row")
-            for one in seed.to_dict("records")
-        ]
+        [(int(fold), study.test_predictions[name]) for name, fold in zip(seed["confirm"], seed["fold"], strict=True)]
         for seed in seeds
     ]
     names = [", ".join(seed["confirm"]) for seed in seeds]
@@ -186,27 +208,38 @@ def has_new_patients(models: PredictionSet) -> bool:
 
 
 def _prediction_set(
-    study: StudyRuns, trial: str, seeds: list[str], runs: list[str], fold_tables: list[list[pd.DataFrame]]
+    study: StudyRuns, trial: str, seeds: list[str], runs: list[str], tables: list[list[tuple[int, pd.DataFrame]]]
 ) -> PredictionSet:
-    """fold_tables: for each seed the tables of its folds, in the same order for all seeds."""
-    tables = [pd.concat(one, ignore_index=True) for one in fold_tables]
-    same = ["fold", "row", "patient", "grade", "new_patients"]
-    for name, table in zip(runs[1:], tables[1:], strict=True):
-        if not table[same].equals(tables[0][same]):
+    """tables: for each seed (fold, table) of each of its folds, in the same order for all seeds."""
+    columns = [_columns(one) for one in tables]
+    for name, own in zip(runs[1:], columns[1:], strict=True):
+        if not all(np.array_equal(own[key], columns[0][key]) for key in PER_IMAGE):
             raise RunsError(
                 f"the confirmations of one trial must be measured on the same images, but {name} is not on those of "
                 f"{runs[0]}; confirm the study again"
             )
-    first = tables[0]
+    per_image: dict[str, Any] = {key: columns[0][key] for key in PER_IMAGE}
     return PredictionSet(
         trial=trial,
         seeds=tuple(seeds),
         runs=tuple(runs),
-        fold=first["fold"].to_numpy(dtype=np.int64),
-        row=first["row"].to_numpy(dtype=np.int64),
-        patient=first["patient"].to_numpy(dtype=np.int64),
-        grade=first["grade"].to_numpy(dtype=np.int64),
-        new_patients=first["new_patients"].to_numpy(dtype=np.bool_),
-        probabilities=np.stack([table[list(PROBABILITIES)].to_numpy(dtype=np.float64) for table in tables]),
+        probabilities=np.stack([own["probabilities"] for own in columns]),
         decision=study.decision,
+        **per_image,
     )
+
+
+def _columns(tables: list[tuple[int, pd.DataFrame]]) -> dict[str, NDArray[Any]]:
+    """PER_IMAGE and probabilities (n, 5) of one seed's folds, one after the other, each by its rows."""
+    folds = []
+    for fold, table in tables:
+        order = np.argsort(table["row"].to_numpy(), kind="stable")
+        own: dict[str, NDArray[Any]] = {"fold": np.full(order.size, fold, dtype=np.int64)}
+        own |= {name: table[name].to_numpy(np.int64)[order] for name in ("row", "patient", "grade")}
+        known = "new_patients" in table
+        own["new_patients"] = (
+            table["new_patients"].to_numpy(np.bool_)[order] if known else np.zeros(order.size, np.bool_)
+        )
+        own["probabilities"] = table[list(PROBABILITIES)].to_numpy(np.float64)[order]
+        folds.append(own)
+    return {name: np.concatenate([own[name] for own in folds]) for name in folds[0]}

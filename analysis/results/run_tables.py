@@ -24,7 +24,8 @@ FIRST_PARAMS = ("architecture", "pretrained", "lr", "batch_size", "imbalance")
 
 @dataclass(frozen=True)
 class Record:
-    """One recorded run: its number, where its files are, what stands in it; fold 0 in a study without folds."""
+    """One recorded run: its number, where its files are, what stands in it; fold 0 in a study without folds; when it
+    was started and ended, in milliseconds since 1970."""
 
     run_id: str
     place: str
@@ -32,6 +33,8 @@ class Record:
     params: Mapping[str, str]
     metrics: Mapping[str, float]
     fold: int = 0
+    started: float = float("nan")
+    ended: float = float("nan")
 
 
 def by_name(found: Iterable[Record], kind: str, tag: str, study: str) -> dict[str, Record]:
@@ -94,9 +97,10 @@ def trial_table(trials: Mapping[str, Record], epochs: pd.DataFrame) -> tuple[pd.
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {name: one.params.get(name, "") for name in params}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in SELECTED.items()}
+        | {"started": one.started}
         for trial, one in trials.items()
     ]
-    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *SELECTED])
+    table = pd.DataFrame(rows, columns=["trial", "run_id", "fold", *plain, *params, *SELECTED, "started"])
     for name in params:
         table[name] = _typed(table[name])
     return _with_epochs_run(table, "trial", epochs), params
@@ -114,9 +118,10 @@ def confirmation_table(confirmations: Mapping[str, Record], epochs: pd.DataFrame
         | {"baseline": one.tags.get(schema.TAG_BASELINE) == "True"}
         | {column: one.tags.get(tag, "") for column, tag in plain.items()}
         | {column: one.metrics.get(metric, float("nan")) for column, metric in metrics.items()}
+        | {"ended": one.ended}
         for name, one in confirmations.items()
     ]
-    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *metrics]
+    columns = ["confirm", "run_id", "arm", "trial", "seed_index", "baseline", "fold", *plain, *metrics, "ended"]
     table = pd.DataFrame(rows, columns=columns).astype({"baseline": bool})
     return _with_epochs_run(table, "confirm", epochs)
 
@@ -180,6 +185,8 @@ def joined_study(folds: list[dict[str, Any]]) -> dict[str, Any]:
             for key in ("n", "n_new_patients", "reads")
             if tests[0].get(key) is not None  # n_new_patients is not known before the first reading
         }
+    if forgotten := [trial for one in folds for trial in one.get("forgotten", [])]:
+        merged["forgotten"] = forgotten
     if commands := list(dict.fromkeys(line for one in folds for line in one.get("commands", []))):
         merged["commands"] = commands
     return merged

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
@@ -28,8 +28,8 @@ class StudyRuns:
     trials            one row for each trial: trial, run_id, fold, arm, state, reason, duplicate_of (the first trial
                       that differs in its seed alone, without its fold; "" for that itself), weights_digest, device,
                       threads, every hyperparameter (as number or bool where all values are), best_epoch,
-                      best_val_<score>, images_seen, seconds, epochs_run; sorted by trial; NaN or "" where it was not
-                      recorded
+                      best_val_<score>, images_seen, seconds, started (milliseconds since 1970), epochs_run; sorted by
+                      trial; NaN or "" where it was not recorded
     epochs            one row for each trial and epoch: trial, epoch (from 1), every name of schema.EPOCH_METRICS
     predictions       trial -> table of PREDICTION_COLUMNS at the selected epoch; read from the store at each access
     confusions        trial -> (5, 5) counts at the selected epoch, rows = truth
@@ -39,7 +39,8 @@ class StudyRuns:
                       finalist
     confirmations     one row for each confirmation: confirm, run_id, arm, trial (whose configuration it repeats),
                       seed_index (from 0), baseline (whether it is there as the arm's first trial), fold, state, reason,
-                      seed, test_<score>, test_new_patients_<score>, images_seen, seconds, epochs_run; sorted by confirm
+                      seed, test_<score>, test_new_patients_<score>, images_seen, seconds, ended (milliseconds since
+                      1970, when it had read the test split), epochs_run; sorted by confirm
     confirm_epochs    like epochs, with `confirm` instead of `trial`
     test_predictions  confirm -> table of TEST_COLUMNS (with `new_patients`); read from the store at each access
     test_confusions   confirm -> (5, 5) counts over the whole test split, rows = truth
@@ -49,6 +50,7 @@ class StudyRuns:
     folds_begun       numbers of those that have begun
     explained         (PNG of a photograph beside its Grad-CAM, what is known of it): mistakes of the best model, which
                       `study.inference.worst_errors` makes for a report
+    temperatures      confirm -> temperature that export would give its probabilities, fitted on validation
     """
 
     name: str
@@ -67,6 +69,7 @@ class StudyRuns:
     folds: int = 0
     folds_begun: tuple[int, ...] = ()
     explained: tuple[tuple[bytes, dict[str, Any]], ...] = ()
+    temperatures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def decision(self) -> str:
@@ -79,9 +82,26 @@ class StudyRuns:
         return self.tags.get(schema.TAG_SELECTION_SPLIT) or "validation"
 
     @property
+    def primary_endpoint(self) -> str:
+        """The primary endpoint as the study recorded it when it began; "" in one that did not."""
+        return self.tags.get(schema.TAG_PRIMARY_ENDPOINT, "")
+
+    @property
+    def added_after_reading(self) -> frozenset[str]:
+        """Trials that were begun after the test split (of their fold) had been read for the first time."""
+        read = self.confirmations[self.confirmations["confirm"].isin(list(self.test_confusions))]
+        first = self.trials["fold"].map(read.groupby("fold")["ended"].min())
+        return frozenset(self.trials.loc[self.trials["started"] > first, "trial"])
+
+    @property
     def selects_last(self) -> bool:
         """Whether a trial's score is that of its last epoch, so that one that was stopped early has none."""
         return self.tags.get(schema.TAG_SELECT_EPOCH) == LAST_EPOCH
+
+
+def objective(study: StudyRuns) -> str:
+    """Score that selects epoch and trial: kappa or accuracy."""
+    return study.tags.get(schema.TAG_OBJECTIVE) or "kappa"
 
 
 class Predictions(Mapping[str, pd.DataFrame]):

@@ -1,8 +1,8 @@
-"""Intervals of scores: percentile bootstrap over patients, Wilson's where only counts are known, and of the
-configuration.
+"""Intervals of scores that are neither a share nor kappa: percentile bootstrap over patients; and of the configuration.
 
 Array in, array out, explicit generator. Two eyes of one patient are alike, so the patient is what is drawn again: an
 interval by image would be too narrow. But for the configuration's, all intervals are conditional on the trained models.
+Shares have the bounds of analysis.stats.shares, kappa those of analysis.stats.influence.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import ndtri, stdtrit
+from scipy.special import stdtrit
 
 from analysis.stats.metrics import CLASSES, Floats, Ints, scores_from_confusion
 
@@ -98,28 +98,6 @@ def bootstrap_by_group(
                 values = np.where(lacking, np.nan, values)
             drawn.setdefault(name, []).append(mean_over_seeds(values) if over_seeds else values)
     return {name: percentiles(np.concatenate(chunks), level) for name, chunks in drawn.items()}
-
-
-def wilson(hits: ArrayLike, total: ArrayLike, *, level: float = 0.95) -> Interval:
-    """Wilson's interval (...) of a share, for independent images (Wilson 1927, JASA 22:209); NaN where total is 0."""
-    hit, n = np.asarray(hits, dtype=np.float64), np.asarray(total, dtype=np.float64)
-    z = float(ndtri(0.5 + level / 2))  # quantile of the normal distribution
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = hit / n
-        variance = share * (1 - share) / n
-        centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-        half = z / (1 + z**2 / n) * np.sqrt(variance + z**2 / (4 * n**2))
-    low, high = np.maximum(centre - half, 0.0), np.minimum(centre + half, 1.0)
-    return Interval(low, high, variance, np.zeros(hit.shape, dtype=np.int64))
-
-
-def share_bounds(low: float, high: float, share: float, groups: int) -> tuple[float, float]:
-    """Bounds of a share from its resamples over groups; where each resample is alike, as when all groups are right, the
-    bootstrap knows no doubt and Wilson's interval over groups stands for it."""
-    if low != high:
-        return low, high
-    interval = wilson(share * groups, groups)
-    return float(interval.low), float(interval.high)
 
 
 def configuration_interval(score_per_seed: ArrayLike, patient_variance: float, *, level: float = 0.95) -> Estimate:

@@ -9,25 +9,26 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from analysis.schema import REFERABLE_FROM
-from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group, share_bounds
+from analysis.stats.roc import Reliability, reliability
+from analysis.stats.shares import Bounds, effective_patients, share_interval
 
 Floats = NDArray[np.float64]
 
 Ints = NDArray[np.int64]
-
-Bounds = tuple[float, float]
 
 SENSITIVITY = 0.9
 """Share of the referable eyes that the threshold shall find on validation."""
 
 TEMPERATURES = (0.05, 20.0)
 
-SEED = 0  # of the resamples: the same predictions give the same bounds
+SEED = 0  # of what is drawn: the same predictions give the same bounds
+
+NOISES = 1_000
 
 _SMALLEST = float(np.finfo(np.float32).tiny)  # predictions are stored as float32, where less is 0
 
@@ -119,16 +120,55 @@ def choose_threshold(probabilities: Floats, grades: Ints) -> float:
 def referral(probabilities: Floats, grades: Ints, patients: Ints, threshold: float) -> Referral:
     """What a threshold does on photographs (n,) whose grade and patient are known."""
     referred, referable = referral_probability(probabilities) >= threshold, grades >= REFERABLE_FROM
-    counts = confusion_by_group(patients, referable, referred)  # (patients, 5, 5), of which two "grades": no and yes
-    (passed, _), (_, found) = counts.sum(axis=0)[:2, :2].tolist()
-    drawn = bootstrap_by_group(counts, np.random.default_rng(SEED))
-    having = (counts.sum(axis=-1) > 0).sum(axis=0)  # (5,) patients with an eye of the kind
-    yes, no = int(referable.sum()), int((~referable).sum())
-    sensitivity, specificity = (
-        share_bounds(float(one.low), float(one.high), hits / total if total else np.nan, int(patients_of_kind))
-        for one, hits, total, patients_of_kind in (
-            (drawn["recall_1"], found, yes, having[1]),
-            (drawn["recall_0"], passed, no, having[0]),
-        )
-    )
-    return Referral(threshold, found, yes, passed, no, sensitivity, specificity)
+    hits, bounds = [], []
+    for right, kind in ((referred, referable), (~referred, ~referable)):
+        hits.append(int((right & kind).sum()))
+        of_each = np.unique(patients[kind], return_counts=True)[1]
+        bounds.append(share_interval(hits[-1] / max(int(kind.sum()), 1), effective_patients(of_each)))
+    yes = int(referable.sum())
+    return Referral(threshold, hits[0], yes, hits[1], len(grades) - yes, bounds[0], bounds[1])
+
+
+@dataclass(frozen=True)
+class CalibrationError:
+    """Expected calibration error as it is seen in bins, what is left of it without its noise, 95 % bounds of that."""
+
+    bins: Reliability
+    corrected: float
+    bounds: Bounds
+
+    @property
+    def value(self) -> float:
+        """As it is seen: of a perfect model too it is above 0, the more so the fewer images."""
+        return self.bins.error
+
+
+def calibration_error(
+    probability: ArrayLike, hit: ArrayLike, patients: ArrayLike, bins: int = 10, level: float = 0.95
+) -> CalibrationError:
+    """The calibration error of probabilities (n,) of what happened (n,) bool to so many patients (n,).
+
+    A bin's distance of probability and share is its true one and noise, whose variance the patients' sums of
+    differences tell. `corrected` is the true error that with so much noise gives what was seen in the mean, 0 where
+    noise alone gives more; the bounds hold those that noise raises or lowers to what was seen in more than 2.5 % of
+    draws. All take the seen distances as the shape of the true ones. NaN for no image and bounds NaN for one patient.
+    """
+    found = reliability(probability, hit, bins)
+    numbers, place = np.unique(np.asarray(patients), return_inverse=True)
+    if not numbers.size:
+        return CalibrationError(found, float("nan"), (float("nan"), float("nan")))
+    off = np.asarray(hit, dtype=np.float64) - np.asarray(probability, dtype=np.float64)
+    at = np.clip((np.asarray(probability) * bins).astype(np.int64), 0, bins - 1)
+    sums = np.zeros((numbers.size, bins))
+    np.add.at(sums, (place, at), off / off.size)  # (patients, bins); summed over patients a bin's share of the error
+    signs = np.random.default_rng(SEED).choice([-1.0, 1.0], size=(NOISES, numbers.size))
+    noise, observed = signs @ sums, sums.sum(axis=0)  # (NOISES, bins), (bins,)
+    sizes = np.linspace(0, 3, 61)  # of the true distances, as multiples of the seen ones
+    noisy = np.sort(np.abs(sizes[:, None, None] * observed + noise).sum(axis=2), axis=1)  # (sizes, NOISES)
+    value = float(np.abs(observed).sum())
+    likely = sizes[noisy.mean(axis=1) <= value]
+    tail = round((1 - level) / 2 * NOISES)
+    possible = sizes[(noisy[:, tail] <= value + 1e-12) & (value - 1e-12 <= noisy[:, -1 - tail])]
+    bounds = (float(possible.min() * value), float(possible.max() * value)) if possible.size else (0.0, value)
+    corrected = float(likely.max() * value) if likely.size else 0.0
+    return CalibrationError(found, corrected, bounds if numbers.size > 1 else (float("nan"), float("nan")))

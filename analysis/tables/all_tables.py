@@ -7,14 +7,15 @@ from dataclasses import dataclass
 import pandas as pd
 
 from analysis.results.predictions import primary_predictions
-from analysis.results.study_runs import StudyRuns
-from analysis.tables import arm_comparison, best, ensembles, finalists, gain, pairwise
+from analysis.results.study_runs import StudyRuns, objective
+from analysis.tables import arm_comparison, best, endpoint, ensembles, finalists, pairwise
 
 
 @dataclass(frozen=True)
 class TableSet:
     """board: arm_comparison.leaderboard, four_way: arm_comparison.four_way, the others by their own names."""
 
+    endpoint: pd.DataFrame
     board: pd.DataFrame
     four_way: pd.DataFrame
     best: pd.DataFrame
@@ -28,20 +29,21 @@ class TableSet:
     failures: pd.DataFrame
 
 
-def make_tables(study: StudyRuns) -> TableSet:
-    """Every table of a study, of any state."""
+def make_tables(study: StudyRuns, threshold: float = best.THRESHOLD) -> TableSet:
+    """Every table of a study, of any state; threshold: accuracy from which a configuration stands in `best`."""
     board = arm_comparison.leaderboard(study)
     four_way = arm_comparison.four_way(study, board=board)
     return TableSet(
+        endpoint=endpoint.endpoint(study, board, four_way),
         board=board,
         four_way=four_way,
-        best=best.best(study, board=board, four_way=four_way),
+        best=best.best(study, threshold, board=board, four_way=four_way),
         best_by_accuracy=best.best_by_accuracy(study, board=board),
         pairs=pairwise.pairs(study, board),
         seeds=pairwise.seed_values(study, board),
         finalists=finalists.finalists(study, board),
-        drop=finalists.drop(study, board, four_way, arm_comparison.objective(study)),
-        gain=gain.gain(study, board),
+        drop=finalists.drop(study, board, four_way, objective(study)),
+        gain=endpoint.gain(study, board),
         ensembles=ensembles.ensembles(study, *primary_predictions(study, board)),
         failures=arm_comparison.failures(study),
     )

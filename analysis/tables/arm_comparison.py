@@ -15,6 +15,7 @@ import pandas as pd
 from analysis import schema
 from analysis.results.columns import (
     BOARD,
+    CLAIMED,
     CORRECTED,
     FAILURES,
     FOUR_WAY,
@@ -25,19 +26,27 @@ from analysis.results.columns import (
     NOT_RUN,
     REPEATED,
     RUN,
+    SEEDS_COUNTED,
     TEST,
     VALIDATION,
     split_text,
 )
 from analysis.results.labels import arm_labels, other_rule
-from analysis.results.predictions import PredictionSet, confirmed, has_new_patients, primary_predictions, validated
-from analysis.results.study_runs import ENDED, StudyRuns
+from analysis.results.predictions import (
+    PredictionSet,
+    confirmed,
+    has_new_patients,
+    primary_predictions,
+    validated,
+    with_ranks,
+)
+from analysis.results.study_runs import ENDED, StudyRuns, objective
 from analysis.stats.bootstrap import mean_over_seeds
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.table_files import csv_text, write_csv
 from analysis.tables.finalists import repeated
 from analysis.tables.leaderboard import trial_scores
-from analysis.tables.score_models import RESAMPLES, SEED, TEST_RESAMPLES, counted, scores_with_intervals
+from analysis.tables.score_models import RESAMPLES, SEED, counted, scores_with_intervals
 
 __all__ = [
     "NOT_CONFIRMED", "NOT_RUN", "NO_RESULT", "RESAMPLES", "RUN", "SEED",
@@ -51,9 +60,9 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     were trained again by the mean of their complete repeats, in doubt behind the arm's first trial
     (analysis.stats.repeats), behind them the others by their own objective.
 
-    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CORRECTED (of each arm's best
-    trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every hyperparameter,
-    epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
+    Columns: rank (from 1), trial, arm, state, objective_value, columns.REPEATED, BOARD, CLAIMED, CORRECTED (of each
+    arm's best trial; of folds: of each fold's; but not of one that was trained again), best_epoch, every
+    hyperparameter, epochs_run, images_seen, seconds, part. A trial whose objective is undefined stands last.
     """
     score = objective(study)
     ended = study.trials[study.trials["state"].isin(ENDED) & study.trials["best_epoch"].notna()]
@@ -66,7 +75,18 @@ def leaderboard(study: StudyRuns) -> pd.DataFrame:
     board = ended.merge(trial_scores(study, ended, score), on="trial", how="left")
     board["rank"] = np.arange(1, len(board) + 1)
     board["split"] = selection_split_text(study)
-    columns = ["rank", "trial", "arm", "state", "objective_value", *REPEATED, *BOARD, *CORRECTED, "best_epoch"]
+    columns = [
+        "rank",
+        "trial",
+        "arm",
+        "state",
+        "objective_value",
+        *REPEATED,
+        *BOARD,
+        *CLAIMED,
+        *CORRECTED,
+        "best_epoch",
+    ]
     return board[[*columns, *study.hyperparameters, "epochs_run", "images_seen", "seconds", "split"]]
 
 
@@ -95,7 +115,7 @@ def four_way(study: StudyRuns, *, board: pd.DataFrame | None = None) -> pd.DataF
         row |= {f"finalist_{name}": float(repeats[name].sum()) for name in ("images_seen", "seconds")}
         row |= _by_other_rule(study, primary_models.get(arm))
         row |= {"fellow_copy": copied.get("accuracy", np.nan), "fellow_copy_n": copied.get("n", np.nan)}
-        row |= _confirmation(study, arm, tested.get(arm))
+        row |= _confirmation(study, board, arm, tested.get(arm))
         if len(ranked):
             row |= {"status": RUN, "reason": ""} | _validation(ranked, chosen.get(arm))
         elif len(trials):
@@ -119,11 +139,6 @@ def failures(study: StudyRuns) -> pd.DataFrame:
         ]
     )
     return both.loc[~both["state"].isin(ENDED), list(FAILURES)].reset_index(drop=True)
-
-
-def objective(study: StudyRuns) -> str:
-    """Score that selects epoch and trial: kappa or accuracy."""
-    return study.tags.get(schema.TAG_OBJECTIVE) or "kappa"
 
 
 def unscored(study: StudyRuns, arm: str | None = None) -> int:
@@ -185,24 +200,40 @@ def _estimates() -> list[str]:
     return [name for name in CORRECTED if name.endswith("_corrected")]
 
 
-def _confirmation(study: StudyRuns, arm: str, models: PredictionSet | None) -> dict[str, Any]:
+def _confirmation(study: StudyRuns, board: pd.DataFrame, arm: str, models: PredictionSet | None) -> dict[str, Any]:
     """Columns of an arm's confirmations: columns.CONFIRMED and those with the prefixes of the test split."""
-    own = study.confirmations[study.confirmations["arm"] == arm]
-    row: dict[str, Any] = {"confirmed_trial": "", "seeds": 0, "seed_numbers": "", "folds_tested": 0}
-    row |= {f"confirm_{name}": float(own[name].sum()) for name in ("images_seen", "seconds")}
+    of_arm = study.confirmations[study.confirmations["arm"] == arm]
+    own = with_ranks(study, board).query("arm == @arm").sort_values("rank", kind="stable")
+    row: dict[str, Any] = {"confirmed_trial": "", "seed_numbers": "", "folds_tested": 0}
+    row |= dict.fromkeys(SEEDS_COUNTED, 0) | {"passed_over": ""}
+    row |= {f"confirm_{name}": float(of_arm[name].sum()) for name in ("images_seen", "seconds")}
     if models is not None:
         row |= {"confirmed_trial": models.trial, "seeds": len(models.seeds), "seed_numbers": "; ".join(models.seeds)}
         row |= {"folds_tested": models.folds(), "n_new_patients": int(models.new_patients.sum())}
-        row |= {f"{TEST}_{name}": value for name, value in scores_with_intervals(models, TEST_RESAMPLES).items()}
+        row |= {f"{TEST}_{name}": value for name, value in scores_with_intervals(models).items()}
         if has_new_patients(models):
-            new_patients = scores_with_intervals(models.only(models.new_patients), TEST_RESAMPLES)
+            new_patients = scores_with_intervals(models.only(models.new_patients))
             row |= {f"{NEW_PATIENTS}_{name}": value for name, value in new_patients.items()}
-        return row
-    counts = own[own["confirm"].isin(list(study.test_confusions)) & ~own["baseline"]]
+        return row | _seeds_counted(study, own, models.trial.split(", "))
+    counts = own[own["confirm"].isin(list(study.test_confusions))]
+    trial = "" if own.empty else str(own["trial"].iloc[0])
     if len(counts) and not study.folds:
-        counts = counts[counts["trial"] == counts["trial"].iloc[0]]
+        trial = str(counts["trial"].iloc[0])
+        counts = counts[counts["trial"] == trial]
         found = counted([study.test_confusions[name] for name in counts["confirm"]])
         row |= {f"{TEST}_{name}": value for name, value in found.items()}
-        row |= {"confirmed_trial": counts["trial"].iloc[0], "seeds": len(counts)}
-        row["seed_numbers"] = "; ".join(counts["seed"])
-    return row
+        row |= {"confirmed_trial": trial, "seeds": len(counts), "seed_numbers": "; ".join(counts["seed"])}
+    return row | _seeds_counted(study, own, [trial])
+
+
+def _seeds_counted(study: StudyRuns, own: pd.DataFrame, trials: list[str]) -> dict[str, Any]:
+    """columns.SEEDS_COUNTED but for `seeds`, of the trials that stand for an arm; own: its confirmations, by rank."""
+    mine = own[own["trial"].isin(trials)]
+    passed_over = own[own["rank"] < own["fold"].map(mine.groupby("fold")["rank"].min())]
+    unread = (mine["state"] == schema.STATE_COMPLETE) & ~mine["confirm"].isin(list(study.test_predictions))
+    return {
+        "seeds_failed": int((mine["state"] == schema.STATE_FAILED).sum()),
+        "seeds_waiting": int((~mine["state"].isin(ENDED) & (mine["state"] != schema.STATE_FAILED)).sum()),
+        "seeds_unread": int(unread.sum()),
+        "passed_over": ", ".join(passed_over["trial"].unique()),
+    }

@@ -15,7 +15,7 @@ from analysis.results.columns import ENSEMBLES, split_text
 from analysis.results.labels import arm_labels
 from analysis.results.predictions import PredictionSet
 from analysis.results.study_runs import StudyRuns
-from analysis.tables.score_models import TEST_RESAMPLES, scores_with_intervals
+from analysis.tables.score_models import scores_with_intervals
 
 
 def ensembles(study: StudyRuns, measured_on: str, predictions: Mapping[str, PredictionSet]) -> pd.DataFrame:
@@ -31,7 +31,7 @@ def ensembles(study: StudyRuns, measured_on: str, predictions: Mapping[str, Pred
         row: dict[str, Any] = {"arm": arm, "label": label, "trial": models.trial, "seeds": len(models.seeds)}
         row |= {"seed_numbers": "; ".join(models.seeds), "decision": models.decision}
         row |= {"measured_on": measured_on, "split": split_text(measured_on)}
-        rows.append(row | scores_with_intervals(as_one(models), TEST_RESAMPLES))
+        rows.append(row | scores_with_intervals(as_one(models)))
     return pd.DataFrame(rows, columns=list(ENSEMBLES))
 
 

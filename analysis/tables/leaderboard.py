@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from analysis.results.columns import BOARD, CORRECTED
+from analysis.results.columns import BOARD, CLAIMED, CORRECTED
 from analysis.results.study_runs import StudyRuns
 from analysis.schema import PROBABILITIES
-from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
+from analysis.stats.bootstrap import confusion_by_group
+from analysis.stats.influence import by_patient, kappa_interval
 from analysis.stats.metrics import (
     Floats,
     Ints,
@@ -24,10 +25,7 @@ from analysis.stats.metrics import (
     scores_from_confusion,
 )
 from analysis.stats.selection_bias import bbc_cv
-from analysis.tables.score_models import RESAMPLES, SEED, counted, never_certain, patients_by_grade
-
-MODELS_AT_ONCE = 100
-"""Trials bootstrapped together: 100 x 3,500 patients x 25 counts x 8 bytes = 70 MB."""
+from analysis.tables.score_models import SEED, claimed, counted, images_of, majority_gain, share_bounds
 
 CORRECTION_RESAMPLES = 1_000
 
@@ -35,7 +33,7 @@ Row = dict[str, object]
 
 
 def trial_scores(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFrame:
-    """trial, columns.BOARD and CORRECTED of each trial; NaN where neither predictions nor counts were recorded.
+    """trial, columns.BOARD, CLAIMED and CORRECTED of each trial; NaN where neither predictions nor counts are.
 
     ended: rows of study.trials, best first, so that the first of each arm and fold is what was chosen, by `score`.
     Where it has finalist_mean it was chosen by that, on other patients: CORRECTED is NaN there.
@@ -53,16 +51,16 @@ def trial_scores(study: StudyRuns, ended: pd.DataFrame, score: str) -> pd.DataFr
             continue
         counts[trial], rows[trial] = _from_predictions(found, recorded_auc[trial], study.decision)
         patients[trial] = found["patient"].to_numpy().tobytes()
-    for alike in _alike(list(counts), patients):
-        for start in range(0, len(alike), MODELS_AT_ONCE):
-            _add_intervals(rows, counts, alike[start : start + MODELS_AT_ONCE])
+    level = 1 - 0.05 / max(len(counts), 1)
+    for trial, by_patient_counts in counts.items():
+        rows[trial] |= _intervals(by_patient_counts[:, None], level)
     for _, own in ended.groupby(["arm", "fold"], sort=False):
         best = own["trial"].iloc[0]
         if best in counts and pd.isna(own["finalist_mean"].iloc[0]):  # its repeats say what is left, if it has some
             alike = next(group for group in _alike(list(own["trial"]), patients) if best in group)
             rows[best] |= _correction([counts[trial] for trial in alike], score)
     table = pd.DataFrame([{"trial": trial} | row for trial, row in rows.items()])
-    return table.reindex(columns=["trial", *BOARD, *CORRECTED]).astype({"trial": study.trials["trial"].dtype})
+    return table.reindex(columns=["trial", *BOARD, *CLAIMED, *CORRECTED]).astype({"trial": study.trials["trial"].dtype})
 
 
 def _alike(trials: list[str], patients: dict[str, bytes]) -> list[list[str]]:
@@ -84,27 +82,20 @@ def _from_predictions(table: pd.DataFrame, auc: float, decision: str) -> tuple[I
         "auc": auc_ovr(table["grade"], probabilities) if np.isnan(auc) else auc
     }  # ranks of all images take their time
     row |= {"n": int(total.sum()), "majority": float(majority_share(total))}
-    row |= {
-        "constant_predictor": bool(is_constant_predictor(total)),
-        "patients": counts.shape[0],
-        "interval_over": "patients",
-    }
+    row |= {"constant_predictor": bool(is_constant_predictor(total)), "interval_over": "patients"}
+    row |= images_of(counts[:, None]) | majority_gain(counts[:, None])
     return counts.astype(np.int16), row  # a thousand trials fit into memory
 
 
-def _add_intervals(rows: dict[str, Row], counts: dict[str, Ints], trials: list[str]) -> None:
-    """Bounds of accuracy and kappa of trials that were measured on the same patients."""
-    stacked = np.stack([counts[trial] for trial in trials], axis=1)  # (patients, trials, 5, 5)
-    rng = np.random.default_rng(SEED)
-    bounds = bootstrap_by_group(stacked, rng, resamples=RESAMPLES, scores=accuracy_and_kappa)
-    for place, trial in enumerate(trials):
-        for score, found in bounds.items():
-            rows[trial] |= {f"{score}_low": float(found.low[place]), f"{score}_high": float(found.high[place])}
-        rows[trial] |= {
-            name: value
-            for name, value in never_certain(rows[trial], patients_by_grade(counts[trial])).items()
-            if name in BOARD
-        }
+def _intervals(counts: Ints, level: float) -> Row:
+    """Bounds of accuracy and kappa, and columns.CLAIMED; counts (patients, 1, 5, 5)."""
+    row: Row = {}
+    for score, bounds in (
+        ("accuracy", share_bounds(counts)["accuracy"]),
+        ("kappa", kappa_interval(by_patient(counts, "kappa"))),
+    ):
+        row[f"{score}_low"], row[f"{score}_high"] = bounds
+    return row | claimed(counts, level)
 
 
 def _correction(counts: list[Ints], score: str) -> dict[str, Any]:

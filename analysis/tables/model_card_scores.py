@@ -13,7 +13,7 @@ from analysis.results.predictions import ImagePredictions
 from analysis.schema import GRADES, PROBABILITIES, SCORES
 from analysis.tables import score_models
 
-RESAMPLES = score_models.TEST_RESAMPLES
+RESAMPLES = score_models.RESAMPLES
 
 Bounds = tuple[float, float]
 
@@ -47,7 +47,7 @@ class SplitScores:
             why = "all photographs have one grade, so kappa is undefined"
         elif np.isnan(low):
             why = "its patients are too few or too much alike for an interval of kappa"
-        return f"On {self.split} it cannot be told from guessing: {why}."
+        return f"On {self.split} it is not shown to beat guessing: {why}."
 
     def text(self, score: str) -> str:
         """A score with its bounds."""
@@ -63,7 +63,7 @@ def score_split(split: str, predictions: pd.DataFrame, decision: str) -> SplitSc
         probabilities=predictions[list(PROBABILITIES)].to_numpy(np.float64)[None],
         decision=decision,
     )
-    row: dict[str, Any] = score_models.scores_with_intervals(models, RESAMPLES)
+    row: dict[str, Any] = score_models.scores_with_intervals(models)
     return SplitScores(
         split=split,
         n=n,

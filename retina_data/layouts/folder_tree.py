@@ -86,7 +86,8 @@ def tree_of(
 def scan(root: Path) -> Tree:
     """Every file below a folder; of linked folders too, each once. Files of unknown extensions alone are opened.
 
-    Raises DataError where a folder cannot be listed, or a name is no text: it would be left out in silence.
+    Raises DataError where a folder cannot be listed, is a link that leads out of the data set, or a name is no text: it
+    would be left out in silence.
     """
     files: list[str] = []
     links: list[str] = []
@@ -120,6 +121,8 @@ def scan(root: Path) -> Tree:
             picture = extension(name) in EXTENSIONS or not_downloaded(name)
             left = name.startswith("._" if picture else ".") or name.lower() in _LEFTOVERS
             is_leftover = ignored or left
+            if is_folder and is_link:
+                _check_inside(root, inside)
             if is_folder:
                 waiting.append((inside, is_leftover))
             else:
@@ -127,6 +130,16 @@ def scan(root: Path) -> Tree:
                 links += [inside] if is_link else []
     kinds = {file: _kind(root / file) for file in files if extension(file) not in _NAMED}
     return tree_of(root, files, links, leftovers, {file: kind for file, kind in kinds.items() if kind})
+
+
+def _check_inside(root: Path, folder: str) -> None:
+    """Raise DataError for a link to a folder elsewhere: whoever made the data set would choose what is read of it."""
+    target = os.path.realpath(root / folder)
+    if not f"{target}/".startswith(f"{os.path.realpath(root)}/"):
+        raise DataError(
+            f"a data set must lie in its folder, but {root / folder} is a link that leads to {target}; move or copy "
+            "the folder there, or give the folder with both as DATA"
+        )
 
 
 def _kind(path: Path) -> str:

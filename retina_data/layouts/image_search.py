@@ -104,7 +104,7 @@ def refuse_links_out(tree: Tree, entries: list[Entry], files: list[str]) -> None
             if not target.startswith((f"{folder}/", f"{root}/")):
                 raise DataError(
                     f"an image must lie in its data set's folder, but {entry.image} ({entry.place}) is a link that "
-                    f"leads to {target}; put the file itself there, or link the folder that it lies in"
+                    f"leads to {target}; put the file itself there"
                 )
 
 

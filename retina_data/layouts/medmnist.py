@@ -6,9 +6,12 @@ unpacks to more than memory holds does no harm.
 
 from __future__ import annotations
 
+import io
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -16,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from retina_data.errors import DataError
+from retina_data.gate import shortened
 from retina_data.grades import GRADES
 from retina_data.layouts.folder_tree import Tree
 from retina_data.layouts.label_files import Entry, some
@@ -30,7 +34,9 @@ NOTE = (
 _BROKEN = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
 """What a zip file raises that is damaged, encrypted or packed in another way."""
 
-_MOST_LABELS = 10_000_000
+_MOST_LABELS = 1_000_000  # each becomes a row in memory; the largest file of MedMNIST has 236,386
+
+_MOST_HEADER = 10_000  # bytes of a .npy header, as NumPy itself allows, but looked at before they are read
 
 _SIDES = range(1, 4097)
 
@@ -78,7 +84,7 @@ def pixels(file: Path) -> Iterator[npt.NDArray[np.uint8]]:
     for split in _splits(file):
         shape = _shape(file, f"{split}_images")
         size = int(np.prod(shape[1:]))
-        with zipfile.ZipFile(file) as archive, archive.open(f"{split}_images.npy") as member:
+        with _member(file, f"{split}_images") as member:
             _header(member, file, f"{split}_images")
             for _ in range(shape[0]):
                 data = _read(member, size, file)
@@ -90,10 +96,24 @@ def _read(member: IO[bytes], size: int, file: Path) -> bytes:
     try:
         data = member.read(size)
     except _BROKEN as error:
-        raise DataError(f"{file} must be a whole MedMNIST file, but is damaged ({error}); get it again") from error
+        raise _damaged(file, error) from error
     if len(data) < size:
         raise DataError(f"{file} must be a whole MedMNIST file, but ends early; get it again")
     return data
+
+
+@contextmanager
+def _member(file: Path, name: str) -> Iterator[IO[bytes]]:
+    """An array of the file, open for reading. Raises KeyError where there is none."""
+    try:
+        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+            yield member
+    except _BROKEN as error:
+        raise _damaged(file, error) from error
+
+
+def _damaged(file: Path, error: Exception) -> DataError:
+    return DataError(f"{file} must be a whole MedMNIST file, but is damaged ({shortened(str(error))}); get it again")
 
 
 def _fits(file: Path) -> bool:
@@ -105,13 +125,16 @@ def _fits(file: Path) -> bool:
 
 
 def _splits(file: Path) -> list[str]:
-    with zipfile.ZipFile(file) as archive:
-        names = set(archive.namelist())
+    try:
+        with zipfile.ZipFile(file) as archive:
+            names = set(archive.namelist())
+    except _BROKEN as error:
+        raise _damaged(file, error) from error
     return [split for split in SPLITS if f"{split}_images.npy" in names]
 
 
 def _shape(file: Path, name: str) -> tuple[int, ...]:
-    with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+    with _member(file, name) as member:
         shape, dtype = _header(member, file, name)
     if dtype != np.uint8:
         raise DataError(f"{name} must hold uint8, but holds {dtype} ({file})")
@@ -121,7 +144,7 @@ def _shape(file: Path, name: str) -> tuple[int, ...]:
 def _labels(file: Path, split: str) -> list[int]:
     name = f"{split}_labels"
     try:
-        with zipfile.ZipFile(file) as archive, archive.open(f"{name}.npy") as member:
+        with _member(file, name) as member:
             shape, dtype = _header(member, file, name)
             count = int(np.prod(shape))
             if not np.issubdtype(dtype, np.integer) or count != shape[0] or count > _MOST_LABELS:
@@ -141,11 +164,30 @@ def _labels(file: Path, split: str) -> list[int]:
 def _header(member: IO[bytes], file: Path, name: str) -> tuple[tuple[int, ...], np.dtype[np.generic]]:
     """Shape and type of a .npy stream, which is left at its first value. Nothing is unpickled."""
     try:
-        version = np.lib.format.read_magic(member)
-        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-        shape, fortran, dtype = read(member)
-    except (ValueError, *_BROKEN) as error:
-        raise DataError(f"{name} must be an array, but is not readable ({error}; {file}); get the file again") from None
+        shape, fortran, dtype = _npy_header(member)
+    except (ValueError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError, *_BROKEN) as error:
+        raise DataError(
+            f"{name} must be an array, but is not readable ({shortened(str(error))}; {file}); get the file again"
+        ) from None
     if dtype.hasobject or (fortran and len(shape) > 1 and name.endswith("_images")) or not shape:
         raise DataError(f"{name} must be an array of numbers in C order, but is not ({file})")
     return tuple(int(n) for n in shape), dtype
+
+
+def _npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[np.generic]]:
+    """NumPy's own reading of a header whose length was looked at first: it reads 4 GB where the file says so.
+
+    Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    """
+    version = np.lib.format.read_magic(member)
+    width = 2 if version == (1, 0) else 4
+    length = member.read(width)
+    size = int.from_bytes(length, "little")
+    if len(length) < width or size > _MOST_HEADER:
+        raise ValueError(f"a header of {size:,} bytes")
+    header = io.BytesIO(length + member.read(size))
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(header)
+    if any(not isinstance(n, int) or not 0 <= n < 2**40 for n in shape):
+        raise ValueError(f"a shape of {shape}")
+    return shape, fortran, dtype

@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ERROR = "retina: "
 """What the command's own sentence about an error begins with."""
 
-INTERRUPTED = (130, 143)
+INTERRUPTED = (129, 130, 143)
 
 
 class SearchError(StudyError):

@@ -14,7 +14,7 @@ from study.api.home import home_folder
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.storage.home import fold_studies, study_name
+from study.storage.home import fold_studies, study_folders, study_name
 from study.storage.lock import is_locked
 from study.storage.ranking import winners
 from study.storage.state import StudyState, TrialRecord, read_state
@@ -135,7 +135,7 @@ def load_study(name: str, *, home: Path | str | None = None) -> Study:
         raise ConfigError(f"study {name} consists of {len(folds)} folds; load one of them: {_listed(folds)}")
     records = read_state(folder)
     if records is None:
-        known = [path.parent.name for path in place.glob("*/ledger.jsonl")]
+        known = [one.name for one in study_folders(place)]
         raise ConfigError(f"study {name} must exist in {place}, but there is: {_listed(known)}")
     config = StudyConfig.model_validate(records.study.config)
     return Study(name, folder, config, str(summary(folder)["state"]), records)

@@ -15,6 +15,7 @@ import typer
 
 from analysis.errors import RunsError
 from retina_data.errors import DataError
+from retina_data.gate import plain
 from retina_models.errors import WeightsError
 from study.cli import data, models, search, studies
 from study.cli.config_flags import drop_unset, field_flags, with_flags
@@ -26,15 +27,17 @@ from study.cli.options import (
     GradeWords,
     HomeOption,
     Layout,
+    SharedHome,
     WeightFiles,
     examples,
+    make_home,
     place,
     read_values,
     weight_files,
 )
 from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
-from study.console import err, out, print_logs
+from study.console import err, out, prepare_streams, print_logs
 from study.errors import ConfigError, StudyError
 
 app = typer.Typer(
@@ -44,32 +47,41 @@ app = typer.Typer(
 
 MLFLOW = {
     "DISABLE_TELEMETRY": "true",
+    "ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output is the command's own
     "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
     "HTTP_REQUEST_TIMEOUT": "20",
 }
 
 
+MOST_OF_A_SOCKET = 39
+"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
+
+
 def main() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
+    prepare_streams()
     # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
     for name, value in MLFLOW.items():
         os.environ.setdefault(f"MLFLOW_{name}", value)
     # Read by OpenMP when torch is loaded, here and in trials. Threads that spin while they wait starve each other on a
     # busy machine: on 2 cores at a load of 8 training did 6 images/s with spinning, 22 to 43 without.
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
+        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
     print_logs()
     try:
         app()
     except StudyError as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(error.exit_code)
     except (DataError, WeightsError, RunsError) as error:
-        err.print(f"retina: {error}", markup=False)
+        err.print(f"retina: {plain(str(error))}")
         sys.exit(EXIT_WRONG)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             where = f": {error.filename}" if error.filename else ""
-            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written", markup=False)
+            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written")
             sys.exit(EXIT_WRONG)
         err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
         sys.exit(EXIT_FAILED)
@@ -80,13 +92,11 @@ def main() -> None:
         if not type(error).__module__.startswith("mlflow."):  # it is not imported only to be asked for its class
             raise
         from study.tracking.server import redact_url
+        from study.tracking.store.refusals import refusal
 
-        text = redact_url(" ".join(str(error).split()))[:300]
-        refused = any(f" {code}" in text for code in (401, 403))
-        remedy = (
-            "correct user and password of MLFLOW_TRACKING_URI" if refused else "try again once it answers as it should"
-        )
-        err.print(f"retina: MLflow: {text}; {remedy}", markup=False)
+        uri = os.environ.get("MLFLOW_TRACKING_URI", "")
+        text = refusal(error, uri) or f"{redact_url(' '.join(str(error).split()))[:300]}; try again once it answers"
+        err.print(f"retina: MLflow: {plain(text)}")
         sys.exit(EXIT_WRONG)
 
 
@@ -121,6 +131,7 @@ def train(
     weights: WeightFiles = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads.", show_default="all cores")] = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Train one configuration, without Ray."""
@@ -138,19 +149,25 @@ def train(
     else:
         files = weight_files(weights)
         options = read_options(make_study_config({}, reading), layout)
+        make_home(here.home, shared_home)
         train.train_new(
             data.resolve(), options, here.home, drop_unset(values), files, threads, target, rerun_flags=here.rerun_flags
         )
 
 
-def demo(home: HomeOption = None) -> None:
+def demo(home: HomeOption = None, shared_home: SharedHome = False) -> None:
     """Run all of it on synthetic photographs, in minutes.
 
     Data, source weights, a search of four arms, confirmation and report.
     """
+    from study.cluster.address import own_token
+
+    os.environ.update(own_token())  # before Ray is imported
     from study.workflows.demo import run_demo
 
-    sys.exit(run_demo(place(home)))
+    here = place(home)
+    make_home(here.home, shared_home)
+    sys.exit(run_demo(here))
 
 
 DATA, SEARCH, RESULTS, MODELS = "Data and weights", "Search", "Studies", "Models"

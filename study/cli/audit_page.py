@@ -13,6 +13,7 @@ from PIL import Image
 from retina_data.audit.findings import Finding
 from retina_data.audit.image_scan import MISSING, pictures
 from retina_data.files import write_whole
+from retina_data.gate import plain
 from retina_data.grades import GRADE_NAMES
 from retina_data.layouts.dataset import DataSet
 from study.cli.audit_tables import baselines, counts, fates, images, named
@@ -39,7 +40,10 @@ def write_page(path: Path, dataset: DataSet, report: dict[str, Any], issues: lis
         return {"name": str(table["image"][row]), "about": about, "picture": _data(drawn.get(row)), "lost": lost}
 
     environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("study.cli", "."), autoescape=True, undefined=jinja2.StrictUndefined
+        loader=jinja2.PackageLoader("study.cli", "."),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        finalize=lambda value: plain(value, lines=True) if type(value) is str else value,
     )
     page = environment.get_template("audit_page.html.jinja").render(
         title=dataset.folder.name,

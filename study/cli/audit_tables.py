@@ -8,7 +8,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from retina_data.gate import plain
 from retina_data.grades import GRADE_NAMES
 
 PLACES = 4  # of files, where their names are not given
@@ -111,7 +113,7 @@ def _grades(report: dict[str, Any]) -> Table:
 def _files(report: dict[str, Any]) -> Table:
     table = Table("files", "what becomes of them", "where")
     for count, fate, where in fates(report):
-        table.add_row(f"{count:,}", fate, escaped(where))
+        table.add_row(f"{count:,}", fate, as_it_is(where))
     return table
 
 
@@ -122,12 +124,10 @@ def _findings(report: dict[str, Any]) -> Table:
         rest = len(listed) - NAMED
         names = ", ".join(listed[:NAMED]) + (f" and {rest:,} more" if rest > 0 else "")
         texts = (finding["severity"], finding["kind"], finding["text"] + (f"\n{names}" if names else ""))
-        table.add_row(*(escaped(text) for text in texts))
+        table.add_row(*(as_it_is(text) for text in texts))
     return table
 
 
-def escaped(text: str) -> str:
-    """Text that a table shows as it is: names come from other people's files."""
-    from rich.markup import escape
-
-    return escape("".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text))
+def as_it_is(text: str) -> Text:
+    """Text that a table shows as it is, on any console: names come from other people's files."""
+    return Text(plain(text, lines=True))

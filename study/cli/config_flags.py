@@ -11,6 +11,8 @@ import typer
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
+from study.config.trial import AUTO, FOLLOWS_DEVICE
+
 SIMPLE = (bool, int, float, str)
 
 
@@ -46,14 +48,15 @@ def _kind(field: FieldInfo) -> Any:
 def _annotation(name: str, field: FieldInfo, panel: str, searched: Collection[str]) -> Any:
     kind: Any = _kind(field)
     if get_origin(kind) is Literal:
-        choices = ", ".join(str(value) for value in get_args(kind))
+        open_too = [AUTO] if name in FOLLOWS_DEVICE else []
+        choices = ", ".join([*open_too, *map(str, get_args(kind))])
         text, kind = f"{field.description}: {choices}", type(get_args(kind)[0])
     else:
         text = ", ".join([str(field.description), *_bounds(field)])
     flag = f"--{name.replace('_', '-')}"
     if kind is bool:
         flag = f"{flag}/--no-{name.replace('_', '-')}"
-    default = "searched" if name in searched else field.default
+    default = "searched" if name in searched else AUTO if name in FOLLOWS_DEVICE else field.default
     option = typer.Option(
         flag, help=text, rich_help_panel=panel, show_default=False if default is None else str(default)
     )

@@ -21,7 +21,9 @@ from study.cli.options import (
     GradeWords,
     HomeOption,
     Layout,
+    SharedHome,
     examples,
+    make_home,
     place,
     read_values,
 )
@@ -67,6 +69,7 @@ def pretrain(
     patients: Annotated[int | None, typer.Option(help="Synthetic patients, two eyes each.", show_default="700")] = None,
     seed: Annotated[int, typer.Option(help="Seed of photographs, split and training.")] = 0,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Train source weights for arms with pretraining.
@@ -78,6 +81,7 @@ def pretrain(
     from study.workflows.pretrain import Source, make_source_weights
 
     here = place(home)
+    make_home(here.home, shared_home)
     target = folder.resolve() if folder else here.home / WEIGHTS
     if data and patients is not None:
         raise ConfigError("--patients is of the synthetic photographs that are made without DATA; drop one of the two")
@@ -151,12 +155,12 @@ def data_check(
             raise
         verdict = {"severity": "error", "text": f"{'Not fit to train on' if finding else 'Not checked'}: {error}"}
         if as_json:
-            out.print_json(data={"verdict": verdict, "error": str(error)})
+            out.print_json(data={"verdict": verdict, "error": str(error)}, ensure_ascii=True)
         else:
             out.print(verdict["text"], markup=False)
         sys.exit(EXIT_FAILED if finding else EXIT_WRONG)
     if as_json:
-        out.print_json(data=report)
+        out.print_json(data=report, ensure_ascii=True)
     else:
         print_audit(out, report)
         out.print(f"page: {page}" if page else "pictures of each finding: add --page FILE.html", markup=False)
@@ -175,6 +179,7 @@ def data_prepare(
     layout: Layout = None,
     grade: GradeWords = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Decode a data set once, for all studies.
@@ -186,9 +191,11 @@ def data_prepare(
 
     if on_error not in ("fail", "skip"):
         raise ConfigError(f"--on-error must be fail or skip, but got {on_error!r}")
+    here, dataset = place(home), read_index(data.resolve(), _options(values, layout, grade, data))
+    make_home(here.home, shared_home)
     cache = prepare(
-        read_index(data.resolve(), _options(values, layout, grade, data)),
-        place(home).home,
+        dataset,
+        here.home,
         image_size=image_size,
         crop=crop,  # type: ignore[arg-type]
         colour=colour,  # type: ignore[arg-type]

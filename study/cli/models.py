@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from study.cli.options import EXIT_FAILED, HomeOption, place
+from study.config.messages import no_model
 from study.console import err, out
 from study.errors import ConfigError
 from study.storage.home import study_name
@@ -50,17 +51,19 @@ def predict(
 
     For research: no medical device. The exit code is 1 where photographs cannot be read.
     """
-    from analysis.tables.arm_comparison import csv_text, write_csv
-    from retina_data.files import check_writable
-    from study.inference import predict_images
-    from study.inference.model_dir import read_model
-
     is_file = target is not None and target.suffix.lower() == ".csv"
     if explain and (target is None or is_file):
         raise ConfigError("--explain needs a folder for its pictures; add --out FOLDER")
     csv = None if target is None else target if is_file else target / "predictions.csv"
     if csv is not None and csv.exists():
         raise ConfigError(f"--out must not be there yet, but {csv} is; name another, or delete it")
+    if not model.is_dir():
+        raise no_model(model)
+    from analysis.tables.arm_comparison import csv_text, write_csv  # only now, as they are heavy
+    from retina_data.files import check_writable
+    from study.inference import predict_images
+    from study.inference.model_dir import read_model
+
     loaded, photographs = read_model(model), predict_images.find_photographs(images)
     if csv is not None:
         check_writable(csv.parent)

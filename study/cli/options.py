@@ -10,11 +10,14 @@ from typing import Annotated, Any, get_args
 
 import typer
 
+from analysis.artifact_place import ARTIFACTS
+from retina_data.gate import below
 from study.cli.config_flags import drop_unset, field_flags
 from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
 from study.config.trial import Architecture
+from study.console import out
 from study.errors import ConfigError
-from study.storage.home import Home
+from study.storage.home import RESERVED, Home, store_uri
 
 
 def examples(*commands: str) -> str:
@@ -51,6 +54,11 @@ READING = "How DATA is read"
 
 HomeOption = Annotated[
     Path | None, typer.Option("--home", help="Folder that holds everything.", show_default="RETINA_HOME, or runs/")
+]
+
+SharedHome = Annotated[
+    bool,
+    typer.Option("--shared-home", help="Let others of this machine read the home, where this call makes it."),
 ]
 
 Data = Annotated[Path, typer.Argument(help="Folder with label files and photographs, or a MedMNIST file.")]
@@ -145,6 +153,21 @@ TimeBudget = Annotated[
 ]
 
 
+def make_home(folder: Path, shared: bool) -> None:
+    """Make the home, where there is none, for its owner alone unless it is to be shared; who can read it is said."""
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        folder.mkdir(mode=0o777 if shared else 0o700)
+        folder.chmod(folder.stat().st_mode if shared else 0o700)  # whatever the umask
+        if shared:
+            out.print(f"note: the home {folder} can be read by others of this machine (--shared-home)")
+    elif folder.stat().st_mode & 0o007 and not shared:
+        out.print(
+            f"note: the home {folder} can be read by others of this machine; `chmod o= {shlex.quote(str(folder))}` "
+            "keeps them out, --shared-home says that they may"
+        )
+
+
 def place(
     home: Path | None,
     address: str | None = None,
@@ -152,17 +175,19 @@ def place(
     gpus_per_trial: float | None = None,
     cpus_per_trial: int | None = None,
 ) -> Home:
-    """Absolute paths from flag, environment and default; makes nothing.
+    """Absolute paths from flag, environment and default; makes nothing. Raises DataError for a home with links out.
 
     The rest are flags of a call on Ray, where they were given: a trial in flight goes on as it began, on its device.
     """
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
+    for name in RESERVED if folder.exists() else ():
+        below(folder, name)
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")
-    artifacts = None if uri.startswith("http") else (folder / "mlartifacts").as_uri()
+    artifacts = None if uri.startswith("http") else (folder / ARTIFACTS).as_uri()
     rerun_flags = f" --home {shlex.quote(str(home))}" if home else ""
     resume_flags = (f" --address {shlex.quote(address)}" if address else "") + " --insecure" * insecure
     resume_flags += (
         f" --gpus-per-trial {gpus_per_trial:.12g}" if gpus_per_trial is not None else ""
     )  # 0 keeps off the GPU
     resume_flags += f" --cpus-per-trial {cpus_per_trial}" if cpus_per_trial is not None else ""
-    return Home(folder, uri or f"sqlite:///{folder / 'mlflow.db'}", artifacts, rerun_flags, rerun_flags + resume_flags)
+    return Home(folder, uri or store_uri(folder), artifacts, rerun_flags, rerun_flags + resume_flags)

@@ -25,8 +25,10 @@ from study.cli.options import (
     HomeOption,
     Insecure,
     Layout,
+    SharedHome,
     TimeBudget,
     WeightFiles,
+    make_home,
     place,
     read_values,
     weight_files,
@@ -35,7 +37,7 @@ from study.config.axes import DEFAULT_SPACE
 from study.config.study import READ_FIELDS, StudyConfig
 from study.config.trial import TrialConfig
 from study.console import err, out
-from study.storage.home import Home, study_name
+from study.storage.home import Home, folds_of, study_name
 from study.tracking.sync_marker import sync_pending
 
 if TYPE_CHECKING:
@@ -105,6 +107,7 @@ def search(
     source_study: WarmStart = None,
     enqueued: Enqueue = None,
     home: HomeOption = None,
+    shared_home: SharedHome = False,
     **values: Any,
 ) -> None:
     """Search for each arm's best configuration, or resume.
@@ -113,10 +116,12 @@ def search(
     """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
+    values |= read_values(values, grade, data)
+    _check_said(here, name, config, weights, time_budget, values)
     from study.workflows import search  # only now, as it is heavy
     from study.workflows.running.nested_cv import search_folds, settled_folds
 
-    values |= read_values(values, grade, data)
+    make_home(here.home, shared_home)
     inputs = _inputs(data, layout, config, weights, add_arm, source_study, enqueued, values, here.rerun_flags)
     compute = _compute(gpus_per_trial, cpus_per_trial, cluster, time_budget)
     if count := settled_folds(here.home, study_name(name), folds):
@@ -124,7 +129,7 @@ def search(
     else:
         code = search.search(name, here, inputs, compute, dry=dry_run)
     if not code and not dry_run:
-        sync_pending(here)  # a study that has all its trials may have been killed before MLflow had them
+        sync_pending(here, name)  # a study that has all its trials may have been killed before MLflow had them
     sys.exit(code)
 
 
@@ -156,7 +161,7 @@ def confirm(
     config = ConfirmationConfig(top=top, seeds=seeds, exclude_test_patients=exclude_test_patients)
     code = confirm.confirm(name, here, config, compute, data.resolve() if data else None)
     if not code:
-        sync_pending(here)
+        sync_pending(here, name)
     sys.exit(code)
 
 
@@ -164,11 +169,31 @@ def _opened(here: Home, name: str, address: str | None, insecure: bool) -> tuple
     """What is asked before anything heavy is imported: the name, the study's lock, MLflow and the cluster."""
     from study.storage.lock import check_free
     from study.tracking.server import check_answers
+    from study.tracking.store.moved_home import settle_place
 
-    out.outlives = err.outlives = True
+    out.outlive()
+    err.outlive()
     check_free(here.home / study_name(name))
     check_answers(here.tracking_uri)
+    settle_place(here)
     return _cluster(address, insecure)
+
+
+def _check_said(
+    here: Home, name: str, config: Path | None, weights: list[str] | None, budget: str | None, values: dict[str, Any]
+) -> None:
+    """Refuse what file and flags say wrong by themselves; what they add to a study that exists is checked later."""
+    from study.config.study import make_study_config
+    from study.config.yaml_file import read_study_config
+    from study.storage.progress import parse_duration
+
+    overrides = {**drop_unset(values), **({"weights": weight_files(weights)} if weights else {})}
+    if config:
+        read_study_config(config.resolve(), overrides)
+    elif not (here.home / name).exists() and not folds_of(here.home, name):
+        make_study_config({}, overrides)
+    if budget:
+        parse_duration(budget)
 
 
 def _inputs(
@@ -202,12 +227,13 @@ def _cluster(address: str | None, insecure: bool) -> tuple[str | None, Guard]:
 
     Raises ConfigError where none answers, or where it may not.
     """
-    from study.cluster.address import check_address
+    from study.cluster.address import check_address, own_token
 
     address = address or os.environ.get("RAY_ADDRESS") or LOCAL
     token = os.environ.get("RAY_AUTH_MODE", "").lower() == "token"
     guard: Guard = "waived" if insecure else "token" if token else "none"
     if address == LOCAL:
+        os.environ.update(own_token())  # before Ray is imported
         return None, guard
     check_address(address, guard)
     return address, guard

@@ -6,6 +6,7 @@ Whoever reaches a Ray cluster that asks for no token can run any code on its mac
 from __future__ import annotations
 
 import os
+import secrets
 import socket
 import subprocess
 import sys
@@ -22,6 +23,15 @@ STATUS = "from ray.scripts.scripts import main; main()"
 TRY_SECONDS = 120.0
 
 AUTO = "auto"  # Ray's word for the cluster that was started on this machine
+
+
+def own_token() -> dict[str, str]:
+    """Environment of a Ray that is started on this machine, so that it takes commands from its own user alone.
+
+    It must be set before Ray is imported, whatever stood there: Ray's head and nodes listen on all interfaces. The
+    token is drawn for one call; it stands in no file and in no process's arguments.
+    """
+    return {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
 
 
 def parse_address(text: str) -> Address | None:

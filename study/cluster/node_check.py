@@ -17,7 +17,9 @@ import ray
 from ray.exceptions import RayError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
+from study.cluster.arithmetic import fast_bf16
 from study.cluster.ray_cluster import alive
+from study.cluster.resources import Resources, has_room
 from study.errors import ConfigError
 from study.versions import code_digest, libraries
 
@@ -53,22 +55,47 @@ def _check(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Cal
     """What is wrong with a node, in words that its name goes before; empty where nothing is."""
     here, there, word = probes / uuid.uuid4().hex, probes / uuid.uuid4().hex, uuid.uuid4().hex
     here.write_text(word)
+    said, failure = _ask(node, stopping, look, str(here), str(there), [*map(str, caches)])
+    return explain_answer(said, here, there, word) if said else failure
+
+
+def all_have_bf16(trial_resources: Resources, side: int, stopping: Callable[[], bool] = lambda: False) -> bool:
+    """Whether each node that can hold a trial trains faster in bf16 (`fast_bf16`). Raises ConfigError where one does
+    not say."""
+    gpus = trial_resources.gpus
+    for node in alive():
+        if not has_room(node["Resources"], trial_resources):
+            continue
+        fast, failure = _ask(node, stopping, fast_bf16, gpus > 0, side, gpus=gpus)
+        if failure:
+            raise ConfigError(
+                f"each node must say whether it computes bf16 fast, but node {node['NodeManagerHostname']} "
+                f"({node['NodeManagerAddress']}) {failure}; name it: --precision fp32 or bf16"
+            )
+        if not fast:
+            return False
+    return True
+
+
+def _ask(
+    node: dict[str, Any], stopping: Callable[[], bool], function: Callable[..., Any], *arguments: Any, gpus: float = 0
+) -> tuple[Any, str]:
+    """(what a function returns on a node, why it does not, in words that the node's name goes before)."""
     pinned = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
-    task: Any = ray.remote(look)  # Ray's own annotations do not know its options
-    asked = task.options(num_cpus=0, scheduling_strategy=pinned).remote(str(here), str(there), [*map(str, caches)])
+    task: Any = ray.remote(max_calls=1)(function)  # its process ends with it: no trial gets one that has seen a GPU
+    asked = task.options(num_cpus=0, num_gpus=gpus, scheduling_strategy=pinned).remote(*arguments)
     deadline = time.monotonic() + ANSWER_SECONDS
     while not ray.wait([asked], timeout=1.0)[0]:
         if stopping():
-            return ""
+            return None, ""
         if time.monotonic() > deadline:
-            return f"does not answer within {ANSWER_SECONDS:.0f} s"
+            return None, f"does not answer within {ANSWER_SECONDS:.0f} s"
     try:
-        said: dict[str, Any] = ray.get(asked)
+        return ray.get(asked), ""
     except RayError as error:
         if "No module named" in str(error):
-            return "cannot import retina; install it there, in the same version"
-        return f"cannot run a task ({' '.join(str(error).split())[-200:]})"
-    return explain_answer(said, here, there, word)
+            return None, "cannot import retina; install it there, in the same version"
+        return None, f"cannot run a task ({' '.join(str(error).split())[-200:]})"
 
 
 def look(here: str, there: str, caches: list[str]) -> dict[str, Any]:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import shutil
 import signal
+import stat
+import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 import ray
 from ray.exceptions import RayError
 
+from retina_data.files import file_lock
 from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError
@@ -22,6 +27,9 @@ from study.errors import ConfigError
 KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.hugetlb=1"
 """For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
 to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none."""
+SHORT = "/tmp"  # noqa: S108
+"""Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
+PREFIX, YOUNG = "retina-ray-", 60.0
 
 
 @contextmanager
@@ -42,25 +50,57 @@ def cluster(address: str | None, guard: Guard = "none") -> Iterator[list[dict[st
     os.environ.setdefault("GLIBC_TUNABLES", KEEP_MEMORY)
     # A process that died is told by what the ledger says of its trial.
     logging.getLogger("ray.tune").setLevel(logging.CRITICAL)
-    _join(address)
+    with nullcontext(None) if address else own_folder(Path(SHORT)) as folder:
+        try:
+            _join(address, folder)
+            nodes = alive()
+            if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
+                check_asks(ray.get_runtime_context().gcs_address)
+            yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
+        finally:
+            gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
+            ray.shutdown()
+            _take_sigterm(signal.getsignal(signal.SIGTERM))
+
+
+@contextmanager
+def own_folder(below: Path) -> Iterator[Path]:
+    """A new folder of this process, open to its user alone, which is removed at the end.
+
+    Those of processes that were killed are removed first: the kernel has dropped their locks. One that is younger than
+    YOUNG seconds may be about to take its own.
+    """
+    for left in below.glob(f"{PREFIX}*"):
+        with suppress(OSError):  # gone in the meantime
+            found = left.lstat()
+            mine = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid()  # and no link that others made
+            if mine and time.time() - found.st_mtime > YOUNG:
+                with file_lock(left / "lock", 0) as lock:
+                    if lock:
+                        shutil.rmtree(left, ignore_errors=True)
+    folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=below))  # mode 0700
     try:
-        nodes = alive()
-        if check_guarded([node["NodeManagerAddress"] for node in nodes], guard) and guard == "token":
-            check_asks(ray.get_runtime_context().gcs_address)
-        yield [node["Resources"] for node in nodes if node["Resources"].get("CPU")]
+        with file_lock(folder / "lock"):
+            yield folder
     finally:
-        gc.collect()  # a reference of Ray's that is dropped after the shutdown would end the process from C++
-        ray.shutdown()
-        _take_sigterm(signal.getsignal(signal.SIGTERM))
+        shutil.rmtree(folder, ignore_errors=True)
 
 
-def _join(address: str | None) -> None:
-    """Ray without an address would take any cluster that it finds on this machine: `local` starts one."""
+def _join(address: str | None, folder: Path | None) -> None:
+    """Ray without an address would take any cluster that it finds on this machine: `local` starts one.
+
+    folder: for the sockets and logs of one that is started.
+    """
     handler = signal.getsignal(signal.SIGTERM)
-    with _without_mlflow():
+    with _without_mlflow(), _no_hangup():
         try:
             ray.init(
-                address=address or "local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR
+                address=address or "local",
+                include_dashboard=False,
+                log_to_driver=False,
+                logging_level=logging.ERROR,
+                # Ray opens it to all, below one that is open to nobody.
+                _temp_dir=str(folder / "ray") if folder else None,
             )
         except (OSError, RuntimeError, ValueError, RayError) as error:
             if address is None:
@@ -79,6 +119,17 @@ def _take_sigterm(handler: Any) -> None:
     Python's sight."""
     if handler is not None and threading.current_thread() is threading.main_thread():  # None: not Python's
         signal.signal(signal.SIGTERM, handler)
+
+
+@contextmanager
+def _no_hangup() -> Iterator[None]:
+    """A terminal that goes away tells all its processes: those that are started here outlast it, so that the search can
+    write down what it has; a signal that comes meanwhile is delivered afterwards."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGHUP})
 
 
 @contextmanager

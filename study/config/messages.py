@@ -5,11 +5,17 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
 from study.errors import ConfigError
+
+
+def no_model(folder: Path) -> ConfigError:
+    """The error about a model that is no folder."""
+    return ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
 
 
 def did_you_mean(name: str, known: Any) -> str:
@@ -37,16 +43,24 @@ def config_error(error: ValidationError, known: Iterable[str]) -> ConfigError:
     if isinstance(own, ConfigError):  # a validator of ours has named its key
         return own
     keys = [str(key) for key in first["loc"] if re.fullmatch(r"\w+", str(key)) and key not in BRANCHES]
+    last = str(first["loc"][-1]) if first["loc"] else ""
+    if kind in ("extra_forbidden", "invalid_key") and last not in keys[-1:]:  # a key that no field's name is like
+        keys.append(last)
     name = ".".join(keys)
     if kind in CONSTRAINT_SYMBOLS:
         sign, key = CONSTRAINT_SYMBOLS[kind]
-        text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={value}"
+        text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={_short(str(value))}"
     elif kind == "literal_error":
-        text = f"{name} must be one of {context['expected']}, but got {name}={value!r}"
+        text = f"{name} must be one of {context['expected']}, but got {name}={_short(repr(value))}"
     elif kind == "extra_forbidden":
-        text = f"{name} is no known key{did_you_mean(keys[-1], known)}"
+        text = f"{name[:80]} is no known key{did_you_mean(keys[-1][:80], known)}"
     elif kind == "value_error":
         text = str(own)
     else:
-        text = f"{name or 'the configuration'}: {first['msg'][:1].lower()}{first['msg'][1:]}, but got {value!r}"
+        message = f"{first['msg'][:1].lower()}{first['msg'][1:]}"
+        text = f"{name[:80] or 'the configuration'}: {message}, but got {_short(repr(value))}"
     return ConfigError(text, tuple(keys), value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -19,10 +19,19 @@ from pydantic import (
     model_validator,
 )
 
+from retina_data.gate import shortened
 from retina_data.layouts.label_files import ReadOptions
 from study.config.axes import BY_OPTIMIZER, DEFAULT_SPACE, Axis, bounds
 from study.config.messages import config_error, did_you_mean
-from study.config.trial import Architecture, TrialConfig, Value, _of_choices, _with_decision
+from study.config.trial import (
+    AUTO,
+    FOLLOWS_DEVICE,
+    Architecture,
+    TrialConfig,
+    Value,
+    _of_choices,
+    _with_decision,
+)
 from study.errors import ConfigError
 
 NAMED_WEIGHTS = ("imagenet", "synthetic")
@@ -113,7 +122,9 @@ class StudyConfig(BaseModel):
     @classmethod
     def _as_the_field_reads_it(cls, fixed: dict[str, Value]) -> dict[str, Value]:
         # The rule by which grades are called is fixed when a study begins, also where nobody names it.
-        return _with_decision({name: _typed(name, value) for name, value in fixed.items()})
+        # What follows the device is left open until its nodes are known (`study.planning.precision`).
+        said = {name: value for name, value in fixed.items() if name not in FOLLOWS_DEVICE or value != AUTO}
+        return _with_decision({name: _typed(name, value) for name, value in said.items()})
 
     @field_validator("space", mode="after")
     @classmethod
@@ -197,6 +208,11 @@ class StudyConfig(BaseModel):
         return axis if isinstance(axis, tuple) else (self.fixed.get(name, TrialConfig.model_fields[name].default),)
 
 
+def open_precision(config: StudyConfig) -> bool:
+    """Whether a study leaves its precision to the devices of its trials."""
+    return "precision" not in config.fixed and "precision" not in config.space
+
+
 READ_FIELDS = tuple(field.name for field in fields(ReadOptions) if field.name != "layout")
 """Fields that say how DATA is read. What was read is compared by its digest, and not by these."""
 
@@ -219,6 +235,14 @@ def make_study_config(
 
     Raises ConfigError; `place` names the line of a key path.
     """
+    for section in ("fixed", "space"):
+        if not isinstance(values.get(section) or {}, dict):
+            raise ConfigError(
+                f"{section} must hold `field: value` lines, but is {shortened(str(values[section])[:200])}"
+                f"{place((section,))}",
+                (section,),
+                values[section],
+            )
     fixed = dict(values.get("fixed") or {})
     default_space = {name: axis for name, axis in DEFAULT_SPACE.items() if name not in fixed}
     merged = {**values, "fixed": fixed, "space": dict(values.get("space", default_space) or {})}

@@ -63,6 +63,11 @@ class TrialConfig(BaseModel):
     precision: Literal["fp32", "bf16"] = Field(
         "fp32", description="arithmetic of the forward pass; fp32 on a GPU trains in TF32, and predicts without it"
     )
+    compile: Literal["off", "on"] = Field(
+        "off",
+        description="compile the training step: pays on long trainings, needs a C++ compiler where trials run, and "
+        "rounds otherwise than off does",
+    )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass moved from the true grade to all")
     focal_gamma: float = Field(2.0, ge=0, le=10, description="focus of imbalance=focal")
     weight_power: float = Field(1.0, ge=0, le=2, description="power of imbalance=weighted_loss")
@@ -112,6 +117,11 @@ class TrialConfig(BaseModel):
             )
         return self
 
+    @field_validator("compile", mode="before")
+    @classmethod
+    def _compile_read_from_yaml(cls, value: Any) -> Any:
+        return _of_choices(("off", "on"), value)
+
     @field_validator("views", mode="before")
     @classmethod
     def _views_read_from_text(cls, value: Any) -> Any:
@@ -141,7 +151,12 @@ class TrialConfig(BaseModel):
 
 
 def _of_choices(choices: tuple[Any, ...], value: Any) -> Any:
-    """The choice that a text writes out, since MLflow and YAML may have a number as text; else the value."""
+    """The choice that a text writes out, since MLflow and YAML may have a number as text; else the value.
+
+    YAML reads off and on as false and true.
+    """
+    if isinstance(value, bool) and "off" in choices:
+        return "on" if value else "off"
     return next((choice for choice in choices if isinstance(value, str) and str(choice) == value), value)
 
 
@@ -153,6 +168,11 @@ def _with_decision(values: dict[str, Any]) -> dict[str, Any]:
 
 
 Value = bool | int | float | str
+
+AUTO = "auto"
+
+FOLLOWS_DEVICE = ("precision",)
+"""Fields that a study or a command may leave to the device (`auto`, their default there); a trial has a value."""
 
 
 def make_trial_config(values: dict[str, Any]) -> TrialConfig:

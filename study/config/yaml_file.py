@@ -10,6 +10,7 @@ import yaml
 from pydantic import BaseModel
 
 from study.config.study import NAMED_WEIGHTS, StudyConfig, make_study_config
+from study.config.yaml_text import parse_yaml, read_yaml_text
 from study.errors import ConfigError
 
 
@@ -19,14 +20,10 @@ def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> St
     Raises ConfigError with file and line for a file that is missing, empty, is no YAML, or breaks a rule.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_yaml_text(path)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} cannot be read ({error}); give --config the path of a YAML file") from None
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
+    node, values = parse_yaml(text, path.name)
     if values is None:  # most often a file that was never saved; the default search has to be asked for
         raise ConfigError(
             f"{path.name} must hold `key: value` lines, but is empty (line 1); write the study into it, or `{{}}` for "
@@ -35,7 +32,7 @@ def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> St
     if twice := _given_twice(node):
         key, first, second = twice
         lines = f"line {first}" if first == second else f"lines {first} and {second}"
-        raise ConfigError(f"{key} must be given once, but stands twice ({path.name}, {lines}); delete one of them")
+        raise ConfigError(f"{key[:80]} must be given once, but stands twice ({path.name}, {lines}); delete one of them")
     if isinstance(values, dict) and isinstance(values.get("weights"), dict):
         values["weights"] = {name: _beside(path, source) for name, source in values["weights"].items()}
     if not isinstance(values, dict):

@@ -13,8 +13,9 @@ import numpy as np
 from analysis.number_format import with_bounds
 from analysis.schema import AS_TOLD, label, patients_known
 from analysis.stats.calibration import SENSITIVITY, Referral, Temperature
+from analysis.stats.influence import FEWEST_PATIENTS
+from analysis.table_files import in_markdown
 from analysis.tables.model_card_scores import RESAMPLES, SplitScores
-from analysis.tables.score_models import AUC_RESAMPLES
 from retina_data.grades import GRADE_NAMES, GRADES
 from study.inference.best_model import BestModel
 from study.inference.model_dir import Settings
@@ -98,8 +99,8 @@ def _what(winner: BestModel, settings: Settings) -> str:
     weights = began.weights.get(config.architecture, {}) if config.pretrained else {}
     start = "random weights"
     if weights:
-        kind = f"kind {weights['kind']}, " if "kind" in weights else ""
-        start = f"pretrained weights {weights['source']} ({kind}SHA-256 {weights['digest'][:12]})"
+        kind = f"kind {in_markdown(weights['kind'])}, " if "kind" in weights else ""
+        start = f"pretrained weights {in_markdown(weights['source'])} ({kind}SHA-256 {weights['digest'][:12]})"
     made = f"confirmation {winner.confirm} of trial {winner.trial}" if winner.confirm else f"trial {winner.trial}"
     if winner.others:
         made = f"{settings.members} confirmations ({winner.confirm}) of trial {winner.trial}, each with its own seed"
@@ -136,9 +137,9 @@ def _scores(winner: BestModel, scores: list[SplitScores]) -> str:
     lines = [
         "## Scores",
         "",
-        f"In brackets 95 % intervals over patients ({RESAMPLES:,} resamples, of auc {AUC_RESAMPLES:,}; both eyes",
-        "together), of this model. Resamples that are all alike have no spread: accuracy and recall then have Wilson's",
-        "interval over patients, other scores none, but for the kappa of 0 that a single answer has on any patients.",
+        "In brackets 95 % intervals over patients, both eyes together, of this model: of accuracy and recall Clopper",
+        f"and Pearson's, of kappa by each patient's influence, of others by {RESAMPLES:,} resamples. Kappa of fewer",
+        f"than {FEWEST_PATIENTS} patients has none, nor has a kappa of 1, nor a score whose resamples are all alike.",
         "",
         *_table(
             ["split", "photographs", "patients", "majority class", *(name.replace("_", " ") for name in COLUMNS)],
@@ -229,7 +230,7 @@ def _data(began: StudyStarted) -> str:
             f"list (n {copy['n']:,}) without looking at a photograph."
         )
     texts = [str(finding["text"]) for finding in audit.get("findings", [])] + [str(line) for line in began.notes]
-    lines += [f"- {text}" for text in dict.fromkeys(texts)]
+    lines += [f"- {in_markdown(text)}" for text in dict.fromkeys(texts)]
     return "\n".join([*lines, ""])
 
 
@@ -238,7 +239,7 @@ def _number(share: float | None) -> str:
 
 
 def _files(facts: Facts, made_with: dict[str, str]) -> str:
-    versions = ", ".join(f"{name} {value}" for name, value in made_with.items())
+    versions = ", ".join(f"{name} {in_markdown(value)}" for name, value in made_with.items())
     lines = ["## Files", "", *(f"- `{name}`: {what}" for name, what in facts.files.items()), ""]
     return "\n".join([*lines, f"{facts.check} Trained with: {versions}.", ""])
 

@@ -18,11 +18,13 @@ from torch import Tensor
 
 from retina_data.batches import IMAGENET_DEVIATION, IMAGENET_MEAN
 from retina_data.files import write_whole
+from retina_data.gate import open_file
 from retina_data.grades import GRADE_NAMES, GRADES
 from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
-from retina_models.weights import listed, read_safetensors, save_weights
+from retina_models.weights import check_size, listed, read_safetensors, save_weights
+from study.config.messages import no_model
 from study.errors import ConfigError
 from study.training.prediction import VIEWS, Grader
 
@@ -30,7 +32,7 @@ WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", "config.json", "preprocess
 
 MAX_JSON = 100_000  # bytes
 
-MOST_MEMBERS = 32
+MOST_MEMBERS, MEMBER_BYTES = 32, 250_000_000  # a ResNet50 has 94 MB
 
 LIMITATION = r"^[ -~]{1,500}$"
 """A sentence that `predict` prints: nothing in it can move a terminal's cursor."""
@@ -68,7 +70,7 @@ class Settings(BaseModel):
         "most_probable", description="how the mean probabilities, before the temperature, call a grade"
     )
     temperature: float = Field(
-        gt=0, le=1000, description="the logarithm of the mean probability is divided by it before a softmax"
+        ge=0.01, le=1000, description="the logarithm of the mean probability is divided by it before a softmax"
     )
     referable_from: Literal[2] = Field(2, description="grade from which an eye is referable")
     referable_threshold: float = Field(ge=0, le=1, description="of p2 + p3 + p4, from which an eye is referred")
@@ -162,12 +164,13 @@ def _prefix(number: int, members: int) -> str:
 def read_model(folder: Path) -> Model:
     """A model from its folder. Raises ConfigError or WeightsError, in one line, for what is no such folder."""
     if not folder.is_dir():
-        raise ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
+        raise no_model(folder)
     settings = _read(folder / CONFIG, Settings)
     preprocessing = _read(folder / PREPROCESSING, Preprocessing)
     path = folder / WEIGHTS
     if not path.is_file():
         raise WeightsError(f"{WEIGHTS} must be in the model's folder, but is not; export the model again")
+    check_size(path, settings.members * MEMBER_BYTES)
     with path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
     if digest != settings.weights_sha256:
@@ -209,7 +212,7 @@ def _members(settings: Settings, state: dict[str, Tensor]) -> list[ResNet]:
 
 def _read(path: Path, schema: type[Schema]) -> Schema:
     try:
-        with path.open("rb") as file:
+        with open_file(path) as file:
             data = file.read(MAX_JSON + 1)
         if len(data) > MAX_JSON:
             raise ValueError(f"it is larger than {MAX_JSON:,} bytes")

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from analysis import schema
+from retina_data.gate import below
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
 from study.inference.best_model import BestModel
@@ -79,7 +80,7 @@ def _confirmed(state: StudyState, best: Candidate) -> list[TrialRecord]:
 
 def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: TrialRecord) -> BestModel:
     config = TrialConfig.model_validate(record.config)
-    return BestModel(name, state.study, chosen, record, config, home / name / "checkpoints" / record.trial)
+    return BestModel(name, state.study, chosen, record, config, below(home, name, "checkpoints", record.trial))
 
 
 def _as_one(seeds: list[BestModel], name: str, best: Candidate, rerun_flags: str, needs: str) -> BestModel:

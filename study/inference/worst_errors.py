@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from analysis.stats.metrics import called
 from retina_data.files import write_whole
+from retina_data.gate import below, read_file
 from retina_data.grades import PROBABILITIES
 from retina_models.errors import WeightsError
 from retina_models.resnet import ResNet
@@ -30,6 +31,8 @@ log = logging.getLogger(__name__)
 
 
 MOST = 12
+
+MOST_BYTES = 20_000_000  # of a picture
 
 EXPLAINED = "explained"
 """Below the folder of a report: a folder for each study that has pictures."""
@@ -108,5 +111,5 @@ def read_explained(folder: Path) -> list[tuple[bytes, dict[str, Any]]]:
     """(PNG, its entry) of each picture that was written into a folder, worst first; none where there are none."""
     if not (folder / ENTRIES).exists():
         return []
-    entries = json.loads((folder / ENTRIES).read_text("utf-8"))
-    return [((folder / entry["picture"]).read_bytes(), entry) for entry in entries]
+    entries = json.loads(read_file(below(folder, ENTRIES), MOST_BYTES))
+    return [(read_file(below(folder, str(entry["picture"])), MOST_BYTES), entry) for entry in entries]

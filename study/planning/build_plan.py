@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,8 +21,16 @@ from study.training.data import SplitDataset, prepare_data, split_of, warn_of
 from study.training.leakage import check_no_leakage
 
 
-def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> Plan:
+def make_plan(
+    name: str,
+    home: Path,
+    state: StudyState | None,
+    inputs: Inputs,
+    before_photographs: Callable[[], None] = lambda: None,
+) -> Plan:
     """Resolve the inputs, check what needs no photograph, load the data, and compare it with what the study began with.
+
+    before_photographs: called once all is right that needs none; they may take an hour.
 
     Raises ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
     """
@@ -29,6 +38,7 @@ def make_plan(name: str, home: Path, state: StudyState | None, inputs: Inputs) -
     _check_settings(resolved)
     warn_of(resolved.dataset.signs, resolved.dataset.warnings)
     requested = read_warm_start(resolved, state, inputs.source_study, inputs.enqueued)
+    before_photographs()
     plan = _plan(resolved, _by_colour(resolved.dataset, home, resolved.config))
     _check_weights(plan)
     warm_start, lines = make_warm_start(requested, plan)
@@ -60,6 +70,7 @@ def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:
         weights=resolved.weights,
         notes=(),
         warm_start=None,
+        is_started=resolved.before is not None,
     )
 
 

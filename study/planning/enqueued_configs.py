@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from study.config.arms import ArmSpec, arm_name
 from study.config.search_space import contains, describe_axis, drawn
 from study.config.study import StudyConfig
-from study.config.trial import TrialConfig, make_trial_config
+from study.config.trial import AUTO, FOLLOWS_DEVICE, TrialConfig, make_trial_config
+from study.config.yaml_text import parse_yaml, read_yaml_text
 from study.errors import ConfigError
 
 Groups = dict[str, list[ArmSpec]]
@@ -18,8 +17,8 @@ Groups = dict[str, list[ArmSpec]]
 
 
 def setting(values: dict[str, Any], field: str) -> Any:
-    """A field's value among these, else its default."""
-    return values.get(field, TrialConfig.model_fields[field].default)
+    """A field's value among these, else its default in a study."""
+    return values.get(field, AUTO if field in FOLLOWS_DEVICE else TrialConfig.model_fields[field].default)
 
 
 def read_enqueued(path: Path, config: StudyConfig, groups: Groups) -> list[dict[str, Any]]:
@@ -29,8 +28,8 @@ def read_enqueued(path: Path, config: StudyConfig, groups: Groups) -> list[dict[
     ConfigError, naming the entry, for a field that is not searched or a value outside its axis.
     """
     try:
-        entries = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        _, entries = parse_yaml(read_yaml_text(path), path.name)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"--enqueue must be a readable YAML file, but {path}: {' '.join(str(error).split())}"
         ) from None

@@ -16,6 +16,7 @@ from study.config.study import StudyConfig, make_study_config, read_options
 from study.config.trial import make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
+from study.planning.precision import as_recorded
 from study.planning.pretrained_weights import NotRun, check_one_kind, kept_weights, runnable
 from study.planning.resume_checks import arms_of, reasons
 from study.storage.state import StudyState, read_state
@@ -78,6 +79,7 @@ def resolve(name: str, home: Path, state: StudyState | None, inputs: Inputs) -> 
     added = _added(state, first, inputs.add_arms)
     known = read_study_file(home / model / STUDY_FILE) if before and not inputs.says_all else None
     config = _config_of(home, known, state, first, inputs)
+    config = as_recorded(config, before) if before else config
     dataset = _data_of(name, home, known, config, inputs)
     _check_each_arm(config)
     overrides = inputs.overrides.get("weights")
@@ -122,6 +124,11 @@ def _data_of(name: str, home: Path, known: dict[str, Any] | None, config: StudyC
         raise ConfigError(
             f"a new study needs data, but there is no study {name} in {home} yet; add --data FOLDER, or --home FOLDER "
             "where it was begun in another home"
+        )
+    if known and not inputs.data and not source.exists():
+        raise ConfigError(
+            f"study {name} was begun with the data in {source}, which is not there now; give --data FOLDER where it is "
+            "now: it must have the digest that the study began with, and what was decoded of it is not decoded again"
         )
     named = config.labels or config.image_column  # these say more than the layout that the study began with
     dataset = read_index(

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.schema import fold_name
+from analysis.schema import fold_name, primary_endpoint
 from retina_data.audit.labels import audit, patient_findings, unused
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import DataSet
@@ -58,6 +58,7 @@ class Plan:
     weights: dict[str, dict[str, str]]  # architecture -> file, name, digest, kind, fit, seen
     notes: tuple[str, ...]
     warm_start: WarmStart | None
+    is_started: bool = False  # the study, or the first of its folds
 
     @property
     def folder(self) -> Path:
@@ -121,6 +122,7 @@ class Plan:
             max_concurrent=max_concurrent,
             notes=list(self.notes),
             commands=self._commands(),
+            primary_endpoint=primary_endpoint(self.config.objective, self.config.select_on, bool(self.config.fold)),
         )
 
     def _config(self) -> dict[str, Any]:

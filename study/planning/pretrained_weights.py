@@ -7,6 +7,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
+from retina_data.gate import below
 from retina_models.errors import WeightsError
 from retina_models.imagenet import imagenet_file
 from retina_models.resnet import ARCHITECTURES
@@ -89,7 +90,7 @@ def missing(source: str, file: Path) -> str:
 
 def kept_file(folder: Path, weights: dict[str, str]) -> Path:
     """The copy that a study has of weights with this digest."""
-    return folder / WEIGHTS / f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}"
+    return below(folder, WEIGHTS, f"{weights['digest']}{Path(weights['name']).suffix or '.pth'}")
 
 
 def runnable(

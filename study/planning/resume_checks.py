@@ -24,6 +24,8 @@ CONSEQUENCES = ("weights", "arms", "data_digest", "split_digest")
 
 ADD_ARM = "--add-arm"
 
+WARM_START, INSIDE = "--warm-start", "which takes the trials whose values lie inside the new axes"
+
 
 def write_study_file(plan: Plan) -> None:
     """Keep configuration and place of the data, so that going on needs no flags. Local to the home: it holds paths."""
@@ -181,6 +183,7 @@ def _check_fields(parent_study: str, before: dict[str, Any], now: dict[str, Any]
             raise ConfigError(
                 f"`{name}` must stay what study {parent_study} began with, but it was {_short(before.get(name))} "
                 f"and is now {_short(now.get(name))}; give it as before, or start a study with another name"
+                + (f" and {WARM_START} {parent_study}, {INSIDE}" if name.startswith("space.") else "")
             )
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from analysis import schema
 from study.config.arms import ArmSpec, arm_name
-from study.config.search_space import CONDITIONAL_ON, condition_holds, distribution_json, drawn
+from study.config.search_space import CONDITIONAL_ON, condition_holds, contains, distribution_json, drawn
 from study.config.study import StudyConfig
-from study.config.trial import TrialConfig
+from study.config.trial import AUTO, TrialConfig
 from study.errors import ConfigError
 from study.planning.enqueued_configs import Groups, read_enqueued, setting
 from study.storage.events import WarmStart
@@ -97,12 +97,15 @@ def trials_of(
     reasons: Counter[str] = Counter()
     for record in state.trials.values():
         group = "joint" if "joint" in groups else record.arm
-        reason = _unfit(record, config, groups.get(group, []), other_weights)
+        arm_specs = groups.get(group, [])
+        reason = _unfit(record, config, arm_specs, other_weights)
         value = record.best_score()
         if reason or value is None:
             reasons[reason or "it has no score"] += 1
             continue
-        trials.append({"group": group, "params": record.params, "distributions": record.distributions, "value": value})
+        # As the samplers here have them: an axis may have grown.
+        axes = {axis: distribution_json(config, axis, arm_specs) for axis in record.distributions}
+        trials.append({"group": group, "params": record.params, "distributions": axes, "value": value})
     lines = [f"{len(trials)} trials of study {name} are told to the samplers"]
     lines += [f"{count} trials of study {name} are left out: {reason}" for reason, count in reasons.items()]
     return trials, lines
@@ -149,8 +152,10 @@ def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], o
         return f"its arm {record.arm} began from other weights"
     for name, text in record.distributions.items():
         here = distribution_json(config, name, arm_specs)
-        if here != text:
-            return f"its axis {name} is {'not searched' if here is None else 'another one'} here"
+        if here is None:
+            return f"its axis {name} is not searched here"
+        if here != text and not contains(config, name, arm_specs, record.params[name]):
+            return f"its {name} lies outside the axis of this study"
     for name, one in drawn(config).items():
         if name not in record.distributions and condition_holds(one.condition, record.config):
             return f"its {name} was not searched, and is here"
@@ -162,6 +167,6 @@ def _unfit(record: TrialRecord, config: StudyConfig, arm_specs: list[ArmSpec], o
             continue
         if not condition_holds(CONDITIONAL_ON.get(field), record.config):
             continue  # nothing reads it
-        if (there := setting(record.config, field)) != (here := setting(config.fixed, field)):
+        if (there := setting(record.config, field)) != (here := setting(config.fixed, field)) and here != AUTO:
             return f"its {field} is {there}, here it is {here}"
     return ""

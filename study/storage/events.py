@@ -7,8 +7,11 @@ from dataclasses import dataclass, field, fields
 from sys import intern
 from typing import Any, ClassVar
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of the ledger: raised whenever a kind of event, or a field of one, changes."""
+
+READABLE = (2, SCHEMA)
+"""Versions that can be read: 2 lacks `trial_forgotten` and `primary_endpoint` alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,7 +28,7 @@ class StudyStarted(Event):
 
     identity: what all trials of one study have in common (`Plan.identity`). weights: architecture -> source, kind,
     digest. splits: images of each split. confirmations: how many there are to be; ensemble: whether the mean of
-    the seeds is evaluated too; both None before a study is confirmed.
+    the seeds is evaluated too; both None before a study is confirmed. primary_endpoint: of schema.primary_endpoint.
     """
 
     kind = "study"
@@ -46,6 +49,7 @@ class StudyStarted(Event):
     commands: list[str]
     confirmations: int | None = None
     ensemble: bool | None = None
+    primary_endpoint: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,6 +189,14 @@ class TrialFinished(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TrialForgotten(Event):
+    """A user took a trial out of what is reported, before the test split was read; samplers and budget keep it."""
+
+    kind = "trial_forgotten"
+    trial: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StudyClosed(Event):
     """A search or a confirmation ended; state: one of schema.STATE_*."""
 
@@ -197,7 +209,7 @@ _TYPES: dict[str, type[Event]] = {
     one.kind: one
     for one in (
         StudyStarted, WarmStart, TrialStarted, FinalistStarted, ConfirmationStarted, EpochFinished, TestEvaluation,
-        TrialFinished, StudyClosed,
+        TrialFinished, TrialForgotten, StudyClosed,
     )
 }  # fmt: skip
 _FIELDS = {one: [field.name for field in fields(one) if field.name != "time"] for one in _TYPES.values()}
@@ -212,7 +224,10 @@ def encode(event: Event) -> bytes:
 
 def parse(line: bytes) -> dict[str, Any]:
     """The values of a line; raises ValueError where it is no JSON object."""
-    values = _DECODER.decode(line.decode())
+    try:
+        values = _DECODER.decode(line.decode())
+    except RecursionError:
+        raise ValueError("nested too deeply") from None
     if not isinstance(values, dict):
         raise ValueError("no object")
     return values

@@ -13,8 +13,25 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from retina_data.errors import DataError
+from retina_data.gate import below, open_file, plain, read_file
 from study.errors import StudyError
-from study.storage.events import SCHEMA, Event, decode, encode, make_event, parse
+from study.storage.events import (
+    READABLE,
+    SCHEMA,
+    ConfirmationStarted,
+    Event,
+    FinalistStarted,
+    StudyStarted,
+    TrialStarted,
+    decode,
+    encode,
+    parse,
+)  # fmt: skip
+from study.storage.gate.ledger_events import checked_event
+
+MOST_BYTES, MOST_LINE = 8 * 2**30, 2**28
+"""Of a ledger, and of its first line."""
 
 
 class LedgerError(StudyError):
@@ -30,10 +47,13 @@ def read_events(path: Path) -> tuple[list[Event], int]:
     before it, which means that the file was damaged by something else, and for a ledger of another schema.
     """
     try:
-        data = path.read_bytes()
+        data = read_file(below(path.parent, path.name), MOST_BYTES)
     except FileNotFoundError:
         return [], 0
-    events, end = [], 0
+    except DataError as error:  # a link, a pipe, or one that memory might not take
+        raise LedgerError(str(error)) from None
+    events: list[Event] = []
+    end, names = 0, dict[str, str]()
     for number, line in enumerate(data.splitlines(keepends=True), 1):
         try:
             if not line.endswith(b"\n"):
@@ -46,26 +66,46 @@ def read_events(path: Path) -> tuple[list[Event], int]:
         if number == 1:
             _check_schema(values, path)
         try:
-            events.append(make_event(values))
-        except ValueError:
-            raise _damaged(path, number) from None
+            events.append(checked_event(values))
+        except ValueError as error:
+            raise _damaged(path, number, f" ({plain(str(error))})") from None
+        _check_case(events[-1], names, path, number)
         end += len(line)
     return events, end
 
 
-def _damaged(path: Path, number: int) -> LedgerError:
+def read_first(path: Path) -> StudyStarted | None:
+    """The event that began a study, from a ledger's first line alone; None where there is none that can be read."""
+    try:
+        with open_file(below(path.parent, path.name)) as file:
+            first = checked_event(parse(file.readline(MOST_LINE)))
+    except (OSError, ValueError):
+        return None
+    return first if isinstance(first, StudyStarted) else None
+
+
+def _check_case(event: Event, names: dict[str, str], path: Path, number: int) -> None:
+    """Two names that differ in their case alone are one folder on many file systems. names: small letters -> name."""
+    if (
+        isinstance(event, TrialStarted | FinalistStarted | ConfirmationStarted)
+        and names.setdefault(event.name.lower(), event.name) != event.name
+    ):
+        raise _damaged(path, number, f" ({event.name} is there in other letters)")
+
+
+def _damaged(path: Path, number: int, why: str = "") -> LedgerError:
     return LedgerError(
-        f"each line of a ledger must be one JSON event, but line {number} of {path} is not; restore the file from a "
-        "copy, or start a study with another name"
+        f"each line of a ledger must be one JSON event, but line {number} of {path} is not{why}; restore the file from "
+        "a copy, or start a study with another name"
     )
 
 
 def _check_schema(first: dict[str, Any], path: Path) -> None:
     found = first.get("schema", 1)  # the first version wrote none
-    if found != SCHEMA:
+    if found not in READABLE or isinstance(found, bool):
         raise LedgerError(
-            f"a ledger must have schema {SCHEMA}, but {path} has schema {found}; search under another name, or use the "
-            "version of retina that wrote it"
+            f"a ledger must have schema {SCHEMA}, but {path} has schema {plain(str(found)[:80])}; search under another "
+            "name, or use the version of retina that wrote it"
         )
 
 

@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+from retina_data.errors import DataError
 from retina_data.files import file_lock
+from retina_data.gate import below, check_links, open_file, read_file
 from study.errors import ConfigError, StudyError
 
 LOCK = "lock"
@@ -28,19 +30,24 @@ def locked(folder: Path, what: str = "") -> Iterator[None]:
     """Hold the study's lock, or raise LockedError naming the process that holds it.
 
     The kernel drops the lock when its owner dies, so a dead owner is never in the way. A probe may hold it for a
-    moment: that is waited for. what: is named where it is no study.
+    moment: that is waited for. what: is named where it is no study. Raises DataError where the folder, or something in
+    it, is a link that leads out, and PermissionError where this user may not write it.
     """
+    below(folder.parent, folder.name)
     folder.mkdir(parents=True, exist_ok=True)
+    check_links(folder)
     with ExitStack() as stack:
         try:
             handle = stack.enter_context(file_lock(folder / LOCK, PROBE_SECONDS))
+        except PermissionError:  # of this user; that is said with the file's name
+            raise
         except OSError as error:
             raise ConfigError(
                 f"the file system of {folder.parent} must lock files (flock), but does not ({error.strerror}); "
                 "mount it so that it does, or give another --home"
             ) from None
         if handle is None:
-            owner = (folder / LOCK).read_text().strip() or "unknown"
+            owner = read_file(folder / LOCK, 1000).decode(errors="replace").strip() or "unknown"
             raise LockedError(
                 f"{what or f'study {folder.name}'} is being written by process {owner}; wait for it, stop it, or "
                 "choose another name"
@@ -61,10 +68,10 @@ def check_free(folder: Path) -> None:
 def is_locked(folder: Path) -> bool:
     """Whether a living process is writing the study; only looks, and makes no file."""
     try:
-        with (folder / LOCK).open() as handle:
+        with open_file(folder / LOCK) as handle:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
-    except FileNotFoundError:
+    except (FileNotFoundError, DataError):
         return False
     except OSError:
         return True

@@ -51,7 +51,8 @@ def configurations(state: StudyState, arm: str) -> list[TrialRecord]:
     finalists, else the best one."""
     repeated = {one.finalist.trial for one in state.finalists.values() if one.finalist}
     distinct: dict[str, TrialRecord] = {}
-    for record in ranked(record for record in state.trials.values() if record.arm == arm):
+    mine = (one for one in state.trials.values() if one.arm == arm and not state.is_forgotten(one))
+    for record in ranked(mine):
         known = distinct.setdefault(record.duplicate_of or record.trial, record)
         if record.trial in repeated and known.trial not in repeated:
             distinct[record.duplicate_of or record.trial] = record
@@ -69,7 +70,8 @@ def final_of(state: StudyState, arm: str) -> Final:
     first = ""
     for one in state.finalists.values():
         score = one.best_score()
-        if one.finalist and one.arm == arm and one.state == schema.STATE_COMPLETE and score is not None:
+        counts = one.arm == arm and one.state == schema.STATE_COMPLETE and not state.is_forgotten(one)
+        if one.finalist and counts and score is not None:
             found.setdefault(one.finalist.trial, {})[one.finalist.seed_index] = score
             first = one.finalist.trial if one.finalist.baseline else first
     return Final(found, first)

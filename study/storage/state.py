@@ -17,6 +17,7 @@ from study.storage.events import (
     StudyStarted,
     TestEvaluation,
     TrialFinished,
+    TrialForgotten,
     TrialStarted,
     WarmStart,
 )
@@ -102,7 +103,8 @@ class StudyState:
     """A study after its events.
 
     study: the latest event of that kind, with the first one's id. trials: of the search; finalists: its best ones
-    again on other validation splits; confirmations: of its winners, which no search ever sees.
+    again on other validation splits; confirmations: of its winners, which no search ever sees. forgotten: names of
+    trials that are in none of what is reported.
     """
 
     study: StudyStarted
@@ -110,6 +112,12 @@ class StudyState:
     trials: dict[str, TrialRecord] = field(default_factory=dict)
     finalists: dict[str, TrialRecord] = field(default_factory=dict)
     confirmations: dict[str, TrialRecord] = field(default_factory=dict)
+    forgotten: set[str] = field(default_factory=set)
+
+    def is_forgotten(self, record: TrialRecord) -> bool:
+        """Whether a trial, or the trial that a finalist or a confirmation repeats, was taken out by a user."""
+        repeated = record.finalist or record.confirm
+        return (repeated.trial if repeated else record.trial) in self.forgotten
 
     @property
     def test_evaluations(self) -> list[TestEvaluation]:
@@ -157,6 +165,8 @@ class StudyState:
                 if record.end:
                     return False
                 record.end = event
+            case TrialForgotten():
+                self.forgotten.add(self.record(event.trial).trial)
         return True
 
     def _runs_like(self, event: RunStarted) -> dict[str, TrialRecord]:

@@ -5,23 +5,26 @@ Only its own runs go. Where others have runs in its experiment, the experiment s
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlparse
 
 from mlflow import MlflowClient
 from mlflow.entities import Experiment, Run, ViewType
 from mlflow.exceptions import MlflowException
 
 from analysis import schema
+from analysis.artifact_place import artifact_folder
+from retina_data.gate import below
+from study.storage.gate.removal import remove_tree
+from study.storage.home import is_copy
 from study.tracking.experiment_page import NOTE
 from study.tracking.saved_view import VIEW_TAG
 from study.tracking.server import redact_url
 from study.tracking.sqlite_store import purge_experiment, purge_run
+from study.tracking.store.experiment import tagged_experiment
 from study.tracking.sync import TrackingError, one_line
 
 if TYPE_CHECKING:
@@ -54,10 +57,15 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         return [], []
     client, found, notes = MlflowClient(here.tracking_uri), [], []
     for name, study_id in ids.items():
-        experiment = client.get_experiment_by_name(name)
+        experiment = tagged_experiment(client, study_id) or client.get_experiment_by_name(name)
         if experiment is None:
             continue
         runs = _runs(client, experiment)
+        if original := _copied(here, name, study_id, runs):
+            notes.append(
+                f"MLflow's experiment {experiment.name}, which study {original} has, of which {name} is a copy"
+            )
+            continue
         here_made = _is_here_made(here, experiment)
         if not _is_ours(runs, study_id, here_made):
             notes.append(f"MLflow's experiment {name}, which holds another study of that name")
@@ -70,6 +78,15 @@ def find_stored(here: Home, ids: Mapping[str, str]) -> tuple[list[Stored], list[
         artifacts = tuple(_artifacts(here, experiment, own))
         found.append(Stored(experiment.experiment_id, name, study_id, len(own), others, artifacts))
     return found, notes
+
+
+def _copied(here: Home, name: str, study_id: str, runs: list[Run]) -> str:
+    """The study of this home that has the runs, where the folder of `name` is a copy of its; else ""."""
+    tags = [run.data.tags for run in runs if run.data.tags.get(schema.TAG_KIND) == schema.KIND_STUDY]
+    known = sorted({one.get(schema.TAG_STUDY, "") for one in tags if one.get(schema.TAG_STUDY_ID) == study_id})
+    if not study_id or name in known:
+        return ""
+    return next((one for one in known if is_copy(here.home / name, study_id, one)), "")
 
 
 def _is_ours(runs: list[Run], study_id: str, here_made: bool) -> bool:
@@ -127,10 +144,11 @@ def _erase(here: Home, client: MlflowClient, experiment: Experiment, runs: list[
     for run in runs:
         for folder in _artifacts(here, experiment, [run]):
             if folder.is_dir():
-                shutil.rmtree(folder)
+                remove_tree(here.home, folder)
         purge_run(client, run.info.run_id)
-    if _is_here_made(here, experiment) and all(path.is_dir() for path in _folder(experiment).rglob("*")):
-        shutil.rmtree(_folder(experiment), ignore_errors=True)  # it is empty, or was never there
+    folder = _folder(experiment)
+    if _is_here_made(here, experiment) and folder.is_dir() and all(path.is_dir() for path in folder.rglob("*")):
+        remove_tree(here.home, folder)  # it is empty
 
 
 def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[Run], others: int) -> list[str]:
@@ -139,7 +157,11 @@ def _leave(here: Home, client: MlflowClient, experiment: Experiment, own: list[R
     if not was_active:
         client.restore_experiment(key)  # MLflow renames no other
     notes = {run.data.tags.get(NOTE) for run in own}
-    for tag, goes in ((VIEW_TAG, True), (NOTE, experiment.tags.get(NOTE) in notes)):  # a note of the user's stays
+    for tag, goes in (
+        (VIEW_TAG, True),
+        (schema.TAG_STUDY_ID, True),
+        (NOTE, experiment.tags.get(NOTE) in notes),
+    ):  # a note of the user's stays
         if goes and tag in experiment.tags:
             client.delete_experiment_tag(key, tag)
     name = f"{experiment.name} runs of others {_now()}"
@@ -193,15 +215,20 @@ def _runs(client: MlflowClient, experiment: Experiment) -> list[Run]:
 
 
 def _is_here_made(here: Home, experiment: Experiment) -> bool:
-    return bool(experiment.artifact_location == here.artifacts_of(experiment.name))
+    """Whether its artifacts lie below this home's; a user may have renamed it since."""
+    folder = artifact_folder(experiment.artifact_location, None)
+    return here.artifact_root is not None and folder is not None and folder.parent == here.artifact_root
 
 
 def _folder(experiment: Experiment) -> Path:
-    return Path(unquote(urlparse(experiment.artifact_location).path))
+    """Where artifacts of an experiment that this home made lie; raises DataError where a link leads out."""
+    folder = artifact_folder(experiment.artifact_location, None)
+    assert folder is not None  # asked only where it is here
+    return below(folder.parent, folder.name)
 
 
 def _artifacts(here: Home, experiment: Experiment, runs: list[Run]) -> list[Path]:
     """Where artifacts of runs lie, if in this home: their folders, since an experiment of others may share its own."""
     if not _is_here_made(here, experiment):
         return []
-    return [_folder(experiment) / run.info.run_id for run in runs]
+    return [below(_folder(experiment), run.info.run_id) for run in runs]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from analysis import schema
+from analysis.table_files import in_markdown
 from study.storage.events import TestEvaluation
 from study.storage.ranking import Candidate, candidates
 from study.storage.state import StudyState, TrialRecord
@@ -12,8 +13,11 @@ def closing_note(state: StudyState) -> str:
     """What the ledger alone can say at the end of a search or of its confirmations (Markdown), n beside the score."""
     best = next(iter(candidates(state)), None)
     ended = sum(1 for record in state.trials.values() if record.end)
-    lines = [_result(state, best, ended), f"{ended} of {state.study.config['trials']} trials ended."]
-    lines += [f"Not run: {schema.ARM_LABELS.get(arm, arm)}: {why}." for arm, why in state.study.not_run.items()]
+    forgotten = f", of which {len(state.forgotten)} were forgotten" if state.forgotten else ""
+    lines = [_result(state, best, ended), f"{ended} of {state.study.config['trials']} trials ended{forgotten}."]
+    lines += [
+        f"Not run: {schema.ARM_LABELS.get(arm, arm)}: {in_markdown(why)}." for arm, why in state.study.not_run.items()
+    ]
     return "\n\n".join(lines)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, Experiment, InputTag, Run
@@ -17,6 +17,10 @@ from study.storage.events import StudyStarted
 from study.storage.state import StudyState
 from study.storage.test_reads import reading_note
 from study.tracking.saved_view import ONLY_TRIALS, VIEW_TAG, image_file, plain_link, saved_view, view_link
+from study.tracking.store.experiment import experiments_of, shows
+
+if TYPE_CHECKING:
+    from study.storage.home import Home
 
 NOTE = "mlflow.note.content"
 
@@ -68,7 +72,8 @@ def study_json(state: StudyState) -> dict[str, Any]:
         "ensemble": bool(study.ensemble),  # declared before a reading
         "note": reading_note(state),
     }
-    return {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": test}
+    found = {**{key: getattr(study, key) for key in keys}, "budget": budget, "test": test}
+    return found | ({"forgotten": sorted(state.forgotten)} if state.forgotten else {})
 
 
 def picture_files(png: Path, folder: Path, moment: int, run_id: str) -> None:
@@ -105,14 +110,15 @@ def axes_of(trials: list[Run]) -> list[str]:
     return sorted(name for name, found in values.items() if len(found) > 1 and name not in LEFT_OUT)
 
 
-def links(uri: str, name: str, server: str) -> list[str]:
+def links(here: Home, name: str, server: str) -> list[str]:
     """Links to a study's trials at `server`, one for each of its folds; none where MLflow does not have it.
 
-    The saved view where the store takes it, else the plain list, best first.
+    The saved view where the store takes it, else the plain list, best first. Raises RefusedError where another study
+    has the name.
     """
-    client = MlflowClient(uri)
+    client = MlflowClient(here.tracking_uri)
     found = []
-    for experiment in experiments_of(client, name):
+    for experiment in experiments_of(client, here, name).values():
         try:
             write_view(client, experiment)
             found.append(view_link(server, experiment.experiment_id))
@@ -121,28 +127,12 @@ def links(uri: str, name: str, server: str) -> list[str]:
     return found
 
 
-def experiments_of(client: MlflowClient, name: str) -> list[Experiment]:
-    """The experiment of a study, or of each of its outer folds."""
-    found, fold = [], 0
-    while True:
-        experiment = client.get_experiment_by_name(schema.fold_name(name, fold) if fold else name)
-        if experiment and experiment.lifecycle_stage == "active":
-            found.append(experiment)
-        elif fold:
-            return found
-        fold += 1
-
-
 def serves(server: str, uri: str) -> bool:
     """Whether MLflow's server at an address shows the store at `uri`."""
     try:
-        return _experiments(MlflowClient(server)) == _experiments(MlflowClient(uri))
+        return shows(MlflowClient(uri), MlflowClient(server))
     except MlflowException:
         return False
-
-
-def _experiments(client: MlflowClient) -> set[tuple[str, str, str]]:
-    return {(one.experiment_id, one.name, one.artifact_location) for one in client.search_experiments()}
 
 
 def _objective(client: MlflowClient, experiment: Experiment) -> str:

@@ -19,9 +19,11 @@ from mlflow.utils.mlflow_tags import MLFLOW_LOGGED_IMAGES
 
 from analysis import schema
 from analysis.figures import trial_pictures
+from retina_data.gate import below
 from study.storage.events import EpochFinished, StudyStarted
 from study.storage.state import TrialRecord
 from study.tracking.experiment_page import log_data, picture_files
+from study.tracking.store.artifacts import RunArtifacts
 from study.training.checkpoints import PREDICTIONS, TEST_PREDICTIONS
 
 PARENT = "mlflow.parentRunId"
@@ -101,7 +103,7 @@ def describe_run(client: MlflowClient, run: str, study: StudyStarted, record: Tr
 
 def send_epoch(client: MlflowClient, run: str, event: EpochFinished) -> None:
     """The scores of one epoch, and that it was sent."""
-    tags: dict[str, int | str] = {schema.TAG_EPOCHS_SENT: event.epoch}
+    tags: dict[str, int | str] = {schema.TAG_EPOCHS_RECORDED: event.epoch}
     if event.epoch == 1:
         tags |= {schema.TAG_DEVICE: event.device, schema.TAG_THREADS: event.threads}
     client.log_batch(
@@ -111,7 +113,9 @@ def send_epoch(client: MlflowClient, run: str, event: EpochFinished) -> None:
     )
 
 
-def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, folder: Path) -> None:
+def end_run(
+    client: MlflowClient, artifacts: RunArtifacts, run: str, study: StudyStarted, record: TrialRecord, folder: Path
+) -> None:
     """Scores of the selected epoch and of the test split, artifacts (from `folder`), reason and state."""
     assert record.end is not None
     stamp, best = milliseconds(record.end.time), record.best()
@@ -131,7 +135,7 @@ def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRe
             values[schema.BEST_EPOCH] = float(best.epoch)
         metrics = [Metric(name, value, stamp, final.epoch) for name, value in values.items()]
         tags |= {schema.TAG_BEST_WEIGHTS: best.weights_digest if best else "", MLFLOW_LOGGED_IMAGES: "True"}
-        _send_artifacts(client, run, study, record, final, folder)
+        _send_artifacts(artifacts, run, study, record, final, folder)
     if record.end.reason:
         tags[schema.TAG_REASON] = record.end.reason
     # One call: SQLite takes its time for each.
@@ -140,17 +144,17 @@ def end_run(client: MlflowClient, run: str, study: StudyStarted, record: TrialRe
 
 
 def _send_artifacts(
-    client: MlflowClient, run: str, study: StudyStarted, record: TrialRecord, final: EpochFinished, folder: Path
+    artifacts: RunArtifacts, run: str, study: StudyStarted, record: TrialRecord, final: EpochFinished, folder: Path
 ) -> None:
     split = "test" if study.config["select_on"] == "test" else "validation"
     confusion = {"epoch": final.epoch, "split": split, "confusion": final.confusion}
-    client.log_dict(run, confusion, schema.ARTIFACT_CONFUSION)
+    artifacts.add_json(run, confusion, schema.ARTIFACT_CONFUSION)
     title = f"{record.trial} {schema.label(record.arm, study.weights)}, epoch {final.epoch}"
     with tempfile.TemporaryDirectory() as temporary:
         place = Path(temporary)
         (place / "confusion").mkdir()
         (place / "predictions").mkdir()
-        _copy(folder / PREDICTIONS, place / schema.ARTIFACT_PREDICTIONS)
+        _copy(below(folder, PREDICTIONS), place / schema.ARTIFACT_PREDICTIONS)
         curves, matrix = place / schema.ARTIFACT_CURVES, place / schema.ARTIFACT_CONFUSION_PNG
         trial_pictures.curves_png(curves, pd.DataFrame([{"epoch": e.epoch, **e.scores} for e in record.epochs]))
         trial_pictures.confusion_png(matrix, pd.DataFrame(final.confusion).to_numpy(), title)
@@ -159,10 +163,10 @@ def _send_artifacts(
             tested: dict[str, Any] = {"epoch": final.epoch, "split": "test", "confusion": record.test.confusion}
             tested["new_patients"] = record.test.new_patients
             (place / schema.ARTIFACT_TEST_CONFUSION).write_text(json.dumps(tested))
-            _copy(folder / TEST_PREDICTIONS, place / schema.ARTIFACT_TEST_PREDICTIONS)
+            _copy(below(folder, TEST_PREDICTIONS), place / schema.ARTIFACT_TEST_PREDICTIONS)
             counts = pd.DataFrame(record.test.confusion).to_numpy()
             trial_pictures.confusion_png(place / schema.ARTIFACT_TEST_CONFUSION_PNG, counts, f"{title}, test split")
-        client.log_artifacts(run, temporary)
+        artifacts.add_files(run, place)
 
 
 def resource_metrics(epochs: Sequence[EpochFinished]) -> dict[str, float]:

@@ -27,6 +27,8 @@ IMAGE_KEY = "confusion"
 ONLY_TRIALS = f"tags.{schema.TAG_KIND} = '{schema.KIND_TRIAL}'"
 """Neither the study's own run nor its confirmations, whose scores were measured on other photographs."""
 
+MOST_PACKED, MOST_STATE = 100_000, 1_000_000  # characters, bytes: MLflow takes a tag of 20,000
+
 _CHARTS, _OTHERS = "retina-charts", ("best", "budget", "hparam", "train", "val", "test", "test_new_patients")
 
 _MODE = {"compareRunsMode": "CHART", "workflowType": "machine_learning"}
@@ -42,11 +44,11 @@ def saved_view(objective: str, axes: Sequence[str], now: int, before: str | None
     created = now
     if before is not None:
         try:
-            known = json.loads(before)
+            known = json.loads(before[: 2 * MOST_PACKED])
             created = int(known["createdAt"])
             if unpacked(known["state"]) == state:
                 return before
-        except (ValueError, KeyError, TypeError, zlib.error):
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, zlib.error):
             pass  # written by something else: ours replaces it
     return json.dumps({"name": VIEW_NAME, "createdAt": created, "updatedAt": now, "state": packed(state)})
 
@@ -115,8 +117,12 @@ def packed(state: Mapping[str, Any]) -> str:
 
 
 def unpacked(text: str) -> Any:
-    """The state again."""
-    return json.loads(zlib.decompress(base64.b64decode(text.removeprefix("deflate;"))))
+    """The state again; raises ValueError, zlib.error or RecursionError for what is none, or is larger than a view."""
+    inflate = zlib.decompressobj()
+    data = inflate.decompress(base64.b64decode(text[:MOST_PACKED].removeprefix("deflate;")), MOST_STATE)
+    if inflate.unconsumed_tail or len(text) > MOST_PACKED:
+        raise ValueError(f"a view has at most {MOST_STATE:,} bytes")
+    return json.loads(data)
 
 
 def view_link(server: str, experiment: str) -> str:

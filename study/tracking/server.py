@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
 import signal
 import socket
 import time
@@ -11,9 +12,13 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from http.client import HTTPException
+from pathlib import Path
 
 from analysis.redact import without_passwords
+from retina_data.files import write_whole
+from retina_data.gate import below, read_file
 from study.errors import ConfigError
+from study.tracking.store.refusals import proxy_hint
 
 ANSWER_SECONDS = 5.0
 
@@ -21,26 +26,50 @@ BEGIN_SECONDS = 120.0  # MLflow's server needs some ten to begin, and several ti
 
 ASK_SECONDS = 0.2
 
+UI_PATH = ".ui-path"  # in the home
+
 STORE = re.compile(r"https?://|(?:sqlite|postgresql|mysql|mssql)(?:\+\w+)?://")
 """How MLflow's address begins; it takes no folders any more, and with Databricks artifacts would stay here."""
 
+PORTS = {"postgresql": 5432, "mysql": 3306, "mssql": 1433}
+"""Where a database server listens if its address does not say."""
+
 
 def server_error(uri: str) -> str:
-    """Why the server at an http(s) address cannot be used now; empty where it answers, and for any other store.
+    """Why the server at an address cannot be used now; empty where it answers, and for a file.
 
     Any answer will do: a server may refuse this page and still take runs.
     """
     if not STORE.match(uri):
         return "no store of MLflow's begins so"
     if not uri.startswith(("http://", "https://")):
-        return ""
+        return _database_error(uri)
     try:
         bare = without_passwords(uri, "").rstrip("/")  # urllib takes a user's name for the host's
         urllib.request.urlopen(f"{bare}/health", timeout=ANSWER_SECONDS).close()  # noqa: S310
-    except urllib.error.HTTPError:
-        return ""
+    except urllib.error.HTTPError as error:
+        hint = proxy_hint(uri)
+        return f"HTTP {error.code}; {hint}" if hint else ""
     except (OSError, ValueError, HTTPException) as error:
-        return " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        text = " ".join(str(getattr(error, "reason", error) or type(error).__name__).split())
+        return "; ".join(filter(None, (text, proxy_hint(uri))))
+    return ""
+
+
+def _database_error(uri: str) -> str:
+    """Why nothing listens at a database's address; MLflow itself would ask there ten times, for 100 seconds."""
+    from sqlalchemy.engine import make_url
+    from sqlalchemy.exc import ArgumentError
+
+    try:
+        address = make_url(uri)
+        kind = address.drivername.partition("+")[0]
+        if address.host and kind in PORTS:  # without a host: a socket or a file of this machine
+            socket.create_connection((address.host, address.port or PORTS[kind]), ANSWER_SECONDS).close()
+    except (ArgumentError, ValueError):  # their text may hold the password
+        return "it is no address of a database"
+    except OSError as error:
+        return " ".join(str(error).split())
     return ""
 
 
@@ -84,6 +113,23 @@ def tell_once_up(server: str, tell: Callable[[bool], None], seconds: float = BEG
             tell(not missing)
     finally:
         os._exit(0)
+
+
+def secret_path(home: Path) -> str:
+    """What the path of this home's MLflow page begins with: drawn once, and read by the home's owner alone.
+
+    Who does not know it reaches neither the page nor what it calls to write (MLflow's --static-prefix).
+    """
+    file = below(home, UI_PATH)
+    try:
+        known = read_file(file, 100).decode("ascii", "replace")
+    except FileNotFoundError:
+        known = ""
+    if not re.fullmatch("[0-9a-f]{32}", known):
+        known = secrets.token_hex(16)
+        write_whole(file, known.encode())
+        file.chmod(0o600)
+    return f"/{known}"
 
 
 def is_free(port: int) -> bool:

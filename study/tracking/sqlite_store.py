@@ -21,7 +21,11 @@ from mlflow import MlflowClient
 from mlflow.store.db import utils
 from sqlalchemy import event
 
+from analysis.artifact_place import artifact_folder, checked_folder
+from analysis.errors import RunsError
+from retina_data.gate import plain
 from study.errors import StudyError
+from study.storage.home import study_folders
 from study.tracking.sync_marker import SYNCED
 
 SIDE_FILES = ("-journal", "-wal", "-shm")
@@ -38,23 +42,58 @@ class StoreError(StudyError):
     """The file cannot be used as MLflow's store; the message is one line."""
 
 
-def open_client(uri: str) -> MlflowClient:
+class CheckedClient(MlflowClient):
+    """A client that writes files where they may lie alone: never into a folder that a server or another store names."""
+
+    def __init__(self, uri: str, root: Path | None) -> None:
+        super().__init__(uri)
+        self._root, self._checked = root, set[str]()
+
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None = None) -> None:
+        """As MLflow's, once the run's place is checked; raises StoreError."""
+        self._check(run_id)
+        super().log_artifact(run_id, local_path, artifact_path)
+
+    def log_artifacts(self, run_id: str, local_dir: str, artifact_path: str | None = None) -> None:
+        """As MLflow's, once the run's place is checked; raises StoreError."""
+        self._check(run_id)
+        super().log_artifacts(run_id, local_dir, artifact_path)
+
+    def check_place(self, artifact_uri: str) -> None:
+        """Raise StoreError unless files may be written there."""
+        try:
+            checked_folder(artifact_uri, self.tracking_uri, self._root)
+        except RunsError as error:
+            raise StoreError(str(error)) from None
+
+    def _check(self, run_id: str) -> None:
+        if run_id not in self._checked:
+            place = self.get_run(run_id).info.artifact_uri
+            self.check_place(place)
+            # MLflow writes to the address as it is stored, not to the folder of today that our code takes it for.
+            if artifact_folder(place, None) != artifact_folder(place, self._root):
+                raise StoreError(f"artifacts must lie in {self._root}, but MLflow names {plain(place)[:200]}")
+            self._checked.add(run_id)
+
+
+def open_client(uri: str, root: Path | None = None) -> CheckedClient:
     """A client of the store at `uri`; one of SQLite is made first where there is none, or a half-made one without rows.
 
+    root: the folder below which it may write files, where it keeps them on this machine.
     Raises StoreError where there is a file that MLflow cannot use.
     """
     for logger in ("mlflow", "alembic"):  # a new store is not news, and what fails is raised, and told in one line
         logging.getLogger(logger).setLevel(logging.CRITICAL)
     file = _file(uri)
     if file is None:
-        return MlflowClient(uri)
+        return CheckedClient(uri, root)
     if _found(file) == "nothing":
         file.parent.mkdir(parents=True, exist_ok=True)
         with _only_maker(file):
             if _found(file) == "nothing":
                 _make(file)
     try:
-        return MlflowClient(uri)
+        return CheckedClient(uri, root)
     except Exception as error:
         if _found(file) == "whole":
             raise  # what fails is not the file's shape
@@ -128,8 +167,8 @@ def _make(file: Path) -> None:
             engine.dispose()
         with temporary.open("rb") as handle:
             os.fsync(handle.fileno())
-        for ledger in file.parent.glob("*/ledger.jsonl"):
-            ledger.with_name(SYNCED).unlink(missing_ok=True)  # the new store has no study, so each is sent again
+        for folder in study_folders(file.parent):
+            (folder / SYNCED).unlink(missing_ok=True)  # the new store has no study, so each is sent again
         _remove(file)  # a journal of the old file would be played into the new one
         temporary.replace(file)
     finally:

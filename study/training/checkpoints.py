@@ -9,14 +9,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from retina_data.files import write_whole
+from retina_data.files import whole_file, write_all, write_whole
 from study.config.trial import TrialConfig
 
 LAST, PREVIOUS, BEST, PREDICTIONS = "last.checkpoint", "previous.checkpoint", "best.safetensors", "predictions.parquet"
@@ -29,22 +32,70 @@ NEXT = ".next.checkpoint"  # until it is whole, the last one stays where it is
 
 DIGEST_BYTES = 32
 
+WORTH_A_THREAD = 2**16  # bytes of a piece
+
 
 def save_last(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> None:
     """Save what `train` needs to go on, and the report of its last epoch, which may not have reached the driver.
 
     The digest stands in the file's first bytes: one rename, so that no kill can part the two.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    buffer = io.BytesIO()
-    buffer.write(bytes(DIGEST_BYTES))
-    torch.save({"state": state, "report": json.dumps(report)}, buffer)
-    data = buffer.getbuffer()
-    data[:DIGEST_BYTES] = hashlib.sha256(data[DIGEST_BYTES:]).digest()
-    write_whole(folder / NEXT, data)
+    with whole_file(folder / NEXT) as handle, ThreadPoolExecutor(1) as pool:
+        handle.write(bytes(DIGEST_BYTES))
+        hashed = _HashedFile(handle, pool)
+        try:
+            with _without_crc():
+                # torch only writes and flushes, though its annotation asks for a whole file.
+                torch.save({"state": state, "report": json.dumps(report)}, hashed)  # type: ignore[arg-type]
+        except RuntimeError as error:  # torch's own, about the place of what it writes last
+            raise hashed.error or error from None
+        handle.seek(0)
+        handle.write(hashed.digest())
     if (folder / LAST).exists():
         (folder / LAST).replace(folder / PREVIOUS)
     (folder / NEXT).replace(folder / LAST)
+
+
+@contextmanager
+def _without_crc() -> Iterator[None]:
+    """torch's checksum of each record takes as long as the SHA-256 of all, which tells more."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(False)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
+
+
+class _HashedFile:
+    """What torch.save writes to: each piece goes to the file and, at the same time, into its SHA-256.
+
+    A file of a ResNet50 is 283 MB: nothing of it is held a second time.
+    """
+
+    def __init__(self, handle: FileIO, pool: ThreadPoolExecutor) -> None:
+        self._handle, self._pool, self._hash = handle, pool, hashlib.sha256()
+        self.error: OSError | None = None  # of the disk; torch hides it behind one of its own
+
+    def write(self, data: bytes | memoryview) -> int:
+        hashing = self._pool.submit(self._hash.update, data) if len(data) >= WORTH_A_THREAD else None
+        try:
+            write_all(self._handle, data)
+        except OSError as error:
+            self.error = self.error or error
+            raise
+        finally:
+            if hashing:
+                hashing.result()  # the memory of a piece is torch's again afterwards
+        if not hashing:
+            self._hash.update(data)
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing: the file has no buffer."""
+
+    def digest(self) -> bytes:
+        return self._hash.digest()
 
 
 def load_last(

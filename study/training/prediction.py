@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from retina_data.batches import load_images, normalise
+from retina_data.batches import Images, load_images, normalise
 from retina_models.resnet import ResNet
 
 VIEWS = (1, 4, 8)
@@ -75,7 +75,7 @@ def at_once(side: int, views: int = 1) -> int:
     return max(1, min(MOST_AT_ONCE, PIXELS_AT_ONCE // side**2) // views)
 
 
-def predict(model: nn.Module, images: Tensor, *, normalisation: str, precision: str) -> Tensor:
+def predict(model: nn.Module, images: Images, *, normalisation: str, precision: str) -> Tensor:
     """uint8 images (N, 3, S, S) -> float32 probabilities (N, K) on the model's device; the host does not wait for them.
 
     model: a network, or a Grader, whose views and members are averaged. It is put into evaluation mode while it
@@ -84,7 +84,7 @@ def predict(model: nn.Module, images: Tensor, *, normalisation: str, precision: 
     return logits(model, images, normalisation=normalisation, precision=precision).softmax(dim=1)
 
 
-def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: str) -> Tensor:
+def logits(model: nn.Module, images: Images, *, normalisation: str, precision: str) -> Tensor:
     """As `predict`, before the softmax: float32 (N, K); of a Grader the logarithm of the mean probability."""
     device = next(model.parameters()).device
     layout = torch.channels_last if channels_last(device, precision) else torch.contiguous_format
@@ -95,7 +95,8 @@ def logits(model: nn.Module, images: Tensor, *, normalisation: str, precision: s
     # What is stored must come out again on another device: no TF32 here, though training on a GPU may use it.
     exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
     with exact, torch.no_grad(), torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16"):
-        for x in torch.split(images, size):
+        for start in range(0, len(images), size):
+            x = images[start : start + size]
             x = normalise(x.to(device, non_blocking=True).float() / 255, normalisation)  # (B, 3, S, S)
             outputs.append(model(x.contiguous(memory_format=layout)).float())
     model.train(was_training)

@@ -30,7 +30,7 @@ from analysis.stats.metrics import (
     confusion_matrix,
     scores_from_confusion,
 )
-from retina_data.batches import batch_bounds, batches, load_images
+from retina_data.batches import Images, MappedImages, batch_bounds, batches, load_images
 from retina_data.errors import DataError
 from retina_data.grades import GRADES, PROBABILITIES
 from retina_models.weights import Weights
@@ -39,8 +39,8 @@ from study.errors import ConfigError, StudyError
 from study.training.device_memory import image_budget
 from study.training.imbalance import Strategy, strategy
 from study.training.lr_schedule import learning_rate
-from study.training.prediction import channels_last, logits
-from study.training.train_state import TrainState, create_train_state
+from study.training.prediction import logits
+from study.training.train_state import TrainState, create_train_state, trains_channels_last
 
 Ints = NDArray[np.int64]
 
@@ -104,9 +104,7 @@ def train(
     train_state = create_train_state(config, device, weights)
     if resume is not None:
         train_state.restore(resume)
-    budget = image_budget(device)
-    images = load_images(data.images, data.train_rows, device, budget_bytes=budget)  # (N, 3, S, S)
-    val_images = load_images(data.images, data.val_rows, device, budget_bytes=max(0, budget - images.nbytes))
+    images, val_images = _images(data, device)  # (N, 3, S, S), (M, 3, S, S)
     grades = torch.from_numpy(data.grades[data.train_rows])  # (N,)
     plan = strategy(config, grades, device)
 
@@ -123,6 +121,15 @@ def train(
         scores |= {"train/loss": loss, "images_per_second": len(grades) / (trained - started)}
         seconds = time.perf_counter() - started
         yield Epoch(number, scores, confusion, predictions, len(grades), seconds, partial(train_state.state, number))
+
+
+def _images(data: TrainData, device: torch.device) -> tuple[Images, Images]:
+    """Training and validation images: on a CPU in the cache's file, for a GPU loaded, and on it as far as they fit."""
+    if device.type == "cpu":
+        return MappedImages(data.images, data.train_rows), MappedImages(data.images, data.val_rows)
+    budget = image_budget(device)
+    images = load_images(data.images, data.train_rows, device, budget_bytes=budget)
+    return images, load_images(data.images, data.val_rows, device, budget_bytes=max(0, budget - images.nbytes))
 
 
 def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume: dict[str, Any] | None) -> None:
@@ -149,7 +156,7 @@ def check(config: TrialConfig, data: TrainData, weights: Weights | None, resume:
         )
 
 
-def train_epoch(train_state: TrainState, images: Tensor, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
+def train_epoch(train_state: TrainState, images: Images, grades: Tensor, plan: Strategy) -> tuple[float, Ints]:
     """One epoch over images (N, 3, S, S) and grades (N,) -> mean loss and confusion (5, 5) over the drawn images."""
     config, model, optimizer, device = train_state.config, train_state.model, train_state.optimizer, grades.device
     train_state.epoch += 1
@@ -168,7 +175,7 @@ def train_epoch(train_state: TrainState, images: Tensor, grades: Tensor, plan: S
         flip_only=plan.flip_only,
         normalisation=config.normalisation,
         generator=train_state.augmentation,
-        channels_last=channels_last(device, config.precision),
+        channels_last=trains_channels_last(config, device),
     )
     with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True):
         for step, (x, y, _) in enumerate(drawn, start=first_step):  # x (B, 3, S, S), y (B,)
@@ -194,7 +201,7 @@ def backward(train_state: TrainState, x: Tensor, y: Tensor, loss: Callable[[Tens
     totals = torch.zeros(1 + CELLS, dtype=torch.float64, device=y.device)
     for images, grades in zip(x.tensor_split(pieces), y.tensor_split(pieces), strict=True):
         with torch.autocast(y.device.type, torch.bfloat16, enabled=config.precision == "bf16"):
-            outputs = train_state.model(images)  # (B, 5)
+            outputs = train_state.forward(images)  # (B, 5)
         outputs = outputs.float()
         value = loss(outputs, grades)
         (value * (len(grades) / len(y))).backward()  # type: ignore[no-untyped-call]
@@ -211,7 +218,7 @@ def called_on_device(logits: Tensor, decision: str) -> Tensor:
     return (logits.softmax(dim=1).cumsum(dim=1) < 0.5).sum(dim=1).clamp_max(len(GRADES) - 1)
 
 
-def validate(train_state: TrainState, images: Tensor, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
+def validate(train_state: TrainState, images: Images, data: TrainData) -> tuple[dict[str, float], Ints, pd.DataFrame]:
     """Scores `val/...`, confusion (5, 5) and predictions of the validation images (M, 3, S, S)."""
     config, rows = train_state.config, data.val_rows
     outputs = logits(train_state.model, images, normalisation=config.normalisation, precision=config.precision)

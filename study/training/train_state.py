@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,19 +12,26 @@ import torch
 from torch import Tensor
 
 from retina_data.grades import GRADES
+from retina_models.compilation import compiled
+from retina_models.errors import CompilationError
 from retina_models.resnet import ARCHITECTURES, ResNet
 from retina_models.weights import Weights, load_weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
+from study.training.device_memory import DeviceError
 from study.training.prediction import channels_last
+
+ADDED_LATER = {"compile": "off"}
+"""Fields of a configuration that older states do not name, with the value that they had."""
 
 
 @dataclass
 class TrainState:
-    """Everything that changes while learning, and nothing else: what a checkpoint holds."""
+    """Everything that changes while learning: what a checkpoint holds. forward: the network in a training step."""
 
     config: TrialConfig
     model: ResNet
+    forward: Callable[[Tensor], Tensor]
     optimizer: torch.optim.Optimizer
     sampling: torch.Generator  # on the CPU: which images an epoch draws
     augmentation: torch.Generator  # on the device: how they are varied
@@ -34,13 +43,13 @@ class TrainState:
             raise RuntimeError(f"state() of epoch {epoch} must be called before epoch {epoch + 1} is asked for")
         optimizer = self.optimizer.state_dict()
         tensors = {
-            index: {key: value.cpu().clone() if isinstance(value, Tensor) else value for key, value in slot.items()}
+            index: {key: _copied(value) if isinstance(value, Tensor) else value for key, value in slot.items()}
             for index, slot in optimizer["state"].items()
         }
         return {
             "epoch": self.epoch,
             "config": self.config.model_dump(),
-            "model": {key: tensor.detach().cpu().clone() for key, tensor in self.model.state_dict().items()},
+            "model": {key: _copied(tensor) for key, tensor in self.model.state_dict().items()},
             "optimizer": {"state": tensors, "param_groups": optimizer["param_groups"]},
             "sampling": self.sampling.get_state(),
             "augmentation": self.augmentation.get_state(),
@@ -51,7 +60,8 @@ class TrainState:
 
         Raises ConfigError, naming the fields, if it is one of another configuration.
         """
-        mine, theirs = self.config.model_dump(), state["config"]
+        mine = self.config.model_dump()
+        theirs = {**ADDED_LATER, **state["config"]}
         other = [f"{key}={theirs.get(key)!r} (now {mine[key]!r})" for key in mine if mine[key] != theirs.get(key)]
         if other:
             raise ConfigError(
@@ -73,6 +83,11 @@ class TrainState:
             self.augmentation.manual_seed(int(anew.generate_state(1)[0]))
 
 
+def _copied(tensor: Tensor) -> Tensor:
+    """One copy on the CPU, wherever the tensor is."""
+    return tensor.detach().to("cpu", copy=True)
+
+
 def of_this_kind(state: dict[str, Any], generator: torch.Generator) -> bool:
     """Whether a state was saved on the generator's kind of device; each kind's generators have a size of their own.
 
@@ -87,15 +102,43 @@ def create_train_state(config: TrialConfig, device: torch.device, weights: Weigh
     model = ARCHITECTURES[config.architecture](len(GRADES), config.head, seed=initial)
     if weights is not None:
         load_weights(model, weights)
-    layout = torch.channels_last if channels_last(device, config.precision) else torch.contiguous_format
+    layout = torch.channels_last if trains_channels_last(config, device) else torch.contiguous_format
     model = model.to(device).to(memory_format=layout)
     return TrainState(
         config,
         model,
+        _step(config, model, device),
         make_optimizer(config, model),
         torch.Generator().manual_seed(sampling),
         torch.Generator(device).manual_seed(augmentation),
     )
+
+
+def _step(config: TrialConfig, model: ResNet, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """The network, or its compiled step. Raises DeviceError, now or in a step, where this machine cannot compile it."""
+    if config.compile == "off":
+        return model
+    with _as_device_error():
+        step = compiled(model, device)
+
+    def forward(images: Tensor) -> Tensor:
+        with _as_device_error():
+            return step(images)
+
+    return forward
+
+
+@contextmanager
+def _as_device_error() -> Iterator[None]:
+    try:
+        yield
+    except CompilationError as error:  # no other trial would fare better here
+        raise DeviceError(str(error)) from error
+
+
+def trains_channels_last(config: TrialConfig, device: torch.device) -> bool:
+    """Whether a training step's images have the channels of a pixel together; a compiled one always has."""
+    return config.compile == "on" or channels_last(device, config.precision)
 
 
 def make_optimizer(config: TrialConfig, model: ResNet) -> torch.optim.Optimizer:

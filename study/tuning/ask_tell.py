@@ -14,6 +14,7 @@ from optuna.distributions import distribution_to_json, json_to_distribution
 from optuna.trial import TrialState
 
 from analysis import schema
+from retina_data.gate import plain
 from study.config.arms import ArmSpec
 from study.config.early_stopping import COMPARED
 from study.config.optuna_adapter import pruner_state, resume_trial
@@ -21,6 +22,7 @@ from study.config.search_space import known_good, suggest
 from study.config.study import StudyConfig
 from study.config.trial import make_trial_config
 from study.storage.events import TrialStarted
+from study.storage.ledger import LedgerError
 from study.storage.state import StudyState, TrialRecord
 from study.tuning.sampler_and_pruner import pruner_of, sampler_of, seed_of
 
@@ -156,11 +158,11 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
             before = reported.values() if record.config["select_epoch"] == "best" else ()
             reported[event.epoch] = max([value, *before])
         attributes |= event.pruner_state
-    return optuna.trial.create_trial(
+    return _created(
+        record.distributions,
         state=state,
         value=best if state == TrialState.COMPLETE else None,
         params=record.params,
-        distributions={key: json_to_distribution(text) for key, text in record.distributions.items()},
         intermediate_values=reported,
         system_attrs=attributes,
     )
@@ -168,11 +170,19 @@ def _frozen(record: TrialRecord) -> optuna.trial.FrozenTrial:
 
 def _complete(trial: dict[str, Any]) -> optuna.trial.FrozenTrial:
     """A trial of another study."""
-    return optuna.trial.create_trial(
-        value=trial["value"],
-        params=trial["params"],
-        distributions={key: json_to_distribution(text) for key, text in trial["distributions"].items()},
-    )
+    return _created(trial["distributions"], value=trial["value"], params=trial["params"])
+
+
+def _created(distributions: dict[str, str], **values: Any) -> optuna.trial.FrozenTrial:
+    """A trial as Optuna knows it; raises LedgerError for one that it cannot have suggested."""
+    try:
+        typed = {key: json_to_distribution(text) for key, text in distributions.items()}
+        return optuna.trial.create_trial(distributions=typed, **values)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise LedgerError(
+            f"a trial of a ledger must be one that Optuna suggested, but one is not ({plain(str(error))[:200]}); "
+            "restore the file from a copy, or search under another name"
+        ) from None
 
 
 def _but_seed(config: dict[str, Any]) -> str:

@@ -35,7 +35,9 @@ class Stop:
 
 @contextmanager
 def signals() -> Iterator[Stop]:
-    """SIGINT and SIGTERM set the Stop that is yielded; a second one ends the process, which the ledger survives.
+    """SIGINT, SIGTERM and SIGHUP set the Stop that is yielded; a second one ends the process; the ledger survives it.
+
+    A SIGHUP that was ignored at the start, as under nohup, stays so.
 
     The first is acknowledged at once, as the end takes seconds.
     Where none came, the handlers that were there before are put back; after one, a second ends what is left, too.
@@ -49,7 +51,8 @@ def signals() -> Iterator[Stop]:
         with suppress(OSError):  # nobody may read; Python's own streams may not be used in a handler
             os.write(2, b"\n" * os.isatty(2) + ACKNOWLEDGED)  # a terminal's ^C stands before it
 
-    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    hangup = [signal.SIGHUP] if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN else []
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM, *hangup)}
     try:
         yield stop
     finally:

@@ -38,7 +38,8 @@ class Display:
         self._of, self._status, self._clock = of, status, clock
         self._left, self._asked = AT_ONCE, clock()
         self._progress = Progress(
-            TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[status]}"),
+            TextColumn("{task.description}", markup=False), BarColumn(), MofNCompleteColumn(),
+            TextColumn("{task.fields[status]}", markup=False),
             console=console,
         )  # fmt: skip
         self._task: TaskID = self._progress.add_task(what, total=total, completed=self._ended(), status=status())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from analysis import schema
+from retina_data.gate import below
 from study.config.study import StudyConfig
 from study.storage.events import (
     EpochFinished,
@@ -117,7 +118,7 @@ class Recorder:
                 self._failures.add(record)
         ended = [event.trial for event in ledger.events if isinstance(event, TrialFinished)]
         if ended:  # killed between a trial's end and this
-            drop_last(checkpoints / ended[-1])
+            drop_last(below(checkpoints, ended[-1]))
 
     @property
     def records(self) -> Mapping[str, TrialRecord]:
@@ -162,7 +163,7 @@ class Recorder:
             reason = f"{record.config['objective']} was never defined: validation holds a single grade"
         self._write(TrialFinished(trial=trial, state=state, reason=reason))
         self._policy.on_trial_complete(record)
-        drop_last(self._checkpoints / trial)
+        drop_last(below(self._checkpoints, trial))
         self._keep_best_weights(record)
         self._failures.add(record)
 
@@ -194,16 +195,16 @@ class Recorder:
         if record.confirm:
             return
         if record.finalist:
-            (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
+            below(self._checkpoints, record.trial, BEST).unlink(missing_ok=True)
             return
         score = record.best_score() if record.state != schema.STATE_FAILED else None
         kept = self._kept.setdefault(record.arm, [])
         if score is None:
-            (self._checkpoints / record.trial / BEST).unlink(missing_ok=True)
+            below(self._checkpoints, record.trial, BEST).unlink(missing_ok=True)
             return
         if record.number == 0:
             return
         kept.append((score, record.trial))
         kept.sort(key=lambda entry: (-entry[0], entry[1]))  # of equals the first in number, as `ranked` has it
         while len(kept) > self._weights_kept:
-            (self._checkpoints / kept.pop()[1] / BEST).unlink(missing_ok=True)
+            below(self._checkpoints, kept.pop()[1], BEST).unlink(missing_ok=True)

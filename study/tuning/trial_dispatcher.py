@@ -14,6 +14,7 @@ from typing import Any
 from ray.tune.search import Searcher
 
 from analysis import schema
+from retina_data.gate import below
 from study.cluster.head_monitor import HeadMonitor
 from study.cluster.resources import Nodes, Resources
 from study.disk_space import disk_error_text
@@ -101,7 +102,7 @@ class TrialDispatcher:
             "config": record.config,
             "last_epoch": record.last_epoch,
             "confirming": record.confirm is not None,
-            "folder": str(files.checkpoints / record.trial),
+            "folder": str(below(files.checkpoints, record.trial)),
             "cache": str(files.caches[record.config["colour"]]),
             "split": {**files.split, **own},
             "weights": str(weights) if weights else None,

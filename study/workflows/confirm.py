@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.storage.events import StudyClosed
-from study.storage.home import fold_studies, folds_of
+from study.storage.home import fold_studies, folds_of, study_folders
 from study.storage.ledger import Ledger, LedgerError, read_events
 from study.storage.lock import check_free
 from study.storage.progress import duration_text, times
@@ -34,7 +35,7 @@ from study.tuning.confirmation import (
 from study.tuning.progress_bar import Display, left_text
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
 from study.workflows.running.nested_cv import each_fold
-from study.workflows.running.run import EXIT_CODES, Compute, run
+from study.workflows.running.run import EXIT_CODES, Compute, check_tracking, run
 from study.workflows.search import writing
 
 if TYPE_CHECKING:
@@ -73,7 +74,7 @@ def _one(name: str, here: Home, config: ConfirmationConfig, compute: Compute, da
     events, _ = read_events(folder / "ledger.jsonl")
     state = study_state(events) if events else None
     check_confirmable(name, state, config, here.rerun_flags)
-    plan = make_plan(name, here.home, state, Inputs(data=data))
+    plan = make_plan(name, here.home, state, Inputs(data=data), partial(check_tracking, here, name))
     if not plan.prepared.count("test"):
         raise ConfigError(f"a confirmation needs a test split, but the data of {name} leaves none; give more images")
     with writing(plan, len(events)) as ledger:
@@ -108,14 +109,14 @@ def _confirm(plan: Plan, config: ConfirmationConfig, ledger: Ledger, here: Home,
         )
     if state.test_evaluations:
         log.info(f"note: the test split of {plan.name} was read {times(len(state.test_evaluations))} before")
-    return run(plan, Confirm(plan, config, state, images), ledger, here, compute)
+    return run(plan, lambda plan: Confirm(plan, config, state, images), ledger, here, compute)
 
 
 def _read_elsewhere(plan: Plan) -> list[tuple[str, int]]:
     """Other studies of the home that have read a test split of the same data set, and how often."""
     mine, digest = fold_studies(plan.home, plan.parent_study), plan.prepared.cache.digest
     found = []
-    for folder in sorted(path.parent for path in plan.home.glob("*/ledger.jsonl")):
+    for folder in study_folders(plan.home):
         if folder.name in mine:
             continue
         with suppress(LedgerError, OSError):  # `retina status` says what is wrong with one that cannot be read

@@ -1,11 +1,11 @@
 """A study taken away for good: its folder, its runs in MLflow, and the caches that no other study of the home uses.
 
-MLflow is asked to forget before the folder goes: whoever is killed in between types the command again.
+All is checked and listed before anything goes. MLflow forgets first, then caches and folders go, a ledger last: whoever
+is killed in between types the command again. No link is followed (`study.storage.gate.removal`).
 """
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -14,36 +14,43 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from analysis import schema
+from retina_data.gate import below
 from study.config.study import make_study_config
 from study.config.trial import TrialConfig
 from study.disk_space import size
 from study.errors import ConfigError
 from study.storage.events import StudyStarted
+from study.storage.gate.removal import LEDGER, OWN, foreign, remove_study, remove_tree
+from study.storage.home import study_folders
 from study.storage.ledger import LedgerError
 from study.storage.lock import check_free, locked
 from study.storage.state import read_state
 from study.tracking.server import check_answers
+from study.tracking.store.moved_home import settle_place
 
 if TYPE_CHECKING:
     from study.storage.home import Home
     from study.tracking.delete_runs import Stored
 
 
-LEDGER = "ledger.jsonl"
-
-
 @dataclass(frozen=True)
 class Removal:
     """What goes with a study; nothing has been touched yet.
 
-    notes: what stays though one might think it goes.
+    folders: with the id that each one's ledger tells, "" where it tells none. notes: what stays though one might think
+    it goes.
     """
 
     name: str
-    folders: tuple[Path, ...]
+    ids: dict[Path, str]
     caches: tuple[Path, ...]
     stored: tuple[Stored, ...]
     notes: tuple[str, ...]
+
+    @property
+    def folders(self) -> tuple[Path, ...]:
+        """Those of the study and of its outer folds."""
+        return tuple(self.ids)
 
     def lines(self) -> list[str]:
         """Each thing with its size, and the sum, as the user is asked about them."""
@@ -53,8 +60,9 @@ class Removal:
             if one.others:
                 runs = f"experiment {one.name}: its {one.runs} runs of the study and their artifacts"
             found.append((f"MLflow's {runs}", sum(map(_bytes, one.artifacts))))
-        found += [(f"cache {cache.name}, which no other study here uses", _bytes(cache)) for cache in self.caches]
-        lines = [f"{what}: {size(count)}" for what, count in found]
+            found += [(f"its artifacts {folder}", 0) for folder in sorted({path.parent for path in one.artifacts})]
+        found += [(f"cache {cache}, which no other study here uses", _bytes(cache)) for cache in self.caches]
+        lines = [f"{what}: {size(count)}" if count else what for what, count in found]
         return [
             *lines,
             f"together {size(sum(count for _, count in found))}",
@@ -68,9 +76,11 @@ def find(name: str, here: Home) -> Removal:
     Raises ConfigError for a study that is not there or that is a fold of another, LockedError while one is written.
     """
     check_answers(here.tracking_uri)
+    settle_place(here)
     folders = _folders(here.home, name)
     for folder in folders:
         check_free(folder)
+        _check_nested(folder)
     started = {folder: _began(folder) for folder in folders}
     own = started.get(here.home / name)
     if own and own.config.get("fold"):
@@ -78,13 +88,23 @@ def find(name: str, here: Home) -> Removal:
         raise ConfigError(f"{name} is outer fold {fold} of a study, and folds go together; delete the whole")
     from study.tracking.delete_runs import find_stored
 
-    ids = {folder.name: event.id if event else "" for folder, event in started.items()} or {name: ""}
-    stored, notes = find_stored(here, ids)
+    ids = {folder: event.id if event else "" for folder, event in started.items()}
+    stored, notes = find_stored(here, {folder.name: key for folder, key in ids.items()} or {name: ""})
     if not folders and not stored:
-        known = ", ".join(sorted(path.parent.name for path in here.home.glob(f"*/{LEDGER}"))) or "none"
+        known = ", ".join(folder.name for folder in study_folders(here.home)) or "none"
         raise ConfigError(f"study {name} must exist in {here.home}, but there is: {known}")
     caches, kept = _caches(here.home, folders)
-    return Removal(name, tuple(folders), tuple(caches), tuple(stored), (*notes, *kept))
+    others = [f"{path}, which is not the study's" for folder in folders for path in foreign(folder)]
+    return Removal(name, ids, tuple(caches), tuple(stored), (*notes, *kept, *others))
+
+
+def _check_nested(folder: Path) -> None:
+    """Raise ConfigError where another home's studies lie in what is the study's own; in the rest nothing is removed."""
+    nested = [path for name in OWN for path in (folder / name).rglob(LEDGER)]
+    if nested:
+        raise ConfigError(
+            f"a study's folder must hold no other study, but {nested[0].parent} is one; move it elsewhere, then delete"
+        )
 
 
 def remove(found: Removal, here: Home) -> list[str]:
@@ -92,25 +112,33 @@ def remove(found: Removal, here: Home) -> list[str]:
     from study.tracking.delete_runs import forget
 
     with ExitStack() as held:
-        for folder in found.folders:
+        for folder, study_id in found.ids.items():
             held.enter_context(locked(folder))
+            event = _began(folder)
+            if (event.id if event else "") != study_id:
+                raise ConfigError(
+                    f"{folder} must hold the study that was asked about, but holds another one by now; nothing was "
+                    "deleted: type the command again"
+                )
         lines = [line for one in found.stored for line in forget(here, one)]
-        for path in (*found.caches, *found.folders):
-            shutil.rmtree(path)
+        for cache in found.caches:
+            remove_tree(here.home, cache)
+        for folder in found.ids:
+            remove_study(here.home, folder)
     return [*lines, f"deleted: study {found.name}"]
 
 
 def _folders(home: Path, name: str) -> list[Path]:
     """The study's folder, and those of its outer folds where it is a whole."""
-    own = home / name
+    own = below(home, name)
     folds = []
-    for folder in home.glob(f"{name}-fold*"):
-        event = _began(folder)
-        number = (event.config.get("fold") or "").partition("/")[0] if event else ""
-        if number and folder.name == schema.fold_name(name, int(number)):
+    for folder in study_folders(home):
+        event = _began(folder) if folder.name.startswith(f"{name}-fold") else None
+        number, _ = schema.fold_of(event.config["fold"]) if event else (0, 0)
+        if number and folder.name == schema.fold_name(name, number):
             folds.append(folder)
     is_study = (own / LEDGER).exists() or bool(folds)
-    return [*([own] if own.is_dir() and is_study else []), *sorted(folds)]
+    return [*([own] if own.is_dir() and is_study else []), *folds]
 
 
 def _began(folder: Path) -> StudyStarted | None:
@@ -125,7 +153,7 @@ def _began(folder: Path) -> StudyStarted | None:
 def _caches(home: Path, folders: list[Path]) -> tuple[list[Path], list[str]]:
     """Caches that only these studies use, and what keeps the others."""
     going = _used(home, folders)
-    others = [path.parent for path in home.glob(f"*/{LEDGER}") if path.parent not in folders]
+    others = [folder for folder in study_folders(home) if folder not in folders]
     unknown = [folder.name for folder in others if _began(folder) is None]
     if unknown:
         return [], [f"the caches: {', '.join(unknown)} may use them too, which its ledger does not tell"]
@@ -149,7 +177,7 @@ def _used(home: Path, folders: Iterable[Path]) -> set[Path]:
         side, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
         for colour, shape in product(config.values("colour"), get_args(Shape)):
             spec = ImageSpec(int(side), str(crop), str(colour), shape)  # type: ignore[arg-type]
-            cache = home / "cache" / folder_name(event.identity["data_digest"], spec)
+            cache = below(home, "cache", folder_name(event.identity["data_digest"], spec))
             found |= {cache} if cache.is_dir() else set()
     return found
 

@@ -34,6 +34,7 @@ from study.training.checkpoints import load_last, save_last, weights_metadata
 from study.training.data import SplitDataset, prepare_data, warn_of
 from study.training.leakage import provenance_text
 from study.training.train import too_large, train
+from study.training.train_state import ADDED_LATER
 
 log = logging.getLogger(__name__)
 
@@ -158,7 +159,7 @@ def _made_from(config: TrialConfig, source: Source, prepared: SplitDataset) -> d
 def _check_made_from(file: Path, made_from: dict[str, Any]) -> None:
     """Raise ConfigError, naming the first fields that differ, where a file was made from something else."""
     there = json.loads(read_metadata(file).get(MADE_FROM, "{}"))
-    flat, before = ({**about, **about.get("config", {})} for about in (made_from, there))
+    flat, before = ({**ADDED_LATER, **about, **about.get("config", {})} for about in (made_from, there))
     other = [
         f"{name}={json.dumps(before.get(name))} (now {json.dumps(value)})"
         for name, value in flat.items()

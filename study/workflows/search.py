@@ -7,6 +7,7 @@ from collections import ChainMap
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from analysis import schema
@@ -25,7 +26,15 @@ from study.tuning.ask_tell import Arms
 from study.tuning.finalists import SearchPolicy
 from study.tuning.progress_bar import Display, search_note
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
-from study.workflows.running.run import EXIT_CODES, Compute, failure_hint, resources_here, resources_of, run
+from study.workflows.running.run import (
+    EXIT_CODES,
+    Compute,
+    check_tracking,
+    failure_hint,
+    resources_here,
+    run,
+    settled_here,
+)
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources
@@ -45,7 +54,7 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
         resources_here(compute)  # wrong numbers are refused before photographs are decoded
     events, _ = read_events(folder / "ledger.jsonl")
     state, planned = study_state(events) if events else None, len(events)
-    plan = make_plan(name, here.home, state, inputs)
+    plan = make_plan(name, here.home, state, inputs, (lambda: None) if dry else partial(check_tracking, here, name))
     if dry:
         _dry_run(plan, state, compute, here.rerun_flags)
         return 0
@@ -57,7 +66,8 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
 def _dry_run(plan: Plan, state: StudyState | None, compute: Compute, rerun_flags: str) -> None:
     from study.workflows.running.dry_run import dry_run
 
-    dry_run(plan, state, resources_of(plan, compute), out, rerun_flags)
+    plan, trial_resources = settled_here(plan, compute)
+    dry_run(plan, state, trial_resources, out, rerun_flags)
 
 
 @contextmanager
@@ -105,7 +115,7 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
         log.info(f"note: {line}")
     for line in not_run_lines(plan, started=True, rerun_flags=here.rerun_flags):
         log.info(line)
-    return run(plan, Search(plan), ledger, here, compute)
+    return run(plan, Search, ledger, here, compute)
 
 
 def _all_failed(state: StudyState, trials: int) -> bool:

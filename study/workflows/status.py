@@ -8,10 +8,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from analysis import schema
+from retina_data.errors import DataError
+from retina_data.gate import below, plain
 from study.errors import ConfigError
-from study.storage.home import fold_studies
+from study.storage.home import fold_studies, study_folders
 from study.storage.ledger import LedgerError
 from study.storage.lock import is_locked
 from study.storage.progress import duration_text, times
@@ -36,7 +39,7 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool, 
 
     One that cannot is a line, and hides no other. A home without studies is not an error. rerun_flags: of Home.
     """
-    folders = sorted(path.parent for path in home.glob("*/ledger.jsonl"))
+    folders = study_folders(home)
     named = _named(home, name, folders)
     if name and not named:
         known = ", ".join(folder.name for folder in folders) or "none"
@@ -44,7 +47,7 @@ def print_status(console: Console, home: Path, name: str | None, as_json: bool, 
     summaries = [_told(folder) for folder in named]
     studies = [study for study in summaries if study["state"] != DAMAGED]
     if as_json:
-        console.print_json(data=summaries)
+        console.print_json(data=summaries, ensure_ascii=True)
     elif not summaries:
         console.print(f"no studies in {home}; begin one with: retina search NAME --data FOLDER", markup=False)
     else:
@@ -63,8 +66,8 @@ def _told(folder: Path) -> dict[str, Any]:
     """What one ledger says, or why it says nothing."""
     try:
         return summary(folder)
-    except (LedgerError, OSError) as error:
-        return {"study": folder.name, "state": DAMAGED, "error": str(error)}
+    except (LedgerError, DataError, OSError) as error:
+        return {"study": folder.name, "state": DAMAGED, "error": plain(str(error))}
 
 
 def _print_studies(console: Console, studies: list[dict[str, Any]]) -> None:
@@ -94,13 +97,13 @@ def _named(home: Path, name: str | None, folders: list[Path]) -> list[Path]:
 def watch_status(console: Console, home: Path, name: str | None, rerun_flags: str = "") -> bool:
     """Print the status again every WATCH_SECONDS until no study is being written, or Ctrl-C; returns as it does."""
     while True:
-        folders = [path.parent for path in home.glob("*/ledger.jsonl")]
+        folders = study_folders(home)
         # Asked before the ledgers are read: what is printed last must be how it ended.
         written = any(is_locked(folder) for folder in _named(home, name, folders))
         with console.capture() as capture:
             parent_study = print_status(console, home, name, as_json=False, rerun_flags=rerun_flags)
         console.clear()
-        console.print(capture.get(), markup=False, end="")
+        console.print(Text.from_ansi(capture.get()), end="")
         if not written:
             return parent_study
         time.sleep(WATCH_SECONDS)
@@ -133,10 +136,12 @@ def _print_arms(console: Console, study: dict[str, Any]) -> None:
 def _print_rest(console: Console, folder: Path, study: dict[str, Any], rerun_flags: str) -> None:
     """What failed, why it ended, and the command that comes next."""
     for trial, reason in study["failures"].items():
-        file = folder / "checkpoints" / trial / "error.txt"
+        file = below(folder, "checkpoints", trial, "error.txt")
         more = f" ({file} tells more)" if file.exists() else ""
-        console.print(f"failed: {trial}: {reason}{more}", markup=False)
+        console.print(f"failed: {trial}: {plain(reason)}{more}", markup=False)
+    if study["forgotten"]:
+        console.print(f"forgotten, and in no report: {', '.join(study['forgotten'])}", markup=False)
     if study["reason"]:
-        console.print(f"{study['state']}: {study['reason']}", markup=False)
+        console.print(f"{study['state']}: {plain(study['reason'])}", markup=False)
     if study["next"]:
         console.print(f"next: {study['next']}{rerun_flags}", markup=False)

@@ -21,7 +21,7 @@ NO_BEST = {"best_trial": None, "best_score": None, "best_repeats": None, "best_c
 NOTHING: dict[str, Any] = {
     "reason": "", "next": "", "trials": 0, "ended": 0, "states": {}, "best": None, **NO_BEST, "epochs_saved": 0,
     "confirmations": {"ended": 0, "of": 0, "test_evaluations": 0}, "finalists": {"ended": 0, "of": 0},
-    "seconds_left": None, "arms": {}, "not_run": {}, "weights": {}, "failures": {},
+    "seconds_left": None, "arms": {}, "not_run": {}, "weights": {}, "failures": {}, "forgotten": [],
 }  # fmt: skip
 """What is said of a study whose ledger is empty."""
 
@@ -59,6 +59,7 @@ def summary(folder: Path) -> dict[str, Any]:
         "arms": {arm: _arm(state, arm) for arm in study.arms},
         "not_run": study.not_run,
         "weights": study.weights,
+        "forgotten": sorted(state.forgotten),
         "failures": {
             record.trial: record.end.reason
             for record in state.runs().values()

@@ -14,15 +14,18 @@ import torch
 import yaml
 
 from retina_data.files import check_writable, write_whole
+from retina_data.gate import below
 from retina_data.layouts.dataset import ReadOptions, read_index
 from retina_models.weights import Weights, read_weights, save_weights
+from study.cluster.arithmetic import fast_bf16
 from study.config.study import StudyConfig, read_options
-from study.config.trial import TrialConfig, make_trial_config
+from study.config.trial import AUTO, TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
+from study.storage.home import study_id, study_name
 from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
-from study.storage.study_file import STUDY_FILE
+from study.storage.study_file import STUDY_FILE, read_study_file
 from study.training.checkpoints import BEST, save_predictions, weights_metadata
 from study.training.data import SplitDataset, prepare_data, reading_record, split_of, warn_of
 from study.training.leakage import check_no_leakage, provenance_text, read_provenance
@@ -61,7 +64,7 @@ def train_new(
 
     rerun_flags: flags that each further command needs too, for a message.
     """
-    config = make_trial_config(values)
+    config = make_trial_config(with_precision(values))
     weights, provenance = None, ""
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
@@ -93,6 +96,14 @@ def train_new(
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
     run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset)), folder)
+
+
+def with_precision(values: dict[str, Any]) -> dict[str, Any]:
+    """The values with the precision that this machine computes fast, where they leave it open."""
+    if values.get("precision", AUTO) != AUTO:
+        return values
+    side = make_trial_config({**values, "precision": "fp32"}).image_size
+    return {**values, "precision": "bf16" if fast_bf16(torch.cuda.is_available(), side) else "fp32"}
 
 
 def _check_new(folder: Path) -> None:
@@ -147,7 +158,8 @@ def _epochs(job: Job) -> Iterator[Epoch]:
 def _opening(job: Job) -> str:
     counts = ", ".join(f"{job.prepared.count(split)} {split}" for split in ("train", "val", "test"))
     start = f"weights {job.weights.source} ({job.weights.digest[:12]})" if job.weights else "from scratch"
-    return f"{job.config.architecture}, {start}; images: {counts} (the test split is not looked at)"
+    computed = job.config.precision + ", compiled" * (job.config.compile == "on")
+    return f"{job.config.architecture}, {start}, {computed}; images: {counts} (the test split is not looked at)"
 
 
 def _line(epoch: Epoch, of: int) -> str:
@@ -161,7 +173,7 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
     study, record, threads = _find(name, home, tracking_uri)
     _check_new(folder)
-    settings = yaml.safe_load((home / study / STUDY_FILE).read_text("utf-8"))
+    settings = read_study_file(below(home, study, STUDY_FILE))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
     weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
@@ -216,13 +228,20 @@ def _compare(epochs: list[Epoch], record: TrialRecord) -> bool:
 
 def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, int]:
     study, slash, trial = name.partition("/")
+    study = study_name(study) if slash else study
     if not slash:
         from study.tracking.mlflow_tracker import trial_of_run
 
         found = trial_of_run(tracking_uri, name)
         if found is None:
             raise ConfigError(f"--reproduce must be STUDY/TRIAL or the id of a trial's MLflow run, but got {name!r}")
-        study, trial = found
+        study, trial, its_id = study_name(found[0]), found[1], found[2]
+        own = study_id(home / study)
+        if own and its_id not in ("", own):
+            raise ConfigError(
+                f"run {name} is of another study {study} (its id is {its_id[:8]}, here it is {own[:8]}); give --home "
+                "FOLDER, the home that has it"
+            )
     state = read_state(home / study)
     if state and trial in state.finalists:
         raise ConfigError(

@@ -34,5 +34,6 @@ def test_bounds_of_scores_and_differences() -> None:
     assert number_format.with_interval(row, "kappa") == "0.500 (0.250 to 0.750)"
     assert number_format.with_bounds(1.0, (float("nan"), float("nan"))) == "1.000 (no interval)"
     pair = {"kappa_difference": 0.1, "kappa_difference_low": -0.1, "kappa_difference_high": 0.3}
-    assert number_format.signed(pair, "kappa", -1) == "-0.100 (-0.300 to 0.100)"
+    assert number_format.signed(pair, "kappa", -1) == "-0.100 (-0.300 to +0.100)"
+    assert [number_format.with_sign(value) for value in (-0.0001, 0.0, 0.0004)] == ["0.000"] * 3
     assert number_format.signed_bounds(pair, "kappa_difference") == "-0.100 to +0.300"

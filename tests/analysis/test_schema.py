@@ -1,3 +1,5 @@
+import pytest
+
 from analysis import schema
 from study.config.trial import TrialConfig
 
@@ -29,3 +31,17 @@ def test_every_score_of_validation_is_a_metric_and_has_its_best() -> None:
         assert f"val/{score}" in schema.VAL_METRICS
         assert f"best/val_{score}" in schema.BEST_METRICS
     assert schema.hparam("lr") == "hparam/lr"
+
+
+@pytest.mark.parametrize(
+    ("objective", "selection_split", "folds", "endpoint"),
+    [
+        ("kappa", "validation", False, "kappa of the arm that validation chose, on test images of patients who are not "
+         "in training, mean over seeds"),
+        ("accuracy", "validation", True, "accuracy of each fold's arm that validation chose, all folds pooled, on test "
+         "images of patients who are not in training, mean over seeds"),
+        ("kappa", "test", False, ""),
+    ],
+)  # fmt: skip
+def test_the_primary_endpoint_in_words(objective: str, selection_split: str, folds: bool, endpoint: str) -> None:
+    assert schema.primary_endpoint(objective, selection_split, folds) == endpoint

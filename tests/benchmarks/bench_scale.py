@@ -30,10 +30,12 @@ from study.training.checkpoints import save_predictions
 from study.tuning.ask_tell import Arms
 from study.tuning.recorder import Recorder
 from study.tuning.sampler_and_pruner import STARTUP_TRIALS
+from tests.benchmarks.simulated_cluster import feed
 from tests.fixtures.study import predictions, report, small_data
 
 TRIALS, EPOCHS, WINDOW, BEGUN = 10_000, 3, 100, 4
 RAY_TRIALS = 500
+NODES, GPUS, CLUSTER_EPOCHS = 64, 8, 15
 TIMES, START_SECONDS, LIMIT_MB = 2.0, 30.0, 1024
 
 
@@ -173,6 +175,19 @@ def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Hom
         print(f"(median of sampler and ledger {ours * 1e3:.1f}, of MLflow {theirs * 1e3:.0f})", end="")
     print(f"; ratio {medians['last'] / medians['first']:.2f}")
     assert medians["last"] / medians["first"] <= TIMES
+
+
+@pytest.mark.timeout(3000)
+def test_one_driver_feeds_a_cluster(tmp_path: Path) -> None:
+    """64 pretended nodes of 8 GPUs each, 10,000 trials of 15 epochs."""
+    fed = feed(tmp_path, trials=TRIALS, epochs=CLUSTER_EPOCHS, slots=NODES * GPUS, sent=20)
+    print(f"\n{fed.most_running} slots, {TRIALS} trials of {CLUSTER_EPOCHS} epochs: ", end="")
+    print(f"{fed.events_per_second:.0f} events/s; one driver can feed {fed.slots(10):,} slots ", end="")
+    print(f"where an epoch takes 10 s, {fed.slots(60):,} where it takes 60 s; ", end="")
+    print(f"MLflow takes {fed.sent_seconds:.2f} s of its own thread for a trial; {fed.bytes / 1e6:.0f} MB", end="")
+    assert fed.most_running == NODES * GPUS
+    assert fed.slots(60) >= NODES * GPUS
+    assert fed.bytes <= LIMIT_MB * 2**20
 
 
 @pytest.mark.timeout(1200)

@@ -8,7 +8,11 @@ of the forward pass over a validation split, which no bare step has.
 
 from __future__ import annotations
 
+import hashlib
+import io
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -23,8 +27,11 @@ from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
+from retina_data.files import write_whole
 from retina_models.resnet import ARCHITECTURES
+from study.cluster.ray_cluster import KEEP_MEMORY
 from study.config.trial import TrialConfig
+from study.training.checkpoints import save_last
 from study.training.train import TrainData, train
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -76,12 +83,12 @@ def plain(architecture: str, feed: Callable[[], Iterator[tuple[torch.Tensor, tor
     return measure
 
 
-def ratio(ours: Callable[[], float], theirs: Callable[[], float], title: str) -> float:
+def ratio(ours: Callable[[], float], theirs: Callable[[], float], title: str, unit: str = "images/s") -> float:
     """Median of ours / theirs over pairs that ran one right after the other, so that noise of the machine hits both."""
     ours(), theirs()  # the first one of each allocates and compiles
     pairs = [(ours(), theirs()) if i % 2 else (theirs(), ours())[::-1] for i in range(REPEATS)]
     found = median(a / b for a, b in pairs)
-    speeds = f"{median(a for a, _ in pairs):8.1f} against {median(b for _, b in pairs):8.1f} images/s"
+    speeds = f"{median(a for a, _ in pairs):8.1f} against {median(b for _, b in pairs):8.1f} {unit}"
     print(f"\n{title:52} {speeds}, ratio {found:.3f} (from {min(a / b for a, b in pairs):.3f})")
     return found
 
@@ -103,6 +110,59 @@ def test_bf16_against_fp32(architecture: str) -> None:
     data = made(STEPS[architecture] * BATCH)
     rough, exact = epochs(architecture, data, "bf16"), epochs(architecture, data)
     assert ratio(rough, exact, f"{architecture}: train() in bf16 / in fp32") > 1
+
+
+@pytest.mark.parametrize("architecture", ARCHITECTURE_NAMES)
+def test_a_checkpoint_against_one_that_is_made_in_memory_first(architecture: str, tmp_path: Path) -> None:
+    """All its bytes in a buffer, then their digest, then the file."""
+    values = {"architecture": architecture, "image_size": 32, "batch_size": 2, "optimizer": "adamw"}
+    small = TrainData(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4), np.arange(4), np.arange(2), np.arange(2, 4))
+    state = next(train(TrialConfig.model_validate(values), small, torch.device("cpu"))).state()
+
+    def buffered() -> float:
+        started, buffer = time.perf_counter(), io.BytesIO()
+        buffer.write(bytes(32))
+        torch.save({"state": state, "report": "{}"}, buffer)
+        data = buffer.getbuffer()
+        data[:32] = hashlib.sha256(data[32:]).digest()
+        write_whole(tmp_path / "buffered", data)
+        return 1 / (time.perf_counter() - started)
+
+    def ours() -> float:
+        started = time.perf_counter()
+        save_last(tmp_path / "ours", state, {})
+        return 1 / (time.perf_counter() - started)
+
+    assert ratio(ours, buffered, f"{architecture}: checkpoints, ours / made in memory", "a second") > 1
+
+
+EPOCHS_OF_SMALL_IMAGES = """
+import time
+from statistics import median
+import torch
+from tests.benchmarks import bench_train
+bench_train.SIDE, bench_train.BATCH = 28, 32
+torch.set_num_threads(1)
+epoch = bench_train.epochs("resnet18", bench_train.made(4 * 32))
+epoch()
+print(median(epoch() for _ in range(5)))
+"""
+
+
+@pytest.mark.skipif(ON_GPU, reason="a CPU's ratio")
+def test_memory_that_a_process_keeps_between_two_steps() -> None:
+    """As Ray's processes are started here, against the C library's own way, one after the other."""
+
+    def speed(tunables: str) -> float:
+        environment = {**os.environ, "GLIBC_TUNABLES": tunables, "PYTHONPATH": str(Path(__file__).resolve().parents[2])}
+        command = [sys.executable, "-c", EPOCHS_OF_SMALL_IMAGES]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        return float(done.stdout.splitlines()[-1])
+
+    pairs = [(speed(KEEP_MEMORY), speed("")) if i % 2 else (speed(""), speed(KEEP_MEMORY))[::-1] for i in range(5)]
+    found = median(kept / freed for kept, freed in pairs)
+    print(f"\nresnet18, 28 px, batch 32: train() with memory kept / given back: ratio {found:.3f}")
+    assert found > 1
 
 
 class Photographs(Dataset[tuple[torch.Tensor, int]]):

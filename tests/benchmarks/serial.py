@@ -42,8 +42,10 @@ def started(folder: Path, config: StudyConfig) -> Ledger:
     if not ledger.events:
         ledger.append(
             StudyStarted(
-                id="0" * 32, config=config.model_dump(mode="json"), objective=config.objective, arms=[ARM], identity={},
-                not_run={}, weights={}, audit={}, splits={}, versions={}, threads=1, notes=[], commands=[],
+                id="0" * 32, config=config.model_dump(mode="json"), objective=config.objective, arms=[ARM],
+                identity={"data_digest": "0" * 64, "split_digest": "0" * 64},
+                not_run={}, weights={}, audit={}, splits={}, versions={"retina_commit": ""}, threads=1, notes=[],
+                commands=[],
             )
         )  # fmt: skip
     return ledger
@@ -77,5 +79,5 @@ def report_of(epoch: int, scores: dict[str, float], before: float | None, config
     """What a trial's process would report; before: the highest score so far, which counts where that is selected."""
     value = scores.get(f"val/{config['objective']}")
     known = [one for one in (value, before if config["select_epoch"] == "best" else None) if one is not None]
-    run = {"confusion": [], "images_seen": 0, "seconds": 0.0, "device": "cpu", "threads": 1}
+    run = {"confusion": [[0] * 5] * 5, "images_seen": 0, "seconds": 0.0, "device": "cpu", "threads": 1}
     return {"epoch": epoch, "scores": scores, "best": max(known, default=None), **run}

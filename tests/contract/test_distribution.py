@@ -7,6 +7,7 @@ that the index has them is shown by `make .venv` in a fresh clone, and not here.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -47,15 +48,51 @@ def test_dependencies_are_those_of_this_environment() -> None:
         assert wanted.specifier.contains(version(wanted.name), prereleases=True), text
 
 
-def test_constraints_name_each_direct_dependency_in_a_version_that_its_range_allows() -> None:
-    lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
-    pinned = {canonicalize_name(one.name): one for one in map(Requirement, lines)}
-    assert len(pinned) == len(lines), "one version for all Pythons"
+def _locked() -> dict[str, tuple[Requirement, list[str]]]:
+    """Name -> requirement and the hashes of its files, of requirements.lock."""
+    text = (ROOT / "requirements.lock").read_text()
+    entries = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", text)).splitlines()
+    found = {}
+    for entry in entries:
+        requirement, *hashes = entry.split(" --hash=")
+        found[canonicalize_name(Requirement(requirement).name)] = (
+            Requirement(requirement),
+            [one.strip() for one in hashes],
+        )
+    assert len(found) == len(entries), "one version for all Pythons and machines"
+    return found
+
+
+def test_the_lock_names_each_direct_dependency_in_a_version_that_its_range_allows() -> None:
+    pinned = _locked()
     for text in (*PROJECT["dependencies"], *chain(*PROJECT["optional-dependencies"].values()), *BUILD["requires"]):
         wanted = Requirement(text)
         if wanted.name != DISTRIBUTION:
-            [pin] = pinned[canonicalize_name(wanted.name)].specifier
+            [pin] = pinned[canonicalize_name(wanted.name)][0].specifier
             assert pin.operator == "==" and wanted.specifier.contains(pin.version, prereleases=True), text
+
+
+def test_the_lock_has_a_hash_of_each_file_and_make_asks_for_it() -> None:
+    for name, (requirement, hashes) in _locked().items():
+        assert hashes and all(re.fullmatch("sha256:[0-9a-f]{64}", one) for one in hashes), name
+        assert [one.operator for one in requirement.specifier] == ["=="] and not requirement.url, name
+    recipe = (ROOT / "Makefile").read_text().partition("\n.venv:")[2]
+    assert "--require-hashes --requirement $(LOCK)" in recipe
+    assert "--no-deps --no-build-isolation --editable ." in recipe
+
+
+@pytest.mark.parametrize("python", ["3.11", "3.12", "3.13"])
+@pytest.mark.parametrize(("system", "machine"), [("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64")])
+def test_the_lock_holds_this_package_s_dependencies_on_each_machine(python: str, system: str, machine: str) -> None:
+    names = {"linux": "Linux", "darwin": "Darwin"}
+    environment = {
+        "python_version": python, "python_full_version": f"{python}.1", "sys_platform": system,
+        "platform_machine": machine, "platform_system": names[system], "os_name": "posix",
+    }  # fmt: skip
+    markers = {name: one.marker for name, (one, _) in _locked().items()}
+    for text in (*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["onnx"]):
+        marker = markers[canonicalize_name(Requirement(text).name)]
+        assert marker is None or marker.evaluate(environment), text
 
 
 def test_hooks_are_the_tools_of_make_lint() -> None:

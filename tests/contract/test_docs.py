@@ -18,7 +18,7 @@ from analysis.tables.all_tables import TableSet
 from study.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "SECURITY.md", *sorted((ROOT / "docs").glob("*.md"))]
 IDS = [page.stem for page in PAGES]
 COMMAND: Any = typer.main.get_command(app)
 
@@ -122,7 +122,7 @@ def test_contributing_lists_files_and_the_names_in_them() -> None:
 def test_readme_is_short_and_links_every_page() -> None:
     text = (ROOT / "README.md").read_text()
     assert len(text.encode()) < 11_000
-    assert [page.name for page in PAGES[2:] if f"(docs/{page.name})" not in text] == []
+    assert [page.name for page in PAGES[3:] if f"(docs/{page.name})" not in text] == []
 
 
 def test_names_imported_in_pages_are_the_apis() -> None:

@@ -44,4 +44,4 @@ def test_a_medmnist_file_goes_the_whole_way(tmp_path: Path) -> None:
     done(home, "export", "small", "--out", str(model), "--ensemble")
     Image.fromarray(np.asarray(arrays["test_images"])[0]).save(tmp_path / "eye.png")
     table = done(home, "predict", str(model), str(tmp_path / "eye.png"))
-    assert table.splitlines()[0].startswith("image,grade,p0") and "eye.png" in table.splitlines()[1]
+    assert table.splitlines()[0].startswith('"image","grade","p0"') and "eye.png" in table.splitlines()[1]

@@ -55,7 +55,6 @@ def _fill(folder: Path, leave: int = 0) -> Path:
 FLAGS = ("--trials", "2", "--epochs", "14", "--early-stopping", "none")
 
 
-@pytest.mark.deadline
 @pytest.mark.parametrize("what", ["checkpoints", "ledger", "mlflow"])
 def test_the_disk_is_full(tmp_path: Path, data: Path, mount: Mount, row: Row, what: str) -> None:
     row.fault, row.tries = f"disk full under {what}", 2

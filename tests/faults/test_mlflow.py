@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 
 from tests.faults.conftest import Row
 from tests.faults.fixture import Study
@@ -18,7 +19,7 @@ from tests.faults.server import Server
 
 pytestmark = pytest.mark.faults
 
-SAID_WITHIN, AWAY, LOCKED = 10.0, 60.0, 35.0
+SAID_WITHIN, AWAY, LOCKED = 20.0, 60.0, 35.0
 FLAGS = ("--trials", "2", "--early-stopping", "none")
 
 
@@ -29,7 +30,6 @@ def server(tmp_path: Path) -> Iterator[Server]:
     made.stop()
 
 
-@pytest.mark.deadline
 def test_the_server_is_down_at_the_start(tmp_path: Path, data: Path, server: Server, row: Row) -> None:
     row.fault = "MLflow's server down at the start"
     study = Study(tmp_path / "study", data, uri=server.uri)
@@ -84,6 +84,41 @@ def test_the_server_is_down_at_the_end(tmp_path: Path, data: Path, server: Serve
     assert (row.lost, row.doubled) == (0, 0)
     assert study.retina("status", "s", "--sync").returncode == 0  # once more: nothing is doubled
     assert study.missing_and_doubled(2) == (0, 0)
+
+
+def test_the_run_of_a_trial_is_deleted_while_it_runs(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault = "a trial's run deleted while it runs"
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "2", "--epochs", "200", "--early-stopping", "none")
+    run = search.until(lambda: next((one for one in study.runs() if "trial" in one.data.tags), None), "a run")
+    search.until_epochs(3)
+    MlflowClient(study.uri).delete_run(run.info.run_id)
+    search.until(lambda: "MLflow has no run of 0000 any more" in search.output(), "the notice")
+    search.until_epochs(study.count("epoch") + 2)
+    search.process.send_signal(signal.SIGINT)
+    assert search.end() == 130, search.output()
+    assert "MLflow does not take" not in search.output() and "KeyError" not in search.output()
+    assert study.retina("status", "s").returncode == 0
+    ended = sum(1 for record in study.state().trials.values() if record.end)
+    row.lost, row.doubled = study.missing_and_doubled(ended)
+    assert (row.lost, row.doubled) == (0, 0)
+
+
+def test_the_experiment_is_deleted_in_the_middle(tmp_path: Path, data: Path, row: Row) -> None:
+    row.fault = "the experiment deleted in the middle"
+    study = Study(tmp_path, data)
+    search = study.begin("--trials", "2", "--epochs", "12", "--early-stopping", "none")
+    search.until_epochs(2)
+    key = search.until(lambda: MlflowClient(study.uri).get_experiment_by_name("s"), "the experiment").experiment_id
+    MlflowClient(study.uri).delete_experiment(key)
+    assert search.end() == 1, search.output()
+    said = search.output()
+    assert said.count("MLflow does not take what this search sends") == 1 and "then `retina status s --sync" in said
+    assert study.retina("report", "s").returncode == 2
+    MlflowClient(study.uri).restore_experiment(key)
+    assert study.retina("status", "s", "--sync").returncode == 0
+    row.lost, row.doubled = study.missing_and_doubled(2)
+    assert (row.lost, row.doubled) == (0, 0)
 
 
 def test_the_database_is_locked(tmp_path: Path, data: Path, row: Row) -> None:

@@ -19,7 +19,7 @@ from tests.faults.fixture import TRIAL, Study, command_line, descendants, wait_u
 
 pytestmark = pytest.mark.faults
 
-NOTICED_WITHIN = 10.0
+NOTICED_WITHIN = 20.0  # 1.4 s where nothing else runs
 
 
 def test_a_trials_process_is_killed(tmp_path: Path, data: Path, row: Row) -> None:
@@ -60,7 +60,6 @@ def test_a_trial_whose_process_always_dies_has_failed(tmp_path: Path, data: Path
     assert search.end() == 130
 
 
-@pytest.mark.deadline
 @pytest.mark.parametrize(("name", "process"), [("raylet", "raylet/raylet"), ("GCS", "gcs/gcs_server")])
 def test_the_head_is_killed(tmp_path: Path, data: Path, row: Row, name: str, process: str) -> None:
     row.fault, row.tries = f"SIGKILL of the head's {name}", 2
@@ -106,7 +105,6 @@ cluster.shutdown()
 """
 
 
-@pytest.mark.deadline
 def test_a_second_node_dies(tmp_path: Path, data: Path, row: Row) -> None:
     row.fault = "a second node dies, after three deaths of its trial's process"
     study = Study(tmp_path, data)

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from retina_data.batches import (
+    MappedImages,
     balanced_draws,
     batch_bounds,
     batches,
@@ -50,6 +51,21 @@ def test_images_are_read_in_the_order_of_the_rows(tmp_path: Any) -> None:
     images = load_images(mapped, rows, CPU, budget_bytes=0)
     assert images.shape == (2500, 3, 4, 4) and images.dtype == torch.uint8
     np.testing.assert_array_equal(images.permute(0, 2, 3, 1).numpy(), mapped[rows])
+
+
+def test_mapped_images_are_those_that_would_be_loaded_and_are_not_copied(tmp_path: Any) -> None:
+    np.save(tmp_path / "images.npy", cache())
+    file, rows = np.load(tmp_path / "images.npy", mmap_mode="r"), np.array([7, 0, 11, 3])
+    loaded, mapped = load_images(file, rows, CPU, budget_bytes=0), MappedImages(file, rows)
+    assert (mapped.shape, len(mapped), mapped.device) == (tuple(loaded.shape), len(loaded), loaded.device)
+    positions = torch.tensor([3, 0, 0])
+    for mine, theirs in (
+        (mapped[1:3], loaded[1:3]),
+        (mapped.index_select(0, positions), loaded.index_select(0, positions)),
+    ):
+        torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
+        assert mine.is_contiguous()
+    assert np.shares_memory(mapped._images, file), "its pages are the file's, whoever else has it open"
 
 
 @pytest.mark.parametrize("channels_last", [False, True])

@@ -24,7 +24,7 @@ def test_a_reader_who_has_gone_ends_a_command_but_no_search(outlives: bool) -> N
     """As in `retina search NAME | head`: the search goes on in silence."""
     code = (
         "import sys; from study.console import out\n"
-        f"out.outlives = {outlives}\n"
+        f"{'out.outlive()' * outlives}\n"
         "sys.stdin.readline()\n"
         "for _ in range(3): out.print('line'); out.file.flush()\n"
         "sys.stderr.write('still here')"

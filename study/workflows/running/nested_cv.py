@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from analysis.schema import fold_name
@@ -23,7 +24,7 @@ from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, ranked, read_state
-from study.workflows.running.run import Compute, failure_hint
+from study.workflows.running.run import Compute, check_tracking, failure_hint
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,8 @@ def search_folds(
         )
 
     first = read_state(here.home / names[0])
-    plan = make_plan(names[0], here.home, first, of(names[0]))
+    asked = (lambda: None) if dry else partial(check_tracking, here, names[0])
+    plan = make_plan(names[0], here.home, first, of(names[0]), asked)
     known = first or dry
     time_text = _time_known(name, folds, here.home, plan) if known else _time_measured(folds, plan, compute)
     final = planned(plan.config, len(plan.arms))
@@ -152,9 +154,9 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.running.run import resources_of
+    from study.workflows.running.run import settled_here
 
-    seconds, how = measured_now(plan, resources_of(plan, compute))
+    seconds, how = measured_now(*settled_here(plan, compute))
     if not seconds:
         return f"; how long one takes is not known ({how})"
     parent_study = duration_text(folds * _runs(plan) * plan.epochs * seconds)

@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -17,6 +17,7 @@ from retina_data.files import write_whole
 from study.console import out
 from study.disk_space import check_room, disk_error_text, is_full
 from study.planning.plan import Plan, needed_by
+from study.planning.precision import settled
 from study.planning.resume_checks import write_study_file
 from study.storage.events import Event, StudyClosed, TestEvaluation
 from study.storage.ledger import Ledger
@@ -101,24 +102,39 @@ class RunSpec(Protocol):
         """What a person sees of it."""
 
 
-def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute) -> int:
-    """Run what is left of the spec; returns the exit code. The study's lock is held by who calls."""
+def check_tracking(here: Home, name: str) -> None:
+    """Raise RefusedError where MLflow does not take a write; MLflow is imported only now."""
+    from study.tracking.sync import check_takes
+
+    check_takes(here, name)
+
+
+def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Home, compute: Compute) -> int:
+    """Run what is left of the plan's spec; returns the exit code. The study's lock is held by who calls."""
     from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
     from study.cluster.resources import resources
-    from study.tracking.sync import BackgroundSync, check_id, open_tracking, without_old_closes
+    from study.tracking.sync import BackgroundSync, open_tracking, without_old_closes
     from study.tuning.interruption import signals
     from study.tuning.ray_tune import run_search
 
     # The store is made here, before any other process could open it: two makers at once break it.
-    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name))
-    check_id(tracking, study_state(ledger.events) if ledger.events else None, plan.name, here.tracking_uri)
+    before = study_state(ledger.events) if ledger.events else None
+    own = before.study.id if before else ""
+    tracking = open_tracking(here.tracking_uri, plan.folder, here.artifacts_of(plan.name), own)
+    if before:
+        last = ledger.events[-1]
+        found = tracking.compare(before, last.state if isinstance(last, StudyClosed) else schema.STATE_INTERRUPTED)
+        if found:
+            log.info(found.line(plan.name))
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
+        plan = settled(plan, trial_resources, on_cluster=compute.address is not None)
+        spec = spec_of(plan)
         check_room(plan.folder / "checkpoints", needed_by(plan, trial_resources.max_concurrent, spec.n_best_weights))
         plan.keep_weights()
         write_study_file(plan)
@@ -129,7 +145,7 @@ def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute)
         if plan.config.select_on == "test":
             ledger.append(TestEvaluation())  # each epoch of each trial is scored on the test split
         on_full = stop.request_stop if here.tracking_uri.startswith("sqlite") else None
-        feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full)
+        feed = BackgroundSync(tracking, without_old_closes(ledger.events), on_full, here.tracking_uri)
         state = study_state(ledger.events)
         display = spec.display(state, trial_resources)
         log.info(spec.opening(state, trial_resources))
@@ -152,11 +168,13 @@ def run(plan: Plan, spec: RunSpec, ledger: Ledger, here: Home, compute: Compute)
                 _note_failure(plan, stop, error, traceback.format_exc())
                 with suppress(OSError):  # a ledger without a close: the next command tells MLflow
                     watch(ledger.append(StudyClosed(state=closed, reason=stop.reason)))
-    _send_rest(plan, ledger, feed, here.tracking_uri, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
+    taken = _send_rest(plan, ledger, feed, here, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
     last = ledger.events[-1]
     reason = stop.reason or (last.reason if isinstance(last, StudyClosed) else "")
     _closing(plan, spec, state, closed, reason, here)
-    return 128 + stop.signal if stop.signal else EXIT_CODES[closed]
+    if stop.signal:
+        return 128 + stop.signal
+    return EXIT_CODES[closed] if taken else EXIT_CODES[schema.STATE_FAILED]
 
 
 def _files(plan: Plan) -> TrialFiles:
@@ -176,8 +194,15 @@ def _note_failure(plan: Plan, stop: Stop, error: Exception, text: str) -> None:
         stop.request_stop(f"{type(error).__name__}; error.txt in the study's folder tells more")
 
 
-def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, uri: str, seconds: float) -> None:
+def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, here: Home, seconds: float) -> bool:
+    """Send what is left, and say what could not be; False where MLflow refuses it, so that no later try helps."""
     sent = feed.close(seconds, at_most=None if seconds == CLOSE_SECONDS else seconds)
+    if not sent and feed.refused:
+        log.warning(
+            f"MLflow did not take {feed.unsent} events of study {plan.name} ({feed.refused}); the ledger has them: "
+            f"mend that, then `retina status {plan.name} --sync{here.rerun_flags}`"
+        )
+        return False
     if not sent:
         # Without a problem there was more to send than could be waited for.
         why = (
@@ -186,7 +211,8 @@ def _send_rest(plan: Plan, ledger: Ledger, feed: BackgroundSync, uri: str, secon
         log.info(f"{why}; `retina status` sends the rest later")
     elif isinstance(ledger.events[-1], StudyClosed):
         with suppress(OSError):
-            mark_synced(plan.folder, uri)
+            mark_synced(plan.folder, here.tracking_uri)
+    return True
 
 
 def _end_process(plan: Plan, spec: RunSpec, ledger: Ledger, feed: BackgroundSync, here: Home, reason: str) -> None:
@@ -196,7 +222,7 @@ def _end_process(plan: Plan, spec: RunSpec, ledger: Ledger, feed: BackgroundSync
     try:
         with suppress(OSError):
             feed.put(ledger.append_last(StudyClosed(state=schema.STATE_FAILED, reason=reason)))
-        _send_rest(plan, ledger, feed, here.tracking_uri, HEAD_CLOSE_SECONDS)
+        _send_rest(plan, ledger, feed, here, HEAD_CLOSE_SECONDS)
         out.show_cursor()
         log.info(f"study {plan.name}: {reason}; its trials are at their last checkpoint")
         log.info(f"go on with: {spec.command}{here.resume_flags}")
@@ -224,17 +250,20 @@ def failure_hint(name: str, rerun_flags: str) -> str:
     )
 
 
-def resources_of(plan: Plan, compute: Compute) -> Resources:
-    """What a trial of this call would get, here or on the cluster, whose nodes are checked."""
+def settled_here(plan: Plan, compute: Compute) -> tuple[Plan, Resources]:
+    """The plan as its trials would compute it, and what each would get, here or on the cluster, whose nodes are
+    checked."""
     if compute.address is None:
-        return resources_here(compute)
+        trial_resources = resources_here(compute)
+        return settled(plan, trial_resources, on_cluster=False), trial_resources
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster
     from study.cluster.resources import resources
 
     with cluster(compute.address, compute.guard) as available:
         check_nodes(plan.home, list(plan.caches.values()))
-        return resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        return settled(plan, trial_resources, on_cluster=True), trial_resources
 
 
 def resources_here(compute: Compute) -> Resources:

@@ -31,7 +31,9 @@ def test_the_error_is_the_mean_distance_of_probability_and_share() -> None:
     assert errors["referable"] == pytest.approx(abs(0.15 - (models.grade >= 2).mean()))
     axes = panels(2, 2)
     calibration.draw_calibration(axes, found)
-    assert f"{errors['grade']:.3f}" in words(axes)
+    first = found[found["question"] == "grade"].iloc[0]
+    assert first["error_low"] <= first["error_corrected"] <= first["error"] + 1e-9
+    assert f"{first['error_corrected']:.3f} ({first['error_low']:.3f} to {first['error_high']:.3f})" in words(axes)
     assert axes[2].get_ylabel() == "images (log scale)"
 
 
@@ -59,3 +61,16 @@ def test_the_probability_is_that_of_the_grade_that_is_called() -> None:
     some = found[(found["question"] == "grade") & (found["count"] > 0)]
     assert some["probability"].tolist() == pytest.approx([0.3])
     assert some["share"].tolist() == pytest.approx([(models.grade == 1).mean()])
+
+
+def test_probabilities_are_those_after_the_temperature_of_their_run() -> None:
+    shown = fixture.confirmed()
+    models = {"resnet18-pretrained": shown.predictions["resnet18-pretrained"]}
+    runs = models["resnet18-pretrained"].runs
+    scaled = calibration.calibration_numbers(models, temperatures=dict.fromkeys(runs, 2.0))
+    assert set(scaled["temperature"]) == {2.0}
+    assert (scaled["error"] != calibration.calibration_numbers(models)["error"]).any()
+    partly = calibration.calibration_numbers(models, temperatures={runs[0]: 2.0})
+    assert set(partly["temperature"]) == {4 / 3}
+    (spec,) = calibration.pictures(shown.primary, shown.predictions)
+    assert isinstance(spec, FigureSpec) and "before the temperature" in spec.caption

@@ -64,7 +64,7 @@ def test_a_perfect_model_is_not_certain_to_be_perfect() -> None:
     points = found.query("kind == 'operating'")
     assert list(points["sensitivity"]) == [1, 1]
     patients = np.unique(models.patient[models.grade >= 2]).size
-    np.testing.assert_allclose(points["low"], patients / (patients + 1.959964**2))  # Wilson (1927) of all hits
+    np.testing.assert_allclose(points["low"], 0.025 ** (1 / patients))  # Clopper and Pearson (1934) of all hits
 
 
 def test_one_sign_alone_has_no_curve() -> None:

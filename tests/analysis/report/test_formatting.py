@@ -31,7 +31,7 @@ def test_beside_stand_the_other_parts_each_named() -> None:
     rows = formatting.beside_rows(fixture.confirmed().made.four_way)
     assert [(row["label"], row["split"]) for row in rows[:2]] == [
         ("ResNet18, from scratch", "validation (chosen on this split: optimistic)"),
-        ("ResNet18, from scratch", "test (not seen by the search)"),
+        ("ResNet18, from scratch", "test"),
     ]
     assert {row["n"] for row in rows} == {"120", "160"}
     on_validation = formatting.beside_rows(fixture.four().made.four_way)
@@ -92,7 +92,7 @@ def test_the_other_rule_stands_once_and_is_marked() -> None:
     shown = fixture.finalists()
     rows = formatting.other_rule_rows(shown.made.four_way)
     assert [row["label"] for row in rows] == ["ResNet18, from scratch", "ResNet18, pretrained (synthetic)"]
-    assert {row["split"] for row in rows} == {"test (not seen by the search), other rule (most probable grade)"}
+    assert {row["split"] for row in rows} == {"test, other rule (most probable grade)"}
     cells = shown.made.four_way.set_index("arm")
     assert rows[0]["kappa"] == f"{cells.loc['resnet18-scratch', 'other_kappa']:.3f}"
     assert rows[0]["n"] == "160"

@@ -18,7 +18,18 @@ from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec
 
 NAMES = [
-    *("best", "best_by_accuracy", "drop", "ensembles", "failures", "finalists", "four_way", "gain", "leaderboard"),
+    *(
+        "best",
+        "best_by_accuracy",
+        "drop",
+        "endpoint",
+        "ensembles",
+        "failures",
+        "finalists",
+        "four_way",
+        "gain",
+        "leaderboard",
+    ),
     *("pairs", "seeds"),
 ]
 

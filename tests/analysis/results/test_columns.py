@@ -33,17 +33,20 @@ def test_a_confirmed_study_is_judged_by_test_and_a_cell_without_is_not_filled_fr
     cells = table(
         accuracy=0.9, test_accuracy=0.8, test_new_patients_accuracy=0.7, primary_endpoint="test_new_patients", seeds=3
     )
+    cells["test_new_patients_n"] = 80.0
+    cells[["seeds_failed", "seeds_waiting", "seeds_unread"]] = [3, 0, 0]
     cells["confirmed_trial"] = "0007"
-    cells.loc[2, ["seeds", "test_new_patients_accuracy"]] = [0, float("nan")]
+    cells.loc[2, ["seeds", "test_new_patients_accuracy", "test_new_patients_n"]] = [0, float("nan"), float("nan")]
     found = columns.primary_endpoint(cells)
     assert found["accuracy"].tolist()[:2] == [0.7, 0.7]
     assert pd.isna(found["accuracy"].iloc[2])
     assert found["status"].tolist() == ["run", "run", "not confirmed", "run"]
+    assert found["reason"].iloc[2] == "all its confirmations failed (3)"
     assert (found["trial"] == "0007").all()
-    assert set(found["split"]) == {"test, patients not in training (not seen by the search)"}
+    assert set(found["split"]) == {"test, patients not in training"}
 
 
 def test_what_was_chosen_on_test_is_never_called_unseen() -> None:
     assert "optimistic" in columns.split_text(columns.VALIDATION)
     assert "optimistic" in columns.split_text(columns.VALIDATION, columns.TEST)
-    assert "not seen" in columns.split_text(columns.TEST)
+    assert columns.split_text(columns.TEST) == "test"

@@ -1,11 +1,10 @@
-"""Intervals over patients: against a plain loop, against Wilson, and by simulation."""
+"""Intervals over patients: against a plain loop, and by simulation."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 from scipy.special import ndtri
-from scipy.stats import binomtest
 from scipy.stats import t as student
 
 from analysis.stats.bootstrap import (
@@ -15,13 +14,9 @@ from analysis.stats.bootstrap import (
     drawn_weights,
     mean_over_seeds,
     resampled,
-    share_bounds,
-    wilson,
 )
 from analysis.stats.metrics import (
-    accuracy_and_kappa,
     confusion_matrix,
-    quadratic_kappa,
     scores_from_confusion,
 )
 
@@ -97,15 +92,6 @@ def test_no_patient_gives_no_interval_and_wrong_shapes_are_refused() -> None:
         bootstrap_by_group(np.zeros((3, 5, 5)), np.random.default_rng(0), level=95)
 
 
-def test_wilson_agrees_with_scipy() -> None:
-    found = wilson([5153, 0, 7], [7025, 10, 7])
-    for place, (hits, total) in enumerate([(5153, 7025), (0, 10), (7, 7)]):
-        exact = binomtest(hits, total).proportion_ci(method="wilson")
-        assert float(found.low[place]) == pytest.approx(exact.low, abs=1e-12)
-        assert float(found.high[place]) == pytest.approx(exact.high, abs=1e-12)
-    assert np.isnan(wilson(0, 0).low)
-
-
 def test_seeds_are_averaged_within_each_resample() -> None:
     seeds = np.stack([confusion_by_group(*eyes(50, seed)) for seed in (2, 3, 4)], axis=1)  # (G, s, 5, 5)
     found = bootstrap_by_group(seeds, np.random.default_rng(5), resamples=600, over_seeds=True)
@@ -129,70 +115,6 @@ def test_the_configuration_adds_the_seeds_to_the_patients() -> None:
     assert np.isnan(configuration_interval([0.8], 0.0004).low)
     with pytest.raises(ValueError, match="s >= 1"):
         configuration_interval([], 0.0004)
-
-
-ROUNDS = 1000
-ERROR = 2 * np.sqrt(0.95 * 0.05 / ROUNDS)
-"""Two Monte Carlo errors of a coverage of 0.95."""
-
-
-def studies(patients: int, alike: float, rng: np.random.Generator, far: bool = False) -> np.ndarray:
-    """Confusion counts (patients, ROUNDS, 5, 5) of as many independent studies; two eyes with the same grade.
-
-    A model is right on 80 % of eyes, else one grade off; with probability `alike` both eyes are right or wrong
-    together. `far`: the few wrong ones of grade 4 are called grade 0.
-    """
-    shape = (patients, ROUNDS)
-    grade = rng.choice(5, size=shape, p=[0.735, 0.07, 0.15, 0.025, 0.02])
-    wrong = np.where(grade < 4, grade + 1, 0 if far else 3)
-    first, second = rng.random(shape) < 0.8, rng.random(shape) < 0.8
-    second = np.where(rng.random(shape) < alike, first, second)
-    counts = np.zeros((*shape, 5, 5), dtype=np.int8)
-    for right in (first, second):
-        np.add.at(counts, (*np.indices(shape), grade, np.where(right, grade, wrong)), 1)
-    return counts
-
-
-def coverage(patients: int, alike: float, far: bool = False) -> dict[str, float]:
-    """Share of ROUNDS studies whose 95 % interval holds the true value."""
-    truth = {"accuracy": 0.8, "accuracy by image": 0.8}
-    population = studies(4000, alike, np.random.default_rng(1), far).sum(axis=(0, 1), dtype=np.int64)
-    truth["kappa"] = float(quadratic_kappa(population))
-    counts = studies(patients, alike, np.random.default_rng(17), far)
-    found = bootstrap_by_group(counts, np.random.default_rng(0), resamples=1000, scores=accuracy_and_kappa)
-    total = counts.sum(axis=0, dtype=np.int64)
-    found["accuracy by image"] = wilson(np.trace(total, axis1=1, axis2=2), total.sum(axis=(1, 2)))
-    return {name: float(((one.low <= truth[name]) & (truth[name] <= one.high)).mean()) for name, one in found.items()}
-
-
-def in_words(covered: dict[str, float]) -> str:
-    return ", ".join(f"{name} covers {share:.1%}" for name, share in covered.items())
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("alike", [0.0, 1.0])
-def test_patient_intervals_cover_also_where_eyes_are_alike(alike: float, capsys: pytest.CaptureFixture[str]) -> None:
-    """95 % within two Monte Carlo errors, of accuracy and kappa; by image it is less where eyes are alike."""
-    covered = coverage(400, alike)
-    with capsys.disabled():
-        print(f"\n95 % intervals of 400 patients, eyes alike {alike:.0%}: {in_words(covered)}")
-    assert abs(covered["accuracy"] - 0.95) <= ERROR
-    assert abs(covered["kappa"] - 0.95) <= ERROR
-    if alike:
-        assert covered["accuracy by image"] < 0.95 - 5 * ERROR
-    else:
-        assert abs(covered["accuracy by image"] - 0.95) <= ERROR
-
-
-@pytest.mark.slow
-def test_kappa_that_hangs_on_a_few_patients_is_covered_less_often(capsys: pytest.CaptureFixture[str]) -> None:
-    """A limit that is known: eight patients of grade 4, one or two of them called grade 0, decide about kappa."""
-    few, many = coverage(400, 1.0, far=True), coverage(3000, 1.0, far=True)
-    with capsys.disabled():
-        print(f"\nwith far misses: 400 patients {in_words(few)}; 3000 patients {in_words(many)}")
-    assert abs(few["accuracy"] - 0.95) <= ERROR
-    assert 0.8 < few["kappa"] < 0.95 - ERROR
-    assert many["kappa"] > few["kappa"] + ERROR
 
 
 @pytest.mark.slow
@@ -222,10 +144,3 @@ def test_the_recipes_interval_covers_at_three_five_and_ten_seeds(
         assert given < 0.93
     with capsys.disabled():
         print(f"\n95 % interval of the configuration, {patients} patients, covers at " + "; ".join(lines))
-
-
-def test_a_share_that_each_resample_repeats_has_wilson_s_bounds_over_groups() -> None:
-    assert share_bounds(0.7, 0.9, 0.8, 40) == (0.7, 0.9)
-    low, high = share_bounds(1.0, 1.0, 1.0, 6)
-    assert (low, high) == (pytest.approx(0.6097, abs=1e-4), 1.0)
-    assert np.isnan(share_bounds(float("nan"), float("nan"), float("nan"), 0)).all()

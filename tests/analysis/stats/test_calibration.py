@@ -2,15 +2,17 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from analysis.stats.bootstrap import wilson
 from analysis.stats.calibration import (
     SENSITIVITY,
+    calibration_error,
     choose_threshold,
     fit_temperature,
     referral,
     referral_probability,
     with_temperature,
 )
+from analysis.stats.roc import reliability
+from analysis.stats.shares import share_interval
 
 
 def _overconfident(factor: float, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
@@ -88,8 +90,9 @@ def test_two_eyes_that_are_alike_count_as_one_patient() -> None:
         (low, high), narrow = (getattr(one, f"{name}_bounds") for one in (by_patient, by_photograph))
         assert low < getattr(by_patient, name) < high
         assert (high - low) / (narrow[1] - narrow[0]) == pytest.approx(np.sqrt(2), rel=0.08)
-        known = wilson(hits / 2, total / 2)  # as many patients, each of one eye
-        assert (low, high) == pytest.approx((known.low, known.high), abs=0.01)
+        assert (low, high) == pytest.approx(
+            share_interval(hits / total, total / 2)
+        )  # as many patients, each of one eye
 
 
 def test_all_found_is_still_not_certain_and_patients_are_counted() -> None:
@@ -97,7 +100,43 @@ def test_all_found_is_still_not_certain_and_patients_are_counted() -> None:
     chances = np.eye(5)[grades]
     got = referral(chances, grades, np.arange(20) // 2, 0.5)
     assert (got.sensitivity, got.specificity) == (1.0, 1.0)
-    assert got.sensitivity_bounds == pytest.approx((0.5655, 1.0), abs=1e-4)  # Wilson's of 5 of 5 patients
+    assert got.sensitivity_bounds == pytest.approx((0.025 ** (1 / 5), 1.0))  # Clopper and Pearson's of 5 of 5 patients
     assert got.specificity_bounds == got.sensitivity_bounds
     one = referral(chances[5:15], grades[5:15], np.zeros(10, np.int64), 0.5)
-    assert one.sensitivity_bounds == pytest.approx((0.2065, 1.0), abs=1e-4)  # of 1 of 1
+    assert one.sensitivity_bounds == pytest.approx((0.025, 1.0))  # of 1 of 1
+
+
+def _calibrated(patients: int, shift: float, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Probabilities of two eyes of each patient that are too high by `shift`, what happened, and patients."""
+    rng = np.random.default_rng(seed)
+    probability = rng.beta(4, 2, size=2 * patients)
+    happened = np.repeat(rng.random(patients), 2)
+    happened = np.where(rng.random(2 * patients) < 0.5, happened, rng.random(2 * patients))
+    return probability, happened < np.clip(probability - shift, 0, 1), np.repeat(np.arange(patients), 2)
+
+
+def test_the_calibration_error_is_that_of_the_bins_and_its_noise_is_taken_away() -> None:
+    probability, hit, patients = _calibrated(60, 0.1, 1)
+    found = calibration_error(probability, hit, patients)
+    assert found.value == pytest.approx(reliability(probability, hit).error)
+    assert found.bounds[0] < found.corrected < found.value < found.bounds[1]
+    one = calibration_error(probability[:2], hit[:2], patients[:2])
+    assert np.isnan(one.bounds).all()
+    nothing = calibration_error(np.zeros(0), np.zeros(0, bool), np.zeros(0, np.int64))
+    assert np.isnan(nothing.corrected)
+
+
+@pytest.mark.slow
+def test_a_perfectly_calibrated_model_is_not_called_a_bad_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is left of the error after its noise is taken away, and how often the interval holds the true error."""
+    lines, rounds = [], 200
+    for patients in (12, 60, 206):
+        for shift in (0.0, 0.15):
+            found = [calibration_error(*_calibrated(patients, shift, seed)) for seed in range(rounds)]
+            seen, left = (float(np.mean([getattr(one, name) for one in found])) for name in ("value", "corrected"))
+            held = float(np.mean([one.bounds[0] <= shift <= one.bounds[1] for one in found]))
+            lines.append(f"{2 * patients} images, true {shift}: seen {seen:.3f}, left {left:.3f}, held {held:.0%}")
+            assert left < 0.5 * seen if shift == 0 else abs(left - shift) < 0.6 * abs(seen - shift) + 0.03
+            assert held >= 0.9 - 2 * np.sqrt(0.9 * 0.1 / rounds)
+    with capsys.disabled():
+        print("\n" + "; ".join(lines))

@@ -16,7 +16,7 @@ def test_files_have_their_header_even_when_nothing_is_in_them(tmp_path: Path) ->
     assert sorted(path.name for path in (tmp_path / "report").glob("*.csv")) == [f"{name}.csv" for name in NAMES]
     header = paths["best"].read_text().splitlines()
     assert len(header) == 1
-    assert header[0].startswith("criterion,measured_on,seeds,rank,trial,arm")
+    assert header[0].startswith('"criterion","measured_on","seeds","configurations","rank","trial","arm"')
     assert pd.read_csv(paths["four_way"])["status"].tolist() == ["not run"] * 4
     assert len(pd.read_csv(paths["pairs"])) == 6
     for name in ("four_way", "pairs", "leaderboard", "best", "seeds", "failures"):

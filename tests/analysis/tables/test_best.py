@@ -12,10 +12,11 @@ from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
 
 
 def test_best_keeps_its_two_criteria_apart(four: StudyRuns, board: pd.DataFrame) -> None:
-    threshold = float(board["accuracy_low"].iloc[0])
+    threshold = float(board["accuracy_claimed"].max())
     found = best.best(four, threshold, board=board)
     lower, point = (found[found["criterion"] == name] for name in best.CRITERIA)
-    assert (lower["accuracy_low"] >= threshold).all()
+    assert (lower["accuracy_claimed"] >= threshold).all() and (lower["gain_over_majority_claimed"] > 0).all()
+    assert set(found["configurations"]) == {8}
     assert (point["accuracy"] >= threshold).all()
     assert 0 < len(lower) < len(point)
     assert set(lower["trial"]) < set(point["trial"])
@@ -30,15 +31,16 @@ def test_by_accuracy_alone_can_be_another_order(four: StudyRuns) -> None:
 
 def test_what_was_confirmed_stands_before_validation_within_each_criterion(confirmed: StudyRuns) -> None:
     board, four_way = arm_comparison.leaderboard(confirmed), arm_comparison.four_way(confirmed)
-    found = best.best(confirmed, 0.7, board=board, four_way=four_way)
+    found = best.best(confirmed, 0.6, board=board, four_way=four_way)
     for criterion, column in zip(best.CRITERIA, ("accuracy_low", "accuracy"), strict=True):
         own = found[found["criterion"] == criterion]
-        assert (own[column] >= 0.7).all()
+        assert (own[column] >= 0.6).all()
         places = own["measured_on"].tolist()
         assert places == sorted(places, key=lambda where: where == "validation")
-        assert {"test_new_patients", "validation"} == set(places)
+        # of 40 new patients, and four configurations, an accuracy beyond the majority class is not shown
+        assert ({"validation"} if criterion == "lower_bound" else {"test_new_patients", "validation"}) == set(places)
     tested = found[found["measured_on"] == "test_new_patients"].iloc[0]
-    assert tested["split"] == "test, patients not in training (not seen by the search)"
+    assert tested["split"] == "test, patients not in training"
     assert tested["n"] == 80
     assert tested["seeds"] == 3
     assert tested["lr"] == board.set_index("trial").loc[tested["trial"], "lr"]

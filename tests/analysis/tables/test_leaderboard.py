@@ -6,18 +6,9 @@ import pytest
 
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
-from analysis.tables import arm_comparison, leaderboard
+from analysis.tables import arm_comparison
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec
-
-
-def test_trials_get_the_same_bounds_alone_and_beside_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    four = read_study(fixture.four_arms(), "four")
-    together = arm_comparison.leaderboard(four)
-    monkeypatch.setattr(leaderboard, "MODELS_AT_ONCE", 1)
-    alone = arm_comparison.leaderboard(four)
-    assert alone["kappa_low"].tolist() == together["kappa_low"].tolist()
-    assert alone["accuracy_high"].tolist() == together["accuracy_high"].tolist()
 
 
 def test_trials_on_other_patients_are_measured_and_not_mixed_into_the_correction() -> None:

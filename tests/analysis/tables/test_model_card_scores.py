@@ -46,11 +46,11 @@ def test_all_right_is_still_not_certain_and_one_grade_leaves_kappa_undefined() -
     chances = np.tile([0.9, 0.025, 0.025, 0.025, 0.025], (8, 1))
     table = pd.DataFrame({"patient": range(8), "grade": 0} | {f"p{grade}": chances[:, grade] for grade in range(5)})
     scored = score_split("few", table, MODE)
-    assert scored.bounds["accuracy"][0] == pytest.approx(0.676, abs=0.01)  # Wilson's of 8 of 8
+    assert scored.bounds["accuracy"][0] == pytest.approx(0.025 ** (1 / 8))  # Clopper and Pearson's of 8 of 8
     assert scored.text("kappa") == "undefined"
     assert scored.text("recall_3") == "undefined"
     assert scored.limitation() == (
-        "On few it cannot be told from guessing: all photographs have one grade, so kappa is undefined."
+        "On few it is not shown to beat guessing: all photographs have one grade, so kappa is undefined."
     )
 
 
@@ -58,8 +58,8 @@ def test_a_perfect_model_has_no_interval_that_is_a_point() -> None:
     scored = score_split("test", _certain([0, 1, 2, 3, 4, 0, 0, 0], range(8)), MODE)
     for name in ("kappa", "balanced_accuracy", "macro_f1", "auc"):
         assert scored.text(name) == "1.000 (no interval)", name
-    assert scored.text("accuracy") == "1.000 (0.676 to 1.000)"  # Wilson's of 8 of 8
-    assert scored.text("recall_0") == "1.000 (0.510 to 1.000)"  # of 4 of 4
+    assert scored.text("accuracy") == "1.000 (0.631 to 1.000)"  # Clopper and Pearson's of 8 of 8
+    assert scored.text("recall_0") == "1.000 (0.398 to 1.000)"  # of 4 of 4
     assert scored.limitation() == ""
 
 
@@ -72,7 +72,7 @@ def test_one_patient_proves_little() -> None:
     assert low < 0.25
     assert high > 0.95
     assert scored.limitation() == (
-        "On test it cannot be told from guessing: its patients are too few or too much alike for an interval of kappa."
+        "On test it is not shown to beat guessing: its patients are too few or too much alike for an interval of kappa."
     )
 
 
@@ -86,10 +86,13 @@ def test_photographs_of_several_models_with_the_same_rows_all_count() -> None:
 def test_a_model_that_may_be_guessing_is_said_to_be() -> None:
     guesses = score_split("test", predictions(TrialSpec(6, "resnet18-scratch", skill=0.0)), MODE)
     assert guesses.bounds["kappa"][0] <= 0
-    assert (
-        guesses.limitation() == "On test it cannot be told from guessing: the interval of kappa does not lie above 0."
+    assert guesses.limitation() == (
+        "On test it is not shown to beat guessing: the interval of kappa does not lie above 0."
     )
-    assert score_split("test", predictions(TrialSpec(1, "resnet18-scratch", skill=0.9)), MODE).limitation() == ""
+    assert (
+        score_split("test", predictions(TrialSpec(1, "resnet18-scratch", skill=0.9, patients=300)), MODE).limitation()
+        == ""
+    )
 
 
 def _certain(grades: Sequence[int], patients: Sequence[int], guess: Sequence[int] | None = None) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import pytest
 from analysis import schema
 from analysis.results.columns import PAIRS, SEEDS
 from analysis.results.mlflow_reader import read_study
+from analysis.results.predictions import PredictionSet, primary_predictions
 from analysis.results.study_runs import StudyRuns
-from analysis.stats.paired_tests import holm
 from analysis.tables import arm_comparison, pairwise
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
@@ -34,8 +34,9 @@ def test_six_pairs_on_the_clean_images_by_the_paired_test(confirmed: tuple[pd.Da
     assert set(found["n"]) == {80}
     assert set(found["seeds"]) == {3}
     assert set(found["tests"]) == {6}
-    assert found["p_holm"].tolist() == pytest.approx(holm(found["p"]).tolist())
-    assert found["p_mcnemar"].isna().all()  # two eyes of each patient
+    assert set(found["score"]) == {"kappa"}
+    apart = (found["kappa_difference_low"] > 0) | (found["kappa_difference_high"] < 0)
+    assert apart.tolist() == (found["p_adjusted"] <= 0.05).tolist() and apart.any() and not apart.all()
     new_patients = seeds[seeds["measured_on"] == "test_new_patients"].groupby("arm")[["accuracy", "kappa"]].mean()
     for pair in found.to_dict("records"):
         for score in ("accuracy", "kappa"):
@@ -45,6 +46,10 @@ def test_six_pairs_on_the_clean_images_by_the_paired_test(confirmed: tuple[pd.Da
             assert low < expected < high
             assert pair[f"{score}_difference_configuration_low"] < low
             assert pair[f"{score}_difference_configuration_high"] > high
+    alone = pairwise.difference(*(_models(arm) for arm in ("resnet18-pretrained", "resnet18-scratch"))).row()
+    first = found.iloc[0]
+    assert first["kappa_difference_low"] < alone["kappa_difference_low"]  # it holds for all six together
+    assert first["accuracy_difference_low"] == pytest.approx(alone["accuracy_difference_low"])  # which only describes
     assert found["pair"].iloc[0] == "ResNet18, pretrained − ResNet18, from scratch"
 
 
@@ -66,8 +71,8 @@ def test_validation_pairs_are_of_one_seed_and_a_missing_cell_says_so() -> None:
     found, seeds = tables_of(read_study(fixture.write_study("a pair", trials), "a pair"))
     known = found[found["status"] == "run"]
     assert known["pair"].tolist() == ["ResNet50, from scratch − ResNet18, from scratch"]
-    assert known["p"].iloc[0] == known["p_holm"].iloc[0] < 0.05
-    assert known["tests"].iloc[0] == 1
+    assert np.isnan(known["p_adjusted"].iloc[0]) and known["tests"].iloc[0] == 0  # chosen on these images
+    assert known["kappa_difference_low"].iloc[0] > 0
     assert known["split"].iloc[0] == "validation (chosen on this split: optimistic)"
     assert np.isnan(known["kappa_difference_configuration_low"].iloc[0])
     others = found[found["status"] != "run"]
@@ -76,14 +81,9 @@ def test_validation_pairs_are_of_one_seed_and_a_missing_cell_says_so() -> None:
     assert seeds.empty
 
 
-def test_mcnemar_stands_only_where_each_patient_has_one_image_and_each_cell_one_model() -> None:
-    trials = [TrialSpec(0, "resnet18-scratch", skill=0.2), TrialSpec(1, "resnet50-scratch", skill=0.9)]
-    study = read_study(fixture.write_study("one eye", trials), "one eye")
-    one_eye = {trial: table[table["row"] % 2 == 0] for trial, table in study.predictions.items()}
-    found, _ = tables_of(StudyRuns(**{**vars(study), "predictions": one_eye}))
-    known = found[found["status"] == "run"].iloc[0]
-    assert known["n"] == known["patients"] == 60
-    assert 0 < known["p_mcnemar"] < 0.05
+def _models(arm: str) -> PredictionSet:
+    study = read_study(fixture.confirmed(), "confirmed")
+    return primary_predictions(study, arm_comparison.leaderboard(study))[1][arm]
 
 
 def test_cells_are_compared_on_the_folds_that_both_have() -> None:
@@ -117,7 +117,7 @@ def test_cells_that_share_no_image_are_not_compared() -> None:
     pair = found.set_index("pair").loc["ResNet18, pretrained − ResNet18, from scratch"]
     assert pair["status"] == "no result yet"
     assert pair["reason"] == "ResNet18, pretrained and ResNet18, from scratch were measured on no image both"
-    assert np.isnan(pair["p"])
+    assert np.isnan(pair["p_adjusted"])
 
 
 def test_models_that_never_differ_have_no_doubt_and_one_patient_has_no_bounds() -> None:
@@ -130,7 +130,8 @@ def test_models_that_never_differ_have_no_doubt_and_one_patient_has_no_bounds() 
     pair = found[found["status"] == "run"].iloc[0]
     assert pair["accuracy_difference"] == 1.0
     assert np.isnan(pair["accuracy_difference_low"])
-    found, _ = tables_of(StudyRuns(**{**vars(study), "predictions": {"0000": alone["0000"], "0001": alone["0000"]}}))
+    same = study.predictions["0000"]
+    found, _ = tables_of(StudyRuns(**{**vars(study), "predictions": {"0000": same, "0001": same}}))
     pair = found[found["status"] == "run"].iloc[0]
     assert pair["accuracy_difference"] == pair["accuracy_difference_low"] == pair["accuracy_difference_high"] == 0.0
 

@@ -10,11 +10,13 @@ import pytest
 from analysis.results.predictions import ImagePredictions, PredictionSet
 from analysis.stats.metrics import auc_ovr
 from analysis.tables.score_models import (
+    claimed,
     constant_predictor_seeds,
     counted,
-    never_certain,
-    patients_by_grade,
+    images_of,
+    majority_gain,
     scores_with_intervals,
+    share_bounds,
 )
 
 
@@ -68,27 +70,36 @@ def test_counts_give_the_same_scores_without_an_interval_over_patients() -> None
     assert "kappa_low" not in found
 
 
-def test_patients_are_counted_for_each_grade() -> None:
+def test_images_are_counted_for_each_grade_and_patient() -> None:
     counts = np.zeros((3, 2, 5, 5), dtype=np.int64)
-    counts[0, :, 0, 1] = 2
+    counts[0, :, 0, 1] = 4
     counts[1, :, 0, 0] = counts[1, :, 4, 0] = 1
-    counts[2, :, 2, 2] = 1
-    assert patients_by_grade(counts).tolist() == [2, 0, 1, 0, 1, 3]
+    counts[2, :, 2, 2] = 2
+    found = images_of(counts)
+    assert [found[f"n_grade_{grade}"] for grade in range(5)] == [5, 0, 2, 0, 1]
+    assert (found["patients"], found["largest_patient"]) == (3, 0.5)
+    assert found["effective_patients"] == pytest.approx(64 / 24)
 
 
-def test_a_recall_that_is_the_same_in_each_resample_is_not_certain() -> None:
-    row = {"recall_4": 1.0, "recall_4_low": 1.0, "recall_4_high": 1.0, "recall_1": float("nan")}
-    found = never_certain(row, np.array([0, 0, 0, 0, 3, 9]))
-    assert found["recall_4_low"] == pytest.approx(0.4385, abs=1e-4)  # Wilson's bound of 3 of 3
-    assert set(found) == {"recall_4_low", "recall_4_high"}
+def test_shares_have_bounds_over_the_patients_of_their_grade() -> None:
+    counts = np.zeros((9, 1, 5, 5), dtype=np.int64)
+    counts[:3, 0, 4, 4] = 2  # three patients with grade 4, all right
+    counts[3:, 0, 0, 0] = 2
+    found = share_bounds(counts)
+    assert found["recall_4"] == pytest.approx((0.025 ** (1 / 3), 1.0))  # Clopper and Pearson's of 3 of 3
+    assert found["accuracy"] == pytest.approx((0.025 ** (1 / 9), 1.0))
+    assert np.isnan(found["recall_1"]).all()
+    assert share_bounds(counts, level=0.99)["accuracy"][0] < found["accuracy"][0]
 
 
-def test_a_model_that_is_right_on_every_patient_is_not_certain() -> None:
-    patients = np.array([6, 0, 0, 0, 0, 6])
-    bounds = never_certain({"accuracy": 1.0, "accuracy_low": 1.0, "accuracy_high": 1.0}, patients)
-    assert bounds["accuracy_high"] == 1.0
-    assert bounds["accuracy_low"] == pytest.approx(0.6097, abs=1e-4)  # Wilson's bound of 6 of 6
-    assert never_certain({"accuracy": 0.9, "accuracy_low": 0.8, "accuracy_high": 1.0}, patients) == {}
+def test_a_claim_shares_its_level_and_needs_more_than_the_majority_class() -> None:
+    grade = np.repeat([0, 2], [36, 4])
+    constant, right = np.zeros((40, 1, 5, 5), dtype=np.int64), np.zeros((40, 1, 5, 5), dtype=np.int64)
+    constant[np.arange(40), 0, grade, 0] = right[np.arange(40), 0, grade, grade] = 2
+    assert claimed(constant, 0.95)["gain_over_majority_claimed"] == 0
+    alone, of_ten = claimed(right, 0.95), claimed(right, 1 - 0.05 / 10)
+    assert of_ten["accuracy_claimed"] < alone["accuracy_claimed"]  # type: ignore[operator]
+    assert majority_gain(right)["gain_over_majority"] == pytest.approx(0.1)
 
 
 def test_the_distance_from_the_majority_class_is_measured_on_the_same_patients() -> None:
@@ -126,7 +137,7 @@ def test_a_perfect_kappa_has_no_bounds_rather_than_false_ones() -> None:
 
 def test_one_patient_has_scores_and_no_bounds() -> None:
     alone = models().only(np.arange(80) < 2)
-    found = scores_with_intervals(alone, resamples=50)
+    found = scores_with_intervals(alone)
     assert found["patients"] == 1
     for name in ("kappa", "balanced_accuracy", "macro_f1", "gain_over_majority"):
         assert np.isnan(found[f"{name}_low"]), name  # type: ignore[call-overload]
@@ -139,18 +150,18 @@ def test_patients_who_are_all_alike_leave_kappa_without_bounds() -> None:
     chance = np.tile([0.9, 0.1, 0.0, 0.0, 0.0], (40, 1))
     chance[1::2] = [0.1, 0.9, 0.0, 0.0, 0.0]
     one = ImagePredictions(patient=np.repeat(np.arange(20), 2), grade=grade, probabilities=chance[None])
-    found = scores_with_intervals(one, resamples=50)
+    found = scores_with_intervals(one)
     assert 0 < found["kappa"] < 1 and np.isnan(found["kappa_low"])  # type: ignore[operator, call-overload]
 
 
 def test_one_answer_for_all_has_kappa_0_by_definition() -> None:
-    found = scores_with_intervals(models(1, one_grade=1), resamples=50)
+    found = scores_with_intervals(models(1, one_grade=1))
     assert found["constant_predictor"] and found["kappa"] == found["kappa_low"] == found["kappa_high"] == 0.0
 
 
 def test_seeds_that_are_alike_give_no_interval_of_the_configuration() -> None:
     given = models(3)
     right = replace(given, probabilities=np.tile(np.eye(5)[given.grade], (3, 1, 1)))
-    found = scores_with_intervals(right, resamples=50)
+    found = scores_with_intervals(right)
     assert found["accuracy"] == found["kappa"] == 1.0
     assert np.isnan(found["accuracy_configuration_low"]) and np.isnan(found["kappa_configuration_high"])  # type: ignore[call-overload]

@@ -28,10 +28,13 @@ def test_scan_finds_every_file_and_leftovers_apart(tmp_path: Path) -> None:
 
 
 def test_scan_follows_links_to_folders_and_counts_each_once(tmp_path: Path) -> None:
-    touch(tmp_path, "elsewhere/x.png", "set/labels.csv")
-    (tmp_path / "set" / "images").symlink_to(tmp_path / "elsewhere")
+    touch(tmp_path, "set/of 2019/x.png", "set/labels.csv", "elsewhere/y.png")
+    (tmp_path / "set" / "images").symlink_to(tmp_path / "set" / "of 2019")
     (tmp_path / "set" / "again").symlink_to(tmp_path / "set")
     assert [file.rpartition("/")[2] for file in scan(tmp_path / "set").files] == ["labels.csv", "x.png"]
+    (tmp_path / "set" / "more").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(DataError, match="more is a link that leads to .*elsewhere"):
+        scan(tmp_path / "set")
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may list every folder")

@@ -65,11 +65,12 @@ def test_find_images_keeps_the_folders_and_the_extension_that_are_listed() -> No
     assert found(files, "messidor/1") == [""]
 
 
-def test_a_link_out_of_the_data_set_is_refused_and_a_linked_folder_is_not(tmp_path: Path) -> None:
-    (tmp_path / "set").mkdir()
+def test_a_link_out_of_the_data_set_is_refused_and_a_linked_folder_in_it_is_not(tmp_path: Path) -> None:
+    (tmp_path / "set" / "near").mkdir(parents=True)
     (tmp_path / "far").mkdir()
     (tmp_path / "far" / "a.png").touch()
-    (tmp_path / "set" / "linked").symlink_to(tmp_path / "far")
+    (tmp_path / "set" / "near" / "a.png").touch()
+    (tmp_path / "set" / "linked").symlink_to(tmp_path / "set" / "near")
     (tmp_path / "set" / "b.png").symlink_to(tmp_path / "far" / "a.png")
     tree = scan(tmp_path / "set")
     refuse_links_out(tree, [Entry("a", 0, "train", "l.csv, line 1")], ["linked/a.png"])

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from mlflow.exceptions import MlflowException
+from mlflow.protos.databricks_pb2 import UNAUTHENTICATED
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -156,14 +157,16 @@ def test_a_study_that_another_process_writes_is_refused(tmp_path: Path, data: Pa
 
 def test_what_mlflow_refuses_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def refuses() -> None:
-        raise MlflowException("API request failed\n with status 401")
+        raise MlflowException("API request failed\n with status 401", error_code=UNAUTHENTICATED)
 
     monkeypatch.setattr(app, "app", refuses)
     with pytest.raises(SystemExit) as ended:
         app.main()
     assert ended.value.code == 2
     said = capsys.readouterr().err
-    assert said.startswith("retina: MLflow: API request failed with status 401; correct user and password")
+    assert said.startswith(
+        "retina: MLflow: it refuses what is sent (401): it wants a user: set MLFLOW_TRACKING_USERNAME"
+    )
     assert said.count("\n") == 1
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from retina_data.audit.image_scan import look_at
 from retina_data.audit.report import check
 from retina_data.layouts.dataset import read_index
-from study.cli.audit_tables import escaped, fates, print_audit
+from study.cli.audit_tables import as_it_is, fates, print_audit
 from tests.retina_data.audit.test_image_scan import relabel, write_photographs
 from tests.retina_data.layouts.test_dataset import SHARED, needs_data
 
@@ -47,7 +47,7 @@ def test_labels_alone_say_so(tmp_path: Path) -> None:
 
 
 def test_a_name_is_no_markup_and_no_control_code() -> None:
-    assert escaped("[red]x\x1b[0m\n") == "\\[red]x\N{REPLACEMENT CHARACTER}[0m\n"
+    assert as_it_is("[red]x\x1b[0m\n").plain == "[red]x [0m\n"
 
 
 def test_files_are_named_where_they_are_few_and_counted_by_folder_where_not() -> None:

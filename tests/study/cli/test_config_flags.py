@@ -55,6 +55,13 @@ def test_help_says_what_stands_on_the_field() -> None:
         assert (option.help, option.show_default) == ("peak learning rate, > 0, <= 10", default)
 
 
+def test_what_may_follow_the_device_is_auto_by_default() -> None:
+    assert _run("x", "--precision", "auto")["precision"] == "auto"
+    [flag] = [one for one in field_flags(TrialConfig, "b") if one.name == "precision"]
+    option = flag.annotation.__metadata__[0]
+    assert option.help.endswith(": auto, fp32, bf16") and option.show_default == "auto"
+
+
 def test_a_study_s_seed_stands_before_a_trial_s() -> None:
     output = " ".join(CliRunner().invoke(app, ["--help"], env={"COLUMNS": "200"}).output.split())
     assert "seed of split, sampler" in output

@@ -43,6 +43,7 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     flags = ["--data", "d", "--layout", "lab", "--config", "c", "--weights", "resnet18=w", "--add-arm", "a"]
     flags += ["--warm-start", "other", "--enqueue", "t", "--lr", "0.5", "--trials", "3", "--home", str(tmp_path)]
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "c").write_text("{}")  # the configuration is read before anything else
     assert CliRunner().invoke(app.app, ["search", "x", *flags]).exit_code == 3
     overrides = {"lr": 0.5, "trials": 3, "weights": {"resnet18": str(tmp_path / "w")}}
     again = f" --home {tmp_path}"

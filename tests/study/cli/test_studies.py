@@ -61,7 +61,7 @@ def test_the_link_is_printed_once_the_server_answers(tmp_path: Path) -> None:
         finally:
             late.cancel()
             process.kill()
-    link = f"open http://127.0.0.1:{port}/view"
+    link = f"open http://127.0.0.1:{port}/{(tmp_path / '.ui-path').read_text()}/view"
     assert lines == ["starting MLflow ... (stop with Ctrl-C)", f"begun {port}", link]
     assert answers
 
@@ -70,7 +70,7 @@ def test_the_status_is_told_before_mlflow_is_asked_but_for_a_sync(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     told: list[str] = []
-    monkeypatch.setattr(studies, "sync_pending", lambda *_: told.append(capsys.readouterr().out))
+    monkeypatch.setattr(studies, "sync_pending", lambda *_, **__: told.append(capsys.readouterr().out))
     (tmp_path / "eyes").mkdir()
     (tmp_path / "eyes" / "ledger.jsonl").write_text('{"event":"study"\n')
     studies.status(home=tmp_path)
@@ -94,7 +94,7 @@ def test_a_damaged_study_is_named_and_the_command_fails(tmp_path: Path) -> None:
 
 
 def test_a_report_of_no_study_says_what_to_do(tmp_path: Path) -> None:
-    assert "run `retina search` first" in refused(tmp_path, "report", "none")
+    assert "run `retina search none` first" in refused(tmp_path, "report", "none")
 
 
 @pytest.mark.parametrize(("answer", "goes"), [("n\n", False), ("", False), ("y\n", True)])

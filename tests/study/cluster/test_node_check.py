@@ -9,8 +9,11 @@ from subprocess import DEVNULL
 import pytest
 from ray.cluster_utils import Cluster
 
-from study.cluster.node_check import check_nodes, explain_answer, look
+from study.cluster import node_check
+from study.cluster.arithmetic import fast_bf16
+from study.cluster.node_check import all_have_bf16, check_nodes, explain_answer, look
 from study.cluster.ray_cluster import alive, cluster
+from study.cluster.resources import Resources
 from study.errors import ConfigError
 from study.versions import libraries
 
@@ -81,12 +84,49 @@ def test_all_nodes_of_a_cluster_are_asked_and_the_wrong_ones_named(tmp_path: Pat
         with cluster(machines.address):
             check_nodes(home, [cache])
             assert not list(home.iterdir()), "nothing stays behind"
+            trial_resources = Resources(1, 0.0, 2)
+            assert all_have_bf16(trial_resources, 64) is fast_bf16(False, 64)
+            assert not all_have_bf16(trial_resources, 32), "no CPU is faster so on images that small"
             (cache / "manifest.json").unlink()
             with pytest.raises(ConfigError, match="does not see the data") as caught:
                 check_nodes(home, [cache])
             assert str(caught.value).count("node ") == 2 + 1  # each of two, after `each node of a cluster`
     finally:
         machines.shutdown()
+
+
+@pytest.mark.parametrize(
+    "answers, expected",
+    [
+        ([True, True], True),
+        ([True, False], False),
+        ([None, True], "node b (10.0.0.2) does not answer; name it: --prec"),
+    ],
+)
+def test_mixed_nodes_have_no_fast_bf16(
+    monkeypatch: pytest.MonkeyPatch, answers: list[bool | None], expected: bool | str
+) -> None:
+    """Only those that can hold a trial are asked, each with a trial's part of a GPU."""
+    resources = [{"CPU": 4.0}, {"CPU": 4.0, "GPU": 1.0}, {"CPU": 4.0, "GPU": 2.0}]
+    nodes = [
+        {"NodeManagerHostname": name, "NodeManagerAddress": f"10.0.0.{number}", "Resources": has}
+        for number, (name, has) in enumerate(zip("abc", resources, strict=True), start=1)
+    ]
+    told = dict(zip("bc", answers, strict=True))
+
+    def ask(node: dict[str, object], *_: object, gpus: float) -> tuple[bool | None, str]:
+        assert gpus == 0.5
+        answer = told[str(node["NodeManagerHostname"])]
+        return answer, "" if answer is not None else "does not answer"
+
+    monkeypatch.setattr(node_check, "alive", lambda: nodes)
+    monkeypatch.setattr(node_check, "_ask", ask)
+    if isinstance(expected, bool):
+        assert all_have_bf16(Resources(2, 0.5, 4), 256) is expected
+    else:
+        with pytest.raises(ConfigError) as caught:
+            all_have_bf16(Resources(2, 0.5, 4), 256)
+        assert expected in str(caught.value)
 
 
 def test_it_is_asked_without_anything_heavy() -> None:

@@ -1,9 +1,13 @@
 import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 import ray
 
-from study.cluster.ray_cluster import KEEP_MEMORY, cluster
+from study.cluster.ray_cluster import KEEP_MEMORY, PREFIX, YOUNG, cluster, own_folder
 from study.cluster.resources import resources
 from study.errors import ConfigError
 
@@ -67,3 +71,31 @@ def test_a_cluster_with_a_node_elsewhere_is_left_unless_it_is_guarded(monkeypatc
 def test_a_cluster_without_a_cpu_is_told_in_a_line() -> None:
     with pytest.raises(ConfigError, match="a node of the cluster must have CPUs, but none has; start its workers"):
         resources(None, None, [])
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from study.cluster.ray_cluster import own_folder
+with own_folder(Path(sys.argv[1])) as folder:
+    (folder / "log").touch()
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-c", KILLED, str(tmp_path)], check=False)
+    [left] = tmp_path.iterdir()
+    (tmp_path / "study").mkdir()
+    (tmp_path / "study" / "lock").touch()
+    link = tmp_path / f"{PREFIX}link"
+    link.symlink_to(tmp_path / "study")
+    with own_folder(tmp_path) as first:
+        assert left.exists(), "it is young"
+        assert stat.S_IMODE(first.stat().st_mode) == 0o700
+        for old in (left, first, tmp_path / "study"):
+            os.utime(old, (0, os.stat(old).st_mtime - 2 * YOUNG))
+        with own_folder(tmp_path) as second:
+            assert not left.exists() and first.exists() and second.exists()
+    assert sorted(tmp_path.iterdir()) == [link, tmp_path / "study"]
+    assert (tmp_path / "study" / "lock").exists()

@@ -2,9 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from retina_data.layouts.label_files import ReadOptions
-from study.config.study import StudyConfig, make_study_config, read_options
+from study.config.study import StudyConfig, make_study_config, open_precision, read_options
 from study.config.trial import TrialConfig, make_trial_config
 from study.config.yaml_file import read_study_config
 from study.errors import ConfigError
@@ -57,6 +58,15 @@ def test_values_are_kept_as_the_field_reads_them() -> None:
     assert config.arm_specs() == [("resnet18", False)]
     with pytest.raises(ConfigError, match="space.lr must name each value once"):
         make_study_config({"space": {"lr": [0.1, 0.1]}}, {})
+
+
+@pytest.mark.parametrize("text, expected", [("off", "off"), ("on", "on"), ("'on'", "on"), ("false", "off")])
+def test_off_and_on_are_read_as_yaml_has_them(text: str, expected: str) -> None:
+    values = yaml.safe_load(f"fixed: {{compile: {text}, precision: auto}}")
+    config = make_study_config(values, {})
+    assert config.fixed["compile"] == expected
+    assert "precision" not in config.fixed and open_precision(config)  # left open until the nodes are known
+    assert make_trial_config({"compile": expected == "on"}).compile == expected
 
 
 def test_a_grade_is_called_as_suits_the_objective_unless_it_is_said() -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from analysis.schema import FINDING_NO_PATIENTS
 from analysis.stats.calibration import Referral, Temperature
-from analysis.tables.model_card_scores import score_split
+from analysis.tables.model_card_scores import RESAMPLES, score_split
 from study.inference.best_model import BestModel
 from study.inference.model_card import GUESSED_PATIENTS, Facts, model_card
 from study.inference.model_dir import Settings
@@ -63,7 +63,8 @@ def test_every_score_has_its_interval(winner: BestModel) -> None:
     interval = r"\d\.\d{3} \(\d\.\d{3} to \d\.\d{3}\)"
     assert len(re.findall(rf"\| {interval} (?=\|)", scores)) == 5
     assert len(re.findall(rf"\| {interval}, n \d+ (?=\|)", recalls)) == 5
-    assert "(10,000 resamples, of auc 2,000; both eyes\ntogether)" in card
+    assert "95 % intervals over patients, both eyes together, of this model" in card
+    assert f"of others by {RESAMPLES:,} resamples" in card
 
 
 def test_model_card_of_a_constant_predictor(winner: BestModel) -> None:

@@ -102,7 +102,7 @@ def test_doubts_come_along_and_a_folder_of_before_there_were_any_is_read(folder:
     same, mixed = np.tile([0.9, 0.1, 0, 0, 0], (8, 1)), np.tile(np.eye(5)[[0, 1]], (4, 1))
     for chances, word in (
         (same, "Constant predictor on validation"),
-        (mixed, "On validation it cannot be told from guessing"),
+        (mixed, "On validation it is not shown to beat guessing"),
     ):
         table = pd.DataFrame(chances, columns=[f"p{grade}" for grade in GRADES])
         doubt = score_split("validation", table.assign(patient=range(8), grade=[0, 0, 1, 1] * 2), "median").limitation()

@@ -1,9 +1,11 @@
 """What of a plan is recorded, and what is not."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import yaml
 
+from analysis.schema import primary_endpoint
 from retina_data.cache.preparation import prepare
 from retina_data.layouts.dataset import read_index
 from study.planning.build_plan import make_plan
@@ -64,3 +66,10 @@ def test_how_data_is_read_is_recorded_by_counts_and_goes_on_without_flags(tmp_pa
     assert again.identity() == plan.identity()
     other_rule = Inputs(overrides={"allow_unused": False})
     assert make_plan("s", tmp_path / "home", _started(plan), other_rule).identity() == plan.identity()
+
+
+def test_the_primary_endpoint_is_recorded_when_a_study_begins(folder: Path) -> None:
+    plan = _plan(folder)
+    assert plan.event(2).primary_endpoint == primary_endpoint("kappa", "validation", folds=False)
+    lab = replace(plan, config=plan.config.model_copy(update={"select_on": "test"}))
+    assert lab.event(2).primary_endpoint == ""

@@ -23,6 +23,9 @@ def _config(**flags: Any) -> StudyConfig:
     return make_study_config({}, {"epochs": 2, "early_stopping": "none", **flags})
 
 
+D, S = "d" * 64, "e" * 64
+
+
 def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
     events = [replace(study_event(), identity=identity(config)), *Search(config, restarts=False).run(trials)]
     write_ledger(home / "other", *events)
@@ -31,7 +34,7 @@ def _other(home: Path, config: StudyConfig, trials: int = 8) -> None:
 def identity(config: StudyConfig) -> dict[str, Any]:
     """As a plan makes it, as far as it says how scores were measured."""
     fixed = {f"fixed.{name}": value for name, value in config.fixed.items()}
-    measured = {"data_digest": "d", "split_digest": "s", "select_on": "validation", "val_fraction": 0.2}
+    measured = {"data_digest": D, "split_digest": S, "select_on": "validation", "val_fraction": 0.2}
     return {**measured, "seed": 0, "weights": {}, **fixed}
 
 
@@ -85,13 +88,13 @@ def test_a_study_none_of_whose_trials_fits_is_refused_with_the_reasons(tmp_path:
 @pytest.mark.parametrize(
     ("here", "changed", "named"),
     [
-        ({}, {"data_digest": "other data"}, "`data_digest` is d, here it is other data"),
+        ({}, {"data_digest": "f" * 64}, f"`data_digest` is {D[:12]}, here it is {'f' * 12}"),
         ({"objective": "accuracy"}, {}, "`objective` is kappa, here it is accuracy"),
         ({"crop": "none"}, {}, "`crop` is fov, here it is none"),
         ({"epochs": 15}, {}, "`epochs` is 2, here it is 15"),
         ({}, {"split_digest": "t", "seed": 1}, "`seed` is 0, here it is 1"),
         ({}, {"split_digest": "t", "fold": "1/5"}, "`fold` is none, here it is 1/5"),
-        ({}, {"split_digest": "t"}, "`split_digest` is s, here it is t"),
+        ({}, {"split_digest": "a" * 64}, f"`split_digest` is {S[:12]}, here it is {'a' * 12}"),
     ],
 )
 def test_scores_that_were_measured_otherwise_are_never_told(
@@ -166,9 +169,12 @@ def test_a_study_whose_ranges_hang_on_the_optimizer_tells_one_of_the_same_ranges
     assert _told(tmp_path / "same", there, there) == (8, [])
     wider = {**ranges, "sgd": {"low": 0.001, "high": 0.2}}
     here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": wider}}, flags)
-    told, reasons = _told(tmp_path / "wider", there, here)
+    assert _told(tmp_path / "wider", there, here) == (8, []), "every value lies inside the axis that has grown"
+    narrower = {**ranges, "sgd": {"low": 0.09, "high": 0.1}}
+    here = make_study_config({"space": {"optimizer": ["sgd", "adamw"], "lr": narrower}}, flags)
+    told, reasons = _told(tmp_path / "narrower", there, here)
     assert 0 < told < 8, "trials of the optimizer whose range is the same fit"
-    assert reasons == ["its axis lr_sgd is another one here"]
+    assert reasons == ["its lr_sgd lies outside the axis of this study"]
 
 
 def test_the_same_configuration_again_is_a_repeat_with_another_seed() -> None:

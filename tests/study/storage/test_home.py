@@ -6,7 +6,7 @@ from study.errors import ConfigError
 from study.storage.events import encode
 from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.tracking.sync_marker import mark_synced, sync_pending
-from tests.fixtures.study import study_event
+from tests.fixtures.study import study_event, write_ledger
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", "", ".hidden", "cache", "weights", "x" * 65])
@@ -36,13 +36,16 @@ def test_a_server_that_does_not_answer_is_one_line_and_no_error(
 
 def test_a_name_stands_for_its_folds_where_the_first_one_says_so(tmp_path: Path) -> None:
     assert (folds_of(tmp_path, "s"), fold_studies(tmp_path, "s")) == (0, ["s"])
-    for name, config in (("s-fold1", '{"fold":"1/3"}'), ("plain-fold1", "{}"), ("torn-fold1", None)):
-        (tmp_path / name).mkdir()
-        line = f'{{"event":"study","config":{config}}}' if config else '{"event":"stu'
-        (tmp_path / name / "ledger.jsonl").write_text(f"{line}\n")
+    for name, fold in (("s-fold1", "1/3"), ("plain-fold1", "")):
+        write_ledger(tmp_path / name, study_event(fold=fold))
+    write_ledger(tmp_path / "torn-fold1").write_text('{"event":"stu\n')
+    write_ledger(tmp_path / "many-fold1").write_bytes(
+        encode(study_event(fold="1/3")).replace(b'"1/3"', b'"1/1000000000"')
+    )
     assert fold_studies(tmp_path, "s") == ["s-fold1", "s-fold2", "s-fold3"]
     assert fold_studies(tmp_path, "plain") == ["plain"]
     assert fold_studies(tmp_path, "torn") == ["torn"]
+    assert fold_studies(tmp_path, "many") == ["many"]
 
 
 def test_a_damaged_study_does_not_keep_the_others_from_being_sent(

@@ -10,18 +10,22 @@ from mlflow.exceptions import MlflowException
 from PIL import Image
 
 from analysis import schema
+from study.storage.home import Home
 from study.tracking.experiment_page import (
     NOTE,
     axes_of,
-    experiments_of,
     links,
     log_data,
     picture_files,
     write_view,
 )
 from study.tracking.saved_view import VIEW_ID, VIEW_TAG, unpacked
+from study.tracking.store.experiment import experiments_of
 from tests.fixtures.mlflow import ARMS, TrialSpec, client, store, write_study
 from tests.fixtures.study import study_event
+
+NOWHERE = Path("/nowhere")
+"""A home without ledgers: MLflow alone has the studies."""
 
 
 def _experiment(name: str) -> str:
@@ -68,13 +72,13 @@ def test_axes_are_the_hyperparameters_that_differ() -> None:
 
 def test_a_study_is_linked_by_its_view_and_written_once() -> None:
     uri = write_study("showing-view", [TrialSpec(0, ARMS[0]), TrialSpec(1, ARMS[3])], objective="accuracy")
-    (link,) = links(uri, "showing-view", "http://127.0.0.1:5000")
+    (link,) = links(Home(NOWHERE, uri, None), "showing-view", "http://127.0.0.1:5000")
     assert f"/experiments/{_experiment('showing-view')}/" in link and f"viewStateShareKey={VIEW_ID}" in link
     view = client().get_experiment(_experiment("showing-view")).tags[VIEW_TAG]
     state = unpacked(json.loads(view)["state"])
     assert state["orderByKey"] == "metrics.`best/val_accuracy`"
     assert state["compareRunCharts"][0]["selectedParams"] == ["architecture", "pretrained"]
-    links(uri, "showing-view", "http://127.0.0.1:5000")
+    links(Home(NOWHERE, uri, None), "showing-view", "http://127.0.0.1:5000")
     assert client().get_experiment(_experiment("showing-view")).tags[VIEW_TAG] == view
 
 
@@ -85,18 +89,16 @@ def test_a_store_that_takes_no_view_is_linked_by_the_plain_list(monkeypatch: pyt
         raise MlflowException("read only")
 
     monkeypatch.setattr("study.tracking.experiment_page.write_view", refuse)
-    (link,) = links(uri, "showing-plain", "http://127.0.0.1:5000")
+    (link,) = links(Home(NOWHERE, uri, None), "showing-plain", "http://127.0.0.1:5000")
     assert "viewStateShareKey" not in link and "orderByKey=metrics.%60best%2Fval_kappa%60" in link
 
 
 def test_a_study_that_is_not_there_has_no_link_and_folds_have_one_each() -> None:
-    assert links(store()[0], "showing-none", "http://127.0.0.1:5000") == []
+    assert links(Home(NOWHERE, store()[0], None), "showing-none", "http://127.0.0.1:5000") == []
     for fold in (1, 2):
         client().create_experiment(schema.fold_name("showing-folds", fold))
-    assert [one.name for one in experiments_of(client(), "showing-folds")] == [
-        "showing-folds-fold1",
-        "showing-folds-fold2",
-    ]
+    folds = experiments_of(client(), Home(NOWHERE, store()[0], None), "showing-folds")
+    assert list(folds) == ["showing-folds-fold1", "showing-folds-fold2"]
 
 
 def test_a_view_of_a_study_without_trials_can_be_written() -> None:

@@ -8,6 +8,7 @@ from mlflow.entities import Run
 from analysis import schema
 from study.storage.events import Event
 from study.tracking.mlflow_tracker import Tracking, trial_of_run
+from study.tracking.store.experiment import study_id_of
 from study.training.checkpoints import save_predictions
 from tests.fixtures.mlflow import client, store
 from tests.fixtures.study import (
@@ -95,7 +96,7 @@ def test_a_study_is_told_with_its_agreed_names(name: str, tmp_path: Path) -> Non
         schema.ARTIFACT_PREDICTIONS,
         schema.ARTIFACT_CURVES,
     } <= artifacts
-    assert trial_of_run(store()[0], good.info.run_id) == (name, "0000")
+    assert trial_of_run(store()[0], good.info.run_id) == (name, "0000", "a" * 32)
     assert trial_of_run(store()[0], parent.info.run_id) is None
     assert trial_of_run(store()[0], "f" * 32) is None
 
@@ -135,7 +136,7 @@ def test_a_finalist_is_one_run_with_agreed_names_wherever_it_was_cut(name: str, 
     assert (run.data.metrics["best/val_kappa"], run.data.metrics["best/epoch"]) == (0.5, 1.0)
     assert run.info.status == "FINISHED" and tags["mlflow.parentRunId"] == runs["parent"].info.run_id
     assert len(client().get_metric_history(run.info.run_id, "val/kappa")) == 1
-    assert trial_of_run(store()[0], run.info.run_id) in (None, (name, "f0000"))
+    assert trial_of_run(store()[0], run.info.run_id) is None
 
 
 @pytest.mark.usefixtures("grey_pictures")
@@ -191,9 +192,9 @@ def test_a_run_whose_maker_was_killed_gets_its_parameters_later(name: str, tmp_p
 
 @pytest.mark.usefixtures("grey_pictures")
 def test_the_store_says_which_study_it_has(name: str, tmp_path: Path) -> None:
-    assert _tracking(name, tmp_path).study_id == ""
     _send(_tracking(name, tmp_path), _whole(tmp_path))
-    assert _tracking(name, tmp_path).study_id == "a" * 32
+    experiment = client().get_experiment_by_name(name)
+    assert experiment.tags[schema.TAG_STUDY_ID] == study_id_of(client(), experiment) == "a" * 32
 
 
 def _double(name: str, study_id: str) -> list[Run]:

@@ -74,7 +74,23 @@ def test_an_address_that_mlflow_does_not_take_is_refused_with_what_it_takes(addr
 
 @pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite", "postgresql", "postgresql+psycopg2", "mysql", "mssql"])
 def test_a_database_is_taken(scheme: str) -> None:
-    module.check_answers(f"{scheme}://anna:secret@db/x")
+    with socket.create_server(("127.0.0.1", 0)) as database:
+        module.check_answers(f"{scheme}://anna:se/cret@127.0.0.1:{database.getsockname()[1]}/x")
+
+
+@pytest.mark.parametrize("user", ["anna:secret@", "anna:se/cret@", ""])
+def test_a_database_that_is_away_is_said_at_once(user: str, refuses: int) -> None:
+    started = time.monotonic()
+    where = rf"postgresql://(\*\*\*@)?127.0.0.1:{refuses}/x"
+    with pytest.raises(ConfigError, match=rf"must answer at {where}, .*refused") as said:
+        module.check_answers(f"postgresql://{user}127.0.0.1:{refuses}/x")
+    assert "cret" not in str(said.value) and time.monotonic() - started < module.ANSWER_SECONDS
+
+
+def test_a_database_s_address_that_cannot_be_read_tells_no_password() -> None:
+    with pytest.raises(ConfigError, match="it is no address of a database") as said:
+        module.check_answers("postgresql://anna:secret@127.0.0.1:port/x")
+    assert "cret" not in str(said.value)
 
 
 LATE = """

@@ -12,6 +12,7 @@ from sqlalchemy import sql
 from study.storage.events import Event
 from study.storage.ledger import Ledger, LedgerError
 from study.tracking import sync as module
+from study.tracking.store.refusals import RefusedError
 from study.tracking.sync import BackgroundSync, TrackingError, open_tracking, sync
 from study.tracking.sync_marker import mark_synced, stale_studies
 from tests.fixtures.mlflow import client, store
@@ -119,7 +120,7 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
     folder = tmp_path / "feed-killed"
     folder.mkdir()
     ledger = Ledger(folder / "ledger.jsonl")
-    for event in (study_event(), trial_event(0), epoch_event(0, 1, 0.3)):
+    for event in (replace(study_event(), id="d" * 32), trial_event(0), epoch_event(0, 1, 0.3)):
         ledger.append(event)
     ledger.close()
     assert stale_studies(tmp_path, store()[0]) == [folder]
@@ -131,16 +132,16 @@ def test_a_killed_study_is_stale_until_it_was_sent(tmp_path: Path) -> None:
 
 def test_a_study_is_not_sent_into_another_one_of_its_name(tmp_path: Path) -> None:
     folders = [tmp_path / home / "feed-named" for home in ("here", "there")]
-    for folder, study_id in zip(folders, "ab", strict=True):
-        write_ledger(folder, replace(study_event(), id=study_id * 32))
+    for folder, study_id in zip(folders, ("6a", "6b"), strict=True):
+        write_ledger(folder, replace(study_event(), id=study_id * 16))
     sync(folders[0], store()[0], (store()[1] / "feed-named").as_uri())
-    with pytest.raises(TrackingError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
+    with pytest.raises(RefusedError, match="^MLflow at sqlite:.* has another study of the name feed-named"):
         sync(folders[1], store()[0], None)
 
 
 def test_events_that_do_not_follow_from_each_other_are_one_line(tmp_path: Path) -> None:
     folder = tmp_path / "feed-lost"
-    write_ledger(folder, study_event(), epoch_event(0, 1, 0.5), close_event())
+    write_ledger(folder, replace(study_event(), id="e" * 32), epoch_event(0, 1, 0.5), close_event())
     with pytest.raises(LedgerError, match="one of 0000 does not"):
         sync(folder, store()[0], (store()[1] / folder.name).as_uri())
 

@@ -1,3 +1,6 @@
+import hashlib
+import io
+import resource
 from pathlib import Path
 
 import pandas as pd
@@ -32,6 +35,33 @@ def test_the_last_checkpoint_comes_back_whole(tmp_path: Path) -> None:
     assert state["epoch"] == 3
     assert torch.equal(state["model"]["w"], torch.full((3,), 3.0))
     assert report == {"epoch": 3, "best": 0.1}
+
+
+@pytest.mark.parametrize("room", [100, 400_000, 4_000_100])
+def test_a_disk_without_room_is_the_disk_s_error_and_the_file_before_stays(tmp_path: Path, room: int) -> None:
+    """As it is full before, within and after the tensor."""
+    _saved(tmp_path, 1)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            save_last(tmp_path, {"epoch": 2, "model": {"w": torch.zeros(1_000_000)}}, {"epoch": 2})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    loaded = load_last(tmp_path)
+    assert loaded and loaded[0]["epoch"] == 1
+    assert [file.name for file in tmp_path.iterdir()] == [LAST]
+
+
+def test_a_checkpoint_is_its_digest_and_what_torch_saved(tmp_path: Path) -> None:
+    """Pieces that are hashed beside their writing, and small ones: the file is that of one buffer."""
+    state = {"model": {"large": torch.arange(100_000.0), "small": torch.ones(3)}}
+    save_last(tmp_path, state, {"epoch": 1})
+    data = (tmp_path / LAST).read_bytes()
+    assert hashlib.sha256(data[32:]).digest() == data[:32]
+    loaded = torch.load(io.BytesIO(data[32:]), weights_only=True)
+    assert torch.equal(loaded["state"]["model"]["large"], state["model"]["large"])
+    assert torch.serialization.get_crc32_options(), "what others save keeps its checksums"
 
 
 @pytest.mark.parametrize("damage", ["cut", "bit"])
@@ -73,14 +103,14 @@ def test_damaged_checkpoints_are_said_in_a_line_and_dropped(tmp_path: Path) -> N
 
 
 def test_the_last_checkpoint_stays_until_the_next_one_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(path: Path, data: bytes) -> None:
-        path.write_bytes(data[:100])
+    def full(handle: io.FileIO, data: bytes | memoryview) -> None:
+        handle.write(data[:100])
         raise OSError("no room")
 
     _saved(tmp_path, 2)
     with monkeypatch.context() as patched, pytest.raises(OSError, match="no room"):
-        patched.setattr(checkpoints, "write_whole", full)
-        save_last(tmp_path, {"epoch": 3}, {"epoch": 3})
+        patched.setattr(checkpoints, "write_all", full)
+        save_last(tmp_path, {"epoch": 3, "w": torch.ones(100_000)}, {"epoch": 3})
     loaded = load_last(tmp_path)
     assert loaded is not None
     assert loaded[0]["epoch"] == 2

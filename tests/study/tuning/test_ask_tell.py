@@ -7,6 +7,7 @@ import pytest
 from study.config.arms import groups_of
 from study.config.study import StudyConfig, make_study_config
 from study.storage.events import Event, TrialFinished, TrialStarted
+from study.storage.ledger import LedgerError
 from study.storage.state import StudyState, study_state
 from study.tuning.ask_tell import Arms
 from tests.fixtures.study import end_event, epoch_event, study_event
@@ -138,3 +139,14 @@ def test_a_failed_trial_has_no_value() -> None:
 def test_fewer_than_three_trials_of_an_arm_are_never_stopped() -> None:
     events = Search(make_study_config({}, {"epochs": 9, "seed": 1}), restarts=False).run(8)
     assert all(event.state == "complete" for event in events if isinstance(event, TrialFinished))
+
+
+@pytest.mark.parametrize(
+    "text", ["{}", "[", "7", '{"name": "FloatDistribution", "attributes": {"low": 2}}', "[" * 9_000]
+)
+def test_a_distribution_that_optuna_has_not_written_is_one_line(text: str) -> None:
+    config = make_study_config({}, {"architecture": "resnet18", "pretrained": False})
+    asked = replace(Search(config, restarts=False).arms.ask(0), distributions={"lr": text})
+    groups = groups_of(config, config.arm_specs())
+    with pytest.raises(LedgerError, match="must be one that Optuna suggested"):
+        Arms(config, groups, study_state([study_event(), asked, epoch_event(0, 1, 0.5), end_event(0)]))

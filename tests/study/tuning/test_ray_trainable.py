@@ -13,6 +13,7 @@ import torch
 from analysis.stats.metrics import called
 from retina_data.cache.cache import open_cache
 from retina_data.layouts.dataset import read_index
+from retina_models import compilation
 from retina_models.resnet import resnet18
 from retina_models.weights import read_safetensors, read_weights
 from study.config.trial import TrialConfig
@@ -250,6 +251,14 @@ def test_a_gpu_that_cannot_be_had_is_no_failure_of_the_trial(
     result = TrialActor(job).step()
     assert result["halt"].startswith("torch finds no GPU where Ray has one; install")
     assert not (tmp_path / "0000" / "error.txt").exists()
+
+
+def test_a_missing_compiler_is_no_failure_of_the_trial(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
+    result = TrialActor(_job(cache, tmp_path / "0000", compile="on")).step()
+    assert result["done"] and result["halt"].endswith("install one there, or set compile: off")
 
 
 def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:

@@ -150,8 +150,8 @@ def test_a_study_that_is_written_is_refused(here: Home) -> None:
 def test_folds_go_with_the_whole_and_not_alone(here: Home) -> None:
     folds = [write_home_study(here, schema.fold_name("eyes", n), fold=f"{n}/2") for n in (1, 2)]
     look_alike = write_home_study(here, "eyes-fold3")  # an ordinary study that is called so
-    (here.home / "eyes").mkdir()
-    (here.home / "eyes" / "folds.yaml").write_text("folds: 2\n")
+    (here.home / "eyes" / "report").mkdir(parents=True)
+    (here.home / "eyes" / "report" / "report.html").write_text("of all folds\n")
     with pytest.raises(ConfigError, match="outer fold 1/2"):
         find("eyes-fold1", here)
     found = find("eyes", here)

@@ -110,16 +110,16 @@ def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
 ) -> None:
     overrides = {"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 2}
     inputs = Inputs(data=small_data(tmp_path / "data"), overrides=overrides)
-    here = Home(tmp_path, "", None, " --home X", " --home X --cpus-per-trial 1")
+    here = Home(tmp_path, f"sqlite:///{tmp_path / 'mlflow.db'}", None, " --home X", " --home X --cpus-per-trial 1")
 
     def said(name: str, *states: str) -> str:
         """Of a search whose trials end in these states."""
 
-        def run(plan: Plan, spec: Search, ledger: Ledger, *_: object) -> int:
+        def run(plan: Plan, spec_of: type[Search], ledger: Ledger, *_: object) -> int:
             for number, state in enumerate(states):
                 ledger.append(trial_event(number))
                 ledger.append(end_event(number, state))
-            _closing(plan, spec, study_state(ledger.events), schema.STATE_FAILED, "", here)
+            _closing(plan, spec_of(plan), study_state(ledger.events), schema.STATE_FAILED, "", here)
             return 1
 
         monkeypatch.setattr(search, "run", run)

@@ -150,5 +150,5 @@ def test_status_of_another_schema(tmp_path: Path) -> None:
     (_study(tmp_path, "old") / "ledger.jsonl").write_text('{"event":"study","id":"a"}\n')
     told = {study["study"]: study for study in json.loads(_printed(tmp_path, as_json=True))}
     assert (told["old"]["state"], told["one"]["ended"]) == ("damaged", 1)
-    assert "must have schema 2" in told["old"]["error"]
+    assert "must have schema 3" in told["old"]["error"]
     assert "has schema 1; search under another name" in told["old"]["error"]

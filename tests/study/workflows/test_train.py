@@ -15,6 +15,7 @@ from study.errors import ConfigError
 from study.planning.pretrained_weights import synthetic_file
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.leakage import read_provenance
+from study.workflows import train as train_workflow
 from study.workflows.train import reproduce, train_new
 from tests.fixtures.study import SMALL, small_data, squash
 from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures
@@ -42,6 +43,17 @@ def test_weights_predictions_epochs_and_configuration_are_left(folder: Path, cap
     assert config.epochs == 2
     assert len(pd.read_parquet(folder / "out" / PREDICTIONS)) == sum(map(sum, epochs[0]["confusion"]))
     assert read_weights(folder / "out" / BEST, "resnet18").source == BEST
+
+
+@pytest.mark.parametrize("fast, expected", [(True, "bf16"), (False, "fp32")])
+@pytest.mark.parametrize("said", [{}, {"precision": "auto"}])
+def test_precision_follows_the_machine(
+    monkeypatch: pytest.MonkeyPatch, said: dict[str, str], fast: bool, expected: str
+) -> None:
+    monkeypatch.setattr(train_workflow, "fast_bf16", lambda gpu, side: fast and side == 128)
+    assert train_workflow.with_precision({"image_size": 128, **said})["precision"] == expected
+    named = {"image_size": 128, "precision": "fp32"}
+    assert train_workflow.with_precision(named) == named
 
 
 def test_what_was_left_out_and_allowed_is_recorded(tmp_path: Path) -> None:

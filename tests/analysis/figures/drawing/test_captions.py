@@ -8,7 +8,7 @@ from tests.fixtures import figures as fixture
 
 def test_a_confirmed_study() -> None:
     shown = fixture.confirmed()
-    new_patients = "test, patients not in training (not seen by the search); n = 80 images of 40 patients"
+    new_patients = "test, patients not in training; n = 80 images of 40 patients"
     assert captions.measured_on(shown.primary) == new_patients
     assert captions.about(shown.primary) == f"The confirmed winner of each arm, {new_patients}."
     assert captions.over_seeds(shown.predictions) == ", mean of 3 seeds"

@@ -43,7 +43,7 @@ def test_files_are_300_dpi_well_formed_and_the_same_each_time(tmp_path: Path) ->
         assert root.attrib["width"] == f"{72 * width:g}pt"
     assert one.svg.read_bytes() == again.svg.read_bytes()
     assert one.column.read_bytes() == again.column.read_bytes()
-    assert one.csv.read_text() == "text,value\n'=1+1,1.5\n"
+    assert one.csv.read_text() == '"text","value"\n"\'=1+1",1.5\n'
     assert "T" not in one.svg.read_text().partition("<dc:date>")[2][:1]
 
 

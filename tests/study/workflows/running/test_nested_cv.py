@@ -93,12 +93,12 @@ def test_folds_run_one_after_the_other_until_one_has_not_ended(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     called: list[tuple[str, bool]] = []
-    ended = {"a": True, "b": False, "c": True}
+    ended = {"1/3": True, "2/3": False, "3/3": True}
 
     def call(part: str, rest: Compute) -> int:
         assert rest.time_budget is not None
         called.append((part, 0 < rest.time_budget <= 60))
-        _begin(tmp_path, part, part)
+        _begin(tmp_path, part, f"{'abc'.index(part) + 1}/3")
         return 0
 
     def over(state: StudyState) -> bool:
@@ -113,7 +113,7 @@ def test_a_fold_that_has_ended_without_a_score_does_not_keep_the_others_from_run
     codes = {"a": 0, "b": 1, "c": 0}
 
     def call(part: str, rest: Compute) -> int:
-        _begin(tmp_path, part, part)
+        _begin(tmp_path, part, f"{'abc'.index(part) + 1}/3")
         return codes[part]
 
     assert each_fold([*codes], tmp_path, Compute(), call, lambda s: bool(s.study), ("", "")) == 1
@@ -123,7 +123,7 @@ def test_a_fold_that_has_ended_without_a_score_does_not_keep_the_others_from_run
 def test_a_time_budget_that_is_used_up_begins_no_other_fold(tmp_path: Path) -> None:
     def call(part: str, rest: Compute) -> int:
         time.sleep(0.02)
-        _begin(tmp_path, part, part)
+        _begin(tmp_path, part, f"{'abc'.index(part) + 1}/3")
         return 0
 
     assert each_fold(["a", "b"], tmp_path, Compute(time_budget=0.01), call, lambda s: bool(s.study), ("", "")) == 0
@@ -211,7 +211,7 @@ def _searched(
         return code
 
     monkeypatch.setattr("study.workflows.running.dry_run.measured_now", measured)
-    here = Home(home, "", None, " --home X", " --home X --cpus-per-trial 1")
+    here = Home(home, f"sqlite:///{home / 'mlflow.db'}", None, " --home X", " --home X --cpus-per-trial 1")
     inputs = Inputs(
         data=whole / "data",
         overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False, "trials": 1, "epochs": 2},

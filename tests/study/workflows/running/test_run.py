@@ -1,6 +1,6 @@
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,24 +117,30 @@ def test_what_comes_before_the_search_takes_of_the_time_budget(
     plan.folder.mkdir(parents=True)
     ledger, compute = Ledger(plan.folder / "ledger.jsonl"), Compute(time_budget=0.2)
     here = Home(tmp_path, "sqlite://", None)
-    assert run(plan, Search(plan), ledger, here, compute) == 0
+    assert run(plan, Search, ledger, here, compute) == 0
     ledger.close()
     [stop] = stops
     assert stop.deadline == compute.deadline and stop.out_of_time()
 
 
 @pytest.mark.parametrize(
-    ("last_error", "said"),
+    ("last_error", "refused", "said"),
     [
-        ("", "MLflow is still taking what it lacked; `retina status` sends the rest later\n"),
-        ("Timeout: x", "MLflow did not answer (Timeout: x); `retina status` sends the rest later\n"),
+        ("", "", "MLflow is still taking what it lacked; `retina status` sends the rest later"),
+        ("Timeout: x", "", "MLflow did not answer (Timeout: x); `retina status` sends the rest later"),
+        (
+            "",
+            "it refuses what is sent (403)",
+            "MLflow did not take 2 events of study s (it refuses what is sent (403)); the ledger has them: mend that, "
+            "then `retina status s --sync --home h`",
+        ),
     ],
 )
 def test_what_mlflow_does_not_have_yet_is_told_with_what_is_true(
-    plan: Plan, tmp_path: Path, last_error: str, said: str, caplog: pytest.LogCaptureFixture
+    plan: Plan, tmp_path: Path, last_error: str, refused: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    feed: Any = SimpleNamespace(last_error=last_error, close=lambda seconds, at_most: False)
-    ledger = Ledger(tmp_path / "ledger.jsonl")
-    _send_rest(plan, ledger, feed, "sqlite://", SIGNAL_CLOSE_SECONDS)
-    ledger.close()
-    assert caplog.messages == [said.rstrip()]
+    feed: Any = SimpleNamespace(last_error=last_error, refused=refused, unsent=2, close=lambda seconds, at_most: False)
+    here = Home(tmp_path, "sqlite://", None, " --home h")
+    with closing(Ledger(tmp_path / "ledger.jsonl")) as ledger:
+        assert _send_rest(plan, ledger, feed, here, SIGNAL_CLOSE_SECONDS) is not bool(refused)
+    assert caplog.messages == [said]

@@ -1,4 +1,7 @@
-"""What a search gained over its first trial, the known-good configuration that it began with, on the test split."""
+"""The arm that validation chose, on the test split: the primary endpoint, and what its search gained.
+
+Nothing here is chosen by the test split, so what it measures is not flattered by a choice.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,86 @@ from typing import Any
 
 import pandas as pd
 
+from analysis import schema
 from analysis.number_format import signed, signed_bounds
-from analysis.results.columns import DIFFERENCES, GAIN, NEW_PATIENTS, NOT_CONFIRMED, RUN, SAME, TEST, split_text
+from analysis.results.columns import (
+    DIFFERENCES,
+    ENDPOINT,
+    GAIN,
+    NEW_PATIENTS,
+    NO_RESULT,
+    NOT_CONFIRMED,
+    RUN,
+    SAME,
+    SEEDS_COUNTED,
+    TEST,
+    VALIDATION,
+    primary_endpoint,
+    split_text,
+)
 from analysis.results.labels import arm_label, spoken
-from analysis.results.predictions import PredictionSet, has_new_patients, of_confirmations, primary_predictions
+from analysis.results.predictions import (
+    PredictionSet,
+    chosen_arms,
+    has_new_patients,
+    of_chosen_arms,
+    of_confirmations,
+    primary_predictions,
+)
 from analysis.results.run_tables import with_fold
-from analysis.results.study_runs import StudyRuns
+from analysis.results.study_runs import StudyRuns, objective
 from analysis.stats.metrics import accuracy_and_kappa
 from analysis.tables.pairwise import difference
-from analysis.tables.score_models import TEST_RESAMPLES
+from analysis.tables.score_models import scores_with_intervals
+
+
+def endpoint(study: StudyRuns, board: pd.DataFrame, four_way: pd.DataFrame) -> pd.DataFrame:
+    """The primary endpoint, one row, columns columns.ENDPOINT.
+
+    board: arm_comparison.leaderboard(study), four_way: arm_comparison.four_way(study). In a study of folds it is each
+    fold's chosen arm, pooled; without a test split that nothing was chosen on there is none.
+    """
+    chosen, primary = chosen_arms(study, board), primary_endpoint(four_way)
+    arms = list(dict.fromkeys(chosen.values()))
+    row: dict[str, Any] = {"score": objective(study), "arm": ", ".join(arms), "folds": study.folds}
+    row |= {"label": ", ".join(arm_label(study, arm) for arm in arms), "exported_arm": _exported(study, board)}
+    row |= {"trials_after_reading": len(study.added_after_reading), "folds_tested": 0}
+    row |= {"measured_on": primary["measured_on"].iloc[0], "split": primary["split"].iloc[0]}
+    mine = primary[primary["arm"].isin(arms)]
+    if study.selection_split == TEST:
+        row |= {"status": NO_RESULT, "reason": "epochs and trials were chosen on the test split, and no other is left"}
+    elif mine.empty or row["measured_on"] == VALIDATION:
+        row |= {"status": NOT_CONFIRMED, "reason": "the test split has not been read"}
+    elif len(arms) == 1:
+        names = ("status", "reason", "trial", *ENDPOINT[8 : ENDPOINT.index("seed_numbers") + 1], "folds_tested")
+        row |= {name: mine[name].iloc[0] for name in (*names, "n_new_patients")}
+    else:
+        row |= _pooled(study, board, str(row["measured_on"]))
+        row |= {name: int(mine[name].sum()) for name in SEEDS_COUNTED[1:4]}
+        row["passed_over"] = ", ".join(filter(None, mine["passed_over"]))
+    return pd.DataFrame([row], columns=list(ENDPOINT))
+
+
+def _pooled(study: StudyRuns, board: pd.DataFrame, measured_on: str) -> dict[str, Any]:
+    """Columns of ENDPOINT of different arms in different folds."""
+    models = of_chosen_arms(study, board)
+    if models is None:
+        return {"status": NOT_CONFIRMED, "reason": "no arm that a fold chose has been measured on the test split"}
+    row: dict[str, Any] = {"status": RUN, "reason": "", "trial": models.trial, "seeds": len(models.seeds)}
+    row |= {"seed_numbers": "; ".join(models.seeds), "folds_tested": models.folds()}
+    row["n_new_patients"] = int(models.new_patients.sum())
+    return row | scores_with_intervals(models.only(models.new_patients) if measured_on == NEW_PATIENTS else models)
+
+
+def _exported(study: StudyRuns, board: pd.DataFrame) -> str:
+    """The arm that `retina export` takes: validation's first, of folds that with the highest mean over all of them."""
+    if not study.folds:
+        return str(board["arm"].iloc[0]) if len(board) else ""
+    fold = board["trial"].map(study.trials.set_index("trial")["fold"])
+    best = board.assign(fold=fold, by=board["finalist_mean"].fillna(board["objective_value"]))
+    best = best[~best.duplicated(["arm", "fold"])].groupby("arm")["by"].agg(["mean", "size"])
+    everywhere = best[best["size"] == study.folds].reindex([arm for arm in schema.ARM_LABELS if arm in best.index])
+    return str(everywhere["mean"].idxmax()) if everywhere["mean"].notna().any() else ""
 
 
 def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
@@ -40,7 +114,9 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
             one.only(one.new_patients) if measured_on == NEW_PATIENTS and has_new_patients(one) else one
             for one in found
         )
-        row |= {"status": RUN, "reason": ""} | difference(winner, first, TEST_RESAMPLES)
+        found_difference = difference(winner, first)
+        row |= {"status": RUN, "reason": ""} | found_difference.row()
+        row["p"] = found_difference.by_score[objective(study)].p()
         for name, one in (("", winner), ("first_", first)):
             scores = accuracy_and_kappa(one.counts().sum(axis=0))
             row |= {f"{name}{score}": float(scores[score].mean()) for score in DIFFERENCES}
@@ -62,15 +138,15 @@ def gain_sentence(table: pd.DataFrame, score: str) -> str:
     scores_text = f"{score} {signed(row, score, 1)}, {other} {signed(row, other, 1)}"
     how = f"paired by patient, {_seeds(int(row['seeds']))}, on the test split"
     if low > 0:
-        text = f"Over {whose} the search gained {scores_text} ({how})"
+        text = f"Over {whose} the search gained, of these models, {scores_text} ({how})"
     elif high < 0:
-        text = f"The winner is worse than {whose}: {scores_text} ({how})"
+        text = f"Of these models the winner is worse than {whose}: {scores_text} ({how})"
     elif value == low == high == 0:
         text = f"The search gained nothing over {whose}: both call every image alike ({how})"
     else:
         text = f"The search gained nothing over {whose} that these patients could show: {scores_text} ({how})"
     if bounds := signed_bounds(row, f"{score}_difference_configuration"):
-        text += f"; with any seed the interval of {score} is {bounds}"
+        text += f"; for one more seed on the same training images and split the interval of {score} is {bounds}"
     return f"{text}."
 
 

@@ -9,7 +9,7 @@ from analysis.report import summary
 from analysis.results.columns import GAIN
 from analysis.results.mlflow_reader import read_study
 from analysis.results.study_runs import StudyRuns
-from analysis.tables import all_tables, arm_comparison, gain
+from analysis.tables import all_tables, arm_comparison, endpoint
 from tests.fixtures import figures as shown
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import ConfirmSpec, TrialSpec
@@ -24,8 +24,8 @@ def study_of(name: str, skills: tuple[float, float], first: float, winner: float
 
 
 def said(study: StudyRuns) -> tuple[dict[str, object], str]:
-    table = gain.gain(study, arm_comparison.leaderboard(study))
-    return table.to_dict("records")[0], gain.gain_sentence(table, "kappa")
+    table = endpoint.gain(study, arm_comparison.leaderboard(study))
+    return table.to_dict("records")[0], endpoint.gain_sentence(table, "kappa")
 
 
 def test_a_gain_is_told_with_its_interval_and_the_first_trial_stands_for_no_cell() -> None:
@@ -42,10 +42,11 @@ def test_a_gain_is_told_with_its_interval_and_the_first_trial_stands_for_no_cell
     assert made.four_way["seeds"].iloc[0] == 3
     assert set(made.seeds["trial"]) == {"0001"}
     assert "0000" not in set(made.best.loc[made.best["measured_on"] == "test", "trial"])
-    last = summary.answer(study, made).sentences[-1]
-    assert last.startswith("Over the first trial of ResNet18 from scratch the search gained kappa +")
+    (last,) = [one for one in summary.answer(study, made).sentences if one.startswith("Over")]
+    assert last.startswith("Over the first trial of ResNet18 from scratch the search gained, of these models, kappa +")
     assert "paired by patient, the same 3 seeds of each, on the test split" in last
-    assert f"with any seed the interval of kappa is {row['kappa_difference_configuration_low']:+.3f} to" in last
+    low = row["kappa_difference_configuration_low"]
+    assert f"the same training images and split the interval of kappa is {low:+.3f} to" in last
 
 
 def test_nothing_gained_is_said() -> None:
@@ -59,7 +60,9 @@ def test_nothing_gained_is_said() -> None:
 def test_a_loss_is_said() -> None:
     row, sentence = said(study_of("lost", (0.4, 0.8), first=0.95, winner=0.3))
     assert row["kappa_difference_high"] < 0
-    assert sentence.startswith("The winner is worse than the first trial of ResNet18 from scratch: kappa -")
+    assert sentence.startswith(
+        "Of these models the winner is worse than the first trial of ResNet18 from scratch: kappa -"
+    )
 
 
 def test_a_winner_that_is_the_first_trial_is_said() -> None:
@@ -67,7 +70,7 @@ def test_a_winner_that_is_the_first_trial_is_said() -> None:
     confirmations = [ConfirmSpec(repeat, trials[0], repeat) for repeat in range(2)]
     study = read_study(fixture.write_study("first wins", trials, confirmations=confirmations), "first wins")
     row, sentence = said(study)
-    assert row["status"] == gain.SAME
+    assert row["status"] == endpoint.SAME
     assert sentence.startswith("The winner is the first trial of ResNet18 from scratch: the search found nothing")
 
 
@@ -76,7 +79,7 @@ def test_where_it_was_not_measured_nothing_is_said(name: str) -> None:
     made = getattr(shown, name)().made
     assert len(made.gain) == 1
     if name != "confirmed":  # whose winners are the only trials of their arms
-        assert gain.gain_sentence(made.gain, "kappa") == "" or made.gain["status"].iloc[0] == gain.SAME
+        assert endpoint.gain_sentence(made.gain, "kappa") == "" or made.gain["status"].iloc[0] == endpoint.SAME
 
 
 def test_a_first_trial_that_is_a_second_winner_counts_as_first_trial_too() -> None:
