@@ -85,10 +85,14 @@ def test_a_signal(
     assert once <= STOPS_WITHIN and twice <= STOPS_AT_ONCE
 
 
-@pytest.mark.parametrize("prefix", [(), ("nohup",)], ids=["alone", "nohup"])
+DEFAULT = ("env", "--default-signal=HUP")  # also where these tests themselves are under nohup
+
+
+@pytest.mark.parametrize("prefix", [DEFAULT, ("nohup",)], ids=["alone", "nohup"])
 def test_the_terminal_goes_away(tmp_path: Path, data: Path, row: Row, prefix: tuple[str, ...]) -> None:
     """SIGHUP goes to every process that was begun from it, Ray's among them."""
-    row.fault = f"the terminal goes away{' under nohup' if prefix else ''}"
+    ignored = prefix != DEFAULT
+    row.fault = f"the terminal goes away{' under nohup' if ignored else ''}"
     study = Study(tmp_path, data)
     arguments = ["search", "s", "--data", str(data), "--trials", "2", *SMALL, "--epochs", "500"]
     with (tmp_path / "log").open("w") as log:
@@ -96,13 +100,16 @@ def test_the_terminal_goes_away(tmp_path: Path, data: Path, row: Row, prefix: tu
             [*prefix, sys.executable, "-m", "study", *arguments],
             env=study.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    _until_epochs(study, process, 1)
-    time.sleep(1)
-    os.killpg(process.pid, signal.SIGHUP)
-    if prefix:
-        _until_epochs(study, process, study.count("epoch") + 3)
-        process.terminate()
-    assert process.wait(60) == (143 if prefix else 129), (tmp_path / "log").read_text()
+    try:
+        _until_epochs(study, process, 1)
+        time.sleep(1)
+        os.killpg(process.pid, signal.SIGHUP)
+        if ignored:
+            _until_epochs(study, process, study.count("epoch") + 3)
+            process.terminate()
+        assert process.wait(60) == (143 if ignored else 129), (tmp_path / "log").read_text()
+    finally:
+        process.kill()
     assert study.state_closed() == schema.STATE_INTERRUPTED
     assert {run.info.status for run in study.runs()} == {"KILLED"}
     before = study.state().trials["0000"].epochs
