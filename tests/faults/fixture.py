@@ -95,6 +95,8 @@ class Study:
         self.folder, self.data, self.name = folder, data, name
         folder.mkdir(parents=True, exist_ok=True)
         self.home = folder / "home"
+        self._events: list[Event] = []
+        self._size = 0
         self.uri = uri or f"sqlite:///{self.home / 'mlflow.db'}"
         self.environment = {k: v for k, v in os.environ.items() if k not in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS")}
         self.environment |= {"RETINA_HOME": str(self.home), "COLUMNS": "200"}
@@ -120,7 +122,11 @@ class Study:
         return command.run(self.environment, *arguments, timeout=PATIENCE)
 
     def events(self) -> list[Event]:
-        return read_events(self.ledger)[0]
+        """The ledger, read again where it has grown: it is asked many times a second."""
+        size = self.ledger.stat().st_size if self.ledger.exists() else 0
+        if size != self._size:
+            self._events, self._size = read_events(self.ledger)[0], size
+        return self._events
 
     def count(self, kind: str) -> int:
         assert kind in {one.kind for one in Event.__subclasses__()}, f"no event is a {kind}"
