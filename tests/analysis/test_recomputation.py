@@ -5,7 +5,6 @@ Predictions are read from the files that a study stores; nothing of ours compute
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import partial
 from itertools import combinations
 from pathlib import Path
@@ -14,14 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from sklearn.metrics import (
-    accuracy_score,
-    balanced_accuracy_score,
-    cohen_kappa_score,
-    f1_score,
-    recall_score,
-    roc_auc_score,
-)
+from sklearn.metrics import accuracy_score
 
 from analysis import schema
 from analysis.report.paper_tables import write_tables
@@ -29,9 +21,19 @@ from analysis.results.study_runs import StudyRuns
 from analysis.tables import best
 from analysis.tables.all_tables import make_tables
 from tests.fixtures import figures
+from tests.fixtures.recomputed import (
+    PROBABILITIES,
+    called,
+    clopper_pearson,
+    kappa,
+    moved,
+    scores,
+    student,
+    weighted_accuracy,
+    weighted_gain,
+)
 from tests.fixtures.studies import Confirm, Eyes, Made, Trial, eyes, study_of
 
-PROBABILITIES = [f"p{grade}" for grade in range(5)]
 ARMS = list(schema.ARM_LABELS)
 RESAMPLES = 400
 
@@ -77,67 +79,6 @@ def stored(folder: Path, name: str) -> pd.DataFrame:
 
 def seeds_of(folder: Path, place: int) -> list[pd.DataFrame]:
     return [stored(folder, f"c{3 * place + seed:04d}") for seed in range(3)]
-
-
-def called(table: pd.DataFrame) -> np.ndarray:
-    return np.asarray(table[PROBABILITIES].to_numpy().argmax(axis=1))
-
-
-def kappa(table: pd.DataFrame, weight: np.ndarray | None = None) -> float:
-    return float(
-        cohen_kappa_score(table["grade"], called(table), weights="quadratic", labels=range(5), sample_weight=weight)
-    )
-
-
-def scores(table: pd.DataFrame) -> dict[str, float]:
-    truth, predicted = table["grade"], called(table)
-    present = sorted(truth.unique())
-    areas = [roc_auc_score(truth == grade, table[f"p{grade}"]) for grade in present]
-    recalls = recall_score(truth, predicted, labels=range(5), average=None, zero_division=np.nan)
-    return {
-        "accuracy": accuracy_score(truth, predicted),
-        "kappa": kappa(table),
-        "balanced_accuracy": balanced_accuracy_score(truth, predicted),
-        "macro_f1": f1_score(truth, predicted, labels=present, average="macro", zero_division=0),
-        "auc": float(np.mean(areas)),
-        **{f"recall_{grade}": recalls[grade] for grade in range(5)},
-    }
-
-
-def clopper_pearson(share: float, patients: pd.Series, level: float = 0.95) -> tuple[float, float]:
-    """Over so many patients of one image each as say as much: (sum of images)^2 / sum of squares."""
-    images = patients.value_counts().to_numpy()
-    n = images.sum() ** 2 / (images**2).sum()
-    tail = (1 - level) / 2
-    low = stats.beta.ppf(tail, share * n, n - share * n + 1) if share > 0 else 0.0
-    high = stats.beta.ppf(1 - tail, share * n + 1, n - share * n) if share < 1 else 1.0
-    return float(low), float(high)
-
-
-def moved(tables: list[pd.DataFrame], score: Callable[[pd.DataFrame, np.ndarray], float]) -> np.ndarray:
-    """How the mean over seeds moves with the weight of each patient, by differences."""
-    patient, step = tables[0]["patient"].to_numpy(), 1e-4
-    found = []
-    for one in np.unique(patient):
-        up, down = (1 + sign * step * (patient == one) for sign in (1, -1))
-        found.append(np.mean([(score(table, up) - score(table, down)) / (2 * step) for table in tables]))
-    return np.array(found)
-
-
-def student(influence: np.ndarray, level: float = 0.95) -> tuple[float, float, float]:
-    """Standard error, degrees of freedom, and the half width of an interval at a level."""
-    squares, patients = influence**2, influence.size
-    error = float(np.sqrt(squares.sum() * patients / (patients - 1)))
-    freedom = max(float(squares.sum() ** 2 / (squares**2).sum()) - 1, 4.0)
-    return error, freedom, float(stats.t.ppf(0.5 + level / 2, freedom)) * error
-
-
-def weighted_accuracy(table: pd.DataFrame, weight: np.ndarray) -> float:
-    return float(accuracy_score(table["grade"], called(table), sample_weight=weight))
-
-
-def weighted_gain(table: pd.DataFrame, weight: np.ndarray, common: int) -> float:
-    return weighted_accuracy(table, weight) - float(np.average(table["grade"] == common, weights=weight))
 
 
 def test_scores_of_arms_seeds_and_ensembles(written: Path) -> None:
@@ -276,7 +217,7 @@ def test_finalists_and_how_far_their_scores_fall() -> None:
         left = [repeats[1 - one].max() - repeats.loc[repeats[1 - one].idxmax(), one] for one in (0, 1)]
         assert table.loc[arm, "after"] == pytest.approx(np.mean(left))
         tested = [one for name, one in shown.study.test_predictions.items() if confirms(shown.study, name) == winner]
-        fell = float(np.mean([kappa_of_median(one) for one in tested]))
+        fell = float(np.mean([kappa(one, rule="median") for one in tested]))
         assert table.loc[arm, "observed_before"] == pytest.approx(chosen_by[winner] - fell)
         assert table.loc[arm, "observed_after"] == pytest.approx(means[winner] - fell)
 
@@ -284,12 +225,6 @@ def test_finalists_and_how_far_their_scores_fall() -> None:
 def confirms(study: StudyRuns, name: str) -> str:
     runs = study.confirmations.set_index("confirm")
     return "" if runs.loc[name, "baseline"] else str(runs.loc[name, "trial"])
-
-
-def kappa_of_median(table: pd.DataFrame) -> float:
-    """Kappa where the grade is the first whose cumulated probability reaches a half."""
-    medians = (table[PROBABILITIES].to_numpy(np.float64).cumsum(axis=1) >= 0.5).argmax(axis=1)
-    return float(cohen_kappa_score(table["grade"], medians, weights="quadratic", labels=range(5)))
 
 
 @pytest.mark.slow

@@ -12,6 +12,7 @@ from PIL import Image
 from study.storage.ledger import read_events
 from study.storage.state import study_state
 from tests.fixtures.command import retina
+from tests.fixtures.recomputed import compare_report
 from tests.retina_data.layouts.test_medmnist import write_medmnist
 
 pytestmark = pytest.mark.slow
@@ -41,6 +42,7 @@ def test_a_medmnist_file_goes_the_whole_way(tmp_path: Path) -> None:
     assert list(cells[cells["status"] == "run"]["seeds"]) == [2, 2]
     assert "synthetic" in cells.loc[cells["arm"] == "resnet18-pretrained", "label"].item()
     assert (home / "small" / "report" / "ensembles.csv").exists() and (home / "small" / "report" / "gain.csv").exists()
+    assert len(compare_report(home / "small" / "report", home / "small" / "checkpoints")) == 4
     done(home, "export", "small", "--out", str(model), "--ensemble")
     Image.fromarray(np.asarray(arrays["test_images"])[0]).save(tmp_path / "eye.png")
     table = done(home, "predict", str(model), str(tmp_path / "eye.png"))
