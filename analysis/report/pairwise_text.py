@@ -23,7 +23,7 @@ def comparison(pairs: pd.DataFrame) -> list[str]:
     apart = [pair for pair in tested if _excludes_zero(pair, f"{score}_difference")]
     if apart:
         found = [
-            f"{ahead} is ahead of {behind} by {signed(pair, score, sign)[1:]} (adjusted p "
+            f"{ahead} is ahead of {behind} by {signed(pair, score, sign).replace('+', '')[:-1]}; adjusted p "
             f"{equals_p(pair['p_adjusted'])})"
             for ahead, behind, pair, sign in (_ordered(pair, score) for pair in apart)
         ]

@@ -273,7 +273,7 @@ TABLE: list[Row] = [
         [
             "The primary endpoint, accuracy of the arm that validation chose (ResNet18 from scratch), is 0.950 (0.",
             "In accuracy, of one pair, of these models ResNet18 from scratch is ahead of ResNet18 with pretraining by",
-            "(adjusted p",
+            "; adjusted p",
         ],
         ["In kappa"],
     ),

@@ -39,8 +39,8 @@ def test_a_difference_is_claimed_of_these_models_and_the_rest_is_counted() -> No
     (found,) = pairwise_text.comparison(pd.DataFrame([AHEAD, BEHIND, OPEN]))
     assert found == (
         "In kappa, all 3 differences taken together, of these models ResNet18 with pretraining is ahead of ResNet18 "
-        "from scratch by 0.200 (+0.100 to +0.300) (adjusted p = 0.001) and ResNet18 from scratch is ahead of "
-        "ResNet50 from scratch by 0.200 (+0.100 to +0.300) (adjusted p < 0.001); the other one cannot be told from 0."
+        "from scratch by 0.200 (0.100 to 0.300; adjusted p = 0.001) and ResNet18 from scratch is ahead of "
+        "ResNet50 from scratch by 0.200 (0.100 to 0.300; adjusted p < 0.001); the other one cannot be told from 0."
     )
 
 
