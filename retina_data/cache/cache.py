@@ -12,8 +12,13 @@ import pandas as pd
 
 from retina_data.cache.partial import PIXELS
 from retina_data.errors import DataError
+from retina_data.gate import below, open_file, read_file
 from retina_data.images.decode import ImageSpec
 from retina_data.images.field_of_view import shape_note
+
+MOST_MANIFEST = 2**24
+
+COLUMNS = ("path", "patient", "grade", "split", "sha256", "fov_found", "error", "group")
 
 
 @dataclass(frozen=True)
@@ -56,12 +61,16 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     """
     name = f"cache/{folder.name}"  # below the home
     try:
-        manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
+        manifest = json.loads(read_file(below(folder, "manifest.json"), MOST_MANIFEST))
+        for file in ("table.parquet", PIXELS):
+            open_file(below(folder, file)).close()
         table = pd.read_parquet(folder / "table.parquet")
         images = np.load(folder / PIXELS, mmap_mode="r", allow_pickle=False)
         digest, spec = manifest["digest"], ImageSpec(manifest["image_size"], manifest["crop"], manifest["colour"])
         spec = replace(spec, shape=manifest.get("field_of_view", "circle"))  # before version 5 it was no other
-    except (OSError, ValueError, KeyError) as error:
+        if not set(COLUMNS) <= set(table):
+            raise ValueError(f"its table has no {sorted(set(COLUMNS) - set(table))[0]}")
+    except (OSError, ValueError, KeyError, TypeError, EOFError, RecursionError) as error:
         reason = error.strerror if isinstance(error, OSError) else error  # without its folder
         raise DataError(f"{name} must be a prepared cache, but is not readable ({reason}); delete it") from error
     if images.shape != (len(table), spec.size, spec.size, 3) or images.dtype != np.uint8:

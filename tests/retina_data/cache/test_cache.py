@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -45,4 +46,37 @@ def test_a_half_written_or_damaged_cache_is_not_taken(tmp_path: Path) -> None:
     with open(cache.folder / "images.npy", "rb+") as file:
         file.truncate(1000)
     with pytest.raises(DataError, match="delete it"):
+        open_cache(cache.folder)
+
+
+NO_NUMBERS = b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': False, 'shape': (1,), }" + b" " * 62 + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", b"[" * 200_000), ("manifest.json", b"[]"), ("manifest.json", b"7"), ("manifest.json", b"{}"),
+        ("manifest.json", b'{"digest": "\xff"}'), ("manifest.json", b" " * (2**24 + 1)), ("manifest.json", None),
+        ("table.parquet", b""), ("table.parquet", b"PAR1"), ("table.parquet", None),
+        ("images.npy", b""), ("images.npy", b"\x93NUMPY"), ("images.npy", NO_NUMBERS), ("images.npy", None),
+    ],
+)  # fmt: skip
+def test_a_cache_that_somebody_else_wrote_is_one_line(tmp_path: Path, name: str, content: bytes | None) -> None:
+    """content None: a pipe, which nobody writes into."""
+    cache = ready(make_data(tmp_path / "data"), tmp_path / "home")
+    file = cache.folder / name
+    file.unlink()
+    if content is None:
+        os.mkfifo(file)
+    else:
+        file.write_bytes(content)
+    with pytest.raises(DataError, match="delete it|must be a regular file|must have at most") as said:
+        open_cache(cache.folder)
+    assert len(str(said.value)) < 400
+
+
+def test_a_table_without_its_columns_is_no_cache(tmp_path: Path) -> None:
+    cache = ready(make_data(tmp_path / "data"), tmp_path / "home")
+    cache.table.drop(columns="group").to_parquet(cache.folder / "table.parquet")
+    with pytest.raises(DataError, match="its table has no group"):
         open_cache(cache.folder)
