@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "retina_data.splits": ("retina_data.errors",),
     "retina_data.batches": ("retina_data.augmentation",),
     "retina_data.cache": (
-        "retina_data.errors", "retina_data.files", "retina_data.duplicates", "retina_data.layouts",
+        "retina_data.errors", "retina_data.files", "retina_data.gate", "retina_data.duplicates", "retina_data.layouts",
         "retina_data.images",
     ),
     "retina_data.audit": (

@@ -43,7 +43,9 @@ def test_a_medmnist_file_goes_the_whole_way(tmp_path: Path) -> None:
     assert "synthetic" in cells.loc[cells["arm"] == "resnet18-pretrained", "label"].item()
     assert (home / "small" / "report" / "ensembles.csv").exists() and (home / "small" / "report" / "gain.csv").exists()
     assert len(compare_report(home / "small" / "report", home / "small" / "checkpoints")) == 4
+    home = home.rename(tmp_path / "moved")
     done(home, "export", "small", "--out", str(model), "--ensemble")
+    assert not (tmp_path / "home").exists()
     Image.fromarray(np.asarray(arrays["test_images"])[0]).save(tmp_path / "eye.png")
     table = done(home, "predict", str(model), str(tmp_path / "eye.png"))
     assert table.splitlines()[0].startswith('"image","grade","p0"') and "eye.png" in table.splitlines()[1]
