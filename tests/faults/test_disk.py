@@ -63,7 +63,7 @@ def test_the_disk_is_full(tmp_path: Path, data: Path, mount: Mount, row: Row, wh
         full = mount(tmp_path / "home", "900m")
     elif what == "ledger":
         full = mount(tmp_path / "home" / "s", "24m")
-        mount(full / "checkpoints", "600m")
+        mount(full / "checkpoints", "900m")
     else:
         full = mount(tmp_path / "store", "24m")
         uri = f"sqlite:///{full / 'mlflow.db'}"

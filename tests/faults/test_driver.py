@@ -18,7 +18,7 @@ from tests.faults.fixture import PATIENCE, SMALL, Study, kill_at_random, suggest
 
 pytestmark = pytest.mark.faults
 
-KILLS, TRIALS = 20, 12  # few enough trials that the last kills come among the finalists
+KILLS, TRIALS = 14, 8  # few enough trials that the last kills come among the finalists
 # Weak trials are stopped; on so few photographs kappa is 0 in nearly every epoch, and ties stop nobody.
 STOPPED = ("--early-stopping", "halving", "--objective", "accuracy")
 # Several times what an idle machine needs: another search runs beside this one, and others may use the machine.

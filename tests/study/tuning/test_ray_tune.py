@@ -1,6 +1,5 @@
 import pickle
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import pytest
@@ -11,7 +10,6 @@ from study.storage.ledger import read_events
 from study.storage.state import study_state
 from study.training.checkpoints import load_last
 from study.tuning.ray_tune import LedgerScheduler, LedgerSearcher
-from tests.faults.fixture import Study, kill_at_random, suggested
 from tests.fixtures.command import retina
 from tests.fixtures.study import small_data
 
@@ -39,14 +37,3 @@ def test_a_time_budget_ends_the_call_with_everything_kept(tmp_path: Path) -> Non
     for trial, record in started.items():
         saved = load_last(tmp_path / "home" / "short" / "checkpoints" / trial)
         assert saved is not None and saved[1]["epoch"] >= len(record.epochs) > 0
-
-
-@pytest.mark.slow
-def test_three_kills_leave_nothing_lost_doubled_or_decided_otherwise(tmp_path: Path) -> None:
-    """The short form of the twenty in tests/faults."""
-    data = small_data(tmp_path / "data", patients=24)
-    study, unbroken = Study(tmp_path / "killed", data), Study(tmp_path / "unbroken", data)
-    assert kill_at_random(study, 3, 6, Random(7)) == 3
-    assert study.missing_and_doubled(6) == (0, 0)
-    unbroken.finish("--trials", "6")
-    assert suggested(study.state()) == suggested(unbroken.state())

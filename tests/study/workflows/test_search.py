@@ -1,15 +1,12 @@
 """Whole calls of `retina search` beside the one of test_contract.py: the lab's configuration, and a signal."""
 
 import os
-import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from mlflow import MlflowClient
 
 from analysis import schema
 from retina_models.resnet import resnet18, resnet50
@@ -17,7 +14,6 @@ from retina_models.weights import save_weights
 from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan
-from study.storage.events import StudyClosed
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
@@ -68,41 +64,6 @@ def test_the_lab_s_configuration_runs_its_four_cells(folder: Path) -> None:
     cells = pd.read_csv(folder / "home" / "lab" / "report" / "four_way.csv")
     assert list(cells["status"]) == ["run"] * 4
     assert cells["split"].str.contains("chosen on").all()
-
-
-@pytest.mark.slow
-def test_a_signal_ends_the_search_with_everything_kept(folder: Path) -> None:
-    """SIGTERM, and SIGINT where it goes on."""
-    name = "pruned"
-    flags = ["--trials", "2", "--epochs", "30", "--image-size", "32", "--architecture", "resnet18", "--no-pretrained"]
-    process = _start(folder, "search", name, "--data", str(folder / "data"), *flags)
-    ledger, deadline = folder / "home" / name / "ledger.jsonl", time.monotonic() + 240
-    while not any(event.kind == "epoch" for event in read_events(ledger)[0]):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    process.send_signal(signal.SIGTERM)
-    started = time.monotonic()
-    output, _ = process.communicate(timeout=120)
-    assert process.returncode == 143, output
-    assert time.monotonic() - started <= 15
-    assert f"go on with: retina search {name}" in output
-    events = read_events(ledger)[0]
-    assert isinstance(events[-1], StudyClosed) and events[-1].state == schema.STATE_INTERRUPTED
-    client = MlflowClient(f"sqlite:///{folder / 'home' / 'mlflow.db'}")
-    runs = client.search_runs([client.get_experiment_by_name(name).experiment_id])
-    assert {run.info.status for run in runs} == {"KILLED"}
-    before = study_state(events).trials["0000"].epochs
-    going_on = _start(folder, "search", name)
-    while len(study_state(read_events(ledger)[0]).trials["0000"].epochs) <= len(before):
-        assert going_on.poll() is None
-        time.sleep(0.05)
-    going_on.send_signal(signal.SIGINT)
-    started = time.monotonic()
-    output, _ = going_on.communicate(timeout=120)
-    assert going_on.returncode == 130, output
-    assert time.monotonic() - started <= 15
-    assert study_state(read_events(ledger)[0]).trials["0000"].epochs[: len(before)] == before
 
 
 def test_a_study_whose_trials_all_failed_is_not_told_to_go_on(
