@@ -95,6 +95,11 @@ def test_scores_of_arms_seeds_and_ensembles(written: Path) -> None:
             assert four_way.loc[arm, f"test_{name}"] == pytest.approx(np.mean(own), abs=1e-9)
             assert four_way.loc[arm, f"test_{name}_sd"] == pytest.approx(np.std(own, ddof=1), abs=1e-9)
             assert ensembles.set_index("arm").loc[arm, name] == pytest.approx(of_one[name], abs=1e-9)
+        row, half = ensembles.set_index("arm").loc[arm], student(moved([one], kappa))[2] / (1 - of_one["kappa"] ** 2)
+        bounds = tuple(np.tanh(np.arctanh(of_one["kappa"]) + sign * half) for sign in (-1, 1))
+        assert (row["kappa_low"], row["kappa_high"]) == pytest.approx(bounds, abs=1e-5)
+        found = (row["accuracy_low"], row["accuracy_high"])
+        assert found == pytest.approx(clopper_pearson(of_one["accuracy"], one["patient"]), abs=1e-9)
         majority = tables[0]["grade"].value_counts(normalize=True).max()
         assert four_way.loc[arm, "test_majority"] == pytest.approx(majority)
         assert four_way.loc[arm, "test_n"] == len(tables[0]) == 90

@@ -306,10 +306,10 @@ def test_home(row: Row, prepared: Prepared, tmp_path: Path, monkeypatch: pytest.
     monkeypatch.chdir(tmp_path)
     place = prepared.place(tmp_path, row.stage)
     row.done(place)
-    check(row, place, prepared)
+    assert_row(row, place, prepared)
 
 
-def check(row: Row, place: Place, prepared: Prepared) -> None:
+def assert_row(row: Row, place: Place, prepared: Prepared) -> None:
     """Call what the row calls; then nothing lies outside the home, nothing is lost or doubled, the tables are equal."""
     beside = place.beside()
     for arguments, code, said in row.calls:

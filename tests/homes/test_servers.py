@@ -23,7 +23,7 @@ from tests.homes.test_homes import (
     SYNC,
     Row,
     all_runs_deleted,
-    check,
+    assert_row,
     moved,
     nothing,
     own_run_deleted,
@@ -181,7 +181,7 @@ def test_server(row: Row, on_sqlite: str, prepared: Prepared, tmp_path: Path, mo
     monkeypatch.chdir(tmp_path)
     place = place_at(on_sqlite, prepared, tmp_path)
     row.done(place)
-    check(row, place, prepared)
+    assert_row(row, place, prepared)
     assert not (place.home / "mlartifacts").exists() and not (place.home / "new-one").exists()
 
 
@@ -193,7 +193,7 @@ def test_server_behind_a_reverse_proxy(
     with reverse_proxy(on_sqlite, most) as uri:
         place = place_at(uri, prepared, tmp_path)
         row.done(place)
-        check(row, place, prepared)
+        assert_row(row, place, prepared)
 
 
 @pytest.mark.parametrize("row", GUARDED, ids=lambda row: row.situation)
@@ -206,7 +206,7 @@ def test_guarded_server(
     place = place_at(guarded, prepared, tmp_path)
     place.environment = {"MLFLOW_TRACKING_USERNAME": "", "MLFLOW_TRACKING_PASSWORD": ""}
     row.done(place)
-    check(row, place, prepared)
+    assert_row(row, place, prepared)
 
 
 def test_a_database_without_a_server(
@@ -216,7 +216,7 @@ def test_a_database_without_a_server(
     monkeypatch.chdir(tmp_path)
     place = place_at(database, prepared, tmp_path)
     sent(moved)(place)
-    check(Row("", moved, ((REPORT, 0, ""), (SYNC, 0, ""))), place, prepared)
+    assert_row(Row("", moved, ((REPORT, 0, ""), (SYNC, 0, ""))), place, prepared)
 
 
 def test_every_row_is_there_once_and_rows_are_many() -> None:
