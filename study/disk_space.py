@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import errno
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from analysis.redact import without_folders
 from retina_data.files import free_bytes
 from retina_models.resnet import shaped
 from study.errors import ConfigError
-
-if TYPE_CHECKING:
-    pass
-
 
 FULL = (errno.ENOSPC, errno.EDQUOT)
 

@@ -25,3 +25,8 @@ class ConfigError(StudyError, ValueError):
         super().__init__(plain(message, lines=True))  # it may quote what stood in a file
         self.keys = keys
         self.value = value
+
+
+def os_error_text(error: OSError) -> str:
+    """What the system said, and of which file."""
+    return f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}"

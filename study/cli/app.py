@@ -38,7 +38,7 @@ from study.cli.options import (
 from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
 from study.console import err, out, prepare_streams, print_logs
-from study.errors import ConfigError, StudyError
+from study.errors import ConfigError, StudyError, os_error_text
 
 app = typer.Typer(
     no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode="rich",
@@ -80,8 +80,7 @@ def main() -> None:
         sys.exit(EXIT_WRONG)
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
-            where = f": {error.filename}" if error.filename else ""
-            err.print(f"retina: {error.strerror or error}{where}; give a folder that may be written")
+            err.print(f"retina: {os_error_text(error)}; give a folder that may be written")
             sys.exit(EXIT_WRONG)
         err.print(f"retina: {error.strerror}: {error.filename or 'the home'}; free some space first", markup=False)
         sys.exit(EXIT_FAILED)

@@ -9,6 +9,7 @@ from pathlib import Path
 from retina_data.errors import DataError
 from retina_data.files import write_whole
 from retina_data.gate import read_file
+from study.errors import os_error_text
 from study.storage.home import Home, fold_studies, study_folders
 from study.storage.lock import is_locked
 
@@ -91,8 +92,7 @@ def sync_pending(here: Home, name: str | None = None, *, resend: bool = False) -
             log.warning(f"{folder.name} cannot be sent to MLflow: {error}")
             sent = False
         except OSError as error:
-            where = f": {error.filename}" if error.filename else ""
-            log.warning(f"{folder.name} cannot be sent to MLflow: {error.strerror or error}{where}")
+            log.warning(f"{folder.name} cannot be sent to MLflow: {os_error_text(error)}")
             sent = False
         except TrackingError as error:
             log.warning(f"{folder.name} is sent to MLflow later: {error}")
