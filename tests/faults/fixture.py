@@ -147,6 +147,9 @@ class Study:
         return record is not None and len(record.epochs) >= epoch
 
     def runs(self) -> list[Run]:
+        """The study's runs; none before its store is there: MLflow makes one where it is asked, beside the search."""
+        if self.uri.startswith("sqlite") and not (self.home / "mlflow.db").exists():
+            return []
         client = MlflowClient(self.uri)
         experiment = client.get_experiment_by_name(self.name)
         return list(client.search_runs([experiment.experiment_id], max_results=1000)) if experiment else []

@@ -109,7 +109,7 @@ def test_the_experiment_is_deleted_in_the_middle(tmp_path: Path, data: Path, row
     study = Study(tmp_path, data)
     search = study.begin("--trials", "2", "--epochs", "12", "--early-stopping", "none")
     search.until_epochs(2)
-    key = search.until(lambda: MlflowClient(study.uri).get_experiment_by_name("s"), "the experiment").experiment_id
+    key = search.until(study.runs, "a run")[0].info.experiment_id
     MlflowClient(study.uri).delete_experiment(key)
     assert search.end() == 1, search.output()
     said = search.output()
