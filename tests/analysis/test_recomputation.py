@@ -81,13 +81,18 @@ def seeds_of(folder: Path, place: int) -> list[pd.DataFrame]:
     return [stored(folder, f"c{3 * place + seed:04d}") for seed in range(3)]
 
 
+def as_one(tables: list[pd.DataFrame]) -> pd.DataFrame:
+    """The mean of the seeds' probabilities."""
+    return tables[0].assign(**{p: np.mean([table[p] for table in tables], axis=0) for p in PROBABILITIES})
+
+
 def test_scores_of_arms_seeds_and_ensembles(written: Path) -> None:
     four_way = pd.read_csv(written / "four_way.csv").set_index("arm")
     seeds, ensembles = (pd.read_csv(written / f"{name}.csv") for name in ("seeds", "ensembles"))
     for place, arm in enumerate(ARMS):
         tables = seeds_of(written, place)
         each = [scores(table) for table in tables]
-        one = tables[0].assign(**{p: np.mean([table[p] for table in tables], axis=0) for p in PROBABILITIES})
+        one = as_one(tables)
         of_one = scores(one)
         for name in schema.SCORES:
             own = seeds.loc[seeds["arm"] == arm, name].tolist()
@@ -123,6 +128,12 @@ def test_intervals_of_shares_and_kappa(written: Path) -> None:
         half = student(moved(tables, kappa))[2] / (1 - value**2)
         bounds = tuple(np.tanh(np.arctanh(value) + sign * half) for sign in (-1, 1))
         assert (row["test_kappa_low"], row["test_kappa_high"]) == pytest.approx(bounds, abs=1e-5)
+        for score, of in (("kappa", kappa), ("accuracy", weighted_accuracy)):
+            each = np.array([of(table, np.ones(len(table))) for table in tables])
+            wide = stats.t.ppf(0.975, 2) * np.sqrt(student(moved(tables, of))[0] ** 2 + each.var(ddof=1) / 3)
+            expected = max(each.mean() - wide, -1.0 if score == "kappa" else 0.0), min(each.mean() + wide, 1.0)
+            found = tuple(row[f"test_{score}_configuration_{end}"] for end in ("low", "high"))
+            assert found == pytest.approx(expected, abs=0.15 * (expected[1] - expected[0])), score  # ours is resampled
         if arm == endpoint["arm"]:
             assert (endpoint["kappa_low"], endpoint["kappa_high"]) == pytest.approx(bounds, abs=1e-5)
         common = tables[0]["grade"].mode()[0]
@@ -232,6 +243,32 @@ def confirms(study: StudyRuns, name: str) -> str:
     return "" if runs.loc[name, "baseline"] else str(runs.loc[name, "trial"])
 
 
+def test_what_the_search_gained_over_its_first_trial(tmp_path: Path) -> None:
+    shown = figures.finalists()
+    write_tables(shown.study, shown.made, tmp_path)
+    row = pd.read_csv(tmp_path / "gain.csv", dtype={"trial": str, "first_trial": str}).iloc[0]
+    runs = shown.study.confirmations[shown.study.confirmations["arm"] == row["arm"]].sort_values("seed_index")
+    both = []
+    for baseline, trial in ((False, row["trial"]), (True, row["first_trial"])):
+        names = runs[(runs["baseline"] == baseline) & (runs["trial"] == trial)]["confirm"]
+        both.append([shown.study.test_predictions[name] for name in names])
+    winner, first = both
+    assert len(winner) == len(first) == row["seeds"] > 1 and row["n"] == len(winner[0])
+    for score, of in (("kappa", kappa), ("accuracy", weighted_accuracy)):
+        weigh = partial(of, rule="median")
+        every = [np.array([weigh(table, np.ones(len(table))) for table in tables]) for tables in both]
+        assert (row[score], row[f"first_{score}"]) == pytest.approx(tuple(one.mean() for one in every), abs=1e-9)
+        each = every[0] - every[1]
+        error, freedom, half = student(moved(winner, weigh) - moved(first, weigh))
+        found = [row[f"{score}_difference{end}"] for end in ("", "_low", "_high")]
+        assert found == pytest.approx([each.mean(), each.mean() - half, each.mean() + half], abs=1e-5)
+        wide = float(stats.t.ppf(0.975, each.size - 1)) * np.sqrt(error**2 + each.var(ddof=1) / each.size)
+        ends = [row[f"{score}_difference_configuration_{end}"] for end in ("low", "high")]
+        assert ends == pytest.approx([each.mean() - wide, each.mean() + wide], abs=1e-4)
+        if score == "kappa":
+            assert row["p"] == pytest.approx(2 * stats.t.sf(abs(each.mean()) / error, freedom), abs=1e-5)
+
+
 @pytest.mark.slow
 def test_the_correction_for_having_chosen_agrees_within_monte_carlo_error(written: Path) -> None:
     board = pd.read_csv(written / "leaderboard.csv", dtype={"trial": str}).set_index("trial")
@@ -256,19 +293,23 @@ def test_the_correction_for_having_chosen_agrees_within_monte_carlo_error(writte
 
 
 @pytest.mark.slow
-def test_resampled_intervals_agree_within_monte_carlo_error(written: Path) -> None:
-    row = pd.read_csv(written / "four_way.csv").set_index("arm").loc[ARMS[2]]
+@pytest.mark.parametrize("table", ["four_way", "ensembles"])
+def test_resampled_intervals_agree_within_monte_carlo_error(written: Path, table: str) -> None:
+    row = pd.read_csv(written / f"{table}.csv").set_index("arm").loc[ARMS[2]]
     tables, rng = seeds_of(written, 2), np.random.default_rng(4)
+    if table == "ensembles":
+        tables = [as_one(tables)]
     by_patient = [one.index.to_numpy() for _, one in tables[0].groupby("patient")]
     drawn: dict[str, list[float]] = {name: [] for name in ("balanced_accuracy", "macro_f1", "auc")}
     while len(drawn["auc"]) < RESAMPLES:
         rows = np.concatenate([by_patient[one] for one in rng.integers(0, len(by_patient), len(by_patient))])
         if tables[0]["grade"].iloc[rows].nunique() < 5:
             continue  # another score, of fewer grades
-        found = [scores(table.iloc[rows]) for table in tables]
+        found = [scores(one.iloc[rows]) for one in tables]
         for name, values in drawn.items():
             values.append(float(np.mean([one[name] for one in found])))
     for name, values in drawn.items():
-        width = float(np.ptp(np.quantile(values, [0.025, 0.975])))
-        for end, expected in zip(("low", "high"), np.quantile(values, [0.025, 0.975]), strict=True):
-            assert row[f"test_{name}_{end}"] == pytest.approx(expected, abs=0.15 * width), name
+        expected = np.quantile(values, [0.025, 0.975])
+        start = "test_" if table == "four_way" else ""
+        bounds = [row[f"{start}{name}_{end}"] for end in ("low", "high")]
+        assert bounds == pytest.approx(expected, abs=0.15 * float(np.ptp(expected))), name
