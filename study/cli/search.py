@@ -43,7 +43,7 @@ from study.tracking.sync_marker import sync_pending
 if TYPE_CHECKING:
     from study.cluster.address import Guard
     from study.planning.inputs import Inputs
-    from study.workflows.running.run import Compute
+    from study.workflows.running.compute import Compute
 
 
 LOCAL = "local"  # Ray's word for a cluster that is begun by who asks
@@ -243,7 +243,7 @@ def _compute(
     gpus: float | None, cpus: int | None, cluster: tuple[str | None, Guard], time_budget: str | None
 ) -> Compute:
     from study.storage.progress import parse_duration
-    from study.workflows.running.run import Compute
+    from study.workflows.running.compute import Compute
 
     return Compute(
         gpus_per_trial=gpus,

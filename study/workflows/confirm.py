@@ -34,8 +34,9 @@ from study.tuning.confirmation import (
 )
 from study.tuning.progress_bar import Display, left_text
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
+from study.workflows.running.compute import Compute
 from study.workflows.running.nested_cv import each_fold
-from study.workflows.running.run import EXIT_CODES, Compute, check_tracking, run
+from study.workflows.running.run import EXIT_CODES, check_tracking, run
 from study.workflows.search import writing
 
 if TYPE_CHECKING:

@@ -25,7 +25,7 @@ from study.tuning.recorder import N_BEST_WEIGHTS
 from study.workflows import confirm, search
 from study.workflows.pretrain import Source, make_source_weights
 from study.workflows.report import write_study_report
-from study.workflows.running.run import Compute
+from study.workflows.running.compute import Compute
 
 if TYPE_CHECKING:
     from study.storage.home import Home

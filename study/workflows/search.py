@@ -26,15 +26,9 @@ from study.tuning.ask_tell import Arms
 from study.tuning.finalists import SearchPolicy
 from study.tuning.progress_bar import Display, search_note
 from study.tuning.recorder import NO_SCORE, final_state, n_best_weights
-from study.workflows.running.run import (
-    EXIT_CODES,
-    Compute,
-    check_tracking,
-    failure_hint,
-    resources_here,
-    run,
-    settled_here,
-)
+from study.workflows.running.compute import Compute, resources_here, settled_here
+from study.workflows.running.run import EXIT_CODES, check_tracking, run
+from study.workflows.running.run_spec import failure_hint
 
 if TYPE_CHECKING:
     from study.cluster.resources import Resources

@@ -24,7 +24,9 @@ from study.storage.home import Home, fold_studies, folds_of, study_name
 from study.storage.progress import duration_text, epoch_seconds
 from study.storage.ranking import planned, search_ended
 from study.storage.state import StudyState, ranked, read_state
-from study.workflows.running.run import Compute, check_tracking, failure_hint
+from study.workflows.running.compute import Compute
+from study.workflows.running.run import check_tracking
+from study.workflows.running.run_spec import failure_hint
 
 log = logging.getLogger(__name__)
 
@@ -153,8 +155,8 @@ def _time_known(name: str, folds: int, home: Path, plan: Plan) -> str:
 
 def _time_measured(folds: int, plan: Plan, compute: Compute) -> str:
     """What an epoch takes, of a whole that has none yet."""
+    from study.workflows.running.compute import settled_here
     from study.workflows.running.dry_run import measured_now
-    from study.workflows.running.run import settled_here
 
     seconds, how = measured_now(*settled_here(plan, compute))
     if not seconds:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from analysis import schema
 from retina_data.files import write_whole
@@ -21,14 +20,12 @@ from study.planning.precision import settled
 from study.planning.resume_checks import write_study_file
 from study.storage.events import Event, StudyClosed, TestEvaluation
 from study.storage.ledger import Ledger
-from study.storage.state import StudyState, TrialRecord, study_state
+from study.storage.state import StudyState, study_state
 from study.tracking.sync_marker import mark_synced
-from study.tuning.progress_bar import Display
-from study.tuning.recorder import TrialPolicy
+from study.workflows.running.compute import Compute
+from study.workflows.running.run_spec import RunSpec
 
 if TYPE_CHECKING:
-    from study.cluster.address import Guard
-    from study.cluster.resources import Resources
     from study.storage.home import Home
     from study.tracking.sync import BackgroundSync
     from study.tuning.interruption import Stop
@@ -46,60 +43,6 @@ CLOSE_SECONDS = 60.0
 SIGNAL_CLOSE_SECONDS = 6.0
 
 HEAD_CLOSE_SECONDS = 5.0
-
-
-@dataclass(frozen=True)
-class Compute:
-    """What one call may use; None for the defaults.
-
-    address: of a Ray cluster to join; guard: of one that reaches beyond this machine. time_budget: seconds from now on,
-    planning and Ray's start among them. deadline: its end on time.monotonic()'s clock; a copy keeps that of the call.
-    """
-
-    gpus_per_trial: float | None = None
-    cpus_per_trial: int | None = None
-    address: str | None = None
-    guard: Guard = "none"
-    time_budget: float | None = None
-    deadline: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.time_budget is not None and self.deadline is None:
-            object.__setattr__(self, "deadline", time.monotonic() + self.time_budget)
-
-
-class RunSpec(Protocol):
-    """What a call is to run: `study.workflows.search` searches, `study.workflows.confirm` confirms."""
-
-    @property
-    def command(self) -> str:
-        """Type this to go on."""
-
-    @property
-    def next_command(self) -> str:
-        """Type this when all is done; nothing where more is to come by itself."""
-
-    def failure_hint(self, state: StudyState, rerun_flags: str) -> str:
-        """What to do where all has ended and failed, and going on does nothing; "" elsewhere. rerun_flags: of Home."""
-
-    @property
-    def n_best_weights(self) -> int:
-        """Weights of each arm that stay on the disk."""
-
-    def event(self) -> dict[str, Any]:
-        """Fields of the study's event beside the plan's."""
-
-    def records(self, state: StudyState) -> Mapping[str, TrialRecord]:
-        """What is run, of all that the study has."""
-
-    def policy(self, state: StudyState) -> TrialPolicy:
-        """Which one runs next."""
-
-    def opening(self, state: StudyState, trial_resources: Resources) -> str:
-        """What is going to happen, in a line."""
-
-    def display(self, state: StudyState, trial_resources: Resources) -> Display:
-        """What a person sees of it."""
 
 
 def check_tracking(here: Home, name: str) -> None:
@@ -240,35 +183,3 @@ def _closing(plan: Plan, spec: RunSpec, state: StudyState, closed: str, reason: 
         log.info(f"next: {spec.next_command}{here.rerun_flags}")
     elif closed != schema.STATE_COMPLETE:
         log.info(spec.failure_hint(state, here.rerun_flags) or f"go on with: {spec.command}{here.resume_flags}")
-
-
-def failure_hint(name: str, rerun_flags: str) -> str:
-    """What to do about a study whose trials have all ended and failed: going on does nothing."""
-    return (
-        f"`retina status {name}{rerun_flags}` names the failures; mend their cause and search under another name, or "
-        "give a larger --trials"
-    )
-
-
-def settled_here(plan: Plan, compute: Compute) -> tuple[Plan, Resources]:
-    """The plan as its trials would compute it, and what each would get, here or on the cluster, whose nodes are
-    checked."""
-    if compute.address is None:
-        trial_resources = resources_here(compute)
-        return settled(plan, trial_resources, on_cluster=False), trial_resources
-    from study.cluster.node_check import check_nodes
-    from study.cluster.ray_cluster import cluster
-    from study.cluster.resources import resources
-
-    with cluster(compute.address, compute.guard) as available:
-        check_nodes(plan.home, list(plan.caches.values()))
-        trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
-        return settled(plan, trial_resources, on_cluster=True), trial_resources
-
-
-def resources_here(compute: Compute) -> Resources:
-    """What a trial would get on this machine alone. Raises ConfigError for shares that it cannot give."""
-    from study.cluster.resources import resources
-    from study.workflows.running.dry_run import here_available
-
-    return resources(compute.gpus_per_trial, compute.cpus_per_trial, [here_available()])

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 from study.cli import app, search
 from study.planning.inputs import Inputs
 from study.storage.home import Home
-from study.workflows.running.run import Compute
+from study.workflows.running.compute import Compute
 
 
 @pytest.mark.parametrize(

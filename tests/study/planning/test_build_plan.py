@@ -26,7 +26,7 @@ from study.storage.state import StudyState, study_state
 from study.storage.study_file import STUDY_FILE
 from study.tuning.confirmation import ConfirmationConfig, check_confirmable
 from study.workflows import search
-from study.workflows.running.run import Compute
+from study.workflows.running.compute import Compute
 from tests.fixtures.study import end_event, epoch_event, small_data, squash, trial_event
 
 BOTH = ["sgd", "adamw"]

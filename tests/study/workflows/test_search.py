@@ -18,7 +18,8 @@ from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import study_state
 from study.workflows import search
-from study.workflows.running.run import Compute, _closing
+from study.workflows.running.compute import Compute
+from study.workflows.running.run import _closing
 from study.workflows.search import Search
 from tests.fixtures.study import end_event, small_data, study_event, trial_event
 

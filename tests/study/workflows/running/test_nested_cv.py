@@ -26,8 +26,8 @@ from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, read_state, study_state
 from study.training.data import prepare_data
+from study.workflows.running.compute import Compute
 from study.workflows.running.nested_cv import each_fold, search_folds, settled_folds
-from study.workflows.running.run import Compute
 from tests.fixtures.command import refused, run
 from tests.fixtures.study import end_event, epoch_event, small_data, study_event, trial_event
 

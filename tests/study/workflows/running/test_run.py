@@ -18,7 +18,8 @@ from study.storage.ledger import Ledger
 from study.storage.state import study_state
 from study.tuning.interruption import Stop
 from study.workflows import search
-from study.workflows.running.run import SIGNAL_CLOSE_SECONDS, Compute, _closing, _send_rest, run
+from study.workflows.running.compute import Compute
+from study.workflows.running.run import SIGNAL_CLOSE_SECONDS, _closing, _send_rest, run
 from study.workflows.search import Search
 from tests.fixtures.study import end_event, epoch_event, small_data, study_event, trial_event
 
@@ -83,14 +84,6 @@ def test_a_study_whose_trials_all_failed_stays_failed_when_it_is_called_again(
     assert [(event.state, event.reason) for event in closes] == [(schema.STATE_FAILED, "no trial has a score")]
     assert "has all its 1 trials, and no trial has a score" in caplog.text
     ledger.close()
-
-
-def test_a_time_budget_counts_from_when_the_call_began() -> None:
-    started = time.monotonic()
-    compute = Compute(time_budget=60)
-    assert compute.deadline is not None and started + 60 <= compute.deadline <= time.monotonic() + 60
-    assert replace(compute, time_budget=1e6).deadline == compute.deadline, "each fold's end is the call's"
-    assert Compute().deadline is None
 
 
 def test_what_comes_before_the_search_takes_of_the_time_budget(
