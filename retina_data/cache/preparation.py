@@ -52,7 +52,7 @@ def prepare(
     on_error="skip", black rows whose reason stands in table and manifest; a cache that was made so is used by all.
     """
     spec = ImageSpec(image_size, crop, colour)
-    _check(dataset, spec)
+    check_spec(dataset, spec)
     caches = Path(home).resolve() / "cache"
     caches.mkdir(parents=True, exist_ok=True)
     stats = file_stats(dataset.table)
@@ -92,7 +92,8 @@ def check_room(caches: Path, started: Path, need: int) -> None:
         )
 
 
-def _check(dataset: DataSet, spec: ImageSpec) -> None:
+def check_spec(dataset: DataSet, spec: ImageSpec) -> None:
+    """Raise DataError unless photographs lie there, and can be prepared so."""
     if spec.size not in _SIZES:
         raise DataError(f"{_SIZES[0]} <= image_size <= {_SIZES[-1]} must hold, but got image_size={spec.size}")
     for name, value, known in (("crop", spec.crop, get_args(Crop)), ("colour", spec.colour, get_args(Colour))):

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from retina_data.cache.preview import is_prepared, preview
 from retina_data.duplicates import equal_note
+from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet
 from study.config.early_stopping import COMPARED, first_rung
 from study.config.study import StudyConfig
@@ -15,9 +18,10 @@ from study.planning.inputs import Inputs, Resolved, resolve
 from study.planning.plan import Plan, parent_name, settings_of
 from study.planning.resume_checks import as_said_now, check_data, check_settings
 from study.planning.warm_start import make_warm_start, read_warm_start
+from study.storage.progress import duration_text
 from study.storage.ranking import planned
 from study.storage.state import StudyState
-from study.training.data import SplitDataset, prepare_data, split_of, warn_of
+from study.training.data import SplitDataset, prepare_data, preview_data, split_of, warn_of
 from study.training.leakage import check_no_leakage
 
 
@@ -27,10 +31,13 @@ def make_plan(
     state: StudyState | None,
     inputs: Inputs,
     before_photographs: Callable[[], None] = lambda: None,
+    *,
+    dry: bool = False,
 ) -> Plan:
     """Resolve the inputs, check what needs no photograph, load the data, and compare it with what the study began with.
 
-    before_photographs: called once all is right that needs none; they may take an hour.
+    before_photographs: called once all is right that needs none; they may take an hour. dry: nothing will run, so that
+    a new study whose photographs are not prepared is planned by their headers, as its notes say.
 
     Raises ConfigError, DataError or WeightsError; nothing but the shared cache has been written then.
     """
@@ -39,6 +46,8 @@ def make_plan(
     warn_of(resolved.dataset.signs, resolved.dataset.warnings)
     requested = read_warm_start(resolved, state, inputs.source_study, inputs.enqueued)
     before_photographs()
+    if dry and not (resolved.before or requested) and (by_headers := _preview(resolved, home)):
+        return by_headers
     plan = _plan(resolved, _by_colour(resolved.dataset, home, resolved.config))
     _check_weights(plan)
     warm_start, lines = make_warm_start(requested, plan)
@@ -55,6 +64,32 @@ def _check_settings(resolved: Resolved) -> None:
         now, fold = settings_of(resolved.config), resolved.config.fold
         started = {**as_said_now(resolved.before.study, now).identity, **({"fold": fold} if fold else {})}
         check_settings(parent_name(resolved.name, resolved.config), started, now)
+
+
+def _preview(resolved: Resolved, home: Path) -> Plan | None:
+    """The plan by the headers of photographs; None where they are prepared, so that all can be known."""
+    dataset, config = resolved.dataset, resolved.config
+    specs = [_spec(config, str(colour)) for colour in config.values("colour")]
+    left = [spec for spec in specs if not is_prepared(dataset, home, spec)]
+    if not left:
+        return None
+    found = preview(dataset, left[0])
+    plan = _plan(resolved, {left[0].colour: preview_data(found, **split_of(config))})
+    seconds = duration_text(len(left) * found.decode_seconds * len(dataset.table) / (os.cpu_count() or 1))
+    notes = [
+        f"photographs are not prepared yet: this is said from {len(dataset.table):,} headers and one photograph. "
+        f"Preparing them takes about {seconds} and {len(left) * found.nbytes / 1e9:.2f} GB in {home / 'cache'}; "
+        "damaged and equal photographs, and whether source weights were trained on some of them, are looked for then"
+    ]
+    if found.unreadable:
+        notes.append(f"the search would be refused, since photographs cannot be read, {found.unreadable}")
+    return replace(plan, notes=(*_notes(plan), *notes))
+
+
+def _spec(config: StudyConfig, colour: str) -> ImageSpec:
+    fields = TrialConfig.model_fields
+    size, crop = (config.fixed.get(name, fields[name].default) for name in ("image_size", "crop"))
+    return ImageSpec(int(size), str(crop), colour)  # type: ignore[arg-type]
 
 
 def _plan(resolved: Resolved, by_colour: dict[str, SplitDataset]) -> Plan:
@@ -83,17 +118,12 @@ def _check_weights(plan: Plan) -> None:
 
 def _by_colour(dataset: DataSet, home: Path, config: StudyConfig) -> dict[str, SplitDataset]:
     """The data, prepared and split, in each colour normalisation of the study."""
-    fields = TrialConfig.model_fields
+    specs = [_spec(config, str(colour)) for colour in config.values("colour")]
     return {
-        str(colour): prepare_data(
-            dataset,
-            home,
-            image_size=int(config.fixed.get("image_size", fields["image_size"].default)),
-            crop=str(config.fixed.get("crop", fields["crop"].default)),
-            colour=str(colour),
-            **split_of(config),
+        spec.colour: prepare_data(
+            dataset, home, image_size=spec.size, crop=spec.crop, colour=spec.colour, **split_of(config)
         )
-        for colour in config.values("colour")
+        for spec in specs
     }
 
 

@@ -13,6 +13,7 @@ import pandas as pd
 
 from retina_data.cache.cache import Cache, open_cache
 from retina_data.cache.preparation import prepare
+from retina_data.cache.preview import Preview
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import DataSet
 from retina_data.layouts.patients.signs import Sign, placeholders
@@ -114,6 +115,11 @@ def prepare_data(
     """Decode (or find again) and split a data set. Raises DataError where no model can be trained on it."""
     cache = prepare(dataset, home, image_size=image_size, crop=crop, colour=colour)  # type: ignore[arg-type]
     return _split(cache, val_fraction, seed, select_on, fold)
+
+
+def preview_data(found: Preview, *, val_fraction: float, seed: int, select_on: str, fold: str = "") -> SplitDataset:
+    """The split as it would be, of a data set that is not decoded; patients of equal photographs are not merged yet."""
+    return _split(found.cache, val_fraction, seed, select_on, fold)
 
 
 def open_data(

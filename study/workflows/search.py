@@ -48,7 +48,8 @@ def search(name: str, here: Home, inputs: Inputs, compute: Compute, *, dry: bool
         resources_here(compute)  # wrong numbers are refused before photographs are decoded
     events, _ = read_events(folder / "ledger.jsonl")
     state, planned = study_state(events) if events else None, len(events)
-    plan = make_plan(name, here.home, state, inputs, (lambda: None) if dry else partial(check_tracking, here, name))
+    tracking = (lambda: None) if dry else partial(check_tracking, here, name)
+    plan = make_plan(name, here.home, state, inputs, tracking, dry=dry)
     if dry:
         _dry_run(plan, state, compute, here.rerun_flags)
         return 0

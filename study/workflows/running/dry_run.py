@@ -54,8 +54,8 @@ DECIDE_TIME = (
 )  # fmt: skip
 
 CHILD = (
-    "import json, sys; from study.workflows.running.dry_run import measure_epoch; "
-    "print(json.dumps([*map(measure_epoch, json.load(sys.stdin))]))"
+    "import json, sys; from study.workflows.running.dry_run import measure_job; "
+    "print(json.dumps([*map(measure_job, json.load(sys.stdin))]))"
 )
 
 
@@ -86,7 +86,8 @@ def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Con
     arms, epochs, total = _arms(plan), plan.epochs, 0.0
     costs = Table("architecture", "measured", "one epoch", "one trial", "checkpoint")
     for architecture in _architectures(plan):
-        found = _measured_aloud(_job(plan, architecture, trial_resources, MEASURED_IMAGES), console)
+        job = _job(plan, architecture, trial_resources, MEASURED_IMAGES)
+        found = _measured_aloud(job, plan.prepared.train_data(), console)
         mine = [arm for arm in arms if arm.startswith(architecture)]
         total += left * len(mine) / len(arms) * epochs * found["seconds"] / trial_resources.max_concurrent
         seconds, size = found["seconds"], f"{found['checkpoint'] / 1e6:.0f} MB"
@@ -107,7 +108,7 @@ def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Con
         console.print(f"problem: {error}", markup=False)
 
 
-def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
+def _measured_aloud(job: dict[str, Any], data: TrainData, console: Console) -> dict[str, Any]:
     """`measure_epoch` with its progress: one line that changes, or one for each step without a terminal."""
     with console.status("") as status:
 
@@ -117,7 +118,7 @@ def _measured_aloud(job: dict[str, Any], console: Console) -> dict[str, Any]:
             if not console.is_terminal:
                 console.print(line)
 
-        return measure_epoch(job, on_step)
+        return measure_epoch(job, data, on_step)
 
 
 def measured_now(plan: Plan, trial_resources: Resources) -> tuple[float, str]:
@@ -185,7 +186,14 @@ def usual(config: StudyConfig, name: str) -> Value:
     return round(middle) if TrialConfig.model_fields[name].annotation is int else middle
 
 
-def measure_epoch(job: dict[str, Any], on_step: Callable[[int], None] = lambda images: None) -> dict[str, Any]:
+def measure_job(job: dict[str, Any]) -> dict[str, Any]:
+    """`measure_epoch` with the data that a job names."""
+    return measure_epoch(job, open_data(Path(job["cache"]), **job["split"]).train_data())
+
+
+def measure_epoch(
+    job: dict[str, Any], data: TrainData, on_step: Callable[[int], None] = lambda images: None
+) -> dict[str, Any]:
     """Images trained on, seconds of a whole epoch, bytes of a checkpoint and the device, from one short epoch here.
 
     on_step: called with each number of images before it is tried.
@@ -193,7 +201,6 @@ def measure_epoch(job: dict[str, Any], on_step: Callable[[int], None] = lambda i
     torch.set_num_threads(min(job["threads"], os.cpu_count() or 1))
     config = make_trial_config(job["config"])
     weights = read_weights(job["weights"], config.architecture) if job["weights"] else None
-    data = open_data(Path(job["cache"]), **job["split"]).train_data()
     device = torch.device("cuda" if job["gpu"] and torch.cuda.is_available() else "cpu")
     most = min(job["images"], len(data.train_rows))
     images = min(FIRST_IMAGES, most)

@@ -78,7 +78,7 @@ def search_folds(
 
     first = read_state(here.home / names[0])
     asked = (lambda: None) if dry else partial(check_tracking, here, names[0])
-    plan = make_plan(names[0], here.home, first, of(names[0]), asked)
+    plan = make_plan(names[0], here.home, first, of(names[0]), asked, dry=dry)
     known = first or dry
     time_text = _time_known(name, folds, here.home, plan) if known else _time_measured(folds, plan, compute)
     final = planned(plan.config, len(plan.arms))

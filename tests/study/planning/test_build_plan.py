@@ -352,3 +352,32 @@ def test_signs_that_patients_are_wrong_are_recorded_without_a_name(folder: Path)
     found = [one for one in event.audit["findings"] if one["kind"] == schema.FINDING_DOUBTFUL_PATIENTS]
     assert found == [{"kind": "doubtful patients", "count": 9, "text": "several; name them"}]
     assert b"secret" not in encode(event)
+
+
+def test_a_dry_run_of_a_new_study_decodes_one_photograph(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Splits and arms are those that the search will have; what only the photographs can tell is said to be open."""
+    data, home = small_data(tmp_path / "data"), tmp_path / "home"
+    inputs = Inputs(data=data, overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False})
+    monkeypatch.setattr("study.planning.build_plan.prepare_data", None)
+    seen = make_plan("s", home, None, inputs, dry=True)
+    assert not home.exists()
+    (note,) = [line for line in seen.notes if "headers and one photograph" in line]
+    assert note.startswith("photographs are not prepared yet") and f"GB in {home / 'cache'}" in note
+    monkeypatch.undo()
+    plan = make_plan("s", home, None, inputs)
+    assert seen.prepared.splits.tolist() == plan.prepared.splits.tolist()
+    assert (seen.arms, seen.groups, seen.config) == (plan.arms, plan.groups, plan.config)
+    again = make_plan("s", home, None, inputs, dry=True)  # by now they are prepared
+    assert again.notes == plan.notes and again.prepared.cache.digest
+
+
+def test_a_dry_run_says_that_the_search_would_be_refused(tmp_path: Path) -> None:
+    data = small_data(tmp_path / "data")
+    Path(read_index(data).table["path"][0]).write_bytes(b"")
+    inputs = Inputs(data=data, overrides={"image_size": 32, "architecture": "resnet18", "pretrained": False})
+    notes = make_plan("s", tmp_path / "home", None, inputs, dry=True).notes
+    assert any(
+        line.startswith("the search would be refused, since photographs cannot be read, 1 of ") for line in notes
+    )
+    with pytest.raises(DataError, match="every image must be readable"):
+        make_plan("s", tmp_path / "home", None, inputs)

@@ -54,7 +54,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     return _plan(tmp_path_factory.mktemp("dryrun"), architecture="resnet18")
 
 
-def _measured_at_once(job: dict[str, Any], on_step: Callable[[int], None]) -> dict[str, Any]:
+def _measured_at_once(job: dict[str, Any], data: TrainData, on_step: Callable[[int], None]) -> dict[str, Any]:
     on_step(10)
     return {"images": 10, "seconds": 1.0, "checkpoint": 10**6, "device": "cpu"}
 
@@ -179,7 +179,9 @@ def test_a_slow_machine_measures_few_images_and_a_fast_one_more(
 
     monkeypatch.setattr(module, "train", trained)
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now))
-    found = module.measure_epoch(_job(one, "resnet18", Resources(1, 0.0, 1), 512), said.append)
+    found = module.measure_epoch(
+        _job(one, "resnet18", Resources(1, 0.0, 1), 512), one.prepared.train_data(), said.append
+    )
     assert said == [min(n, images) for n in tried]
     assert found["images"] == said[-1]
     assert found["seconds"] == pytest.approx(each * (images + len(whole.val_rows)), rel=0.05)
