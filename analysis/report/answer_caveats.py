@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pandas as pd
 
 from analysis import schema
@@ -50,6 +52,15 @@ def no_arm_beats_chance(made: TableSet) -> list[str]:
     ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
     if not ran or any(beats_chance(row) for row in ran):
         return []
+    below = [spoken(row["label"]) for row in ran if row["kappa_high"] < 0]
+    if len(below) == len(ran):
+        are = "is" if len(below) == 1 else "are"
+        return [
+            f"{listed(below)} {are} worse than chance: the interval of kappa lies below 0, as where grades are counted "
+            "in the wrong direction."
+        ]
+    if all(pd.isna(row["kappa_low"]) for row in ran):
+        return ["Whether an arm beats chance is not tested, since kappa has no interval."]
     if len(ran) == 1:
         return [f"{spoken(ran[0]['label'])} is not shown to beat chance: its kappa is not shown to lie above 0."]
     return ["No arm is shown to beat chance: of none does the interval of kappa lie above 0."]
@@ -64,9 +75,9 @@ def seeds(made: TableSet) -> list[str]:
         for column, verb in (
             ("seeds_failed", "failed"),
             ("seeds_waiting", "not ended"),
-            ("seeds_unread", "not recorded"),
+            ("seeds_unread", "without recorded predictions"),
         ):
-            if row[column] > 0:
+            if row[column] > 0 and not (column == "seeds_unread" and row["interval_over"] == "images"):
                 there.append(f"{int(row[column])} {verb}")
         if row["status"] == RUN and there:
             found.append(f"of {name} {listed(there)}, {int(row['seeds'])} measured")
@@ -104,11 +115,14 @@ def _of_patients(study: StudyRuns) -> list[str]:
             "split, scores be too good and intervals too narrow"
         )
     found += [
-        f"the patients of this data may be wrong ({text.rstrip('.').replace('. ', '; ')}), and so may splits, scores "
-        "and intervals"
+        f"the patients of this data may be wrong ({_one_clause(text)}), and so may splits, scores and intervals"
         for text in doubtful_patients(study)
     ]
     return found
+
+
+def _one_clause(text: str) -> str:
+    return re.sub(r"\. (\w)", lambda found: f"; {found[1].lower()}", text.rstrip("."))
 
 
 def _of_test(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
@@ -121,6 +135,10 @@ def _of_test(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
         )
     if study.folds and 0 < top["folds_tested"] < study.folds:
         found.append(f"{int(top['folds_tested'])} of {study.folds} folds are confirmed so far")
+    if study.folds and ", " in str(top["arm"]):
+        found.append("the number is that of choosing an arm in each fold, and of no single model")
+    if not study.primary_endpoint and study.selection_split != TEST:
+        found.append("the primary endpoint was not recorded when the study began; it is the one that every study has")
     if top["seeds"] < schema.FEW_SEEDS:
         number = "one seed tells" if top["seeds"] == 1 else f"{int(top['seeds'])} seeds tell"
         found.append(f"{number} hardly anything of other seeds")
@@ -136,24 +154,31 @@ def _of_scores(top: Row, tested: bool) -> list[str]:
         why = f"as fewer than {FEWEST_PATIENTS} patients do not hold one"
         if top["interval_over"] == "images":
             why = "as predictions were not recorded"
+        elif top["patients"] >= FEWEST_PATIENTS > top["effective_patients"]:
+            why = "as most images are of a few patients"
         elif top["patients"] >= FEWEST_PATIENTS:
             why = "as every patient is graded right" if top["kappa"] == 1 else "as all patients are alike"
         found.append(f"kappa has no interval, {why}")
     for score, wide in WIDE.items():
         low, high = top[f"{score}_low"], top[f"{score}_high"]
         if high - low > wide:
-            found.append(f"so few patients do not tell {'an ' * (score[0] == 'a')}{score} of {low:.2f} from {high:.2f}")
+            found.append(f"a{'n' * (score[0] == 'a')} {score} anywhere from {low:.2f} to {high:.2f} fits these images")
     if top["largest_patient"] > LARGE_SHARE and top["patients"] > 1:
         found.append(f"one patient has {100 * top['largest_patient']:.0f} % of the {count(top['n'])} images")
     counts = {grade: top[f"n_grade_{grade}"] for grade in schema.GRADES}
     absent = [str(grade) for grade, images in counts.items() if images == 0]
-    if absent:
+    if absent and len(absent) < len(counts) - 1:  # of a single grade no score is left
         found.append(
-            f"no image has grade {listed(absent)}, so balanced accuracy, macro F1 and AUC are of the other grades alone"
+            f"no image has grade {' or '.join(absent)}, so kappa, balanced accuracy, macro F1 and AUC are of the other "
+            "grades alone"
         )
-    few = [f"{grade} ({int(images)})" for grade, images in counts.items() if 0 < images < FEW_OF_A_GRADE]
+    few = [
+        f"{grade} ({int(images)} image{'s' * (images > 1)})"
+        for grade, images in counts.items()
+        if 0 < images < FEW_OF_A_GRADE
+    ]
     if few and tested:
-        found.append(f"grade {listed(few)} {'has' if len(few) == 1 else 'have'} hardly any image")
+        found.append(f"there are hardly any images of grade {listed(few)}")
     return found
 
 
@@ -164,7 +189,10 @@ def _of_arms(study: StudyRuns, made: TableSet, top: Row) -> list[str]:
     if len(ran) and ran["n"].min() < made.four_way[f"{top['measured_on']}_n"].max():
         found.append("arms are compared on the images alone that both were measured on")
     if (exported := str(top.get("exported_arm", ""))) and exported != top["arm"]:
-        found.append(f"`retina export` takes {spoken(arm_label(study, exported))}, which stands first on validation")
+        now = " by now" if top.get("trials_after_reading", 0) else ""
+        found.append(
+            f"`retina export` takes {spoken(arm_label(study, exported))}, which stands first on validation{now}"
+        )
     if study.selection_split == TEST:
         found.append("epochs and trials were chosen on the test split")
     return found

@@ -68,10 +68,11 @@ def render(
     )
     template = environment.from_string(files("analysis.report").joinpath("report.html.jinja").read_text("utf-8"))
     described = study.study
+    answer = summary.answer(study, made)
     return template.render(
         name=study.name,
-        answer=summary.answer(study, made),
-        caveats=caveats(study, made),
+        answer=answer,
+        caveats=summary.beside(answer, caveats(study, made)),
         notes=described.get("notes", []),
         grades=list(zip(schema.GRADES, schema.GRADE_NAMES, strict=True)),
         objective=objective(study),

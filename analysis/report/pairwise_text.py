@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from analysis.number_format import equals_p, signed, with_sign
+from analysis.results.columns import DIFFERENCES
 from analysis.results.labels import Row, listed, spoken
 
 ONE_MORE_SEED = "for one more seed on the same training images and split"
@@ -21,26 +24,39 @@ def comparison(pairs: pd.DataFrame) -> list[str]:
         return []
     score = str(tested[0]["score"])
     apart = [pair for pair in tested if _excludes_zero(pair, f"{score}_difference")]
+    p = "adjusted p" if len(tested) > 1 else "p"
     if apart:
         found = [
-            f"{ahead} is ahead of {behind} by {signed(pair, score, sign).replace('+', '')[:-1]}; adjusted p "
+            f"{ahead} is ahead of {behind} by {signed(pair, score, sign).replace('+', '')[:-1]}; {p} "
             f"{equals_p(pair['p_adjusted'])})"
             for ahead, behind, pair, sign in (_ordered(pair, score) for pair in apart)
         ]
         left = len(tested) - len(apart)
         rest = f"; the other {'one' if left == 1 else left} cannot be told from 0" * bool(left)
-        return [f"In {score}, {_together(len(tested))}, of these models {listed(found)}{rest}."]
+        together = f", {_together(len(tested))}," * (len(tested) > 1)
+        return [f"In {score}{together or ','} of these models {listed(found)}{rest}."]
     widest = max(tested, key=lambda pair: abs(float(pair[f"{score}_difference"])))
+    described = _described(tested, score)
     if all(abs(float(pair[f"{score}_difference"])) < 1e-12 for pair in tested):
-        return [f"These models of the arms have the same {score}."]
+        return [f"These models of the arms have the same {score}{described}."]
     ahead, behind, pair, sign = _ordered(widest, score)
-    one = f"{ahead} minus {behind}, {signed(pair, score, sign)}, adjusted p {equals_p(pair['p_adjusted'])}"
+    one = f"{ahead} minus {behind}, {signed(pair, score, sign)}, {p} {equals_p(pair['p_adjusted'])}"
     if len(tested) == 1:
-        return [f"The difference in {score} between these models of two arms cannot be told from 0 ({one})."]
+        return [f"The difference in {score} between these models of two arms cannot be told from 0 ({one}){described}."]
     return [
         f"No difference in {score} between these models of the arms can be told from 0, {_together(len(tested))} (the "
-        f"widest is {one})."
+        f"largest is {one}){described}."
     ]
+
+
+def _described(pairs: Sequence[Row], score: str) -> str:
+    """The largest difference in the other score, where its own interval leaves out 0: shown, and not tested."""
+    other = next(one for one in DIFFERENCES if one != score)
+    apart = [pair for pair in pairs if _excludes_zero(pair, f"{other}_difference")]
+    if not apart:
+        return ""
+    ahead, behind, pair, sign = _ordered(max(apart, key=lambda one: abs(float(one[f"{other}_difference"]))), other)
+    return f"; {other}, which is described and not tested, differs: {ahead} minus {behind}, {signed(pair, other, sign)}"
 
 
 def of_configurations(pairs: pd.DataFrame) -> list[str]:
@@ -75,10 +91,4 @@ def _excludes_zero(pair: Row, name: str) -> bool:
 
 
 def _together(count: int) -> str:
-    return (
-        f"all {count} differences taken together"
-        if count > 2
-        else "both differences taken together"
-        if count == 2
-        else "of one pair"
-    )
+    return f"all {count} differences taken together" if count > 2 else "both differences taken together"

@@ -9,6 +9,7 @@ from analysis.number_format import with_interval
 from analysis.report.answer_caveats import patients_known
 from analysis.results.columns import NEW_PATIENTS, VALIDATION
 from analysis.results.labels import Row
+from analysis.results.predictions import chosen_arms
 from analysis.results.study_runs import StudyRuns, objective
 from analysis.tables.all_tables import TableSet
 from analysis.tables.arm_comparison import unscored
@@ -19,9 +20,11 @@ def images_text(study: StudyRuns, row: Row) -> str:
     known = bool(pd.notna(row["patients"])) and patients_known(study)
     tested = row["measured_on"] != VALIDATION
     text = f"{int(row['n']):,} {'test' if tested else study.selection_split} images"
-    text += f" of {int(row['patients']):,} patients" if known else ""
+    if known:
+        text += f" of {int(row['patients']):,} patient{'s' * (row['patients'] > 1)}"
     if row["measured_on"] == NEW_PATIENTS:
-        text += f" who are not in training{'' if known else schema.AS_TOLD}"
+        are = "is" if known and row["patients"] == 1 else "are"
+        text += f" who {are} not in training{'' if known else schema.AS_TOLD}"
     if study.folds and tested:
         text += f" of {int(row['folds_tested'])} outer folds taken together"
     return text
@@ -34,10 +37,10 @@ def against_majority(top: Row, folds: int) -> str:
         where = "of its fold " if folds else ""
         seeds: int = 1 if pd.isna(top["seeds"]) else int(top["seeds"])
         constant: int = 1 if pd.isna(top["constant_predictor_seeds"]) else int(top["constant_predictor_seeds"])
-        who = "this model gives" if seeds == 1 else f"{constant} of its {seeds} models give"
-        which = str(top["constant_predictor_grades"]).split("; ")
+        who = "this model gives" if seeds == 1 else f"{constant} of its {seeds} models give{'s' * (constant == 1)}"
+        which = list(dict.fromkeys(str(top["constant_predictor_grades"]).split("; ")))
         grades = f" ({'; '.join(f'grade {grade}' for grade in which)})" if which[0].isdigit() else ""
-        learned = "has" if seeds == 1 else "have"
+        learned = "has" if constant == 1 else "have"
         each = "the same grade" if seeds == 1 else "a single grade" if constant == 1 else "a single grade each"
         return f"{text}; {who} every image {where}{each}{grades} and {learned} learned nothing: constant predictor"
     low, high = (top[f"gain_over_majority{end}"] for end in ("_low", "_high"))
@@ -67,10 +70,12 @@ def among_trials(study: StudyRuns, made: TableSet) -> str:
     if ended == 1:
         return "the only trial that ran all epochs" + left if pruned else "the only ended trial"
     if study.folds:
-        return f"the first of each fold among {trials} over {len(study.folds_begun)} folds by {objective(study)}{left}"
+        arm, chosen = made.board["arm"].iloc[0], chosen_arms(study, made.board)
+        folds = f"{list(chosen.values()).count(arm)} of {len(study.folds_begun)} folds"
+        return f"the first place in {folds} by {objective(study)}, among {trials} over all folds{left}"
     by = made.board["finalist_mean"].fillna(made.board["objective_value"])
     tied = int((by - by.iloc[0]).abs().lt(1e-12).sum()) - 1
-    tie = f", as good as {tied} other{'s' * (tied > 1)}, of which the first begun counts," * bool(tied)
+    tie = f", as good as {tied} other{'s' * (tied > 1)}, of which the first begun counts" * bool(tied)
     return f"the first of {trials} by {objective(study)}{left}{tie}"
 
 
@@ -79,7 +84,7 @@ def chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
     where, score = study.selection_split, objective(study)
     row = made.four_way[made.four_way["arm"] == top["arm"]].to_dict("records")[0]
     left = ""
-    if not pd.isna(row[f"{score}_corrected"]) and row["chosen_among"] > 1:
+    if not pd.isna(row[f"{score}_corrected"]) and row["chosen_among"] > 1 and not study.folds:
         left = (
             f" (without the choice among {int(row['chosen_among'])} trials of its arm {score} is about "
             f"{with_interval(row, f'{score}_corrected')})"
@@ -90,6 +95,11 @@ def chosen_here(study: StudyRuns, made: TableSet, top: Row) -> str:
             "own numbers are optimistic, those of the repeats hardly, and the intervals hold for these trained models "
             "and not for the configuration."
         )
+    if len(made.board) == 1:
+        start = "One trial ran, with one seed: the intervals hold"
+        if not study.selects_last:
+            start = f"The only trial's epoch was chosen on the {where} split: its numbers are optimistic, and hold"
+        return f"{start} for this trained model and not for the configuration."
     chosen = "Trials and the winner were both" if study.selects_last else "Trials, epochs and the winner were all"
     return (
         f"{chosen} chosen on the {where} split itself, with one seed for each trial: the numbers are optimistic{left}, "

@@ -24,6 +24,9 @@ from analysis.tables.endpoint import gain_sentence
 
 MOST = 8
 
+FULL_NAMES = {"kappa": "quadratic weighted kappa", "accuracy": "accuracy"}
+"""Of a score, where an answer says it first."""
+
 CLAUSES = 4
 """Of what limits the answer, so many stand in it; how many more there are is said."""
 
@@ -48,15 +51,16 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
         return Answer(_at_most(found, answer_caveats.limitations(study, made, endpoint)))
     primary = primary_endpoint(made.four_way)
     if primary["measured_on"].iloc[0] != VALIDATION:  # other arms were measured, or counts alone
-        found = [_no_endpoint(study, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
+        found = [_no_endpoint(study, made, endpoint, _why_of_arm(endpoint, primary)), *comparison(made.pairs)]
         found += [*answer_caveats.no_arm_beats_chance(made), *answer_caveats.seeds(made)]
         rows = primary[primary["status"] == RUN].to_dict("records")
-        score = objective(study)
         others = [
-            f"{spoken(row['label'])} has {score} {with_interval(row, score)} on {images_text(study, row)}"
+            f"{spoken(row['label'])} has kappa {with_interval(row, 'kappa')} and accuracy "
+            f"{with_interval(row, 'accuracy')}, {_seeds(row)}, on {images_text(study, row)}"
             for row in rows
         ]
-        found[1:1] = [f"Of the arms that were measured, {'; '.join(others)}."] * bool(others)
+        which = "Of the arms that were measured," if len(others) > 1 else "Of the others one arm was measured:"
+        found[1:1] = [f"{which} {'; '.join(others)}."] * bool(others)
         return Answer(_at_most(found, answer_caveats.limitations(study, made, rows[0]) if rows else []))
     return _on_validation(study, made, endpoint, primary)
 
@@ -64,26 +68,32 @@ def answer(study: StudyRuns, made: TableSet) -> Answer:
 def reaching(made: TableSet, threshold: float) -> str:
     """How many configurations of made.best reach the threshold, by either criterion, for each split by itself."""
     best, primary = made.best, primary_endpoint(made.four_way)
-    on_validation = _reaching(best[best["measured_on"] == VALIDATION], threshold, "validation", made.board["n"].max())
+    chosen_on_test = len(made.board) > 0 and str(made.board["split"].iloc[0]).startswith(TEST)
+    where = "the test split" if chosen_on_test else "validation"
+    on_validation = _reaching(best[best["measured_on"] == VALIDATION], threshold, where, "on them", made.board["n"])
     if primary["measured_on"].iloc[0] == VALIDATION:
         return on_validation
-    tested = _reaching(best[best["measured_on"] != VALIDATION], threshold, "the test split", primary["n"].max())
-    return f"{tested} {on_validation}"
+    tested = best[best["measured_on"] != VALIDATION]
+    return f"{_reaching(tested, threshold, 'the test split', 'on validation', primary['n'])} {on_validation}"
 
 
 def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[str]:
     """Sentences about a primary endpoint that has been measured."""
     score = objective(study)
-    value = with_bounds(endpoint[score], (endpoint[f"{score}_low"], endpoint[f"{score}_high"]), " (no interval)")
-    interval: str = "" if pd.isna(endpoint[f"{score}_low"]) else ", 95 % over patients"
-    seeds = "of one seed" if endpoint["seeds"] == 1 else f"mean of {int(endpoint['seeds'])} seeds"
+    low, high = endpoint[f"{score}_low"], endpoint[f"{score}_high"]
+    value = with_bounds(endpoint[score], (low, high), " (no interval)")
+    interval: str = "" if pd.isna(low) else ", 95 %" + " over patients" * answer_caveats.patients_known(study)
+    if low == high == 0:  # of one answer for all
+        value, interval = "0, by definition", ""
     first = (
-        f"The primary endpoint, {score} of {_chosen(study, made)}, is {value}{interval}, on "
-        f"{images_text(study, endpoint)}, {seeds}."
+        f"The primary endpoint, {FULL_NAMES[score]} of {_chosen(study, made, endpoint)}, is {value}{interval}, on "
+        f"{images_text(study, endpoint)}, {_seeds(endpoint)}."
     )
     other = "accuracy" if score == "kappa" else "kappa"
-    second = f"Its {other} is {with_bounds(endpoint[other], (endpoint[f'{other}_low'], endpoint[f'{other}_high']))}, "
-    second += f"{against_majority(endpoint, study.folds)}."
+    bounds = (endpoint[f"{other}_low"], endpoint[f"{other}_high"])
+    second = f"Its {FULL_NAMES[other]} is {with_bounds(endpoint[other], bounds)}"
+    worth = against_majority(endpoint, study.folds)
+    second += f", {worth}." if other == "accuracy" else f"; {worth.removeprefix('where ')}."
     found = [
         first,
         second,
@@ -92,7 +102,17 @@ def _measured_endpoint(study: StudyRuns, made: TableSet, endpoint: Row) -> list[
         _configuration(endpoint, made, score),
     ]
     found += [gained] if (gained := gain_sentence(made.gain, score)) else []
-    return [*found, *answer_caveats.seeds(made), _reading(study, endpoint)]
+    return [*found, *answer_caveats.seeds(made), _reading(study, made, endpoint)]
+
+
+def _seeds(row: Row) -> str:
+    return "of one seed" if row["seeds"] == 1 else f"mean of {int(row['seeds'])} seeds"
+
+
+def beside(answer: Answer, caveats: list[str]) -> list[str]:
+    """The caveats that the answer does not have; a page shows both."""
+    text = " ".join(answer.sentences)
+    return [one for one in caveats if one not in text and f"{one[0].lower()}{one[1:-1]}" not in text]
 
 
 def _at_most(sentences: list[str], limiting: list[str]) -> list[str]:
@@ -103,18 +123,21 @@ def _at_most(sentences: list[str], limiting: list[str]) -> list[str]:
     return sentences[:room] + [f"What limits this: {'; '.join(clauses)}."] * bool(limiting)
 
 
-def _chosen(study: StudyRuns, made: TableSet) -> str:
-    """The arm that validation chose, of folds in each of them."""
+def _chosen(study: StudyRuns, made: TableSet, endpoint: Row) -> str:
+    """The arm that validation chose, of folds in each of them; where one alone ran there was no choice."""
     chosen = chosen_arms(study, made.board)
     arms = list(dict.fromkeys(chosen.values()))
+    if made.board["arm"].nunique() == 1:
+        return f"the only arm that ran ({spoken(arm_label(study, arms[0]))})"
     if not study.folds:
-        return f"the arm that validation chose ({spoken(arm_label(study, arms[0]))})"
+        when = " before the test split was read" if endpoint["trials_after_reading"] else ""
+        return f"the arm that validation chose{when} ({spoken(arm_label(study, arms[0]))})"
     if len(arms) == 1:
         return f"the arm that validation chose in every fold ({spoken(arm_label(study, arms[0]))})"
     of_fold = []
     for arm in arms:
         folds = [str(fold) for fold, one in chosen.items() if one == arm]
-        of_fold.append(f"{spoken(arm_label(study, arm))} in fold {listed(folds)}")
+        of_fold.append(f"{spoken(arm_label(study, arm))} in fold{'s' * (len(folds) > 1)} {listed(folds)}")
     return f"the arm that validation chose in each fold ({'; '.join(of_fold)})"
 
 
@@ -130,25 +153,38 @@ def _configuration(endpoint: Row, made: TableSet, score: str) -> str:
         return f"{start}; {score} is undefined here, so nothing is said of other seeds{others}."
     if pd.isna(low):
         why = "predictions were not recorded"
-        if endpoint["interval_over"] != "images":
+        if endpoint["constant_predictor_seeds"] == seeds:
+            why = f"all {seeds} seeds are constant predictors"
+        elif pd.isna(endpoint[f"{score}_low"]) and endpoint[score] < 1:
+            why = f"{score} has no interval"
+        elif endpoint["interval_over"] != "images":
             why = f"all {seeds} seeds have the same {score}, as far as these patients can tell"
         return f"{start}; {why}, so nothing is said of other seeds{others}."
     return f"{start}; {ONE_MORE_SEED} the 95 % interval of {score} is {low:.3f} to {high:.3f}{others}."
 
 
-def _reading(study: StudyRuns, endpoint: Row) -> str:
+def _reading(study: StudyRuns, made: TableSet, endpoint: Row) -> str:
     """When the test split was read, and what was chosen before and after."""
     times = (
         "once" if len(study.test_confusions) == 1 else f"{len(study.test_confusions)} times, once for each confirmation"
     )
-    text = f"Epochs, trials and arms were chosen on validation, and the test split was read {times}"
+    chosen = _choices(study, made)
+    text = f"{chosen} chosen on validation, and the test split was read {times}"
+    if not chosen:
+        text = f"The test split was read {times}"
     later = int(endpoint["trials_after_reading"])
     if later:
-        text += (
-            f"; {later} trial{'s were' if later > 1 else ' was'} begun after that, so what they found may rest on what "
-            "had been read"
-        )
+        were, they = ("trials were", "they") if later > 1 else ("trial was", "it")
+        text += f"; {later} {were} begun after that, so what {they} found may rest on what had been read"
     return f"{text}."
+
+
+def _choices(study: StudyRuns, made: TableSet) -> str:
+    """What was chosen, with its verb: `Epochs, trials and arms were`; "" where there was no choice."""
+    arms, trials = made.board["arm"].nunique(), len(made.board)
+    several = (not study.selects_last, trials > arms, arms > 1)
+    names = [name for name, many in zip(("epochs", "trials", "arms"), several, strict=True) if many]
+    return f"{listed(names).capitalize()} were" if names else ""
 
 
 def _why_of_arm(endpoint: Row, primary: pd.DataFrame) -> str:
@@ -156,21 +192,21 @@ def _why_of_arm(endpoint: Row, primary: pd.DataFrame) -> str:
     return str(endpoint["reason"]) or "; ".join(primary.loc[primary["status"] != RUN, "reason"])
 
 
-def _no_endpoint(study: StudyRuns, endpoint: Row, why: str) -> str:
+def _no_endpoint(study: StudyRuns, made: TableSet, endpoint: Row, why: str) -> str:
     if study.selection_split == TEST:
         return f"This study has no primary endpoint: {why}, so every number here is optimistic."
-    which = "the arm that validation chose"
+    which = "the only arm that ran" if made.board["arm"].nunique() == 1 else "the arm that validation chose"
     named = [spoken(label) for label in str(endpoint["label"]).split(", ResNet")]
     if len(named) == 1 and named[0]:
         which += f" ({named[0]})"
-    return f"The primary endpoint, {objective(study)} of {which} on the test split, is not measured: {why}."
+    return f"The primary endpoint, {FULL_NAMES[objective(study)]} of {which} on the test split, is not measured: {why}."
 
 
 def _on_validation(study: StudyRuns, made: TableSet, endpoint: Row, primary: pd.DataFrame) -> Answer:
     """What is known before the test split is read, or where there is none."""
     score, first = objective(study), made.board.to_dict("records")[0]
     label = spoken(arm_label(study, first["arm"]))
-    found = [_no_endpoint(study, endpoint, str(endpoint["reason"]))]
+    found = [_no_endpoint(study, made, endpoint, str(endpoint["reason"]))]
     top = primary[primary["arm"] == first["arm"]].to_dict("records")[0]
     if pd.isna(top["n"]):  # no predictions were recorded, only what the trials reported
         found.append(
@@ -189,15 +225,17 @@ def _on_validation(study: StudyRuns, made: TableSet, endpoint: Row, primary: pd.
     return Answer(_at_most(found, answer_caveats.limitations(study, made, top)))
 
 
-def _reaching(best: pd.DataFrame, threshold: float, where: str, n: float) -> str:
-    """best: the rows of one split, of n images."""
+def _reaching(best: pd.DataFrame, threshold: float, where: str, chosen: str, images: pd.Series[float]) -> str:
+    """best: the rows of one split. chosen: on what its configurations were; images: of each that was measured."""
     by_bound, by_estimate = (int((best["criterion"] == criterion).sum()) for criterion in CRITERIA)
-    percent, selection = f"{100 * threshold:g} %", "chosen on them" if where == "validation" else "chosen on validation"
-    start = f"On {where} ({count(n)} images; {selection})"
+    percent, least, most = f"{100 * threshold:g} %", images.min(), images.max()
+    n = count(most) if least == most else f"{count(least)} to {count(most)}"
+    start = f"On {where} ({'' if pd.isna(most) else f'{n} images; '}chosen {chosen})"
+    what = "configuration" if chosen == "on them" else "confirmed winner"
     if not by_estimate:
         neither = "neither by the lower bound nor by the estimate"
-        return f"{start} no configuration reaches an accuracy of {percent}, {neither}."
-    of = "1 configuration reaches" if by_estimate == 1 else f"{by_estimate} configurations reach"
+        return f"{start} no {what} has an accuracy of {percent} or more that lies beyond the majority class, {neither}."
+    of = f"1 {what} reaches" if by_estimate == 1 else f"{by_estimate} {what}s reach"
     bound = "none" if not by_bound else "it does" if by_estimate == 1 else f"{by_bound} of them"
     tail = "" if bound == "it does" else " does" if by_bound <= 1 else " do"
     among = int(best["configurations"].max())

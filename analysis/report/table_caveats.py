@@ -47,8 +47,6 @@ def caveats(study: StudyRuns, made: TableSet) -> list[str]:
     ran = primary[primary["status"] == RUN].to_dict("records")
     if about := [endpoint] if endpoint["status"] == RUN else ran[:1]:
         found += [f"{clause[0].upper()}{clause[1:]}." for clause in limitations(study, made, about[0])]
-    if not study.primary_endpoint and study.selection_split != TEST:
-        found.append("The primary endpoint was not recorded when the study began; it is the one that every study has.")
     return [*found, *_of_confirmation(study, made, primary), *_of_progress(study), *_of_intervals(made)]
 
 
@@ -63,12 +61,12 @@ def _of_arm(row: Row, folds: int) -> list[str]:
     if folds:
         return [f"{name} is a constant predictor: a model gives all images of its fold the same grade."]
     if seeds > 1:
-        constant, grades = int(row["constant_predictor_seeds"]), str(row["constant_predictor_grades"]).split("; ")
+        constant = int(row["constant_predictor_seeds"])
+        grades = dict.fromkeys(str(row["constant_predictor_grades"]).split("; "))
         each = listed([f"grade {grade}" for grade in grades])
-        are = "is a constant predictor" if constant == 1 else "are constant predictors"
+        what = "is a constant predictor and gives" if constant == 1 else "are constant predictors; each gives"
         return [
-            f"{constant} of {seeds} models of {name} {are}: "
-            f"all {int(row['n']):,} images get {each}{' in turn' * (constant > 1)} (kappa 0)."
+            f"{constant} of {seeds} models of {name} {what} all {int(row['n']):,} images one grade ({each}; kappa 0)."
         ]
     return [
         f"The {'best model' if row['measured_on'] == VALIDATION else 'confirmed model'} of {name} is a "
@@ -80,7 +78,7 @@ def _of_arm(row: Row, folds: int) -> list[str]:
 def _of_learning(study: StudyRuns, primary: pd.DataFrame) -> list[str]:
     """Which arms have not learned to grade, as far as kappa tells, and what the record says of why."""
     ran = primary[(primary["status"] == RUN) & primary["kappa"].notna()].to_dict("records")
-    failed = [row for row in ran if not beats_chance(row)]
+    failed = [row for row in ran if not beats_chance(row) and not pd.isna(row["kappa_low"])]
     found = []
     for row in failed:
         trials = study.trials[study.trials["trial"].isin(str(row["trial"]).split(", "))]

@@ -105,8 +105,10 @@ def gain(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
     row |= {"measured_on": measured_on, "split": split_text(measured_on)}
     found = _models(study, chosen)
     if len(chosen) and chosen["same"].all():
-        only = "its arm has no other trial" if (chosen["trials"] == 1).all() else ""
-        row |= {"status": SAME, "reason": only}
+        why = "its arm has no other trial" if (chosen["trials"] == 1).all() else ""
+        if not chosen["stands"].all():
+            why = "validation puts another trial before it by now, or it was not measured"
+        row |= {"status": SAME, "reason": why}
     elif chosen.empty or found is None:
         row |= {"status": NOT_CONFIRMED, "reason": "winner and first trial are not both confirmed on the test split"}
     else:
@@ -146,7 +148,10 @@ def gain_sentence(table: pd.DataFrame, score: str) -> str:
     else:
         text = f"The search gained nothing over {whose} that these patients could show: {scores_text} ({how})"
     if bounds := signed_bounds(row, f"{score}_difference_configuration"):
-        text += f"; for one more seed on the same training images and split the interval of {score} is {bounds}"
+        text += (
+            "; for one more seed on the same training images and split the 95 % interval of the difference in "
+            f"{score} is {bounds}"
+        )
     return f"{text}."
 
 
@@ -155,9 +160,11 @@ def _seeds(count: int) -> str:
 
 
 def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
-    """fold, arm, trial (the winner), first_trial, trials (of the arm), same (whether both are one configuration) of
-    each fold that has a confirmed winner; fold 0 without folds.
+    """fold, arm, trial (the winner), first_trial, trials (of the arm), stands and same of each fold that has a
+    confirmed winner; fold 0 without folds.
 
+    stands: whether the winner is measured, and still its arm's first on validation; same: whether winner and first
+    trial are one configuration.
     The arm is that of the confirmed first trial where there is one; else, as for a winner that is the first trial, that
     which validation puts first. The winner is the arm's first configuration in the board that was confirmed.
     """
@@ -174,10 +181,12 @@ def _pairs(study: StudyRuns, board: pd.DataFrame) -> pd.DataFrame:
         first = str(baseline["trial"].iloc[0]) if len(baseline) else str(trials["trial"].min())
         if winners:
             row = {"fold": fold, "arm": arm, "trial": winners[0], "first_trial": first, "trials": len(trials)}
+            read = own["confirm"].isin(list(study.test_predictions)) & own["trial"].eq(winners[0])
+            row["stands"] = bool(read.any()) and winners[0] == ranked.loc[ranked["arm"] == arm, "trial"].iloc[0]
             duplicate_of = trials.loc[trials["trial"] == winners[0], "duplicate_of"]
             same = winners[0] == first or with_fold(duplicate_of.iloc[0], int(trials["fold"].iloc[0])) == first
             rows.append(row | {"same": same})
-    return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial", "trials", "same"])
+    return pd.DataFrame(rows, columns=["fold", "arm", "trial", "first_trial", "trials", "stands", "same"])
 
 
 def _models(study: StudyRuns, chosen: pd.DataFrame) -> tuple[PredictionSet, PredictionSet] | None:

@@ -9,7 +9,7 @@ from analysis import schema
 from analysis.results.predictions import ImagePredictions
 from analysis.stats.auc_bootstrap import bootstrap_auc
 from analysis.stats.bootstrap import Interval, bootstrap_by_group, configuration_interval, mean_over_seeds
-from analysis.stats.influence import by_patient, kappa_interval
+from analysis.stats.influence import FEWEST_PATIENTS, NO_BOUNDS, by_patient, kappa_interval
 from analysis.stats.metrics import Floats, Ints, auc_ovr, is_constant_predictor, majority_share, scores_from_confusion
 from analysis.stats.shares import Bounds, effective_patients, share_interval
 
@@ -37,9 +37,12 @@ def scores_with_intervals(models: ImagePredictions) -> Row:
     row: Row = {"n": models.n_images(), "interval_over": "patients"} | images_of(counts)
     row |= _constants(total, constant_predictor_seeds(models)) | majority_gain(counts)
     of_kappa = by_patient(counts, "kappa")
-    bounds = share_bounds(counts) | {"kappa": kappa_interval(of_kappa)}
+    few = float(str(row["effective_patients"])) < FEWEST_PATIENTS  # as where one patient has most of the images
+    bounds = share_bounds(counts) | {"kappa": NO_BOUNDS if few and of_kappa.known else kappa_interval(of_kappa)}
     for name in schema.SCORES:
         row |= _score(name, scores[name], drawn[name], bounds.get(name))
+    if few:
+        row |= dict.fromkeys(("kappa_configuration_low", "kappa_configuration_high"), float("nan"))
     return row | {"kappa_patients": of_kappa.patients}
 
 

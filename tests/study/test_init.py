@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import subprocess
 import sys
 
@@ -26,9 +27,9 @@ def test_each_name_is_there_and_nothing_heavy_before() -> None:
 
 def test_functions_say_arguments_results_errors_and_an_example() -> None:
     for name in ("train", "run_search", "load_study", "load_model"):
-        text = getattr(study, name).__doc__
+        text = inspect.getdoc(getattr(study, name)) or ""
         for heading in ("Args:", "Returns:", "Raises:", "Example:"):
-            assert f"\n    {heading}\n" in text, f"{name}: {heading}"
+            assert f"\n{heading}\n" in text, f"{name}: {heading}"
 
 
 def test_another_name_is_an_attribute_error() -> None:

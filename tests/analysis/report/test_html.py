@@ -73,7 +73,11 @@ def test_the_page_holds_everything_in_one_file(tmp_path: Path) -> None:
     page, text = page_of(read_study(fixture.four_arms(), "four"), tmp_path)
     names = {path.name for path in tmp_path.iterdir()}
     assert {"report.html", "answer.md", "figures", "tables", "four_way.csv", "pairs.csv", "seeds.csv"} <= names
-    assert (tmp_path / "answer.md").read_text().startswith("The primary endpoint, kappa of the arm that")
+    assert (
+        (tmp_path / "answer.md")
+        .read_text()
+        .startswith("The primary endpoint, quadratic weighted kappa of the arm that")
+    )
     images = [attributes for tag, attributes in page.tags if tag == "img"]
     sources = [attributes for tag, attributes in page.tags if tag == "source"]
     assert len(images) == 11

@@ -18,7 +18,13 @@ LABELS = {
 
 
 def pair(
-    a: str, b: str, value: float, half: float, p: float, configuration: tuple[float, float] = (-1.0, 1.0)
+    a: str,
+    b: str,
+    value: float,
+    half: float,
+    p: float,
+    configuration: tuple[float, float] = (-1.0, 1.0),
+    accuracy: tuple[float, float, float] = (0.0, -0.1, 0.1),
 ) -> dict[str, Any]:
     """Kappa of a minus that of b, as the tables have it."""
     row: dict[str, Any] = {"arm_a": a, "arm_b": b, "label_a": LABELS[a], "label_b": LABELS[b], "score": "kappa"}
@@ -26,6 +32,7 @@ def pair(
     row |= {
         f"kappa_difference_configuration{end}": one for end, one in zip(("_low", "_high"), configuration, strict=True)
     }
+    row |= {f"accuracy_difference{end}": one for end, one in zip(("", "_low", "_high"), accuracy, strict=True)}
     return row | {"p_adjusted": p}
 
 
@@ -48,13 +55,21 @@ def test_without_a_claim_the_widest_difference_is_named() -> None:
     (found,) = pairwise_text.comparison(pd.DataFrame([OPEN, pair(TWO, ONE, -0.08, 0.1, 0.3)]))
     assert found == (
         "No difference in kappa between these models of the arms can be told from 0, both differences taken together "
-        "(the widest is ResNet18 from scratch minus ResNet18 with pretraining, +0.080 (-0.020 to +0.180), adjusted p = "
-        "0.300)."
+        "(the largest is ResNet18 from scratch minus ResNet18 with pretraining, +0.080 (-0.020 to +0.180), adjusted p "
+        "= 0.300)."
     )
     (alone,) = pairwise_text.comparison(pd.DataFrame([OPEN]))
     assert alone.startswith("The difference in kappa between these models of two arms cannot be told from 0 (ResNet50")
     (same,) = pairwise_text.comparison(pd.DataFrame([pair(TWO, ONE, 0.0, 0.0, 1.0)]))
     assert same == "These models of the arms have the same kappa."
+
+
+def test_the_other_score_is_described_where_its_own_interval_leaves_out_0() -> None:
+    (found,) = pairwise_text.comparison(pd.DataFrame([pair(TWO, ONE, 0.0, 0.0, 1.0, accuracy=(-0.3, -0.4, -0.2))]))
+    assert found == (
+        "These models of the arms have the same kappa; accuracy, which is described and not tested, differs: ResNet18 "
+        "from scratch minus ResNet18 with pretraining, +0.300 (+0.200 to +0.400)."
+    )
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ ROW |= {"constant_predictor_grades": "", "gain_over_majority_low": 0.01, "gain_o
         ({}, 0, "an accuracy of 0.700"),
         ({"gain_over_majority_low": -0.1}, 0, ", from which its accuracy cannot be told"),
         ({"gain_over_majority_low": -0.2, "gain_over_majority_high": -0.1}, 0, ", which it does not reach"),
-        ({"constant_predictor": True, "seeds": 1}, 0,
+        ({"constant_predictor": True, "constant_predictor_seeds": 1, "seeds": 1}, 0,
          "; this model gives every image the same grade and has learned nothing: constant predictor"),
         ({"constant_predictor": True, "constant_predictor_seeds": 2, "constant_predictor_grades": "0; 2"}, 0,
          "; 2 of its 3 models give every image a single grade each (grade 0; grade 2) and have learned nothing: "
          "constant predictor"),
         ({"constant_predictor": True, "constant_predictor_seeds": 1}, 3,
-         "; 1 of its 3 models give every image of its fold a single grade and have learned nothing: constant "
+         "; 1 of its 3 models gives every image of its fold a single grade and has learned nothing: constant "
          "predictor"),
     ],
 )  # fmt: skip

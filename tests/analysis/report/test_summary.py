@@ -29,8 +29,8 @@ def test_before_the_test_split_is_read_validation_is_told_with_its_optimism() ->
     first, second, third, fourth, limits = summary.answer(study, made).sentences
     top = made.board.iloc[0]
     assert first == (
-        "The primary endpoint, kappa of the arm that validation chose (ResNet50 with pretraining) on the test split, "
-        "is not measured: the test split has not been read."
+        "The primary endpoint, quadratic weighted kappa of the arm that validation chose (ResNet50 with pretraining) "
+        "on the test split, is not measured: the test split has not been read."
     )
     assert second.startswith("ResNet50 with pretraining holds the first of 8 ended trials by kappa: kappa ")
     assert f"kappa {top['kappa']:.3f} ({top['kappa_low']:.3f} to {top['kappa_high']:.3f})" in second
@@ -38,7 +38,7 @@ def test_before_the_test_split_is_read_validation_is_told_with_its_optimism() ->
     assert f"gives an accuracy of {top['majority']:.3f}" in second
     assert f"without the choice among 2 trials of its arm kappa is about {top['kappa_corrected']:.3f}" in third
     assert fourth == "Arms are not compared by a test here, since their models were chosen on these images."
-    assert limits.startswith("What limits this: so few patients do not tell an accuracy of")
+    assert limits.startswith("What limits this: an accuracy anywhere from")
 
 
 def test_a_confirmed_study_leads_with_the_arm_that_validation_chose() -> None:
@@ -47,8 +47,8 @@ def test_a_confirmed_study_leads_with_the_arm_that_validation_chose() -> None:
     row = made.endpoint.iloc[0]
     assert row["arm"] == made.board["arm"].iloc[0] == "resnet18-pretrained"
     assert answer.sentences[0] == (
-        f"The primary endpoint, kappa of the arm that validation chose (ResNet18 with pretraining), is "
-        f"{row['kappa']:.3f} ({row['kappa_low']:.3f} to {row['kappa_high']:.3f}), 95 % over patients, on 80 "
+        "The primary endpoint, quadratic weighted kappa of the arm that validation chose (ResNet18 with pretraining), "
+        f"is {row['kappa']:.3f} ({row['kappa_low']:.3f} to {row['kappa_high']:.3f}), 95 % over patients, on 80 "
         "test images of 40 patients who are not in training, mean of 3 seeds."
     )
     assert "all 6 differences taken together" in " ".join(answer.sentences)
@@ -85,15 +85,15 @@ def test_a_threshold_is_said_of_each_split_with_its_images_and_its_choice() -> N
     test = eyes(60, 2)
     study = study_of(confirmed({SCRATCH18: [grader(test, 1.0)] * 2}, test))
     assert summary.reaching(all_tables.make_tables(study, 0.8), 0.8) == (
-        "On the test split (120 images; chosen on validation) 1 configuration reaches an accuracy of 80 % by the "
+        "On the test split (120 images; chosen on validation) 1 confirmed winner reaches an accuracy of 80 % by the "
         "estimate; by the lower bound, corrected for 1 configuration, and beyond the majority class, it does. "
         "On validation (80 images; chosen on them) 1 configuration reaches an accuracy of 80 % by the estimate; by the "
         "lower bound, corrected for 1 configuration, and beyond the majority class, none does."
     )
     constant = study_of(Made([Trial(SCRATCH18, one_grade(VALIDATION))], validation=VALIDATION))
     assert summary.reaching(all_tables.make_tables(constant, 0.1), 0.1) == (
-        "On validation (80 images; chosen on them) no configuration reaches an accuracy of 10 %, neither by the lower "
-        "bound nor by the estimate."
+        "On validation (80 images; chosen on them) no configuration has an accuracy of 10 % or more that lies beyond "
+        "the majority class, neither by the lower bound nor by the estimate."
     )
 
 

@@ -24,7 +24,7 @@ def test_a_finished_study_of_four_arms_needs_no_remark_but_its_limits_and_the_le
     study = read_study(fixture.four_arms(), "four")
     *limits, leak = caveats(study, all_tables.make_tables(study))
     assert limits and all(
-        one.startswith(("So few patients do not tell", "ResNet50 from scratch is not")) for one in limits
+        "fits these images" in one or one.startswith("ResNet50 from scratch is not") for one in limits
     )
     assert leak.startswith("Copying the fellow eye's grade")
     assert "0.84728 on the 5,618 images" in leak
@@ -85,7 +85,10 @@ def test_what_is_not_confirmed_and_what_was_confirmed_instead_of_the_best() -> N
         "before it, was measured"
     ) in text
     assert "2 seeds tell hardly anything of other seeds." in text.replace("2 Seeds", "2 seeds")
-    assert "1 of 2 models of ResNet18 from scratch is a constant predictor: all 160 images get grade 0" in text
+    assert (
+        "1 of 2 models of ResNet18 from scratch is a constant predictor and gives all 160 images one grade (grade 0;"
+        in text
+    )
     assert "1 of 4 confirmations is still to go on" in text
     assert "1 confirmation failed and is in no table" in text
 

@@ -46,7 +46,7 @@ def test_a_gain_is_told_with_its_interval_and_the_first_trial_stands_for_no_cell
     assert last.startswith("Over the first trial of ResNet18 from scratch the search gained, of these models, kappa +")
     assert "paired by patient, the same 3 seeds of each, on the test split" in last
     low = row["kappa_difference_configuration_low"]
-    assert f"the same training images and split the interval of kappa is {low:+.3f} to" in last
+    assert f"the same training images and split the 95 % interval of the difference in kappa is {low:+.3f} to" in last
 
 
 def test_nothing_gained_is_said() -> None:
