@@ -64,6 +64,11 @@ def split_named(name: str) -> str:
     return found.pop() if len(found) == 1 else ""
 
 
+def says_labels(name: str) -> bool:
+    """Whether a file's name says that labels are in it, or which split it is of."""
+    return bool(split_named(name) or re.search("label|grade|annotation|metadata", name, re.IGNORECASE))
+
+
 def _of_a_name(word: str, words: list[str]) -> bool:
     """Whether a word of a split is one of a clinic's or a person's name: `Val-de-Grace`, `Dev Eye Hospital`."""
     after = words[words.index(word) + 1 :]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from retina_data.errors import DataError
 from retina_data.file_kind import NEEDED, extension_of
+from retina_data.layouts.folder_names import says_labels
 from retina_data.layouts.label_files import EXTENSIONS
 
 UNREAD = frozenset((
@@ -32,6 +33,13 @@ _UNREAD_TABLES = {
 }  # fmt: skip
 """Extension -> what it is: tables in formats that are not read."""
 
+_DOCUMENTS = {
+    ".xml": "an XML file", ".html": "a web page", ".htm": "a web page", ".pdf": "a PDF file", ".doc": "a text document",
+    ".docx": "a text document", ".odt": "a text document", ".rtf": "a text document", ".h5": "an HDF5 file",
+    ".hdf5": "an HDF5 file", ".arrow": "an Arrow file", ".tfrecord": "a file of TensorFlow",
+}  # fmt: skip
+"""The same, of which most hold no table: only where the file's name says labels or a split."""
+
 _KEPT_TABLE = re.compile(
     r"(?P<table>.*\.(csv|tsv|tab|xlsx?|jsonl?|parquet))(?:(?P<packed>\.(zip|gz|bz2|xz|zst|7z|rar))|[.~_-]*(bak|old|orig)|~)",
     re.IGNORECASE,
@@ -42,7 +50,7 @@ COPIES_OF_TABLES = ("a packed table", "a copy of a table")
 
 _ARCHIVES = frozenset((".zip", ".tar", ".gz", ".tgz", ".7z", ".rar", ".001"))
 
-_NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *_UNREAD_TABLES, *_ARCHIVES, ".txt", ".md", ".pdf", ".npz"}
+_NAMED = {*EXTENSIONS, *UNREAD, *TABLES, *_UNREAD_TABLES, *_DOCUMENTS, *_ARCHIVES, ".txt", ".md", ".npz"}
 """Extensions of files that need not be opened to know what they are."""
 
 _LEFTOVERS = frozenset(("__macosx", "thumbs.db", "desktop.ini", "ehthumbs.db", "$recycle.bin"))
@@ -188,7 +196,8 @@ def unread_table(file: str) -> str:
     """What a file is whose name says a table in a format that is not read; "" for others."""
     if kept := _KEPT_TABLE.fullmatch(file):
         return COPIES_OF_TABLES[not kept["packed"]]
-    return _UNREAD_TABLES.get(extension(file), "")
+    kind, name = extension(file), file.rpartition("/")[2]
+    return _UNREAD_TABLES.get(kind) or (_DOCUMENTS.get(kind, "") if says_labels(name) else "")
 
 
 def as_csv(file: str) -> str:

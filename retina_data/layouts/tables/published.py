@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_names import split_named, split_of_path
+from retina_data.layouts.folder_names import says_labels, split_named, split_of_path
 from retina_data.layouts.folder_tree import COPIES_OF_TABLES, Tree, as_csv, extension, unread_table
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.label_files import LabelTable, ReadOptions, read_table, stem_of, stem_of_path, stems_of
@@ -75,7 +75,7 @@ def predictions(tree: Tree, files: Sequence[str]) -> set[str]:
     called = {file for file in files if PLACEHOLDERS.search(file.rpartition("/")[2])}
     lists = [file for file in possible_tables(tree) if file not in files and split_of_file(file) == "test"]
     tests = [listed for file in lists if (listed := _images_listed(tree, file))]
-    unclear = [file for file in files if not split_of_file(file) and not _says_labels(file.rpartition("/")[2])]
+    unclear = [file for file in files if not split_of_file(file) and not says_labels(file.rpartition("/")[2])]
     if len(called) + len(unclear) < len(files) and tests:  # another one has the grades of training images
         called.update(file for file in unclear if _images_listed(tree, file) in tests)
     return called
@@ -113,7 +113,7 @@ def unread_tables(tree: Tree) -> dict[str, str]:
 
 def _naming_pictures(tree: Tree, files: Sequence[str]) -> set[str]:
     """Those of text files whose names say labels, or whose first lines name pictures; many others are not opened."""
-    found = {file for file in files if _says_labels(file.rpartition("/")[2])}
+    found = {file for file in files if says_labels(file.rpartition("/")[2])}
     stems = _stems(tree.pictures)
     others = [file for file in files if file not in found and stem_of_path(file.rpartition(".")[0]) not in stems]
     if len(others) <= _MOST_OPENED:
@@ -137,10 +137,6 @@ def _names_pictures(path: Path, stems: frozenset[str]) -> bool:
 @lru_cache(maxsize=2)  # it is asked of the same pictures again and again
 def _stems(pictures: tuple[str, ...]) -> frozenset[str]:
     return stems_of(pictures)
-
-
-def _says_labels(name: str) -> bool:
-    return bool(split_named(name) or re.search("label|grade|annotation|metadata", name, re.IGNORECASE))
 
 
 def form_of(table: LabelTable) -> str | None:
@@ -192,4 +188,4 @@ def split_of_file(file: str) -> str:
 def split_of_labels(file: str) -> str:
     """The same of a file that may hold labels: a folder's where the name itself says labels."""
     name = file.rpartition("/")[2]
-    return split_of_file(file if _says_labels(name) else name)
+    return split_of_file(file if says_labels(name) else name)

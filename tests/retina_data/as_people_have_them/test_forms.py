@@ -448,6 +448,12 @@ ROWS = [
     Row("grades of a validation split in a spreadsheet", {
         "train.csv": table(APTOS, A), "valid.xlsx": b"PK", **pictures("train/{}.png", A), **pictures("val/{}.png", B),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`valid.xlsx` is an Excel table, which is not read: save it as `valid.csv"),
+    *[Row(f"grades of a validation split in {kind}", {
+        "train.csv": table(APTOS, A), f"valid{end}": data, **pictures("train/{}.png", A), **pictures("val/{}.png", B),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, f"`valid{end}` is {kind}, which is not read: save it as `valid.csv")
+      for end, kind, data in ((".xml", "an XML file", "<a/>"), (".html", "a web page", "<p>"),
+                              (".docx", "a text document", b"PK"), (".pdf", "a PDF file", b"%PDF"),
+                              (".h5", "an HDF5 file", b"\x89HDF"))],
     Row("grades of a test split in a JSON file", {
         "train.csv": table(APTOS, A), "test.json": "{}", **pictures("train/{}.png", A), **pictures("test/{}.png", B),
     }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "`test.json` is a JSON file, which is not read"),
