@@ -16,7 +16,13 @@ from retina_data.layouts.advice.contradictions import contradiction_line, contra
 from retina_data.layouts.advice.missing import advice_on_missing
 from retina_data.layouts.advice.packed import not_unpacked
 from retina_data.layouts.advice.refusals import FEW_LISTED, NONE_USED, TWO_VERSIONS, Refusal, refusals, scale_doubts
-from retina_data.layouts.advice.second_words import codes_of_words, namesakes, splits_in_names, words_beside_grades
+from retina_data.layouts.advice.second_words import (
+    codes_of_words,
+    folders_of_others,
+    namesakes,
+    splits_in_names,
+    words_beside_grades,
+)
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, is_archive, scan
 from retina_data.layouts.image_search import (
     distinct_names,
@@ -153,7 +159,7 @@ def _placed(chosen: Chosen) -> tuple[DataSet, list[Entry]]:
     of_files = {file: patient for _, file, patient in owners if file}
     of_lines = {} if any(patients.by_column) else {entry.place: patient for entry, _, patient in owners}
     doubts, others = _doubted(chosen, fates, used_entries, of_files, of_lines)
-    others += [*splits_in_names(entries), *codes_of_words(tree, entries)]
+    others += [*splits_in_names(entries), *codes_of_words(tree, entries), *folders_of_others(used_entries)]
     others += [] if unknown and not options.allow_unused else scale_doubts(chosen.listed.entries, options)
     lines = (unused_line(fates, chosen.files_of_others), contradiction_line(doubts, options))
     notes += filter(None, (*lines, folders_without_split(used_entries, options.grades)))

@@ -11,8 +11,8 @@ from retina_data.layouts.label_files import plain, stem_of
 
 _SPLIT_WORDS = (  # English, Spanish, Portuguese, French, Italian, German, without accents
     (r"train\w*|entrena\w*|trein(o|amento)|entrainement|apprentissage|addestramento", "train"),
-    (r"va(l|lid|lset)|valida(tion|cion|cao|zione)|validierung|dev|eval\w*", "val"),
-    (r"test\w*|holdout|solution|pruebas?|essai|prova|prue?f\w*", "test"),
+    (r"va(l|lid|lset)|validat(e|ing)|valida(tion|cion|cao|zione)|validierung|dev|eval(uation|uacion|uierung)?", "val"),
+    (r"test\w*|tst|holdout|unseen|solution|pruebas?|essai|prova|prue?f\w*", "test"),
 )
 
 COPY_WORDS = (
@@ -28,6 +28,8 @@ _COPY = re.compile(rf"(?:{COPY_WORDS})\d*", re.IGNORECASE)
 _COUNT = re.compile(r"v?\d*(px)?|ben", re.IGNORECASE)
 
 _WORD = re.compile("[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
+
+_HOLD_OUT = re.compile("hold[-_ ]out", re.IGNORECASE)
 
 _BESIDE_DEV = re.compile("set|split|data(set)?|images?|img|photos?|fundus|px|folder|csv|labels?", re.IGNORECASE)
 """Words beside `dev` where that is a split."""
@@ -59,7 +61,7 @@ def words_of(name: str) -> list[str]:
 def split_named(name: str) -> str:
     """The split that a file's or a folder's name says in its words; "" where it says none, or several."""
     letters = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
-    words = _WORD.findall(letters)
+    words = _WORD.findall(_HOLD_OUT.sub("holdout", letters))
     found = {split for word in words if (split := _split_word(word)) and not _of_a_name(word, words)}
     return found.pop() if len(found) == 1 else ""
 
@@ -83,7 +85,7 @@ def _split_word(word: str) -> str:
 
 def without_split(name: str) -> str:
     """What a name says beside its split, "" for numbers alone: these are of parts."""
-    rest = _WORD.sub(lambda word: "" if _split_word(word[0]) else word[0], name)
+    rest = _WORD.sub(lambda word: "" if _split_word(word[0]) else word[0], _HOLD_OUT.sub("holdout", name))
     return rest if _WORD.search(rest) else ""
 
 

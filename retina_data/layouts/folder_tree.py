@@ -17,7 +17,8 @@ from retina_data.layouts.label_files import EXTENSIONS
 
 UNREAD = frozenset((
     ".heic", ".heif", ".avif", ".dcm", ".dicom", ".ppm", ".pgm", ".pnm", ".gif", ".jp2", ".j2k", ".jxl", ".raw", ".cr2",
-    ".nef", ".dng", ".fda", ".e2e", ".oct", ".psd",
+    ".nef", ".dng", ".fda", ".e2e", ".oct", ".psd", ".tga", ".pcx", ".sgi", ".ico", ".dib", ".fits", ".fit", ".svg",
+    ".nii", ".mpo", ".jps",
 ))  # fmt: skip
 """Pictures in formats that are not read."""
 

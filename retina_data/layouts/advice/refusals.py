@@ -12,9 +12,9 @@ from retina_data.layouts.advice.unrecognised import lying
 from retina_data.layouts.advice.unused_labels import unused_labels
 from retina_data.layouts.folder_names import is_made_of, split_of_path
 from retina_data.layouts.folder_tree import Tree, all_pictures, counted, examples
-from retina_data.layouts.grade_folders import names_below, same_word, unused_graded
+from retina_data.layouts.grade_folders import grade_folder, names_below, numbered_folders, same_word, unused_graded
 from retina_data.layouts.inventory import Fate, Fates
-from retina_data.layouts.label_files import Entry, ReadOptions, clipped, read_table, stem_of, stems_of
+from retina_data.layouts.label_files import Entry, ReadOptions, clipped, read_table, stem_of, stem_of_path, stems_of
 from retina_data.layouts.tables.columns import columns_of
 from retina_data.layouts.tables.unread_table import called_grades, look_into
 
@@ -58,7 +58,7 @@ def refusals(
             f"{counted(count, 'picture')} say no grade: {advice}"
         )
         found.append(Refusal("unknown grade folder", count, text))
-    found += _two_versions(fates)
+    found += [*_two_versions(fates), *_of_other_formats(tree, fates, options)]
     unlisted = sum(split_of_path(file.rpartition("/")[0]) in _known(splits) for file in unused)
     if unlisted > (used := len(fates.get(Fate.PICTURE, ()))) > 0 and options.layout is None:
         text = f"{unlisted:,} of {unlisted + used:,} pictures are not used, as the labels do not list them"
@@ -69,6 +69,27 @@ def refusals(
     not_read = unused_labels(tree, fates, _known(splits), layout)
     found += [Refusal("labels not read", count, text) for count, text in not_read]
     return found + _graded(tree, fates, options, f"leave them out with --layout {layout}")
+
+
+def _of_other_formats(tree: Tree, fates: Fates, options: ReadOptions) -> list[Refusal]:
+    """Pictures beside or between folders of grades that are used, each with a grade of its own, that are not read."""
+    used = fates.get(Fate.PICTURE, ())
+    lying_there = [file for fate in (Fate.UNSUPPORTED, Fate.MISNAMED) for file in fates.get(fate, ())]
+    if not (used and lying_there) or Fate.LABELS in fates:
+        return []
+    numbered = numbered_folders({file.rpartition("/")[0] for file in (*used, *lying_there)}, options.grades)
+
+    def parent(file: str) -> str | None:
+        graded = grade_folder(file.rpartition("/")[0], options.grades, numbered)
+        return graded[0].rpartition("/")[0] if graded else None
+
+    parents, stems = set(map(parent, used)) - {None}, stems_of(used)
+    lost = [file for file in lying_there if parent(file) in parents and not is_made_of(stem_of_path(file), stems)]
+    text = (
+        f"{counted(len(lost), 'picture')} in folders of grades ({examples(lost)}) would not be used: convert them to "
+        "JPEG or PNG, or give them the extension that they lack"
+    )
+    return [Refusal("grades not read", len(lost), text)] if lost else []
 
 
 def _graded(tree: Tree, fates: Fates, options: ReadOptions, leave_out: str) -> list[Refusal]:

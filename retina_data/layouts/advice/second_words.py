@@ -6,14 +6,14 @@ import json
 import re
 import shlex
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import yaml
 
 from retina_data.errors import DataError
 from retina_data.layouts.advice.refusals import TWO_VERSIONS, Refusal, stems_of_folders
 from retina_data.layouts.advice.scale import grade_said
-from retina_data.layouts.folder_names import names_images, split_named, without_copies
+from retina_data.layouts.folder_names import names_images, split_named, without_copies, words_of
 from retina_data.layouts.folder_tree import Tree, counted, examples, extension
 from retina_data.layouts.grade_folders import grade_of
 from retina_data.layouts.inventory import Fate, Fates
@@ -32,6 +32,17 @@ _MOST_CODES = 20
 """Lines; a longer file is none of codes."""
 
 _MOST_BYTES = 100_000
+
+_SET_ASIDE = re.compile(
+    "reject(s|ed)?|exclude[ds]?|deleted?|removed|discard(ed)?|invalid|trash|(un|non)grad(e?able|ed)|bad|poor"
+)
+"""Words of folders."""
+
+_OF_OTHERS = re.compile(
+    "dme|dmo|edema|oedema|glaucoma|amd|armd|cataracts?|myopia|octa?|ffa|faf|angiograph(y|ies)|gan|synthetic|generated|"
+    "predict(ed|ions?)|pseudo"
+)
+"""Words of folders: another disease, another kind of picture, a model's grades."""
 
 
 def words_beside_grades(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Refusal]:
@@ -144,6 +155,34 @@ def splits_in_names(entries: Sequence[Entry]) -> list[Refusal]:
         "`split` of the label file, or move the images into folders of these names"
     )
     return [Refusal(KIND, len(entries), text, only_warns=True)]
+
+
+def folders_of_others(used: Iterable[str]) -> list[Refusal]:
+    """Warnings of pictures that are used though a folder says that they are set aside, or of something else.
+
+    used: files. Where every folder says so, it is the data set's own name. `valid` beside `invalid` is refused: it is
+    no split then, but says which can be graded.
+    """
+    found, files = [], list(used)
+    folders = {folder: words_of(folder) for file in files for folder in file.split("/")[:-1]}
+    for what, pattern in (("set aside", _SET_ASIDE), ("of something else", _OF_OTHERS)):
+        said = {folder for folder, words in folders.items() if any(map(pattern.fullmatch, words))}
+        named = [file for file in files if not said.isdisjoint(file.split("/")[:-1])]
+        if 0 < len(named) < len(files):
+            text = (
+                f"{counted(len(named), 'picture')} in {examples(sorted(said))} may be {what} by the folder's name, but "
+                "are used: move the folder away if they are"
+            )
+            found.append(Refusal("other pictures", len(named), text, only_warns=True))
+    names = {folder.lower() for folder in folders}
+    if {"valid", "invalid"} <= names:
+        inside = [file for file in files if "valid" in file.lower().split("/")[:-1]]
+        text = (
+            "a folder `valid` beside `invalid` says which pictures can be graded, and is read as a validation split: "
+            "rename it, and move the others away"
+        )
+        found.append(Refusal(KIND, len(inside), text))
+    return found
 
 
 def namesakes(fates: Fates) -> list[Refusal]:

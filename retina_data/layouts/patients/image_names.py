@@ -42,6 +42,8 @@ _COPIES_FIRST = (
 )  # aug_0_12_left, aug_12_left
 _NUMBERED = re.compile(r"[-_ ]?\(\d+\)$")  # a second download, or a thousand files renamed at once
 
+_SURNAMES = frozenset(("gray", "grey", "green", "raw"))
+
 _SHORT = re.compile(rf"(?:^|[-_ ./])(?:{SHORT_VISIT})(?:$|[-_ .])", re.IGNORECASE)
 
 
@@ -156,6 +158,12 @@ def _read(name: str, listed: frozenset[str], folders: Mapping[str, Folder], patt
     )
 
 
+def _is_surname(word: str, before: str, patterns: _Patterns | None) -> bool:
+    """Whether a word of copies is a name after another one: `John_Green_left`; `12_green`, `x_left_gray` are copies."""
+    eye = patterns and (match := patterns.ending.search(before)) and match.groupdict().get("eye")
+    return word.lower() in _SURNAMES and before[-1:].isalpha() and not eye
+
+
 def _without_endings(stem: str, patterns: _Patterns | None = None) -> tuple[str, dict[str, str]]:
     """The stem without endings, in whatever order they stand; and what they say, by field."""
     found: dict[str, str] = {}
@@ -166,7 +174,8 @@ def _without_endings(stem: str, patterns: _Patterns | None = None) -> tuple[str,
             match = patterns.at_number.search(rest) or patterns.at_only_number.search(rest)
         if match is None or (match.groupdict().get("eye") and "eye" in found):
             return rest[1:], found
-        if match.start() == 0 and match.groupdict().get("copy"):  # aug_1 is no copy of nothing
+        copy, before = match.groupdict().get("copy") or "", rest[: match.start()]
+        if copy and (not before or _is_surname(copy, before, patterns)):  # aug_1 is no copy of nothing
             return rest[1:], found
         for field, text in match.groupdict().items():
             if text:

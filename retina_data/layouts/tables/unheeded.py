@@ -40,6 +40,12 @@ _MOST_QUALITIES = 10
 _LAST_WORD = re.compile("adjudicat|consensus|corrected|final|re-?grad|reread|review|revis", re.IGNORECASE)
 
 
+_READER = re.compile(
+    r"(dr[_ ]?)?(grader|reader|rater|annotator|doctor|expert|observer|physician|ophthalmologist|reading)s?[-_ ]?\d",
+    re.IGNORECASE,
+)
+"""Of a second grader's column."""
+
 _OTHER_DISEASE = re.compile("amd|armd|catar|glauc|hyperten|myop|kl[- _]?grade|quality", re.IGNORECASE)
 
 
@@ -119,7 +125,8 @@ def _last_words(table: LabelTable, columns: Columns) -> list[Refusal]:
     read = columns.grades[0]
     found = []
     for number, name in enumerate(table.columns) if len(columns.grades) == 1 else ():
-        called = _LAST_WORD.search(name) or (called_grades(name) and not _OTHER_DISEASE.search(name))
+        called = bool(_LAST_WORD.search(name) or _READER.fullmatch(name))
+        called = called or (called_grades(name) and not _OTHER_DISEASE.search(name))
         if number == read or not called or OF_SOMETHING_ELSE.search(name) or _LAST_WORD.search(table.columns[read]):
             continue
         pairs = [(grade_said(row[read], {}), grade_said(row[number], {})) for _, row in table.rows if row[number]]

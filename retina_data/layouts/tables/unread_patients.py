@@ -73,10 +73,10 @@ def unread_patients(tree: Tree, files: Sequence[str], options: ReadOptions, owne
             continue
         lines = [(row, owners[place]) for n, row in table.rows if (place := f"{table.name}, line {n}") in owners]
         for number, name in enumerate(table.columns):
-            if number in (read.image, read.eye, read.split, *read.grades) or not may_be_patients(name):
+            if number in (read.image, read.eye, read.split, *read.grades):
                 continue
             values = [(row[number], owner) for row, owner in lines if len(row) > number and row[number]]
-            if groups_patients(values):
+            if (may_be_patients(name) and groups_patients(values)) or (not _of_others(name) and in_pairs(values)):
                 text = (
                     f"the column {clipped(name)} of `{table.name}` may be of patients, but is not read: it has "
                     f"{len({value for value, _ in values}):,} values for {len(values):,} images; where a value is a "
@@ -91,11 +91,25 @@ def may_be_patients(name: str) -> bool:
     composed = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
     composed = unicodedata.normalize("NFC", composed)
     words = [word.lower() for word in _WORD.findall(composed)]
-    if not words or not _OF_OTHERS.isdisjoint(words):
+    if not words or _of_others(name):
         return False
     letters = plain(composed)
     numbered = re.fullmatch(_NUMBERS, words[-1]) or words[-1].endswith(("nummer", "number"))
     return bool(numbered or _MAY_BE_PATIENTS.fullmatch(letters) or _PERSON.search(letters))
+
+
+def _of_others(name: str) -> bool:
+    """Whether the name of a column says something else than a patient."""
+    return not _OF_OTHERS.isdisjoint(word.lower() for word in _WORD.findall(name))
+
+
+def in_pairs(values: Sequence[tuple[str, str]]) -> bool:
+    """Whether each value of a column stands at two images, as a patient's eyes do, whose names tell no patient.
+
+    values: of each image, with its patient by the name.
+    """
+    images, named = Counter(value for value, _ in values), Counter(patient for _, patient in values)
+    return len(images) >= MANY_FOLDERS - 1 and set(images.values()) == {2} and set(named.values()) == {1}
 
 
 def groups_patients(values: Iterable[tuple[str, str]]) -> bool:

@@ -595,7 +595,7 @@ ROWS = [
     Row("photographs under other names, and DICOM files without extension", {
         **graded("{folder}/{name}.jpe", NUMBERS), "0/a.JPEG_": picture(70, "JPEG"), "0/b.jpg.1": picture(71, "PNG"),
         "0/c": bytes(128) + b"DICM", "0/d": "no picture",
-    }, "", 10, 3, EVEN, 10, (10, 0, 0), 0,
+    }, "", 10, 3, EVEN, 10, (10, 0, 0), 1,
         "3 pictures (1 in a format that is not read, 2 without the extension of a picture: rename to .jpg"),
     refused("pictures without extension and nothing else", {
         name: picture(n, "JPEG") for n, name in enumerate(A)

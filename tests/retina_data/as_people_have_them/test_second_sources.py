@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from tests.retina_data.as_people_have_them.builder import graded, pictures, table
+from tests.retina_data.as_people_have_them.builder import graded, names, picture, pictures, table
 from tests.retina_data.as_people_have_them.test_forms import (  # fmt: skip
     APTOS,
+    DOUBLE,
     EVEN,
     KAGGLE,
     NUMBERS,
@@ -19,6 +20,7 @@ from tests.retina_data.as_people_have_them.test_forms import (  # fmt: skip
     refused,
 )
 
+C20 = names(20, 40)
 LABELS = {"labels.csv": table(KAGGLE, A), **pictures("im/{}.png", A)}
 MORE = pictures("im/{}.png", B)
 SPANISH = ("Sano", "Leve", "Moderado", "Severo", "Proliferativo")
@@ -40,6 +42,36 @@ def left_out(name: str, files: Any, sentence: str) -> Row:
 
 
 ROWS = [
+    *(Row(f"all pictures of a grade as {end}", {
+        **graded("{folder}/{name}.png", "0123"), **{f"4/{name}{end}": data for name in B[:2]},
+    }, "", 8, 2, [2, 2, 2, 2, 0], 8, (8, 0, 0), 1, f"2 pictures in folders of grades (`4/{B[0]}{end}`, ")
+      for end, data in ((".tga", b"x"), (".gif", b"GIF89a"), (".dcm", b"x"), ("", picture(70, "JPEG")))),
+    *(Row(f"pictures in a folder {folder}", {
+        **graded("kept/{folder}/{name}.png", NUMBERS), **graded(f"{folder}/{{folder}}/{{name}}.png", NUMBERS, 1, 20),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, f"5 pictures in `{folder}` may be {what} by the folder's name")
+      for folder, what in (("rejected", "set aside"), ("excluded", "set aside"), ("DME", "of something else"),
+                           ("glaucoma", "of something else"), ("OCT", "of something else"),
+                           ("predictions", "of something else"))),
+    Row("gradable and ungradable pictures called valid and invalid", {
+        **graded("valid/{folder}/{name}.png", NUMBERS), **graded("invalid/{folder}/{name}.png", NUMBERS, 1, 20),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (5, 10, 0), 1, "a folder `valid` beside `invalid` says which pictures can be"),
+    *(Row(f"a test split called {folder}", {
+        **graded("train/{folder}/{name}.png", NUMBERS), **graded(f"{folder}/{{folder}}/{{name}}.png", NUMBERS, 1, 20),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (10, 0, 5), 0, "Fit to train on")
+      for folder in ("hold_out", "hold-out", "unseen", "tst")),
+    *(Row(f"a second opinion called {name}", {
+        "labels.csv": table(f"{KAGGLE},{name}", A, "{name},{grade},0"), **pictures("{}.png", A),
+    }, "", 10, 0, EVEN, 10, (10, 0, 0), 0, f"the column '{name}' of `labels.csv` has other grades than 'level'")
+      for name in ("grader2", "grader_1", "reader_2", "doctor1", "Dr_reading_2")),
+    *(Row(f"a column {name} whose values stand twice each", {
+        "labels.csv": f"{KAGGLE},{name}\n" + "".join(f"{one},{n % 5},K{n // 2}\n" for n, one in enumerate(C20)),
+        **pictures("{}.png", C20),
+    }, "", 20, 0, DOUBLE, 20, (20, 0, 0), 0, f"the column '{name}' of `labels.csv` may be of patients, but is not read")
+      for name in ("RUT", "cedula", "no_rm", "examinee", "person_hash")),
+    Row("surnames that are words of copies", {
+        f"{n % 5}/John_{name}_{eye}.png": None for n, name in enumerate(("Green", "Gray", "Raw", "Brown", "Smith"))
+        for eye in ("left", "right")
+    }, "", 10, 0, EVEN, 5, (10, 0, 0), 0, "Fit to train on"),
     *(Row(f"a folder {word} beside those of grades", {
         **graded("{folder}/{name}.png", NUMBERS), f"{word}/x00.png": None,
     }, "", 10, 1, EVEN, 10, (10, 0, 0), 1, f"say what each means, --grade '{word}=?'")
