@@ -47,7 +47,7 @@ def assign_splits(
         others = " and ".join(split for split in ("val", "test") if named[split].any())
         raise DataError(
             f"a study needs training images, but all {len(table):,} are in {others} by the names of label files and "
-            "folders; rename these so that they say train, or no split"
+            "folders, or by a column of splits; mend what says so, to say train or no split"
         )
     groups = table["group" if "group" in table.columns else "patient"].to_numpy()
     grades = table["grade"].to_numpy()

@@ -25,6 +25,10 @@ OF_SOMETHING_ELSE = re.compile("dme|edema|macula|sdrg|gradable", re.IGNORECASE)
 """Of the name of a column whose numbers are of another disease, or on another scale."""
 
 
+_LEADS_OUT = re.compile(r"\s*(\.\.[/\\]|/|\\|[A-Za-z]:[/\\])")
+"""A path that cannot be read below the data set's folder."""
+
+
 class UnreadTable(NamedTuple):
     """What a label file looks like that is not read.
 
@@ -98,7 +102,8 @@ def look_into(tree: Tree, file: str, stems: frozenset[str]) -> UnreadTable:
     rows = [fields + [""] * (len(table.columns) - len(fields)) for _, fields in table.rows]
     columns = {column: {row[number] for row in rows} for number, column in enumerate(table.columns)}
     listed = {column: frozenset(map(stem_of_path, values)) & stems for column, values in columns.items()}
-    image = max(listed, key=lambda column: len(listed[column]), default="")
+    plainly = {column: not any(map(_LEADS_OUT.match, values)) for column, values in columns.items()}
+    image = max(listed, key=lambda column: (len(listed[column]), plainly[column]), default="")
     images = listed.get(image, frozenset())
     other = next((column for column, found in listed.items() if len(found - images) > len(images) / 2), "")
     grades = [column for column, values in columns.items() if column != image and _are_grades(values)]

@@ -179,7 +179,7 @@ VALID = {**pictures("train_images/{}.png", A), **pictures("val_images/{}.png", B
 
 BY_EDITS = [
     Edit("all in a test folder", graded("test/{folder}/{name}.png", NUMBERS), "all 10 are in test by the names of "
-         "label files and folders; rename these", {"test": "-> fundus"}, EVEN),
+         "label files and folders, or by a column of splits; mend what says so", {"test": "-> fundus"}, EVEN),
     Edit("all in valid.csv", {"valid.csv": table(APTOS, A), **P}, "all 10 are in val by", {"valid.csv": "-> all.csv"},
          EVEN),
     Edit("both eyes in a line", {"labels.csv": TWO_EYES, **PHOTOS}, "it has two pictures in a line ('left_image', "

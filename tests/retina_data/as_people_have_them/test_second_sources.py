@@ -42,6 +42,11 @@ def left_out(name: str, files: Any, sentence: str) -> Row:
 
 
 ROWS = [
+    Row("a path of another machine beside the names", {
+        "train.csv": table(APTOS, A), "more.csv": "filepath,filename,level\n" + "".join(
+            f"../input/x/{name}.png,{name}.png,{n % 5}\n" for n, name in enumerate(B)),
+        **pictures("images/{}.png", [*A, *B]),
+    }, "", 10, 5, EVEN, 10, (10, 0, 0), 1, "call `filename` and `level` `id_code` and `diagnosis` as in `train.csv`"),
     *(Row(f"all pictures of a grade as {end}", {
         **graded("{folder}/{name}.png", "0123"), **{f"4/{name}{end}": data for name in B[:2]},
     }, "", 8, 2, [2, 2, 2, 2, 0], 8, (8, 0, 0), 1, f"2 pictures in folders of grades (`4/{B[0]}{end}`, ")
