@@ -71,12 +71,15 @@ def find_photographs(places: list[Path]) -> list[Path]:
             inside = [file for file in files if file.suffix.lower() in EXTENSIONS and not hidden(file.name)]
             skipped = _kinds(sorted(set(files) - set(inside)))
             if skipped and inside:
-                log.warning(f"not graded, as they are hidden or no photograph by their names: {skipped}")
+                log.warning(
+                    f"not graded, as they are hidden or no photograph by their names: {skipped}; name a file itself to "
+                    "grade it"
+                )
         if not inside:
             instead = f" ({skipped} lie there, which are not read)" if skipped else ""
             raise ConfigError(
                 f"a folder must hold photographs ({', '.join(EXTENSIONS)}), but {place} holds none{instead}; "
-                "name another"
+                "name another, or the file itself"
             )
         for file in inside:
             # One spelling for each folder; a file that is a link stays one of its own, under its own name.

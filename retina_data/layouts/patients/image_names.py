@@ -177,6 +177,8 @@ def _without_endings(stem: str, patterns: _Patterns | None = None) -> tuple[str,
         copy, before = match.groupdict().get("copy") or "", rest[: match.start()]
         if copy and (not before or _is_surname(copy, before, patterns)):  # aug_1 is no copy of nothing
             return rest[1:], found
+        if not before and found.get("visit") and match.groupdict().get("number"):  # OD_12_20190312
+            return match["number"], {**found, "eye": match["eye"]}
         for field, text in match.groupdict().items():
             if text:
                 found[field] = f"{text}_{found[field]}" if field in found else text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 from retina_data.errors import DataError
@@ -46,6 +46,9 @@ _READER = re.compile(
 )
 """Of a second grader's column."""
 
+_SITE = re.compile("site|cent(re|er)|hospital|clinic|institut|source|dataset|collection|country|city", re.IGNORECASE)
+"""Of a column that may say where a photograph was taken."""
+
 _OTHER_DISEASE = re.compile("amd|armd|catar|glauc|hyperten|myop|kl[- _]?grade|quality", re.IGNORECASE)
 
 
@@ -63,7 +66,28 @@ def unheeded(tree: Tree, files: Sequence[str], options: ReadOptions) -> list[Ref
         table = LabelTable(table.name, table.columns, [row for row in table.rows if len(row[1]) >= len(table.columns)])
         found += _of_quality(table, columns)
         found += _last_words(table, columns) if options.grade_column is None else []
-        found += _messidor(table, columns, options)
+        found += [*_messidor(table, columns, options), *_of_sites(table, columns)]
+    return found
+
+
+def _of_sites(table: LabelTable, columns: Columns) -> list[Refusal]:
+    """That most patients stand at several sites, as where each site counts its own from 1."""
+    found, patient = [], columns.patient
+    for number, name in enumerate(table.columns) if patient is not None else ():
+        if number in (columns.image, patient, columns.split, *columns.grades) or not _SITE.search(name):
+            continue
+        sites: dict[str, set[str]] = defaultdict(set)
+        for _, row in table.rows:
+            if patient is not None and row[patient] and row[number]:
+                sites[row[patient]].add(row[number])
+        several = [one for one, at in sites.items() if len(at) > 1]
+        if 2 * len(several) > len(sites):
+            text = (
+                f"{len(several):,} of {len(sites):,} patients of `{table.name}` stand at more than one "
+                f"{clipped(name)}, such as {clipped(several[0])}: where each counts its own, write both into the "
+                f"column of patients, such as {clipped(f'{min(sites[several[0]])}_{several[0]}')}"
+            )
+            found.append(Refusal("patients of several sites", len(several), text, only_warns=True))
     return found
 
 

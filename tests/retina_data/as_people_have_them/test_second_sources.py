@@ -42,6 +42,13 @@ def left_out(name: str, files: Any, sentence: str) -> Row:
 
 
 ROWS = [
+    *(Row(f"patients that are counted anew at each {name}", {
+        "labels.csv": f"{KAGGLE},patient_id,{name}\n" + "".join(
+            f"{one},{n % 5},{n % 10},{'Lyon' if n < 10 else 'Nantes'}\n" for n, one in enumerate(C20)),
+        **pictures("{}.png", C20),
+    }, "", 20, 0, DOUBLE, 10, (20, 0, 0), 0,
+        f"10 of 10 patients of `labels.csv` stand at more than one '{name}', such as '0'")
+      for name in ("centre", "site", "hospital")),
     Row("a path of another machine beside the names", {
         "train.csv": table(APTOS, A), "more.csv": "filepath,filename,level\n" + "".join(
             f"../input/x/{name}.png,{name}.png,{n % 5}\n" for n, name in enumerate(B)),

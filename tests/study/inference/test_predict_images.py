@@ -188,7 +188,11 @@ def test_files_that_are_not_graded_are_counted_in_one_line(tmp_path: Path, caplo
         (tmp_path / name).touch()
     assert find_photographs([tmp_path]) == [tmp_path / "a.png"]
     kinds = "1 .png (._e.png), 1 without extension (IMG_1), 2 .heic (b.HEIC), 1 .dcm (d.dcm), 1 .txt (notes.txt)"
-    assert caplog.messages == [f"not graded, as they are hidden or no photograph by their names: {kinds}"]
+    (line,) = caplog.messages
+    assert (
+        line
+        == f"not graded, as they are hidden or no photograph by their names: {kinds}; name a file itself to grade it"
+    )
     (tmp_path / "a.png").unlink()
     with pytest.raises(ConfigError, match=r"holds none \(1 .png \(._e.png\), 1 without .* which are not read\)"):
         find_photographs([tmp_path])

@@ -138,3 +138,10 @@ def test_short_visits_are_no_numbers_of_patients() -> None:
     }
     assert len({name.stem for name in read_names([f"clinic_M{n}_left" for n in range(9)])}) == 9
     assert len({name.folder for name in read_names([f"{year}/1_left" for year in (2019, 2020, 17)])}) == 3
+
+
+@pytest.mark.parametrize("when", ["20190104", "20190104120300", "20190104_120300", "2019-01-04", "baseline"])
+def test_an_eye_before_a_number_and_a_visit_is_no_name_of_everybody(when: str) -> None:
+    read = read_names([f"{eye}_{n}_{when}" for n in range(1, 13) for eye in ("OD", "OS")])
+    assert [one.stem for one in read] == [str(n) for n in range(1, 13) for _ in range(2)]
+    assert [one.eye for one in read[:2]] == ["right", "left"]
