@@ -9,9 +9,9 @@ from dataclasses import replace
 from unicodedata import normalize
 
 from retina_data.errors import DataError
-from retina_data.layouts.folder_names import made_from_photographs, split_of_path
+from retina_data.layouts.folder_names import made_from_photographs, names_images, split_named, split_of_path
 from retina_data.layouts.folder_tree import Tree, counted, extension
-from retina_data.layouts.grade_folders import grade_folder
+from retina_data.layouts.grade_folders import grade_folder, grade_of
 from retina_data.layouts.label_files import EXTENSIONS, Entry, some, stem_of
 
 _FEW = 10
@@ -151,6 +151,12 @@ def folders_without_split(used: Mapping[str, Entry], words: Mapping[str, int | N
             outer, _ = grade_folder(folder, words) or ("", 0)
         images[outer.rpartition("/")[0] + folder[len(outer) :]] += not entry.split
     several = [folder for folder, count in images.items() if count > _FEW]
+    outermost = {file: file.partition("/")[0] for file in used if "/" in file}
+    if any(map(split_named, outermost.values())):  # beside a folder of a split however few
+        several = several or sorted({
+            folder for file, folder in outermost.items()
+            if not (used[file].split or names_images(folder) or grade_of(folder, words) is not None)
+        })  # fmt: skip
     if not 1 < len(several) + any(entry.split for entry in used.values()) <= _FEW:
         return ""
     return (

@@ -42,6 +42,10 @@ def left_out(name: str, files: Any, sentence: str) -> Row:
 
 
 ROWS = [
+    *(Row(f"a few pictures in a folder {folder} beside one of a split", {
+        **graded("train/{folder}/{name}.png", NUMBERS), **graded(f"{folder}/{{folder}}/{{name}}.png", NUMBERS, 1, 20),
+    }, "", 15, 0, [3, 3, 3, 3, 3], 15, (15, 0, 0), 0, "the pictures of 1 folder are in no split that the files name")
+      for folder in ("traning", "uji", "site2")),
     *(Row(f"patients that are counted anew at each {name}", {
         "labels.csv": f"{KAGGLE},patient_id,{name}\n" + "".join(
             f"{one},{n % 5},{n % 10},{'Lyon' if n < 10 else 'Nantes'}\n" for n, one in enumerate(C20)),
