@@ -22,7 +22,7 @@ from ray.exceptions import RayError
 from retina_data.files import file_lock
 from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 
 KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.hugetlb=1"
 """For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
@@ -103,10 +103,14 @@ def _join(address: str | None, folder: Path | None) -> None:
                 _temp_dir=str(folder / "ray") if folder else None,
             )
         except (OSError, RuntimeError, ValueError, RayError) as error:
+            said = " ".join(str(error).split())[:200]
             if address is None:
-                raise
+                raise StudyError(
+                    f"Ray must start on this machine, but does not ({said}); make room in {SHORT} and in memory, allow "
+                    "more processes and open files (`ulimit -u`, `ulimit -n`), and type the command again: it goes on"
+                ) from error
             raise ConfigError(
-                f"Ray at {address} must take this process in, but does not ({' '.join(str(error).split())[:200]}); "
+                f"Ray at {address} must take this process in, but does not ({said}); "
                 "call retina on one of its machines, with its versions of Python and Ray, and with its RAY_AUTH_MODE "
                 "and token"
             ) from None

@@ -9,7 +9,7 @@ import ray
 
 from study.cluster.ray_cluster import KEEP_MEMORY, PREFIX, YOUNG, cluster, own_folder
 from study.cluster.resources import resources
-from study.errors import ConfigError
+from study.errors import ConfigError, StudyError
 
 GPU_NODE, CPU_NODE = {"CPU": 4, "GPU": 4}, {"CPU": 32}
 
@@ -48,6 +48,15 @@ def test_a_cluster_that_does_not_take_this_process_in_is_told_in_a_line(monkeypa
         ),
         cluster("head:6379"),
     ):
+        pass
+
+
+def test_a_ray_that_does_not_start_here_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(**_: object) -> None:
+        raise OSError("no space\nleft")
+
+    monkeypatch.setattr(ray, "init", refused)
+    with pytest.raises(StudyError, match=r"Ray must start .* \(no space left\); make room in /tmp"), cluster(None):
         pass
 
 
