@@ -148,7 +148,8 @@ class Study:
 
     def runs(self) -> list[Run]:
         """The study's runs; none before its store is there: MLflow makes one where it is asked, beside the search."""
-        if self.uri.startswith("sqlite") and not (self.home / "mlflow.db").exists():
+        store = self.uri.removeprefix("sqlite:///")
+        if store != self.uri and not Path(store).exists():
             return []
         client = MlflowClient(self.uri)
         experiment = client.get_experiment_by_name(self.name)
