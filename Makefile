@@ -1,7 +1,7 @@
 # Each target makes .venv by itself; a machine needs python3 (3.11 or newer) and make, nothing else.
 PYTHON ?= python3
 BIN := .venv/bin
-LOCK ?= requirements.lock
+LOCK ?= configs/requirements.lock
 
 .PHONY: demo test test-all test-faults test-gpu fuzz lock dist lint bench bench-gpu bench-quality simulate clean
 .DELETE_ON_ERROR:
@@ -49,7 +49,7 @@ fuzz: .venv
 # The newest versions that pyproject.toml allows, for all machines and Pythons, with the hash of each file; needs uv.
 lock:
 	uv pip compile pyproject.toml --extra dev --universal --generate-hashes --python-version 3.11 --upgrade \
-		--no-annotate --custom-compile-command "make lock" --output-file requirements.lock
+		--no-annotate --custom-compile-command "make lock" --output-file configs/requirements.lock
 
 # sdist and wheel, with the environment's own setuptools: without the network.
 dist: .venv
@@ -77,9 +77,9 @@ bench-quality: .venv
 simulate: .venv
 	$(BIN)/python -m pytest -q -s -m slow tests/analysis/stats
 
-# Each file is compared with its SHA-256 in requirements.lock, and what builds this package is among them. pip takes no
+# Each file is compared with its SHA-256 in configs/requirements.lock, and what builds this package is among them. pip takes no
 # hash of an editable folder, so that comes second. `make .venv LOCK=` takes the ranges of pyproject.toml alone.
-.venv: pyproject.toml requirements.lock
+.venv: pyproject.toml configs/requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit("python >= 3.11 must hold, but $(PYTHON) is " + sys.version.split()[0] + "; call make PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 ifeq ($(LOCK),)

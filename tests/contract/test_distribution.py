@@ -49,8 +49,8 @@ def test_dependencies_are_those_of_this_environment() -> None:
 
 
 def _locked() -> dict[str, tuple[Requirement, list[str]]]:
-    """Name -> requirement and the hashes of its files, of requirements.lock."""
-    text = (ROOT / "requirements.lock").read_text()
+    """Name -> requirement and the hashes of its files, of configs/requirements.lock."""
+    text = (ROOT / "configs" / "requirements.lock").read_text()
     entries = re.sub(r"\\\n\s*", " ", re.sub(r"(?m)^#.*\n", "", text)).splitlines()
     found = {}
     for entry in entries:

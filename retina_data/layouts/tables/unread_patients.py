@@ -91,7 +91,7 @@ def may_be_patients(name: str) -> bool:
     composed = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFD", name))  # without accents
     composed = unicodedata.normalize("NFC", composed)
     words = [word.lower() for word in _WORD.findall(composed)]
-    if not words or _of_others(name):
+    if not words or _of_others(composed):
         return False
     letters = plain(composed)
     numbered = re.fullmatch(_NUMBERS, words[-1]) or words[-1].endswith(("nummer", "number"))
