@@ -216,21 +216,23 @@ def save_weights(path: Path, model_state: Mapping[str, Tensor], metadata: Mappin
     The same tensors and metadata give the same file to the bit.
     """
     tensors = {key: tensor.detach().cpu().contiguous() for key, tensor in model_state.items()}
-    content = _in_order(save(tensors, dict(metadata)))
+    pieces, digest = _in_order(save(tensors, dict(metadata))), hashlib.sha256()
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            file.write(content)
+            for piece in pieces:
+                file.write(piece)
+                digest.update(piece)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return hashlib.sha256(content).hexdigest()
+    return digest.hexdigest()
 
 
-def _in_order(content: bytes) -> bytes:
-    """A safetensors file with its metadata sorted: the library writes them in another order each time.
+def _in_order(content: bytes) -> tuple[bytes, memoryview]:
+    """A safetensors file, header and tensors, with its metadata sorted: the library writes them in any order.
 
     Format: length of the header (8 bytes), header (JSON, padded to a multiple of 8 bytes), tensors.
     https://github.com/huggingface/safetensors#format
@@ -240,7 +242,7 @@ def _in_order(content: bytes) -> bytes:
     header["__metadata__"] = dict(sorted(header.get("__metadata__", {}).items()))
     text = json.dumps(header, separators=(",", ":")).encode()
     text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + content[start:]
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[start:]  # no copy: they are 94 MB of a ResNet50
 
 
 def zero_init_residual(architecture: str, seed: int = 0) -> Weights:

@@ -40,6 +40,7 @@ class DeviceError(StudyError):
 def release() -> None:
     """Give back what a trial of this process held; its own references must be gone before."""
     gc.collect()
+    gc.freeze()  # what is left are modules, until the end: the next collection need not walk through them (0.2 s)
     if torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
 

@@ -11,7 +11,9 @@ import math
 import os
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +54,15 @@ class UnusableError(StudyError):
     """Data or weights cannot be read where a trial runs, whatever its configuration."""
 
 
+@dataclass(frozen=True)
+class _Computed:
+    """An epoch, what a run goes on from after it, and what it took (`record_usage`)."""
+
+    epoch: Epoch
+    state: dict[str, Any]
+    used: dict[str, float]
+
+
 class TrialActor(tune.Trainable):
     """Runs trials; its config is the plain dictionary that `search` makes.
 
@@ -60,10 +71,14 @@ class TrialActor(tune.Trainable):
     epoch left on the disk before its report was lost is reported again, not computed again. A confirmation is a trial
     that ends after its `last_epoch`, selects nothing, and then reads the test split: its last report holds the reading.
     "notes", where there are any, are lines that a person is to see.
+
+    A report leaves once its checkpoint is on the disk. Where nothing stops the trial before its last epoch (`ahead`),
+    the next epoch is computed meanwhile; elsewhere it waits for the driver's answer.
     """
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin a trial, or go on with it from its checkpoint, in the first step."""
+        self._trainer = ThreadPoolExecutor(1, "train")  # all epochs, so that files are written beside them
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -77,7 +92,9 @@ class TrialActor(tune.Trainable):
         self._folder = Path(job["folder"])  # HOME/STUDY/checkpoints/TRIAL
         self._home = self._folder.parents[2]
         self._notes: list[str] = []
-        self._epochs: Iterator[Epoch] | None = None  # and with it go the last trial's model and its optimizer
+        # With these go the last trial's model and its optimizer.
+        self._epochs: Iterator[Epoch] | None = None
+        self._next: Future[_Computed] | None = None
 
     def _open(self) -> dict[str, Any] | None:
         """Begin, or go on from the checkpoint; returns its report, which may not have reached the driver."""
@@ -141,19 +158,27 @@ class TrialActor(tune.Trainable):
         # ledger counts an epoch once.
         if self._epochs is None and (unsent := self._open()):
             return unsent
+        computed = (self._next or self._trainer.submit(self._compute)).result()
+        last = computed.epoch.number >= self._job["last_epoch"]
+        self._next = self._trainer.submit(self._compute) if self._job["ahead"] and not last else None
+        return self._save(computed, last)
+
+    def _compute(self) -> _Computed:
+        """The next epoch, its state copied before another one can begin."""
         assert self._epochs is not None
+        torch.set_num_threads(self._job["threads"])  # of this thread
         with record_usage(self._device, self._job["threads"]) as used:
             epoch = next(self._epochs)
-        return self._save(epoch, used)
+        return _Computed(epoch, epoch.state(), used)
 
     def _keep(self, text: str) -> None:
         with suppress(OSError):  # it explains a failure, and must not become one
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._folder / "error.txt", text.encode())
 
-    def _save(self, epoch: Epoch, used: dict[str, float]) -> dict[str, Any]:
+    def _save(self, computed: _Computed, last: bool) -> dict[str, Any]:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
-        state = epoch.state()
+        epoch, state = computed.epoch, computed.state
         report: dict[str, Any] = {
             "epoch": epoch.number,
             "scores": {name: value for name, value in epoch.scores.items() if math.isfinite(value)},
@@ -163,11 +188,11 @@ class TrialActor(tune.Trainable):
             "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
             **placement(),
-            **used,
+            **computed.used,
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
-        last, confirmations = epoch.number >= self._job["last_epoch"], self._job["confirming"]
-        if confirmations or self._config.select_epoch == "last":
+        confirming = self._job["confirming"]
+        if confirming or self._config.select_epoch == "last":
             self._best, selected = value, last
         else:
             selected = value is not None and (self._best is None or value > self._best)
@@ -178,7 +203,7 @@ class TrialActor(tune.Trainable):
                 self._folder / BEST, state["model"], weights_metadata(self._config, epoch.number, self._seen)
             )
         report["best"] = self._best
-        if last and confirmations:
+        if last and confirming:
             prepared = open_data(Path(self._job["cache"]), **self._job["split"])
             validation = read_calibration(state["model"], self._config, prepared, self._device)
             save_predictions(self._folder, validation, CALIBRATION)

@@ -111,7 +111,9 @@ class Recorder:
         self._ledger, self._policy, self._checkpoints, self._watch = ledger, policy, checkpoints, watch
         self._kept: dict[str, list[tuple[float, str]]] = {}  # arm -> (score, trial) whose weights stay, best first
         self._failures = Failures()
-        self._weights_kept = n_best_weights(StudyConfig.model_validate(state.study.config)) - 1  # beside the first's
+        config = StudyConfig.model_validate(state.study.config)
+        self._weights_kept = n_best_weights(config) - 1  # beside the first's
+        self._stopped_early = config.early_stopping != "none"
         for record in self.records.values():
             if record.end:
                 self._keep_best_weights(record)
@@ -132,6 +134,10 @@ class Recorder:
     def left(self) -> bool:
         """Whether one is still to be begun or ended."""
         return self.n_remaining() > 0 or any(not record.end for record in self.records.values())
+
+    def stops_early(self, record: TrialRecord) -> bool:
+        """Whether an answer to `epoch` may stop this one before its last epoch."""
+        return self._stopped_early and not (record.confirm or record.finalist)
 
     def start_next(self) -> TrialRecord:
         """Start the next one."""

@@ -102,6 +102,7 @@ class TrialDispatcher:
             "config": record.config,
             "last_epoch": record.last_epoch,
             "confirming": record.confirm is not None,
+            "ahead": not self._recorder.stops_early(record),
             "folder": str(below(files.checkpoints, record.trial)),
             "cache": str(files.caches[record.config["colour"]]),
             "split": {**files.split, **own},

@@ -1,7 +1,9 @@
 """The actor in this process, without Ray: what a step returns and leaves behind."""
 
+import io
 import json
 import shutil
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ from study.training.checkpoints import (
 )
 from study.training.data import prepare_data
 from study.training.prediction import Grader, predict_rows
-from study.training.train import TrainingError
+from study.training.train import TrainingError, train
 from study.tuning import ray_trainable
 from study.tuning.ray_trainable import TrialActor
 from tests.fixtures.study import SMALL, small_data
@@ -55,6 +57,7 @@ def _job(cache: Path, folder: Path, **values: Any) -> dict[str, Any]:
         "split": SPLIT,
         "last_epoch": config.epochs,
         "confirming": False,
+        "ahead": False,
         "weights": None,
         "weights_digest": None,
         "device": "cpu",
@@ -123,6 +126,64 @@ def test_a_new_process_goes_on_with_the_same_numbers(
     assert second[0] == first[1]
     assert [_numbers(report) for report in [first[0], *second]] == [_numbers(report) for report in unbroken]
     assert second[-1]["best"] == unbroken[-1]["best"]
+
+
+def test_epochs_computed_beside_checkpoints_give_the_same_numbers(
+    cache: Path, whole: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    results = _steps(TrialActor(_job(cache, tmp_path / "0000") | {"ahead": True}))
+    assert [_numbers(report) for report in _reports(results)] == [_numbers(report) for report in _reports(whole[1])]
+    digests = [_reports(steps)[-1]["weights_digest"] for steps in (results, whole[1])]
+    assert digests[0] == digests[1]
+    states = [torch.load(io.BytesIO((folder / PREVIOUS).read_bytes()[32:])) for folder in (tmp_path / "0000", whole[0])]
+    for key in ("sampling", "augmentation"):
+        assert torch.equal(states[0]["state"][key], states[1]["state"][key])
+    models = [state["state"]["model"] for state in states]
+    assert all(torch.equal(models[0][key], models[1][key]) for key in models[1])
+
+
+@pytest.mark.parametrize("ahead", [True, False])
+def test_the_next_epoch_begins_while_files_are_written_only_where_nothing_stops_the_trial(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ahead: bool
+) -> None:
+    begun = [threading.Event() for _ in range(5)]
+    while_writing = []
+
+    def training(*args: Any, **values: Any) -> Any:
+        epochs = train(*args, **values)
+        for event in begun:
+            event.set()
+            yield next(epochs)
+
+    def writing(folder: Path, state: dict[str, Any], report: dict[str, Any]) -> None:
+        while_writing.append(begun[report["epoch"]].wait(60 if ahead and report["epoch"] < 3 else 0.5))
+        save_last(folder, state, report)
+
+    monkeypatch.setattr(ray_trainable, "train", training)
+    monkeypatch.setattr(ray_trainable, "save_last", writing)
+    actor = TrialActor(_job(cache, tmp_path / "0000") | {"ahead": ahead})
+    for number in (1, 2, 3):
+        [report] = _reports([actor.step()])
+        saved = load_last(tmp_path / "0000")
+        assert saved and saved[1] == report and report["epoch"] == number, "the report leaves after its checkpoint"
+    assert while_writing == [ahead, ahead, False], "nothing follows the last epoch"
+
+
+def test_an_epoch_that_fails_beside_a_checkpoint_is_told_after_its_report(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def training(*args: Any, **values: Any) -> Any:
+        yield next(train(*args, **values))
+        raise TrainingError("the loss must be finite, but is nan")
+
+    monkeypatch.setattr(ray_trainable, "train", training)
+    actor = TrialActor(_job(cache, tmp_path / "0000") | {"ahead": True})
+    first, second = actor.step(), actor.step()
+    assert (_reports([first])[0]["epoch"], first["done"]) == (1, False)
+    assert second == {"failure": "the loss must be finite, but is nan", "done": True}
+    monkeypatch.undo()
+    assert actor.reset_config(_job(cache, tmp_path / "0001"))
+    assert _reports([actor.step()])[0]["epoch"] == 1
 
 
 def test_the_report_of_the_last_epoch_is_told_again_without_its_weights(cache: Path, tmp_path: Path) -> None:

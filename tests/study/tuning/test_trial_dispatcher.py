@@ -2,6 +2,7 @@ import json
 import time
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -23,7 +24,7 @@ from study.tuning.interruption import Stop
 from study.tuning.ray_tune import LedgerScheduler, LedgerSearcher, run_search
 from study.tuning.recorder import Recorder
 from study.tuning.trial_dispatcher import PROCESS_RETRIES, TrialDispatcher, TrialFiles
-from tests.fixtures.study import report, study_event
+from tests.fixtures.study import finalist_event, report, study_event
 
 CONFIG = make_study_config({}, {"epochs": 2, "architecture": "resnet18", "pretrained": False, "trials": 5})
 LIMITS = Resources(cpus=1, gpus=0, max_concurrent=1)
@@ -120,3 +121,20 @@ def test_what_a_trial_met_is_said_once(driver: Driver, caplog: pytest.LogCapture
         driver.teller.on_trial_result(None, ray, result)
     driver.asker.on_trial_complete(ray_trial, result)
     assert caplog.messages == ["trial 0000: damaged", "trial 0000 goes on elsewhere"]
+
+
+@pytest.mark.parametrize(("early_stopping", "ahead"), [("none", True), ("halving", False), ("hyperband", False)])
+def test_a_trial_that_may_be_stopped_early_computes_nothing_ahead(
+    driver: Driver, early_stopping: str, ahead: bool
+) -> None:
+    driver.ledger.close()
+    (driver.folder / "ledger.jsonl").unlink()
+    ledger = Ledger(driver.folder / "ledger.jsonl")
+    ledger.append(study_event(5, early_stopping=early_stopping))
+    state = study_state(ledger.events)
+    recorder = Recorder(ledger, state, _course(state), driver.folder, lambda event: None)
+    job = TrialDispatcher(driver.files, recorder, LIMITS, driver.stop, driver.head).next_job("ray1")
+    assert isinstance(job, dict) and job["ahead"] == ahead
+    record = state.trials["0000"]
+    assert not recorder.stops_early(replace(record, finalist=finalist_event(0)))
+    ledger.close()
