@@ -8,11 +8,16 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
+from PIL import Image
 from rich.table import Table
 
+from analysis.figures.drawing.contact_sheet import write_contact_sheet
 from analysis.number_format import with_interval
 from analysis.results.columns import RUN, primary_endpoint
+from retina_data.grades import GRADES
+from retina_data.layouts.dataset import read_index
 from retina_data.synthetic.dataset import Mix, make_dataset
 from retina_models.imagenet import imagenet_file
 from retina_models.resnet import ARCHITECTURES
@@ -48,6 +53,8 @@ PATIENTS, SOURCE_PATIENTS = 200, 450
 
 SOURCE: dict[str, Any] = {"image_size": SIZE, "epochs": 8, "batch_size": 32, "seed": 2}
 
+EXAMPLES = 3  # photographs of each grade on the sheet
+
 AT_ONCE = 2  # on photographs this small two trials of one thread each train 1.4 times as fast as one of two threads
 
 SEARCH: dict[str, Any] = {
@@ -69,6 +76,9 @@ def run_demo(here: Home) -> int:
     folder = here.home / "demo-data"
     out.rule("1/5 the study's photographs")
     make_dataset(folder / "study", patients=PATIENTS, image_size=SIZE, camera="a", seed=1, grade_mix=GRADE_MIX)
+    sheet = folder / "photographs.png"
+    _write_sheet(folder / "study", sheet)
+    log.info(f"some of each grade: {sheet}")
     out.rule("2/5 source weights, from another camera's photographs: what `with pretraining` means here")
     weights = _source_weights(folder, here.home)
     out.rule("3/5 the search: ResNet18 and ResNet50, with and without pretraining, equal budgets")
@@ -89,6 +99,15 @@ def run_demo(here: Home) -> int:
     log.info(f"trials:  retina ui {NAME}")
     log.info(f"took {time.monotonic() - started:.0f} s")
     return 0
+
+
+def _write_sheet(data: Path, sheet: Path) -> None:
+    """The first photographs of each grade, of different patients."""
+    table = read_index(data).table
+    grades = [table[table["grade"] == grade] for grade in GRADES]
+    paths_of = [grade.drop_duplicates("patient")["path"][:EXAMPLES] for grade in grades]
+    photographs = [[np.asarray(Image.open(path).convert("RGB")) for path in paths] for paths in paths_of]
+    write_contact_sheet(sheet, photographs, [len(grade) for grade in grades])
 
 
 def _stopped(code: int, here: Home) -> int:

@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 import pytest
+from PIL import Image
 
 from study.errors import ConfigError
 from study.storage.home import Home
@@ -42,6 +43,8 @@ def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
     assert list(cells["seeds"]) == [demo.SEEDS] * 4
     assert set(cells["primary_endpoint"]) == {"test"}
     assert (report / "best.csv").exists()
+    with Image.open(tmp_path / "home" / "demo-data" / "photographs.png") as sheet:
+        assert sheet.size[0] == 1080
     assert "retina ui demo" in done.stdout
     page = (report / "report.html").read_text()
     assert "synthetic-resnet18.safetensors" in page  # the report says what pretraining means here
@@ -51,7 +54,7 @@ def test_the_demo_ends_in_a_confirmation_and_a_report(tmp_path: Path) -> None:
 def test_a_demo_that_was_interrupted_says_what_resumes_all_of_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, ended: str
 ) -> None:
-    for name in ("make_dataset", "_source_weights"):
+    for name in ("make_dataset", "_write_sheet", "_source_weights"):
         monkeypatch.setattr(demo, name, lambda *_, **__: {})
     monkeypatch.setattr(demo.search, "search", lambda *_: 130 if ended == "search" else 0)
     monkeypatch.setattr(demo.confirm, "confirm", lambda *_: 130)
