@@ -11,7 +11,7 @@ import math
 import os
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,12 +55,31 @@ class UnusableError(StudyError):
 
 
 @dataclass(frozen=True)
-class _Computed:
+class Computed:
     """An epoch, what a run goes on from after it, and what it took (`record_usage`)."""
 
     epoch: Epoch
     state: dict[str, Any]
     used: dict[str, float]
+
+
+def in_thread(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ahead: int) -> Iterator[Computed]:
+    """Compute epochs in a thread of their own; up to the epoch `ahead` each begins while the one before is dealt with."""
+
+    def compute() -> Computed:
+        torch.set_num_threads(threads)  # of this thread
+        with record_usage(device, threads) as used:
+            epoch = next(epochs)
+        return Computed(epoch, epoch.state(), used)
+
+    with ThreadPoolExecutor(1, "train") as thread:
+        while True:
+            computed = thread.submit(compute).result()
+            while computed.epoch.number < ahead:
+                following = thread.submit(compute)
+                yield computed
+                computed = following.result()
+            yield computed
 
 
 class TrialActor(tune.Trainable):
@@ -78,7 +97,6 @@ class TrialActor(tune.Trainable):
 
     def setup(self, config: dict[str, Any]) -> None:
         """Begin a trial, or go on with it from its checkpoint, in the first step."""
-        self._trainer = ThreadPoolExecutor(1, "train")  # all epochs, so that files are written beside them
         self._take(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -92,9 +110,7 @@ class TrialActor(tune.Trainable):
         self._folder = Path(job["folder"])  # HOME/STUDY/checkpoints/TRIAL
         self._home = self._folder.parents[2]
         self._notes: list[str] = []
-        # With these go the last trial's model and its optimizer.
-        self._epochs: Iterator[Epoch] | None = None
-        self._next: Future[_Computed] | None = None
+        self._epochs: Iterator[Computed] | None = None  # and with it go the last trial's model and its optimizer
 
     def _open(self) -> dict[str, Any] | None:
         """Begin, or go on from the checkpoint; returns its report, which may not have reached the driver."""
@@ -105,7 +121,8 @@ class TrialActor(tune.Trainable):
         drop_parts(self._folder)
         state, unsent = load_last(self._folder, self._notes.append) or (None, None)
         self._best: float | None = unsent["best"] if unsent else None
-        self._epochs = self._train(state)
+        ahead = self._job["last_epoch"] if self._job["ahead"] else 0
+        self._epochs = in_thread(self._train(state), self._device, self._job["threads"], ahead=ahead)
         return unsent
 
     def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
@@ -158,25 +175,14 @@ class TrialActor(tune.Trainable):
         # ledger counts an epoch once.
         if self._epochs is None and (unsent := self._open()):
             return unsent
-        computed = (self._next or self._trainer.submit(self._compute)).result()
-        last = computed.epoch.number >= self._job["last_epoch"]
-        self._next = self._trainer.submit(self._compute) if self._job["ahead"] and not last else None
-        return self._save(computed, last)
-
-    def _compute(self) -> _Computed:
-        """The next epoch, its state copied before another one can begin."""
-        assert self._epochs is not None
-        torch.set_num_threads(self._job["threads"])  # of this thread
-        with record_usage(self._device, self._job["threads"]) as used:
-            epoch = next(self._epochs)
-        return _Computed(epoch, epoch.state(), used)
+        return self._save(next(self._epochs))
 
     def _keep(self, text: str) -> None:
         with suppress(OSError):  # it explains a failure, and must not become one
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._folder / "error.txt", text.encode())
 
-    def _save(self, computed: _Computed, last: bool) -> dict[str, Any]:
+    def _save(self, computed: Computed) -> dict[str, Any]:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
         epoch, state = computed.epoch, computed.state
         report: dict[str, Any] = {
@@ -191,7 +197,7 @@ class TrialActor(tune.Trainable):
             **computed.used,
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
-        confirming = self._job["confirming"]
+        last, confirming = epoch.number >= self._job["last_epoch"], self._job["confirming"]
         if confirming or self._config.select_epoch == "last":
             self._best, selected = value, last
         else:

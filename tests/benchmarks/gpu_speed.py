@@ -28,6 +28,7 @@ from study.config.trial import TrialConfig
 from study.training.checkpoints import save_last
 from study.training.device_memory import DeviceError
 from study.training.train import TrainData, train
+from study.tuning.ray_trainable import in_thread
 
 Shape = tuple[str, int, int]  # architecture, pixels a side, images of a batch
 Measure = Callable[[], float]
@@ -145,29 +146,29 @@ def measured(make: Callable[[], Measure], sizes: Sizes) -> float | str:
 
 
 def whole_trial(shape: Shape, device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """Epochs per second of a trial (a quarter as many validation images, full augmentation, checkpoints), and
-    what of its time goes where."""
+    """Epochs per second of a trial (a quarter as many validation images, full augmentation, checkpoints that are written
+    beside the next epoch), and how long its pieces take."""
     checks = max(1, sizes.steps * shape[2] // 4)
     config = configuration(shape, augmentation="full")
     rows, step = [], measured(lambda: ours(shape, device, sizes), sizes)
-    run = train(config, data_of(shape[1], sizes.steps * shape[2], checks), device)
+    epochs = train(config, data_of(shape[1], sizes.steps * shape[2], checks), device)
+    run = in_thread(epochs, device, torch.get_num_threads(), ahead=config.epochs)
+    started = time.perf_counter()
     for _ in range(sizes.rounds + 1):
-        started = time.perf_counter()
-        epoch = next(run)
-        state = epoch.state()
-        copied = time.perf_counter()
-        save_last(folder / "-".join(map(str, shape)), state, {"epoch": epoch.number})
+        computed = next(run)
+        epoch, got = computed.epoch, time.perf_counter()
+        save_last(folder / "-".join(map(str, shape)), computed.state, {"epoch": epoch.number})
         ended = time.perf_counter()
         training = epoch.images_seen / epoch.scores["images_per_second"]
-        rows.append(
-            (ended - started, training, epoch.seconds - training, copied - started - epoch.seconds, ended - copied)
-        )
-    whole, training, validation, copy, write = (median(column) for column in zip(*rows[1:], strict=True))
+        rows.append((ended - started, training, epoch.seconds - training, ended - got))
+        started = ended
+    run.close()
+    whole, training, validation, write = (median(column) for column in zip(*rows[1:], strict=True))
     bare = 0.0 if isinstance(step, str) else sizes.steps * shape[2] / step
     return (
         f"{1 / whole:.2f} epochs/s of {sizes.steps} steps; its steps with flips take {bare / whole:.2f} of it (goal: "
         f">= 0.9), full augmentation {(training - bare) / whole:.1%} (goal: < 5 %), "
-        f"validation {validation / whole:.1%}, copy of the state {copy:.3f} s, checkpoint {write:.3f} s"
+        f"validation {validation / whole:.1%}, a checkpoint beside the next epoch {write:.3f} s"
     )
 
 
