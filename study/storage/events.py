@@ -241,11 +241,6 @@ def make_event(values: dict[str, Any]) -> Event:
         raise ValueError(f"no event: {error}") from None
 
 
-def decode(line: bytes) -> Event:
-    """The event of a line; raises ValueError where it holds none."""
-    return make_event(parse(line))
-
-
 def _shared(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Each name and word once in memory, though each trial says it: a third of what 10,000 trials take."""
     return {intern(name): intern(value) if type(value) is str else value for name, value in pairs}

@@ -24,7 +24,6 @@ from study.storage.events import (
     FinalistStarted,
     StudyStarted,
     TrialStarted,
-    decode,
     encode,
     parse,
 )  # fmt: skip
@@ -126,7 +125,8 @@ class Ledger:
     def append(self, event: Event) -> Event:
         """Write one event to the disk and return it as it is read again; when this returns it counts.
 
-        Raises OSError where the disk does not take it; it does not count then, and nothing of it stays.
+        Raises OSError where the disk does not take it, and LedgerError where it could not be read again; it does not
+        count then, and nothing of it stays.
         """
         with self._writing:
             return self._write(event)
@@ -139,6 +139,13 @@ class Ledger:
     def _write(self, event: Event) -> Event:
         line = encode(replace(event, time=round(time.time(), 3)))
         try:
+            written = checked_event(parse(line))
+        except ValueError as error:  # a mistake of ours, found before a study hangs on it
+            raise LedgerError(
+                f"an event must be one that can be read again, but {event.kind} is not ({plain(str(error))}); nothing "
+                "of it was written; report it with this line"
+            ) from None
+        try:
             if self._dirty:
                 self._truncate_tail()
             if self._file.write(line) != len(line):
@@ -148,8 +155,8 @@ class Ledger:
             self._truncate_tail()
             raise OSError(error.errno, error.strerror, self._file.name) from None
         self._end += len(line)
-        self.events.append(decode(line))
-        return self.events[-1]
+        self.events.append(written)
+        return written
 
     def _truncate_tail(self) -> None:
         """Remove what did not become a line; tried again before the next one, which must not be glued to it."""

@@ -26,7 +26,7 @@ Seconds = Annotated[float, Field(ge=0, lt=1e11, allow_inf_nan=False)]
 Value = Text | bool | int | Number | None
 Arm = Literal["resnet18-scratch", "resnet18-pretrained", "resnet50-scratch", "resnet50-pretrained"]
 State = Literal["complete", "pruned", "running", "interrupted", "failed"]
-Split = Literal["train", "val", "test"]
+Split = Literal["train", "val", "test", "excluded"]
 Row = Annotated[list[Count], Field(min_length=5, max_length=5)]
 Confusion = Annotated[list[Row], Field(min_length=5, max_length=5)]
 Scores = Annotated[dict[Key, Number], Field(max_length=200)]

@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from analysis import schema
+from retina_data.cache.preparation import prepare
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import read_index
 from retina_data.layouts.patients.signs import Cause, Sign
@@ -19,7 +20,8 @@ from study.planning.build_plan import make_plan
 from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.planning.resume_checks import check_room_for_arms, write_study_file
-from study.storage.events import decode, encode
+from study.storage.events import encode, parse
+from study.storage.gate.ledger_events import checked_event
 from study.storage.home import Home
 from study.storage.ledger import Ledger, read_events
 from study.storage.state import StudyState, study_state
@@ -42,8 +44,7 @@ def _started(plan: Plan) -> StudyState:
     """The state after the study's first event, as it comes back from the ledger."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_study_file(plan)
-    state = StudyState(decode(encode(plan.event(2))))
-    return state
+    return StudyState(checked_event(parse(encode(plan.event(2)))))  # type: ignore[arg-type]
 
 
 def test_arms_without_weights_are_left_out_with_the_reason(folder: Path) -> None:
@@ -288,6 +289,24 @@ def test_images_that_are_equal_are_a_recorded_note(tmp_path: Path) -> None:
     shutil.copy(alike["path"].iloc[0], alike["path"].iloc[1])
     notes = make_plan("s", tmp_path, None, Inputs(tmp_path / "data", overrides=FLAGS)).event(2).notes
     assert any("1 photographs are equal byte for byte" in note and "30 patients become 29" in note for note in notes)
+
+
+def test_images_that_are_left_out_are_counted_in_an_event_that_can_be_read_again(tmp_path: Path) -> None:
+    """Training images that stand in the test list too, and those that cannot be read."""
+    data = small_data(tmp_path / "data")
+    table = read_index(data).table
+    first = {split: table[table["split"] == split]["path"] for split in ("train", "test")}
+    shutil.copy(first["test"].iloc[0], first["train"].iloc[0])
+    Path(first["train"].iloc[-1]).write_bytes(b"no image")
+    prepare(read_index(data), tmp_path, image_size=32, on_error="skip", progress=False)
+    plan = make_plan("s", tmp_path, None, Inputs(data, overrides=FLAGS))
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(plan.event(2))
+    ledger.close()
+    study = study_state(read_events(tmp_path / "ledger.jsonl")[0]).study
+    assert study.splits["excluded"] == 2 and sum(study.splits.values()) == len(table)
+    assert any(note.startswith("1 training images stand byte for byte in the test list too") for note in study.notes)
+    assert any(note.startswith("1 images could not be read") for note in study.notes)
 
 
 def test_squashed_photographs_are_a_recorded_note(tmp_path: Path) -> None:

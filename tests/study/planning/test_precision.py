@@ -15,7 +15,8 @@ from study.planning.inputs import Inputs
 from study.planning.plan import Plan
 from study.planning.precision import settled
 from study.planning.resume_checks import write_study_file
-from study.storage.events import decode, encode
+from study.storage.events import encode, parse
+from study.storage.gate.ledger_events import checked_event
 from study.storage.state import StudyState
 from tests.fixtures.study import small_data
 
@@ -32,7 +33,7 @@ def _started(plan: Plan) -> StudyState:
     """The state after the first event, as it comes back from the ledger."""
     plan.folder.mkdir(parents=True, exist_ok=True)
     write_study_file(plan)
-    event = decode(encode(plan.event(2)))
+    event = checked_event(parse(encode(plan.event(2))))
     return StudyState(event)  # type: ignore[arg-type]
 
 

@@ -4,7 +4,7 @@ from dataclasses import FrozenInstanceError, replace
 
 import pytest
 
-from study.storage.events import Event, TestEvaluation, WarmStart, decode, encode
+from study.storage.events import Event, TestEvaluation, WarmStart, encode, make_event, parse
 from tests.fixtures.study import (
     close_event,
     confirmation_event,
@@ -36,7 +36,7 @@ def test_event_is_one_line_and_read_back_equal(event: Event) -> None:
     line = encode(event)
     assert line.count(b"\n") == 1 and line.endswith(b"\n")
     assert line.startswith(f'{{"event":"{event.kind}","time":'.encode())
-    assert decode(line) == event
+    assert make_event(parse(line)) == event
     with pytest.raises((FrozenInstanceError, AttributeError)):
         event.time = 1.0  # type: ignore[misc]
     assert not hasattr(event, "__dict__"), "10,000 trials of 15 epochs are in memory"
@@ -51,4 +51,4 @@ def test_event_that_is_none_is_refused() -> None:
         b'{"event":"study_closed","x":1}',
     ):
         with pytest.raises(ValueError, match="no "):
-            decode(line)
+            make_event(parse(line))

@@ -22,6 +22,16 @@ def test_events_are_read_back_in_order(tmp_path: Path) -> None:
     assert read_events(tmp_path / "other.jsonl") == ([], 0)
 
 
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "ledger.jsonl")
+    ledger.append(study_event())
+    with pytest.raises(LedgerError, match=r"trial_started is not \(.*trial.*\); nothing of it was written"):
+        ledger.append(replace(trial_event(0), trial="../0000"))
+    ledger.append(trial_event(0))
+    ledger.close()
+    assert [event.kind for event in read_events(tmp_path / "ledger.jsonl")[0]] == ["study", "trial_started"]
+
+
 @pytest.mark.parametrize("cut", [1, 2, 10])
 def test_ledger_truncated_last_line(tmp_path: Path, cut: int) -> None:
     path = tmp_path / "ledger.jsonl"

@@ -26,6 +26,7 @@ ORDINARY = [
     study_event(),
     replace(study_event(), confirmations=3, ensemble=True),
     study_event(fold="2/5"),
+    replace(study_event(), splits={"train": 8, "val": 5, "test": 3, "excluded": 2}),
     WarmStart(source_study=None, trials=[], enqueued=[{"group": "g", "params": {"lr": 0.1}}]),
     WarmStart(
         source_study="s",
