@@ -64,7 +64,7 @@ class Computed:
 
 
 def in_thread(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ahead: int) -> Iterator[Computed]:
-    """Compute epochs in a thread of their own; up to the epoch `ahead` each begins while the one before is dealt with."""
+    """Compute epochs in a thread of their own; up to number `ahead`, each begins while the one before is dealt with."""
 
     def compute() -> Computed:
         torch.set_num_threads(threads)  # of this thread
@@ -175,6 +175,7 @@ class TrialActor(tune.Trainable):
         # ledger counts an epoch once.
         if self._epochs is None and (unsent := self._open()):
             return unsent
+        assert self._epochs is not None
         return self._save(next(self._epochs))
 
     def _keep(self, text: str) -> None:

@@ -146,8 +146,8 @@ def measured(make: Callable[[], Measure], sizes: Sizes) -> float | str:
 
 
 def whole_trial(shape: Shape, device: torch.device, sizes: Sizes, folder: Path) -> str:
-    """Epochs per second of a trial (a quarter as many validation images, full augmentation, checkpoints that are written
-    beside the next epoch), and how long its pieces take."""
+    """Epochs per second of a trial (a quarter as many validation images, full augmentation, each checkpoint beside the
+    next epoch), and how long its pieces take."""
     checks = max(1, sizes.steps * shape[2] // 4)
     config = configuration(shape, augmentation="full")
     rows, step = [], measured(lambda: ours(shape, device, sizes), sizes)
