@@ -53,7 +53,7 @@ def made(images: int) -> TrainData:
 
 def epochs(architecture: str, data: TrainData, precision: str = "fp32") -> Callable[[], float]:
     """Images per second of the next epoch of train(), all of it counted."""
-    values = {"image_size": SIDE, "batch_size": BATCH, "epochs": 10_000, "lr": 1e-4}
+    values = {"image_size": SIDE, "batch_size": BATCH, "epochs": 10_000, "lr": 1e-4, "optimizer": "sgd"}  # as `plain`
     config = TrialConfig.model_validate({"architecture": architecture, "precision": precision, **values})
     run = train(config, data, DEVICE)
 
