@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import threading
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +20,8 @@ from retina_data.images.decode import ImageSpec
 from retina_data.images.field_of_view import shape_note
 
 MOST_MANIFEST = 2**24
+
+_READ_AT_ONCE = 2**24  # bytes
 
 COLUMNS = ("path", "patient", "grade", "split", "sha256", "fov_found", "error", "group")
 
@@ -78,3 +83,21 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     if paths is not None:
         table = table.assign(path=paths.to_numpy())
     return Cache(folder, images, table, digest, spec)
+
+
+def read_ahead(folder: Path) -> threading.Thread:
+    """Have a cache's pixels in the kernel's memory soon, read by a thread that is returned and that nothing hangs on.
+
+    What is more than half of the machine's memory is left where it is: it would push itself out again.
+    """
+
+    def read() -> None:
+        memory = bytearray(_READ_AT_ONCE)
+        with suppress(OSError), open(folder / PIXELS, "rb", buffering=0) as file:
+            if os.fstat(file.fileno()).st_size <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
+                while file.readinto(memory):
+                    pass
+
+    thread = threading.Thread(target=read, name="read ahead", daemon=True)
+    thread.start()
+    return thread

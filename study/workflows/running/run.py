@@ -54,6 +54,7 @@ def check_tracking(here: Home, name: str) -> None:
 
 def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Home, compute: Compute) -> int:
     """Run what is left of the plan's spec; returns the exit code. The study's lock is held by who calls."""
+    from retina_data.cache.cache import read_ahead
     from study.cluster.head_monitor import HeadMonitor
     from study.cluster.node_check import check_nodes
     from study.cluster.ray_cluster import cluster, head_places
@@ -71,6 +72,8 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
         found = tracking.compare(before, last.state if isinstance(last, StudyClosed) else schema.STATE_INTERRUPTED)
         if found:
             log.info(found.line(plan.name))
+    for folder in plan.caches.values():
+        read_ahead(folder)  # while Ray and the trials' processes start
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
+import mmap
 import os
 from pathlib import Path
 
@@ -10,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from retina_data.cache.cache import open_cache
+from retina_data.cache.cache import open_cache, read_ahead
 from retina_data.errors import DataError
 from tests.retina_data.cache.photographs import make_data, ready
 
@@ -25,6 +27,37 @@ def test_a_cache_holds_every_image_and_its_row(tmp_path: Path) -> None:
     assert cache.table["fov_found"].all() and cache.images[:, 16, 16].max() > 0 and not cache.images[:, 0, 0].any()
     again = open_cache(cache.folder)
     assert again.digest == cache.digest and np.array_equal(again.images, cache.images)
+
+
+def _in_memory(file: Path) -> float:
+    """Share of a file's pages that the kernel has in its memory."""
+    with open(file, "rb") as opened, mmap.mmap(opened.fileno(), 0, mmap.MAP_PRIVATE) as mapped:
+        pages = np.zeros(-(-len(mapped) // mmap.PAGESIZE), np.uint8)
+        address = ctypes.addressof(ctypes.c_char.from_buffer(mapped))
+        size, answer = ctypes.c_size_t(len(mapped)), ctypes.c_void_p(pages.ctypes.data)
+        assert ctypes.CDLL(None).mincore(ctypes.c_void_p(address), size, answer) == 0
+        return float((pages & 1).mean())
+
+
+def test_pixels_are_in_memory_before_they_are_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = tmp_path / "images.npy"
+    pixels.write_bytes(bytes(2**22))
+
+    def forget() -> None:
+        with open(pixels, "rb") as file:
+            os.fsync(file.fileno())
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+    forget()
+    if _in_memory(pixels):
+        pytest.skip("this file system keeps its files in memory")
+    read_ahead(tmp_path).join(60)
+    assert _in_memory(pixels) == 1
+    forget()
+    monkeypatch.setattr(os, "sysconf", lambda name: 2**22 - 1 if name == "SC_PHYS_PAGES" else 1)
+    read_ahead(tmp_path).join(60)
+    assert _in_memory(pixels) < 1, "it is more than half of the machine's memory"
+    read_ahead(tmp_path / "gone").join(60)
 
 
 def test_a_cache_of_before_the_decision_has_circles(tmp_path: Path) -> None:
