@@ -66,7 +66,7 @@ def _published(unfinished: Unfinished, caches: Path, digest: str, spec: ImageSpe
     folder = caches / folder_name(digest, spec)
     with file_lock(caches / f".{folder.name}.lock"):
         if _current(folder):
-            (folder / "sources" / fingerprint).touch()
+            remember(folder, fingerprint)
             shutil.rmtree(unfinished.folder)
         else:
             for other in (caches / folder_name(digest, replace(spec, shape=shape)) for shape in get_args(Shape)):
@@ -85,9 +85,30 @@ def cache_of_files(caches: Path, fingerprint: str) -> Path | None:
     return None
 
 
+def caches_alike(caches: Path, spec: ImageSpec, count: int) -> dict[str, Path]:
+    """Digest -> finished cache of as many images, prepared in the same way: perhaps of the same data."""
+    wanted = {"image_size": spec.size, "crop": spec.crop, "colour": spec.colour, "images": count}
+    found = {}
+    for folder in caches.glob(f"[!.]*-{spec.size}-{spec.crop}*"):
+        manifest = _manifest(folder)
+        if manifest.get("version") == VERSION and wanted.items() <= manifest.items():
+            found[str(manifest.get("digest"))] = folder
+    return found
+
+
+def remember(folder: Path, fingerprint: str) -> None:
+    """A finished cache has another source: the same data in another place, or newly copied."""
+    (folder / "sources" / fingerprint).touch()
+
+
 def _current(folder: Path) -> bool:
+    return _manifest(folder).get("version") == VERSION
+
+
+def _manifest(folder: Path) -> dict[str, Any]:
+    """What stands beside the pixels; nothing where it cannot be read."""
     try:
         manifest = json.loads((folder / "manifest.json").read_text("utf-8"))
     except (OSError, ValueError):
-        return False
-    return isinstance(manifest, dict) and manifest.get("version") == VERSION
+        return {}
+    return manifest if isinstance(manifest, dict) else {}

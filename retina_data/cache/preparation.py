@@ -5,7 +5,8 @@
 
 The digest is of names, grades, splits and file contents, not of places: a data set that moved is the same. Reading
 every byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path,
-size, modification time) that had this digest; when it matches, nothing is opened.
+size, modification time) that had this digest; when it matches, nothing is opened. Where none matches and a cache of as
+many images is there, the files are read and compared by content; only what is new is decoded.
 
 How the field of view is found is one decision for all photographs (`shape_of_all`); the few that were taken for another
 shape before it was known are decoded again.
@@ -21,8 +22,8 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from retina_data.cache.cache import Cache, open_cache
-from retina_data.cache.finished import cache_of_files, write_cache
-from retina_data.cache.keys import file_stats, fingerprint_of, request_of
+from retina_data.cache.finished import cache_of_files, caches_alike, remember, write_cache
+from retina_data.cache.keys import digest_of, file_stats, fingerprint_of, request_of
 from retina_data.cache.partial import PIXELS, Done, Unfinished, remove_abandoned
 from retina_data.errors import DataError
 from retina_data.files import file_lock, free_bytes
@@ -62,6 +63,7 @@ def prepare(
         request = request_of(dataset.table, spec)
         with file_lock(caches / f".{request}.lock"):
             folder = cache_of_files(caches, fingerprint)  # another process may have been at it
+            folder = folder or _cache_of_content(dataset, caches, spec, fingerprint, workers, progress)
             if folder is None:
                 remove_abandoned(caches)
                 check_room(caches, caches / f".{request}.partial" / PIXELS, len(stats) * 3 * image_size**2)
@@ -78,6 +80,27 @@ def prepare(
                     raise _unreadable(dataset, failed, spec, caches.parent)
                 folder = write_cache(dataset, unfinished, caches, fingerprint, spec)
     return open_cache(folder, dataset.table["path"])
+
+
+def _cache_of_content(
+    dataset: DataSet, caches: Path, spec: ImageSpec, fingerprint: str, workers: int | None, progress: bool
+) -> Path | None:
+    """The finished cache of the same data, which was moved, copied or touched since; None where there is none."""
+    alike = caches_alike(caches, spec, len(dataset.table))
+    if not alike:
+        return None
+    contents = decode.in_threads(
+        lambda row, source: _content(source),
+        enumerate(decode.sources(dataset)),
+        len(dataset.table),
+        workers or os.cpu_count() or 1,
+        "comparing photographs with those that are prepared" if progress else "",
+    )
+    table = dataset.table.assign(sha256=[sha256 for _, sha256 in contents])
+    folder = alike.get(digest_of(table, dataset.patients_given))
+    if folder:
+        remember(folder, fingerprint)
+    return folder
 
 
 def check_room(caches: Path, started: Path, need: int) -> None:
@@ -167,7 +190,7 @@ def _unreadable(dataset: DataSet, failed: dict[int, str], spec: ImageSpec, home:
 
 
 def _content(source: Source) -> str:
-    """SHA-256 of a file that is no image; "" where it cannot even be opened."""
+    """SHA-256 of a file, whether it is an image or not; "" where it cannot even be opened."""
     try:
         return hashlib.sha256(source.read_bytes() if isinstance(source, Path) else source.tobytes()).hexdigest()
     except OSError:

@@ -74,6 +74,26 @@ def test_unreadable_images_are_named_and_only_they_are_tried_again(tmp_path: Pat
     assert [path.name for path in decoded] == ["1_left.jpeg"] and np.array_equal(cache.images[2], cache.images[3])
 
 
+def test_data_that_was_moved_or_touched_is_known_by_its_content(tmp_path: Path, decoded: list[Path]) -> None:
+    """With what was skipped of it: a study that began so must go on."""
+    data = make_data(tmp_path / "data")
+    Path(data.table["path"][3]).write_bytes(b"no image")
+    first = prepare(data, tmp_path / "home", image_size=32, on_error="skip", progress=False)
+    known = len(decoded)
+    shutil.move(data.folder, tmp_path / "moved")
+    moved = read_index(tmp_path / "moved")
+    for path in moved.table["path"]:
+        os.utime(path, (0, 0))
+    second = prepare(moved, tmp_path / "home", image_size=32, progress=False)
+    assert len(decoded) == known and second.folder == first.folder and second.skipped == 1
+    assert list(second.table["path"]) == list(moved.table["path"])
+    prepare(moved, tmp_path / "home", image_size=24, on_error="skip", progress=False)
+    assert len(decoded) > known, "in another size nothing is known"
+    Image.new("RGB", (60, 60), (90, 0, 0)).save(moved.table["path"][0])
+    with pytest.raises(DataError, match="1 of 8"):  # other data, of which nobody said that images may be skipped
+        prepare(moved, tmp_path / "home", image_size=32, progress=False)
+
+
 def test_skipped_images_are_black_left_out_and_recorded(tmp_path: Path) -> None:
     data = make_data(tmp_path / "data")
     for row in (1, 2):
