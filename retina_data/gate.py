@@ -49,6 +49,12 @@ def below(folder: Path, *names: str) -> Path:
     return path
 
 
+def check_utf8(path: Path, what: str) -> None:
+    """Raise DataError for a path that tables and texts could not hold; what: its name in the message."""
+    if any("\ud800" <= letter <= "\udfff" for letter in str(path)):
+        raise DataError(f"{what} must be a path in UTF-8, but {ascii(str(path))} is not; rename it")
+
+
 def open_file(path: Path) -> IO[bytes]:
     """A regular file, open for reading; a pipe or a device, which may never end, is a DataError."""
     file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")

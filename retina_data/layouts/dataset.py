@@ -11,6 +11,7 @@ from typing import Literal
 import pandas as pd
 
 from retina_data.errors import DataError
+from retina_data.gate import check_utf8
 from retina_data.layouts import medmnist
 from retina_data.layouts.advice.contradictions import contradiction_line, contradictions
 from retina_data.layouts.advice.missing import advice_on_missing
@@ -91,6 +92,7 @@ def read_index(
     what would be left out). When no image is there at all the result has `labels_only`, which is no error.
     """
     options = options if isinstance(options, ReadOptions) else ReadOptions(layout=options)
+    check_utf8(Path(data), "DATA")
     chosen = choose_layout(Path(data), options)
     absent: list[Entry] = []
     if chosen.layout == "medmnist":

@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 
 from study.api.home import home_folder
 from study.api.studies import Study, load_study
-from study.config.study import StudyConfig
+from study.config.study import NAMED_WEIGHTS, StudyConfig
 from study.config.yaml_file import to_yaml
 from study.errors import ConfigError, StudyError
 from study.storage.lock import LockedError
@@ -86,7 +86,9 @@ def run_search(
     with TemporaryDirectory(prefix="retina-search-") as folder:
         if isinstance(config, StudyConfig):
             file = Path(folder, "study.yaml")
-            file.write_text(to_yaml(config), "utf-8")
+            # Relative ones are seen from here, not from the file.
+            weights = {k: v if v in NAMED_WEIGHTS else str(Path(v).resolve()) for k, v in config.weights.items()}
+            file.write_text(to_yaml(config.model_copy(update={"weights": weights})), "utf-8")
             flags["--config"] = file
         elif config is not None:
             flags["--config"] = Path(config).expanduser().resolve()

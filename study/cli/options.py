@@ -11,7 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from analysis.artifact_place import ARTIFACTS
-from retina_data.gate import below
+from retina_data.gate import below, check_utf8
 from study.cli.config_flags import drop_unset, field_flags
 from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
 from study.config.trial import Architecture
@@ -180,6 +180,7 @@ def place(
     The rest are flags of a call on Ray, where they were given: a trial in flight goes on as it began, on its device.
     """
     folder = Path(home or os.environ.get("RETINA_HOME") or "runs").expanduser().resolve()
+    check_utf8(folder, "the home")
     for name in RESERVED if folder.exists() else ():
         below(folder, name)
     uri = os.environ.get("MLFLOW_TRACKING_URI", "")

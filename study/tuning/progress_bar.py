@@ -98,7 +98,7 @@ def _line(record: TrialRecord, end: TrialFinished) -> str:
 def search_note(config: StudyConfig, state: StudyState, arms: int, max_concurrent: int) -> str:
     """The best so far, and the time left."""
     scores = [(s, r.trial, r.arm) for r in state.trials.values() if (s := r.best_score()) is not None]
-    best = max(scores, default=None)
+    best = max(scores, key=lambda one: one[0], default=None)  # of equals the first, as `ranked` has it
     text = f"best {best[0]:.3f} ({best[1]} {best[2]})" if best else "no score yet"
     if state.finalists:
         first = candidates(state)[0]

@@ -89,8 +89,8 @@ def _search(plan: Plan, ledger: Ledger, here: Home, compute: Compute) -> int:
     ended = [record for record in state.trials.values() if record.end] if state else []
     if state and len(ended) == plan.config.trials and search_ended(plan.config, state):
         check_room_for_arms(plan, state)
+        write_study_file(plan)  # the data may have moved
         if plan.config.trials < state.study.config["trials"]:  # ended with what has begun
-            write_study_file(plan)
             ledger.append(plan.event(state.study.threads, state.study.max_concurrent))
         closed = final_state(ended)
         reason = "" if closed == schema.STATE_COMPLETE else NO_SCORE

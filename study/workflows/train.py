@@ -177,7 +177,13 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
     weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
-    dataset = read_index(Path(settings["data"]), read_options(config, settings["layout"]))
+    data, began = Path(settings["data"]), study_state(read_events(home / study / "ledger.jsonl")[0]).study
+    if not data.exists():
+        raise ConfigError(
+            f"study {study} was begun with the data in {data}, which is not there now; say where it is with "
+            f"`{began.commands[0]} --data FOLDER`, and type this command again"
+        )
+    dataset = read_index(data, read_options(config, settings["layout"]))
     prepared = prepare_data(
         dataset,
         home,
@@ -186,6 +192,11 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
         colour=trial.colour,
         **split_of(config),
     )
+    if prepared.cache.digest != began.identity["data_digest"]:
+        raise ConfigError(
+            f"the data must be that of study {study}, but its digest was {began.identity['data_digest'][:12]} and is "
+            f"now {prepared.cache.digest[:12]}; put back what was changed in {data}"
+        )
     reading = reading_record(dataset)
     epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance, reading), folder)
     return _compare(epochs, record)

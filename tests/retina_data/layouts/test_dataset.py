@@ -169,3 +169,8 @@ def test_real_photographs_are_read_as_the_labs() -> None:
     assert data.layout == "lab" and not data.labels_only and len(data.notes) == 1
     assert data.table["split"].value_counts().to_dict() == {"train": 333, "test": 80}
     assert data.table["patient"].nunique() == 413
+
+
+def test_a_data_set_whose_own_path_no_table_could_hold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"DATA must be a path in UTF-8, but '.*d\\udce4ta' is not; rename it"):
+        read_index(tmp_path / os.fsdecode(b"d\xe4ta"))

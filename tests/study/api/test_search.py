@@ -80,6 +80,18 @@ def test_run_search_passes_everything_on(child: Path, tmp_path: Path) -> None:
     assert read_study_config(child.parent / "config.yaml") == config
 
 
+def test_run_search_sees_a_weights_file_from_the_working_folder(
+    child: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    child.write_text(STUB % "exit 1")
+    monkeypatch.chdir(tmp_path)
+    config = make_study_config({}, {"weights": {"resnet18": "weights/r18.safetensors"}})
+    with pytest.raises(SearchError):
+        run_search("relative", tmp_path / "data", config, home=tmp_path)
+    weights = read_study_config(child.parent / "config.yaml").weights
+    assert weights == {"resnet18": str(tmp_path / "weights/r18.safetensors")}
+
+
 @pytest.fixture
 def interruptible() -> Iterator[None]:
     """A shell cannot trap a signal that was ignored when it began, as in tests that run in the background."""

@@ -1,9 +1,11 @@
 """Where everything is."""
 
+import os
 from pathlib import Path
 
 import pytest
 
+from retina_data.errors import DataError
 from study.cli.options import READ_FLAGS, place, read_values, weight_files
 from study.config.study import READ_FIELDS
 from study.errors import ConfigError
@@ -19,6 +21,11 @@ def test_every_path_is_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path)
     assert place(None).home == tmp_path / "elsewhere"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:5000")
     assert (place(None).tracking_uri, place(None).artifacts) == ("http://127.0.0.1:5000", None)
+
+
+def test_a_home_that_no_table_could_name_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"the home must be a path in UTF-8, but '.*h\\udce4m' is not; rename it"):
+        place(tmp_path / os.fsdecode(b"h\xe4m"))
 
 
 def test_flags_that_later_commands_need_are_kept(tmp_path: Path) -> None:

@@ -80,6 +80,10 @@ def test_the_bar_says_the_best_so_far_and_the_time_left() -> None:
         state.apply(event)
         display.watch(event)
     assert display._status() == "best 0.500 (0000 resnet18-scratch), about 00:00:03 left"
+    for event in (trial_event(1), epoch_event(1, 1, 0.6), epoch_event(1, 2, 0.5), end_event(1)):
+        state.apply(event)
+        display.watch(event)
+    assert display._status().startswith("best 0.500 (0000"), "of equals the first, as all other commands have it"
 
 
 class Clock:

@@ -1,9 +1,11 @@
 import json
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
+from PIL import Image
 
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import ReadOptions
@@ -12,12 +14,16 @@ from retina_models.resnet import resnet18
 from retina_models.weights import read_weights, save_weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
+from study.planning.build_plan import make_plan
+from study.planning.inputs import Inputs
 from study.planning.pretrained_weights import synthetic_file
+from study.planning.resume_checks import write_study_file
+from study.storage.ledger import Ledger
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.leakage import read_provenance
 from study.workflows import train as train_workflow
 from study.workflows.train import reproduce, train_new
-from tests.fixtures.study import SMALL, small_data, squash
+from tests.fixtures.study import SMALL, end_event, epoch_event, small_data, squash, trial_event
 from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures
 
 
@@ -120,6 +126,25 @@ def test_weights_without_pretrained_are_refused(folder: Path) -> None:
     with pytest.raises(ConfigError, match="--weights needs --pretrained"):
         _train(folder, "x", {"resnet18": "w.pth"})
     assert not (folder / "x").exists()
+
+
+def test_a_trial_is_repeated_on_the_data_of_its_study_alone(tmp_path: Path) -> None:
+    flags = {"trials": 1, "image_size": 32, "architecture": "resnet18", "pretrained": False}
+    plan = make_plan("s", tmp_path / "home", None, Inputs(small_data(tmp_path / "data"), overrides=flags))
+    plan.folder.mkdir()
+    write_study_file(plan)
+    ledger = Ledger(plan.folder / "ledger.jsonl")
+    for event in (plan.event(1), trial_event(0, epochs=1, image_size=32), epoch_event(0, 1, 0.3), end_event(0)):
+        ledger.append(event)
+    ledger.close()
+    (tmp_path / "data").rename(tmp_path / "moved")
+    again = partial(reproduce, "s/0000", tmp_path / "home", "sqlite:///unused.db", tmp_path / "again")
+    with pytest.raises(ConfigError, match="which is not there now; say where it is with `retina search s --data FOLD"):
+        again()
+    (tmp_path / "moved").rename(tmp_path / "data")
+    Image.new("RGB", (40, 40), (90, 0, 0)).save(plan.dataset.table["path"][0])
+    with pytest.raises(ConfigError, match=r"the data must be that of study s, but its digest was \w{12} and is now"):
+        again()
 
 
 @pytest.mark.parametrize(
