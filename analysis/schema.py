@@ -104,6 +104,12 @@ def fold_of(text: str) -> tuple[int, int]:
     return int(number), int(count)
 
 
+def whole_name(name: str, fold: str) -> str:
+    """The name that a user types of a study whose fold is as in "2/5", or "": that of all folds together."""
+    number, _ = fold_of(fold)
+    return name.removesuffix(fold_name("", number)) if number else name
+
+
 TAG_KIND = "kind"
 
 KIND_STUDY, KIND_TRIAL, KIND_FINALIST, KIND_CONFIRM = "study", "trial", "finalist", "confirm"

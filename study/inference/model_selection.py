@@ -52,15 +52,16 @@ def _best_model(home: Path, name: str, arm: str | None, rerun_flags: str, needs:
         raise ConfigError(
             f"study {name} must exist, but there is none of that name; `retina status{rerun_flags}` lists them"
         )
+    typed = schema.whole_name(name, str(state.study.config["fold"]))
     best = next(iter(candidates(state, arm)), None)
     if best is None:
         of_arm = f" of the arm {arm}" if arm else ""
         able = [one for one in schema.ARM_LABELS if candidates(state, one)]
-        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {name}{rerun_flags}`"
+        remedy = f"there are some of {', '.join(able)}" if able else f"go on with `retina search {typed}{rerun_flags}`"
         raise ConfigError(f"study {name} must have an ended trial{of_arm} with a score, but has none; {remedy}")
     seeds = [_made(home, name, state, best, record) for record in _confirmed(state, best)]
     if ensemble:
-        return _as_one(seeds, name, best, rerun_flags, needs)
+        return _as_one(seeds, name, best, f"retina confirm {typed} --seeds 3{rerun_flags}", needs)
     for one in (*seeds, _made(home, name, state, best, best.record)):
         if (one.folder / needs).exists():
             return one
@@ -83,12 +84,12 @@ def _made(home: Path, name: str, state: StudyState, chosen: Candidate, record: T
     return BestModel(name, state.study, chosen, record, config, below(home, name, "checkpoints", record.trial))
 
 
-def _as_one(seeds: list[BestModel], name: str, best: Candidate, rerun_flags: str, needs: str) -> BestModel:
+def _as_one(seeds: list[BestModel], name: str, best: Candidate, confirm: str, needs: str) -> BestModel:
     """All confirmed seeds as one model: that is what was measured, so none may be missing."""
     if len(seeds) < 2:
         raise ConfigError(
             f"--ensemble needs at least two confirmed seeds of the winner, but trial {best.record.trial} of study "
-            f"{name} has {len(seeds)}; confirm it with `retina confirm {name} --seeds 3{rerun_flags}`, or drop "
+            f"{name} has {len(seeds)}; confirm it with `{confirm}`, or drop "
             "--ensemble"
         )
     if gone := [one.record.trial for one in seeds if not (one.folder / needs).exists()]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from analysis.schema import fold_name, primary_endpoint
+from analysis.schema import primary_endpoint, whole_name
 from retina_data.audit.labels import audit, patient_findings, unused
 from retina_data.files import write_whole
 from retina_data.layouts.dataset import DataSet
@@ -23,8 +23,7 @@ from study.versions import versions
 
 def parent_name(name: str, config: StudyConfig) -> str:
     """Name of the study that a user calls it by: of a fold, that of all its folds together."""
-    fold = config.fold.partition("/")[0]
-    return name.removesuffix(fold_name("", int(fold))) if fold else name
+    return whole_name(name, config.fold)
 
 
 def settings_of(config: StudyConfig) -> dict[str, Any]:

@@ -32,15 +32,16 @@ def warn_of(signs: Iterable[Sign], others: Iterable[str] = ()) -> None:
         log.warning(f"warning: {line}")
 
 
-def reading_record(dataset: DataSet) -> dict[str, Any]:
-    """How a data set was read and how many of its files are used: JSON values, no path and no name of a file."""
+def reading_record(dataset: DataSet, prepared: SplitDataset) -> dict[str, Any]:
+    """How a data set was read and what of it is used: JSON values, no path and no name of a file."""
     values = asdict(dataset.options) | {"layout": dataset.layout}
     if dataset.options.labels:
         values["labels"] = Path(dataset.options.labels).name
     return {
         **{name: value for name, value in values.items() if value not in (None, {})},
         "inventory": asdict(dataset.inventory),
-        "notes": list(dataset.notes),
+        "images": {str(split): int(count) for split, count in prepared.splits.value_counts().items()},
+        "notes": [*dataset.notes, *filter(None, [prepared.skipped_line])],
     }
 
 

@@ -177,7 +177,8 @@ class Search:
         done = sum(1 for record in state.trials.values() if record.end)
         splits = {split: plan.prepared.count(split) for split in ("train", "val", "test")}
         started = f"goes on with {done} of {trials} trials ended" if state.trials else f"{trials} trials"
-        arms = f"{len(plan.groups)} arm{'s' * (len(plan.groups) != 1)}{finalists_text(plan)}"
+        together = " in one search" if len(plan.groups) < len(plan.arms) else ""
+        arms = f"{len(plan.arms)} arm{'s' * (len(plan.arms) != 1)}{together}{finalists_text(plan)}"
         return (
             f"study {plan.name}: {started} over {arms}; {splits['train']} training and {splits['val']} "
             f"validation images, {splits['test']} set aside for the test; {trial_resources}"

@@ -95,7 +95,7 @@ def train_new(
     warn_of(prepared.placeholders())
     if weights:
         check_no_leakage(config.architecture, weights.source, provenance, prepared)
-    run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset)), folder)
+    run(Job(config, prepared, weights, threads, config.epochs, provenance, reading_record(dataset, prepared)), folder)
 
 
 def with_precision(values: dict[str, Any]) -> dict[str, Any]:
@@ -197,7 +197,7 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
             f"the data must be that of study {study}, but its digest was {began.identity['data_digest'][:12]} and is "
             f"now {prepared.cache.digest[:12]}; put back what was changed in {data}"
         )
-    reading = reading_record(dataset)
+    reading = reading_record(dataset, prepared)
     epochs = run(Job(trial, prepared, weights, threads, len(record.epochs), provenance, reading), folder)
     return _compare(epochs, record)
 

@@ -45,3 +45,8 @@ def test_every_score_of_validation_is_a_metric_and_has_its_best() -> None:
 )  # fmt: skip
 def test_the_primary_endpoint_in_words(objective: str, selection_split: str, folds: bool, endpoint: str) -> None:
     assert schema.primary_endpoint(objective, selection_split, folds) == endpoint
+
+
+def test_a_fold_is_called_by_the_name_of_all() -> None:
+    assert schema.whole_name("many-fold2", "2/5") == "many"
+    assert schema.whole_name("many-fold2", "") == "many-fold2"

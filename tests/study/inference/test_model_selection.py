@@ -141,6 +141,8 @@ def test_of_folds_it_is_the_first_fold_s_in_the_arm_that_is_best_on_average(made
     assert winner.study == "many-fold1"
     assert [one.study for one in winner.siblings] == ["many-fold2"]
     assert find_best_model(made.home, "many-fold2").siblings == ()
+    with pytest.raises(ConfigError, match="many-fold1 has 0; confirm it with `retina confirm many --seeds 3`"):
+        find_best_model(made.home, "many", ensemble=True)
 
 
 def test_a_fold_that_did_not_begin_is_named_and_another_fold_s_weights_are_not_needed(made: Made) -> None:

@@ -74,6 +74,7 @@ def test_what_was_left_out_and_allowed_is_recorded(tmp_path: Path) -> None:
     recorded = yaml.safe_load(text)
     assert recorded["allow_unused"] is True and recorded["layout"] == "folders"
     assert recorded["grades"] == {"Very mild": 1} and "labels" not in recorded
+    assert recorded["images"] == {"train": 13, "val": 3, "test": 4}
     assert recorded["inventory"]["unused"] == {"in a folder whose name says no grade": 3}
     assert recorded["notes"] == [
         "not used: 3 pictures (3 in a folder whose name says no grade)",
