@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import threading
+from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -85,19 +86,29 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     return Cache(folder, images, table, digest, spec)
 
 
-def read_ahead(folder: Path) -> threading.Thread:
-    """Have a cache's pixels in the kernel's memory soon, read by a thread that is returned and that nothing hangs on.
+def read_ahead(folders: Collection[Path]) -> threading.Thread:
+    """Have the pixels of caches in the kernel's memory soon, read by a thread that is returned and nothing hangs on.
 
-    What is more than half of the machine's memory is left where it is: it would push itself out again.
+    What is more than half of the memory that this process may have stays on the disk: it would push itself out again.
     """
 
     def read() -> None:
         memory = bytearray(_READ_AT_ONCE)
-        with suppress(OSError), open(folder / PIXELS, "rb", buffering=0) as file:
-            if os.fstat(file.fileno()).st_size <= os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2:
-                while file.readinto(memory):
-                    pass
+        with suppress(OSError):
+            if sum((folder / PIXELS).stat().st_size for folder in folders) <= _memory() // 2:
+                for folder in folders:
+                    with open(folder / PIXELS, "rb", buffering=0) as file:
+                        while file.readinto(memory):
+                            pass
 
     thread = threading.Thread(target=read, name="read ahead", daemon=True)
     thread.start()
     return thread
+
+
+def _memory() -> int:
+    """Bytes of this machine, or of the container that this process runs in."""
+    machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    with suppress(OSError, ValueError):  # no limit is the word `max`
+        return min(machine, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    return machine

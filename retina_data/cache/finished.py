@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
@@ -85,14 +86,20 @@ def cache_of_files(caches: Path, fingerprint: str) -> Path | None:
     return None
 
 
-def caches_alike(caches: Path, spec: ImageSpec, count: int) -> dict[str, Path]:
-    """Digest -> finished cache of as many images, prepared in the same way: perhaps of the same data."""
-    wanted = {"image_size": spec.size, "crop": spec.crop, "colour": spec.colour, "images": count}
+def caches_alike(caches: Path, spec: ImageSpec, dataset: DataSet) -> dict[str, Path]:
+    """Digest -> finished cache, prepared in the same way, of the same names, grades, splits and patients: perhaps of
+    the same photographs."""
+    wanted = {"image_size": spec.size, "crop": spec.crop, "colour": spec.colour, "images": len(dataset.table)}
+    columns = ["image", "grade", "split", *(["patient"] if dataset.patients_given else [])]
     found = {}
     for folder in caches.glob(f"[!.]*-{spec.size}-{spec.crop}*"):
         manifest = _manifest(folder)
-        if manifest.get("version") == VERSION and wanted.items() <= manifest.items():
-            found[str(manifest.get("digest"))] = folder
+        if manifest.get("version") != VERSION or not wanted.items() <= manifest.items():
+            continue
+        with suppress(OSError, ValueError):  # a damaged one is not looked into
+            table = pd.read_parquet(folder / "table.parquet", columns=columns)
+            if table.astype(str).equals(dataset.table[columns].astype(str).reset_index(drop=True)):
+                found[str(manifest.get("digest"))] = folder
     return found
 
 

@@ -5,8 +5,8 @@
 
 The digest is of names, grades, splits and file contents, not of places: a data set that moved is the same. Reading
 every byte again to see that nothing changed would take minutes, so a file in `sources/` remembers each set of (path,
-size, modification time) that had this digest; when it matches, nothing is opened. Where none matches and a cache of as
-many images is there, the files are read and compared by content; only what is new is decoded.
+size, modification time) that had this digest; when it matches, nothing is opened. Where none matches, but a cache has
+the same names, grades and splits, the files are read and compared by content before anything is decoded.
 
 How the field of view is found is one decision for all photographs (`shape_of_all`); the few that were taken for another
 shape before it was known are decoded again.
@@ -86,7 +86,7 @@ def _cache_of_content(
     dataset: DataSet, caches: Path, spec: ImageSpec, fingerprint: str, workers: int | None, progress: bool
 ) -> Path | None:
     """The finished cache of the same data, which was moved, copied or touched since; None where there is none."""
-    alike = caches_alike(caches, spec, len(dataset.table))
+    alike = caches_alike(caches, spec, dataset)
     if not alike:
         return None
     contents = decode.in_threads(

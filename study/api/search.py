@@ -87,7 +87,10 @@ def run_search(
         if isinstance(config, StudyConfig):
             file = Path(folder, "study.yaml")
             # Relative ones are seen from here, not from the file.
-            weights = {k: v if v in NAMED_WEIGHTS else str(Path(v).resolve()) for k, v in config.weights.items()}
+            weights = {
+                name: source if source in NAMED_WEIGHTS else str(Path(source).expanduser().resolve())
+                for name, source in config.weights.items()
+            }
             file.write_text(to_yaml(config.model_copy(update={"weights": weights})), "utf-8")
             flags["--config"] = file
         elif config is not None:

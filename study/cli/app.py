@@ -141,7 +141,7 @@ def train(
     if reproduce:
         if drop_unset(values) or reading or layout or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
-        if not train.reproduce(reproduce, here.home, here.tracking_uri, target):
+        if not train.reproduce(reproduce, here.home, here.tracking_uri, target, here.rerun_flags):
             sys.exit(EXIT_FAILED)
     elif data is None:
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")

@@ -24,9 +24,13 @@ from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
 from study.errors import ConfigError, StudyError
 
-KEEP_MEMORY = "glibc.malloc.mmap_max=0:glibc.malloc.trim_threshold=0x10000000000:glibc.malloc.hugetlb=1"
+KEEP_MEMORY = ":".join(
+    f"glibc.malloc.{name}"
+    for name in ("mmap_max=0", "trim_threshold=0x10000000000", "hugetlb=1", "arena_max=1")
+)
 """For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
-to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none."""
+to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none; in
+one arena, since a thread's own would give them back all the same."""
 SHORT = "/tmp"  # noqa: S108
 """Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
 PREFIX, YOUNG = "retina-ray-", 60.0

@@ -11,10 +11,11 @@ import math
 import os
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import torch
@@ -63,8 +64,12 @@ class Computed:
     used: dict[str, float]
 
 
-def in_thread(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ahead: int) -> Iterator[Computed]:
-    """Compute epochs in a thread of their own; up to number `ahead`, each begins while the one before is dealt with."""
+def computed(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ahead: int) -> Iterator[Computed]:
+    """Compute epochs; where `ahead` is not 0, up to that number, each in a thread while the one before is dealt with.
+
+    The thread is a daemon, so that a process that is told to end does not wait for an epoch.
+    """
+    asked, done = SimpleQueue[bool](), SimpleQueue[Computed | BaseException]()
 
     def compute() -> Computed:
         torch.set_num_threads(threads)  # of this thread
@@ -72,13 +77,40 @@ def in_thread(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ah
             epoch = next(epochs)
         return Computed(epoch, epoch.state(), used)
 
-    with ThreadPoolExecutor(1, "train") as thread:
-        following = None
+    def work() -> None:
+        while asked.get():
+            try:
+                done.put(compute())
+            except BaseException as error:
+                done.put(error)
+
+    if not ahead:
         while True:
-            computed = (following or thread.submit(compute)).result()
-            following = thread.submit(compute) if computed.epoch.number < ahead else None
-            yield computed
-            del computed  # its state is 283 MB of a ResNet50
+            yield compute()
+    thread = Thread(target=work, name="train", daemon=True)
+    thread.start()
+    asked.put(True)
+    try:
+        while True:
+            outcome = done.get()
+            if isinstance(outcome, BaseException):
+                try:
+                    raise outcome
+                finally:
+                    del outcome  # it holds this frame, and all below it the model
+            last = outcome.epoch.number >= ahead
+            if not last:
+                asked.put(True)
+            yield outcome
+            del outcome  # its state is 283 MB of a ResNet50
+            if last:
+                return
+    except GeneratorExit:
+        asked.put(False)
+        thread.join()  # what comes next needs the memory
+        raise
+    finally:
+        asked.put(False)
 
 
 class TrialActor(tune.Trainable):
@@ -121,7 +153,7 @@ class TrialActor(tune.Trainable):
         state, unsent = load_last(self._folder, self._notes.append) or (None, None)
         self._best: float | None = unsent["best"] if unsent else None
         ahead = self._job["last_epoch"] if self._job["ahead"] else 0
-        self._epochs = in_thread(self._train(state), self._device, self._job["threads"], ahead=ahead)
+        self._epochs = computed(self._train(state), self._device, self._job["threads"], ahead=ahead)
         return unsent
 
     def _train(self, state: dict[str, Any] | None) -> Iterator[Epoch]:
@@ -182,9 +214,9 @@ class TrialActor(tune.Trainable):
             self._folder.mkdir(parents=True, exist_ok=True)
             write_whole(self._folder / "error.txt", text.encode())
 
-    def _save(self, computed: Computed) -> dict[str, Any]:
+    def _save(self, one: Computed) -> dict[str, Any]:
         """Write what the epoch leaves, then return its report: first the best's files, then the checkpoint."""
-        epoch, state = computed.epoch, computed.state
+        epoch, state = one.epoch, one.state
         report: dict[str, Any] = {
             "epoch": epoch.number,
             "scores": {name: value for name, value in epoch.scores.items() if math.isfinite(value)},
@@ -194,7 +226,7 @@ class TrialActor(tune.Trainable):
             "device": torch.cuda.get_device_name() if self._device.type == "cuda" else "cpu",
             "threads": torch.get_num_threads(),
             **placement(),
-            **computed.used,
+            **one.used,
         }
         value = epoch.scores.get(f"val/{self._config.objective}")
         last, confirming = epoch.number >= self._job["last_epoch"], self._job["confirming"]

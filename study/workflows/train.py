@@ -13,6 +13,7 @@ from typing import Any
 import torch
 import yaml
 
+from analysis.schema import whole_name
 from retina_data.files import check_writable, write_whole
 from retina_data.gate import below
 from retina_data.layouts.dataset import ReadOptions, read_index
@@ -169,8 +170,11 @@ def _line(epoch: Epoch, of: int) -> str:
     return f"epoch {epoch.number}/{of}  {scores}  (n {counts.sum()}, majority class {counts.max() / counts.sum():.4g})"
 
 
-def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
-    """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit."""
+def reproduce(name: str, home: Path, tracking_uri: str, folder: Path, rerun_flags: str = "") -> bool:
+    """Run a study's trial again and compare epoch by epoch; whether every number was equal to the last digit.
+
+    rerun_flags: Home.rerun_flags.
+    """
     study, record, threads = _find(name, home, tracking_uri)
     _check_new(folder)
     settings = read_study_file(below(home, study, STUDY_FILE))
@@ -180,8 +184,9 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path) -> bool:
     data, began = Path(settings["data"]), study_state(read_events(home / study / "ledger.jsonl")[0]).study
     if not data.exists():
         raise ConfigError(
-            f"study {study} was begun with the data in {data}, which is not there now; say where it is with "
-            f"`{began.commands[0]} --data FOLDER`, and type this command again"
+            f"study {study} was begun with the data in {data}, which is not there now; put it back, or go on with the "
+            f"study where it is now (retina search {whole_name(study, config.fold)} --data FOLDER{rerun_flags}) and "
+            "type this command again"
         )
     dataset = read_index(data, read_options(config, settings["layout"]))
     prepared = prepare_data(

@@ -33,7 +33,7 @@ from study.cluster.ray_cluster import KEEP_MEMORY
 from study.config.trial import TrialConfig
 from study.training.checkpoints import save_last
 from study.training.train import TrainData, train
-from study.tuning.ray_trainable import in_thread
+from study.tuning.ray_trainable import computed
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 ON_GPU = DEVICE.type == "cuda"
@@ -143,7 +143,7 @@ def test_epochs_beside_checkpoints_against_one_after_the_other(architecture: str
     config = TrialConfig(architecture=architecture, image_size=SIDE, batch_size=BATCH, epochs=10_000, lr=1e-4)  # type: ignore[arg-type]
 
     def speed(ahead: int) -> Callable[[], float]:
-        run = in_thread(train(config, made(STEPS[architecture] * BATCH), DEVICE), DEVICE, 1, ahead=ahead)
+        run = computed(train(config, made(STEPS[architecture] * BATCH), DEVICE), DEVICE, 1, ahead=ahead)
 
         def measure() -> float:
             started = time.perf_counter()
@@ -166,15 +166,20 @@ def test_epochs_beside_checkpoints_against_one_after_the_other(architecture: str
 
 
 EPOCHS_OF_SMALL_IMAGES = """
-import time
 from statistics import median
+from threading import Thread
 import torch
 from tests.benchmarks import bench_train
 bench_train.SIDE, bench_train.BATCH = 28, 32
 torch.set_num_threads(1)
 epoch = bench_train.epochs("resnet18", bench_train.made(4 * 32))
-epoch()
-print(median(epoch() for _ in range(5)))
+def measure():
+    torch.set_num_threads(1)
+    epoch()
+    print(median(epoch() for _ in range(5)))
+thread = Thread(target=measure)  # as trials are computed
+thread.start()
+thread.join()
 """
 
 

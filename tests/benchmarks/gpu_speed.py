@@ -28,7 +28,7 @@ from study.config.trial import TrialConfig
 from study.training.checkpoints import save_last
 from study.training.device_memory import DeviceError
 from study.training.train import TrainData, train
-from study.tuning.ray_trainable import in_thread
+from study.tuning.ray_trainable import computed
 
 Shape = tuple[str, int, int]  # architecture, pixels a side, images of a batch
 Measure = Callable[[], float]
@@ -153,12 +153,12 @@ def whole_trial(shape: Shape, device: torch.device, sizes: Sizes, folder: Path) 
     config = configuration(shape, augmentation="full")
     rows, step = [], measured(lambda: ours(shape, device, sizes), sizes)
     epochs = train(config, data_of(shape[1], sizes.steps * shape[2], checks), device)
-    run = in_thread(epochs, device, torch.get_num_threads(), ahead=config.epochs)
+    run = computed(epochs, device, torch.get_num_threads(), ahead=config.epochs)
     started = time.perf_counter()
     for _ in range(sizes.rounds + 1):
-        computed = next(run)
-        epoch, got = computed.epoch, time.perf_counter()
-        save_last(folder / "-".join(map(str, shape)), computed.state, {"epoch": epoch.number})
+        one = next(run)
+        epoch, got = one.epoch, time.perf_counter()
+        save_last(folder / "-".join(map(str, shape)), one.state, {"epoch": epoch.number})
         ended = time.perf_counter()
         training = epoch.images_seen / epoch.scores["images_per_second"]
         rows.append((ended - started, training, epoch.seconds - training, ended - got))

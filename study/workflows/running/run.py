@@ -19,7 +19,7 @@ from study.planning.plan import Plan, needed_by
 from study.planning.precision import settled
 from study.planning.resume_checks import write_study_file
 from study.storage.events import Event, StudyClosed, TestEvaluation
-from study.storage.ledger import Ledger
+from study.storage.ledger import Ledger, LedgerError
 from study.storage.state import StudyState, study_state
 from study.tracking.sync_marker import mark_synced
 from study.workflows.running.compute import Compute
@@ -72,8 +72,8 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
         found = tracking.compare(before, last.state if isinstance(last, StudyClosed) else schema.STATE_INTERRUPTED)
         if found:
             log.info(found.line(plan.name))
-    for folder in plan.caches.values():
-        read_ahead(folder)  # while Ray and the trials' processes start
+    if compute.address is None:
+        read_ahead(plan.caches.values())  # while Ray and the trials' processes start
     with signals() as stop, cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
@@ -112,7 +112,7 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
                     head.await_end()
                 closed = schema.STATE_FAILED
                 _note_failure(plan, stop, error, traceback.format_exc())
-                with suppress(OSError):  # a ledger without a close: the next command tells MLflow
+                with suppress(OSError, LedgerError):  # a ledger without a close: the next command tells MLflow
                     watch(ledger.append(StudyClosed(state=closed, reason=stop.reason)))
     taken = _send_rest(plan, ledger, feed, here, SIGNAL_CLOSE_SECONDS if stop.signal else CLOSE_SECONDS)
     last = ledger.events[-1]
@@ -166,7 +166,7 @@ def _end_process(plan: Plan, spec: RunSpec, ledger: Ledger, feed: BackgroundSync
     from study.cluster.ray_cluster import kill_below
 
     try:
-        with suppress(OSError):
+        with suppress(OSError, LedgerError):
             feed.put(ledger.append_last(StudyClosed(state=schema.STATE_FAILED, reason=reason)))
         _send_rest(plan, ledger, feed, here, HEAD_CLOSE_SECONDS)
         out.show_cursor()

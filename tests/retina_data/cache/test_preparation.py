@@ -8,6 +8,7 @@ import os
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 
 from retina_data.cache.cache import open_cache
+from retina_data.cache.finished import caches_alike
 from retina_data.cache.preparation import prepare
 from retina_data.errors import DataError
 from retina_data.images import decode
@@ -90,6 +92,8 @@ def test_data_that_was_moved_or_touched_is_known_by_its_content(tmp_path: Path, 
     prepare(moved, tmp_path / "home", image_size=24, on_error="skip", progress=False)
     assert len(decoded) > known, "in another size nothing is known"
     Image.new("RGB", (60, 60), (90, 0, 0)).save(moved.table["path"][0])
+    assert caches_alike(tmp_path / "home" / "cache", first.spec, moved)
+    assert not caches_alike(tmp_path / "home" / "cache", first.spec, replace(moved, table=moved.table.assign(grade=0)))
     with pytest.raises(DataError, match="1 of 8"):  # other data, of which nobody said that images may be skipped
         prepare(moved, tmp_path / "home", image_size=32, progress=False)
 
@@ -262,6 +266,7 @@ def test_two_processes_at_once_share_one_cache(tmp_path: Path) -> None:
 
 _MEASURED = """
 import sys
+from dataclasses import replace
 from pathlib import Path
 import pandas as pd
 from retina_data.cache.preparation import prepare

@@ -1,9 +1,14 @@
 """The actor in this process, without Ray: what a step returns and leaves behind."""
 
+import gc
 import io
 import json
 import shutil
+import subprocess
+import sys
 import threading
+import time
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +38,7 @@ from study.training.data import prepare_data
 from study.training.prediction import Grader, predict_rows
 from study.training.train import TrainingError, train
 from study.tuning import ray_trainable
-from study.tuning.ray_trainable import TrialActor
+from study.tuning.ray_trainable import TrialActor, computed
 from tests.fixtures.study import SMALL, small_data
 
 CHANCES = ["p0", "p1", "p2", "p3", "p4"]
@@ -364,3 +369,49 @@ def test_a_damaged_checkpoint_and_another_kind_of_device_are_said_once(cache: Pa
     assert [report["epoch"] for report in _reports([again, second, third])] == [1, 2, 3]
     fresh = _steps(TrialActor(_job(cache, tmp_path / "0002")), most=2)
     assert not any("notes" in result for result in fresh)
+
+
+ENDED = """
+import os, signal, sys, threading, time
+import torch
+from study.tuning.ray_trainable import computed
+def epochs():
+    time.sleep(60)
+    yield
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(15))  # as Ray's processes have it
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGTERM)).start()
+next(computed(epochs(), torch.device("cpu"), 1, ahead=2))
+"""
+
+
+def test_a_process_that_is_told_to_end_does_not_wait_for_its_epoch() -> None:
+    started = time.monotonic()
+    done = subprocess.run([sys.executable, "-c", ENDED], timeout=120, cwd=Path(__file__).resolve().parents[3])
+    assert done.returncode == 15 and time.monotonic() - started < 50
+
+
+def test_an_epoch_that_failed_leaves_nothing_behind() -> None:
+    """Its model would stay on the GPU beside the next trial's."""
+
+    class Model:
+        pass
+
+    held: list[Any] = []
+
+    def epochs() -> Any:
+        model = Model()
+        held.append(weakref.ref(model))
+        raise TrainingError("the loss must be finite, but is nan")
+        yield model
+
+    gc.collect()
+    gc.disable()
+    try:
+        with pytest.raises(TrainingError):
+            next(computed(epochs(), torch.device("cpu"), torch.get_num_threads(), ahead=2))
+        deadline = time.monotonic() + 10  # the thread lets go of it in its own time
+        while held[0]() is not None and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert held[0]() is None
+    finally:
+        gc.enable()

@@ -139,8 +139,8 @@ def test_a_trial_is_repeated_on_the_data_of_its_study_alone(tmp_path: Path) -> N
         ledger.append(event)
     ledger.close()
     (tmp_path / "data").rename(tmp_path / "moved")
-    again = partial(reproduce, "s/0000", tmp_path / "home", "sqlite:///unused.db", tmp_path / "again")
-    with pytest.raises(ConfigError, match="which is not there now; say where it is with `retina search s --data FOLD"):
+    again = partial(reproduce, "s/0000", tmp_path / "home", "sqlite:///unused.db", tmp_path / "again", " --home H")
+    with pytest.raises(ConfigError, match=r"which is not there now; .*\(retina search s --data FOLDER --home H\) and "):
         again()
     (tmp_path / "moved").rename(tmp_path / "data")
     Image.new("RGB", (40, 40), (90, 0, 0)).save(plan.dataset.table["path"][0])
