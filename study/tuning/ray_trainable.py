@@ -92,17 +92,17 @@ def computed(epochs: Iterator[Epoch], device: torch.device, threads: int, *, ahe
     asked.put(True)
     try:
         while True:
-            outcome = done.get()
-            if isinstance(outcome, BaseException):
+            answer = done.get()
+            if isinstance(answer, BaseException):
                 try:
-                    raise outcome
+                    raise answer
                 finally:
-                    del outcome  # it holds this frame, and all below it the model
-            last = outcome.epoch.number >= ahead
+                    del answer  # it holds this frame, and all below it the model
+            last = answer.epoch.number >= ahead
             if not last:
                 asked.put(True)
-            yield outcome
-            del outcome  # its state is 283 MB of a ResNet50
+            yield answer
+            del answer  # its state is 283 MB of a ResNet50
             if last:
                 return
     except GeneratorExit:
