@@ -23,6 +23,7 @@ from study.config.study import StudyConfig, read_options
 from study.config.trial import AUTO, TrialConfig, make_trial_config
 from study.errors import ConfigError
 from study.planning.pretrained_weights import check_fit, kept_file, read_source
+from study.storage.events import StudyStarted
 from study.storage.home import study_id, study_name
 from study.storage.ledger import read_events
 from study.storage.state import TrialRecord, read_state, study_state
@@ -180,8 +181,8 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path, rerun_flag
     settings = read_study_file(below(home, study, STUDY_FILE))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
-    weights, provenance = _weights_of(home / study, trial.architecture) if trial.pretrained else (None, "")
-    data, began = Path(settings["data"]), study_state(read_events(home / study / "ledger.jsonl")[0]).study
+    began, data = study_state(read_events(home / study / "ledger.jsonl")[0]).study, Path(settings["data"])
+    weights, provenance = _weights_of(home / study, began, trial.architecture) if trial.pretrained else (None, "")
     if not data.exists():
         raise ConfigError(
             f"study {study} was begun with the data in {data}, which is not there now; put it back, or go on with the "
@@ -207,10 +208,9 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path, rerun_flag
     return _compare(epochs, record)
 
 
-def _weights_of(folder: Path, architecture: str) -> tuple[Weights, str]:
+def _weights_of(folder: Path, began: StudyStarted, architecture: str) -> tuple[Weights, str]:
     """The study's own copy of its weights, and what they were trained on."""
-    state = study_state(read_events(folder / "ledger.jsonl")[0])
-    recorded = state.study.weights[architecture]
+    recorded = began.weights[architecture]
     file = kept_file(folder, {"name": recorded["source"], **recorded})
     if not file.exists():
         raise ConfigError(
