@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from collections.abc import Collection
-from contextlib import suppress
+import shutil
+import subprocess
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,8 +22,6 @@ from retina_data.images.decode import ImageSpec
 from retina_data.images.field_of_view import shape_note
 
 MOST_MANIFEST = 2**24
-
-_READ_AT_ONCE = 2**24  # bytes
 
 COLUMNS = ("path", "patient", "grade", "split", "sha256", "fov_found", "error", "group")
 
@@ -86,24 +85,24 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
     return Cache(folder, images, table, digest, spec)
 
 
-def read_ahead(folders: Collection[Path]) -> threading.Thread:
-    """Have the pixels of caches in the kernel's memory soon, read by a thread that is returned and nothing hangs on.
+@contextmanager
+def read_ahead(folders: Collection[Path]) -> Iterator[None]:
+    """Have the pixels of caches in the kernel's memory soon, read by a process that lives within this context at most.
 
-    What is more than half of the memory that this process may have stays on the disk: it would push itself out again.
+    No thread does it: Ray changes the environment while it starts, which ends a process where a thread reads it just
+    then (getenv(3)). What is more than half of the memory that this process may have stays on the disk: it would push
+    itself out again.
     """
-
-    def read() -> None:
-        memory = bytearray(_READ_AT_ONCE)
-        with suppress(OSError):
-            if sum((folder / PIXELS).stat().st_size for folder in folders) <= _memory() // 2:
-                for folder in folders:
-                    with open(folder / PIXELS, "rb", buffering=0) as file:
-                        while file.readinto(memory):
-                            pass
-
-    thread = threading.Thread(target=read, name="read ahead", daemon=True)
-    thread.start()
-    return thread
+    files, cat = [folder / PIXELS for folder in folders], shutil.which("cat")
+    if not cat or sum(file.stat().st_size for file in files if file.exists()) > _memory() // 2:
+        yield
+        return
+    nowhere = subprocess.DEVNULL
+    with subprocess.Popen([cat, *files], stdin=nowhere, stdout=nowhere, stderr=nowhere) as reading:  # noqa: S603
+        try:
+            yield
+        finally:
+            reading.kill()
 
 
 def _memory() -> int:

@@ -73,11 +73,16 @@ def run_search(
     return closed
 
 
+def start_at_once(trials: int) -> None:
+    """Have Ray start the processes of so many trials together, not one after the other; called before threads begin.
+
+    It stands in the environment, and to change that while a thread reads it may end the process (getenv(3)).
+    """
+    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(trials)
+
+
 def _fit(trials: TrialDispatcher, trial_resources: Resources, storage: Path, stop: Stop) -> None:
     shutil.rmtree(storage, ignore_errors=True)
-    os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(
-        trial_resources.max_concurrent
-    )  # else Ray starts one process after the other
     reaper = KillOnStop(trials.stopping)
     tuner = tune.Tuner(
         tune.with_resources(TrialActor, {"cpu": trial_resources.cpus, "gpu": trial_resources.gpus}),

@@ -61,7 +61,7 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
     from study.cluster.resources import resources
     from study.tracking.sync import BackgroundSync, open_tracking, without_old_closes
     from study.tuning.interruption import signals
-    from study.tuning.ray_tune import run_search
+    from study.tuning.ray_tune import run_search, start_at_once
 
     # The store is made here, before any other process could open it: two makers at once break it.
     before = study_state(ledger.events) if ledger.events else None
@@ -72,11 +72,11 @@ def run(plan: Plan, spec_of: Callable[[Plan], RunSpec], ledger: Ledger, here: Ho
         found = tracking.compare(before, last.state if isinstance(last, StudyClosed) else schema.STATE_INTERRUPTED)
         if found:
             log.info(found.line(plan.name))
-    if compute.address is None:
-        read_ahead(plan.caches.values())  # while Ray and the trials' processes start
-    with signals() as stop, cluster(compute.address, compute.guard) as available:
+    local = plan.caches.values() if compute.address is None else ()  # read while Ray and the trials' processes start
+    with signals() as stop, read_ahead(local), cluster(compute.address, compute.guard) as available:
         stop.deadline = compute.deadline
         trial_resources = resources(compute.gpus_per_trial, compute.cpus_per_trial, available)
+        start_at_once(trial_resources.max_concurrent)
         if compute.address:
             check_nodes(plan.home, list(plan.caches.values()), stop.stop_all)
         plan = settled(plan, trial_resources, on_cluster=compute.address is not None)
