@@ -72,11 +72,19 @@ def test_the_version_is_told_alone() -> None:
     assert (told.exit_code, told.output) == (0, f"{version(DISTRIBUTION)}\n")
 
 
-def test_threads_do_not_spin_while_they_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_threads_wait_awake_for_a_moment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
     monkeypatch.setattr(app, "app", lambda: None)
     app.main()
-    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    assert os.environ["GOMP_SPINCOUNT"] == app.SPINS
+    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
+    app.main()
+    assert os.environ["GOMP_SPINCOUNT"] == "7", "who has set it knows why"
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    app.main()
+    assert "GOMP_SPINCOUNT" not in os.environ, "it would take the place of what was asked for"
 
 
 def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
