@@ -8,7 +8,7 @@ from __future__ import annotations
 import heapq
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from analysis import schema
@@ -50,13 +50,15 @@ class Fed:
 
 
 def feed(folder: Path, *, trials: int, epochs: int, slots: int, sent: int) -> Fed:
-    """Run a study to its end on `slots` pretended GPUs, whose epochs last from half to one and a half of the mean.
+    """Run a study of four arms to its end on `slots` pretended GPUs.
 
-    The first `sent` trials go to MLflow too, in a database of their own below the folder.
+    Epochs last from half to one and a half of the mean. The first `sent` trials go to MLflow too, in a database of
+    their own below the folder.
     """
     before, events, clock = own_bytes(), list[Event](), random.Random(0)
     ledger = Ledger(folder / "ledger.jsonl")
-    ledger.append(study_event(trials, epochs=epochs, early_stopping="none"))
+    four_arms = make_study_config({}, {"trials": trials, "epochs": epochs, "early_stopping": "none"})
+    ledger.append(replace(study_event(), config=four_arms.model_dump(mode="json")))
     state = study_state(ledger.events)
     config = make_study_config(state.study.config, {})
     arms = Arms(config, groups_of(config, config.arm_specs()), state)
