@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -45,6 +46,9 @@ CAMERA = "b"
 HELD_OUT = 0.1
 """Share of the synthetic patients that the network is scored on and never trained on."""
 
+SAVE_SECONDS = 15.0
+"""Between two checkpoints. At 32 px one takes a quarter of an epoch's time; an interruption costs this and an epoch."""
+
 MADE_FROM, HELD_OUT_SCORES = "made_from", "held_out"
 """Of a file's metadata, as JSON: what it was made from, and how it grades what it was not trained on."""
 
@@ -78,7 +82,7 @@ class Source:
 def make_source_weights(architecture: str, source: Source, out: Path, home: Path) -> Path:
     """Train a network on the source and write its weights into `out`; returns the file.
 
-    A file that the same source has made is used again. Interrupted, the same call goes on from the last epoch, and
+    A file that the same source has made is used again. Interrupted, the same call goes on from its checkpoint, and
     gives the same file to the bit. Raises ConfigError where another source has made the file that is there.
     """
     file = out / f"{'source' if source.data else SYNTHETIC}-{architecture}.safetensors"
@@ -175,12 +179,13 @@ def _check_made_from(file: Path, made_from: dict[str, Any]) -> None:
 def _trained(
     config: TrialConfig, prepared: SplitDataset, made_from: dict[str, Any], work: Path
 ) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """(state dict, scores on what is held out) after the last epoch; each epoch leaves a checkpoint in `work`."""
+    """(state dict, scores on what is held out) after the last epoch; on the way checkpoints are left in `work`."""
 
     state, report = load_last(work, log.info) or (None, {"epoch": 0})
     if state and report["made_from"] != made_from:
         log.info(f"{config.architecture}: the checkpoint that is there is of another source; it begins again")
         state, report = None, {"epoch": 0}
+    saved = time.monotonic()
     weights = None if state else zero_init_residual(config.architecture, config.seed)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     with _bar(config, report["epoch"]) as advance:
@@ -189,8 +194,11 @@ def _trained(
             scores = {"n": int(counts.sum()), "majority": float(counts.max() / counts.sum())}
             if "val/kappa" in epoch.scores:
                 scores["kappa"] = epoch.scores["val/kappa"]
-            state, report = epoch.state(), {"epoch": epoch.number, "made_from": made_from, "scores": scores}
-            save_last(work, state, report)
+            report = {"epoch": epoch.number, "made_from": made_from, "scores": scores}
+            if epoch.number == config.epochs or time.monotonic() - saved >= SAVE_SECONDS:
+                state = epoch.state()
+                save_last(work, state, report)
+                saved = time.monotonic()
             advance(report)
     assert state is not None  # of the last epoch, perhaps of an earlier call that was killed after it
     return state["model"], report["scores"]

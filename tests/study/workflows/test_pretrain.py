@@ -87,6 +87,7 @@ def test_interrupted_it_goes_on_to_the_same_file_to_the_bit(
                 raise KeyboardInterrupt
             yield epoch
 
+    monkeypatch.setattr(pretrain, "SAVE_SECONDS", 0)
     monkeypatch.setattr(pretrain, "train", killed_after_the_first)
     with pytest.raises(KeyboardInterrupt):
         _make(folder, out, TINY)
@@ -104,6 +105,19 @@ def test_interrupted_it_goes_on_to_the_same_file_to_the_bit(
     assert (started, epochs) == ([1, 2], [2])
     assert file.read_bytes() == (folder / "weights" / file.name).read_bytes()
     assert not list(out.glob("*.checkpoints"))
+
+
+def test_a_checkpoint_is_written_after_some_seconds_and_at_the_end(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(pretrain, "save_last", lambda folder, state, report: saved.append(report["epoch"]))
+    monkeypatch.setattr(pretrain.shutil, "rmtree", lambda folder: None)
+    _make(folder, _copy(folder, tmp_path / "seldom"), replace(TINY, epochs=3))
+    assert saved == [3]
+    monkeypatch.setattr(pretrain, "SAVE_SECONDS", 0)
+    _make(folder, _copy(folder, tmp_path / "often"), replace(TINY, epochs=3))
+    assert saved == [3, 1, 2, 3]
 
 
 def test_killed_between_the_last_epoch_and_the_file_nothing_is_trained_again(
@@ -128,6 +142,7 @@ def test_a_checkpoint_of_another_source_is_said_and_not_gone_on_with(
         yield next(train(*arguments, **named))
         raise KeyboardInterrupt
 
+    monkeypatch.setattr(pretrain, "SAVE_SECONDS", 0)
     monkeypatch.setattr(pretrain, "train", one_epoch)
     with pytest.raises(KeyboardInterrupt):
         _make(folder, out, replace(TINY, epochs=3))
