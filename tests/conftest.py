@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as the command does, before torch is loaded
+os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as the command does (study.environment), before torch is loaded
 
 import pandas as pd
 import pytest

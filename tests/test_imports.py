@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("retina_models", "retina_data", "analysis", "study")
 MOST_MODULES = 10
 
-STUDY_ROOT = ("study.errors", "study.versions", "study.disk_space", "study.console")
+STUDY_ROOT = ("study.errors", "study.versions", "study.disk_space", "study.console", "study.environment")
 BELOW_PLANNING = (*STUDY_ROOT, "study.config", "study.storage", "study.training", "study.cluster")
 BELOW_WORKFLOWS = (*BELOW_PLANNING, "study.planning", "study.tracking", "study.inference", "study.tuning")
 MAY_IMPORT: dict[str, tuple[str, ...]] = {
@@ -75,6 +75,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "study.__main__": ("study.cli",),
     "study.errors": (),
     "study.console": (),
+    "study.environment": (),
     "study.versions": (),
     "study.disk_space": ("study.errors",),
     "study.config": STUDY_ROOT,

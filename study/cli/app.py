@@ -38,6 +38,7 @@ from study.cli.options import (
 from study.config.study import make_study_config, read_options
 from study.config.trial import TrialConfig
 from study.console import err, out, prepare_streams, print_logs
+from study.environment import keep_memory, set_environment
 from study.errors import ConfigError, StudyError, os_error_text
 
 app = typer.Typer(
@@ -45,36 +46,16 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
-MLFLOW = {
-    "DISABLE_TELEMETRY": "true",
-    "ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
-    "SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # standard output is the command's own
-    "HTTP_REQUEST_MAX_RETRIES": "0",  # a server that was only slow would make a run twice; the feed looks first
-    "HTTP_REQUEST_TIMEOUT": "20",
-}
-
-
-SPINS = "5000"
-"""Turns that a thread waits for the next piece of work awake, then it sleeps.
-
-On 2 idle cores two threads train ResNet18 at 32 px 0.95 times as fast as with OpenMP's own 300,000, and 0.7 times as
-fast where they sleep at once. Beside six programs that compute they do 38 to 48 images/s, 38 to 74 where they sleep at
-once, and 6 to 8 with OpenMP's own."""
-
-MOST_OF_A_SOCKET = 39
-"""Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
-
-
 def main() -> None:
+    """Run the command, in a process that suits it."""
+    keep_memory()
+    run_command()
+
+
+def run_command() -> None:
     """Run the command; what is wrong in the input or on the disk is one line, exit code 2 or 1, never a traceback."""
     prepare_streams()
-    # Read by MLflow when it is imported: no usage statistics, and no minutes of trying, which is the feed's business.
-    for name, value in MLFLOW.items():
-        os.environ.setdefault(f"MLFLOW_{name}", value)
-    if "OMP_WAIT_POLICY" not in os.environ:  # read by OpenMP when torch is loaded, here and in trials
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
-    if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
-        os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
+    set_environment()
     print_logs()
     try:
         app()

@@ -22,15 +22,9 @@ from ray.exceptions import RayError
 from retina_data.files import file_lock
 from study.cluster.address import Guard, check_asks, check_guarded
 from study.cluster.head_monitor import Address
+from study.environment import KEEP_MEMORY
 from study.errors import ConfigError, StudyError
 
-KEEP_MEMORY = ":".join(
-    f"glibc.malloc.{name}"
-    for name in ("mmap_max=0", "trim_threshold=0x10000000000", "hugetlb=1", "arena_max=1")
-)
-"""For processes that Ray starts here. A training step frees its activations and takes them back; glibc gives large ones
-to the system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none; in
-one arena, since a thread's own would give them back all the same."""
 SHORT = "/tmp"  # noqa: S108
 """Below it lies the folder of a Ray that is started here: a socket's path has at most 107 bytes, TMPDIR may be long."""
 PREFIX, YOUNG = "retina-ray-", 60.0

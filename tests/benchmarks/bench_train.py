@@ -29,8 +29,8 @@ from torchvision.transforms import v2
 
 from retina_data.files import write_whole
 from retina_models.resnet import ARCHITECTURES
-from study.cluster.ray_cluster import KEEP_MEMORY
 from study.config.trial import TrialConfig
+from study.environment import KEEP_MEMORY
 from study.training.checkpoints import save_last
 from study.training.train import TrainData, train
 from study.tuning.ray_trainable import computed

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from study.cli.app import main
+from study.cli.app import run_command
 from study.storage.home import Home
 from tests.study.workflows.test_delete import cache, write_home_study
 
@@ -119,7 +119,7 @@ def retina(world: World, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
         monkeypatch.setattr(sys, "argv", ["retina", *map(str, arguments)])
         capsys.readouterr()
         try:
-            main()
+            run_command()
             code: Any = 0
         except SystemExit as ended:
             code = ended.code

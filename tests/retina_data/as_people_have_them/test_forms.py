@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from study.cli.app import main
+from study.cli.app import run_command
 from tests.retina_data.as_people_have_them.builder import (
     Files,
     build,
@@ -791,7 +791,7 @@ def check(folder: Path, flags: str, monkeypatch: pytest.MonkeyPatch, capsys: Any
     monkeypatch.setattr(sys, "argv", ["retina", "data", "check", str(folder), "--json", *shlex.split(flags)])
     code = 0
     try:
-        main()
+        run_command()
     except SystemExit as ended:
         code = int(ended.code or 0)
     printed = capsys.readouterr()

@@ -72,21 +72,6 @@ def test_the_version_is_told_alone() -> None:
     assert (told.exit_code, told.output) == (0, f"{version(DISTRIBUTION)}\n")
 
 
-def test_threads_wait_awake_for_a_moment_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
-    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
-    monkeypatch.setattr(app, "app", lambda: None)
-    app.main()
-    assert os.environ["GOMP_SPINCOUNT"] == app.SPINS
-    monkeypatch.setenv("GOMP_SPINCOUNT", "7")
-    app.main()
-    assert os.environ["GOMP_SPINCOUNT"] == "7", "who has set it knows why"
-    monkeypatch.delenv("GOMP_SPINCOUNT")
-    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
-    app.main()
-    assert "GOMP_SPINCOUNT" not in os.environ, "it would take the place of what was asked for"
-
-
 def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
     environment = os.environ | {"RETINA_HOME": str(tmp_path), "MLFLOW_TRACKING_URI": "nonsense://anna:secret@foo"}
     done = run(environment, "report", "x")
@@ -169,7 +154,7 @@ def test_what_mlflow_refuses_is_a_line(monkeypatch: pytest.MonkeyPatch, capsys: 
 
     monkeypatch.setattr(app, "app", refuses)
     with pytest.raises(SystemExit) as ended:
-        app.main()
+        app.run_command()
     assert ended.value.code == 2
     said = capsys.readouterr().err
     assert said.startswith(
@@ -184,6 +169,6 @@ def test_a_report_without_its_server_is_a_line(
     monkeypatch.setenv("MLFLOW_TRACKING_URI", "http://127.0.0.1:1")
     monkeypatch.setattr("sys.argv", ["retina", "report", "s", "--home", str(tmp_path)])
     with pytest.raises(SystemExit) as ended:
-        app.main()
+        app.run_command()
     assert ended.value.code == 2
     assert "must answer at http://127.0.0.1:1, but does not" in capsys.readouterr().err

@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 import ray
 
-from study.cluster.ray_cluster import KEEP_MEMORY, PREFIX, YOUNG, cluster, own_folder
+from study.cluster.ray_cluster import PREFIX, YOUNG, cluster, own_folder
 from study.cluster.resources import resources
+from study.environment import KEEP_MEMORY
 from study.errors import ConfigError, StudyError
 
 GPU_NODE, CPU_NODE = {"CPU": 4, "GPU": 4}, {"CPU": 32}

@@ -258,10 +258,10 @@ def test_names_that_a_terminal_would_obey_are_escaped() -> None:
 CODE = """
 import sys
 from pathlib import Path
-from study.cli.app import main
+from study.cli.app import run_command
 sys.argv = ["retina", "predict", *sys.argv[1:]]
 try:
-    main()
+    run_command()
 except SystemExit as end:
     code = end.code or 0
 else:

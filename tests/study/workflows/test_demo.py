@@ -24,7 +24,7 @@ if __name__ == "__main__":  # painting starts processes that import this file ag
     demo.SOURCE |= {"epochs": 1}
     demo.SEARCH |= {"epochs": 1, "trials": 4}
     sys.argv = ["retina", "demo"]
-    app.main()
+    app.run_command()
 """
 
 

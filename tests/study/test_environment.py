@@ -1,0 +1,73 @@
+"""study.environment: what is set, what is left as it is, and which commands begin again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from study import environment
+
+
+@pytest.fixture(autouse=True)
+def _own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The process's environment is put back, whatever a test makes of it."""
+    monkeypatch.setattr(os, "environ", dict(os.environ))
+
+
+def test_threads_wait_awake_for_a_moment_alone() -> None:
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+        os.environ.pop(name, None)
+    environment.set_environment()
+    assert os.environ["GOMP_SPINCOUNT"] == environment.SPINS
+    os.environ["GOMP_SPINCOUNT"] = "7"
+    environment.set_environment()
+    assert os.environ["GOMP_SPINCOUNT"] == "7", "who has set it knows why"
+    del os.environ["GOMP_SPINCOUNT"]
+    os.environ["OMP_WAIT_POLICY"] = "ACTIVE"
+    environment.set_environment()
+    assert "GOMP_SPINCOUNT" not in os.environ, "it would take the place of what was asked for"
+
+
+@pytest.mark.parametrize(("variable", "length", "moved"), [("TMPDIR", 39, False), ("TMPDIR", 40, True)])
+def test_a_folder_that_is_too_long_for_a_socket_is_another_one(variable: str, length: int, moved: bool) -> None:
+    os.environ.pop("RAY_TMPDIR", None)
+    os.environ[variable] = "/" + "t" * (length - 1)
+    environment.set_environment()
+    assert (os.environ.get("RAY_TMPDIR") == "/tmp") is moved  # noqa: S108
+
+
+@pytest.mark.parametrize(
+    ("arguments", "begins"),
+    [
+        (["train", "--data", "d"], True), (["pretrain"], True), (["demo"], True),
+        (["search", "train"], False), (["train", "--help"], False), ([], False),
+    ],
+)  # fmt: skip
+def test_a_command_that_trains_begins_again_once(
+    arguments: list[str], begins: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.setattr(os, "execv", lambda program, words: begun.append(words))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "argv", ["retina", *arguments])
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "-m", "study", *arguments])
+    os.environ.pop("GLIBC_TUNABLES", None)
+    environment.keep_memory()
+    environment.keep_memory()
+    assert begun == [[sys.executable, "-m", "study", *arguments]] * begins
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_the_command_reads_its_arguments_as_they_were_typed(tmp_path: Path) -> None:
+    missing = tmp_path / "no such folder, 'quoted'"
+    variables = {name: value for name, value in os.environ.items() if name != "GLIBC_TUNABLES"}
+    for tunables in ({}, {"GLIBC_TUNABLES": environment.KEEP_MEMORY}):
+        done = subprocess.run(
+            [sys.executable, "-m", "study", "train", str(missing)],
+            env=variables | tunables | {"COLUMNS": "400"}, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 2 and str(missing) in done.stderr, done.stderr
