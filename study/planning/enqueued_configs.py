@@ -38,7 +38,9 @@ def read_enqueued(path: Path, config: StudyConfig, groups: Groups) -> list[dict[
     enqueued: list[dict[str, Any]] = []
     for number, entry in enumerate(entries, 1):
         place = f"{path.name}, entry {number}"
-        make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
+        read = make_trial_config({**entry, "pretrained": True} if entry.get("freeze_epochs") else entry)
+        # YAML takes 1e-3 for a text.
+        entry = {field: value if field == "pretrained" else getattr(read, field) for field, value in entry.items()}
         fitting = [
             (group, arm_spec)
             for group, arm_specs in groups.items()

@@ -55,6 +55,11 @@ def test_a_wish_that_cannot_be_is_named(tmp_path: Path, text: str, message: str)
     assert message in str(caught.value)
 
 
+def test_a_number_that_yaml_reads_as_text_is_a_number(tmp_path: Path) -> None:
+    for wish in _enqueued(tmp_path, "- {optimizer: adamw, lr: 1e-3, weight_decay: 1e-2}", _config()):
+        assert wish["params"]["lr_adamw"] == 0.001 and type(wish["params"]["lr_adamw"]) is float
+
+
 def test_an_optimizer_that_is_fixed_names_the_range_of_a_wish(tmp_path: Path) -> None:
     [wish] = _enqueued(tmp_path, "- {lr: 0.05}", _config(optimizer="sgd", architecture="resnet18", pretrained=False))
     assert wish["params"] == {"lr_sgd": 0.05}
