@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from retina_data.cache.finished import caches_alike
 from retina_data.cache.preview import is_prepared, preview
 from retina_data.duplicates import equal_note
 from retina_data.images.decode import ImageSpec
@@ -81,8 +82,15 @@ def _preview(resolved: Resolved, home: Path) -> Plan | None:
         f"Preparing them takes about {seconds} and {len(left) * found.nbytes / 1e9:.2f} GB in {home / 'cache'}; "
         "damaged and equal photographs, and whether source weights were trained on some of them, are looked for then"
     ]
+    alike = all(caches_alike(home / "cache", spec, dataset) for spec in left)
+    if alike:
+        notes.append(
+            "photographs of the same names, grades and splits are prepared: the search compares contents first, and "
+            "where they are the same it prepares nothing"
+        )
     if found.unreadable:
-        notes.append(f"the search would be refused, since photographs cannot be read, {found.unreadable}")
+        unless = ", unless they are these and were skipped then" if alike else ""
+        notes.append(f"the search would be refused, since photographs cannot be read, {found.unreadable}{unless}")
     return replace(plan, notes=(*_notes(plan), *notes))
 
 

@@ -388,6 +388,10 @@ def test_a_dry_run_of_a_new_study_decodes_one_photograph(tmp_path: Path, monkeyp
     assert (seen.arms, seen.groups, seen.config) == (plan.arms, plan.groups, plan.config)
     again = make_plan("s", home, None, inputs, dry=True)  # by now they are prepared
     assert again.notes == plan.notes and again.prepared.cache.digest
+    moved = replace(inputs, data=data.rename(tmp_path / "moved"))
+    notes = make_plan("s", home, None, moved, dry=True).notes
+    assert any(line.startswith("photographs of the same names, grades and splits are prepared") for line in notes)
+    assert make_plan("s", home, None, moved).caches == plan.caches
 
 
 def test_a_dry_run_says_that_the_search_would_be_refused(tmp_path: Path) -> None:
