@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 
 MLFLOW = {
     "DISABLE_TELEMETRY": "true",
@@ -21,8 +22,7 @@ fast where they sleep at once. Beside six programs that compute they do 38 to 48
 once, and 6 to 8 with OpenMP's own."""
 
 KEEP_MEMORY = ":".join(
-    f"glibc.malloc.{name}"
-    for name in ("mmap_max=0", "trim_threshold=0x10000000000", "hugetlb=1", "arena_max=1")
+    f"glibc.malloc.{name}" for name in ("mmap_max=0", "trim_threshold=0x10000000000", "hugetlb=1", "arena_max=1")
 )
 """For processes that train. A training step frees its activations and takes them back; glibc gives large ones to the
 system in between, and each page of them is a fault in the next step. Kept, and in huge pages, they are none; in one
@@ -30,6 +30,9 @@ arena, since a thread's own would give them back all the same."""
 
 TRAINING = ("demo", "pretrain", "train")
 """Commands that train in their own process."""
+
+BEGUN = "RETINA_BEGUN"
+"""Variable that holds the number of the process that began again."""
 
 MOST_OF_A_SOCKET = 39
 """Letters that Ray's folder may have: a Unix socket's path has 107 at most, of which Ray needs 68 below it."""
@@ -40,14 +43,24 @@ def set_environment() -> None:
     for name, value in MLFLOW.items():
         os.environ.setdefault(f"MLFLOW_{name}", value)
     if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)
+        os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # of GNU's OpenMP, which torch's wheels have
+        os.environ.setdefault("KMP_BLOCKTIME", "0")  # of LLVM's and Intel's, which count milliseconds
     if len(os.environ.get("RAY_TMPDIR") or os.environ.get("TMPDIR") or "") > MOST_OF_A_SOCKET:
         os.environ["RAY_TMPDIR"] = "/tmp"  # noqa: S108
 
 
 def keep_memory() -> None:
-    """Begin this process again with KEEP_MEMORY where it trains: glibc reads that at a process's start alone."""
-    trains = sys.argv[1:2] and sys.argv[1] in TRAINING and not {"-h", "--help"} & set(sys.argv)
-    if trains and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
-        os.environ["GLIBC_TUNABLES"] = KEEP_MEMORY
-        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+    """Begin this process again with KEEP_MEMORY where it trains: glibc reads that at a process's start alone.
+
+    Nothing happens where GLIBC_TUNABLES is set already, where the command was called from another program's code, or
+    where no process can be started: it is for speed alone.
+    """
+    typed = sys.argv[1:]
+    trains = typed[:1] and typed[0] in TRAINING and not {"-h", "--help"} & set(typed)
+    is_program = sys.orig_argv[-len(typed) :] == typed and sys.orig_argv[1:2] != ["-"] and bool(sys.executable)
+    # The number outlives the start; glibc takes its variable away from a program that runs with rights of its own.
+    begun = os.environ.get(BEGUN) == str(os.getpid())
+    if trains and is_program and not begun and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+        os.environ |= {"GLIBC_TUNABLES": KEEP_MEMORY, BEGUN: str(os.getpid())}
+        with suppress(OSError):
+            os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 
-os.environ.setdefault("GOMP_SPINCOUNT", "5000")  # as the command does (study.environment), before torch is loaded
+from study.environment import SPINS
+
+os.environ.setdefault("GOMP_SPINCOUNT", SPINS)  # as the command does, before torch is loaded
 
 import pandas as pd
 import pytest

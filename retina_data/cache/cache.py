@@ -87,22 +87,31 @@ def open_cache(folder: Path, paths: pd.Series[str] | None = None) -> Cache:
 
 @contextmanager
 def read_ahead(folders: Collection[Path]) -> Iterator[None]:
-    """Have the pixels of caches in the kernel's memory soon, read by a process that lives within this context at most.
+    """Have the pixels of caches in the kernel's memory soon, read by a process that ends with this context.
 
-    No thread does it: Ray changes the environment while it starts, which ends a process where a thread reads it just
-    then (getenv(3)). What is more than half of the memory that this process may have stays on the disk: it would push
-    itself out again.
+    Where this process is killed, that one ends once it has read all. No thread does it: Ray changes the environment
+    while it starts, which ends a process where a thread reads it just then (getenv(3)). What is more than half of the
+    memory that this process may have stays on the disk: it would push itself out again.
     """
-    files, cat = [folder / PIXELS for folder in folders], shutil.which("cat")
-    if not cat or sum(file.stat().st_size for file in files if file.exists()) > _memory() // 2:
+    reading = None
+    with suppress(OSError):  # it is for speed alone
+        reading = _reader([folder / PIXELS for folder in folders])
+    try:
         yield
-        return
-    nowhere = subprocess.DEVNULL
-    with subprocess.Popen([cat, *files], stdin=nowhere, stdout=nowhere, stderr=nowhere) as reading:  # noqa: S603
-        try:
-            yield
-        finally:
+    finally:
+        if reading:
             reading.kill()
+            reading.wait()
+
+
+def _reader(files: list[Path]) -> subprocess.Popen[bytes] | None:
+    """A process that reads files; None where there are none, where they are too large, or no program for it is here."""
+    cat, size = shutil.which("cat"), sum(file.stat().st_size for file in files)
+    if not cat or not files or size > _memory() // 2:
+        return None
+    nowhere = subprocess.DEVNULL
+    command = [cat, "--", *map(str, files)]
+    return subprocess.Popen(command, env={}, stdin=nowhere, stdout=nowhere, stderr=nowhere)  # noqa: S603
 
 
 def _memory() -> int:

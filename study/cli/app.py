@@ -46,6 +46,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )  # fmt: skip
 
+
 def main() -> None:
     """Run the command, in a process that suits it."""
     keep_memory()

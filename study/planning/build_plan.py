@@ -89,8 +89,9 @@ def _preview(resolved: Resolved, home: Path) -> Plan | None:
             "where they are the same it prepares nothing"
         )
     if found.unreadable:
-        unless = ", unless they are these and were skipped then" if alike else ""
-        notes.append(f"the search would be refused, since photographs cannot be read, {found.unreadable}{unless}")
+        notes.append(f"the search would be refused, since photographs cannot be read, {found.unreadable}")
+    if found.unreadable and alike:
+        notes.append("it is not refused where contents are the same and these were skipped when they were prepared")
     return replace(plan, notes=(*_notes(plan), *notes))
 
 

@@ -56,7 +56,8 @@ def read_warm_start(
         return None
     if known or (state and state.trials):
         raise ConfigError(
-            f"--warm-start and --enqueue are for a study's beginning, but {resolved.name} has begun; begin another"
+            f"--warm-start and --enqueue are for a study's beginning, but {resolved.name} has begun; leave them "
+            "out, or begin another"
         )
     source = read_source(resolved.home, source_study) if source_study else None
     return RequestedWarmStart(source_study or "", source, first)

@@ -6,12 +6,13 @@ on which photographs, so that a study that would measure on one of them refuses 
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,6 +102,8 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
         about = {KIND: source.kind, MADE_FROM: json.dumps(made_from), HELD_OUT_SCORES: json.dumps(scores)}
         save_weights(file, state, weights_metadata(config, config.epochs, provenance_text(prepared)) | about)
         shutil.rmtree(work)
+    with suppress(AttributeError):  # of glibc alone, which may have been told to keep it (study.environment)
+        ctypes.CDLL(None).malloc_trim(0)  # what comes next may need the memory
     kappa = f"kappa {scores['kappa']:.3f}" if "kappa" in scores else "kappa undefined"
     log.info(
         f"{architecture}: {kappa} on {scores['n']} photographs of the source that it was not trained on (majority "

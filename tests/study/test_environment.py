@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from study import environment
+from study.cli.app import app
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +59,39 @@ def test_a_command_that_trains_begins_again_once(
     os.environ.pop("GLIBC_TUNABLES", None)
     environment.keep_memory()
     environment.keep_memory()
+    os.environ.pop("GLIBC_TUNABLES", None)  # as glibc does for a program with rights of its own
+    environment.keep_memory()
     assert begun == [[sys.executable, "-m", "study", *arguments]] * begins
+
+
+@pytest.mark.parametrize(
+    ("executable", "began_as"),
+    [("python3", ["python3", "kernel.py", "-f", "x"]), ("python3", ["python3", "-", "demo"]), ("", ["", "r", "demo"])],
+)
+def test_a_program_that_is_not_the_command_is_not_begun_again(
+    executable: str, began_as: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "execv", None)
+    monkeypatch.setattr(sys, "argv", ["retina", "demo"])
+    monkeypatch.setattr(sys, "orig_argv", began_as)
+    monkeypatch.setattr(sys, "executable", executable)
+    os.environ.pop("GLIBC_TUNABLES", None)
+    environment.keep_memory()
+    assert "GLIBC_TUNABLES" not in os.environ
+
+
+def test_where_no_process_can_be_started_the_command_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "argv", ["retina", "demo"])
+    monkeypatch.setattr(sys, "orig_argv", ["python3", "retina", "demo"])
+    monkeypatch.setattr(sys, "executable", "/no/such/python")
+    os.environ.pop("GLIBC_TUNABLES", None)
+    environment.keep_memory()
+
+
+def test_what_trains_is_a_command() -> None:
+    names = {command.name or command.callback.__name__ for command in app.registered_commands}
+    assert set(environment.TRAINING) <= names
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")

@@ -54,7 +54,9 @@ def test_pixels_are_in_memory_before_they_are_asked_for(tmp_path: Path, monkeypa
         forget()
     if _in_memory(pixels):
         pytest.skip("this file system keeps its files in memory")
-    with read_ahead([tmp_path, tmp_path / "gone"]):
+    with read_ahead([tmp_path / "gone"]):
+        pass  # whoever opens it says so
+    with read_ahead([tmp_path]):
         assert threading.active_count() == threads, "Ray changes the environment, which no thread may read just then"
         deadline = time.monotonic() + 60
         while _in_memory(pixels) < 1 and time.monotonic() < deadline:
@@ -75,6 +77,21 @@ def test_what_reads_ahead_ends_with_its_context(tmp_path: Path) -> None:
     with pytest.raises(BrokenPipeError):
         os.write(file, b"two")
     os.close(file)
+
+
+@pytest.mark.parametrize("text", ["#!/no/such/program\n", ""])
+def test_without_a_program_that_reads_nothing_is_read(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "images.npy").write_bytes(b"pixels")
+    if text:
+        (tmp_path / "cat").write_text(text)
+        (tmp_path / "cat").chmod(0o700)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with read_ahead([tmp_path]):
+        pass
+    with pytest.raises(OSError, match="of the search"), read_ahead([tmp_path]):
+        raise OSError("of the search")
 
 
 def test_a_cache_of_before_the_decision_has_circles(tmp_path: Path) -> None:
