@@ -59,8 +59,8 @@ def keep_memory() -> None:
     trains = typed[:1] and typed[0] in TRAINING and not {"-h", "--help"} & set(typed)
     is_program = sys.orig_argv[-len(typed) :] == typed and sys.orig_argv[1:2] != ["-"] and bool(sys.executable)
     # The number outlives the start; glibc takes its variable away from a program that runs with rights of its own.
-    begun = os.environ.get(BEGUN) == str(os.getpid())
-    if trains and is_program and not begun and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
+    is_second = os.environ.get(BEGUN) == str(os.getpid())
+    if trains and is_program and not is_second and sys.platform == "linux" and "GLIBC_TUNABLES" not in os.environ:
         os.environ |= {"GLIBC_TUNABLES": KEEP_MEMORY, BEGUN: str(os.getpid())}
         with suppress(OSError):
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606

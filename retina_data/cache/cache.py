@@ -90,7 +90,7 @@ def read_ahead(folders: Collection[Path]) -> Iterator[None]:
     """Have the pixels of caches in the kernel's memory soon, read by a process that ends with this context.
 
     Where this process is killed, that one ends once it has read all. No thread does it: Ray changes the environment
-    while it starts, which ends a process where a thread reads it just then (getenv(3)). What is more than half of the
+    while it starts, which ends a process where a thread reads it just then (setenv(3)). What is more than half of the
     memory that this process may have stays on the disk: it would push itself out again.
     """
     reading = None

@@ -76,7 +76,7 @@ def run_search(
 def start_at_once(trials: int) -> None:
     """Have Ray start the processes of so many trials together, not one after the other.
 
-    It stands in the environment, and to change that while a thread reads it may end the process (getenv(3)): called
+    It stands in the environment, and to change that while a thread reads it may end the process (setenv(3)): called
     before threads of ours begin. Ray's run by then, and the number is not known before they do.
     """
     os.environ["TUNE_MAX_PENDING_TRIALS_PG"] = str(trials)
