@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ast
+import importlib
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -338,3 +340,12 @@ def _private(path: Path) -> set[str]:
 
 def test_private_attributes_are_touched_by_adapters_alone() -> None:
     assert {_place(path) for path in MODULES if _private(path)} == ADAPTERS
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "tests/benchmarks").glob("bench_*.py")), ids=lambda path: path.name)
+def test_a_benchmark_that_no_test_runs_names_what_there_is(path: Path) -> None:
+    names = vars(importlib.import_module(f"tests.benchmarks.{path.stem}"))
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            module = names.get(node.value.id)
+            assert not isinstance(module, ModuleType) or hasattr(module, node.attr), ast.unparse(node)

@@ -18,10 +18,11 @@ from sqlalchemy.engine import Engine
 
 from analysis import schema
 from analysis.figures.all_figures import write_gallery
+from analysis.report.paper_tables import write_tables
 from analysis.results.mlflow_reader import read_study
 from analysis.stats.auc_bootstrap import bootstrap_auc
 from analysis.stats.bootstrap import bootstrap_by_group, confusion_by_group
-from analysis.tables import all_tables
+from analysis.tables.all_tables import make_tables
 from tests.fixtures import mlflow as fixture
 from tests.fixtures.mlflow import TrialSpec
 
@@ -89,8 +90,8 @@ def test_tables_and_figures_of_a_thousand_trials(tmp_path: Path) -> None:
     with counted_queries() as queries:
         study = read_study(uri, "thousand")
     reading = time.perf_counter() - started
-    made = all_tables.make_tables(study)
-    all_tables.write_tables(study, made, tmp_path)
+    made = make_tables(study)
+    write_tables(study, made, tmp_path)
     tabling = time.perf_counter() - started - reading
     write_gallery(study, made, tmp_path / "figures")
     whole = time.perf_counter() - started

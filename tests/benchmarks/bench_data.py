@@ -161,11 +161,11 @@ def test_an_epoch_from_the_cache_against_opening_each_jpeg(photographs: DataSet,
     images = load_images(cache.images, rows, torch.device("cpu"), budget_bytes=2**31)
     ours = median(seconds(epoch(images, "flips")) for _ in range(5)) / len(rows)
     print(f"\nan epoch's input: {1 / ours:.0f} against {1 / usual:.1f} images/s, ratio {usual / ours:.0f}")
-    assert usual / ours >= 200
+    assert usual / ours >= 100
 
 
 @pytest.mark.usefixtures("one_thread")
-@pytest.mark.parametrize(("augmentation", "least"), [("flips", 0.7), ("full", 0.3)])
+@pytest.mark.parametrize(("augmentation", "least"), [("flips", 0.6), ("full", 0.2)])
 def test_batches_against_a_plain_copy(tmp_path: Path, augmentation: str, least: float) -> None:
     """The copy: rows of the memory map, drawn at random, to one float tensor (B, 3, S, S) in [0, 1] for each batch."""
     rng = np.random.default_rng(0)

@@ -6,14 +6,15 @@ first and the last few hundred are sent; between them its database is filled wit
 
 import itertools
 import os
+import shutil
 import sqlite3
 import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -36,6 +37,7 @@ from tests.fixtures.study import predictions, report, small_data
 TRIALS, EPOCHS, WINDOW, BEGUN = 10_000, 3, 100, 4
 RAY_TRIALS = 500
 NODES, GPUS, CLUSTER_EPOCHS = 64, 8, 15
+TRIALS_ALONE = ("--early-stopping", "none", "--finalists", "0")
 TIMES, START_SECONDS, LIMIT_MB = 2.0, 30.0, 1024
 
 
@@ -92,7 +94,7 @@ def _memory(pid: int) -> Memory:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     made = Home(tmp_path_factory.mktemp("scale"))
-    small = ("--epochs", str(EPOCHS), "--image-size", "32", "--trials", str(BEGUN), "--early-stopping", "none")
+    small = ("--epochs", str(EPOCHS), "--image-size", "32", "--trials", str(BEGUN), *TRIALS_ALONE)
     made.search("big", "--data", str(made.data), *small, *made.weights)
     return made
 
@@ -132,17 +134,20 @@ class Driver:
         return recorded - started, time.perf_counter() - begun_to_send
 
 
-def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
-    """Give MLflow's database runs like that of a trial, one for each number."""
+def _copy_run(store: Path, trial: str, copies: range) -> None:
+    """Give MLflow runs like that of a trial, one for each number: rows of its database, and links to its artifacts."""
     with sqlite3.connect(store) as database:
         database.execute("CREATE TEMP TABLE copies (number INTEGER)")
         database.executemany("INSERT INTO copies VALUES (?)", ((number,) for number in copies))
-        [run] = database.execute(
-            "SELECT run_uuid FROM tags WHERE key = ? AND value = ?", (schema.TAG_TRIAL, trial)
+        [run, artifacts] = database.execute(
+            "SELECT run_uuid, artifact_uri FROM runs JOIN tags USING (run_uuid) WHERE key = ? AND value = ?",
+            (schema.TAG_TRIAL, trial),
         ).fetchone()
         for table in ("runs", "tags", "params", "metrics", "latest_metrics"):
             names = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
             values = {name: f'"{name}"' for name in names} | {"run_uuid": "printf('%032x', number)"}
+            if table == "runs":
+                values["artifact_uri"] = "replace(artifact_uri, run_uuid, printf('%032x', number))"
             if table == "tags":
                 is_trial = f"key = '{schema.TAG_TRIAL}'"
                 values["value"] = f"CASE WHEN {is_trial} THEN printf('%04d', number) ELSE value END"
@@ -153,6 +158,9 @@ def _copy_run(store: Path, trial: str, copies: Iterator[int]) -> None:
                 (run,),
             )
     database.close()
+    folder = urlsplit(artifacts).path
+    for number in copies:
+        shutil.copytree(folder, folder.replace(run, f"{number:032x}"), copy_function=os.link)
 
 
 @pytest.mark.timeout(3000)
@@ -163,7 +171,7 @@ def test_the_last_hundred_of_ten_thousand_cost_at_most_twice_the_first(home: Hom
     seconds = {}
     for index in range(BEGUN, TRIALS):
         if index == first.stop:
-            _copy_run(home.store, f"{index - 1:04d}", iter(range(first.stop, last.start)))
+            _copy_run(home.store, f"{index - 1:04d}", range(first.stop, last.start))
         seconds[index] = driver.trial(index, send=index < first.stop or index in last)
     driver.ledger.close()
     medians = {}
@@ -196,6 +204,7 @@ def test_going_on_with_ten_thousand_trials(home: Home) -> None:
     assert known == TRIALS, "the test before this one makes them"
     started = time.time()
     most = home.search("big", "--trials", str(TRIALS + 1))
+    assert "not whole" not in (home.home.parent / "log").read_text(), "MLflow has what the ledger has"
     events = read_events(home.ledger("big"))[0]
     waited = next(event.time for event in reversed(events) if isinstance(event, TrialStarted)) - started
     size = home.ledger("big").stat().st_size / 1e6
@@ -209,7 +218,7 @@ def test_going_on_with_ten_thousand_trials(home: Home) -> None:
 @pytest.mark.timeout(3000)
 def test_the_last_hundred_of_five_hundred_through_ray_cost_at_most_twice_the_first(home: Home) -> None:
     flags = ("--trials", str(RAY_TRIALS), "--epochs", "1", "--image-size", "32", "--cpus-per-trial", "1")
-    arm = ("--architecture", "resnet18", "--no-pretrained", "--early-stopping", "none")
+    arm = ("--architecture", "resnet18", "--no-pretrained", *TRIALS_ALONE)
     most = home.search("ray", "--data", str(home.data), *flags, *arm)
     events = read_events(home.ledger("ray"))[0]
     ends = [event.time for event in events if isinstance(event, TrialFinished)]
