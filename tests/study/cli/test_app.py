@@ -1,5 +1,6 @@
 """Wrong input: one clear line, exit code 2, nothing half-written. What runs for real is in test_contract.py."""
 
+import gc
 import os
 import shlex
 from collections.abc import Iterator
@@ -70,6 +71,16 @@ def test_search_help_has_its_flags_in_panels() -> None:
 def test_the_version_is_told_alone() -> None:
     told = CliRunner().invoke(app.app, ["--version"])
     assert (told.exit_code, told.output) == (0, f"{version(DISTRIBUTION)}\n")
+
+
+def test_garbage_is_looked_for_seldom(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = gc.get_threshold()
+    monkeypatch.setattr(app, "app", lambda: None)
+    try:
+        app.run_command()
+        assert gc.isenabled() and gc.get_threshold() == app.COLLECT
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_an_address_that_is_not_mlflow_s_is_refused(tmp_path: Path) -> None:
