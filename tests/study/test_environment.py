@@ -72,6 +72,7 @@ def test_a_program_that_is_not_the_command_is_not_begun_again(
     executable: str, began_as: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(os, "execv", None)
+    monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys, "argv", ["retina", "demo"])
     monkeypatch.setattr(sys, "orig_argv", began_as)
     monkeypatch.setattr(sys, "executable", executable)
@@ -81,12 +82,19 @@ def test_a_program_that_is_not_the_command_is_not_begun_again(
 
 
 def test_where_no_process_can_be_started_the_command_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def refused(program: str, words: list[str]) -> None:
+        tried.append(program)
+        raise PermissionError("no process may be started here")
+
+    monkeypatch.setattr(os, "execv", refused)
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(sys, "argv", ["retina", "demo"])
     monkeypatch.setattr(sys, "orig_argv", ["python3", "retina", "demo"])
-    monkeypatch.setattr(sys, "executable", "/no/such/python")
     os.environ.pop("GLIBC_TUNABLES", None)
     environment.keep_memory()
+    assert tried == [sys.executable]
 
 
 def test_what_trains_is_a_command() -> None:
