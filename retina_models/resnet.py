@@ -25,11 +25,29 @@ def conv(channels_in: int, channels_out: int, kernel: int, stride: int = 1) -> n
     return nn.Conv2d(channels_in, channels_out, kernel, stride, padding=kernel // 2, bias=False)
 
 
-def shortcut(channels_in: int, channels_out: int, stride: int) -> nn.Sequential | None:
-    """1x1 convolution for the skip connection where its shape must change, else None: the identity."""
-    if stride == 1 and channels_in == channels_out:
+class Pointwise(nn.Conv2d):
+    """1x1 convolution: (B, C, S, S) -> (B, K, S / stride, S / stride).
+
+    It is a matrix product over pixels. Training on a CPU computes it so where the channels of a pixel lie together: a
+    step of a ResNet50 takes 0.8 of the time at 32 pixels and 0.9 at 64 (`make bench`).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1) -> None:
+        super().__init__(channels_in, channels_out, 1, stride, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not (self.training and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)):
+            return super().forward(x)
+        down, across = self.stride
+        pixels = x[:, :, ::down, ::across].permute(0, 2, 3, 1)  # (B, S / stride, S / stride, C)
+        return F.linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
+
+
+def shortcut(conv1x1: nn.Conv2d) -> nn.Sequential | None:
+    """The convolution for a skip connection where its shape must change, else None: the identity."""
+    if conv1x1.stride == (1, 1) and conv1x1.in_channels == conv1x1.out_channels:
         return None
-    return nn.Sequential(conv(channels_in, channels_out, 1, stride), nn.BatchNorm2d(channels_out))
+    return nn.Sequential(conv1x1, nn.BatchNorm2d(conv1x1.out_channels))
 
 
 class BasicBlock(nn.Module):
@@ -43,7 +61,7 @@ class BasicBlock(nn.Module):
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = conv(width, width, 3)
         self.bn2 = nn.BatchNorm2d(width)
-        self.downsample = shortcut(channels_in, width, stride)
+        self.downsample = shortcut(conv(channels_in, width, 1, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)
@@ -59,13 +77,13 @@ class Bottleneck(nn.Module):
 
     def __init__(self, channels_in: int, width: int, stride: int) -> None:
         super().__init__()
-        self.conv1 = conv(channels_in, width, 1)
+        self.conv1 = Pointwise(channels_in, width)
         self.bn1 = nn.BatchNorm2d(width)
         self.conv2 = conv(width, width, 3, stride)
         self.bn2 = nn.BatchNorm2d(width)
-        self.conv3 = conv(width, width * self.expansion, 1)
+        self.conv3 = Pointwise(width, width * self.expansion)
         self.bn3 = nn.BatchNorm2d(width * self.expansion)
-        self.downsample = shortcut(channels_in, width * self.expansion, stride)
+        self.downsample = shortcut(Pointwise(channels_in, width * self.expansion, stride))
 
     def forward(self, x: Tensor) -> Tensor:
         skip = x if self.downsample is None else self.downsample(x)

@@ -23,16 +23,19 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+import torchvision
 from PIL import Image
 from torch.utils.data import DataLoader, Dataset
 from torchvision.transforms import v2
 
 from retina_data.files import write_whole
 from retina_models.resnet import ARCHITECTURES
+from study.cluster.arithmetic import fast_bf16
 from study.config.trial import TrialConfig
 from study.environment import KEEP_MEMORY
 from study.training.checkpoints import save_last
 from study.training.train import TrainData, train
+from study.training.train_state import trains_channels_last
 from study.tuning.ray_trainable import computed
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -64,10 +67,15 @@ def epochs(architecture: str, data: TrainData, precision: str = "fp32") -> Calla
     return measure
 
 
+def layout_of(architecture: str) -> torch.memory_format:
+    """That of train(), so that bare steps are as fast as they can be."""
+    config = TrialConfig.model_validate({"architecture": architecture})
+    return torch.channels_last if trains_channels_last(config, DEVICE) else torch.contiguous_format
+
+
 def plain(architecture: str, feed: Callable[[], Iterator[tuple[torch.Tensor, torch.Tensor]]]) -> Callable[[], float]:
     """Images per second of an ordinary training loop over the batches that `feed` gives."""
-    layout = torch.channels_last if ON_GPU else torch.contiguous_format
-    model = ARCHITECTURES[architecture]().to(DEVICE).to(memory_format=layout).train()
+    model = ARCHITECTURES[architecture]().to(DEVICE).to(memory_format=layout_of(architecture)).train()
     optimizer = torch.optim.SGD(model.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4, fused=True)
 
     def measure() -> float:
@@ -98,8 +106,7 @@ def ratio(ours: Callable[[], float], theirs: Callable[[], float], title: str, un
 def test_train_against_bare_steps_on_one_batch(architecture: str) -> None:
     steps = STEPS[architecture]
     x = torch.randn(BATCH, 3, SIDE, SIDE, device=DEVICE)
-    if ON_GPU:
-        x = x.contiguous(memory_format=torch.channels_last)
+    x = x.contiguous(memory_format=layout_of(architecture))
     y = torch.arange(BATCH, device=DEVICE) % 5
     bare = plain(architecture, lambda: ((x, y) for _ in range(steps)))
     assert ratio(epochs(architecture, made(steps * BATCH)), bare, f"{architecture}: train() / bare steps") >= 0.9
@@ -111,6 +118,39 @@ def test_bf16_against_fp32(architecture: str) -> None:
     data = made(STEPS[architecture] * BATCH)
     rough, exact = epochs(architecture, data, "bf16"), epochs(architecture, data)
     assert ratio(rough, exact, f"{architecture}: train() in bf16 / in fp32") > 1
+
+
+@pytest.mark.skipif(ON_GPU, reason="a CPU's ratio")
+@pytest.mark.parametrize(("side", "precision", "least"), [(32, "fp32", 1.2), (64, "fp32", 1.05), (64, "bf16", 1.1)])
+def test_a_step_of_resnet50_against_torchvisions(side: int, precision: str, least: float) -> None:
+    """Theirs in the faster of both layouts. bf16 is fast only on processors that have it."""
+    if precision == "bf16" and not fast_bf16(False, side):
+        pytest.skip("bf16 is not fast on this processor")
+
+    def steps(model: torch.nn.Module, layout: torch.memory_format) -> Callable[[], float]:
+        model.to(memory_format=layout).train()
+        optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4, fused=True)
+        x, y = torch.randn(BATCH, 3, side, side).contiguous(memory_format=layout), torch.arange(BATCH) % 5
+
+        def measure() -> float:
+            started = time.perf_counter()
+            for _ in range(3):
+                optimizer.zero_grad(set_to_none=True)
+                with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16"):
+                    outputs = model(x)
+                F.cross_entropy(outputs.float(), y).backward()
+                optimizer.step()
+            return 3 * BATCH / (time.perf_counter() - started)
+
+        return measure
+
+    layouts = torch.contiguous_format, torch.channels_last
+    ours = steps(ARCHITECTURES["resnet50"](), torch.channels_last)
+    ratios = [
+        ratio(ours, steps(torchvision.models.resnet50(num_classes=5), layout), f"{side} px, {precision}, {layout}")
+        for layout in layouts
+    ]
+    assert min(ratios) >= least
 
 
 @pytest.mark.parametrize("architecture", ARCHITECTURE_NAMES)

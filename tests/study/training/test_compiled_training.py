@@ -32,9 +32,10 @@ def test_compiled_training_learns_and_repeats_itself(tmp_path: Path, monkeypatch
     assert not any("_orig_mod" in name for name in state["model"]), "weights keep the network's names"
 
 
-def test_a_compiled_step_has_the_channels_of_a_pixel_together() -> None:
+def test_which_steps_have_the_channels_of_a_pixel_together() -> None:
     assert trains_channels_last(config(compile="on"), CPU) and not trains_channels_last(config(), CPU)
     assert trains_channels_last(config(precision="bf16"), CPU)
+    assert trains_channels_last(config(architecture="resnet50"), CPU)
     assert trains_channels_last(config(), torch.device("cuda"))
 
 

@@ -275,9 +275,10 @@ def test_resnet50_takes_the_same_path_as_by_hand() -> None:
     )
     start = resnet50(seed=4).state_dict()
     (epoch,) = train(chosen, data, CPU, weights=Weights("resnet50", start, "", "start"))
-    model = resnet50(seed=4).train()
+    # In the layout of training: 53 normalisations of 8 images make 2 % of another layout's rounding.
+    model = resnet50(seed=4).to(memory_format=torch.channels_last).train()
     rows = data.train_rows[torch.randperm(8, generator=create_train_state(chosen, CPU, None).sampling).numpy()]
-    x = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2).contiguous().float() / 255
+    x = torch.from_numpy(data.images[rows]).permute(0, 3, 1, 2).float() / 255  # (8, 3, S, S), channels last
     loss = torch.nn.functional.cross_entropy(model(x), torch.from_numpy(data.grades[rows]))
     loss.backward()
     assert epoch.scores["train/loss"] == pytest.approx(loss.item(), rel=1e-5)
