@@ -46,9 +46,7 @@ def test_logits_equal_torchvisions_with_the_same_weights(name: str, classes: int
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("side", [64, 75])
 @pytest.mark.parametrize("name", NAMES)
-def test_gradients_and_running_statistics_equal_torchvisions(
-    name: str, side: int, layout: torch.memory_format
-) -> None:
+def test_gradients_and_running_statistics_equal_torchvisions(name: str, side: int, layout: torch.memory_format) -> None:
     """In float64: the normalisations of a ResNet50 over three images make 1 % of float32's rounding."""
     theirs = with_lively_statistics(torchvision.models.get_model(name, num_classes=5)).double().train()
     ours = ARCHITECTURES[name]().double().train()
