@@ -61,7 +61,7 @@ SEARCH: dict[str, Any] = {
     "trials": 8, "epochs": 8, "image_size": SIZE, "optimizer": "adamw",
     "space": {
         "architecture": ["resnet18", "resnet50"], "pretrained": [False, True],
-        "lr": {"low": 1e-4, "high": 2e-3, "log": True}, "batch_size": [16, 32],
+        "lr": {"low": 1e-4, "high": 2e-3, "log": True}, "batch_size": [32, 64],
         "imbalance": ["none", "oversample", "weighted_loss", "focal"],
     },
 }  # fmt: skip
