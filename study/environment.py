@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 from contextlib import suppress
@@ -64,3 +65,9 @@ def keep_memory() -> None:
         os.environ |= {"GLIBC_TUNABLES": KEEP_MEMORY, BEGUN: str(os.getpid())}
         with suppress(OSError):
             os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606
+
+
+def return_memory() -> None:
+    """Give memory that is free to the system, also what KEEP_MEMORY has kept: what comes next may need it."""
+    with suppress(AttributeError):  # of glibc alone
+        ctypes.CDLL(None).malloc_trim(0)

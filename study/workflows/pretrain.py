@@ -6,13 +6,12 @@ on which photographs, so that a study that would measure on one of them refuses 
 
 from __future__ import annotations
 
-import ctypes
 import json
 import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +29,7 @@ from retina_models.weights import FILE, KIND, SYNTHETIC, read_metadata, save_wei
 from study.config.trial import TrialConfig, make_trial_config
 from study.console import out
 from study.disk_space import check_room, needed
+from study.environment import return_memory
 from study.errors import ConfigError
 from study.storage.lock import locked
 from study.training.checkpoints import load_last, save_last, weights_metadata
@@ -102,8 +102,7 @@ def make_source_weights(architecture: str, source: Source, out: Path, home: Path
         about = {KIND: source.kind, MADE_FROM: json.dumps(made_from), HELD_OUT_SCORES: json.dumps(scores)}
         save_weights(file, state, weights_metadata(config, config.epochs, provenance_text(prepared)) | about)
         shutil.rmtree(work)
-    with suppress(AttributeError):  # of glibc alone, which may have been told to keep it (study.environment)
-        ctypes.CDLL(None).malloc_trim(0)  # what comes next may need the memory
+    return_memory()
     kappa = f"kappa {scores['kappa']:.3f}" if "kappa" in scores else "kappa undefined"
     log.info(
         f"{architecture}: {kappa} on {scores['n']} photographs of the source that it was not trained on (majority "

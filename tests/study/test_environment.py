@@ -20,17 +20,18 @@ def _own(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_threads_wait_awake_for_a_moment_alone() -> None:
-    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT"):
+    for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT", "KMP_BLOCKTIME"):
         os.environ.pop(name, None)
     environment.set_environment()
-    assert os.environ["GOMP_SPINCOUNT"] == environment.SPINS
+    assert os.environ["GOMP_SPINCOUNT"] == environment.SPINS and os.environ["KMP_BLOCKTIME"] == "0"
     os.environ["GOMP_SPINCOUNT"] = "7"
     environment.set_environment()
     assert os.environ["GOMP_SPINCOUNT"] == "7", "who has set it knows why"
-    del os.environ["GOMP_SPINCOUNT"]
+    del os.environ["GOMP_SPINCOUNT"], os.environ["KMP_BLOCKTIME"]
     os.environ["OMP_WAIT_POLICY"] = "ACTIVE"
     environment.set_environment()
-    assert "GOMP_SPINCOUNT" not in os.environ, "it would take the place of what was asked for"
+    kept = {"GOMP_SPINCOUNT", "KMP_BLOCKTIME"} & set(os.environ)
+    assert not kept, "they would take the place of what was asked for"
 
 
 @pytest.mark.parametrize(("variable", "length", "moved"), [("TMPDIR", 39, False), ("TMPDIR", 40, True)])
@@ -112,3 +113,25 @@ def test_the_command_reads_its_arguments_as_they_were_typed(tmp_path: Path) -> N
             env=variables | tunables | {"COLUMNS": "400"}, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         assert done.returncode == 2 and str(missing) in done.stderr, done.stderr
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="glibc is Linux's")
+def test_memory_that_was_kept_is_given_back() -> None:
+    program = (
+        "import ctypes, os, pathlib\n"
+        "from study.environment import return_memory\n"
+        "def pages(): return int(pathlib.Path('/proc/self/statm').read_text().split()[1])\n"
+        "libc = ctypes.CDLL(None)\n"
+        "libc.malloc.restype = ctypes.c_void_p\n"
+        "block = libc.malloc(ctypes.c_size_t(2**28))\n"
+        "ctypes.memset(block, 1, 2**28)\n"
+        "libc.free(ctypes.c_void_p(block))\n"
+        "kept = pages()\n"
+        "return_memory()\n"
+        "print((kept - pages()) * os.sysconf('SC_PAGE_SIZE'))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=os.environ | {"GLIBC_TUNABLES": environment.KEEP_MEMORY},
+        capture_output=True, text=True, timeout=60, check=True,
+    )  # fmt: skip
+    assert int(done.stdout) > 2**27
