@@ -39,7 +39,8 @@ class Pointwise(nn.Conv2d):
         if not (self.training and x.device.type == "cpu" and x.is_contiguous(memory_format=torch.channels_last)):
             return super().forward(x)
         down, across = self.stride
-        pixels = x[:, :, ::down, ::across].permute(0, 2, 3, 1)  # (B, S / stride, S / stride, C)
+        # (B, S / stride, S / stride, C); contiguous, or a frozen layer multiplies each row of pixels by itself.
+        pixels = x[:, :, ::down, ::across].permute(0, 2, 3, 1).contiguous()
         return F.linear(pixels, self.weight.flatten(1)).permute(0, 3, 1, 2)
 
 

@@ -1,4 +1,4 @@
-"""What libraries read in the environment when they are loaded, in this process and in those that it starts."""
+"""What libraries read in the environment when they are loaded, here and in processes that are started; memory kept."""
 
 from __future__ import annotations
 
@@ -68,6 +68,6 @@ def keep_memory() -> None:
 
 
 def return_memory() -> None:
-    """Give memory that is free to the system, also what KEEP_MEMORY has kept: what comes next may need it."""
+    """Give free memory back to the system, also what KEEP_MEMORY has kept: what comes next may need it."""
     with suppress(AttributeError):  # of glibc alone
         ctypes.CDLL(None).malloc_trim(0)

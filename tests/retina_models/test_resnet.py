@@ -7,7 +7,7 @@ import timm
 import torch
 import torchvision
 
-from retina_models.resnet import ARCHITECTURES, Pointwise, resnet18
+from retina_models.resnet import ARCHITECTURES, Bottleneck, Pointwise, ResNet, initialise, resnet18
 
 NAMES = sorted(ARCHITECTURES)
 
@@ -62,21 +62,48 @@ def test_gradients_and_running_statistics_equal_torchvisions(name: str, side: in
     torch.testing.assert_close(ours.layer4[0].bn1.running_mean, theirs.layer4[0].bn1.running_mean)
 
 
+def operations(layer: torch.nn.Module, x: torch.Tensor) -> set[str]:
+    with torch.profiler.profile() as profile:
+        layer(x)
+    return {event.key for event in profile.key_averages()}
+
+
 def test_a_pointwise_convolution_is_a_matrix_product_in_training_on_a_cpu_with_channels_last() -> None:
     layer = Pointwise(6, 4, stride=2)
     x = torch.randn(2, 6, 5, 7, generator=torch.Generator().manual_seed(3))
     last = x.contiguous(memory_format=torch.channels_last)
-
-    def operations(x: torch.Tensor) -> set[str]:
-        with torch.profiler.profile() as profile:
-            layer(x)
-        return {event.key for event in profile.key_averages()}
-
-    assert "aten::linear" in operations(last) and "aten::conv2d" not in operations(last)
-    assert "aten::conv2d" in operations(x)
+    assert "aten::linear" in operations(layer, last) and "aten::conv2d" not in operations(layer, last)
+    assert "aten::conv2d" in operations(layer, x)
     torch.testing.assert_close(layer(last), layer(x))
     layer.eval()  # what a network predicts, and what is exported, is a convolution
-    assert "aten::conv2d" in operations(last)
+    assert "aten::conv2d" in operations(layer, last)
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("learns", [False, True])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_it_is_one_product_also_where_it_is_frozen(stride: int, learns: bool, dtype: torch.dtype) -> None:
+    """A product for each row of pixels copies the weight for each, and takes ten times as long in bf16."""
+    layer = Pointwise(6, 4, stride).to(dtype).requires_grad_(learns)
+    x = torch.randn(2, 6, 8, 8, dtype=dtype).contiguous(memory_format=torch.channels_last)
+    names = operations(layer, x)
+    assert "aten::mm" in names and "aten::bmm" not in names
+
+
+def short_resnet50() -> ResNet:
+    """One block in each stage, channels-last, in float64."""
+    model = ResNet(Bottleneck, (1, 1, 1, 1), 5, "linear")
+    initialise(model, seed=1)
+    return model.double().to(memory_format=torch.channels_last)
+
+
+def test_a_network_with_pointwise_convolutions_is_compiled_whole_and_exported_as_convolutions() -> None:
+    model = short_resnet50().train()
+    x = images().double().contiguous(memory_format=torch.channels_last)
+    step = torch.compile(model, fullgraph=True, dynamic=False, backend="eager")
+    torch.testing.assert_close(step(x), model(x))
+    nodes = [str(node.target) for node in torch.export.export(model.eval(), (x,)).graph.nodes]
+    assert nodes.count("aten.conv2d.default") == 1 + 4 * 3 + 4 and nodes.count("aten.linear.default") == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -126,12 +153,13 @@ def test_initialisation_has_torchvisions_scale(name: str) -> None:
 
 
 @pytest.mark.parametrize("head", ["linear", "lab"])
-def test_a_frozen_backbone_learns_nothing_and_keeps_its_statistics(head: str) -> None:
-    model = ARCHITECTURES["resnet18"](5, head)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frozen_backbone_learns_nothing_and_keeps_its_statistics(name: str, head: str) -> None:
+    model = ARCHITECTURES[name](5, head).to(memory_format=torch.channels_last)
     model.freeze_backbone(True)
     model.train()
     before = {key: tensor.clone() for key, tensor in model.state_dict().items()}
-    model(images()).sum().backward()
+    model(images().contiguous(memory_format=torch.channels_last)).sum().backward()
     assert all(parameter.grad is None for parameter in model.backbone_parameters())
     assert all(parameter.grad is not None for parameter in model.head_parameters())
     assert all(torch.equal(tensor, before[key]) for key, tensor in model.state_dict().items())
