@@ -6,6 +6,7 @@ shape of a batch is compiled once for a network (minutes on a CPU) and read from
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import stat
@@ -21,7 +22,12 @@ CACHE = "TORCHINDUCTOR_CACHE_DIR"
 
 THREADS = "TORCHINDUCTOR_COMPILE_THREADS"
 
-OFF = "install one there, or set compile: off"
+OFF = "or begin anew with compile: off"
+
+WAIT = (
+    "compile: on: each network's step is compiled first for each of its batch sizes, which takes minutes on a CPU; no "
+    "expected time has that in it"
+)
 
 
 def compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tensor]:
@@ -29,7 +35,9 @@ def compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tenso
 
     Raises CompilationError where a compiler is missing, or where it does not manage the network.
     """
-    check_compiler(device)
+    if lacking := missing_compiler(device.type == "cuda"):
+        raise CompilationError(lacking)
+    logging.getLogger("torch.utils.cpp_extension").setLevel(logging.ERROR)  # it misses a GPU where none is wanted
     os.environ.setdefault(CACHE, str(code_cache()))
     os.environ.setdefault(THREADS, str(torch.get_num_threads()))  # processes that compile beside this one
     torch.compiler.reset()  # an earlier trial of this process left shapes that count against torch's limit
@@ -40,25 +48,27 @@ def compiled(model: nn.Module, device: torch.device) -> Callable[[Tensor], Tenso
         try:
             outputs: Tensor = step(images)
         except TorchDynamoException as error:
-            reason = " ".join(str(error).split())[:200]
+            reason = " ".join(str(error).partition("Set TORCHDYNAMO_VERBOSE")[0].split())[:200]
             raise CompilationError(
-                f"compile=on must compile the network here, but does not ({reason}); {OFF}"
+                f"compile=on must compile the network here, but does not ({reason}); give a compiler that works there "
+                f"(CXX), {OFF}"
             ) from error
         return outputs
 
     return forward
 
 
-def check_compiler(device: torch.device) -> None:
-    """Raise CompilationError unless a C++ compiler is there, and Triton for a GPU."""
+def missing_compiler(gpu: bool) -> str:
+    """The rule and remedy where this machine lacks a C++ compiler, or Triton for a GPU; else empty."""
     wanted = os.environ.get("CXX", "g++")
     if not (shutil.which(wanted) or shutil.which("clang++")):
-        raise CompilationError(f"compile=on needs a C++ compiler where trials run, but {wanted} is not there; {OFF}")
-    if device.type == "cuda":
+        return f"compile=on needs a C++ compiler where trials run, but {wanted} is not there; install one there, {OFF}"
+    if gpu:
         from torch.utils._triton import has_triton
 
         if not has_triton():
-            raise CompilationError(f"compile=on needs Triton for a GPU, but torch finds none that it can use; {OFF}")
+            return f"compile=on needs Triton for a GPU, but torch finds none that it can use; install it there, {OFF}"
+    return ""
 
 
 def code_cache() -> Path:
@@ -73,7 +83,7 @@ def code_cache() -> Path:
     if not stat.S_ISDIR(about.st_mode) or about.st_uid != os.getuid():
         raise CompilationError(
             f"the folder of compiled code must be a folder of the user's own, but {folder} is not; set XDG_CACHE_HOME "
-            "to another one, or set compile: off"
+            f"to another one, {OFF}"
         )
     folder.chmod(0o700)
     return folder

@@ -77,6 +77,21 @@ def all_have_bf16(trial_resources: Resources, side: int, stopping: Callable[[], 
     return True
 
 
+def check_compilers(trial_resources: Resources, stopping: Callable[[], bool] = lambda: False) -> None:
+    """Raise ConfigError, naming the node, unless each that can hold a trial has what `compile: on` needs."""
+    from retina_models.compilation import missing_compiler  # with torch, which what is asked of each node needs not
+
+    gpus = trial_resources.gpus
+    for node in alive():
+        if has_room(node["Resources"], trial_resources):
+            lacking, failure = _ask(node, stopping, missing_compiler, gpus > 0, gpus=gpus)
+            if lacking or failure:
+                raise ConfigError(
+                    f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) must compile the networks: "
+                    f"{lacking or failure}"
+                )
+
+
 def _ask(
     node: dict[str, Any], stopping: Callable[[], bool], function: Callable[..., Any], *arguments: Any, gpus: float = 0
 ) -> tuple[Any, str]:

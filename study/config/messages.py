@@ -27,6 +27,11 @@ def did_you_mean(name: str, known: Any) -> str:
 BRANCHES = ("Range", "Values", "ByOptimizer")
 """Kinds of axes of a search space, which are parts of pydantic's path and no key of the file."""
 
+AUTO = "auto"
+
+FOLLOWS_DEVICE = ("precision",)
+"""Fields that a study or a command may leave to the device (`auto`, their default there); a trial has a value."""
+
 CONSTRAINT_SYMBOLS = {
     "greater_than": (">", "gt"),
     "greater_than_equal": (">=", "ge"),
@@ -35,8 +40,11 @@ CONSTRAINT_SYMBOLS = {
 }
 
 
-def config_error(error: ValidationError, known: Iterable[str]) -> ConfigError:
-    """The first broken rule: key path, value, and one sentence. known: the keys that the configuration may have."""
+def config_error(error: ValidationError, known: Iterable[str], *, one_of_many: bool = False) -> ConfigError:
+    """The first broken rule: key path, value, and one sentence.
+
+    known: the keys that the configuration may have. one_of_many: the value is one of an axis, where none is left open.
+    """
     first = error.errors(include_url=False)[0]
     value, kind, context = first["input"], first["type"], first.get("ctx", {})
     own = context.get("error")
@@ -51,7 +59,8 @@ def config_error(error: ValidationError, known: Iterable[str]) -> ConfigError:
         sign, key = CONSTRAINT_SYMBOLS[kind]
         text = f"`{name} {sign} {context[key]:g}` must hold, but got {name}={_short(str(value))}"
     elif kind == "literal_error":
-        text = f"{name} must be one of {context['expected']}, but got {name}={_short(repr(value))}"
+        open_too = f"{AUTO!r}, " if last in FOLLOWS_DEVICE and not one_of_many else ""
+        text = f"{name} must be one of {open_too}{context['expected']}, but got {name}={_short(repr(value))}"
     elif kind == "extra_forbidden":
         text = f"{name[:80]} is no known key{did_you_mean(keys[-1][:80], known)}"
     elif kind == "value_error":

@@ -190,7 +190,8 @@ class StudyConfig(BaseModel):
         try:
             TrialConfig.model_validate({**beside, name: value})
         except ValidationError as error:
-            raise _error(f"under {section}: {config_error(error, TrialConfig.model_fields)}", section, name) from None
+            broken = config_error(error, TrialConfig.model_fields, one_of_many=section == "space")
+            raise _error(f"under {section}: {broken}", section, name) from None
 
     @property
     def objective(self) -> str:

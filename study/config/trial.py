@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from study.config.messages import AUTO as AUTO
+from study.config.messages import FOLLOWS_DEVICE as FOLLOWS_DEVICE
 from study.config.messages import config_error
 from study.errors import ConfigError
 
@@ -65,7 +67,7 @@ class TrialConfig(BaseModel):
     )
     compile: Literal["off", "on"] = Field(
         "off",
-        description="compile the training step: pays on long trainings, needs a C++ compiler where trials run, and "
+        description="compile the training step: takes minutes first, needs a C++ compiler where trials run, and "
         "rounds otherwise than off does",
     )
     label_smoothing: float = Field(0.0, ge=0, lt=1, description="mass moved from the true grade to all")
@@ -168,11 +170,6 @@ def _with_decision(values: dict[str, Any]) -> dict[str, Any]:
 
 
 Value = bool | int | float | str
-
-AUTO = "auto"
-
-FOLLOWS_DEVICE = ("precision",)
-"""Fields that a study or a command may leave to the device (`auto`, their default there); a trial has a value."""
 
 
 def make_trial_config(values: dict[str, Any]) -> TrialConfig:

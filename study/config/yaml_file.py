@@ -22,7 +22,8 @@ def read_study_config(path: Path, overrides: dict[str, Any] | None = None) -> St
     try:
         text = read_yaml_text(path)
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} cannot be read ({error}); give --config the path of a YAML file") from None
+        reason = getattr(error, "strerror", None) or error  # the rest may name a number where the path belongs
+        raise ConfigError(f"{path} cannot be read ({reason}); give --config the path of a YAML file") from None
     node, values = parse_yaml(text, path.name)
     if values is None:  # most often a file that was never saved; the default search has to be asked for
         raise ConfigError(

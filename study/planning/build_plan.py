@@ -12,6 +12,7 @@ from retina_data.cache.preview import is_prepared, preview
 from retina_data.duplicates import equal_note
 from retina_data.images.decode import ImageSpec
 from retina_data.layouts.dataset import DataSet
+from retina_models.compilation import WAIT
 from study.config.early_stopping import COMPARED, first_rung
 from study.config.study import StudyConfig
 from study.config.trial import TrialConfig
@@ -167,6 +168,8 @@ def _notes(plan: Plan) -> tuple[str, ...]:
             notes.append(f"early stopping is idle: {config.trials // arms} trials in an arm, fewer than {COMPARED}")
         elif first_rung(config) >= epochs:
             notes.append(f"early stopping is idle: its first rung, epoch {first_rung(config)}, is the last of {epochs}")
+    if "on" in config.values("compile"):
+        notes.append(WAIT)
     if config.trials % arms:
         notes.append(f"{config.trials} trials over {arms} arms are not the same number each; use a multiple of {arms}")
     return tuple(notes)

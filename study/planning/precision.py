@@ -1,4 +1,4 @@
-"""`precision: auto`: what a study that names no precision computes in, settled once, before its first event."""
+"""What hangs on the machines of a study, asked before its first event: `precision: auto`, and a compiler."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from retina_models.compilation import missing_compiler
 from study.cluster.arithmetic import fast_bf16
 from study.config.study import StudyConfig, open_precision
+from study.errors import ConfigError
 from study.planning.plan import Plan
 from study.storage.state import StudyState
 
@@ -29,8 +31,11 @@ def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     """The plan in the precision that all nodes of its trials compute fast: bf16, or fp32 where one of them does not.
 
     on_cluster: its nodes are those of the Ray cluster that this process is in, else they are this machine alone. One
-    that has begun, and whose ledger names no precision, stays in the default of a trial.
+    that has begun, and whose ledger names no precision, stays in the default of a trial. Raises ConfigError where a
+    machine lacks the compiler of `compile: on`.
     """
+    if "on" in plan.config.values("compile"):
+        _check_compiler(trial_resources, on_cluster)
     if plan.is_started or not open_precision(plan.config):
         return plan
     gpu, side = trial_resources.gpus > 0, int(plan.config.values("image_size")[0])
@@ -43,6 +48,15 @@ def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     precision = "bf16" if fast else "fp32"
     log.info(f"precision: {precision}, by the hardware of {'its nodes' if on_cluster else 'this machine'}")
     return replace(plan, config=_fixed(plan.config, precision))
+
+
+def _check_compiler(trial_resources: Resources, on_cluster: bool) -> None:
+    if on_cluster:
+        from study.cluster.node_check import check_compilers
+
+        check_compilers(trial_resources)
+    elif lacking := missing_compiler(trial_resources.gpus > 0):
+        raise ConfigError(lacking)
 
 
 def _fixed(config: StudyConfig, precision: str) -> StudyConfig:

@@ -17,6 +17,7 @@ from analysis.schema import whole_name
 from retina_data.files import check_writable, write_whole
 from retina_data.gate import below
 from retina_data.layouts.dataset import ReadOptions, read_index
+from retina_models.compilation import WAIT, missing_compiler
 from retina_models.weights import Weights, read_weights, save_weights
 from study.cluster.arithmetic import fast_bf16
 from study.config.study import StudyConfig, read_options
@@ -35,6 +36,8 @@ from study.training.train import Epoch, TrainingError, too_large, train
 
 log = logging.getLogger(__name__)
 
+
+WRITTEN_FIRST = "config.yaml", "data.yaml"
 
 TIMING = "images_per_second"  # the one score that is not computed from the data
 
@@ -67,6 +70,7 @@ def train_new(
     rerun_flags: flags that each further command needs too, for a message.
     """
     config = make_trial_config(with_precision(values))
+    _check_compiler(config)
     weights, provenance = None, ""
     if config.pretrained:
         source = files.get(config.architecture, "imagenet")
@@ -108,6 +112,12 @@ def with_precision(values: dict[str, Any]) -> dict[str, Any]:
     return {**values, "precision": "bf16" if fast_bf16(torch.cuda.is_available(), side) else "fp32"}
 
 
+def _check_compiler(config: TrialConfig) -> None:
+    """Raise ConfigError where this machine lacks the compiler that the configuration needs."""
+    if config.compile == "on" and (lacking := missing_compiler(torch.cuda.is_available())):
+        raise ConfigError(lacking)
+
+
 def _check_new(folder: Path) -> None:
     """Refuse a folder that holds files or cannot be written, before any photograph is decoded."""
     if folder.exists() and any(folder.iterdir()):
@@ -121,14 +131,16 @@ def run(job: Job, folder: Path) -> list[Epoch]:
     At most `job.epochs` epochs; an earlier model in `folder` is never overwritten: ConfigError.
     """
     _check_new(folder)
-    for name, values in (("config.yaml", job.config.model_dump(mode="json")), ("data.yaml", job.reading)):
+    for name, values in zip(WRITTEN_FIRST, (job.config.model_dump(mode="json"), job.reading), strict=True):
         write_whole(folder / name, yaml.safe_dump(values, sort_keys=False, allow_unicode=True).encode())
     best, epochs, provenance = None, [], provenance_text(job.prepared, job.provenance)
     objective = f"val/{job.config.objective}"
     log.info(_opening(job))
+    if job.config.compile == "on":
+        log.info(f"note: {WAIT}")
     if decision := job.prepared.cache.field_of_view_note:
         log.info(f"note: {decision}")
-    for epoch in _epochs(job):
+    for epoch in _cleaned(_epochs(job), folder):
         epochs.append(epoch)
         value = epoch.scores.get(objective)
         better = value is not None and (best is None or value > best)
@@ -141,6 +153,18 @@ def run(job: Job, folder: Path) -> list[Epoch]:
         log.info(_line(epoch, job.config.epochs))
     log.info(f"weights, predictions and epochs are in {folder}")
     return epochs
+
+
+def _cleaned(epochs: Iterator[Epoch], folder: Path) -> Iterator[Epoch]:
+    """The epochs; where there is not even a first one, the folder is left empty, so that it can be named again."""
+    try:
+        first = next(epochs)
+    except BaseException:
+        for name in WRITTEN_FIRST:
+            (folder / name).unlink(missing_ok=True)
+        raise
+    yield first
+    yield from epochs
 
 
 def _epochs(job: Job) -> Iterator[Epoch]:
@@ -181,6 +205,7 @@ def reproduce(name: str, home: Path, tracking_uri: str, folder: Path, rerun_flag
     settings = read_study_file(below(home, study, STUDY_FILE))
     config = StudyConfig.model_validate(settings["config"])
     trial = TrialConfig.model_validate(record.config)
+    _check_compiler(trial)
     began, data = study_state(read_events(home / study / "ledger.jsonl")[0]).study, Path(settings["data"])
     weights, provenance = _weights_of(home / study, began, trial.architecture) if trial.pretrained else (None, "")
     if not data.exists():
@@ -268,8 +293,13 @@ def _find(name: str, home: Path, tracking_uri: str) -> tuple[str, TrialRecord, i
             f"--reproduce repeats a trial of the search, but {trial} is a confirmation; `retina confirm {study}` with "
             "more --seeds trains another one"
         )
-    if state is None or trial not in state.trials:
-        known = ", ".join(sorted(state.trials) if state else ()) or "none"
+    if state is None:
+        raise ConfigError(
+            f"--reproduce must name a study of this home, but study {study} is not there; `retina status` lists those "
+            "that are, --home names another home"
+        )
+    if trial not in state.trials:
+        known = ", ".join(sorted(state.trials)) or "none"
         raise ConfigError(f"study {study} must have a trial {trial!r}, but it has: {known}")
     record = state.trials[trial]
     if not record.epochs:

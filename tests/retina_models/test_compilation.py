@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from retina_models import compilation
-from retina_models.compilation import CACHE, THREADS, check_compiler, code_cache, compiled
+from retina_models.compilation import CACHE, THREADS, code_cache, compiled, missing_compiler
 from retina_models.errors import CompilationError
 
 CPU = torch.device("cpu")
@@ -68,7 +68,8 @@ def test_what_torch_does_not_manage_is_one_line() -> None:
 
     with pytest.raises(CompilationError) as caught:
         compiled(Branches(), CPU)(torch.ones(2, 3))
-    assert "\n" not in str(caught.value) and "set compile: off" in str(caught.value)
+    assert "\n" not in str(caught.value) and "TORCHDYNAMO" not in str(caught.value)
+    assert str(caught.value).endswith("give a compiler that works there (CXX), or begin anew with compile: off")
 
 
 def test_code_lies_in_a_folder_that_only_its_user_can_read(own_cache: Path) -> None:
@@ -100,13 +101,18 @@ def test_a_folder_that_is_not_the_user_s_own_is_refused(own_cache: Path, monkeyp
 def test_without_a_compiler_one_line_names_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
     monkeypatch.delenv("CXX", raising=False)
-    with pytest.raises(CompilationError, match=r"needs a C\+\+ compiler .*g\+\+ is not there.* set compile: off"):
-        check_compiler(CPU)
+    lacking = (
+        "compile=on needs a C++ compiler where trials run, but g++ is not there; install one there, or begin anew with "
+        "compile: off"
+    )
+    assert missing_compiler(gpu=False) == missing_compiler(gpu=True) == lacking
+    with pytest.raises(CompilationError) as caught:
+        compiled(small(), CPU)
+    assert str(caught.value) == lacking
 
 
 def test_a_gpu_needs_triton(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation.shutil, "which", lambda name: f"/usr/bin/{name}")
     monkeypatch.setattr("torch.utils._triton.has_triton", lambda: False)
-    check_compiler(CPU)
-    with pytest.raises(CompilationError, match="needs Triton for a GPU, .* set compile: off"):
-        check_compiler(torch.device("cuda"))
+    assert not missing_compiler(gpu=False)
+    assert missing_compiler(gpu=True).startswith("compile=on needs Triton for a GPU, but torch finds none")

@@ -83,14 +83,13 @@ def dry_run(
 
 
 def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Console) -> None:
-    arms, epochs, total = _arms(plan), plan.epochs, 0.0
+    epochs, trial_seconds = plan.epochs, {}
     costs = Table("architecture", "measured", "one epoch", "one trial", "checkpoint")
     for architecture in _architectures(plan):
         job = _job(plan, architecture, trial_resources, MEASURED_IMAGES)
         found = _measured_aloud(job, plan.prepared.train_data(), console)
-        mine = [arm for arm in arms if arm.startswith(architecture)]
-        total += left * len(mine) / len(arms) * epochs * found["seconds"] / trial_resources.max_concurrent
         seconds, size = found["seconds"], f"{found['checkpoint'] / 1e6:.0f} MB"
+        trial_seconds[architecture] = seconds * epochs
         costs.add_row(
             architecture, f"{found['images']} images", f"{seconds:.1f} s", duration_text(seconds * epochs), size
         )
@@ -98,6 +97,8 @@ def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Con
     if trial_resources.gpus and not torch.cuda.is_available():
         console.print("measured on this machine's CPU, since it has no GPU: a trial on one takes far less")
     console.print("reckoned from the images measured, on this machine as busy as it is now: a rough figure")
+    groups = [max(trial_seconds[name] for name, _ in arm_specs) for arm_specs in plan.groups.values()]
+    total = longest(groups, left, trial_resources.max_concurrent)
     disk = needed_by(plan, trial_resources.max_concurrent, n_best_weights(plan.config))
     console.print(f"expected: {duration_text(total)} at most (no trial stopped early), {disk / 1e9:.2f} GB of disk")
     if folds := int(plan.config.fold.partition("/")[2] or 0):
@@ -106,6 +107,16 @@ def _print_costs(plan: Plan, left: int, trial_resources: Resources, console: Con
         check_room(plan.folder / "checkpoints", disk)
     except ConfigError as error:
         console.print(f"problem: {error}", markup=False)
+
+
+def longest(groups: list[float], trials: int, at_once: int) -> float:
+    """Seconds that `trials` take at most, dealt in turn to groups whose trials take so many seconds each.
+
+    The costliest come first, and the last one runs alone (Graham 1969, https://doi.org/10.1137/0117039).
+    """
+    each = sorted(groups, reverse=True)
+    dealt = [each[number % len(each)] for number in range(trials)]
+    return sum(dealt) / at_once + max(dealt, default=0.0) * (1 - 1 / at_once)
 
 
 def _measured_aloud(job: dict[str, Any], data: TrainData, console: Console) -> dict[str, Any]:

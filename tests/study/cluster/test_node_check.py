@@ -1,4 +1,5 @@
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,9 +10,10 @@ from subprocess import DEVNULL
 import pytest
 from ray.cluster_utils import Cluster
 
+from retina_models.compilation import missing_compiler
 from study.cluster import node_check
 from study.cluster.arithmetic import fast_bf16
-from study.cluster.node_check import all_have_bf16, check_nodes, explain_answer, look
+from study.cluster.node_check import all_have_bf16, check_compilers, check_nodes, explain_answer, look
 from study.cluster.ray_cluster import alive, cluster
 from study.cluster.resources import Resources
 from study.errors import ConfigError
@@ -164,3 +166,30 @@ def test_a_node_that_sees_another_home_is_refused_for_real(tmp_path: Path) -> No
         second.terminate()
         second.wait(60)
         machines.shutdown()
+
+
+@pytest.mark.parametrize(("lacking", "failure"), [("", ""), ("g++ is not there", ""), (None, "does not answer")])
+def test_each_node_that_can_hold_a_trial_needs_a_compiler(
+    monkeypatch: pytest.MonkeyPatch, lacking: str | None, failure: str
+) -> None:
+    nodes = [
+        {"NodeManagerHostname": name, "NodeManagerAddress": "10.0.0.1", "Resources": {"CPU": cpus}}
+        for name, cpus in (("small", 1.0), ("large", 4.0))
+    ]
+    names: list[str] = []
+
+    def ask(node: dict[str, object], stopping: object, function: object, gpu: bool, gpus: float) -> object:
+        names.append(str(node["NodeManagerHostname"]))
+        assert function is missing_compiler and not gpu and not gpus
+        return lacking, failure
+
+    monkeypatch.setattr(node_check, "alive", lambda: nodes)
+    monkeypatch.setattr(node_check, "_ask", ask)
+    if lacking == "":
+        check_compilers(Resources(2, 0.0, 1))
+    else:
+        with pytest.raises(
+            ConfigError, match=f"node large .* must compile the networks: {re.escape(lacking or failure)}"
+        ):
+            check_compilers(Resources(2, 0.0, 1))
+    assert names == ["large"]

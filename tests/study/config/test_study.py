@@ -24,6 +24,8 @@ def test_the_text_of_a_configuration_reads_back_equal() -> None:
         ({"fixed": {"foo": 1}}, "fixed.foo is no field of a trial"),
         ({"fixed": {"seed": 1}}, "a trial's seed is the study's seed plus the trial's number"),
         ({"fixed": {"lr": -1}}, "under fixed: `lr > 0` must hold"),
+        ({"fixed": {"precision": "fp16"}}, "under fixed: precision must be one of 'auto', 'fp32' or 'bf16', but got"),
+        ({"space": {"precision": ["auto", "fp32"]}}, "under space: precision must be one of 'fp32' or 'bf16', but got"),
         ({"space": {"lr": {"low": 1, "high": 0.1}}}, "low < high must hold, but got low=1, high=0.1"),
         ({"space": {"lr": {"low": 0, "high": 0.1, "log": True}}}, "low > 0 must hold on a logarithmic scale"),
         ({"space": {"lr": {"low": 0.1, "high": 20}}}, "under space: `lr <= 10` must hold"),

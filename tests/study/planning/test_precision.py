@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -91,3 +92,23 @@ def test_a_study_whose_ledger_names_no_precision_stays_in_fp32(folder: Path, ask
     again = settled(_plan(folder, "old", state), CPU, on_cluster=False)
     assert again.config.values("precision") == ("fp32",) and not asked
     assert again.identity() == state.study.identity
+
+
+@pytest.mark.parametrize("on_cluster", [False, True])
+def test_a_study_that_compiles_needs_a_compiler_on_its_machines(
+    folder: Path, asked: list[tuple[bool, int]], monkeypatch: pytest.MonkeyPatch, on_cluster: bool
+) -> None:
+    def refused(trial_resources: Resources) -> None:
+        raise ConfigError("no compiler there")
+
+    monkeypatch.setattr("study.cluster.node_check.check_compilers", refused)
+    monkeypatch.setattr(precision, "missing_compiler", lambda gpu: f"no compiler here, gpu={gpu}")
+    plan = _plan(folder, compile="on")
+    assert any(note.startswith("compile: on: each network's step is compiled first") for note in plan.notes)
+    said = "no compiler there" if on_cluster else "no compiler here, gpu=True"
+    for one in (plan, replace(plan, is_started=True)):
+        with pytest.raises(ConfigError, match=said):
+            settled(one, GPU, on_cluster=on_cluster)
+    settled(_plan(folder, "off"), GPU, on_cluster=False)
+    monkeypatch.setattr(precision, "missing_compiler", lambda gpu: "")
+    assert settled(plan, GPU, on_cluster=False).config.fixed["compile"] == "on"

@@ -41,7 +41,7 @@ def test_which_steps_have_the_channels_of_a_pixel_together() -> None:
 
 def test_without_a_compiler_no_trial_of_this_machine_can_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
-    with pytest.raises(DeviceError, match="set compile: off"):
+    with pytest.raises(DeviceError, match="begin anew with compile: off"):
         create_train_state(config(compile="on"), CPU, None)
 
 

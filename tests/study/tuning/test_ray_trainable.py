@@ -324,7 +324,7 @@ def test_a_missing_compiler_is_no_failure_of_the_trial(
 ) -> None:
     monkeypatch.setattr(compilation.shutil, "which", lambda name: None)
     result = TrialActor(_job(cache, tmp_path / "0000", compile="on")).step()
-    assert result["done"] and result["halt"].endswith("install one there, or set compile: off")
+    assert result["done"] and result["halt"].endswith("install one there, or begin anew with compile: off")
 
 
 def test_a_cache_that_cannot_be_read_here_is_no_failure_of_the_trial(cache: Path, tmp_path: Path) -> None:

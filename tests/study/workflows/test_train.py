@@ -20,6 +20,7 @@ from study.planning.pretrained_weights import synthetic_file
 from study.planning.resume_checks import write_study_file
 from study.storage.ledger import Ledger
 from study.training.checkpoints import BEST, PREDICTIONS
+from study.training.device_memory import DeviceError
 from study.training.leakage import read_provenance
 from study.workflows import train as train_workflow
 from study.workflows.train import reproduce, train_new
@@ -149,7 +150,8 @@ def test_a_trial_is_repeated_on_the_data_of_its_study_alone(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
-    ("name", "message"), [("nostudy/0000", "study nostudy must have a trial '0000', but it has: none")]
+    ("name", "message"),
+    [("nostudy/0000", "must name a study of this home, but study nostudy is not there; `retina st")],
 )
 def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
@@ -176,3 +178,21 @@ def test_a_folder_that_cannot_be_made_is_refused_before_photographs_are_decoded(
     with pytest.raises(OSError, match="Not a directory"):
         train_new(folder / "data", ReadOptions(), tmp_path / "home", dict(SMALL), {}, None, tmp_path / "file" / "out")
     assert not (tmp_path / "home" / "cache").exists()
+
+
+@pytest.mark.parametrize("command", ["train", "compile"])
+def test_a_compiler_that_is_not_there_leaves_no_folder_behind(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    """Neither where it is asked for first, nor where it only fails in the first step."""
+    monkeypatch.setattr("retina_models.compilation.shutil.which", lambda name: None)
+    if command == "compile":
+        monkeypatch.setattr("study.workflows.train.missing_compiler", lambda gpu: "")
+    values = {"architecture": "resnet18", "image_size": 32, "epochs": 1, "compile": "on"}
+    out = tmp_path / "out"
+    with pytest.raises((ConfigError, DeviceError), match="begin anew with compile: off"):
+        train_new(small_data(tmp_path / "data"), ReadOptions(), tmp_path / "home", values, {}, 1, out)
+    assert not out.exists() or not list(out.iterdir())
+    monkeypatch.undo()
+    train_new(small_data(tmp_path / "data"), ReadOptions(), tmp_path / "home", values | {"compile": "off"}, {}, 1, out)
+    assert (out / "epochs.jsonl").exists()

@@ -79,7 +79,7 @@ def test_finalists_are_said_and_counted_in_the_time(one: Plan, monkeypatch: pyte
         assert (text in said) == (finalists == 2)
         hours, minutes, rest = said.split("expected: ")[1][:8].split(":")
         seconds.append(3600 * int(hours) + 60 * int(minutes) + int(rest))
-    assert seconds[1] == pytest.approx(seconds[0] * (4 + 6) / 4, abs=3)
+    assert seconds == pytest.approx([4 * 3 / 2 + 3 / 2, (4 + 6) * 3 / 2 + 3 / 2], abs=1)  # two at once, the last alone
 
 
 def test_a_disk_on_which_the_search_would_not_begin_is_a_problem(one: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,3 +192,19 @@ def test_measuring_is_not_silent_and_says_what_its_figure_is_of(one: Plan, monke
     said = _dry(one)
     assert "measuring resnet18: an epoch of 10 images" in said
     assert "on this machine as busy as it is now" in said
+
+
+@pytest.mark.parametrize(
+    ("groups", "trials", "at_once", "seconds"),
+    [
+        ([36.0, 123.0], 1, 1, 123.0),  # either network may be the one that is tried
+        ([36.0, 123.0], 3, 1, 282.0),
+        ([10.0], 4, 2, 25.0),  # no more than this, whatever their order
+        ([10.0], 1, 2, 10.0),  # one trial is no faster for two places
+        ([10.0], 0, 2, 0.0),
+    ],
+)
+def test_the_time_is_one_that_no_order_of_trials_exceeds(
+    groups: list[float], trials: int, at_once: int, seconds: float
+) -> None:
+    assert module.longest(groups, trials, at_once) == pytest.approx(seconds)
