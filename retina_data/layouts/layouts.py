@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from retina_data.errors import DataError
+from retina_data.errors import DataError, check_exists
 from retina_data.layouts import medmnist
 from retina_data.layouts.advice.scale import refuse_two_classes
 from retina_data.layouts.advice.unrecognised import unrecognised
@@ -87,10 +87,7 @@ def _found(data: Path, options: ReadOptions) -> tuple[Tree, ReadOptions, dict[st
         raise DataError(f"layout must be one of {', '.join(LAYOUTS)}, but got {options.layout!r}")
     if options.labels is not None and options.layout not in (None, "labels"):
         raise DataError(f"one of --labels and --layout must choose, but both are given; drop --layout {options.layout}")
-    if not data.exists():
-        raise DataError(
-            f"DATA must be a folder, a label file or a MedMNIST file, but {data} does not exist; check the path"
-        )
+    check_exists(data)
     data = data.resolve()
     if data.is_dir():
         tree = scan(data)

@@ -37,7 +37,7 @@ from study.cli.options import (
     weight_files,
 )
 from study.config.study import make_study_config, read_options
-from study.config.trial import TrialConfig
+from study.config.trial import AUTO, TrialConfig, make_trial_config
 from study.console import err, out, prepare_streams, print_logs
 from study.environment import keep_memory, set_environment
 from study.errors import ConfigError, StudyError, os_error_text
@@ -129,10 +129,11 @@ def train(
     **values: Any,
 ) -> None:
     """Train one configuration, without Ray."""
-    from study.workflows import train
-
     here, target = place(home), folder.resolve()
     reading = read_values(values, grade, data)
+    make_trial_config({name: value for name, value in drop_unset(values).items() if value != AUTO})
+    from study.workflows import train  # only now, as it is heavy
+
     if reproduce:
         if drop_unset(values) or reading or layout or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from study.cli.options import EXIT_FAILED, HomeOption, place
-from study.config.messages import no_model
+from study.config.messages import check_model
 from study.console import err, out
 from study.errors import ConfigError
 from study.storage.home import study_name
@@ -57,8 +57,7 @@ def predict(
     csv = None if target is None else target if is_file else target / "predictions.csv"
     if csv is not None and csv.exists():
         raise ConfigError(f"--out must not be there yet, but {csv} is; name another, or delete it")
-    if not model.is_dir():
-        raise no_model(model)
+    check_model(model)
     from analysis.tables.arm_comparison import csv_text, write_csv  # only now, as they are heavy
     from retina_data.files import check_writable
     from study.inference import predict_images

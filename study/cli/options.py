@@ -11,6 +11,7 @@ from typing import Annotated, Any, get_args
 import typer
 
 from analysis.artifact_place import ARTIFACTS
+from retina_data.errors import check_exists
 from retina_data.gate import below, check_utf8
 from study.cli.config_flags import drop_unset, field_flags
 from study.config.study import NAMED_WEIGHTS, READ_FIELDS, StudyConfig
@@ -90,6 +91,8 @@ def read_values(values: dict[str, Any], grade: list[str] | None, data: Path | No
 
     A label file is named as below DATA where it lies there, else by its absolute path.
     """
+    if data is not None:
+        check_exists(data)  # before what is heavy is imported
     found = drop_unset({name: values.pop(name) for name in READ_FIELDS if name in values})
     if grade:
         pairs = [text.rpartition("=") for text in grade]

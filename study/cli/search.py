@@ -34,6 +34,7 @@ from study.cli.options import (
     weight_files,
 )
 from study.config.axes import DEFAULT_SPACE
+from study.config.messages import not_searched
 from study.config.study import READ_FIELDS, StudyConfig
 from study.config.trial import TrialConfig
 from study.console import err, out
@@ -154,6 +155,8 @@ def confirm(
     """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
+    if not ((here.home / name / "ledger.jsonl").exists() or folds_of(here.home, study_name(name))):
+        raise not_searched(name)
     from study.tuning.confirmation import ConfirmationConfig
     from study.workflows import confirm
 

@@ -12,10 +12,25 @@ from pydantic import ValidationError
 
 from study.errors import ConfigError
 
+MODEL_CONFIG = "config.json"
+"""In the folder of an exported model."""
 
-def no_model(folder: Path) -> ConfigError:
-    """The error about a model that is no folder."""
-    return ConfigError(f"MODEL must be a folder that `retina export` wrote, but {folder} is no folder")
+
+def check_model(folder: Path) -> None:
+    """Raise ConfigError for what cannot be the folder of an exported model."""
+    if not (folder / MODEL_CONFIG).exists():
+        lacks = f"has no {MODEL_CONFIG}" if folder.is_dir() else "is no folder"
+        raise ConfigError(
+            f"MODEL must be a folder that `retina export` wrote, but {folder} {lacks}; name another, or export a study"
+        )
+
+
+def not_searched(name: str) -> ConfigError:
+    """The error about a study that a confirmation does not find."""
+    return ConfigError(
+        f"a study must have been searched before it is confirmed, but there is no study {name} here; `retina status` "
+        "lists those that are, --home FOLDER another home's"
+    )
 
 
 def did_you_mean(name: str, known: Any) -> str:

@@ -24,11 +24,11 @@ from retina_data.images.field_of_view import Shape
 from retina_models.errors import WeightsError
 from retina_models.resnet import ARCHITECTURES, ResNet, shaped
 from retina_models.weights import check_size, listed, read_safetensors, save_weights
-from study.config.messages import no_model
+from study.config.messages import MODEL_CONFIG, check_model
 from study.errors import ConfigError
 from study.training.prediction import VIEWS, Grader
 
-WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", "config.json", "preprocessing.json"
+WEIGHTS, CONFIG, PREPROCESSING = "model.safetensors", MODEL_CONFIG, "preprocessing.json"
 
 MAX_JSON = 100_000  # bytes
 
@@ -163,8 +163,7 @@ def _prefix(number: int, members: int) -> str:
 
 def read_model(folder: Path) -> Model:
     """A model from its folder. Raises ConfigError or WeightsError, in one line, for what is no such folder."""
-    if not folder.is_dir():
-        raise no_model(folder)
+    check_model(folder)
     settings = _read(folder / CONFIG, Settings)
     preprocessing = _read(folder / PREPROCESSING, Preprocessing)
     path = folder / WEIGHTS

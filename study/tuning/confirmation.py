@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from analysis import schema
+from study.config.messages import not_searched
 from study.config.study import StudyConfig
 from study.errors import ConfigError
 from study.storage.events import ConfirmationStarted
@@ -138,10 +139,7 @@ def check_confirmable(name: str, state: StudyState | None, request: Confirmation
     rerun_flags: Home.rerun_flags.
     """
     if state is None:
-        raise ConfigError(
-            f"a study must have been searched before it is confirmed, but there is no study {name} here; "
-            "`retina status` lists those that are, --home FOLDER another home's"
-        )
+        raise not_searched(name)
     config = state.study.config
     if config["select_on"] == "test":
         raise ConfigError(

@@ -26,6 +26,8 @@ def test_what_a_trial_gets_is_part_of_the_command_that_goes_on(
     monkeypatch.setattr(does, one)
     for name in ("MLFLOW_TRACKING_URI", "RAY_ADDRESS"):
         monkeypatch.delenv(name, raising=False)
+    (tmp_path / "x").mkdir()
+    (tmp_path / "x" / "ledger.jsonl").touch()  # a confirmation wants a study that is there
     flags = ["--cpus-per-trial", "2", "--gpus-per-trial", "0", "--home", str(tmp_path)]
     assert CliRunner().invoke(app.app, [command, "x", *flags]).exit_code == 3
     [(here, compute)] = called
@@ -44,6 +46,7 @@ def test_what_the_flags_of_a_search_say_reaches_it(tmp_path: Path, monkeypatch: 
     flags += ["--warm-start", "other", "--enqueue", "t", "--lr", "0.5", "--trials", "3", "--home", str(tmp_path)]
     monkeypatch.chdir(tmp_path)
     (tmp_path / "c").write_text("{}")  # the configuration is read before anything else
+    (tmp_path / "d").mkdir()
     assert CliRunner().invoke(app.app, ["search", "x", *flags]).exit_code == 3
     overrides = {"lr": 0.5, "trials": 3, "weights": {"resnet18": str(tmp_path / "w")}}
     again = f" --home {tmp_path}"
