@@ -155,7 +155,8 @@ def confirm(
     """
     here = place(home, address, insecure, gpus_per_trial, cpus_per_trial)
     cluster = _opened(here, name, address, insecure)
-    if not ((here.home / name / "ledger.jsonl").exists() or folds_of(here.home, study_name(name))):
+    chosen = study_name(name)
+    if not ((here.home / chosen / "ledger.jsonl").exists() or folds_of(here.home, chosen)):
         raise not_searched(name)
     from study.tuning.confirmation import ConfirmationConfig
     from study.workflows import confirm
