@@ -89,9 +89,10 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     "study.inference": BELOW_PLANNING,
     "study.tuning": BELOW_PLANNING,
     "study.workflows.running": BELOW_WORKFLOWS,
+    "study.workflows.single": BELOW_WORKFLOWS,
     "study.workflows": (*BELOW_WORKFLOWS, "study.workflows.running"),
     "study.api": (*BELOW_WORKFLOWS, "study.workflows.running", "study.workflows"),
-    "study.cli": (*BELOW_WORKFLOWS, "study.workflows.running", "study.workflows"),
+    "study.cli": (*BELOW_WORKFLOWS, "study.workflows.running", "study.workflows.single", "study.workflows"),
 }  # fmt: skip
 """Sub-package or module -> what of our own it may import beside itself. study may import the other three everywhere."""
 

@@ -132,12 +132,13 @@ def train(
     here, target = place(home), folder.resolve()
     reading = read_values(values, grade, data)
     make_trial_config({name: value for name, value in drop_unset(values).items() if value != AUTO})
-    from study.workflows import train  # only now, as it is heavy
+    from study.workflows.single import reproduce as reproduction  # only now, as they are heavy
+    from study.workflows.single import train
 
     if reproduce:
         if drop_unset(values) or reading or layout or data or weights or threads:
             raise ConfigError("--reproduce takes everything from the run; drop DATA and the other flags")
-        if not train.reproduce(reproduce, here.home, here.tracking_uri, target, here.rerun_flags):
+        if not reproduction.reproduce(reproduce, here.home, here.tracking_uri, target, here.rerun_flags):
             sys.exit(EXIT_FAILED)
     elif data is None:
         raise ConfigError("DATA must be given (a folder with label files and photographs), or --reproduce")

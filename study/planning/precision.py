@@ -35,7 +35,12 @@ def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     machine lacks the compiler of `compile: on`.
     """
     if "on" in plan.config.values("compile"):
-        _check_compiler(trial_resources, on_cluster)
+        if on_cluster:
+            from study.cluster.node_check import check_compilers
+
+            check_compilers(trial_resources)
+        else:
+            check_compiler(trial_resources.gpus > 0)
     if plan.is_started or not open_precision(plan.config):
         return plan
     gpu, side = trial_resources.gpus > 0, int(plan.config.values("image_size")[0])
@@ -50,12 +55,9 @@ def settled(plan: Plan, trial_resources: Resources, on_cluster: bool) -> Plan:
     return replace(plan, config=_fixed(plan.config, precision))
 
 
-def _check_compiler(trial_resources: Resources, on_cluster: bool) -> None:
-    if on_cluster:
-        from study.cluster.node_check import check_compilers
-
-        check_compilers(trial_resources)
-    elif lacking := missing_compiler(trial_resources.gpus > 0):
+def check_compiler(gpu: bool) -> None:
+    """Raise ConfigError where this machine lacks what `compile: on` needs."""
+    if lacking := missing_compiler(gpu):
         raise ConfigError(lacking)
 
 

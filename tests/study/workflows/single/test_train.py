@@ -1,11 +1,9 @@
 import json
-from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import yaml
-from PIL import Image
 
 from retina_data.errors import DataError
 from retina_data.layouts.dataset import ReadOptions
@@ -14,17 +12,13 @@ from retina_models.resnet import resnet18
 from retina_models.weights import read_weights, save_weights
 from study.config.trial import TrialConfig
 from study.errors import ConfigError
-from study.planning.build_plan import make_plan
-from study.planning.inputs import Inputs
 from study.planning.pretrained_weights import synthetic_file
-from study.planning.resume_checks import write_study_file
-from study.storage.ledger import Ledger
 from study.training.checkpoints import BEST, PREDICTIONS
 from study.training.device_memory import DeviceError
 from study.training.leakage import read_provenance
-from study.workflows import train as train_workflow
-from study.workflows.train import reproduce, train_new
-from tests.fixtures.study import SMALL, end_event, epoch_event, small_data, squash, trial_event
+from study.workflows.single import train as train_workflow
+from study.workflows.single.train import train_new
+from tests.fixtures.study import SMALL, small_data, squash
 from tests.retina_data.as_people_have_them.builder import build, graded, names, pictures
 
 
@@ -130,34 +124,6 @@ def test_weights_without_pretrained_are_refused(folder: Path) -> None:
     assert not (folder / "x").exists()
 
 
-def test_a_trial_is_repeated_on_the_data_of_its_study_alone(tmp_path: Path) -> None:
-    flags = {"trials": 1, "image_size": 32, "architecture": "resnet18", "pretrained": False}
-    plan = make_plan("s", tmp_path / "home", None, Inputs(small_data(tmp_path / "data"), overrides=flags))
-    plan.folder.mkdir()
-    write_study_file(plan)
-    ledger = Ledger(plan.folder / "ledger.jsonl")
-    for event in (plan.event(1), trial_event(0, epochs=1, image_size=32), epoch_event(0, 1, 0.3), end_event(0)):
-        ledger.append(event)
-    ledger.close()
-    (tmp_path / "data").rename(tmp_path / "moved")
-    again = partial(reproduce, "s/0000", tmp_path / "home", "sqlite:///unused.db", tmp_path / "again", " --home H")
-    with pytest.raises(ConfigError, match=r"which is not there now; .*\(retina search s --data FOLDER --home H\) and "):
-        again()
-    (tmp_path / "moved").rename(tmp_path / "data")
-    Image.new("RGB", (40, 40), (90, 0, 0)).save(plan.dataset.table["path"][0])
-    with pytest.raises(ConfigError, match=r"the data must be that of study s, but its digest was \w{12} and is now"):
-        again()
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [("nostudy/0000", "must name a study of this home, but study nostudy is not there; `retina st")],
-)
-def test_a_run_that_is_not_there_is_named(folder: Path, name: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        reproduce(name, folder / "home", "sqlite:///unused.db", folder / "x")
-
-
 def test_a_folder_that_holds_something_is_never_written_over(folder: Path) -> None:
     (folder / "mine").mkdir()
     (folder / "mine" / "notes.txt").write_text("keep")
@@ -187,7 +153,7 @@ def test_a_compiler_that_is_not_there_leaves_no_folder_behind(
     """Neither where it is asked for first, nor where it only fails in the first step."""
     monkeypatch.setattr("retina_models.compilation.shutil.which", lambda name: None)
     if command == "compile":
-        monkeypatch.setattr("study.workflows.train.missing_compiler", lambda gpu: "")
+        monkeypatch.setattr("study.workflows.single.train.check_compiler", lambda gpu: None)
     values = {"architecture": "resnet18", "image_size": 32, "epochs": 1, "compile": "on"}
     out = tmp_path / "out"
     with pytest.raises((ConfigError, DeviceError), match="begin anew with compile: off"):

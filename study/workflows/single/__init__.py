@@ -1,0 +1,1 @@
+"""One training run without Ray: a new configuration, or a trial again."""
