@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -62,15 +62,11 @@ def _check(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Cal
 def all_have_bf16(trial_resources: Resources, side: int, stopping: Callable[[], bool] = lambda: False) -> bool:
     """Whether each node that can hold a trial trains faster in bf16 (`fast_bf16`). Raises ConfigError where one does
     not say."""
-    gpus = trial_resources.gpus
-    for node in alive():
-        if not has_room(node["Resources"], trial_resources):
-            continue
-        fast, failure = _ask(node, stopping, fast_bf16, gpus > 0, side, gpus=gpus)
+    for node, fast, failure in _ask_each(trial_resources, stopping, fast_bf16, side):
         if failure:
             raise ConfigError(
-                f"each node must say whether it computes bf16 fast, but node {node['NodeManagerHostname']} "
-                f"({node['NodeManagerAddress']}) {failure}; name it: --precision fp32 or bf16"
+                f"each node must say whether it computes bf16 fast, but {node} {failure}; name it: --precision fp32 or "
+                "bf16"
             )
         if not fast:
             return False
@@ -81,15 +77,20 @@ def check_compilers(trial_resources: Resources, stopping: Callable[[], bool] = l
     """Raise ConfigError, naming the node, unless each that can hold a trial has what `compile: on` needs."""
     from retina_models.compilation import missing_compiler  # with torch, which what is asked of each node needs not
 
+    for node, lacking, failure in _ask_each(trial_resources, stopping, missing_compiler):
+        if lacking or failure:
+            raise ConfigError(f"{node} must compile the networks: {lacking or failure}")
+
+
+def _ask_each(
+    trial_resources: Resources, stopping: Callable[[], bool], function: Callable[..., Any], *arguments: Any
+) -> Iterator[tuple[str, Any, str]]:
+    """(name, `function(whether with a GPU, *arguments)`, why it does not say) of each node that can hold a trial."""
     gpus = trial_resources.gpus
     for node in alive():
         if has_room(node["Resources"], trial_resources):
-            lacking, failure = _ask(node, stopping, missing_compiler, gpus > 0, gpus=gpus)
-            if lacking or failure:
-                raise ConfigError(
-                    f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']}) must compile the networks: "
-                    f"{lacking or failure}"
-                )
+            name = f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
+            yield name, *_ask(node, stopping, function, gpus > 0, *arguments, gpus=gpus)
 
 
 def _ask(
