@@ -59,10 +59,10 @@ def _check(node: dict[str, Any], probes: Path, caches: list[Path], stopping: Cal
     return explain_answer(said, here, there, word) if said else failure
 
 
-def all_have_bf16(trial_resources: Resources, side: int, stopping: Callable[[], bool] = lambda: False) -> bool:
+def all_have_bf16(trial_resources: Resources, side: int) -> bool:
     """Whether each node that can hold a trial trains faster in bf16 (`fast_bf16`). Raises ConfigError where one does
     not say."""
-    for node, fast, failure in _ask_each(trial_resources, stopping, fast_bf16, side):
+    for node, fast, failure in _ask_each(trial_resources, fast_bf16, side):
         if failure:
             raise ConfigError(
                 f"each node must say whether it computes bf16 fast, but {node} {failure}; name it: --precision fp32 or "
@@ -73,24 +73,24 @@ def all_have_bf16(trial_resources: Resources, side: int, stopping: Callable[[], 
     return True
 
 
-def check_compilers(trial_resources: Resources, stopping: Callable[[], bool] = lambda: False) -> None:
+def check_compilers(trial_resources: Resources) -> None:
     """Raise ConfigError, naming the node, unless each that can hold a trial has what `compile: on` needs."""
     from retina_models.compilation import missing_compiler  # with torch, which what is asked of each node needs not
 
-    for node, lacking, failure in _ask_each(trial_resources, stopping, missing_compiler):
+    for node, lacking, failure in _ask_each(trial_resources, missing_compiler):
         if lacking or failure:
             raise ConfigError(f"{node} must compile the networks: {lacking or failure}")
 
 
 def _ask_each(
-    trial_resources: Resources, stopping: Callable[[], bool], function: Callable[..., Any], *arguments: Any
+    trial_resources: Resources, function: Callable[..., Any], *arguments: Any
 ) -> Iterator[tuple[str, Any, str]]:
     """(name, `function(whether with a GPU, *arguments)`, why it does not say) of each node that can hold a trial."""
     gpus = trial_resources.gpus
     for node in alive():
         if has_room(node["Resources"], trial_resources):
             name = f"node {node['NodeManagerHostname']} ({node['NodeManagerAddress']})"
-            yield name, *_ask(node, stopping, function, gpus > 0, *arguments, gpus=gpus)
+            yield name, *_ask(node, lambda: False, function, gpus > 0, *arguments, gpus=gpus)
 
 
 def _ask(
